@@ -1,0 +1,206 @@
+use super::outcome::{Failure, Outcome, Verdict};
+use super::snapshot::Shelf;
+use crate::event::{Event, Expectation, Found, Question, Stop};
+use crate::lab::{Declared, Lab, Place};
+use std::collections::BTreeMap;
+
+/// Hears the events of one lab and says what became of its checks.
+pub struct Judge<'a> {
+    lab: &'a Lab,
+    shelf: &'a Shelf,
+    /// The verdict on each check that was reached. In a loop, the first round
+    /// that failed counts.
+    reached: BTreeMap<String, (Place, Verdict)>,
+    questions: Vec<Question>,
+    stop: Option<Stop>,
+    ended: bool,
+}
+
+impl<'a> Judge<'a> {
+    /// Begins to judge a lab whose snapshots are on `shelf`.
+    pub fn new(lab: &'a Lab, shelf: &'a Shelf) -> Self {
+        let (reached, questions) = (BTreeMap::new(), Vec::new());
+        Self { lab, shelf, reached, questions, stop: None, ended: false }
+    }
+
+    /// Hears an event; where it is an expectation, gives its verdict.
+    pub fn hear(&mut self, event: &Event) -> Option<Verdict> {
+        match event {
+            Event::Asked(question) => self.questions.push(question.clone()),
+            Event::Stopped(stop) => self.stop = Some(stop.clone()),
+            Event::Ended => self.ended = true,
+            Event::Expected(expectation) => {
+                let verdict = self.expectation(expectation);
+                let known = self.reached.get(&expectation.name);
+                if known.is_none_or(|(_, known)| known.is_passed()) {
+                    let entry = (expectation.place, verdict.clone());
+                    self.reached.insert(expectation.name.clone(), entry);
+                }
+                return Some(verdict);
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn expectation(&self, expectation: &Expectation) -> Verdict {
+        for needed in &expectation.needs {
+            let found = self.reached.get(needed).map(|(_, verdict)| verdict);
+            match found {
+                Some(Verdict::Passed) => {}
+                Some(Verdict::NotMeasured { reason, remedy }) => {
+                    let reason = format!("it needs `{needed}`, which was not measured: {reason}");
+                    return Verdict::NotMeasured { reason, remedy: remedy.clone() };
+                }
+                Some(Verdict::Failed(_)) => return Verdict::Skipped(format!("it needs `{needed}`, which failed")),
+                Some(Verdict::Skipped(_)) => {
+                    return Verdict::Skipped(format!("it needs `{needed}`, which was skipped"));
+                }
+                None => {
+                    return Verdict::failed(Failure {
+                        place: expectation.place,
+                        message: format!("it needs `{needed}`, and there is no earlier check of that name"),
+                        ..Failure::default()
+                    });
+                }
+            }
+        }
+        let Some(declared) = self.lab.checks.iter().find(|declared| declared.name == expectation.name) else {
+            return Verdict::failed(Failure {
+                place: expectation.place,
+                message: format!("the check `{}` is not declared in the lab", expectation.name),
+                bug: true,
+                ..Failure::default()
+            });
+        };
+        let hints = expectation.hint.iter().cloned().collect();
+        match &expectation.found {
+            Found::Value { met: true, .. } => Verdict::Passed,
+            Found::Value { expected, seen, .. } => {
+                let evidence = self.evidence(declared);
+                // An answer that is asked for right here shows itself already.
+                let told = evidence.iter().any(|question| seen.ends_with(&question.text) && !question.text.is_empty());
+                let only_bool = seen == "true" || seen == "false";
+                Verdict::failed(Failure {
+                    place: expectation.place,
+                    message: format!("{} `{}` failed", declared.kind, declared.name),
+                    expected: Some(expected.clone()),
+                    seen: (only_bool || !told).then(|| seen.clone()),
+                    evidence,
+                    hints,
+                    ..Failure::default()
+                })
+            }
+            Found::Text(text) => match self.shelf.compare(&declared.name, text, expectation.place) {
+                Ok(()) => Verdict::Passed,
+                Err(mut failure) => {
+                    failure.place = expectation.place;
+                    failure.hints.extend(hints);
+                    Verdict::failed(failure)
+                }
+            },
+        }
+    }
+
+    /// The questions that a check is about: the last one asked at each place
+    /// from which its value comes.
+    fn evidence(&self, declared: &Declared) -> Vec<Question> {
+        let mut last: BTreeMap<(Place, &str), &Question> = BTreeMap::new();
+        for question in &self.questions {
+            if declared.evidence.iter().any(|span| span.contains(question.place)) {
+                last.insert((question.place, &question.command), question);
+            }
+        }
+        last.into_values().cloned().collect()
+    }
+
+    /// Gives an outcome for each declared check, in the order of their
+    /// places.
+    pub fn finish(mut self) -> Vec<Outcome> {
+        let lab = self.lab;
+        let mut stopped = self.stop.take();
+        if stopped.is_none() && !self.ended {
+            stopped = Some(Stop::Bug("the lab did not say how it ended".into()));
+        }
+        let mut outcomes = Vec::new();
+        for declared in &lab.checks {
+            let (place, verdict) = match self.reached.remove(&declared.name) {
+                Some(reached) => reached,
+                None => (declared.place, self.unreached(declared, &mut stopped)),
+            };
+            outcomes.push(Outcome { name: Some(declared.name.clone()), place, verdict });
+        }
+        if lab.checks.is_empty() {
+            let verdict = stopped.as_ref().map_or(Verdict::Passed, stop_verdict);
+            outcomes.push(Outcome { name: None, place: Place::new(1, 1), verdict });
+        } else if let Some(stop) = stopped.filter(|_| self.stop.is_none()) {
+            self.stopped_late(&stop, &mut outcomes);
+        }
+        outcomes
+    }
+
+    /// The first check that a lab did not get to fails with what stopped it,
+    /// the others are skipped.
+    fn unreached(&mut self, declared: &Declared, stopped: &mut Option<Stop>) -> Verdict {
+        match (stopped.take(), &self.stop) {
+            (Some(stop @ Stop::NotMeasured(_)), _) => {
+                let verdict = stop_verdict(&stop);
+                *stopped = Some(stop);
+                verdict
+            }
+            (Some(stop), _) => {
+                let verdict = stop_verdict(&stop);
+                self.stop = Some(stop);
+                verdict
+            }
+            (None, Some(_)) => Verdict::Skipped("the lab stopped before it".into()),
+            (None, None) => Verdict::failed(Failure {
+                place: declared.place,
+                message: format!("{} `{}` was never reached", declared.kind, declared.name),
+                hints: vec!["the lab ended without coming here; a check in a branch must be reached all the same".into()],
+                ..Failure::default()
+            }),
+        }
+    }
+
+    /// A lab that stops after its last check is broken all the same.
+    fn stopped_late(&self, stop: &Stop, outcomes: &mut [Outcome]) {
+        if matches!(stop, Stop::NotMeasured(_)) {
+            return;
+        }
+        if let (Some(last), Verdict::Failed(failure)) = (outcomes.last_mut(), stop_verdict(stop))
+            && last.verdict.is_passed()
+        {
+            let message = format!("the lab stopped after this check: {}", failure.message);
+            last.verdict = Verdict::failed(Failure { message, ..*failure });
+        }
+    }
+}
+
+/// What a stop means for a check that was not reached.
+fn stop_verdict(stop: &Stop) -> Verdict {
+    match stop {
+        Stop::NotMeasured(what) => {
+            Verdict::NotMeasured { reason: what.reason.clone(), remedy: what.remedy.clone() }
+        }
+        Stop::Fault(fault) => Verdict::failed(Failure {
+            place: fault.place,
+            helper: fault.helper.clone(),
+            message: fault.message.clone(),
+            command: fault.command.clone(),
+            hints: fault.hint.iter().cloned().collect(),
+            ..Failure::default()
+        }),
+        Stop::Deadline { place, timeout_ms } => Verdict::failed(Failure {
+            place: *place,
+            message: format!("the lab was not done after {} s", *timeout_ms as f64 / 1000.0),
+            hints: vec!["give it longer with `--timeout`, or look for what does not end".into()],
+            ..Failure::default()
+        }),
+        Stop::Bug(what) => Verdict::failed(Failure {
+            message: format!("a fault of nslab: {what}"),
+            bug: true,
+            ..Failure::default()
+        }),
+    }
+}

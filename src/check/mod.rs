@@ -1,0 +1,13 @@
+//! Expectations and what became of them.
+//!
+//! *Takes* a lab's declared checks and the events of its run, *gives* one
+//! outcome for each, *never* knows how they came about. One file of it owns
+//! insta.
+
+mod judge;
+mod outcome;
+mod snapshot;
+
+pub use judge::Judge;
+pub use outcome::{Failure, Outcome, Verdict};
+pub use snapshot::{Shelf, Update, prepare};

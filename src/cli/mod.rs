@@ -1,0 +1,118 @@
+//! The command line: what was typed, and one file per command.
+
+mod doctor;
+mod exit;
+mod run;
+mod test;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Labs for Linux networking: a script builds a network out of namespaces,
+/// asks it questions, and says what the answers must be.
+///
+/// Each lab runs in a fresh sandbox: no root, no daemon, nothing left behind.
+#[derive(Debug, Parser)]
+#[command(name = "nslab", version, propagate_version = true, after_help = EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   all passed
+  1   a check failed, or a lab stopped half-way
+  2   wrong usage
+  3   a lab is invalid
+  4   nothing could be measured: this machine gives no sandbox
+  70  a fault of nslab
+
+Begin with `nslab doctor`, which tells what this machine can do.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run every check of every lab, as test cases
+    #[command(after_help = TEST_EXAMPLES)]
+    Test(Test),
+    /// Run one lab, told step by step: each command, what it changed, what was seen
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(Run),
+    /// Tell whether this machine can run labs, what is missing, and the remedy
+    Doctor(Doctor),
+}
+
+const TEST_EXAMPLES: &str = "\
+Examples:
+  nslab test                          every lab below labs/
+  nslab test labs/cable               those of one subject
+  nslab test -- 'cable/mask::'        the checks of one lab
+  nslab test -- --list                the names of all checks
+  nslab test --accept                 take what the snapshots show as right
+
+What this machine can't measure is ignored, with the reason;
+NSLAB_REQUIRE=1 makes it a failure.";
+
+const RUN_EXAMPLES: &str = "\
+Example:
+  nslab run labs/cable/plug.rhai";
+
+/// What was typed for `nslab test`.
+#[derive(Debug, clap::Args)]
+struct Test {
+    /// Labs, and folders of labs
+    #[arg(value_name = "PATH", default_value = "labs")]
+    paths: Vec<PathBuf>,
+    /// Take each new text of a snapshot as the right one, and delete snapshots that no check asserts
+    #[arg(long)]
+    accept: bool,
+    #[command(flatten)]
+    deadline: Deadline,
+    /// Flags of `cargo test`, such as a filter, --list, --exact, --skip or --test-threads
+    #[arg(last = true, value_name = "LIBTEST FLAGS")]
+    libtest: Vec<String>,
+}
+
+/// What was typed for `nslab run`.
+#[derive(Debug, clap::Args)]
+struct Run {
+    /// The lab, a `.rhai` file
+    #[arg(value_name = "LAB")]
+    lab: PathBuf,
+    #[command(flatten)]
+    deadline: Deadline,
+}
+
+/// What was typed for `nslab doctor`.
+#[derive(Debug, clap::Args)]
+struct Doctor {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// How long a lab may take.
+#[derive(Debug, clap::Args)]
+struct Deadline {
+    /// Seconds that a lab may take
+    #[arg(long, value_name = "S", default_value = "60", value_parser = seconds)]
+    timeout: u64,
+}
+
+/// Reads seconds, with a fraction if need be, as milliseconds.
+fn seconds(text: &str) -> Result<u64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is wanted".to_string())?;
+    let sound = seconds.is_finite() && seconds > 0.0 && seconds <= 86_400.0;
+    if sound { Ok((seconds * 1000.0).ceil() as u64) } else { Err("from 0.001 to 86400 seconds".into()) }
+}
+
+/// Runs the command that was typed.
+pub fn main() -> ExitCode {
+    crate::harness::die_with_a_closed_pipe();
+    match Arguments::parse().command {
+        Command::Test(typed) => test::run(typed),
+        Command::Run(typed) => run::run(&typed),
+        Command::Doctor(typed) => doctor::run(&typed),
+    }
+}

@@ -1,0 +1,54 @@
+use super::Run;
+use super::exit::Findings;
+use crate::check::{Shelf, Update, Verdict};
+use crate::report::Narration;
+use crate::run::{self, Settings};
+use crate::sandbox::doctor;
+use crate::script::Compiler;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// `nslab run`
+pub(super) fn run(typed: &Run) -> ExitCode {
+    let prepared = run::prepare();
+    let lab = match run::read(&Compiler::new(), &typed.lab) {
+        Ok(lab) => lab,
+        Err(invalid) => {
+            eprintln!("error: {invalid}");
+            return Findings { invalid: true, ..Findings::default() }.into();
+        }
+    };
+    let shelf = Shelf::of(&typed.lab, &lab.source.name, Update::Never);
+    let settings = Settings { timeout_ms: typed.deadline.timeout, watched: true };
+    let mut narration = Narration::default();
+    let mut out = io::stdout().lock();
+    let mut say = |text: &str| {
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    };
+    say(&narration.opening(&lab));
+    let outcomes = prepared.and_then(|(launcher, mut sandbox)| {
+        let outcomes = run::lab(&lab, &mut sandbox, &shelf, &settings, |event, verdict| {
+            say(&narration.event(event, verdict));
+        });
+        drop(sandbox);
+        drop(launcher);
+        outcomes
+    });
+    let outcomes = match outcomes {
+        Ok(outcomes) => outcomes,
+        Err(error) => {
+            eprintln!("error: {error}");
+            if let Some(remedy) = doctor::remedy(&error) {
+                eprintln!("hint: {remedy}");
+            }
+            return Findings { nothing_measured: true, ..Findings::default() }.into();
+        }
+    };
+    say(&narration.closing(&lab, &outcomes));
+    let failed = |outcome: &crate::check::Outcome| match &outcome.verdict {
+        Verdict::Failed(failure) => Some(failure.bug),
+        _ => None,
+    };
+    let failures: Vec<bool> = outcomes.iter().filter_map(failed).collect();
+    Findings { failed: !failures.is_empty(), bug: failures.contains(&true), ..Findings::default() }.into()
+}

@@ -1,0 +1,175 @@
+//! What crosses the socket between a sandbox and the process that asked for
+//! it: an [`Order`] down, [`Event`]s up.
+//!
+//! *Takes* nothing of ours but places and tables, *gives* plain data that
+//! serde can carry, *never* opens a socket.
+
+use crate::lab::{Helper, Place};
+use crate::table::Table;
+use serde::{Deserialize, Serialize};
+
+/// What a sandbox is asked to do: run one lab.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Order {
+    /// The path of the lab, for messages.
+    pub path: String,
+    /// The text of the lab.
+    pub text: String,
+    /// The helper files that it imports.
+    pub helpers: Vec<Helper>,
+    /// The deadline in milliseconds from the start of the script.
+    pub timeout_ms: u64,
+    /// Whether somebody looks between the acts: each act is then carried out
+    /// at once and says what it changed.
+    pub watched: bool,
+}
+
+/// What a sandbox tells, in the order in which it happened.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Event {
+    /// `title("…")`
+    Title(String),
+    /// `step("…")`
+    Step {
+        /// Where it stands.
+        place: Place,
+        /// What it says.
+        text: String,
+    },
+    /// `note("…")`, or Rhai's own `print`.
+    Note {
+        /// Where it stands.
+        place: Place,
+        /// What it says.
+        text: String,
+    },
+    /// Something was done to the kernel.
+    Acted(Action),
+    /// Something was asked.
+    Asked(Question),
+    /// An expectation was reached.
+    Expected(Expectation),
+    /// The script ended before its last line.
+    Stopped(Stop),
+    /// The script reached its end.
+    Ended,
+}
+
+/// Something that was done to the kernel.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Action {
+    /// Its number, from 1.
+    pub n: u32,
+    /// Where the script asks for it.
+    pub place: Place,
+    /// The shell command that does the same.
+    pub command: String,
+    /// What it changed, a line each, where somebody watches.
+    pub changes: Vec<String>,
+    /// Why it was refused.
+    pub refused: Option<Refusal>,
+}
+
+/// Why an act was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The shell command that does the same.
+    pub command: String,
+    /// The kernel's words, or those of `ip`.
+    pub error: String,
+    /// What helps.
+    pub hint: Option<String>,
+}
+
+/// Something that was asked, and the answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Question {
+    /// Where the script asks.
+    pub place: Place,
+    /// The shell command that asks the same.
+    pub command: String,
+    /// The answer as text, as the reader knows it.
+    pub text: String,
+    /// The answer's rows, where it is a table.
+    pub table: Option<Table>,
+    /// What asking changed (a ping fills the neighbour tables), a line each,
+    /// where somebody watches.
+    pub changes: Vec<String>,
+}
+
+/// An expectation that was reached, and whether it holds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Expectation {
+    /// The name of the check.
+    pub name: String,
+    /// Where it stands.
+    pub place: Place,
+    /// What was found.
+    pub found: Found,
+    /// Names of earlier checks without which this one says nothing.
+    pub needs: Vec<String>,
+    /// Points for an exercise.
+    pub points: Option<i64>,
+    /// What to tell somebody whose check failed.
+    pub hint: Option<String>,
+}
+
+/// What an expectation found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Found {
+    /// A value that must hold, or must not.
+    Value {
+        /// Whether the expectation is met.
+        met: bool,
+        /// What was expected, in words.
+        expected: String,
+        /// What was seen: the value as text.
+        seen: String,
+    },
+    /// A text that is compared with the accepted one.
+    Text(String),
+}
+
+/// Why a script ended before its last line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stop {
+    /// The script is at fault, or an act was refused.
+    Fault(Fault),
+    /// The machine can't do what the script asks.
+    NotMeasured(Unmeasured),
+    /// The deadline has passed.
+    Deadline {
+        /// Where the script was, as far as is known.
+        place: Place,
+        /// The deadline in milliseconds.
+        timeout_ms: u64,
+    },
+    /// A fault of ours.
+    Bug(String),
+}
+
+/// A fault in a script, at its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// The helper file it is in; the lab itself otherwise.
+    pub helper: Option<String>,
+    /// Where.
+    pub place: Place,
+    /// What is wrong: lower case, no full stop.
+    pub message: String,
+    /// The shell command that does what was refused.
+    pub command: Option<String>,
+    /// What helps.
+    pub hint: Option<String>,
+}
+
+/// What could not be measured here, and what helps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unmeasured {
+    /// Where the script asks for it.
+    pub place: Place,
+    /// What the machine lacks.
+    pub reason: String,
+    /// What the machine's owner can do about it.
+    pub remedy: Option<String>,
+}

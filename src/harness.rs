@@ -1,0 +1,418 @@
+//! Labs as test cases of `cargo test`, `cargo nextest run` and `nslab test`.
+//!
+//! A test target of your own is these lines in `tests/labs.rs`, with
+//! `harness = false` for it in `Cargo.toml`:
+//!
+//! ```no_run
+//! fn main() -> std::process::ExitCode {
+//!     nslab::harness::main("labs")
+//! }
+//! ```
+//!
+//! Each check of each lab below the folder is one test case. A lab runs once,
+//! however many of its checks were asked for; labs run side by side, ahead of
+//! the test cases that wait for them.
+
+use crate::check::{Outcome, Shelf, Update, Verdict};
+use crate::lab::Lab;
+use crate::report;
+use crate::run::{self, Invalid, Settings};
+use crate::sandbox::{Launcher, Sandbox, SandboxError, doctor};
+use crate::script::Compiler;
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+
+/// What a test target does: runs the labs below `folder` as the flags of
+/// `cargo test` say.
+///
+/// Call it from `main` before anything else: the process may be a sandbox,
+/// and a sandbox has to begin before there are threads.
+pub fn main(folder: impl AsRef<Path>) -> ExitCode {
+    run::if_sandbox();
+    let arguments = Arguments::from_args();
+    let asked = Asked { paths: vec![folder.as_ref().into()], ..Asked::default() };
+    match run(&asked, &arguments) {
+        Ok(summary) if summary.failed => ExitCode::from(101),
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(101)
+        }
+    }
+}
+
+/// What is to be run.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Asked {
+    /// Labs, and folders of labs.
+    pub paths: Vec<PathBuf>,
+    /// Takes each new text of a snapshot as the right one.
+    pub accept: bool,
+    /// How labs are run.
+    pub settings: Settings,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Summary {
+    /// Whether a test case failed.
+    pub failed: bool,
+    /// Whether a lab is invalid.
+    pub invalid: bool,
+    /// Whether there was no sandbox, and so nothing could be measured.
+    pub nothing_measured: bool,
+    /// Whether it is our own fault.
+    pub bug: bool,
+}
+
+/// Runs labs as test cases, and prints what came of each.
+pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, String> {
+    die_with_a_closed_pipe();
+    crate::check::prepare(asked.accept);
+    // Before any thread. The first sandbox makes itself ready while the labs
+    // are read, and tells whether there can be any.
+    let prepared = run::prepare();
+    let paths = find(&asked.paths)?;
+    let compiler = Compiler::new();
+    let update = if arguments.list { Update::Never } else { Update::Insta };
+    let entries: Vec<Entry> = paths.iter().map(|path| Entry::read(&compiler, path, update)).collect();
+    drop(compiler);
+    let (launcher, first, able) = match prepared {
+        Ok((launcher, mut first)) => {
+            let able = first.await_standing();
+            (Some(launcher), Some(first), able)
+        }
+        Err(error) => (None, None, Err(error)),
+    };
+
+    let tally = Arc::new(Tally::default());
+    let mut trials = Vec::new();
+    let mut courses = Vec::new();
+    for entry in entries {
+        match entry {
+            Entry::Lab(course) => {
+                let course = Arc::new(course);
+                trials.extend(course_trials(&course, &able, &tally));
+                courses.push(course);
+            }
+            Entry::Invalid(invalid) => trials.push(invalid_trial(*invalid, &tally)),
+        }
+    }
+    trials.extend(stale_trials(&asked.paths, &courses, asked.accept && !arguments.list));
+    check_names(&trials)?;
+
+    let wanted: Vec<Arc<Course>> =
+        courses.into_iter().filter(|course| !arguments.list && course.is_wanted(arguments, &trials)).collect();
+    let conclusion = match (launcher, first, able.is_ok()) {
+        (Some(launcher), Some(first), true) => {
+            let pool = Pool { wanted, next: AtomicUsize::new(0), first: Mutex::new(Some(first)), launcher };
+            run_trials(pool, asked, arguments, trials)
+        }
+        _ => libtest_mimic::run(arguments, trials),
+    };
+    Ok(Summary {
+        failed: conclusion.has_failed(),
+        invalid: tally.invalid.load(Ordering::Relaxed),
+        nothing_measured: able.is_err(),
+        bug: tally.bug.load(Ordering::Relaxed),
+    })
+}
+
+/// Runs the test cases, and beside them the labs that they wait for.
+fn run_trials(
+    pool: Pool,
+    asked: &Asked,
+    arguments: &Arguments,
+    trials: Vec<Trial>,
+) -> libtest_mimic::Conclusion {
+    let workers = arguments.test_threads.unwrap_or_else(|| {
+        std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+    });
+    let workers = workers.clamp(1, pool.wanted.len().max(1));
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| pool.work(&asked.settings));
+        }
+        libtest_mimic::run(arguments, trials)
+    })
+}
+
+/// Labs that are to be run, by workers that take the next one each.
+struct Pool {
+    wanted: Vec<Arc<Course>>,
+    next: AtomicUsize,
+    first: Mutex<Option<Sandbox>>,
+    launcher: Launcher,
+}
+
+impl Pool {
+    fn work(&self, settings: &Settings) {
+        while let Some(course) = self.wanted.get(self.next.fetch_add(1, Ordering::Relaxed)) {
+            let first = self.first.lock().ok().and_then(|mut first| first.take());
+            let outcome = match first.map_or_else(|| self.launcher.open(), Ok) {
+                Ok(mut sandbox) => run::lab(&course.lab, &mut sandbox, &course.shelf, settings, |_, _| {}),
+                Err(error) => Err(error),
+            };
+            let outcome = outcome.map(|outcomes| {
+                outcomes.into_iter().map(|outcome| (outcome.name.clone().unwrap_or_default(), outcome)).collect()
+            });
+            // Each is set once: a course is taken by one worker.
+            let _ = course.outcomes.set(outcome);
+        }
+    }
+}
+
+/// What the test cases have seen.
+#[derive(Default)]
+struct Tally {
+    invalid: AtomicBool,
+    bug: AtomicBool,
+}
+
+/// A file at its way from text to outcomes.
+enum Entry {
+    Lab(Course),
+    Invalid(Box<Invalid>),
+}
+
+/// A lab, and what came of it once it has run.
+struct Course {
+    lab: Lab,
+    shelf: Shelf,
+    outcomes: OnceLock<Result<BTreeMap<String, Outcome>, SandboxError>>,
+}
+
+impl Entry {
+    fn read(compiler: &Compiler, path: &Path, update: Update) -> Self {
+        match run::read(compiler, path) {
+            Ok(lab) => {
+                let shelf = Shelf::of(path, &lab.source.name, update);
+                Self::Lab(Course { lab, shelf, outcomes: OnceLock::new() })
+            }
+            Err(invalid) => Self::Invalid(invalid),
+        }
+    }
+}
+
+impl Course {
+    /// The names of the lab's checks; an empty one for a lab without any.
+    fn checks(&self) -> Vec<&str> {
+        let checks: Vec<&str> = self.lab.checks.iter().map(|check| check.name.as_str()).collect();
+        if checks.is_empty() { vec![""] } else { checks }
+    }
+
+    fn test_name(&self, check: &str) -> String {
+        match check {
+            "" => self.lab.source.name.to_string(),
+            check => format!("{}::{check}", self.lab.source.name),
+        }
+    }
+
+    /// Tells whether one of the lab's test cases will be run.
+    fn is_wanted(&self, arguments: &Arguments, trials: &[Trial]) -> bool {
+        let names: Vec<String> = self.checks().into_iter().map(|check| self.test_name(check)).collect();
+        trials.iter().filter(|trial| names.iter().any(|name| name == trial.name())).any(|trial| {
+            let ignored = trial.has_ignored_flag() && !arguments.ignored && !arguments.include_ignored;
+            let passed_over = arguments.ignored && !trial.has_ignored_flag();
+            !ignored && !passed_over && is_selected(arguments, trial.name())
+        })
+    }
+}
+
+/// Tells whether libtest's filters leave a test case in.
+fn is_selected(arguments: &Arguments, name: &str) -> bool {
+    let fits = |filter: &String| if arguments.exact { name == filter } else { name.contains(filter.as_str()) };
+    arguments.filter.as_ref().is_none_or(fits) && !arguments.skip.iter().any(fits)
+}
+
+/// Whether what can't be measured counts as failed.
+fn is_required() -> bool {
+    std::env::var_os("NSLAB_REQUIRE").is_some_and(|value| value == "1")
+}
+
+/// Whether nextest runs us. It shows a test case that is ignored while it
+/// runs as passed, and nothing may count as passed that was not measured.
+fn is_nextest() -> bool {
+    std::env::var_os("NEXTEST").is_some()
+}
+
+fn course_trials(course: &Arc<Course>, able: &Result<(), SandboxError>, tally: &Arc<Tally>) -> Vec<Trial> {
+    let checks = course.checks().into_iter().map(String::from);
+    checks
+        .map(|check| {
+            let known = known_unmeasured(course, &check, able);
+            let name = course.test_name(&check);
+            let (course, tally, unmeasured) = (course.clone(), tally.clone(), known.clone());
+            let trial = Trial::ignorable_test(name, move || match unmeasured {
+                Some(reason) => report_unmeasured(&reason),
+                None => report_outcome(&course, &check, &tally),
+            });
+            // Where it has to fail, it has to run.
+            trial.with_ignored_flag(known.is_some() && !is_required())
+        })
+        .collect()
+}
+
+/// Why a check can't be measured on this machine, where that is known before
+/// the lab runs.
+fn known_unmeasured(course: &Course, check: &str, able: &Result<(), SandboxError>) -> Option<String> {
+    if let Err(error) = able {
+        let remedy = doctor::remedy(error);
+        return Some(report::not_measured(&error.to_string(), remedy.as_deref()));
+    }
+    let declared = course.lab.checks.iter().find(|declared| declared.name == check)?;
+    let tool = declared.tool.as_ref()?;
+    let package = crate::net::package_of(&tool.program).unwrap_or(&tool.program);
+    let reason = format!("`{}` (line {}) is not installed", tool.program, tool.place.line);
+    Some(report::not_measured(&reason, Some(&format!("install it: `apt-get install {package}`"))))
+}
+
+fn report_unmeasured(reason: &str) -> Result<Completion, Failed> {
+    if is_required() {
+        return Err(format!("{reason}\nNSLAB_REQUIRE=1 makes that a failure").into());
+    }
+    if is_nextest() { Err(reason.into()) } else { Ok(Completion::ignored_with(reason)) }
+}
+
+fn report_outcome(course: &Course, check: &str, tally: &Tally) -> Result<Completion, Failed> {
+    let outcomes = match course.outcomes.wait() {
+        Ok(outcomes) => outcomes,
+        Err(error) => {
+            let remedy = doctor::remedy(error);
+            return report_unmeasured(&report::not_measured(&error.to_string(), remedy.as_deref()));
+        }
+    };
+    let Some(outcome) = outcomes.get(check) else {
+        tally.bug.store(true, Ordering::Relaxed);
+        return Err("a fault of nslab: the check has no outcome".into());
+    };
+    match &outcome.verdict {
+        Verdict::Passed => Ok(Completion::Completed),
+        Verdict::Failed(failure) => {
+            if failure.bug {
+                tally.bug.store(true, Ordering::Relaxed);
+            }
+            Err(report::failure(&course.lab, outcome).into())
+        }
+        Verdict::Skipped(reason) if is_nextest() => Err(format!("skipped: {reason}").into()),
+        Verdict::Skipped(reason) => Ok(Completion::ignored_with(format!("skipped: {reason}"))),
+        Verdict::NotMeasured { reason, remedy } => {
+            report_unmeasured(&report::not_measured(reason, remedy.as_deref()))
+        }
+    }
+}
+
+fn invalid_trial(invalid: Invalid, tally: &Arc<Tally>) -> Trial {
+    let tally = tally.clone();
+    Trial::test(invalid.source.name.to_string(), move || {
+        tally.invalid.store(true, Ordering::Relaxed);
+        Err(invalid.to_string().into())
+    })
+}
+
+/// Snapshots that no check asserts are failing test cases of their own; those
+/// that are accepted away are deleted.
+fn stale_trials(paths: &[PathBuf], courses: &[Arc<Course>], accept: bool) -> Vec<Trial> {
+    let mut stale = Vec::new();
+    let mut folders = Vec::new();
+    for course in courses {
+        let names: Vec<&str> = course
+            .lab
+            .checks
+            .iter()
+            .filter(|check| check.kind == crate::lab::Kind::Snapshot)
+            .map(|check| check.name.as_str())
+            .collect();
+        stale.extend(course.shelf.stale(&names));
+        folders.push(course.shelf.folder().to_path_buf());
+    }
+    // Of labs that are not there any more, where the whole folder was asked for.
+    for path in paths.iter().filter(|path| path.is_dir() && path.ends_with("labs")) {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        let Some(root) = path.parent() else { continue };
+        for orphan in snapshots_below(&root.join("snapshots")) {
+            if orphan.parent().is_some_and(|folder| !folders.iter().any(|known| known == folder)) {
+                stale.push(orphan);
+            }
+        }
+    }
+    if accept {
+        for path in &stale {
+            if let Err(error) = std::fs::remove_file(path) {
+                eprintln!("error: failed to delete {}: {error}", path.display());
+            }
+        }
+        return Vec::new();
+    }
+    let here = std::env::current_dir().unwrap_or_default();
+    stale
+        .into_iter()
+        .map(|path| {
+            let path = path.strip_prefix(&here).unwrap_or(&path).display().to_string();
+            Trial::test(format!("stale snapshot {path}"), move || {
+                Err(format!(
+                    "{path}: no check asserts this snapshot\n\
+                     hint: delete it, or have `nslab test --accept` do so; where its check was renamed, move it"
+                )
+                .into())
+            })
+        })
+        .collect()
+}
+
+fn snapshots_below(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut found = Vec::new();
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if path.is_dir() {
+            found.extend(snapshots_below(&path));
+        } else if path.extension().is_some_and(|extension| extension == "snap") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The labs that were asked for. None at all is an error, not a pass.
+fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
+    let mut labs = Vec::new();
+    for path in paths {
+        let found = run::find(path).map_err(|error| {
+            format!("failed to read `{}`: {}", path.display(), run::words(&error))
+        })?;
+        if found.is_empty() {
+            return Err(format!(
+                "there is no lab below `{}`\nhint: a lab is a file that ends in `.rhai`",
+                path.display()
+            ));
+        }
+        labs.extend(found);
+    }
+    Ok(labs)
+}
+
+/// Two labs of the same name would be one test case.
+fn check_names(trials: &[Trial]) -> Result<(), String> {
+    let mut names: Vec<&str> = trials.iter().map(Trial::name).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(format!(
+            "two test cases are named `{}`\nhint: a lab's name is its path below `labs`; ask for each file once, and for labs of the same name one at a time",
+            pair[0]
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Ends this process where nobody reads what it prints, as every program of a
+/// pipeline does (`nslab test | head -1`), without a word.
+pub(crate) fn die_with_a_closed_pipe() {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    // SAFETY: the default action is no handler of ours.
+    let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) };
+}

@@ -1,0 +1,105 @@
+use super::{Declared, LabName, Place};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// The text of a lab, and what it is called.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// `<subject>/<lab>`.
+    pub name: LabName,
+    /// The path as it was given, for messages.
+    pub path: PathBuf,
+    /// The whole text.
+    pub text: String,
+}
+
+/// A helper file that a lab imports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Helper {
+    /// The path as it stands in the `import` statement.
+    pub import: String,
+    /// The path of the file, for messages.
+    pub path: String,
+    /// The whole text.
+    pub text: String,
+}
+
+/// A lab that was read and is sound.
+#[derive(Debug, Clone)]
+pub struct Lab {
+    /// Its text and name.
+    pub source: Source,
+    /// Its checks, in the order of their places.
+    pub checks: Vec<Declared>,
+    /// The helper files that it imports.
+    pub helpers: Vec<Helper>,
+}
+
+impl Source {
+    /// The lab's description: its leading `//!` lines.
+    pub fn description(&self) -> String {
+        let lines: Vec<&str> = self
+            .text
+            .lines()
+            .skip_while(|line| line.trim().is_empty() || line.starts_with("#!"))
+            .map_while(|line| line.trim_start().strip_prefix("//!"))
+            .map(|line| line.strip_prefix(' ').unwrap_or(line))
+            .collect();
+        lines.join("\n").trim().to_string()
+    }
+}
+
+/// Shows the line of `text` at `place` with a caret below the column.
+///
+/// ```
+/// use nslab::lab::{Place, excerpt};
+///
+/// let shown = excerpt("let a = 1;\nping(b);\n", Place::new(2, 6)).unwrap();
+/// assert_eq!(shown, "   |\n 2 | ping(b);\n   |      ^");
+/// ```
+pub fn excerpt(text: &str, place: Place) -> Option<String> {
+    let line = text.lines().nth(place.line.checked_sub(1)? as usize)?;
+    let number = place.line.to_string();
+    let margin = " ".repeat(number.len());
+    // A tab stays a tab, so that the caret stands right however wide it is.
+    let indent: String = line
+        .chars()
+        .take(place.column.saturating_sub(1) as usize)
+        .flat_map(|c| match c {
+            '\t' => vec!['\t'],
+            c if is_wide(c) => vec![' ', ' '],
+            _ => vec![' '],
+        })
+        .collect();
+    Some(format!(" {margin} |\n {number} | {line}\n {margin} | {indent}^"))
+}
+
+/// Tells whether a terminal shows `c` two columns wide (East Asian Width W
+/// or F of UAX 11, the blocks that matter in running text).
+fn is_wide(c: char) -> bool {
+    matches!(u32::from(c),
+        0x1100..=0x115f | 0x2e80..=0x303e | 0x3041..=0xa4cf | 0xac00..=0xd7a3
+        | 0xf900..=0xfaff | 0xfe30..=0xfe6f | 0xff00..=0xff60 | 0xffe0..=0xffe6
+        | 0x1f300..=0x1f64f | 0x1f900..=0x1f9ff | 0x20000..=0x3fffd)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(text: &str) -> Source {
+        Source { name: LabName::of("x.rhai".as_ref()), path: "x.rhai".into(), text: text.into() }
+    }
+
+    #[test]
+    fn description_is_the_leading_doc_lines() {
+        assert_eq!(source("//! One.\n//!\n//! Two.\nlet a = 1;\n//! no").description(), "One.\n\nTwo.");
+        assert_eq!(source("let a = 1;").description(), "");
+    }
+
+    #[test]
+    fn the_caret_stands_below_wide_letters_and_tabs() {
+        assert_eq!(excerpt("\t한x", Place::new(1, 3)).unwrap(), "   |\n 1 | \t한x\n   | \t  ^");
+        assert_eq!(excerpt("one line", Place::new(2, 1)), None);
+    }
+}

@@ -1,0 +1,103 @@
+use super::prefix::Prefix;
+use super::{NetError, Netns, Network};
+use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+use nix::errno::Errno;
+use std::net::{IpAddr, Ipv4Addr};
+
+impl Network {
+    /// Adds an address, as `ip addr add ADDR dev LINK` does. A `broadcast` of
+    /// `+` is the network's.
+    ///
+    /// # Errors
+    ///
+    /// Where the address is none, the link is not there, or it has it
+    /// already.
+    pub fn addr_add(
+        &self,
+        netns: &Netns,
+        link: &str,
+        addr: &str,
+        broadcast: Option<&str>,
+    ) -> Result<(), NetError> {
+        self.lay_cables()?;
+        let prefix = Prefix::parse(addr)?;
+        let broadcast = broadcast.map(|text| broadcast_of(&prefix, text)).transpose()?.flatten();
+        let message = self.addr_message(netns, link, &prefix, broadcast)?;
+        let flags = NLM_F_CREATE | NLM_F_EXCL;
+        self.change(netns, RouteNetlinkMessage::NewAddress(message), flags).map_err(|refused| {
+            let off = refused.is(Errno::EACCES) || refused.is(Errno::EPERM);
+            let error = NetError::from(refused);
+            if off && prefix.address.is_ipv6() {
+                error.hint(format!("IPv6 is switched off here; see `sysctl({netns}, \"net.ipv6.conf.all.disable_ipv6\")`"))
+            } else {
+                error
+            }
+        })
+    }
+
+    /// Removes an address, as `ip addr del ADDR dev LINK` does.
+    ///
+    /// # Errors
+    ///
+    /// Where the link does not have it.
+    pub fn addr_del(&self, netns: &Netns, link: &str, addr: &str) -> Result<(), NetError> {
+        self.lay_cables()?;
+        let prefix = Prefix::parse(addr)?;
+        let message = self.addr_message(netns, link, &prefix, None)?;
+        self.change(netns, RouteNetlinkMessage::DelAddress(message), 0).map_err(|refused| {
+            let missing = refused.is(Errno::EADDRNOTAVAIL);
+            let error = NetError::from(refused);
+            let Ok(addrs) = self.addrs(netns) else { return error };
+            let there: Vec<String> =
+                addrs.iter().filter(|row| row.dev == link).map(|row| format!("`{}`", row.addr)).collect();
+            match (missing, there.is_empty()) {
+                (false, _) => error,
+                (true, true) => error.hint(format!("`{link}` has no address")),
+                (true, false) => error.hint(format!("`{link}` has {}", there.join(", "))),
+            }
+        })
+    }
+
+    fn addr_message(
+        &self,
+        netns: &Netns,
+        link: &str,
+        prefix: &Prefix,
+        broadcast: Option<Ipv4Addr>,
+    ) -> Result<AddressMessage, NetError> {
+        let mut message = AddressMessage::default();
+        message.header.index = self.find(netns, link)?.index;
+        message.header.prefix_len = prefix.length;
+        message.header.family = family(prefix.address);
+        message.header.scope = match prefix.address {
+            // As `ip` has it: an address of one's own is seen by oneself.
+            IpAddr::V4(address) if address.is_loopback() => AddressScope::Host,
+            _ => AddressScope::Universe,
+        };
+        message.attributes =
+            vec![AddressAttribute::Local(prefix.address), AddressAttribute::Address(prefix.address)];
+        message.attributes.extend(broadcast.map(AddressAttribute::Broadcast));
+        Ok(message)
+    }
+}
+
+fn broadcast_of(prefix: &Prefix, text: &str) -> Result<Option<Ipv4Addr>, NetError> {
+    let refused = || {
+        NetError::new(format!("any valid address is expected rather than \"{text}\""))
+            .hint("a broadcast address is an IPv4 address of the network, or `+` for its last one")
+    };
+    if prefix.address.is_ipv6() {
+        return Err(NetError::new("Broadcast can be set only for IPv4 addresses"));
+    }
+    match text {
+        "+" => Ok(prefix.broadcast()),
+        text => text.parse().map(Some).map_err(|_| refused()),
+    }
+}
+
+/// The address family of an address.
+pub(super) fn family(address: IpAddr) -> AddressFamily {
+    if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
+}

@@ -1,0 +1,139 @@
+//! Veth pairs, which may wait before they are laid.
+//!
+//! Moving a device to another namespace costs 16–24 ms an end, creating it
+//! there a tenth of one. So a pair that is born in one namespace and then
+//! moved, as the tutorials do it, waits until something looks at the network
+//! or depends on it, and is then made where it has come to be. Nobody can
+//! tell the difference: it waits only while no program runs and nobody
+//! watches, the kernel is asked at once whether it would refuse, and the ends
+//! get the indexes and hardware addresses that a moved pair would have.
+
+use super::link::{chosen_mac, valid_ifname};
+use super::{NetError, Netns, Network};
+use rtnetlink::packet_route::link::{
+    InfoData, InfoKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage,
+};
+use std::os::fd::AsRawFd;
+
+/// A veth pair that is to be laid.
+#[derive(Debug)]
+pub(super) struct Cable {
+    /// Where it was born.
+    born: Netns,
+    ends: [End; 2],
+}
+
+#[derive(Debug)]
+struct End {
+    netns: Netns,
+    name: String,
+    index: u32,
+    mac: Vec<u8>,
+}
+
+impl End {
+    fn new(netns: &Netns, name: &str, index: u32) -> Self {
+        Self { netns: netns.clone(), name: name.into(), index, mac: chosen_mac(netns, name) }
+    }
+
+    fn message(&self, born: &Netns) -> LinkMessage {
+        let mut message = LinkMessage::default();
+        message.header.index = self.index;
+        message.attributes = vec![
+            LinkAttribute::IfName(self.name.clone()),
+            LinkAttribute::Address(self.mac.clone()),
+            // One queue is what a veth uses; more would wait for each other.
+            LinkAttribute::NumTxQueues(1),
+            LinkAttribute::NumRxQueues(1),
+        ];
+        if !self.netns.is(born)
+            && let Some(fd) = self.netns.fd()
+        {
+            message.attributes.push(LinkAttribute::NetNsFd(fd.as_raw_fd()));
+        }
+        message
+    }
+
+    fn is(&self, netns: &Netns, name: &str) -> bool {
+        self.netns.is(netns) && self.name == name
+    }
+}
+
+impl Network {
+    /// Adds a veth pair, as `ip link add A type veth peer name B` does, each
+    /// end in its namespace.
+    ///
+    /// # Errors
+    ///
+    /// Where a name is none or is taken.
+    pub fn veth(&self, (netns_a, a): (&Netns, &str), (netns_b, b): (&Netns, &str)) -> Result<(), NetError> {
+        valid_ifname(a)?;
+        valid_ifname(b)?;
+        for netns in [netns_a, netns_b] {
+            if netns.is_deleted() {
+                return Err(NetError::new(format!("Invalid \"netns\" value \"{netns}\""))
+                    .hint(format!("`{netns}` was deleted before")));
+            }
+        }
+        // The kernel registers the peer first.
+        let (peer, main) = (netns_b.take_index(), netns_a.take_index());
+        let cable = Cable {
+            born: netns_a.clone(),
+            ends: [End::new(netns_a, a, main), End::new(netns_b, b, peer)],
+        };
+        let taken = self.is_taken(netns_a, a)? || self.is_taken(netns_b, b)?;
+        let same = netns_a.is(netns_b) && a == b;
+        if self.is_observed() || taken || same {
+            self.lay_cables()?;
+            return self.lay(&cable);
+        }
+        self.cables.borrow_mut().push(cable);
+        Ok(())
+    }
+
+    /// Sends an end of a waiting cable elsewhere. Where none waits, or the
+    /// kernel would refuse, it says no, and the caller moves a real link.
+    pub(super) fn redirect_cable(&self, netns: &Netns, link: &str, to: &Netns) -> Result<bool, NetError> {
+        let waits = self.cables.borrow().iter().any(|cable| cable.ends.iter().any(|end| end.is(netns, link)));
+        if !waits || to.is_deleted() || self.is_taken(to, link)? {
+            return Ok(false);
+        }
+        for cable in self.cables.borrow_mut().iter_mut() {
+            if let Some(end) = cable.ends.iter_mut().find(|end| end.is(netns, link)) {
+                end.netns = to.clone();
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn is_taken(&self, netns: &Netns, name: &str) -> Result<bool, NetError> {
+        let waits = self.cables.borrow().iter().any(|cable| cable.ends.iter().any(|end| end.is(netns, name)));
+        Ok(waits || self.look_for(netns, name)?.is_some())
+    }
+
+    /// Lays every cable that waits.
+    pub(super) fn lay_cables(&self) -> Result<(), NetError> {
+        let cables = std::mem::take(&mut *self.cables.borrow_mut());
+        cables.iter().try_for_each(|cable| self.lay(cable))
+    }
+
+    fn lay(&self, cable: &Cable) -> Result<(), NetError> {
+        let [main, peer] = &cable.ends;
+        let data = InfoData::Veth(InfoVeth::Peer(peer.message(&cable.born)));
+        let infos = vec![LinkInfo::Kind(InfoKind::Veth), LinkInfo::Data(data)];
+        let mut message = main.message(&cable.born);
+        message.attributes.push(LinkAttribute::LinkInfo(infos));
+        // The name that is taken, for the hint, is mostly the first.
+        let name = match self.look_for(&main.netns, &main.name)? {
+            Some(_) => main,
+            None => peer,
+        };
+        self.create(&cable.born, &name.name, "veth", message)?;
+        for end in &cable.ends {
+            let index = self.find(&end.netns, &end.name)?.index;
+            self.answer_soon(&end.netns, index);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,513 @@
+use super::defaults::RETRANS_TIME_MS;
+use super::error::strerror;
+use super::network::{Refused, Unsettled};
+use super::{NetError, Netns, Network, prefix};
+use crate::table;
+use nix::errno::Errno;
+use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use rtnetlink::packet_route::link::{
+    InfoData, InfoKind, InfoMacVlan, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+    MacVlanMode as Mode,
+};
+use rtnetlink::packet_route::neighbour_table::{
+    NeighbourTableAttribute, NeighbourTableMessage, NeighbourTableParameter,
+};
+use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+use std::hash::{DefaultHasher, Hasher};
+use std::os::fd::AsRawFd;
+
+/// How macvlan links of one parent see each other (ip-link(8)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MacvlanMode {
+    /// They reach each other directly.
+    Bridge,
+    /// They don't reach each other.
+    Private,
+    /// They reach each other where the switch outside sends it back.
+    Vepa,
+    /// The parent's only one, which takes the parent over.
+    Passthru,
+}
+
+impl MacvlanMode {
+    /// Reads a mode as `ip` names it.
+    pub fn parse(text: &str) -> Result<Self, NetError> {
+        Ok(match text {
+            "bridge" => Self::Bridge,
+            "private" => Self::Private,
+            "vepa" => Self::Vepa,
+            "passthru" => Self::Passthru,
+            _ => {
+                return Err(NetError::new(format!(
+                    "Error: argument of \"mode\" must be \"private\", \"vepa\", \"bridge\", \"passthru\" or \"source\", not \"{text}\""
+                ))
+                .hint("choose `bridge`, `private`, `vepa` or `passthru`"));
+            }
+        })
+    }
+}
+
+/// What the kernel says of one link, as far as acts need it.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub index: u32,
+    pub name: String,
+    pub bridge: bool,
+    pub up: bool,
+    pub controller: Option<u32>,
+    /// The other end of a veth, or a macvlan's parent.
+    pub other: Option<u32>,
+    /// The namespace of that, where it is another one.
+    pub other_nsid: Option<i32>,
+    pub veth: bool,
+}
+
+impl Found {
+    pub fn read(message: &LinkMessage) -> Self {
+        let mut found = Self {
+            index: message.header.index,
+            name: String::new(),
+            bridge: false,
+            up: message.header.flags.contains(LinkFlags::Up),
+            controller: None,
+            other: None,
+            other_nsid: None,
+            veth: false,
+        };
+        for attribute in &message.attributes {
+            match attribute {
+                LinkAttribute::IfName(name) => found.name.clone_from(name),
+                LinkAttribute::Controller(index) => found.controller = Some(*index),
+                LinkAttribute::Link(index) if *index != 0 => found.other = Some(*index),
+                LinkAttribute::LinkNetNsId(id) => found.other_nsid = Some(*id),
+                LinkAttribute::LinkInfo(infos) => {
+                    found.bridge = infos.contains(&LinkInfo::Kind(InfoKind::Bridge));
+                    found.veth = infos.contains(&LinkInfo::Kind(InfoKind::Veth));
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+}
+
+/// The words of `ip` for a name that no interface can have.
+pub(super) fn valid_ifname(name: &str) -> Result<(), NetError> {
+    let most = libc::IF_NAMESIZE - 1;
+    let reason = if name.is_empty() {
+        "it is empty".into()
+    } else if name.len() > most {
+        format!("it has {} bytes, and an interface name has at most {most}", name.len())
+    } else if name.contains(['/', ':']) || name.chars().any(char::is_whitespace) {
+        "an interface name has no slash, colon or space".into()
+    } else if matches!(name, "." | ".." | "all" | "default") {
+        "that is a folder of the kernel's".into()
+    } else {
+        return Ok(());
+    };
+    let error = format!("argument \"{name}\" is wrong: \"name\" not a valid ifname");
+    Err(NetError::new(error).hint(reason))
+}
+
+/// The hardware address that a link gets: its own in each namespace, the same
+/// in each run. Locally administered, for one station (RFC 9542, section 2.1).
+pub(super) fn chosen_mac(netns: &Netns, name: &str) -> Vec<u8> {
+    // DefaultHasher::new() has fixed keys.
+    let mut hasher = DefaultHasher::new();
+    hasher.write(netns.name().as_bytes());
+    hasher.write_u8(0);
+    hasher.write(name.as_bytes());
+    let mut mac = hasher.finish().to_be_bytes()[2..].to_vec();
+    mac[0] = 0x02;
+    mac
+}
+
+impl Network {
+    /// Adds a bridge, as `ip link add NAME type bridge` does.
+    ///
+    /// # Errors
+    ///
+    /// Where the name is none or is taken.
+    pub fn bridge(&self, netns: &Netns, name: &str) -> Result<(), NetError> {
+        self.lay_cables()?;
+        self.add_link(netns, name, InfoKind::Bridge, None, None, true)
+    }
+
+    /// Adds a macvlan, as `ip link add NAME link PARENT type macvlan` does.
+    ///
+    /// # Errors
+    ///
+    /// Where the parent is not there, or the name is none or is taken.
+    pub fn macvlan(
+        &self,
+        netns: &Netns,
+        name: &str,
+        parent: &str,
+        mode: MacvlanMode,
+    ) -> Result<(), NetError> {
+        self.lay_cables()?;
+        let parent = self.find(netns, parent)?.index;
+        let mode = match mode {
+            MacvlanMode::Bridge => Mode::Bridge,
+            MacvlanMode::Private => Mode::Private,
+            MacvlanMode::Vepa => Mode::Vepa,
+            MacvlanMode::Passthru => Mode::Passthrough,
+        };
+        let data = InfoData::MacVlan(vec![InfoMacVlan::Mode(mode)]);
+        // A passthru macvlan has its parent's address.
+        let own_mac = mode != Mode::Passthrough;
+        self.add_link(netns, name, InfoKind::MacVlan, Some(data), Some(parent), own_mac)
+    }
+
+    fn add_link(
+        &self,
+        netns: &Netns,
+        name: &str,
+        kind: InfoKind,
+        data: Option<InfoData>,
+        parent: Option<u32>,
+        own_mac: bool,
+    ) -> Result<(), NetError> {
+        valid_ifname(name)?;
+        let mut message = LinkMessage::default();
+        message.header.index = netns.take_index();
+        let mut infos = vec![LinkInfo::Kind(kind.clone())];
+        infos.extend(data.map(LinkInfo::Data));
+        message.attributes = vec![LinkAttribute::IfName(name.into()), LinkAttribute::LinkInfo(infos)];
+        if own_mac {
+            message.attributes.push(LinkAttribute::Address(chosen_mac(netns, name)));
+        }
+        message.attributes.extend(parent.map(LinkAttribute::Link));
+        self.create(netns, name, &kind.to_string(), message)?;
+        let index = self.find(netns, name)?.index;
+        self.answer_soon(netns, index);
+        Ok(())
+    }
+
+    /// Asks the kernel for a new link, with the index that we chose where it
+    /// is free.
+    pub(super) fn create(
+        &self,
+        netns: &Netns,
+        name: &str,
+        kind: &str,
+        mut message: LinkMessage,
+    ) -> Result<(), NetError> {
+        let flags = NLM_F_CREATE | NLM_F_EXCL;
+        let mut result = self.change(netns, RouteNetlinkMessage::NewLink(message.clone()), flags);
+        if result.as_ref().is_err_and(|refused| refused.is(Errno::EBUSY)) {
+            message.header.index = 0;
+            result = self.change(netns, RouteNetlinkMessage::NewLink(message), flags);
+        }
+        result.map_err(|refused| {
+            let exists = refused.is(Errno::EEXIST);
+            let unknown = refused.is(Errno::EOPNOTSUPP);
+            let error = NetError::from(refused);
+            if exists {
+                error.hint(format!("`{netns}` has a link `{name}` already"))
+            } else if unknown {
+                error.unmeasured(format!("this kernel has no {kind} links; load the module with `modprobe {kind}`"))
+            } else {
+                error
+            }
+        })
+    }
+
+    /// Shortens the time in which a neighbour must answer (see
+    /// [`RETRANS_TIME_MS`]). A kernel that won't is none the worse.
+    pub(super) fn answer_soon(&self, netns: &Netns, index: u32) {
+        for (family, name) in [(AddressFamily::Inet, "arp_cache"), (AddressFamily::Inet6, "ndisc_cache")] {
+            let mut message = NeighbourTableMessage::default();
+            message.header.family = family;
+            message.attributes = vec![
+                NeighbourTableAttribute::Name(name.into()),
+                NeighbourTableAttribute::Parms(vec![
+                    NeighbourTableParameter::Ifindex(index),
+                    NeighbourTableParameter::RetransTime(RETRANS_TIME_MS),
+                ]),
+            ];
+            let _ = self.change(netns, RouteNetlinkMessage::SetNeighbourTable(message), 0);
+        }
+    }
+
+    /// Moves a link, as `ip link set LINK netns NETNS` does.
+    ///
+    /// # Errors
+    ///
+    /// Where the link is not there, can't be moved, or its name is taken.
+    pub fn set_netns(&self, netns: &Netns, link: &str, to: &Netns) -> Result<(), NetError> {
+        if self.redirect_cable(netns, link, to)? {
+            return Ok(());
+        }
+        self.lay_cables()?;
+        let found = self.find(netns, link)?;
+        let Some(fd) = to.fd() else {
+            return Err(NetError::new(format!("Invalid \"netns\" value \"{to}\""))
+                .hint(format!("`{to}` was deleted before")));
+        };
+        let attributes = vec![LinkAttribute::NetNsFd(fd.as_raw_fd())];
+        self.set_link(netns, &found, attributes).map_err(|refused| {
+            let exists = refused.is(Errno::EEXIST);
+            let error = NetError::from(refused);
+            if exists { error.hint(format!("`{to}` has a link `{link}` already")) } else { error }
+        })?;
+        let index = self.find(to, link)?.index;
+        self.answer_soon(to, index);
+        Ok(())
+    }
+
+    /// Makes a link a port of a bridge, as `ip link set PORT master BRIDGE`
+    /// does.
+    ///
+    /// # Errors
+    ///
+    /// Where one of the two is not there, or the bridge won't have it.
+    pub fn set_master(&self, netns: &Netns, port: &str, bridge: &str) -> Result<(), NetError> {
+        self.lay_cables()?;
+        let found = self.find(netns, port)?;
+        let master = self.find(netns, bridge)?;
+        let attributes = vec![LinkAttribute::Controller(master.index)];
+        self.set_link(netns, &found, attributes).map_err(|refused| {
+            let error = NetError::from(refused);
+            if master.bridge { error } else { error.hint(format!("`{bridge}` is not a bridge")) }
+        })?;
+        self.unsettle(netns, &found);
+        self.unsettle(netns, &master);
+        Ok(())
+    }
+
+    /// Takes a port from its bridge, as `ip link set PORT nomaster` does.
+    ///
+    /// # Errors
+    ///
+    /// Where the link is not there.
+    pub fn set_nomaster(&self, netns: &Netns, port: &str) -> Result<(), NetError> {
+        self.lay_cables()?;
+        let found = self.find(netns, port)?;
+        Ok(self.set_link(netns, &found, vec![LinkAttribute::Controller(0)])?)
+    }
+
+    /// Switches a link on or off, as `ip link set LINK up` does.
+    ///
+    /// # Errors
+    ///
+    /// Where the link is not there, or the kernel refuses.
+    pub fn set_up(&self, netns: &Netns, link: &str, up: bool) -> Result<(), NetError> {
+        self.lay_cables()?;
+        let found = self.find(netns, link)?;
+        let mut message = LinkMessage::default();
+        message.header.index = found.index;
+        message.header.change_mask = LinkFlags::Up;
+        message.header.flags = if up { LinkFlags::Up } else { LinkFlags::empty() };
+        self.change(netns, RouteNetlinkMessage::SetLink(message), 0)?;
+        self.unsettle_with_other_end(netns, &found)
+    }
+
+    /// Sets the largest packet of a link, as `ip link set LINK mtu N` does.
+    ///
+    /// # Errors
+    ///
+    /// Where the link is not there, or the kernel refuses the size.
+    pub fn set_mtu(&self, netns: &Netns, link: &str, mtu: u32) -> Result<(), NetError> {
+        self.lay_cables()?;
+        let found = self.find(netns, link)?;
+        Ok(self.set_link(netns, &found, vec![LinkAttribute::Mtu(mtu)])?)
+    }
+
+    /// Sets a hardware address, as `ip link set LINK address MAC` does.
+    ///
+    /// # Errors
+    ///
+    /// Where the link is not there, or the address is none.
+    pub fn set_mac(&self, netns: &Netns, link: &str, mac: &str) -> Result<(), NetError> {
+        self.lay_cables()?;
+        let mac = prefix::mac(mac)?;
+        let found = self.find(netns, link)?;
+        Ok(self.set_link(netns, &found, vec![LinkAttribute::Address(mac)])?)
+    }
+
+    /// Removes a link, as `ip link del LINK` does; a veth's other end goes
+    /// with it.
+    ///
+    /// # Errors
+    ///
+    /// Where the link is not there, or can't be removed, as `lo`.
+    pub fn del_link(&self, netns: &Netns, link: &str) -> Result<(), NetError> {
+        self.lay_cables()?;
+        let found = self.find(netns, link)?;
+        let mut message = LinkMessage::default();
+        message.header.index = found.index;
+        Ok(self.change(netns, RouteNetlinkMessage::DelLink(message), 0)?)
+    }
+
+    fn set_link(
+        &self,
+        netns: &Netns,
+        link: &Found,
+        attributes: Vec<LinkAttribute>,
+    ) -> Result<(), Refused> {
+        let mut message = LinkMessage::default();
+        message.header.index = link.index;
+        message.attributes = attributes;
+        self.change(netns, RouteNetlinkMessage::SetLink(message), 0)
+    }
+
+    /// Finds a link by its name.
+    pub(super) fn find(&self, netns: &Netns, name: &str) -> Result<Found, NetError> {
+        self.look_for(netns, name)?.ok_or_else(|| {
+            let error = NetError::new(format!("Cannot find device \"{name}\""));
+            let Ok(links) = self.dump_links(netns) else { return error };
+            let names: Vec<String> = links.iter().map(|link| format!("`{}`", Found::read(link).name)).collect();
+            error.hint(format!("`{netns}` has {}", names.join(", ")))
+        })
+    }
+
+    /// Looks for a link by its name.
+    pub(super) fn look_for(&self, netns: &Netns, name: &str) -> Result<Option<Found>, NetError> {
+        valid_ifname(name).map_err(|_| {
+            NetError::new(format!("Cannot find device \"{name}\""))
+                .hint("no interface can have this name")
+        })?;
+        let mut message = LinkMessage::default();
+        message.attributes = vec![LinkAttribute::IfName(name.into())];
+        match self.get(netns, RouteNetlinkMessage::GetLink(message)) {
+            Ok(rows) => Ok(rows.iter().find_map(|row| match row {
+                RouteNetlinkMessage::NewLink(link) => Some(Found::read(link)),
+                _ => None,
+            })),
+            Err(refused) if refused.is(Errno::ENODEV) => Ok(None),
+            Err(refused) => Err(refused.into()),
+        }
+    }
+
+    /// Asks for one link by its index. That makes the kernel bring its queues
+    /// in line with its carrier at once, not whenever its worker comes to it.
+    pub(super) fn link_at(&self, netns: &Netns, index: u32) -> Result<LinkMessage, Refused> {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        let rows = self.get(netns, RouteNetlinkMessage::GetLink(message))?;
+        let link = rows.into_iter().find_map(|row| match row {
+            RouteNetlinkMessage::NewLink(link) => Some(link),
+            _ => None,
+        });
+        link.ok_or_else(|| Refused::Ours(NetError::new(strerror(libc::ENODEV))))
+    }
+
+    pub(super) fn dump_links(&self, netns: &Netns) -> Result<Vec<LinkMessage>, NetError> {
+        let rows = self.dump(netns, RouteNetlinkMessage::GetLink(LinkMessage::default()))?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|row| match row {
+                RouteNetlinkMessage::NewLink(link) => Some(link),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// The namespace that `netns` knows by this number.
+    pub(super) fn namespace_of(&self, netns: &Netns, nsid: i32) -> Option<Netns> {
+        if let Some(name) = netns.name_of(nsid) {
+            return self.known(&name);
+        }
+        for other in self.everywhere() {
+            let Some(fd) = other.fd() else { continue };
+            let mut message = NsidMessage::default();
+            message.attributes = vec![NsidAttribute::Fd(fd.as_raw_fd() as u32)];
+            let Ok(rows) = self.get(netns, RouteNetlinkMessage::GetNsId(message)) else { continue };
+            for row in rows {
+                if let RouteNetlinkMessage::NewNsId(row) = row
+                    && row.attributes.contains(&NsidAttribute::Id(nsid))
+                {
+                    netns.remember(nsid, other.name());
+                    return Some(other);
+                }
+            }
+        }
+        None
+    }
+
+    /// Where the other end of a veth is.
+    pub(super) fn other_end(&self, netns: &Netns, link: &Found) -> Option<(Netns, u32)> {
+        let index = link.other?;
+        match link.other_nsid {
+            None => Some((netns.clone(), index)),
+            Some(nsid) => Some((self.namespace_of(netns, nsid)?, index)),
+        }
+    }
+
+    /// The other ends, in other namespaces, of the cables of `netns`.
+    pub(super) fn other_ends(&self, netns: &Netns) -> Result<Vec<(Netns, u32)>, NetError> {
+        let links = self.dump_links(netns)?;
+        Ok(links
+            .iter()
+            .map(Found::read)
+            .filter(|link| link.veth)
+            .filter_map(|link| self.other_end(netns, &link))
+            .filter(|(other, _)| !other.is(netns))
+            .collect())
+    }
+
+    /// Takes note that the state of a link has changed.
+    pub(super) fn unsettle(&self, netns: &Netns, link: &Found) {
+        let (bridge, namespace, index) = (link.bridge, netns.name().to_string(), link.index);
+        self.unsettled.borrow_mut().insert(Unsettled { bridge, namespace, index });
+    }
+
+    /// The same for the other end and the bridge, whose states follow.
+    fn unsettle_with_other_end(&self, netns: &Netns, link: &Found) -> Result<(), NetError> {
+        self.unsettle(netns, link);
+        self.unsettle_master(netns, link)?;
+        if let Some((other, index)) = self.other_end(netns, link)
+            && let Ok(message) = self.link_at(&other, index)
+        {
+            let found = Found::read(&message);
+            self.unsettle(&other, &found);
+            self.unsettle_master(&other, &found)?;
+        }
+        Ok(())
+    }
+
+    fn unsettle_master(&self, netns: &Netns, link: &Found) -> Result<(), NetError> {
+        if let Some(master) = link.controller
+            && let Ok(message) = self.link_at(netns, master)
+        {
+            self.unsettle(netns, &Found::read(&message));
+        }
+        Ok(())
+    }
+
+    /// Brings every link's queues in line with its carrier.
+    ///
+    /// The kernel's linkwatch worker does so some time after a link came up;
+    /// a packet that is sent before is dropped. Asking for a single link by
+    /// its index does it at once (a listing does not): ports first, then
+    /// bridges.
+    pub(super) fn settle(&self) -> Result<(), NetError> {
+        self.lay_cables()?;
+        if self.programs.get() {
+            for netns in self.namespaces()?.into_iter().chain([self.host()]) {
+                for link in self.dump_links(&netns)? {
+                    self.unsettle(&netns, &Found::read(&link));
+                }
+            }
+        }
+        let unsettled = std::mem::take(&mut *self.unsettled.borrow_mut());
+        for link in &unsettled {
+            if let Some(netns) = self.known(&link.namespace) {
+                // A link that is gone needs no settling.
+                let _ = self.link_at(&netns, link.index);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes a link's hardware address.
+pub(super) fn mac_of(message: &LinkMessage) -> String {
+    let address = message.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::Address(bytes) => Some(table::mac(bytes)),
+        _ => None,
+    });
+    address.unwrap_or_default()
+}

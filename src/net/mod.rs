@@ -1,0 +1,34 @@
+//! Acts on a network of namespaces, and observes it.
+//!
+//! *Takes* names and addresses as `ip(8)` takes them, *gives* tables and
+//! answers, *never* knows of scripts, checks or reports. One thread does all
+//! of it: it enters a namespace to open a socket there, and the socket stays.
+
+mod addr;
+mod cable;
+mod defaults;
+mod delta;
+mod error;
+mod link;
+mod neigh;
+mod netlink;
+mod netns;
+mod network;
+mod observe;
+mod ping;
+mod prefix;
+mod program;
+mod rooms;
+mod route;
+mod sysctl;
+
+pub use defaults::CHOSEN;
+pub use error::NetError;
+pub use link::MacvlanMode;
+pub use netns::Netns;
+pub use network::Network;
+pub use observe::Family;
+pub use ping::{PingAnswer, PingOptions, Source as PingSource};
+pub use program::{ExecAnswer, Limits, PATH, Process, is_installed, missing_tool, package_of};
+pub use rooms::{Exit, Program, Rooms, RoomsError};
+pub use route::RouteOptions;

@@ -1,0 +1,93 @@
+use super::addr::family;
+use super::prefix::{address, mac};
+use super::{NetError, Netns, Network};
+use nix::errno::Errno;
+use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::packet_route::neighbour::{
+    NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
+};
+
+impl Network {
+    /// Sets a neighbour by hand, as `ip neigh add IP lladdr MAC dev LINK`
+    /// does.
+    ///
+    /// # Errors
+    ///
+    /// Where an address is none, the link is not there, or the neighbour is
+    /// known.
+    pub fn neigh_add(&self, netns: &Netns, ip: &str, lladdr: &str, link: &str) -> Result<(), NetError> {
+        self.lay_cables()?;
+        let lladdr = mac(lladdr)?;
+        let mut message = self.neigh_message(netns, ip, link)?;
+        message.header.state = NeighbourState::Permanent;
+        message.attributes.push(NeighbourAttribute::LinkLayerAddress(lladdr));
+        let flags = NLM_F_CREATE | NLM_F_EXCL;
+        self.change(netns, RouteNetlinkMessage::NewNeighbour(message), flags).map_err(|refused| {
+            let exists = refused.is(Errno::EEXIST);
+            let error = NetError::from(refused);
+            if exists { error.hint(format!("`{netns}` has an entry for {ip} on `{link}` already")) } else { error }
+        })
+    }
+
+    /// Removes a neighbour, as `ip neigh del IP dev LINK` does.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such entry.
+    pub fn neigh_del(&self, netns: &Netns, ip: &str, link: &str) -> Result<(), NetError> {
+        self.lay_cables()?;
+        let message = self.neigh_message(netns, ip, link)?;
+        Ok(self.change(netns, RouteNetlinkMessage::DelNeighbour(message), 0)?)
+    }
+
+    /// Forgets what was learned on a link, or on all of them, as
+    /// `ip neigh flush dev LINK` does; what was set by hand stays.
+    ///
+    /// # Errors
+    ///
+    /// Where the link is not there.
+    pub fn neigh_flush(&self, netns: &Netns, link: Option<&str>) -> Result<(), NetError> {
+        self.lay_cables()?;
+        let only = link.map(|link| self.find(netns, link)).transpose()?.map(|link| link.index);
+        for message in self.dump_neighbours(netns)? {
+            let state = message.header.state;
+            let learned = !matches!(state, NeighbourState::Permanent | NeighbourState::Noarp);
+            if learned && only.is_none_or(|index| index == message.header.ifindex) {
+                let mut gone = NeighbourMessage::default();
+                gone.header = message.header.clone();
+                gone.attributes = message
+                    .attributes
+                    .into_iter()
+                    .filter(|attribute| matches!(attribute, NeighbourAttribute::Destination(_)))
+                    .collect();
+                // It may have gone by itself in between.
+                let _ = self.change(netns, RouteNetlinkMessage::DelNeighbour(gone), 0);
+            }
+        }
+        Ok(())
+    }
+
+    fn neigh_message(&self, netns: &Netns, ip: &str, link: &str) -> Result<NeighbourMessage, NetError> {
+        let ip = address(ip)?;
+        let mut message = NeighbourMessage::default();
+        message.header.family = family(ip);
+        message.header.ifindex = self.find(netns, link)?.index;
+        message.attributes = vec![NeighbourAttribute::Destination(match ip {
+            std::net::IpAddr::V4(ip) => NeighbourAddress::Inet(ip),
+            std::net::IpAddr::V6(ip) => NeighbourAddress::Inet6(ip),
+        })];
+        Ok(message)
+    }
+
+    pub(super) fn dump_neighbours(&self, netns: &Netns) -> Result<Vec<NeighbourMessage>, NetError> {
+        let rows = self.dump(netns, RouteNetlinkMessage::GetNeighbour(NeighbourMessage::default()))?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|row| match row {
+                RouteNetlinkMessage::NewNeighbour(row) => Some(row),
+                _ => None,
+            })
+            .collect())
+    }
+}

@@ -1,0 +1,144 @@
+use super::netlink::Netlink;
+use nix::sched::{CloneFlags, setns};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+use tokio::runtime::Runtime;
+
+/// A handle on a network namespace.
+#[derive(Clone)]
+pub struct Netns(Rc<Place>);
+
+struct Place {
+    name: String,
+    is_host: bool,
+    fd: RefCell<Option<Rc<OwnedFd>>>,
+    netlink: RefCell<Option<Rc<Netlink>>>,
+    /// The next interface index that the kernel would give here.
+    next_index: Cell<u32>,
+    /// The names of namespaces that this one knows by a number.
+    nsids: RefCell<BTreeMap<i32, String>>,
+}
+
+impl Netns {
+    pub(super) fn new(name: &str, is_host: bool, fd: OwnedFd) -> Self {
+        Self(Rc::new(Place {
+            name: name.into(),
+            is_host,
+            fd: RefCell::new(Some(Rc::new(fd))),
+            netlink: RefCell::default(),
+            // `lo` is 1.
+            next_index: Cell::new(2),
+            nsids: RefCell::default(),
+        }))
+    }
+
+    /// Its name; `host` for the sandbox's own.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Tells whether it is the sandbox's own.
+    pub fn is_host(&self) -> bool {
+        self.0.is_host
+    }
+
+    /// Tells whether it has been deleted.
+    pub fn is_deleted(&self) -> bool {
+        self.0.fd.borrow().is_none()
+    }
+
+    /// `ip` with the words that make it act here: `ip -n red`.
+    pub fn ip(&self) -> String {
+        self.tool("ip")
+    }
+
+    /// A tool that knows `-n`, such as `ip` or `bridge`.
+    pub fn tool(&self, tool: &str) -> String {
+        if self.is_host() { tool.to_string() } else { format!("{tool} -n {}", self.name()) }
+    }
+
+    /// A command that runs here: `ip netns exec red ping …`.
+    pub fn exec(&self, command: &str) -> String {
+        if self.is_host() {
+            command.to_string()
+        } else {
+            format!("ip netns exec {} {command}", self.name())
+        }
+    }
+
+    /// The namespace's descriptor; `None` once it is deleted.
+    pub(super) fn fd(&self) -> Option<Rc<OwnedFd>> {
+        self.0.fd.borrow().clone()
+    }
+
+    /// Brings this thread into the namespace. It stays there; whoever needs a
+    /// namespace enters it.
+    pub(super) fn enter(&self) -> io::Result<()> {
+        let fd = self.fd().ok_or(io::ErrorKind::NotFound)?;
+        Ok(setns(fd.as_fd(), CloneFlags::CLONE_NEWNET)?)
+    }
+
+    /// The netlink socket of the namespace, opened when it is first needed.
+    pub(super) fn netlink(&self, runtime: &Runtime) -> io::Result<Rc<Netlink>> {
+        if let Some(netlink) = &*self.0.netlink.borrow() {
+            return Ok(netlink.clone());
+        }
+        self.enter()?;
+        let netlink = Rc::new(Netlink::open(runtime)?);
+        self.0.netlink.replace(Some(netlink.clone()));
+        Ok(netlink)
+    }
+
+    /// Takes an interface index as the kernel would.
+    pub(super) fn take_index(&self) -> u32 {
+        let index = self.0.next_index.get();
+        self.0.next_index.set(index + 1);
+        index
+    }
+
+    /// The namespace that this one knows by the number, if that was asked
+    /// before.
+    pub(super) fn name_of(&self, nsid: i32) -> Option<String> {
+        self.0.nsids.borrow().get(&nsid).cloned()
+    }
+
+    /// Keeps the number of another namespace: the kernel never changes it.
+    pub(super) fn remember(&self, nsid: i32, name: &str) {
+        self.0.nsids.borrow_mut().insert(nsid, name.into());
+    }
+
+    /// Forgets the namespace, so that nothing of ours keeps it alive.
+    pub(super) fn forget(&self, runtime: &Runtime) {
+        self.0.fd.borrow_mut().take();
+        if let Some(netlink) = self.0.netlink.take().and_then(Rc::into_inner) {
+            netlink.close(runtime);
+        }
+    }
+
+    /// Tells whether two handles are for the same namespace.
+    pub fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl PartialEq for Netns {
+    fn eq(&self, other: &Self) -> bool {
+        self.is(other)
+    }
+}
+
+impl fmt::Display for Netns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Debug for Netns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "netns({})", self.name())
+    }
+}

@@ -1,0 +1,308 @@
+use super::cable::Cable;
+use super::defaults;
+use super::delta::Watch;
+use super::error::strerror;
+use super::netlink::{KernelError, Netlink};
+use super::{NetError, Netns, Rooms};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
+
+/// The network of one lab: its namespaces, and what is done to them.
+///
+/// Each method that changes or asks something first lays the cables that wait
+/// (see [`Network::veth`]), so that nobody can tell that they waited.
+pub struct Network {
+    runtime: Runtime,
+    pub(super) rooms: Box<dyn Rooms>,
+    namespaces: RefCell<Vec<Netns>>,
+    host: Netns,
+    pub(super) cables: RefCell<Vec<Cable>>,
+    pub(super) unsettled: RefCell<BTreeSet<Unsettled>>,
+    /// Whether a program has run, which may have left others behind: nobody
+    /// knows then what they did, or who looks.
+    pub(super) programs: Cell<bool>,
+    /// The sysctls that a new namespace has from this machine and must not.
+    differing: Vec<(&'static str, &'static str)>,
+    watch: Option<RefCell<Watch>>,
+}
+
+/// A link whose state may not have reached its queues yet.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Unsettled {
+    /// Bridges last: their state follows that of their ports.
+    pub bridge: bool,
+    pub namespace: String,
+    pub index: u32,
+}
+
+impl Network {
+    /// The network of a fresh sandbox. Where it is `watched`, it keeps track
+    /// of what each act changes.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel gives no socket, or a default can't be set.
+    pub fn new(rooms: Box<dyn Rooms>, watched: bool) -> Result<Self, NetError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()
+            .map_err(|error| NetError::new(format!("failed to start tokio: {error}")))?;
+        let host = Netns::new("host", true, rooms.host());
+        let mut network = Self {
+            runtime,
+            rooms,
+            namespaces: RefCell::default(),
+            host: host.clone(),
+            cables: RefCell::default(),
+            unsettled: RefCell::default(),
+            programs: Cell::new(false),
+            differing: Vec::new(),
+            watch: watched.then(RefCell::default),
+        };
+        network.differing = defaults::differing(&network, &host);
+        network.adopt(&host, true)?;
+        Ok(network)
+    }
+
+    pub(super) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// The sandbox's own namespace.
+    pub fn host(&self) -> Netns {
+        self.host.clone()
+    }
+
+    /// Makes a namespace, as `ip netns add` does.
+    ///
+    /// # Errors
+    ///
+    /// Where the name is no file name, or is taken.
+    pub fn netns(&self, name: &str, ipv6: bool) -> Result<Netns, NetError> {
+        if name.is_empty() || name.len() > 255 || name.contains('/') || matches!(name, "." | "..") {
+            return Err(NetError::new(format!("Invalid netns name \"{name}\""))
+                .hint("it becomes a file under /run/netns: one to 255 bytes, without a slash"));
+        }
+        if name == "host" {
+            return Err(NetError::new("`host` is the sandbox's own namespace")
+                .hint("get it with `host()`, or choose another name"));
+        }
+        let fd = self.rooms.new_netns(name).map_err(|error| match error.errno {
+            libc::EEXIST => {
+                let path = format!("Cannot create namespace file \"/run/netns/{name}\": File exists");
+                NetError::new(path).hint(format!("a namespace `{name}` was made before"))
+            }
+            _ => error.into(),
+        })?;
+        let netns = Netns::new(name, false, fd);
+        self.namespaces.borrow_mut().push(netns.clone());
+        self.adopt(&netns, ipv6)?;
+        Ok(netns)
+    }
+
+    fn adopt(&self, netns: &Netns, ipv6: bool) -> Result<(), NetError> {
+        defaults::apply(self, netns, &self.differing, ipv6)?;
+        if let Some(watch) = &self.watch {
+            watch.borrow_mut().add(self, netns)?;
+        }
+        Ok(())
+    }
+
+    /// The namespaces under `/run/netns`, by name, those included that a
+    /// program has made.
+    ///
+    /// # Errors
+    ///
+    /// Where the folder can't be read.
+    pub fn namespaces(&self) -> Result<Vec<Netns>, NetError> {
+        if self.programs.get() {
+            self.find_namespaces().map_err(|errno| NetError::new(strerror(errno as i32)))?;
+        }
+        let mut namespaces: Vec<_> = self.namespaces.borrow().clone();
+        namespaces.sort_by(|a, b| a.name().cmp(b.name()));
+        Ok(namespaces)
+    }
+
+    /// Looks which namespaces programs have made or removed.
+    fn find_namespaces(&self) -> nix::Result<()> {
+        let folder = Path::new("/run/netns");
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
+        let mut folder_fd = nix::dir::Dir::from_fd(self.rooms.open(folder, flags)?)?;
+        let mut names = BTreeSet::new();
+        for entry in folder_fd.iter() {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if name != "." && name != ".." {
+                names.insert(name);
+            }
+        }
+        let gone: Vec<Netns> = {
+            let namespaces = self.namespaces.borrow();
+            namespaces.iter().filter(|netns| !names.contains(netns.name())).cloned().collect()
+        };
+        for netns in gone {
+            self.lose(&netns);
+        }
+        for netns in self.namespaces.borrow().iter() {
+            names.remove(netns.name());
+        }
+        for name in names {
+            let fd = self.rooms.open(&folder.join(&name), OFlag::O_RDONLY)?;
+            let netns = Netns::new(&name, false, fd);
+            if netns.enter().is_ok() {
+                self.namespaces.borrow_mut().push(netns);
+            }
+        }
+        Ok(())
+    }
+
+    fn lose(&self, netns: &Netns) {
+        self.namespaces.borrow_mut().retain(|known| !known.is(netns));
+        self.unsettled.borrow_mut().retain(|link| link.namespace != netns.name());
+        if let Some(watch) = &self.watch {
+            watch.borrow_mut().remove(netns);
+        }
+        netns.forget(&self.runtime);
+    }
+
+    /// Removes a namespace, as `ip netns delete` does, and waits until the
+    /// other ends of its cables are gone as well.
+    ///
+    /// # Errors
+    ///
+    /// Where it is the host's, or not there any more.
+    pub fn delete(&self, netns: &Netns) -> Result<(), NetError> {
+        if netns.is_host() {
+            return Err(NetError::new("the host's own namespace can't be deleted"));
+        }
+        let name = netns.name();
+        if netns.is_deleted() {
+            let path = format!("Cannot remove namespace file \"/run/netns/{name}\": No such file or directory");
+            return Err(NetError::new(path).hint(format!("`{name}` was deleted before")));
+        }
+        self.lay_cables()?;
+        let others = self.other_ends(netns)?;
+        self.rooms.delete_netns(name)?;
+        self.lose(netns);
+        // The kernel takes a namespace down later, unless a program is in it.
+        let deadline = Instant::now() + Duration::from_secs(2);
+        for (other, index) in others {
+            while !self.programs.get() && Instant::now() < deadline && self.link_at(&other, index).is_ok() {
+                std::thread::sleep(Duration::from_micros(500));
+            }
+        }
+        Ok(())
+    }
+
+    /// The namespace of this name, of those that the lab has made.
+    pub(super) fn known(&self, name: &str) -> Option<Netns> {
+        if name == self.host.name() {
+            return Some(self.host());
+        }
+        self.namespaces.borrow().iter().find(|netns| netns.name() == name).cloned()
+    }
+
+    /// All namespaces that are known, the host's first.
+    pub(super) fn everywhere(&self) -> Vec<Netns> {
+        let mut all = vec![self.host()];
+        all.extend(self.namespaces.borrow().iter().cloned());
+        all
+    }
+
+    fn netlink(&self, netns: &Netns) -> Result<Rc<Netlink>, NetError> {
+        if netns.is_deleted() {
+            return Err(NetError::new(format!(
+                "Cannot open network namespace \"{netns}\": No such file or directory"
+            ))
+            .hint(format!("`{netns}` was deleted before")));
+        }
+        netns.netlink(&self.runtime).map_err(|error| {
+            NetError::new(format!("failed to open a netlink socket in `{netns}`: {error}"))
+        })
+    }
+
+    pub(super) fn change(
+        &self,
+        netns: &Netns,
+        message: RouteNetlinkMessage,
+        flags: u16,
+    ) -> Result<(), Refused> {
+        let netlink = self.netlink(netns).map_err(Refused::Ours)?;
+        netlink.change(&self.runtime, message, flags).map_err(Refused::Kernel)
+    }
+
+    pub(super) fn get(
+        &self,
+        netns: &Netns,
+        message: RouteNetlinkMessage,
+    ) -> Result<Vec<RouteNetlinkMessage>, Refused> {
+        let netlink = self.netlink(netns).map_err(Refused::Ours)?;
+        netlink.get(&self.runtime, message).map_err(Refused::Kernel)
+    }
+
+    pub(super) fn dump(
+        &self,
+        netns: &Netns,
+        message: RouteNetlinkMessage,
+    ) -> Result<Vec<RouteNetlinkMessage>, NetError> {
+        let netlink = self.netlink(netns)?;
+        netlink.dump(&self.runtime, message).map_err(NetError::from)
+    }
+
+    /// Makes this thread's next socket one of `netns`.
+    pub(super) fn enter(&self, netns: &Netns) -> Result<(), NetError> {
+        self.netlink(netns)?;
+        netns.enter().map_err(|error| NetError::new(format!("failed to enter `{netns}`: {error}")))
+    }
+
+    /// Tells whether somebody looks between the acts, so that each must have
+    /// happened when its call returns.
+    pub(super) fn is_observed(&self) -> bool {
+        self.watch.is_some() || self.programs.get()
+    }
+
+    /// What has changed since the last call, a line each; nothing where
+    /// nobody watches.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel does not answer.
+    pub fn changes(&self) -> Result<Vec<String>, NetError> {
+        match &self.watch {
+            None => Ok(Vec::new()),
+            Some(watch) => {
+                self.settle()?;
+                watch.borrow_mut().changes(self)
+            }
+        }
+    }
+}
+
+/// A refusal, by the kernel or by us before it was asked.
+#[derive(Debug)]
+pub(super) enum Refused {
+    Kernel(KernelError),
+    Ours(NetError),
+}
+
+impl Refused {
+    /// Tells whether the kernel refused with this number.
+    pub fn is(&self, errno: Errno) -> bool {
+        matches!(self, Self::Kernel(error) if error.errno == errno as i32)
+    }
+}
+
+impl From<Refused> for NetError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Kernel(error) => error.into(),
+            Refused::Ours(error) => error,
+        }
+    }
+}

@@ -1,0 +1,410 @@
+//! Programs that run in a namespace of the lab.
+
+use super::error::strerror;
+use super::{Exit, NetError, Netns, Network, Program};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::unistd::pipe2;
+use std::cell::RefCell;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// Where programs are looked for, inside.
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Programs that labs use and a machine may lack, with the package that
+/// Debian and its kin have them in.
+const TOOLS: [(&str, &str); 33] = [
+    ("arp", "net-tools"),
+    ("arping", "iputils-arping"),
+    ("bash", "bash"),
+    ("bridge", "iproute2"),
+    ("conntrack", "conntrack"),
+    ("curl", "curl"),
+    ("dig", "bind9-dnsutils"),
+    ("dnsmasq", "dnsmasq-base"),
+    ("ebtables", "ebtables"),
+    ("ethtool", "ethtool"),
+    ("host", "bind9-host"),
+    ("ifconfig", "net-tools"),
+    ("ip", "iproute2"),
+    ("ip6tables", "iptables"),
+    ("iptables", "iptables"),
+    ("jq", "jq"),
+    ("nc", "netcat-openbsd"),
+    ("netstat", "net-tools"),
+    ("nft", "nftables"),
+    ("nginx", "nginx-light"),
+    ("nsenter", "util-linux"),
+    ("nslookup", "bind9-dnsutils"),
+    ("ovs-vsctl", "openvswitch-switch"),
+    ("ping", "iputils-ping"),
+    ("python3", "python3"),
+    ("route", "net-tools"),
+    ("ss", "iproute2"),
+    ("sysctl", "procps"),
+    ("tc", "iproute2"),
+    ("tcpdump", "tcpdump"),
+    ("traceroute", "traceroute"),
+    ("tshark", "tshark"),
+    ("unshare", "util-linux"),
+];
+
+/// The package that has a program that a machine may lack.
+pub fn package_of(program: &str) -> Option<&'static str> {
+    TOOLS.iter().find(|(name, _)| *name == program).map(|(_, package)| *package)
+}
+
+/// Tells whether the machine has a program where sandboxes look for it.
+pub fn is_installed(program: &str) -> bool {
+    which::which_in(program, Some(PATH), "/").is_ok()
+}
+
+/// The first of the programs in a shell script that labs use and that this
+/// machine lacks: words where a command begins.
+pub fn missing_tool(script: &str) -> Option<String> {
+    let mut start = true;
+    for token in script.split_inclusive(|c: char| c.is_whitespace() || ";|&(){}`$\"'".contains(c)) {
+        let word = token.trim_end_matches(|c: char| c.is_whitespace() || ";|&(){}`$\"'".contains(c));
+        if start && !word.is_empty() && package_of(word).is_some() && !is_installed(word) {
+            return Some(word.into());
+        }
+        // These go before a command; a variable's value may, too.
+        let before = ["sudo", "exec", "if", "then", "else", "do", "while", "until", "!", "time"];
+        let ends = token.contains(['\n', ';', '|', '&', '(', '{', '`']);
+        start = ends || (start && (word.is_empty() || before.contains(&word) || word.contains('=')));
+    }
+    None
+}
+
+/// What a program may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How long it may run, in milliseconds.
+    pub timeout_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { timeout_ms: 10_000 }
+    }
+}
+
+/// The most that is kept of what a program prints, in bytes, for each of its
+/// two streams.
+const KEPT: usize = 8 << 20;
+
+/// What a program said, and how it ended.
+#[derive(Debug, Clone)]
+pub struct ExecAnswer {
+    /// The command as it was typed.
+    pub command: String,
+    /// The exit code; 128 and the signal's number where it was killed, as
+    /// shells say it.
+    pub code: i32,
+    /// What it printed.
+    pub stdout: String,
+    /// What it printed about itself.
+    pub stderr: String,
+    /// Why it was ended by us.
+    pub ended: Option<String>,
+}
+
+impl ExecAnswer {
+    /// Tells whether it ended by itself, with code 0.
+    pub fn ok(&self) -> bool {
+        self.code == 0 && self.ended.is_none()
+    }
+
+    /// Why not, in a few words.
+    pub fn error(&self) -> Option<String> {
+        if self.ok() {
+            return None;
+        }
+        let words = self.stderr.lines().rev().find(|line| !line.trim().is_empty());
+        Some(match (&self.ended, words) {
+            (Some(ended), _) => ended.clone(),
+            (None, Some(words)) => words.trim().into(),
+            (None, None) => format!("exit code {}", self.code),
+        })
+    }
+
+    /// What a terminal would show.
+    pub fn text(&self) -> String {
+        let mut text = format!("{}{}", self.stdout, self.stderr);
+        if let Some(ended) = &self.ended {
+            text.push_str(ended);
+        } else if self.code != 0 {
+            text.push_str(&format!("exit code {}", self.code));
+        }
+        text.trim_end().to_string()
+    }
+}
+
+/// A program that was started and runs on.
+#[derive(Debug, Clone)]
+pub struct Process(Rc<Running>);
+
+#[derive(Debug)]
+struct Running {
+    command: String,
+    pid: i32,
+    out: RefCell<Output>,
+    err: RefCell<Output>,
+}
+
+impl Process {
+    /// The command as it was typed.
+    pub fn command(&self) -> &str {
+        &self.0.command
+    }
+
+    /// Its number inside the sandbox.
+    pub fn pid(&self) -> i32 {
+        self.0.pid
+    }
+
+    /// What it has printed so far.
+    pub fn stdout(&self) -> String {
+        self.0.out.borrow_mut().text()
+    }
+
+    /// What it has printed so far about itself.
+    pub fn stderr(&self) -> String {
+        self.0.err.borrow_mut().text()
+    }
+}
+
+/// The reading end of a program's stream.
+#[derive(Debug)]
+struct Output {
+    pipe: OwnedFd,
+    bytes: Vec<u8>,
+    more: usize,
+    open: bool,
+}
+
+impl Output {
+    /// Makes a pipe; gives our end and the program's.
+    fn pipe() -> io::Result<(Self, OwnedFd)> {
+        let (ours, theirs) = pipe2(OFlag::O_CLOEXEC)?;
+        fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        // So that a program that we don't listen to at the moment goes on.
+        let _ = fcntl(&ours, FcntlArg::F_SETPIPE_SZ(1 << 20));
+        Ok((Self { pipe: ours, bytes: Vec::new(), more: 0, open: true }, theirs))
+    }
+
+    /// Reads what is there.
+    fn drain(&mut self) {
+        let mut chunk = [0; 64 * 1024];
+        while self.open {
+            match nix::unistd::read(&self.pipe, &mut chunk) {
+                Ok(0) => self.open = false,
+                Ok(length) => {
+                    let kept = length.min(KEPT.saturating_sub(self.bytes.len()));
+                    self.bytes.extend_from_slice(&chunk[..kept]);
+                    self.more += length - kept;
+                }
+                Err(nix::Error::EINTR) => {}
+                Err(nix::Error::EAGAIN) => return,
+                Err(_) => self.open = false,
+            }
+        }
+    }
+
+    fn text(&mut self) -> String {
+        self.drain();
+        let mut text = String::from_utf8_lossy(&self.bytes).into_owned();
+        if self.more > 0 {
+            text.push_str(&format!("\n[{} more bytes are left out]\n", self.more));
+        }
+        text
+    }
+}
+
+impl Network {
+    /// Runs a command, a program and its arguments, and waits for its end.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such program.
+    pub fn exec(&self, netns: &Netns, command: &str, limits: Limits) -> Result<ExecAnswer, NetError> {
+        let argv = words(command)?;
+        self.run(netns, command, argv, limits)
+    }
+
+    /// Runs a script of sh(1), and waits for its end.
+    ///
+    /// # Errors
+    ///
+    /// Where the script names a program that this machine lacks.
+    pub fn sh(&self, netns: &Netns, script: &str, limits: Limits) -> Result<ExecAnswer, NetError> {
+        if let Some(tool) = missing_tool(script) {
+            return Err(not_installed(&tool));
+        }
+        self.run(netns, script, vec!["sh".into(), "-c".into(), script.into()], limits)
+    }
+
+    /// Starts a command, which runs until it ends or the lab does.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such program.
+    pub fn start(&self, netns: &Netns, command: &str) -> Result<Process, NetError> {
+        let argv = words(command)?;
+        self.launch(netns, command, argv)
+    }
+
+    /// How a started program ended, if it has.
+    pub fn exit_of(&self, process: &Process) -> Option<Exit> {
+        self.rooms.exit_of(process.pid(), None)
+    }
+
+    /// Ends a started program and its children, and waits for that.
+    ///
+    /// # Errors
+    ///
+    /// Where the sandbox is gone.
+    pub fn stop(&self, process: &Process) -> Result<(), NetError> {
+        if self.exit_of(process).is_none() {
+            // As a terminal that is closed, and then for certain.
+            let _ = self.rooms.kill(process.pid(), libc::SIGTERM);
+            let soon = Instant::now() + Duration::from_millis(500);
+            if self.rooms.exit_of(process.pid(), Some(soon)).is_none() {
+                let _ = self.rooms.kill(process.pid(), libc::SIGKILL);
+                self.rooms.exit_of(process.pid(), Some(Instant::now() + Duration::from_secs(5)));
+            }
+        }
+        Ok(())
+    }
+
+    fn run(
+        &self,
+        netns: &Netns,
+        command: &str,
+        argv: Vec<String>,
+        limits: Limits,
+    ) -> Result<ExecAnswer, NetError> {
+        let deadline = Instant::now() + Duration::from_millis(limits.timeout_ms);
+        let process = self.launch(netns, command, argv)?;
+        let mut ended = None;
+        let mut exit = None;
+        while exit.is_none() {
+            if !self.listen(&process, deadline) && ended.is_none() {
+                ended = Some(format!("ended after {} ms, it ran on", limits.timeout_ms));
+                let _ = self.rooms.kill(process.pid(), libc::SIGKILL);
+            }
+            let patience = ended.as_ref().map(|_| Instant::now() + Duration::from_secs(5));
+            exit = self.rooms.exit_of(process.pid(), patience);
+            if exit.is_none() && ended.is_some() {
+                exit = Some(Exit::Signal(libc::SIGKILL));
+            }
+        }
+        Ok(ExecAnswer {
+            command: command.into(),
+            code: match exit {
+                Some(Exit::Code(code)) => code,
+                Some(Exit::Signal(signal)) => 128 + signal,
+                None => unreachable!("the loop ends with an exit"),
+            },
+            stdout: process.stdout(),
+            stderr: process.stderr(),
+            ended,
+        })
+    }
+
+    /// Waits until the program prints something or ends.
+    fn listen(&self, process: &Process, deadline: Instant) -> bool {
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        let (mut out, mut err) = (process.0.out.borrow_mut(), process.0.err.borrow_mut());
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return false;
+        }
+        {
+            let mut fds = vec![PollFd::new(self.rooms.events(), PollFlags::POLLIN)];
+            for output in [&*out, &*err] {
+                if output.open {
+                    fds.push(PollFd::new(output.pipe.as_fd(), PollFlags::POLLIN));
+                }
+            }
+            let timeout = PollTimeout::try_from(left + Duration::from_micros(999)).unwrap_or(PollTimeout::MAX);
+            let _ = poll(&mut fds, timeout);
+        }
+        out.drain();
+        err.drain();
+        true
+    }
+
+    fn launch(&self, netns: &Netns, command: &str, argv: Vec<String>) -> Result<Process, NetError> {
+        self.settle()?;
+        let program = &argv[0];
+        if !program.contains('/') && !is_installed(program) {
+            return Err(not_installed(program));
+        }
+        let failed = |error: io::Error| NetError::new(format!("failed to make a pipe: {error}"));
+        let (out, their_out) = Output::pipe().map_err(failed)?;
+        let (err, their_err) = Output::pipe().map_err(failed)?;
+        let inside = Program {
+            argv: argv.clone(),
+            netns: (!netns.is_host()).then(|| netns.name().to_string()),
+        };
+        self.programs.set(true);
+        let ends: [BorrowedFd; 2] = [their_out.as_fd(), their_err.as_fd()];
+        let pid = self.rooms.start(&inside, ends[0], ends[1]).map_err(|error| {
+            NetError::new(format!("exec of \"{program}\" failed: {}", strerror(error.errno)))
+        })?;
+        Ok(Process(Rc::new(Running {
+            command: command.into(),
+            pid,
+            out: RefCell::new(out),
+            err: RefCell::new(err),
+        })))
+    }
+}
+
+/// Splits a command into words as a shell would, without expanding anything.
+fn words(command: &str) -> Result<Vec<String>, NetError> {
+    let words = shell_words::split(command)
+        .map_err(|_| NetError::new(format!("`{command}` has a quote that is not closed")))?;
+    if words.is_empty() {
+        return Err(NetError::new("there is no command"));
+    }
+    Ok(words)
+}
+
+fn not_installed(program: &str) -> NetError {
+    let error = NetError::new(format!("exec of \"{program}\" failed: No such file or directory"));
+    match package_of(program) {
+        Some(package) => error.unmeasured(format!("install it: `apt-get install {package}`")),
+        None => error.hint(format!("this machine has no program `{program}` in {PATH}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_split_as_a_shell_splits_them() {
+        assert_eq!(words("ip link add 'a b' type veth").unwrap()[3], "a b");
+        assert!(words("echo 'a").is_err());
+        assert!(words("  ").is_err());
+    }
+
+    #[test]
+    fn tools_are_found_where_commands_begin() {
+        // Nobody installs all of these where tests run; what is there is not
+        // missing, so look for one that surely is not.
+        assert_eq!(missing_tool("echo ip; cat <<< tshark"), None);
+        for tool in ["ovs-vsctl", "tshark"] {
+            if !is_installed(tool) {
+                assert_eq!(missing_tool(&format!("x=1 {tool} show")), Some(tool.into()));
+                assert_eq!(missing_tool(&format!("true &&\n\t{tool} show")), Some(tool.into()));
+                assert_eq!(missing_tool(&format!("a=$({tool} show)")), Some(tool.into()));
+                assert_eq!(missing_tool(&format!("echo {tool}")), None);
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+use nix::fcntl::OFlag;
+use serde::{Deserialize, Serialize};
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::time::Instant;
+
+/// What only somebody inside the sandbox can do, for those who act from
+/// outside it.
+pub trait Rooms {
+    /// The network namespace of the sandbox's host.
+    fn host(&self) -> OwnedFd;
+
+    /// Opens a file as the sandbox sees it.
+    fn open(&self, path: &Path, flags: OFlag) -> nix::Result<OwnedFd>;
+
+    /// Makes a network namespace with a file under `/run/netns`.
+    fn new_netns(&self, name: &str) -> Result<OwnedFd, RoomsError>;
+
+    /// Removes that file.
+    fn delete_netns(&self, name: &str) -> Result<(), RoomsError>;
+
+    /// Starts a program that writes to `out` and `err`; gives its pid inside.
+    fn start(&self, program: &Program, out: BorrowedFd, err: BorrowedFd) -> Result<i32, RoomsError>;
+
+    /// Sends a signal to a program that was started, and to its children.
+    fn kill(&self, pid: i32, signal: i32) -> Result<(), RoomsError>;
+
+    /// How a program ended; waits for that until `deadline`, or not at all.
+    fn exit_of(&self, pid: i32, deadline: Option<Instant>) -> Option<Exit>;
+
+    /// Becomes readable when a program ends.
+    fn events(&self) -> BorrowedFd<'_>;
+}
+
+/// A program to be started inside.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Program {
+    /// The command and its arguments, at least one word.
+    pub argv: Vec<String>,
+    /// The network namespace under `/run/netns`; the host's otherwise.
+    pub netns: Option<String>,
+}
+
+/// How a program ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Exit {
+    /// By itself, with this code.
+    Code(i32),
+    /// By a signal.
+    Signal(i32),
+}
+
+/// What could not be done inside: the step, and the kernel's error number.
+#[derive(Debug, Clone)]
+pub struct RoomsError {
+    /// What was being done.
+    pub step: String,
+    /// The kernel's error number.
+    pub errno: i32,
+}

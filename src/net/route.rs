@@ -1,0 +1,186 @@
+use super::addr::family;
+use super::prefix::{Prefix, address};
+use super::{NetError, Netns, Network};
+use nix::errno::Errno;
+use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use rtnetlink::packet_route::route::{
+    RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteMetric, RouteProtocol, RouteScope,
+    RouteType,
+};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+use std::fmt;
+
+/// A route as it is typed.
+#[derive(Debug, Clone, Default)]
+pub struct RouteOptions {
+    /// The gateway.
+    pub via: Option<String>,
+    /// The interface.
+    pub dev: Option<String>,
+    /// The metric.
+    pub metric: Option<u32>,
+    /// The source address to prefer.
+    pub src: Option<String>,
+    /// The table, by name or number; main otherwise.
+    pub table: Option<String>,
+    /// `unicast`, `blackhole`, `unreachable`, `prohibit` or `throw`.
+    pub kind: Option<String>,
+    /// Whether the gateway counts as reachable on the interface whatever the
+    /// addresses say.
+    pub onlink: bool,
+    /// The largest packet on this route, in bytes.
+    pub mtu: Option<u32>,
+}
+
+impl fmt::Display for RouteOptions {
+    /// The words of `ip route` after the destination.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = |n: Option<u32>| n.map(|n| n.to_string());
+        let (metric, mtu) = (number(self.metric), number(self.mtu));
+        let words = [
+            ("via", &self.via),
+            ("dev", &self.dev),
+            ("metric", &metric),
+            ("src", &self.src),
+            ("table", &self.table),
+            ("mtu", &mtu),
+        ];
+        for (word, value) in words {
+            if let Some(value) = value {
+                write!(f, " {word} {value}")?;
+            }
+        }
+        if self.onlink { f.write_str(" onlink") } else { Ok(()) }
+    }
+}
+
+impl Network {
+    /// Adds a route, as `ip route add DST via …` does.
+    ///
+    /// # Errors
+    ///
+    /// Where an address is none, the interface is not there or is down, or
+    /// the gateway is not on a network of an interface.
+    pub fn route_add(&self, netns: &Netns, dst: &str, options: &RouteOptions) -> Result<(), NetError> {
+        self.lay_cables()?;
+        let message = self.route_message(netns, dst, options)?;
+        let flags = NLM_F_CREATE | NLM_F_EXCL;
+        self.change(netns, RouteNetlinkMessage::NewRoute(message), flags).map_err(|refused| {
+            let exists = refused.is(Errno::EEXIST);
+            let unreachable = refused.is(Errno::ENETUNREACH) || refused.is(Errno::EHOSTUNREACH);
+            let down = refused.is(Errno::ENETDOWN);
+            let error = NetError::from(refused);
+            match &options.via {
+                _ if exists => error.hint(format!("`{netns}` has a route to {dst} already")),
+                _ if down => error.hint("an interface must be up before a route can use it"),
+                Some(via) if unreachable => {
+                    let networks = self.networks(netns);
+                    error.hint(format!(
+                        "a gateway must be on a network of an interface that is up; {via} is on none of {networks}"
+                    ))
+                }
+                _ => error,
+            }
+        })
+    }
+
+    /// Removes a route, as `ip route del DST …` does.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such route.
+    pub fn route_del(&self, netns: &Netns, dst: &str, options: &RouteOptions) -> Result<(), NetError> {
+        self.lay_cables()?;
+        let mut message = self.route_message(netns, dst, options)?;
+        // What was not said may be anything.
+        message.header.protocol = RouteProtocol::Unspec;
+        message.header.scope = RouteScope::NoWhere;
+        if options.kind.is_none() {
+            message.header.kind = RouteType::Unspec;
+        }
+        self.change(netns, RouteNetlinkMessage::DelRoute(message), 0).map_err(|refused| {
+            let missing = refused.is(Errno::ESRCH);
+            let error = NetError::from(refused);
+            if missing { error.hint(format!("`{netns}` has no such route to {dst}")) } else { error }
+        })
+    }
+
+    fn route_message(
+        &self,
+        netns: &Netns,
+        dst: &str,
+        options: &RouteOptions,
+    ) -> Result<RouteMessage, NetError> {
+        let via = options.via.as_deref().map(address).transpose()?;
+        let src = options.src.as_deref().map(address).transpose()?;
+        let dst = if dst == "default" { None } else { Some(Prefix::parse(dst)?) };
+        let known = dst.map(|dst| dst.address).or(via).or(src);
+        let mut message = RouteMessage::default();
+        let header = &mut message.header;
+        header.address_family = known.map_or(AddressFamily::Inet, family);
+        header.destination_prefix_length = dst.map_or(0, |dst| dst.length);
+        header.protocol = RouteProtocol::Boot;
+        header.kind = route_type(options.kind.as_deref())?;
+        // As `ip` has it: without a gateway, what is there is on the link.
+        header.scope = match (header.kind, via) {
+            (RouteType::Unicast, None) if header.address_family == AddressFamily::Inet => RouteScope::Link,
+            _ => RouteScope::Universe,
+        };
+        if options.onlink {
+            header.flags = RouteFlags::Onlink;
+        }
+        let table = table_number(options.table.as_deref())?;
+        header.table = u8::try_from(table).unwrap_or(RouteHeader::RT_TABLE_UNSPEC);
+        let mut attributes = Vec::new();
+        attributes.extend(dst.map(|dst| RouteAttribute::Destination(dst.address.into())));
+        attributes.extend(via.map(|via| RouteAttribute::Gateway(via.into())));
+        attributes.extend(src.map(|src| RouteAttribute::PrefSource(src.into())));
+        attributes.extend(options.metric.map(RouteAttribute::Priority));
+        attributes.extend(options.mtu.map(|mtu| RouteAttribute::Metrics(vec![RouteMetric::Mtu(mtu)])));
+        attributes.push(RouteAttribute::Table(table));
+        if let Some(dev) = &options.dev {
+            attributes.push(RouteAttribute::Oif(self.find(netns, dev)?.index));
+        }
+        message.attributes = attributes;
+        Ok(message)
+    }
+
+    /// The networks of a namespace's interfaces, for a hint.
+    fn networks(&self, netns: &Netns) -> String {
+        let routes = self.routes(netns, super::Family::Inet, None).unwrap_or_default();
+        let on_link: Vec<String> = routes
+            .iter()
+            .filter(|route| route.via.is_none())
+            .map(|route| format!("{} ({})", route.dst, route.dev.as_deref().unwrap_or("-")))
+            .collect();
+        if on_link.is_empty() { format!("`{netns}`, which has no network yet") } else { on_link.join(", ") }
+    }
+}
+
+fn route_type(text: Option<&str>) -> Result<RouteType, NetError> {
+    Ok(match text {
+        None | Some("unicast") => RouteType::Unicast,
+        Some("blackhole") => RouteType::BlackHole,
+        Some("unreachable") => RouteType::Unreachable,
+        Some("prohibit") => RouteType::Prohibit,
+        Some("throw") => RouteType::Throw,
+        Some("local") => RouteType::Local,
+        Some(other) => {
+            return Err(NetError::new(format!("\"{other}\" is no type of a route"))
+                .hint("choose `unicast`, `blackhole`, `unreachable`, `prohibit`, `throw` or `local`"));
+        }
+    })
+}
+
+/// Reads the name or number of a table (ip-route(8)).
+pub(super) fn table_number(text: Option<&str>) -> Result<u32, NetError> {
+    Ok(match text {
+        None | Some("main") => 254,
+        Some("local") => 255,
+        Some("default") => 253,
+        Some(text) => text.parse().map_err(|_| {
+            NetError::new(format!("argument \"{text}\" is wrong: table id value is invalid"))
+                .hint("a table is `main`, `local`, `default` or a number")
+        })?,
+    })
+}

@@ -1,0 +1,94 @@
+use super::error::strerror;
+use super::{NetError, Netns, Network};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use std::path::{Path, PathBuf};
+
+impl Network {
+    /// Reads a kernel switch, as `sysctl KEY` does.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such switch.
+    pub fn sysctl(&self, netns: &Netns, key: &str) -> Result<String, NetError> {
+        self.lay_cables()?;
+        self.read_sysctl(netns, key)
+    }
+
+    /// Sets a kernel switch, as `sysctl -w KEY=VALUE` does.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such switch, where it is the whole machine's, or
+    /// where the kernel refuses the value.
+    pub fn set_sysctl(&self, netns: &Netns, key: &str, value: &str) -> Result<(), NetError> {
+        self.lay_cables()?;
+        self.write_sysctl(netns, key, value)
+    }
+
+    pub(super) fn read_sysctl(&self, netns: &Netns, key: &str) -> Result<String, NetError> {
+        let file = self.open_sysctl(netns, key, OFlag::O_RDONLY)?;
+        let mut text = [0; 4096];
+        let length = nix::unistd::read(&file, &mut text).map_err(|errno| refused(key, "reading", errno))?;
+        Ok(String::from_utf8_lossy(&text[..length]).trim_end().to_string())
+    }
+
+    pub(super) fn write_sysctl(&self, netns: &Netns, key: &str, value: &str) -> Result<(), NetError> {
+        let file = self.open_sysctl(netns, key, OFlag::O_WRONLY)?;
+        nix::unistd::write(&file, value.as_bytes()).map_err(|errno| refused(key, "setting", errno))?;
+        Ok(())
+    }
+
+    /// Opens the switch's file. Which namespace's it is, the kernel decides
+    /// by the thread that opens it.
+    fn open_sysctl(&self, netns: &Netns, key: &str, flags: OFlag) -> Result<std::os::fd::OwnedFd, NetError> {
+        let path = file(key).ok_or_else(|| {
+            NetError::new(format!("\"{key}\" is an unknown key"))
+                .hint("a key is words with dots between them, as `net.ipv4.ip_forward`")
+        })?;
+        netns.enter().map_err(|error| NetError::new(format!("failed to enter `{netns}`: {error}")))?;
+        self.rooms.open(&path, flags).map_err(|errno| refused(key, "opening", errno))
+    }
+}
+
+/// The file of a key. As for sysctl(8), dots and slashes change places, so
+/// that `net/ipv4/conf/eth0.1/forwarding` names an interface with a dot.
+fn file(key: &str) -> Option<PathBuf> {
+    let slashes_first = key.find(['.', '/']).is_some_and(|at| key.as_bytes()[at] == b'/');
+    let path: String = match slashes_first {
+        true => key.into(),
+        false => key.chars().map(|c| match c { '.' => '/', '/' => '.', c => c }).collect(),
+    };
+    let sound = path.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
+    sound.then(|| Path::new("/proc/sys").join(path))
+}
+
+fn refused(key: &str, doing: &str, errno: Errno) -> NetError {
+    match errno {
+        Errno::ENOENT => NetError::new(format!(
+            "cannot stat {}: No such file or directory",
+            file(key).unwrap_or_default().display()
+        )),
+        Errno::EACCES | Errno::EPERM => {
+            NetError::new(format!("permission denied on key \"{key}\""))
+                .hint("only switches of the namespace itself can be set; this one is the whole machine's")
+        }
+        errno => NetError::new(format!("{doing} key \"{key}\": {}", strerror(errno as i32))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_a_file_below_proc_sys() {
+        let path = |key| file(key).map(|path| path.display().to_string());
+        assert_eq!(path("net.ipv4.ip_forward").unwrap(), "/proc/sys/net/ipv4/ip_forward");
+        assert_eq!(path("net/ipv4/conf/a.1/forwarding").unwrap(), "/proc/sys/net/ipv4/conf/a.1/forwarding");
+        assert_eq!(path("net.ipv4.conf.a/1.forwarding").unwrap(), "/proc/sys/net/ipv4/conf/a.1/forwarding");
+        assert_eq!(path("net...etc"), None);
+        assert_eq!(path("../../etc/passwd"), None);
+        assert_eq!(path(""), None);
+    }
+}

@@ -1,0 +1,87 @@
+use crate::check::{Failure, Outcome, Verdict};
+use crate::event::Fault;
+use crate::lab::{Lab, Place, Source, excerpt};
+use std::fmt::Write;
+
+/// A failed check as a reader needs it: what and where, what was expected and
+/// what was seen, and what helps.
+pub fn failure(lab: &Lab, outcome: &Outcome) -> String {
+    let Verdict::Failed(failure) = &outcome.verdict else { return String::new() };
+    let Failure { place, message, expected, seen, diff, evidence, command, hints, .. } = &**failure;
+    let mut text = headline(&lab.source, helper_text(lab, failure), *place, message);
+    if let Some(command) = command {
+        let _ = writeln!(text, "command: {command}");
+    }
+    if let Some(expected) = expected {
+        let _ = writeln!(text, "expected: {expected}");
+    }
+    if let Some(seen) = seen {
+        labelled(&mut text, "seen", seen);
+    }
+    for question in evidence {
+        labelled(&mut text, &format!("$ {}", question.command), &question.text);
+    }
+    if let Some(diff) = diff {
+        let diff = diff.trim_end().replace("left", "accepted").replace("right", "seen");
+        let _ = writeln!(text, "{}", anstream::adapter::strip_str(&diff));
+    }
+    for hint in hints {
+        let _ = writeln!(text, "hint: {hint}");
+    }
+    text.trim_end().to_string()
+}
+
+/// A lab that can't be run, or a refused act, at its place.
+pub fn fault(source: &Source, helper: Option<&str>, fault: &Fault) -> String {
+    let helper = fault.helper.as_deref().zip(helper);
+    let mut text = headline(source, helper, fault.place, &fault.message);
+    if let Some(command) = &fault.command {
+        let _ = writeln!(text, "command: {command}");
+    }
+    if let Some(hint) = &fault.hint {
+        let _ = writeln!(text, "hint: {hint}");
+    }
+    text.trim_end().to_string()
+}
+
+/// Why a check was not measured, in one line.
+pub fn not_measured(reason: &str, remedy: Option<&str>) -> String {
+    match remedy {
+        Some(remedy) => format!("not measured: {reason}; {remedy}"),
+        None => format!("not measured: {reason}"),
+    }
+}
+
+fn helper_text<'a>(lab: &'a Lab, failure: &'a Failure) -> Option<(&'a str, &'a str)> {
+    let path = failure.helper.as_deref()?;
+    let helper = lab.helpers.iter().find(|helper| helper.path == path)?;
+    Some((path, &helper.text))
+}
+
+/// `labs/cable/first.rhai:12:5: …`, with the line shown.
+fn headline(source: &Source, helper: Option<(&str, &str)>, place: Place, message: &str) -> String {
+    let path = source.path.display().to_string();
+    let (path, lines) = helper.unwrap_or((&path, &source.text));
+    if !place.is_known() {
+        return format!("{path}: {message}\n");
+    }
+    let mut text = format!("{path}:{place}: {message}\n");
+    if let Some(excerpt) = excerpt(lines, place) {
+        let _ = writeln!(text, "{excerpt}");
+    }
+    text
+}
+
+/// A label, and the text below it, set in.
+fn labelled(text: &mut String, label: &str, value: &str) {
+    if value.trim().is_empty() {
+        let _ = writeln!(text, "{label}\n    (nothing)");
+    } else if label == "seen" && !value.contains('\n') {
+        let _ = writeln!(text, "{label}: {value}");
+    } else {
+        let _ = writeln!(text, "{label}");
+        for line in value.lines() {
+            let _ = writeln!(text, "{}", format!("    {line}").trim_end());
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Outcomes and events as text.
+//!
+//! *Takes* a lab, its events and its outcomes, *gives* text for a person,
+//! *never* decides anything.
+
+mod failure;
+mod narration;
+
+pub use failure::{failure, fault, not_measured};
+pub use narration::Narration;

@@ -1,0 +1,107 @@
+use super::failure;
+use crate::check::{Outcome, Verdict};
+use crate::event::Event;
+use crate::lab::Lab;
+use std::fmt::Write;
+
+/// A lab told step by step: each command, what it changed, what was seen.
+#[derive(Debug, Default)]
+pub struct Narration {
+    began: bool,
+}
+
+impl Narration {
+    /// What comes before the first step.
+    pub fn opening(&mut self, lab: &Lab) -> String {
+        let mut text = format!("{}\n", lab.source.name);
+        let description = lab.source.description();
+        if !description.is_empty() {
+            let _ = write!(text, "\n{description}\n");
+        }
+        text
+    }
+
+    /// What an event looks like; `verdict` is that of an expectation.
+    pub fn event(&mut self, event: &Event, verdict: Option<&Verdict>) -> String {
+        let mut text = String::new();
+        if !self.began && !matches!(event, Event::Title(_) | Event::Step { .. }) {
+            text.push('\n');
+        }
+        self.began = true;
+        match event {
+            Event::Title(title) => {
+                let _ = write!(text, "\n{title}\n");
+            }
+            Event::Step { text: step, .. } => {
+                let _ = write!(text, "\n{step}\n");
+            }
+            Event::Note { text: note, .. } => indented(&mut text, "  ", note),
+            Event::Acted(action) => {
+                let _ = writeln!(text, "  $ {}", action.command);
+                if let Some(refused) = &action.refused {
+                    indented(&mut text, "      ", &refused.error);
+                    if let Some(hint) = &refused.hint {
+                        indented(&mut text, "      ", &format!("hint: {hint}"));
+                    }
+                }
+                for change in &action.changes {
+                    indented(&mut text, "      ", change);
+                }
+            }
+            Event::Asked(question) => {
+                let _ = writeln!(text, "  $ {}", question.command);
+                indented(&mut text, "    ", &question.text);
+                for change in &question.changes {
+                    indented(&mut text, "      ", change);
+                }
+            }
+            Event::Expected(expectation) => {
+                let name = &expectation.name;
+                let _ = match verdict {
+                    Some(Verdict::Passed) | None => writeln!(text, "  ✓ {name}"),
+                    Some(Verdict::Failed(_)) => writeln!(text, "  ✗ {name}"),
+                    Some(Verdict::Skipped(reason)) => writeln!(text, "  - {name}: skipped, {reason}"),
+                    Some(Verdict::NotMeasured { reason, .. }) => writeln!(text, "  ? {name}: not measured, {reason}"),
+                };
+            }
+            Event::Stopped(_) | Event::Ended => {}
+        }
+        text
+    }
+
+    /// What comes after the last step: the failures, and the counts.
+    pub fn closing(&mut self, lab: &Lab, outcomes: &[Outcome]) -> String {
+        let mut text = String::new();
+        for outcome in outcomes {
+            if let Verdict::Failed(_) = outcome.verdict {
+                let _ = write!(text, "\n{}\n", failure(lab, outcome));
+            }
+        }
+        let count = |is: fn(&Verdict) -> bool| outcomes.iter().filter(|outcome| is(&outcome.verdict)).count();
+        let counts = [
+            (count(Verdict::is_passed), "passed"),
+            (count(|verdict| matches!(verdict, Verdict::Failed(_))), "failed"),
+            (count(|verdict| matches!(verdict, Verdict::Skipped(_))), "skipped"),
+            (count(|verdict| matches!(verdict, Verdict::NotMeasured { .. })), "not measured"),
+        ];
+        let counts: Vec<String> = counts
+            .iter()
+            .filter(|(count, word)| *count > 0 || *word == "passed")
+            .map(|(count, word)| format!("{count} {word}"))
+            .collect();
+        let _ = writeln!(text, "\n{}", counts.join(", "));
+        for outcome in outcomes {
+            if let Verdict::NotMeasured { reason, remedy: Some(remedy) } = &outcome.verdict {
+                let name = outcome.name.as_deref().unwrap_or("the lab");
+                let _ = writeln!(text, "not measured: {name}: {reason}\nhint: {remedy}");
+            }
+        }
+        text
+    }
+}
+
+fn indented(text: &mut String, indent: &str, lines: &str) {
+    for line in lines.lines() {
+        let _ = writeln!(text, "{}", format!("{indent}{line}").trim_end());
+    }
+}

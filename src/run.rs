@@ -1,0 +1,172 @@
+//! The whole flow on one page: a file becomes a lab, the lab runs in a
+//! sandbox, its events become outcomes.
+
+use crate::check::{Judge, Outcome, Shelf, Verdict};
+use crate::event::{Event, Fault, Order};
+use crate::lab::{Lab, LabName, Place, Source};
+use crate::sandbox::{self, Inside, Launcher, Line, Sandbox, SandboxError};
+use crate::script::{self, Compiler, Stage, Teller};
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// How labs are run.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The deadline of a lab, in milliseconds.
+    pub timeout_ms: u64,
+    /// Whether somebody looks between the acts.
+    pub watched: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { timeout_ms: 60_000, watched: false }
+    }
+}
+
+/// A file that is no lab, and why.
+#[derive(Debug, Clone)]
+pub struct Invalid {
+    /// What there is of it.
+    pub source: Source,
+    /// The text of the helper file in which the fault is.
+    pub helper: Option<String>,
+    /// What is wrong with it.
+    pub fault: Fault,
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&crate::report::fault(&self.source, self.helper.as_deref(), &self.fault))
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+/// Step one: a file becomes a lab, without being run.
+///
+/// # Errors
+///
+/// Where the file can't be read, or what it says is no lab.
+pub fn read(compiler: &Compiler, path: &Path) -> Result<Lab, Box<Invalid>> {
+    let shown = path.strip_prefix("./").unwrap_or(path);
+    let mut source = Source { name: LabName::of(shown), path: shown.into(), text: String::new() };
+    let invalid = |source: &Source, place, message: String, hint: Option<&str>| {
+        let fault = Fault { helper: None, place, message, command: None, hint: hint.map(Into::into) };
+        Box::new(Invalid { source: source.clone(), helper: None, fault })
+    };
+    let bytes = fs::read(path).map_err(|error| {
+        let hint = (error.kind() == io::ErrorKind::NotFound).then_some("a lab is a `.rhai` file");
+        invalid(&source, Place::default(), format!("failed to read the lab: {}", words(&error)), hint)
+    })?;
+    source.text = String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let lines = before.iter().filter(|byte| **byte == b'\n').count() as u32;
+        let message = format!("the lab is not UTF-8 text from line {} on", lines + 1);
+        invalid(&source, Place::default(), message, Some("save it as UTF-8"))
+    })?;
+    compiler.read(source.clone()).map_err(|fault| {
+        let helper = fault.helper.as_ref().and_then(|path| fs::read_to_string(path).ok());
+        Box::new(Invalid { source, helper, fault })
+    })
+}
+
+/// Step two, in the process that asked: the lab runs in a sandbox, and its
+/// events become outcomes. `see` is shown each event with its verdict.
+///
+/// # Errors
+///
+/// Where there is no sandbox to run it in.
+pub fn lab(
+    lab: &Lab,
+    sandbox: &mut Sandbox,
+    shelf: &Shelf,
+    settings: &Settings,
+    mut see: impl FnMut(&Event, Option<&Verdict>),
+) -> Result<Vec<Outcome>, SandboxError> {
+    let order = Order {
+        path: lab.source.path.display().to_string(),
+        text: lab.source.text.clone(),
+        helpers: lab.helpers.clone(),
+        timeout_ms: settings.timeout_ms,
+        watched: settings.watched,
+    };
+    let mut judge = Judge::new(lab, shelf);
+    sandbox.run(&order, |event| {
+        let verdict = judge.hear(&event);
+        see(&event, verdict.as_ref());
+    })?;
+    Ok(judge.finish())
+}
+
+/// Step two, in the sandbox: what a process does that was started as one.
+/// Gives back control only where this one was not.
+pub fn if_sandbox() {
+    let mut arguments = std::env::args();
+    if arguments.nth(1).as_deref() != Some(sandbox::ARGUMENT) {
+        return;
+    }
+    sandbox::launch(arguments.next().as_deref(), Stage::new, |stage, order: Order, inside: Inside, line: Line| {
+        script::run(stage, &order, Box::new(inside), || Box::new(line.clone()));
+    })
+}
+
+impl Teller for Line {
+    fn tell(&self, event: Event) {
+        self.emit(event);
+    }
+
+    fn flush(&self) {
+        Line::flush(self);
+    }
+}
+
+/// The labs at a path, by name: a file is one, a folder is searched, but for
+/// folders named `solutions`.
+///
+/// # Errors
+///
+/// Where the path can't be read.
+pub fn find(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut labs = Vec::new();
+    if fs::metadata(path)?.is_file() {
+        labs.push(path.to_path_buf());
+        return Ok(labs);
+    }
+    let mut folders = vec![path.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                if !path.ends_with("solutions") {
+                    folders.push(path);
+                }
+            } else if path.extension().is_some_and(|extension| extension == "rhai") {
+                labs.push(path);
+            }
+        }
+    }
+    labs.sort();
+    Ok(labs)
+}
+
+/// Starts the launcher and opens the first sandbox, which makes itself ready
+/// meanwhile.
+///
+/// # Errors
+///
+/// Where no process can be started.
+pub fn prepare() -> Result<(Launcher, Sandbox), SandboxError> {
+    let launcher = Launcher::start()?;
+    let first = launcher.open()?;
+    Ok((launcher, first))
+}
+
+/// The words of an I/O error, without the number.
+pub(crate) fn words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.rfind(" (os error").map_or(text.as_str(), |at| &text[..at]);
+    text.to_string()
+}

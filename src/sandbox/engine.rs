@@ -1,0 +1,139 @@
+//! The child half, second part: the process that runs one lab, from outside
+//! the namespaces that it acts on.
+
+use super::launcher::{Up, die_with_parent};
+use super::wire::Wire;
+use super::{Inside, SandboxError, init};
+use crate::event::{Event, Order, Stop};
+use nix::libc;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
+use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+/// The memory that an engine may have, in bytes: a script's values live there.
+const MEMORY: u64 = 1 << 30;
+
+/// Runs `script` in a fresh sandbox and ends the process.
+pub(super) fn run(line: Wire, script: impl FnOnce(Order, Inside, Line)) -> ! {
+    die_with_parent();
+    let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
+    let inside = match start_init() {
+        Ok(inside) => inside,
+        Err(error) => refuse(&line, error),
+    };
+    let init = inside.init();
+    if let Err(error) = inside.await_house() {
+        refuse(&line, error);
+    }
+    let _ = line.send(&[Up::Standing]);
+    // The parent may still be reading the lab.
+    let Ok(Some(order)) = line.receive::<Order>() else { end(init, 0) };
+    let _ = setrlimit(Resource::RLIMIT_AS, MEMORY, MEMORY);
+
+    let line = Line::new(line, order.watched);
+    let told = line.clone();
+    let panic = note_panics();
+    if catch_unwind(AssertUnwindSafe(|| script(order, inside, told))).is_err() {
+        line.emit(Event::Stopped(Stop::Bug(panic.take())));
+    }
+    line.flush();
+    end(init, 0)
+}
+
+/// Keeps what a panic says, for the parent to tell.
+fn note_panics() -> Rc<RefCell<String>> {
+    thread_local! {
+        static SAID: Rc<RefCell<String>> = Rc::default();
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        SAID.with(|said| *said.borrow_mut() = panic.to_string());
+    }));
+    SAID.with(Rc::clone)
+}
+
+/// Starts PID 1 of the inner namespaces.
+fn start_init() -> Result<Inside, SandboxError> {
+    let (ours, theirs) =
+        Wire::pair().map_err(|error| SandboxError::io("make a socket pair", &error))?;
+    let namespaces = libc::CLONE_NEWUSER
+        | libc::CLONE_NEWPID
+        | libc::CLONE_NEWNS
+        | libc::CLONE_NEWNET
+        | libc::CLONE_NEWUTS
+        | libc::CLONE_NEWIPC;
+    // SAFETY: clone(2) without CLONE_VM is a fork, and this process has one
+    // thread; the raw call because glibc's wants a stack.
+    let pid = unsafe {
+        libc::syscall(libc::SYS_clone, namespaces | libc::SIGCHLD, 0usize, 0usize, 0usize, 0usize)
+    };
+    match pid {
+        0 => {
+            drop(ours);
+            init::run(theirs)
+        }
+        pid if pid > 0 => Ok(Inside::new(ours, Pid::from_raw(pid as i32))),
+        _ => Err(SandboxError::new(
+            "create user, pid, mount, net, uts and ipc namespaces",
+            nix::Error::last(),
+        )),
+    }
+}
+
+fn refuse(line: &Wire, error: SandboxError) -> ! {
+    let _ = line.send(&[Up::NoSandbox(error)]);
+    std::process::exit(0)
+}
+
+/// Ends the lab's processes, then this one. Their namespaces go with them.
+fn end(init: Pid, code: i32) -> ! {
+    let _ = kill(init, Signal::SIGKILL);
+    let _ = waitpid(init, None);
+    // SAFETY: nothing here needs a destructor or an exit handler to run; what
+    // the script has built is the kernel's to take back.
+    unsafe { libc::_exit(code) }
+}
+
+/// The way up: tells the parent what happens.
+///
+/// Events wait here until there are many, until something slow is about to
+/// begin, or until the end; at once where somebody watches.
+#[derive(Debug, Clone)]
+pub struct Line(Rc<Waiting>);
+
+#[derive(Debug)]
+struct Waiting {
+    wire: Wire,
+    watched: bool,
+    events: RefCell<Vec<Up>>,
+    gone: Cell<bool>,
+}
+
+/// The most events that wait.
+const BATCH: usize = 64;
+
+impl Line {
+    fn new(wire: Wire, watched: bool) -> Self {
+        Self(Rc::new(Waiting { wire, watched, events: RefCell::default(), gone: Cell::new(false) }))
+    }
+
+    /// Tells an event.
+    pub fn emit(&self, event: Event) {
+        self.0.events.borrow_mut().push(Up::Event(Box::new(event)));
+        if self.0.watched || self.0.events.borrow().len() >= BATCH {
+            self.flush();
+        }
+    }
+
+    /// Sends what waits.
+    pub fn flush(&self) {
+        let events = self.0.events.take();
+        if !events.is_empty() && !self.0.gone.get() && self.0.wire.send(&events).is_err() {
+            // Nobody is left to tell; the launcher is about to kill us.
+            self.0.gone.set(true);
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The sandbox's own `/etc`, `/run`, `/tmp`, `/proc`, `/sys` and `/dev`, made
+//! by the init and looked at by the engine.
+
+use super::SandboxError;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use nix::mount::{MsFlags, mount};
+use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, SYSFS_MAGIC, TMPFS_MAGIC, fstatfs};
+use std::fs;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+/// Where the machine's own `/etc` can be read.
+const MACHINE_ETC: &str = "/run/nslab/etc";
+/// What a sandbox's files may take, in memory.
+const SIZE: &str = "mode=0755,size=256m,nr_inodes=100k";
+
+/// What the sandbox has of its own, and as which kind of file system.
+const OWN: [(&str, FsType); 5] = [
+    ("etc", TMPFS_MAGIC),
+    ("run", TMPFS_MAGIC),
+    ("tmp", TMPFS_MAGIC),
+    ("proc", PROC_SUPER_MAGIC),
+    ("sys", SYSFS_MAGIC),
+];
+
+/// Files of `/etc` that are the sandbox's own, because labs write them or
+/// because they would tell of this machine. All others are the machine's,
+/// read only.
+const FILES: [(&str, &str); 7] = [
+    ("hosts", "127.0.0.1 localhost\n::1 localhost\n"),
+    ("hostname", "host\n"),
+    ("resolv.conf", ""),
+    ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),
+    ("passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"),
+    ("group", "root:x:0:\nnogroup:x:65534:\n"),
+    ("mtab", ""),
+];
+
+/// Makes the house, as root of a new mount namespace.
+pub(super) fn build() -> Result<(), SandboxError> {
+    at("make every mount private", mount_flags("/", MsFlags::MS_REC | MsFlags::MS_PRIVATE))?;
+    at("make the machine's files read-only", read_only())?;
+    at("mount /run", tmpfs("/run"))?;
+    at("keep the machine's /etc", bind("/etc", MACHINE_ETC))?;
+    at("mount /tmp", directory("/run/nslab/tmp", 0o1777).and_then(|()| bind("/run/nslab/tmp", "/tmp")))?;
+    at("mount /etc", own_etc().and_then(|()| bind("/run/nslab/own-etc", "/etc")))?;
+    at("mount /proc", special("proc", "/proc"))?;
+    at("mount /sys", special("sysfs", "/sys"))?;
+    at("make /run/netns", directory("/run/netns", 0o755))?;
+    at("make /run/lock", directory("/run/lock", 0o1777))
+}
+
+/// Makes a `/dev` of the sandbox's own: only a program needs it, so only the
+/// first one waits for it.
+pub(super) fn build_dev() -> Result<(), SandboxError> {
+    const DEV: &str = "/run/nslab/dev";
+    at("make /dev", directory(DEV, 0o755))?;
+    for device in ["null", "zero", "full", "random", "urandom", "tty"] {
+        let (machine, own) = (format!("/dev/{device}"), format!("{DEV}/{device}"));
+        if Path::new(&machine).exists() {
+            at(&format!("make /dev/{device}"), fs::write(&own, "").and_then(|()| bind(&machine, &own)))?;
+        }
+    }
+    for (name, target) in [
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+    ] {
+        at(&format!("make /dev/{name}"), symlink(target, format!("{DEV}/{name}")))?;
+    }
+    at("make /dev/shm", directory(&format!("{DEV}/shm"), 0o1777))?;
+    let tun = || -> io::Result<()> {
+        directory(&format!("{DEV}/net"), 0o755)?;
+        fs::write(format!("{DEV}/net/tun"), "")?;
+        bind("/dev/net/tun", &format!("{DEV}/net/tun"))
+    };
+    if Path::new("/dev/net/tun").exists() {
+        at("make /dev/net/tun", tun())?;
+    }
+    at("mount /dev", bind(DEV, "/dev"))
+}
+
+/// Looks, from outside, that everything that must be the sandbox's own is.
+pub(super) fn inspect(root: BorrowedFd) -> Result<(), SandboxError> {
+    for (name, kind) in OWN {
+        let step = || format!("see that the sandbox's /{name} is its own");
+        let how = OpenHow::new()
+            .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
+            .resolve(ResolveFlag::RESOLVE_IN_ROOT);
+        let fd = openat2(root, name, how).map_err(|errno| SandboxError::new(step(), errno))?;
+        let found = fstatfs(&fd).map_err(|errno| SandboxError::new(step(), errno))?;
+        let machine = fs::metadata(format!("/{name}")).map_err(|error| SandboxError::io(step(), &error))?;
+        let own = nix::sys::stat::fstat(&fd).map_err(|errno| SandboxError::new(step(), errno))?;
+        use std::os::unix::fs::MetadataExt;
+        if found.filesystem_type() != kind || own.st_dev == machine.dev() {
+            return Err(SandboxError::new(step(), Errno::EEXIST));
+        }
+    }
+    Ok(())
+}
+
+fn at(step: &str, result: io::Result<()>) -> Result<(), SandboxError> {
+    result.map_err(|error| SandboxError::io(step, &error))
+}
+
+fn directory(path: &str, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    fs::DirBuilder::new().recursive(true).mode(mode).create(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+}
+
+fn mount_flags(path: &str, flags: MsFlags) -> io::Result<()> {
+    Ok(mount(None::<&str>, path, None::<&str>, flags, None::<&str>)?)
+}
+
+fn tmpfs(path: &str) -> io::Result<()> {
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    Ok(mount(Some("tmpfs"), path, Some("tmpfs"), flags, Some(SIZE))?)
+}
+
+fn special(kind: &str, path: &str) -> io::Result<()> {
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    Ok(mount(Some(kind), path, Some(kind), flags, None::<&str>)?)
+}
+
+/// Shows `from` at `to` as well, which is made where it does not exist.
+fn bind(from: &str, to: &str) -> io::Result<()> {
+    if Path::new(from).is_dir() && !Path::new(to).exists() {
+        directory(to, 0o755)?;
+    }
+    Ok(mount(Some(from), to, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>)?)
+}
+
+/// Makes every mount read-only, in one call (mount_setattr(2), Linux 5.12).
+fn read_only() -> io::Result<()> {
+    let attributes = libc::mount_attr {
+        attr_set: libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID,
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: 0,
+    };
+    // SAFETY: the path and the attributes live through the call.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            libc::AT_FDCWD,
+            c"/".as_ptr(),
+            libc::AT_RECURSIVE,
+            &raw const attributes,
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Makes an `/etc` that can be written: links to the machine's files, but for
+/// those that are the sandbox's own.
+fn own_etc() -> io::Result<()> {
+    let own = Path::new("/run/nslab/own-etc");
+    fs::create_dir(own)?;
+    for entry in fs::read_dir("/etc")? {
+        let name = entry?.file_name();
+        symlink(Path::new(MACHINE_ETC).join(&name), own.join(&name))?;
+    }
+    for (name, text) in FILES {
+        let path = own.join(name);
+        let _ = fs::remove_file(&path);
+        fs::write(path, text)?;
+    }
+    // `ip netns exec` looks for files of a namespace here, and labs put them.
+    let netns = own.join("netns");
+    let _ = fs::remove_file(&netns);
+    fs::create_dir(netns)
+}

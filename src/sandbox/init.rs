@@ -1,0 +1,290 @@
+//! The child half, third part: PID 1 of the inner namespaces. It makes the
+//! house, makes namespaces, starts programs and buries the dead.
+//!
+//! It is the engine's hand inside, and trusted: nothing in there can signal
+//! it (PID 1 is safe from its own namespace) or trace it (not dumpable, and
+//! its memory belongs to the user namespace outside).
+
+use super::inside::{Ask, Tell};
+use super::launcher::{die_with_parent, map_root};
+use super::wire::Wire;
+use super::{SandboxError, house};
+use crate::net::{Exit, PATH, Program};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, killpg, sigprocmask};
+use nix::sys::stat::Mode;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+
+
+
+/// Serves the engine until it is gone.
+pub(super) fn run(wire: Wire) -> ! {
+    if let Err(error) = Init::new(wire).and_then(|mut init| init.serve()) {
+        let _ = error;
+    }
+    // SAFETY: ends this process, and with it everything in its pid namespace.
+    unsafe { libc::_exit(0) }
+}
+
+struct Init {
+    wire: Wire,
+    deaths: OwnedFd,
+    host: OwnedFd,
+    dev: bool,
+}
+
+/// What is refused: the step, and the kernel's error number.
+type Refused = (&'static str, Errno);
+
+impl Init {
+    fn new(wire: Wire) -> io::Result<Self> {
+        die_with_parent();
+        match prepare(&wire) {
+            Ok((deaths, host)) => Ok(Self { wire, deaths, host, dev: false }),
+            Err(error) => {
+                wire.send(&Tell::Failed(error))?;
+                Err(io::ErrorKind::Other.into())
+            }
+        }
+    }
+
+    fn serve(&mut self) -> io::Result<()> {
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        let root = open("/", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
+        self.wire.send_with(&Tell::Ready, &[root.as_fd(), self.host.as_fd()])?;
+        drop(root);
+        loop {
+            let mut fds = [
+                PollFd::new(self.wire.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.deaths.as_fd(), PollFlags::POLLIN),
+            ];
+            if let Err(error) = poll(&mut fds, PollTimeout::NONE)
+                && error != Errno::EINTR
+            {
+                return Err(error.into());
+            }
+            let (asked, died) = (fds[0].any() == Some(true), fds[1].any() == Some(true));
+            if died {
+                self.bury()?;
+            }
+            if asked {
+                let Some((ask, fds)) = self.wire.receive_with::<Ask>()? else { return Ok(()) };
+                self.answer(ask, fds)?;
+            }
+        }
+    }
+
+    fn answer(&mut self, ask: Ask, fds: Vec<OwnedFd>) -> io::Result<()> {
+        let result = match ask {
+            Ask::NewNetns { name } => match self.new_netns(&name) {
+                Ok(fd) => return self.wire.send_with(&Tell::Done, &[fd.as_fd()]),
+                Err(refused) => Err(refused),
+            },
+            Ask::DeleteNetns { name } => delete_netns(&name).map(|()| Tell::Done),
+            Ask::Start { program } => self.start(&program, fds).map(|pid| Tell::Started { pid }),
+            Ask::Kill { pid, signal } => {
+                let signal = Signal::try_from(signal).unwrap_or(Signal::SIGKILL);
+                // The group: a shell's children end with the shell.
+                let _ = killpg(Pid::from_raw(pid), signal);
+                kill(Pid::from_raw(pid), signal).map_err(|errno| ("signal it", errno)).map(|()| Tell::Done)
+            }
+        };
+        self.wire.send(&result.unwrap_or_else(|(step, errno)| Tell::Refused {
+            step: step.into(),
+            errno: errno as i32,
+        }))
+    }
+
+    /// Makes a namespace as `ip netns add` does: a file under `/run/netns`
+    /// with the namespace mounted on it.
+    fn new_netns(&self, name: &str) -> Result<OwnedFd, Refused> {
+        let path = netns_file(name);
+        let flags = OFlag::O_RDONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
+        let step = "create its file under /run/netns";
+        drop(open(&path, flags, Mode::empty()).map_err(|errno| (step, errno))?);
+        let made = self.elsewhere(|| {
+            unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| ("create the namespace", errno))?;
+            let here = "/proc/thread-self/ns/net";
+            let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+            let fd = open(here, flags, Mode::empty()).map_err(|errno| ("open it", errno))?;
+            mount(Some(here), &path, None::<&str>, MsFlags::MS_BIND, None::<&str>)
+                .map_err(|errno| ("mount it on its file", errno))?;
+            Ok(fd)
+        });
+        if made.is_err() {
+            let _ = fs::remove_file(&path);
+        }
+        made
+    }
+
+    /// Does something that leaves this process in another network namespace,
+    /// and comes back.
+    fn elsewhere<T>(&self, act: impl FnOnce() -> Result<T, Refused>) -> Result<T, Refused> {
+        let done = act();
+        setns(&self.host, CloneFlags::CLONE_NEWNET).map_err(|errno| ("come back", errno))?;
+        done
+    }
+
+    fn start(&mut self, program: &Program, mut fds: Vec<OwnedFd>) -> Result<i32, Refused> {
+        if !self.dev {
+            house::build_dev().map_err(|error| ("make /dev", Errno::from_raw(error.errno)))?;
+            self.dev = true;
+        }
+        let (Some(err), Some(out)) = (fds.pop(), fds.pop()) else {
+            return Err(("receive its output's descriptors", Errno::EBADF));
+        };
+        let netns = match &program.netns {
+            None => None,
+            Some(name) => {
+                let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+                let step = "open its network namespace";
+                Some(open(&netns_file(name), flags, Mode::empty()).map_err(|errno| (step, errno))?)
+            }
+        };
+        let etc = program.netns.as_ref().map(|name| Path::new("/etc/netns").join(name));
+        let mut command = Command::new(&program.argv[0]);
+        command
+            .args(&program.argv[1..])
+            .env_clear()
+            .envs([("PATH", PATH), ("HOME", "/tmp"), ("USER", "root"), ("LANG", "C.UTF-8"), ("TERM", "dumb")])
+            .current_dir("/tmp")
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err)
+            // A group of its own, so that it can be ended whole.
+            .process_group(0);
+        // SAFETY: between fork and exec of a process with one thread.
+        unsafe {
+            command.pre_exec(move || {
+                sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
+                // The init hides itself; what it starts need not.
+                libc::prctl(libc::PR_SET_DUMPABLE, 1);
+                match (&netns, &etc) {
+                    (Some(netns), Some(etc)) => enter(netns, etc),
+                    _ => Ok(()),
+                }
+            });
+        }
+        match command.spawn() {
+            Ok(child) => Ok(child.id() as i32),
+            Err(error) => Err(("execute it", Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))),
+        }
+    }
+
+    /// Takes in the dead, those included whose parents have left them here.
+    fn bury(&self) -> io::Result<()> {
+        let mut signals = [0; 128 * 4];
+        let _ = nix::unistd::read(&self.deaths, &mut signals);
+        loop {
+            let (pid, exit) = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::Exited(pid, code)) => (pid, Exit::Code(code)),
+                Ok(WaitStatus::Signaled(pid, signal, _)) => (pid, Exit::Signal(signal as i32)),
+                Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return Ok(()),
+                _ => continue,
+            };
+            self.wire.send(&Tell::Exited { pid: pid.as_raw(), exit })?;
+        }
+    }
+}
+
+/// Takes possession of the new namespaces.
+fn prepare(wire: &Wire) -> Result<(OwnedFd, OwnedFd), SandboxError> {
+    // The engine is root of the user namespace above.
+    map_root(0, 0)?;
+    close_all_but(wire.as_fd().as_raw_fd());
+    house::build()?;
+    let hostname = nix::unistd::sethostname("host");
+    hostname.map_err(|errno| SandboxError::new("set the host name", errno))?;
+    loopback_up().map_err(|error| SandboxError::io("set the host's lo up", &error))?;
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+    let host = open("/proc/thread-self/ns/net", flags, Mode::empty())
+        .map_err(|errno| SandboxError::new("open the host's network namespace", errno))?;
+    let mut child = SigSet::empty();
+    child.add(Signal::SIGCHLD);
+    let blocked = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&child), None);
+    blocked.map_err(|errno| SandboxError::new("block SIGCHLD", errno))?;
+    // SAFETY: the set lives through the call; the descriptor is new.
+    let deaths = unsafe {
+        libc::prctl(libc::PR_SET_DUMPABLE, 0);
+        libc::signalfd(-1, child.as_ref(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK)
+    };
+    if deaths < 0 {
+        return Err(SandboxError::new("watch for SIGCHLD", Errno::last()));
+    }
+    // SAFETY: signalfd has just made it.
+    Ok((unsafe { OwnedFd::from_raw_fd(deaths) }, host))
+}
+
+/// Closes every descriptor above the standard streams, but one.
+fn close_all_but(kept: i32) {
+    let kept = kept as u32;
+    // SAFETY: the values that own these descriptors are the engine's; this
+    // process never returns to where they would be used or dropped.
+    unsafe {
+        if kept > 3 {
+            libc::syscall(libc::SYS_close_range, 3u32, kept - 1, 0u32);
+        }
+        libc::syscall(libc::SYS_close_range, kept + 1, u32::MAX, 0u32);
+    }
+}
+
+/// Switches `lo` on, as it is on every host (netdevice(7)).
+fn loopback_up() -> io::Result<()> {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+    let socket = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+    // SAFETY: an all-zero ifreq is a valid one.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
+        *to = *from as libc::c_char;
+    }
+    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as i16;
+    // SAFETY: the request lives through the call.
+    match unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS as _, &raw const request) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+fn netns_file(name: &str) -> PathBuf {
+    Path::new("/run/netns").join(name)
+}
+
+fn delete_netns(name: &str) -> Result<(), Refused> {
+    let path = netns_file(name);
+    match umount2(&path, MntFlags::MNT_DETACH) {
+        // Not mounted: a file that somebody left, which `ip` removes as well.
+        Ok(()) | Err(Errno::EINVAL) => {}
+        Err(errno) => return Err(("unmount it", errno)),
+    }
+    fs::remove_file(&path)
+        .map_err(|error| ("remove its file", Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))))
+}
+
+/// Enters a network namespace as `ip netns exec` does: with a `/sys` that
+/// shows it, and with the files of `/etc/netns/<name>` over those of `/etc`.
+fn enter(netns: &OwnedFd, etc: &Path) -> io::Result<()> {
+    setns(netns, CloneFlags::CLONE_NEWNET)?;
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_SLAVE, None::<&str>)?;
+    umount2("/sys", MntFlags::MNT_DETACH)?;
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    mount(Some("sysfs"), "/sys", Some("sysfs"), flags, None::<&str>)?;
+    let Ok(files) = fs::read_dir(etc) else { return Ok(()) };
+    for file in files {
+        let file = file?;
+        let over = Path::new("/etc").join(file.file_name());
+        mount(Some(&file.path()), &over, None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
+    }
+    Ok(())
+}

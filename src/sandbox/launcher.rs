@@ -1,0 +1,267 @@
+//! The child half, first part: the same binary executed again, which forks
+//! an engine for each lab.
+
+use super::engine::{self, Line};
+use super::parent::Open;
+use super::wire::Wire;
+use super::{Inside, SandboxError};
+use crate::event::Order;
+use nix::libc;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, getppid, setgroups, setresgid, setresuid};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+
+/// The first argument of a process that is to be a launcher.
+pub const ARGUMENT: &str = "__sandbox";
+
+/// What comes up a lab's socket.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Up {
+    /// Something that the script did, asked or expected.
+    Event(Box<crate::event::Event>),
+    /// The sandbox stands and was looked at; it waits for its order.
+    Standing,
+    /// There is no sandbox to run it in.
+    NoSandbox(SandboxError),
+    /// The engine died before its time.
+    Died(Death),
+}
+
+/// How an engine died.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Death {
+    /// Killed by a signal, of this name.
+    Signal(String),
+    /// Ended by itself with this code.
+    Code(i32),
+}
+
+/// An engine at work: our copy of its end of the lab's socket, and whether it
+/// was killed because nobody listens at the other one.
+struct Engine {
+    line: Wire,
+    killed: bool,
+}
+
+type Engines = HashMap<Pid, Engine>;
+
+/// Runs as a launcher until the parent closes the socket (descriptor 0).
+///
+/// `prepare` runs once; what it gives, every engine starts with (an engine is
+/// a fork). `script` runs in each engine.
+///
+/// Never returns: ends the process.
+pub fn launch<P>(
+    parent: Option<&str>,
+    prepare: impl FnOnce() -> P,
+    script: impl FnOnce(P, Order, Inside, Line) + Copy,
+) -> ! {
+    // SAFETY: a launcher is started with the socket as its descriptor 0, and
+    // nobody else here uses that.
+    let control = Wire::new(unsafe { OwnedFd::from_raw_fd(0) });
+    let failed = enter(parent).err();
+    let mut prepared = Some(prepare());
+    let mut engines = Engines::new();
+    let Ok(deaths) = Deaths::watch() else { std::process::exit(70) };
+
+    loop {
+        reap(&mut engines, WaitPidFlag::WNOHANG);
+        match deaths.or_message(&control, &mut engines) {
+            Ok(true) => {}
+            Ok(false) => continue,
+            Err(_) => break,
+        }
+        let Ok(Some((Open, mut fds))) = control.receive_with::<Open>() else { break };
+        let Some(line) = fds.pop().map(Wire::new) else { break };
+        if let Some(error) = &failed {
+            let _ = line.send(&[Up::NoSandbox(error.clone())]);
+            continue;
+        }
+        // SAFETY: this process has one thread.
+        match unsafe { fork() } {
+            Ok(ForkResult::Child) => {
+                drop((control, deaths, engines));
+                let prepared = prepared.take().expect("a fork takes it once");
+                engine::run(line, |order, inside, line| script(prepared, order, inside, line));
+            }
+            Ok(ForkResult::Parent { child }) => {
+                engines.insert(child, Engine { line, killed: false });
+            }
+            Err(errno) => {
+                let _ = line.send(&[Up::NoSandbox(SandboxError::new("fork a process", errno))]);
+            }
+        }
+    }
+    // The parent is done or gone. Engines still at work have nobody to tell.
+    for engine in engines.keys() {
+        let _ = kill(*engine, Signal::SIGKILL);
+    }
+    while !engines.is_empty() {
+        reap(&mut engines, WaitPidFlag::empty());
+    }
+    std::process::exit(0)
+}
+
+/// Becomes nobody special, then root of a user namespace of its own.
+fn enter(parent: Option<&str>) -> Result<(), SandboxError> {
+    // Nothing of the parent's but the socket and the standard streams.
+    // SAFETY: no descriptor above 2 belongs to any value of this process.
+    unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, 0u32) };
+    become_nobody_special()?;
+    new_user_namespace("create a user namespace")?;
+    // Set last: a change of user or capabilities takes it back.
+    die_with_parent();
+    // Where the parent died before that, nobody tells us any more.
+    match parent.and_then(|pid| pid.parse().ok()) {
+        Some(pid) if getppid() != Pid::from_raw(pid) => std::process::exit(0),
+        _ => Ok(()),
+    }
+}
+
+/// Has the kernel kill this process when the thread that forked it ends.
+pub(super) fn die_with_parent() {
+    // SAFETY: takes numbers only.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+}
+
+/// Root becomes an unused, unprivileged user.
+///
+/// With root mapped into the sandbox, whoever is root there could write what
+/// belongs to root here, whatever is mounted privately.
+fn become_nobody_special() -> Result<(), SandboxError> {
+    if !Uid::effective().is_root() {
+        return Ok(());
+    }
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let used: Vec<&str> = passwd.lines().filter_map(|line| line.split(':').nth(2)).collect();
+    // Below 65,534, so that a container's usual map of 65,536 has it.
+    let id = (60_000..65_000).rev().find(|id: &u32| !used.contains(&id.to_string().as_str()));
+    let id = id.unwrap_or(65_534);
+    let (uid, gid) = (Uid::from_raw(id), Gid::from_raw(id));
+    // In a user namespace that maps root alone there is nobody else to be,
+    // and that root is nobody special already.
+    if fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| maps_only_one(&map)) {
+        return Ok(());
+    }
+    setgroups(&[]).map_err(|errno| SandboxError::new("drop root's groups", errno))?;
+    setresgid(gid, gid, gid).map_err(|errno| SandboxError::new("drop root's group", errno))?;
+    setresuid(uid, uid, uid).map_err(|errno| SandboxError::new("stop being root", errno))?;
+    // A change of user makes /proc/self unwritable (`PR_SET_DUMPABLE` of
+    // prctl(2)), and the maps below are written there.
+    // SAFETY: takes numbers only.
+    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1) };
+    Ok(())
+}
+
+/// Tells whether a uid_map (user_namespaces(7)) has a single user in it.
+fn maps_only_one(map: &str) -> bool {
+    let counts = map.lines().filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok());
+    counts.sum::<u64>() == 1
+}
+
+/// Unshares the user namespace and maps root in it to whom we are outside.
+fn new_user_namespace(step: &str) -> Result<(), SandboxError> {
+    let (uid, gid) = (Uid::effective(), Gid::effective());
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWUSER)
+        .map_err(|errno| SandboxError::new(step, errno))?;
+    map_root(uid.as_raw(), gid.as_raw())
+}
+
+/// Writes the maps of the user namespace in which this process is: root
+/// there is `uid` and `gid` of the namespace above.
+pub(super) fn map_root(uid: u32, gid: u32) -> Result<(), SandboxError> {
+    let write = |file: &str, text: String| {
+        fs::write(format!("/proc/self/{file}"), text)
+            .map_err(|error| SandboxError::io(format!("write /proc/self/{file}"), &error))
+    };
+    write("setgroups", "deny".into())?;
+    write("uid_map", format!("0 {uid} 1"))?;
+    write("gid_map", format!("0 {gid} 1"))
+}
+
+/// Takes note of engines that have ended, and tells their labs where that was
+/// before their time.
+fn reap(engines: &mut Engines, how: WaitPidFlag) {
+    loop {
+        let (pid, death) = match waitpid(None, Some(how)) {
+            Ok(WaitStatus::Exited(pid, 0)) => (pid, None),
+            Ok(WaitStatus::Exited(pid, code)) => (pid, Some(Death::Code(code))),
+            Ok(WaitStatus::Signaled(pid, signal, _)) => {
+                (pid, Some(Death::Signal(signal.as_str().into())))
+            }
+            Ok(WaitStatus::StillAlive) => return,
+            Ok(_) | Err(nix::Error::EINTR) => continue,
+            Err(_) => {
+                engines.clear();
+                return;
+            }
+        };
+        if let (Some(engine), Some(death)) = (engines.remove(&pid), death) {
+            let _ = engine.line.send(&[Up::Died(death)]);
+        }
+        if how.is_empty() {
+            return;
+        }
+    }
+}
+
+/// Wakes the launcher when an engine has ended.
+struct Deaths(OwnedFd);
+
+impl Deaths {
+    fn watch() -> io::Result<Self> {
+        use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
+        let mut child = SigSet::empty();
+        child.add(Signal::SIGCHLD);
+        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&child), None)?;
+        // SAFETY: the set lives through the call; the descriptor is new.
+        unsafe {
+            let fd = libc::signalfd(-1, child.as_ref(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
+            if fd < 0 { Err(io::Error::last_os_error()) } else { Ok(Self(OwnedFd::from_raw_fd(fd))) }
+        }
+    }
+
+    /// Waits for a message (true) or for something else (false). An engine
+    /// whose lab nobody waits for any more is killed.
+    fn or_message(&self, control: &Wire, engines: &mut Engines) -> io::Result<bool> {
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        let (pids, lines): (Vec<Pid>, Vec<&Wire>) =
+            engines.iter().filter(|(_, engine)| !engine.killed).map(|(pid, engine)| (*pid, &engine.line)).unzip();
+        let mut fds = vec![
+            PollFd::new(control.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.0.as_fd(), PollFlags::POLLIN),
+        ];
+        fds.extend(lines.iter().map(|line| PollFd::new(line.as_fd(), PollFlags::empty())));
+        match poll(&mut fds, PollTimeout::NONE) {
+            Ok(_) | Err(nix::Error::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let woken: Vec<bool> = fds.iter().map(|fd| fd.any().unwrap_or(false)).collect();
+        let mut signals = [0; 128 * 4];
+        let _ = nix::unistd::read(&self.0, &mut signals);
+        for (pid, hung_up) in pids.iter().zip(&woken[2..]) {
+            if *hung_up && let Some(engine) = engines.get_mut(pid) {
+                engine.killed = true;
+                let _ = kill(*pid, Signal::SIGKILL);
+            }
+        }
+        Ok(woken[0])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_of_root_alone_is_seen() {
+        assert!(maps_only_one("         0       1000          1\n"));
+        assert!(!maps_only_one("         0          0 4294967295\n"));
+        assert!(!maps_only_one("0 1000 1\n1 100000 65536\n"));
+    }
+}

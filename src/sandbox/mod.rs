@@ -1,0 +1,66 @@
+//! The sandbox: a parent half, a child half, and what this machine can do.
+//!
+//! Three generations of processes, each in one thread until it is in place:
+//!
+//! ```text
+//! nslab test            any number of threads; judges and prints
+//! └─ launcher           the same binary, executed again before any thread;
+//!    │                  nobody special, root of an outer user namespace
+//!    ├─ engine          a fork for each lab: runs the script, acts and looks
+//!    │  └─ init         PID 1 of fresh user, pid, mount, net, uts and ipc
+//!    │     └─ …         namespaces, with every program of the lab
+//!    └─ engine …
+//! ```
+//!
+//! The engine acts on the inner namespaces from outside; the inside can't
+//! see, signal or trace it. When a process dies, those below it die with it
+//! (`PR_SET_PDEATHSIG`, and the end of a pid namespace when its PID 1 ends),
+//! and the kernel takes back every namespace, mount and interface.
+//!
+//! *Takes* an order for a lab, *gives* its events, *never* runs a script
+//! itself: [`run`](crate::run) hands it the function that does.
+
+pub mod doctor;
+mod engine;
+mod house;
+mod init;
+mod inside;
+mod launcher;
+mod parent;
+mod wire;
+
+pub use engine::Line;
+pub use inside::Inside;
+pub use launcher::{ARGUMENT, launch};
+pub use parent::{Launcher, Sandbox};
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A sandbox could not be made: the step that failed, and the kernel's word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SandboxError {
+    /// What was being done, as `create a user namespace`.
+    pub step: String,
+    /// The kernel's error number.
+    pub errno: i32,
+}
+
+impl SandboxError {
+    fn new(step: impl Into<String>, errno: nix::Error) -> Self {
+        Self { step: step.into(), errno: errno as i32 }
+    }
+
+    fn io(step: impl Into<String>, error: &std::io::Error) -> Self {
+        Self { step: step.into(), errno: error.raw_os_error().unwrap_or(libc::EIO) }
+    }
+}
+
+impl fmt::Display for SandboxError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let errno = nix::Error::from_raw(self.errno);
+        write!(f, "failed to {}: {} ({errno:?})", self.step, errno.desc())
+    }
+}
+
+impl std::error::Error for SandboxError {}

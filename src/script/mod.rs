@@ -1,0 +1,20 @@
+//! The only room that knows the script language: compiles a lab, finds its
+//! declared checks, and runs it with nslab's vocabulary.
+//!
+//! *Takes* the text of a lab and a network to act on, *gives* faults with
+//! their places and a stream of events, *never* judges.
+
+mod compile;
+mod engine;
+mod fault;
+mod run;
+mod suggest;
+mod value;
+mod words;
+mod world;
+
+pub use compile::Compiler;
+pub use engine::Stage;
+pub use run::run;
+pub use words::{Word, all as vocabulary};
+pub use world::Teller;

@@ -1,0 +1,288 @@
+//! The values that a script gets: tables and answers.
+
+use super::suggest::nearest;
+use super::world::{Fallible, refused};
+use crate::event::Refusal;
+use crate::net::{ExecAnswer, PingAnswer, Process};
+use crate::table::{Table, Value};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, INT, ImmutableString, Map, NativeCallContext};
+use std::fmt;
+use std::rc::Rc;
+
+/// A table as it was observed.
+#[derive(Clone, PartialEq)]
+pub(super) struct TableValue(pub Rc<Table>);
+
+/// What came of a ping.
+#[derive(Clone)]
+pub(super) struct PingValue(pub Rc<PingAnswer>);
+
+/// What a program said.
+#[derive(Clone)]
+pub(super) struct ExecValue(pub Rc<ExecAnswer>);
+
+impl fmt::Display for TableValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for PingValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.text())
+    }
+}
+
+impl fmt::Display for ExecValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.text())
+    }
+}
+
+/// An answer: something that is so or not, and tells why.
+pub(super) struct Answer {
+    pub ok: bool,
+    /// What would have been right, in words.
+    pub wanted: &'static str,
+    /// What would have been wrong.
+    pub unwanted: &'static str,
+    pub text: String,
+}
+
+/// Reads a value that an expectation takes.
+pub(super) fn answer(value: &Dynamic) -> Option<Answer> {
+    if let Ok(ok) = value.as_bool() {
+        return Some(Answer { ok, wanted: "true", unwanted: "false", text: ok.to_string() });
+    }
+    if let Some(ping) = value.read_lock::<PingValue>() {
+        let text = ping.to_string();
+        return Some(Answer { ok: ping.0.ok(), wanted: "an answer", unwanted: "no answer", text });
+    }
+    let exec = value.read_lock::<ExecValue>()?;
+    let text = format!("$ {}\n{}", exec.0.command, exec.0.text()).trim_end().to_string();
+    Some(Answer { ok: exec.0.ok(), wanted: "exit code 0", unwanted: "a failure", text })
+}
+
+/// The text of a value that a snapshot takes.
+pub(super) fn text(value: &Dynamic) -> Option<String> {
+    if value.is::<TableValue>() || value.is::<PingValue>() || value.is::<ExecValue>() || value.is_string() {
+        return Some(match value.read_lock::<TableValue>() {
+            Some(table) => table.to_string(),
+            None => answer(value).map_or_else(|| value.to_string(), |answer| answer.text),
+        });
+    }
+    let array = value.read_lock::<Array>()?;
+    let lines: Vec<String> = array.iter().map(ToString::to_string).collect();
+    Some(lines.join("\n"))
+}
+
+/// The type of a value as a reader of the book knows it.
+pub(super) fn type_of(value: &Dynamic) -> &str {
+    match value.type_name() {
+        "i64" => "an int",
+        "f64" => "a float",
+        "bool" => "a bool",
+        "string" => "a string",
+        "array" => "an array",
+        "map" => "a map",
+        "()" => "nothing",
+        name if name.ends_with("TableValue") => "a table",
+        name if name.ends_with("Netns") => "a namespace",
+        name if name.ends_with("Process") => "a process",
+        _ => "another value",
+    }
+}
+
+fn cell(value: Value) -> Dynamic {
+    match value {
+        Value::Absent => Dynamic::UNIT,
+        Value::Text(text) => text.into(),
+        Value::Number(number) => number.into(),
+        Value::List(list) => list.into_iter().map(Dynamic::from).collect::<Array>().into(),
+    }
+}
+
+impl TableValue {
+    fn row(&self, row: usize) -> Option<Map> {
+        let values = self.0.values(row)?;
+        let names = self.0.fields().iter();
+        Some(names.zip(values).map(|(name, value)| ((*name).into(), cell(value))).collect())
+    }
+
+    fn rows(&self) -> Array {
+        (0..self.0.len()).filter_map(|row| self.row(row)).map(Dynamic::from_map).collect()
+    }
+
+    fn contains(&self, context: &NativeCallContext, wanted: &Map) -> Fallible<bool> {
+        let fields = self.0.fields();
+        if let Some(wrong) = wanted.keys().find(|key| !fields.contains(&key.as_str())) {
+            let near = nearest(wrong, fields.iter().copied());
+            let hint = match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("its fields are {}", fields.join(", ")),
+            };
+            let error = format!("a row of {} has no field `{wrong}`", self.0.name());
+            return Err(oops(context, error, Some(hint)));
+        }
+        for row in 0..self.0.len() {
+            let row = self.row(row).unwrap_or_default();
+            let mut all = true;
+            for (key, value) in wanted {
+                all = all && same(context, &row[key], value)?;
+            }
+            if all {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Calls `f` with each row.
+    fn each(
+        &self,
+        context: &NativeCallContext,
+        f: &FnPtr,
+        mut take: impl FnMut(Dynamic) -> Fallible<bool>,
+    ) -> Fallible<()> {
+        for row in self.rows() {
+            if !take(f.call_within_context(context, (row,))?)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn same(context: &NativeCallContext, a: &Dynamic, b: &Dynamic) -> Fallible<bool> {
+    if a.type_id() != b.type_id() {
+        return Ok(false);
+    }
+    context.call_fn::<bool>("==", (a.clone(), b.clone()))
+}
+
+fn oops(context: &NativeCallContext, error: String, hint: Option<String>) -> Box<EvalAltResult> {
+    refused(Refusal { command: String::new(), error, hint }, context.call_position())
+}
+
+fn truth(context: &NativeCallContext, value: &Dynamic) -> Fallible<bool> {
+    value.as_bool().map_err(|_| {
+        let error = format!("the function must say true or false of each row, not {}", type_of(value));
+        oops(context, error, None)
+    })
+}
+
+/// Registers the types, and what they can.
+pub(super) fn register(engine: &mut Engine) {
+    tables(engine);
+    engine.register_type_with_name::<PingValue>("ping");
+    engine.register_type_with_name::<ExecValue>("exec");
+    engine.register_type_with_name::<Process>("process");
+    macro_rules! answers {
+        ($value:ty) => {
+            engine
+                .register_get("ok", |value: &mut $value| value.0.ok())
+                .register_get("error", |value: &mut $value| {
+                    value.0.error().map_or(Dynamic::UNIT, Dynamic::from)
+                })
+                .register_get("text", |value: &mut $value| value.0.text())
+                .register_fn("to_string", |value: &mut $value| value.to_string())
+                .register_fn("to_debug", |value: &mut $value| value.to_string())
+                .register_fn("!", |value: $value| !value.0.ok())
+                .register_fn("==", |value: $value, other: bool| value.0.ok() == other)
+                .register_fn("!=", |value: $value, other: bool| value.0.ok() != other)
+                .register_fn("==", |other: bool, value: $value| value.0.ok() == other)
+                .register_fn("!=", |other: bool, value: $value| value.0.ok() != other);
+        };
+    }
+    answers!(PingValue);
+    answers!(ExecValue);
+    engine
+        .register_get("sent", |ping: &mut PingValue| INT::from(ping.0.sent))
+        .register_get("received", |ping: &mut PingValue| ping.0.replies.len() as INT)
+        .register_get("from", |ping: &mut PingValue| {
+            ping.0.replies.first().map_or(Dynamic::UNIT, |reply| reply.from.to_string().into())
+        })
+        .register_get("ttl", |ping: &mut PingValue| {
+            let ttl = ping.0.replies.first().and_then(|reply| reply.ttl);
+            ttl.map_or(Dynamic::UNIT, |ttl| INT::from(ttl).into())
+        })
+        .register_get("time_ms", |ping: &mut PingValue| {
+            let time = ping.0.replies.first().map(|reply| reply.time.as_secs_f64() * 1000.0);
+            time.map_or(Dynamic::UNIT, Dynamic::from_float)
+        })
+        .register_get("code", |exec: &mut ExecValue| INT::from(exec.0.code))
+        .register_get("stdout", |exec: &mut ExecValue| exec.0.stdout.clone())
+        .register_get("stderr", |exec: &mut ExecValue| exec.0.stderr.clone());
+}
+
+fn tables(engine: &mut Engine) {
+    engine.register_type_with_name::<TableValue>("table");
+    engine.register_iterator::<TableValue>();
+    engine
+        .register_fn("len", |table: &mut TableValue| table.0.len() as INT)
+        .register_get("len", |table: &mut TableValue| table.0.len() as INT)
+        .register_fn("is_empty", |table: &mut TableValue| table.0.is_empty())
+        .register_get("is_empty", |table: &mut TableValue| table.0.is_empty())
+        .register_fn("rows", |table: &mut TableValue| table.rows())
+        .register_fn("to_string", |table: &mut TableValue| table.to_string())
+        .register_fn("to_debug", |table: &mut TableValue| table.to_string())
+        .register_get("text", |table: &mut TableValue| table.to_string())
+        .register_fn("==", |a: TableValue, b: TableValue| a == b)
+        .register_fn("!=", |a: TableValue, b: TableValue| a != b)
+        .register_fn("contains", |context: NativeCallContext, table: TableValue, wanted: Map| {
+            table.contains(&context, &wanted)
+        })
+        .register_indexer_get(|context: NativeCallContext, table: &mut TableValue, index: INT| {
+            let length = table.0.len();
+            let from_start = if index < 0 { index + length as INT } else { index };
+            let row = usize::try_from(from_start).ok().and_then(|row| table.row(row));
+            row.ok_or_else(|| {
+                let rows = if length == 1 { "one row".into() } else { format!("{length} rows") };
+                oops(&context, format!("there is no row {index}: the table has {rows}"), None)
+            })
+        })
+        .register_fn("filter", |context: NativeCallContext, table: TableValue, f: FnPtr| {
+            let mut keep = Vec::new();
+            table.each(&context, &f, |value| {
+                keep.push(truth(&context, &value)?);
+                Ok(true)
+            })?;
+            Ok::<_, Box<EvalAltResult>>(TableValue(Rc::new((*table.0).clone().retain(&keep))))
+        })
+        .register_fn("map", |context: NativeCallContext, table: TableValue, f: FnPtr| {
+            let mut values = Array::new();
+            table.each(&context, &f, |value| {
+                values.push(value);
+                Ok(true)
+            })?;
+            Ok::<_, Box<EvalAltResult>>(values)
+        })
+        .register_fn("some", |context: NativeCallContext, table: TableValue, f: FnPtr| {
+            let mut some = false;
+            table.each(&context, &f, |value| {
+                some = truth(&context, &value)?;
+                Ok(!some)
+            })?;
+            Ok::<_, Box<EvalAltResult>>(some)
+        })
+        .register_fn("all", |context: NativeCallContext, table: TableValue, f: FnPtr| {
+            let mut all = true;
+            table.each(&context, &f, |value| {
+                all = truth(&context, &value)?;
+                Ok(all)
+            })?;
+            Ok::<_, Box<EvalAltResult>>(all)
+        });
+}
+
+impl IntoIterator for TableValue {
+    type Item = Dynamic;
+    type IntoIter = <Array as IntoIterator>::IntoIter;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.rows().into_iter()
+    }
+}
+
+/// A text argument.
+pub(super) type Text = ImmutableString;

@@ -1,0 +1,100 @@
+//! The vocabulary, one module per subject.
+//!
+//! Each word is documented where it is registered: its form, what it does,
+//! and an example that a test runs.
+
+mod addresses;
+mod expectations;
+mod links;
+mod namespaces;
+mod options;
+mod programs;
+mod questions;
+mod switches;
+mod telling;
+
+use super::world::Stand;
+use rhai::Engine;
+
+/// A word of the vocabulary, as the book shows it.
+#[derive(Debug, Clone, Copy)]
+pub struct Word {
+    /// The name.
+    pub name: &'static str,
+    /// How it is called; what stands in brackets may be left out.
+    pub form: &'static str,
+    /// What it does, and when it refuses.
+    pub about: &'static str,
+    /// A whole lab that shows it.
+    pub example: &'static str,
+}
+
+/// All words, by subject.
+pub fn all() -> impl Iterator<Item = &'static Word> {
+    [
+        namespaces::WORDS,
+        links::WORDS,
+        addresses::WORDS,
+        switches::WORDS,
+        programs::WORDS,
+        questions::WORDS,
+        expectations::WORDS,
+        telling::WORDS,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// Registers all words.
+pub(super) fn register(engine: &mut Engine, stand: &Stand) {
+    namespaces::register(engine, stand);
+    links::register(engine, stand);
+    addresses::register(engine, stand);
+    switches::register(engine, stand);
+    programs::register(engine, stand);
+    questions::register(engine, stand);
+    expectations::register(engine, stand);
+    telling::register(engine, stand);
+}
+
+/// Registers a function that takes a namespace first, and the same without
+/// it, which means the host's. (`name, |call, ns, argument: Type, …| body`)
+macro_rules! here_or_host {
+    ($engine:ident, $stand:ident, $name:literal,
+     |$call:ident, $ns:ident $(, $argument:ident : $type:ty)*| $body:expr) => {{
+        let stand = $stand.clone();
+        $engine.register_fn($name, move |context: rhai::NativeCallContext, $ns: crate::net::Netns $(, $argument: $type)*| {
+            let run = || -> crate::script::world::Fallible<_> {
+                let $call = crate::script::world::Call::new(&stand, &context)?;
+                $body
+            };
+            run()
+        });
+        let stand = $stand.clone();
+        $engine.register_fn($name, move |context: rhai::NativeCallContext $(, $argument: $type)*| {
+            let run = || -> crate::script::world::Fallible<_> {
+                let $call = crate::script::world::Call::new(&stand, &context)?;
+                let $ns = $call.world.network.host();
+                $body
+            };
+            run()
+        });
+    }};
+}
+pub(super) use here_or_host;
+
+/// Registers a function that takes no namespace.
+macro_rules! anywhere {
+    ($engine:ident, $stand:ident, $name:literal,
+     |$call:ident $(, $argument:ident : $type:ty)*| $body:expr) => {{
+        let stand = $stand.clone();
+        $engine.register_fn($name, move |context: rhai::NativeCallContext $(, $argument: $type)*| {
+            let run = || -> crate::script::world::Fallible<_> {
+                let $call = crate::script::world::Call::new(&stand, &context)?;
+                $body
+            };
+            run()
+        });
+    }};
+}
+pub(super) use anywhere;

@@ -1,0 +1,79 @@
+//! Option maps: `#{count: 3}`.
+
+use super::super::suggest::nearest;
+use super::super::value::type_of;
+use super::super::world::{Call, Fallible};
+use rhai::{Dynamic, INT, Map};
+
+/// Reads the options of one call; each is taken out by its name.
+pub(super) struct Options<'a> {
+    call: &'a Call<'a>,
+    map: Map,
+}
+
+impl<'a> Options<'a> {
+    /// Begins to read; an option that is none of `known` is a misuse.
+    pub fn new(call: &'a Call<'a>, word: &str, map: Map, known: &[&str]) -> Fallible<Self> {
+        if let Some(wrong) = map.keys().find(|key| !known.contains(&key.as_str())) {
+            let hint = match nearest(wrong, known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("its options are {}", known.join(", ")),
+            };
+            return Err(call.misuse(format!("`{word}` has no option `{wrong}`"), hint));
+        }
+        Ok(Self { call, map })
+    }
+
+    fn take<T>(&mut self, key: &str, wanted: &str, read: impl Fn(&Dynamic) -> Option<T>) -> Fallible<Option<T>> {
+        let Some(value) = self.map.remove(key).filter(|value| !value.is_unit()) else {
+            return Ok(None);
+        };
+        match read(&value) {
+            Some(read) => Ok(Some(read)),
+            None => {
+                let found = type_of(&value);
+                Err(self.call.misuse(format!("the option `{key}` takes {wanted}, not {found}"), ""))
+            }
+        }
+    }
+
+    pub fn text(&mut self, key: &str) -> Fallible<Option<String>> {
+        self.take(key, "a string", |value| value.clone().into_string().ok())
+    }
+
+    /// A text, or a number written as one.
+    pub fn word(&mut self, key: &str) -> Fallible<Option<String>> {
+        self.take(key, "a string or an int", |value| match value.as_int() {
+            Ok(number) => Some(number.to_string()),
+            Err(_) => value.clone().into_string().ok(),
+        })
+    }
+
+    pub fn flag(&mut self, key: &str) -> Fallible<Option<bool>> {
+        self.take(key, "a bool", |value| value.as_bool().ok())
+    }
+
+    pub fn number<T: TryFrom<INT>>(&mut self, key: &str, range: &str) -> Fallible<Option<T>> {
+        match self.take(key, "an int", |value| value.as_int().ok())? {
+            None => Ok(None),
+            Some(number) => match T::try_from(number) {
+                Ok(number) => Ok(Some(number)),
+                Err(_) => Err(self.call.misuse(format!("the option `{key}` takes {range}, not {number}"), "")),
+            },
+        }
+    }
+
+    /// A value of one of our own types.
+    pub fn value<T: Clone + 'static>(&mut self, key: &str, wanted: &str) -> Fallible<Option<T>> {
+        self.take(key, wanted, |value| value.clone().try_cast::<T>())
+    }
+
+    /// One text, or several.
+    pub fn texts(&mut self, key: &str) -> Fallible<Vec<String>> {
+        let read = |value: &Dynamic| match value.clone().into_string() {
+            Ok(text) => Some(vec![text]),
+            Err(_) => value.clone().into_typed_array::<String>().ok(),
+        };
+        Ok(self.take(key, "a string or an array of strings", read)?.unwrap_or_default())
+    }
+}

@@ -1,0 +1,102 @@
+use super::super::value::ExecValue;
+use super::super::world::{Call, Fallible, Stand};
+use super::options::Options;
+use super::{Word, anywhere, here_or_host};
+use crate::net::{Exit, Limits, Netns, Process};
+use rhai::{Dynamic, Engine, INT, Map};
+use std::rc::Rc;
+
+pub(super) const WORDS: &[Word] = &[
+    Word {
+        name: "exec",
+        form: "`exec([ns,] command)` or `exec([ns,] command, #{timeout_ms})`",
+        about: "Runs a program with its arguments, without a shell, as `ip netns exec NS COMMAND` \
+                does, and waits for its end (10,000 ms at most, or `timeout_ms`). Gives `.ok \
+                .code .stdout .stderr`. Where the machine lacks the tool, what follows is not measured.",
+        example: "let red = netns(\"red\");\ncheck(\"there is no other link\", !exec(red, \"ls /sys/class/net/eth0\").ok);",
+    },
+    Word {
+        name: "sh",
+        form: "`sh([ns,] script)` or `sh([ns,] script, #{timeout_ms})`",
+        about: "Runs a script of sh(1), as `exec` runs a program.",
+        example: "let all = sh(\"cd /sys/class/net; echo *\").stdout;\ncheck(\"lo is there\", all.contains(\"lo\"));",
+    },
+    Word {
+        name: "start",
+        form: "`start([ns,] command)`",
+        about: "Starts a program that runs on until it ends, is stopped, or the lab ends. Gives a \
+                process with `.stdout .stderr .running .code .pid` and `stop()`.",
+        example: "let sleeper = start(\"sleep 1000\");\ncheck(\"it runs\", sleeper.running);\n\
+                  stop(sleeper);\ncheck(\"it has ended\", !sleeper.running);",
+    },
+    Word {
+        name: "stop",
+        form: "`stop(process)`",
+        about: "Ends a program that was started, and its children, with SIGTERM and then with \
+                SIGKILL, and waits for that.",
+        example: "let sleeper = start(\"sleep 1000\");\nstop(sleeper);\ncheck(\"a signal ended it\", sleeper.code == 143);",
+    },
+];
+
+pub(super) fn register(engine: &mut Engine, stand: &Stand) {
+    here_or_host!(engine, stand, "exec", |call, ns, command: &str| exec(&call, &ns, command, Map::new()));
+    here_or_host!(engine, stand, "exec", |call, ns, command: &str, options: Map| {
+        exec(&call, &ns, command, options)
+    });
+    here_or_host!(engine, stand, "sh", |call, ns, script: &str| sh(&call, &ns, script, Map::new()));
+    here_or_host!(engine, stand, "sh", |call, ns, script: &str, options: Map| sh(&call, &ns, script, options));
+    here_or_host!(engine, stand, "start", |call, ns, command: &str| {
+        call.act(format!("{} &", ns.exec(command)), |network| network.start(&ns, command))
+    });
+    anywhere!(engine, stand, "stop", |call, process: Process| {
+        call.world.flush();
+        call.act(format!("kill {}", process.pid()), |network| network.stop(&process))
+    });
+    engine
+        .register_get("stdout", |process: &mut Process| process.stdout())
+        .register_get("stderr", |process: &mut Process| process.stderr())
+        .register_get("pid", |process: &mut Process| INT::from(process.pid()))
+        .register_fn("to_string", |process: &mut Process| process.command().to_string());
+    let place = stand.clone();
+    engine.register_get("running", move |process: &mut Process| match place.get() {
+        Some(world) => world.network.exit_of(process).is_none(),
+        None => false,
+    });
+    let place = stand.clone();
+    engine.register_get("code", move |process: &mut Process| {
+        let exit = place.get().and_then(|world| world.network.exit_of(process));
+        match exit {
+            None => Dynamic::UNIT,
+            Some(Exit::Code(code)) => INT::from(code).into(),
+            Some(Exit::Signal(signal)) => INT::from(128 + signal).into(),
+        }
+    });
+}
+
+fn limits(call: &Call, word: &str, options: Map) -> Fallible<Limits> {
+    let mut options = Options::new(call, word, options, &["timeout_ms"])?;
+    let timeout_ms = options.number("timeout_ms", "a number of milliseconds")?;
+    let timeout_ms = timeout_ms.unwrap_or(Limits::default().timeout_ms);
+    call.world.flush();
+    Ok(Limits { timeout_ms: call.world.at_most(timeout_ms) })
+}
+
+fn exec(call: &Call, ns: &Netns, command: &str, options: Map) -> Fallible<ExecValue> {
+    let limits = limits(call, "exec", options)?;
+    let answer = call.ask(
+        ns.exec(command),
+        |network| network.exec(ns, command, limits),
+        |answer| (answer.text(), None),
+    )?;
+    Ok(ExecValue(Rc::new(answer)))
+}
+
+fn sh(call: &Call, ns: &Netns, script: &str, options: Map) -> Fallible<ExecValue> {
+    let limits = limits(call, "sh", options)?;
+    let answer = call.ask(
+        ns.exec(&format!("sh -c {}", shell_words::quote(script))),
+        |network| network.sh(ns, script, limits),
+        |answer| (answer.text(), None),
+    )?;
+    Ok(ExecValue(Rc::new(answer)))
+}

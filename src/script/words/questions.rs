@@ -1,0 +1,152 @@
+use super::super::value::{PingValue, TableValue};
+use super::super::world::{Call, Fallible, Stand};
+use super::options::Options;
+use super::{Word, here_or_host};
+use crate::net::{Family, NetError, Netns, Network, PingOptions, PingSource};
+use crate::table::Table;
+use rhai::{Engine, Map};
+use std::rc::Rc;
+
+pub(super) const WORDS: &[Word] = &[
+    Word {
+        name: "ping",
+        form: "`ping([ns,] dst)` or `ping([ns,] dst, #{count, timeout_ms, size, ttl, df, iface, by})`",
+        about: "Sends `count` echo requests (1), waits `timeout_ms` (1000) for the answer to each, \
+                and holds where one came. `size` is the payload in bytes (56), `df` forbids \
+                fragments, `iface` is an interface or an address to send from, and `by: blue` \
+                counts only what blue itself answered. Gives `.ok .error .text .sent .received \
+                .from .ttl .time_ms`; `.error` is in ping(8)'s words.",
+        example: "check(\"I hear myself\", ping(\"127.0.0.1\"));\n\
+                  check(\"there is nowhere else\", ping(\"8.8.8.8\").error == \"connect: Network is unreachable\");",
+    },
+    Word {
+        name: "links",
+        form: "`links([ns])`",
+        about: "The interfaces, `lo` first: `name, kind, mac, mtu, state, master, peer, addrs` \
+                (`ip link`). `peer` is the other end of a veth or the parent of a macvlan.",
+        example: "check(\"only lo\", links().len() == 1 && links()[0].name == \"lo\");",
+    },
+    Word {
+        name: "addrs",
+        form: "`addrs([ns])`",
+        about: "The addresses: `dev, addr, scope, broadcast` (`ip addr`).",
+        example: "check(\"lo has its own\", addrs().contains(#{dev: \"lo\", addr: \"127.0.0.1/8\", scope: \"host\"}));",
+    },
+    Word {
+        name: "routes",
+        form: "`routes([ns])` or `routes([ns,] #{family, table})`",
+        about: "The IPv4 routes of table main: `dst, via, dev, src, metric, table, type, scope` \
+                (`ip route`). `family: \"inet6\"` gives those of IPv6, `table` another table.",
+        example: "check(\"there is none\", routes().is_empty());\n\
+                  check(\"but for oneself\", routes(#{table: \"local\"}).contains(#{dst: \"127.0.0.0/8\", type: \"local\"}));",
+    },
+    Word {
+        name: "arp",
+        form: "`arp([ns])`",
+        about: "The neighbours: `ip, mac, dev, state` (`ip neigh`). The state is `resolved`, \
+                `failed` or `permanent`.",
+        example: "check(\"nobody is known\", arp().is_empty());",
+    },
+    Word {
+        name: "fdb",
+        form: "`fdb([ns,] bridge)`",
+        about: "Which hardware address is behind which port of a bridge: `mac, port, state` \
+                (`bridge fdb`). The state is `learned`, `static` or `permanent`.",
+        example: "bridge(\"br0\");\nveth(\"a\", \"b\");\nset_master(\"a\", \"br0\");\n\
+                  check(\"the port's own\", fdb(\"br0\").contains(#{port: \"a\", state: \"permanent\"}));",
+    },
+];
+
+pub(super) fn register(engine: &mut Engine, stand: &Stand) {
+    here_or_host!(engine, stand, "ping", |call, ns, dst: &str| ping(&call, &ns, dst, Map::new()));
+    here_or_host!(engine, stand, "ping", |call, ns, dst: &str, options: Map| ping(&call, &ns, dst, options));
+    here_or_host!(engine, stand, "links", |call, ns| {
+        let command = format!("{} link", ns.ip());
+        table(&call, command, |network| network.links(&ns).map(Table::Links))
+    });
+    here_or_host!(engine, stand, "addrs", |call, ns| {
+        let command = format!("{} addr", ns.ip());
+        table(&call, command, |network| network.addrs(&ns).map(Table::Addrs))
+    });
+    here_or_host!(engine, stand, "routes", |call, ns| routes(&call, &ns, Map::new()));
+    here_or_host!(engine, stand, "routes", |call, ns, options: Map| routes(&call, &ns, options));
+    here_or_host!(engine, stand, "arp", |call, ns| {
+        let command = format!("{} neigh", ns.ip());
+        table(&call, command, |network| network.arp(&ns).map(Table::Arp))
+    });
+    here_or_host!(engine, stand, "fdb", |call, ns, bridge: &str| {
+        let command = format!("{} fdb show br {bridge}", ns.tool("bridge"));
+        table(&call, command, |network| network.fdb(&ns, bridge).map(Table::Fdb))
+    });
+}
+
+fn table(
+    call: &Call,
+    command: String,
+    look: impl FnOnce(&Network) -> Result<Table, NetError>,
+) -> Fallible<TableValue> {
+    let table = call.ask(command, look, |table| (table.to_string(), Some(table.clone())))?;
+    Ok(TableValue(Rc::new(table)))
+}
+
+fn routes(call: &Call, ns: &Netns, options: Map) -> Fallible<TableValue> {
+    let mut options = Options::new(call, "routes", options, &["family", "table"])?;
+    let (family, word) = match options.text("family")?.as_deref() {
+        None | Some("inet") => (Family::Inet, ""),
+        Some("inet6") => (Family::Inet6, " -6"),
+        Some(other) => {
+            return Err(call.misuse(format!("there is no family `{other}`"), "choose `inet` or `inet6`"));
+        }
+    };
+    let from = options.word("table")?;
+    let words = from.as_ref().map(|table| format!(" show table {table}")).unwrap_or_default();
+    let command = format!("{}{word} route{words}", ns.ip());
+    table(call, command, |network| network.routes(ns, family, from.as_deref()).map(Table::Routes))
+}
+
+fn ping(call: &Call, ns: &Netns, dst: &str, options: Map) -> Fallible<PingValue> {
+    let known = ["count", "timeout_ms", "size", "ttl", "df", "iface", "by"];
+    let mut options = Options::new(call, "ping", options, &known)?;
+    let default = PingOptions::default();
+    let source = options.text("iface")?.map(|text| match text.parse() {
+        Ok(ip) => PingSource::Address(ip),
+        Err(_) => PingSource::Interface(text),
+    });
+    let how = PingOptions {
+        count: options.number("count", "a number from 1 to 65535")?.unwrap_or(default.count),
+        timeout_ms: options.number("timeout_ms", "a number of milliseconds")?.unwrap_or(default.timeout_ms),
+        size: options.number("size", "a number from 0 to 65507")?.unwrap_or(default.size),
+        ttl: options.number("ttl", "a number from 1 to 255")?,
+        df: options.flag("df")?.unwrap_or(default.df),
+        source,
+        by: options.value("by", "a namespace")?,
+    };
+    if how.count == 0 || how.ttl == Some(0) || how.size > 65_507 {
+        return Err(call.misuse("ping can't send this", "`count` and `ttl` are at least 1, `size` at most 65507"));
+    }
+    let command = ns.exec(&command(dst, &how));
+    let how = PingOptions { timeout_ms: call.world.at_most(how.timeout_ms), ..how };
+    let answer = call.ask(command, |network| network.ping(ns, dst, &how), |answer| (answer.text(), None))?;
+    Ok(PingValue(Rc::new(answer)))
+}
+
+/// What one would type.
+fn command(dst: &str, how: &PingOptions) -> String {
+    let mut command = format!("ping -c{} -W{}", how.count, how.timeout_ms as f64 / 1000.0);
+    let default = PingOptions::default();
+    if how.size != default.size {
+        command += &format!(" -s{}", how.size);
+    }
+    if let Some(ttl) = how.ttl {
+        command += &format!(" -t{ttl}");
+    }
+    if how.df {
+        command += " -Mdo";
+    }
+    match &how.source {
+        None => {}
+        Some(PingSource::Interface(name)) => command += &format!(" -I {name}"),
+        Some(PingSource::Address(ip)) => command += &format!(" -I {ip}"),
+    }
+    format!("{command} {dst}")
+}

@@ -1,0 +1,215 @@
+//! What a running script acts on: the network, the way up, and the clock.
+
+use crate::event::{Action, Event, Question, Refusal, Unmeasured};
+use crate::lab::Place;
+use crate::net::{NetError, Network};
+use crate::table::Table;
+use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext, Position};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashSet;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// What a native function of ours returns.
+pub(super) type Fallible<T> = Result<T, Box<EvalAltResult>>;
+
+/// Somebody who hears what a script does.
+pub trait Teller {
+    /// Hears an event, at once or soon.
+    fn tell(&self, event: Event);
+
+    /// Passes on what waits: something slow is about to begin.
+    fn flush(&self);
+}
+
+/// The world of one running script.
+pub(super) struct World {
+    pub network: Network,
+    pub watched: bool,
+    teller: Box<dyn Teller>,
+    acts: Cell<u32>,
+    deadline: Instant,
+    timeout_ms: u64,
+    /// Where events go while an `eventually` tries: only its last try counts.
+    held: RefCell<Option<Vec<Event>>>,
+    snapshots: RefCell<HashSet<String>>,
+}
+
+/// A place for the world, which comes to be after the vocabulary.
+pub(super) type Stand = Rc<OnceCell<World>>;
+
+/// Why a script can't go on, whatever it catches.
+#[derive(Debug, Clone)]
+pub(super) enum Halt {
+    Deadline,
+    NotMeasured(Unmeasured),
+}
+
+impl World {
+    pub fn new(network: Network, teller: Box<dyn Teller>, watched: bool, timeout_ms: u64) -> Self {
+        Self {
+            network,
+            watched,
+            teller,
+            acts: Cell::new(0),
+            deadline: Instant::now() + Duration::from_millis(timeout_ms),
+            timeout_ms,
+            held: RefCell::default(),
+            snapshots: RefCell::default(),
+        }
+    }
+
+    pub fn tell(&self, event: Event) {
+        match &mut *self.held.borrow_mut() {
+            Some(held) => held.push(event),
+            None => self.teller.tell(event),
+        }
+    }
+
+    pub fn flush(&self) {
+        self.teller.flush();
+    }
+
+    /// Tells whether the deadline has passed.
+    pub fn is_late(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
+    pub fn timeout_ms(&self) -> u64 {
+        self.timeout_ms
+    }
+
+    /// At most so long until the deadline.
+    pub fn at_most(&self, ms: u64) -> u64 {
+        let left = self.deadline.saturating_duration_since(Instant::now()).as_millis();
+        ms.min(u64::try_from(left).unwrap_or(u64::MAX))
+    }
+
+    /// Forgets what was held and begins anew.
+    pub fn hold(&self) {
+        self.held.replace(Some(Vec::new()));
+    }
+
+    /// Tells what was held.
+    pub fn release(&self) {
+        for event in self.held.take().unwrap_or_default() {
+            self.teller.tell(event);
+        }
+    }
+
+    /// Tells whether a snapshot of this name is the first in this run.
+    pub fn is_first_snapshot(&self, name: &str) -> bool {
+        self.snapshots.borrow_mut().insert(name.into())
+    }
+}
+
+/// One call of a native function: the world, and where the script calls.
+pub(super) struct Call<'a> {
+    pub world: &'a World,
+    pub position: Position,
+}
+
+impl<'a> Call<'a> {
+    /// Starts a call; a script that is late goes no further.
+    pub fn new(stand: &'a Stand, context: &NativeCallContext) -> Fallible<Self> {
+        let position = context.call_position();
+        let Some(world) = stand.get() else {
+            return Err(refused(Refusal { command: String::new(), error: "no network here".into(), hint: None }, position));
+        };
+        if world.is_late() {
+            return Err(halt(Halt::Deadline, position));
+        }
+        Ok(Self { world, position })
+    }
+
+    pub fn place(&self) -> Place {
+        place(self.position)
+    }
+
+    /// The door through which every act goes: numbered, with its place, the
+    /// command that does the same and, where somebody watches, what it
+    /// changed.
+    pub fn act<T>(
+        &self,
+        command: String,
+        act: impl FnOnce(&Network) -> Result<T, NetError>,
+    ) -> Fallible<T> {
+        let result = act(&self.world.network);
+        let n = self.world.acts.get() + 1;
+        self.world.acts.set(n);
+        let refusal = result.as_ref().err().map(|error| refusal(&command, error));
+        let changes = self.changes()?;
+        let place = self.place();
+        self.world.tell(Event::Acted(Action { n, place, command: command.clone(), changes, refused: refusal }));
+        result.map_err(|error| self.fault(&command, error))
+    }
+
+    /// The same for questions: each is told with its answer.
+    pub fn ask<T>(
+        &self,
+        command: String,
+        ask: impl FnOnce(&Network) -> Result<T, NetError>,
+        show: impl FnOnce(&T) -> (String, Option<Table>),
+    ) -> Fallible<T> {
+        let answer = ask(&self.world.network).map_err(|error| self.fault(&command, error))?;
+        let (text, table) = show(&answer);
+        let (place, changes) = (self.place(), self.changes()?);
+        self.world.tell(Event::Asked(Question { place, command, text, table, changes }));
+        Ok(answer)
+    }
+
+    fn changes(&self) -> Fallible<Vec<String>> {
+        match self.world.watched {
+            false => Ok(Vec::new()),
+            true => self.world.network.changes().map_err(|error| self.fault("", error)),
+        }
+    }
+
+    /// An error of the network as one of the script's.
+    fn fault(&self, command: &str, error: NetError) -> Box<EvalAltResult> {
+        match &error.unmeasured {
+            Some(remedy) => {
+                let reason = error.error.clone();
+                let remedy = Some(remedy.clone());
+                halt(Halt::NotMeasured(Unmeasured { place: self.place(), reason, remedy }), self.position)
+            }
+            None => refused(refusal(command, &error), self.position),
+        }
+    }
+
+    /// A misuse of the vocabulary.
+    pub fn misuse(&self, error: impl Into<String>, hint: impl Into<String>) -> Box<EvalAltResult> {
+        let hint: String = hint.into();
+        let hint = Some(hint).filter(|hint| !hint.is_empty());
+        refused(Refusal { command: String::new(), error: error.into(), hint }, self.position)
+    }
+}
+
+fn refusal(command: &str, error: &NetError) -> Refusal {
+    Refusal { command: command.into(), error: error.error.clone(), hint: error.hint.clone() }
+}
+
+/// The place of a position in the script.
+pub(super) fn place(position: Position) -> Place {
+    Place::new(
+        position.line().unwrap_or(0).try_into().unwrap_or(0),
+        position.position().unwrap_or(0).try_into().unwrap_or(0),
+    )
+}
+
+/// An error that `try … catch (e)` catches as a map with `command`, `error`
+/// and `hint`.
+pub(super) fn refused(refusal: Refusal, position: Position) -> Box<EvalAltResult> {
+    let text = |text: Option<String>| text.map_or(Dynamic::UNIT, Dynamic::from);
+    let map = Map::from([
+        ("command".into(), text(Some(refusal.command).filter(|command| !command.is_empty()))),
+        ("error".into(), refusal.error.into()),
+        ("hint".into(), text(refusal.hint)),
+    ]);
+    Box::new(EvalAltResult::ErrorRuntime(Dynamic::from_map(map), position))
+}
+
+/// An error that nothing catches.
+pub(super) fn halt(halt: Halt, position: Position) -> Box<EvalAltResult> {
+    Box::new(EvalAltResult::ErrorTerminated(Dynamic::from(halt), position))
+}

@@ -1,0 +1,94 @@
+use super::{Row, Value};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The state of a link, as `ip link` prints it (RFC 2863's operational
+/// states, in the kernel's spelling).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum LinkState {
+    /// Switched on, with a carrier.
+    Up,
+    /// Switched off, or nobody at the other end.
+    Down,
+    /// Switched on, but the link it stands on, or the other end, is not.
+    LowerLayerDown,
+    /// Waiting for an event, such as the end of an authentication.
+    Dormant,
+    /// In a test mode.
+    Testing,
+    /// The device is not there.
+    NotPresent,
+    /// The driver does not say; what `lo` is when it is switched on.
+    Unknown,
+}
+
+impl fmt::Display for LinkState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Up => "UP",
+            Self::Down => "DOWN",
+            Self::LowerLayerDown => "LOWERLAYERDOWN",
+            Self::Dormant => "DORMANT",
+            Self::Testing => "TESTING",
+            Self::NotPresent => "NOTPRESENT",
+            Self::Unknown => "UNKNOWN",
+        })
+    }
+}
+
+/// A network interface: a row of `ip link`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The interface name.
+    pub name: String,
+    /// The driver's word: `veth`, `bridge`, `macvlan`, or `loopback`.
+    pub kind: String,
+    /// The hardware address.
+    pub mac: String,
+    /// The largest packet, in bytes.
+    pub mtu: u32,
+    /// The operational state.
+    pub state: LinkState,
+    /// The bridge that it is a port of.
+    pub master: Option<String>,
+    /// The other end of a veth, or the parent of a macvlan.
+    pub peer: Option<String>,
+    /// Addresses with their prefix length, IPv4 first.
+    pub addrs: Vec<String>,
+}
+
+impl Row for Link {
+    const FIELDS: &'static [&'static str] =
+        &["name", "kind", "mac", "mtu", "state", "master", "peer", "addrs"];
+
+    fn values(&self) -> Vec<Value> {
+        vec![
+            Value::Text(self.name.clone()),
+            Value::Text(self.kind.clone()),
+            Value::Text(self.mac.clone()),
+            Value::Number(self.mtu.into()),
+            Value::Text(self.state.to_string()),
+            Value::text(&self.master),
+            Value::text(&self.peer),
+            Value::List(self.addrs.clone()),
+        ]
+    }
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        if let Some(peer) = &self.peer {
+            write!(f, "@{peer}")?;
+        }
+        write!(f, ": mtu {}", self.mtu)?;
+        if let Some(master) = &self.master {
+            write!(f, " master {master}")?;
+        }
+        write!(f, " state {} {} {}", self.state, self.kind, self.mac)?;
+        if !self.addrs.is_empty() {
+            write!(f, " {}", self.addrs.join(" "))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,141 @@
+//! What was observed, as rows, and their one canonical rendering.
+//!
+//! *Takes* plain values that `net` read from the kernel, *gives* rows and
+//! text, *never* asks the kernel itself. Rows are sorted, and times and
+//! counters are left out, so that the same network gives the same bytes.
+
+mod addr;
+mod fdb;
+mod link;
+mod neigh;
+mod route;
+
+pub use addr::Addr;
+pub use fdb::{FdbEntry, FdbState};
+pub use link::{Link, LinkState};
+pub use neigh::{NeighState, Neighbour};
+pub use route::Route;
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A field of a row, as a script sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// The kernel says nothing here.
+    Absent,
+    /// A word.
+    Text(String),
+    /// A number.
+    Number(i64),
+    /// Several words.
+    List(Vec<String>),
+}
+
+impl Value {
+    fn text(text: &Option<String>) -> Self {
+        text.clone().map_or(Self::Absent, Self::Text)
+    }
+}
+
+/// A row of a table: its fields, and its one line of text.
+pub trait Row: fmt::Display {
+    /// The names of the fields, in their order.
+    const FIELDS: &'static [&'static str];
+
+    /// The values, in the order of [`Row::FIELDS`].
+    fn values(&self) -> Vec<Value>;
+}
+
+/// A table as it was observed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Table {
+    /// `ip link`
+    Links(Vec<Link>),
+    /// `ip addr`
+    Addrs(Vec<Addr>),
+    /// `ip route`
+    Routes(Vec<Route>),
+    /// `ip neigh`
+    Arp(Vec<Neighbour>),
+    /// `bridge fdb`
+    Fdb(Vec<FdbEntry>),
+}
+
+/// Does the same with the rows of any table.
+macro_rules! each_table {
+    ($table:expr, $rows:ident => $body:expr) => {
+        match $table {
+            Table::Links($rows) => $body,
+            Table::Addrs($rows) => $body,
+            Table::Routes($rows) => $body,
+            Table::Arp($rows) => $body,
+            Table::Fdb($rows) => $body,
+        }
+    };
+}
+
+impl Table {
+    /// What the table is called in scripts.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Links(_) => "links",
+            Self::Addrs(_) => "addrs",
+            Self::Routes(_) => "routes",
+            Self::Arp(_) => "arp",
+            Self::Fdb(_) => "fdb",
+        }
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        each_table!(self, rows => rows.len())
+    }
+
+    /// Tells whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The names of a row's fields.
+    pub fn fields(&self) -> &'static [&'static str] {
+        fn of<R: Row>(_: &[R]) -> &'static [&'static str] {
+            R::FIELDS
+        }
+        each_table!(self, rows => of(rows))
+    }
+
+    /// The values of a row, in the order of [`Table::fields`].
+    pub fn values(&self, row: usize) -> Option<Vec<Value>> {
+        each_table!(self, rows => rows.get(row).map(Row::values))
+    }
+
+    /// The rows as text, a line each.
+    pub fn lines(&self) -> Vec<String> {
+        each_table!(self, rows => rows.iter().map(ToString::to_string).collect())
+    }
+
+    /// The same table with only the rows at which `keep` says yes.
+    pub fn retain(mut self, keep: &[bool]) -> Self {
+        let mut keep = keep.iter().copied();
+        each_table!(&mut self, rows => rows.retain(|_| keep.next().unwrap_or(false)));
+        self
+    }
+}
+
+impl fmt::Display for Table {
+    /// A line for each row, without a line break at the end.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.lines().join("\n"))
+    }
+}
+
+/// Writes a hardware address as `ip` does.
+///
+/// ```
+/// assert_eq!(nslab::table::mac(&[2, 0, 0, 0, 0, 0xa]), "02:00:00:00:00:0a");
+/// ```
+pub fn mac(bytes: &[u8]) -> String {
+    let parts: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    parts.join(":")
+}

@@ -1,0 +1,80 @@
+use super::{Row, Value};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A route: a line of `ip route`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// `default`, or an address with its prefix length (without it where it
+    /// is a single address, as `ip` writes it).
+    pub dst: String,
+    /// The gateway.
+    pub via: Option<String>,
+    /// The interface.
+    pub dev: Option<String>,
+    /// The source address that the kernel prefers on this route.
+    pub src: Option<String>,
+    /// The metric; of two routes to the same place, the smaller one counts.
+    pub metric: Option<u32>,
+    /// `main`, `local`, `default`, or a number.
+    pub table: String,
+    /// `unicast`, `local`, `broadcast`, `blackhole`, `unreachable`, …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `global`, `link`, `host`, …
+    pub scope: String,
+    /// Who made it: `kernel`, `boot`, `static`, `ra`, or a number.
+    pub protocol: String,
+    /// `onlink`, `linkdown`, `dead`, `pervasive`, in the order of `ip`.
+    pub flags: Vec<String>,
+    /// Further words that `ip` would print, such as `mtu 1400`.
+    pub more: Vec<String>,
+}
+
+impl Row for Route {
+    const FIELDS: &'static [&'static str] =
+        &["dst", "via", "dev", "src", "metric", "table", "type", "scope"];
+
+    fn values(&self) -> Vec<Value> {
+        vec![
+            Value::Text(self.dst.clone()),
+            Value::text(&self.via),
+            Value::text(&self.dev),
+            Value::text(&self.src),
+            self.metric.map_or(Value::Absent, |metric| Value::Number(metric.into())),
+            Value::Text(self.table.clone()),
+            Value::Text(self.kind.clone()),
+            Value::Text(self.scope.clone()),
+        ]
+    }
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.kind != "unicast" {
+            write!(f, "{} ", self.kind)?;
+        }
+        f.write_str(&self.dst)?;
+        let words = [
+            ("via", self.via.as_deref()),
+            ("dev", self.dev.as_deref()),
+            ("table", Some(self.table.as_str()).filter(|table| *table != "main")),
+            ("proto", Some(self.protocol.as_str()).filter(|who| *who != "boot")),
+            // `ip` names a scope only where it is not the whole world.
+            ("scope", Some(self.scope.as_str()).filter(|scope| *scope != "global")),
+            ("src", self.src.as_deref()),
+        ];
+        for (word, value) in words {
+            if let Some(value) = value {
+                write!(f, " {word} {value}")?;
+            }
+        }
+        if let Some(metric) = self.metric {
+            write!(f, " metric {metric}")?;
+        }
+        for word in self.more.iter().chain(&self.flags) {
+            write!(f, " {word}")?;
+        }
+        Ok(())
+    }
+}
