@@ -70,7 +70,7 @@ pub fn launch<P>(
     let Ok(deaths) = Deaths::watch() else { std::process::exit(70) };
 
     loop {
-        reap(&mut engines, WaitPidFlag::WNOHANG);
+        reap(&mut engines);
         match deaths.or_message(&control, &mut engines) {
             Ok(true) => {}
             Ok(false) => continue,
@@ -101,9 +101,8 @@ pub fn launch<P>(
     for engine in engines.keys() {
         let _ = kill(*engine, Signal::SIGKILL);
     }
-    while !engines.is_empty() {
-        reap(&mut engines, WaitPidFlag::empty());
-    }
+    // Also for the inits that they leave here: nothing is left when we are gone.
+    while !matches!(waitpid(None, None), Err(nix::Error::ECHILD)) {}
     std::process::exit(0)
 }
 
@@ -114,6 +113,9 @@ fn enter(parent: Option<&str>) -> Result<(), SandboxError> {
     unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, 0u32) };
     become_nobody_special()?;
     new_user_namespace("create a user namespace")?;
+    // Whom an engine leaves behind when it is killed comes to us.
+    // SAFETY: takes numbers only.
+    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
     // Set last: a change of user or capabilities takes it back.
     die_with_parent();
     // Where the parent died before that, nobody tells us any more.
@@ -186,9 +188,9 @@ pub(super) fn map_root(uid: u32, gid: u32) -> Result<(), SandboxError> {
 
 /// Takes note of engines that have ended, and tells their labs where that was
 /// before their time.
-fn reap(engines: &mut Engines, how: WaitPidFlag) {
+fn reap(engines: &mut Engines) {
     loop {
-        let (pid, death) = match waitpid(None, Some(how)) {
+        let (pid, death) = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::Exited(pid, 0)) => (pid, None),
             Ok(WaitStatus::Exited(pid, code)) => (pid, Some(Death::Code(code))),
             Ok(WaitStatus::Signaled(pid, signal, _)) => {
@@ -203,9 +205,6 @@ fn reap(engines: &mut Engines, how: WaitPidFlag) {
         };
         if let (Some(engine), Some(death)) = (engines.remove(&pid), death) {
             let _ = engine.line.send(&[Up::Died(death)]);
-        }
-        if how.is_empty() {
-            return;
         }
     }
 }

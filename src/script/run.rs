@@ -4,11 +4,18 @@ use super::world::{Teller, World, place};
 use crate::event::{Event, Fault, Order, Stop};
 use crate::lab::Helper;
 use crate::net::{Network, Rooms};
+use std::mem::ManuallyDrop;
 use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
 
 /// Runs a lab in a sandbox, and tells what happens until it ends or stops.
+///
+/// The process ends after it: what the script has built is left to the
+/// kernel, which is quicker than taking it apart.
 pub fn run(stage: Stage, order: &Order, rooms: Box<dyn Rooms>, teller: impl Fn() -> Box<dyn Teller>) {
     let tell = teller();
+    // The world stays with the stage, and the stage is kept until the end is
+    // told.
+    let stage = ManuallyDrop::new(stage);
     let ending = match try_run(stage, order, rooms, teller) {
         Ok(()) => Event::Ended,
         Err(stop) => Event::Stopped(stop),
@@ -18,37 +25,31 @@ pub fn run(stage: Stage, order: &Order, rooms: Box<dyn Rooms>, teller: impl Fn()
 }
 
 fn try_run(
-    stage: Stage,
+    mut stage: ManuallyDrop<Stage>,
     order: &Order,
     rooms: Box<dyn Rooms>,
     teller: impl Fn() -> Box<dyn Teller>,
 ) -> Result<(), Stop> {
-    let Stage { mut engine, stand } = stage;
+    let Stage { engine, stand } = &mut *stage;
     engine.set_module_resolver(Helpers(order.helpers.clone()));
-    for (word, prefix) in [("print", ""), ("debug", "debug: ")] {
-        let teller = teller();
-        let say = move |text: &str, position: Position| {
-            teller.tell(Event::Note { place: place(position), text: format!("{prefix}{text}") });
-        };
-        match word {
-            "print" => engine.on_print(move |text| say(text, Position::NONE)),
-            _ => engine.on_debug(move |text, _, position| say(text, position)),
-        };
-    }
+    listen_to_print(engine, &teller);
     let ast = engine.compile(&order.text).map_err(|error| Stop::Fault(fault::syntax(&error)))?;
     let network = Network::new(rooms, order.watched).map_err(|error| {
-        Stop::Fault(Fault {
-            helper: None,
-            place: Default::default(),
-            message: error.error,
-            command: None,
-            hint: error.hint,
-        })
+        let (place, helper) = (Default::default(), None);
+        Stop::Fault(Fault { helper, place, message: error.error, command: None, hint: error.hint })
     })?;
     let world = World::new(network, teller(), order.watched, order.timeout_ms);
-    let timeout_ms = world.timeout_ms();
     assert!(stand.set(world).is_ok(), "a stage is for one script");
-    evaluate(&engine, &ast).map_err(|error| fault::stop(*error, timeout_ms))
+    evaluate(engine, &ast).map_err(|error| fault::stop(*error, order.timeout_ms))
+}
+
+/// What a script prints is a note.
+fn listen_to_print(engine: &mut Engine, teller: &impl Fn() -> Box<dyn Teller>) {
+    let note = |position, text: &str| Event::Note { place: place(position), text: text.into() };
+    let told = teller();
+    engine.on_print(move |text| told.tell(note(Position::NONE, text)));
+    let told = teller();
+    engine.on_debug(move |text, _, position| told.tell(note(position, text)));
 }
 
 fn evaluate(engine: &Engine, ast: &AST) -> Result<(), Box<EvalAltResult>> {

@@ -29,7 +29,6 @@ pub(super) struct World {
     teller: Box<dyn Teller>,
     acts: Cell<u32>,
     deadline: Instant,
-    timeout_ms: u64,
     /// Where events go while an `eventually` tries: only its last try counts.
     held: RefCell<Option<Vec<Event>>>,
     snapshots: RefCell<HashSet<String>>,
@@ -53,7 +52,6 @@ impl World {
             teller,
             acts: Cell::new(0),
             deadline: Instant::now() + Duration::from_millis(timeout_ms),
-            timeout_ms,
             held: RefCell::default(),
             snapshots: RefCell::default(),
         }
@@ -73,10 +71,6 @@ impl World {
     /// Tells whether the deadline has passed.
     pub fn is_late(&self) -> bool {
         Instant::now() >= self.deadline
-    }
-
-    pub fn timeout_ms(&self) -> u64 {
-        self.timeout_ms
     }
 
     /// At most so long until the deadline.
