@@ -14,7 +14,7 @@
 //! the test cases that wait for them.
 
 use crate::check::{Outcome, Shelf, Update, Verdict};
-use crate::lab::Lab;
+use crate::lab::{Lab, ToolUse};
 use crate::report;
 use crate::run::{self, Invalid, Settings};
 use crate::sandbox::{Launcher, Sandbox, SandboxError, doctor};
@@ -29,10 +29,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 /// What a test target does: runs the labs below `folder` as the flags of
 /// `cargo test` say.
 ///
-/// Call it from `main` before anything else: the process may be a sandbox,
-/// and a sandbox has to begin before there are threads.
+/// Call it from `main` before anything else: a sandbox has to begin before
+/// there are threads.
 pub fn main(folder: impl AsRef<Path>) -> ExitCode {
-    run::if_sandbox();
     let arguments = Arguments::from_args();
     let asked = Asked { paths: vec![folder.as_ref().into()], ..Asked::default() };
     match run(&asked, &arguments) {
@@ -80,9 +79,14 @@ pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, Strin
     let compiler = Compiler::new();
     let update = if arguments.list { Update::Never } else { Update::Insta };
     let entries: Vec<Entry> = paths.iter().map(|path| Entry::read(&compiler, path, update)).collect();
-    drop(compiler);
+    let courses: Vec<Arc<Course>> = entries.iter().filter_map(Entry::course).collect();
+    let wanted: Vec<Arc<Course>> =
+        courses.iter().filter(|course| !arguments.list && course.is_wanted(arguments)).cloned().collect();
     let (launcher, first, able) = match prepared {
         Ok((launcher, mut first)) => {
+            if let Some(course) = wanted.first() {
+                first.order(&run::order(&course.lab, &asked.settings));
+            }
             let able = first.await_standing();
             (Some(launcher), Some(first), able)
         }
@@ -91,22 +95,15 @@ pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, Strin
 
     let tally = Arc::new(Tally::default());
     let mut trials = Vec::new();
-    let mut courses = Vec::new();
     for entry in entries {
         match entry {
-            Entry::Lab(course) => {
-                let course = Arc::new(course);
-                trials.extend(course_trials(&course, &able, &tally));
-                courses.push(course);
-            }
+            Entry::Lab(course) => trials.extend(course_trials(&course, &able, &tally)),
             Entry::Invalid(invalid) => trials.push(invalid_trial(*invalid, &tally)),
         }
     }
     trials.extend(stale_trials(&asked.paths, &courses, asked.accept && !arguments.list));
     check_names(&trials)?;
 
-    let wanted: Vec<Arc<Course>> =
-        courses.into_iter().filter(|course| !arguments.list && course.is_wanted(arguments, &trials)).collect();
     let conclusion = match (launcher, first, able.is_ok()) {
         (Some(launcher), Some(first), true) => {
             let pool = Pool { wanted, next: AtomicUsize::new(0), first: Mutex::new(Some(first)), launcher };
@@ -175,7 +172,7 @@ struct Tally {
 
 /// A file at its way from text to outcomes.
 enum Entry {
-    Lab(Course),
+    Lab(Arc<Course>),
     Invalid(Box<Invalid>),
 }
 
@@ -191,9 +188,16 @@ impl Entry {
         match run::read(compiler, path) {
             Ok(lab) => {
                 let shelf = Shelf::of(path, &lab.source.name, update);
-                Self::Lab(Course { lab, shelf, outcomes: OnceLock::new() })
+                Self::Lab(Arc::new(Course { lab, shelf, outcomes: OnceLock::new() }))
             }
             Err(invalid) => Self::Invalid(invalid),
+        }
+    }
+
+    fn course(&self) -> Option<Arc<Course>> {
+        match self {
+            Self::Lab(course) => Some(course.clone()),
+            Self::Invalid(_) => None,
         }
     }
 }
@@ -213,13 +217,18 @@ impl Course {
     }
 
     /// Tells whether one of the lab's test cases will be run.
-    fn is_wanted(&self, arguments: &Arguments, trials: &[Trial]) -> bool {
-        let names: Vec<String> = self.checks().into_iter().map(|check| self.test_name(check)).collect();
-        trials.iter().filter(|trial| names.iter().any(|name| name == trial.name())).any(|trial| {
-            let ignored = trial.has_ignored_flag() && !arguments.ignored && !arguments.include_ignored;
-            let passed_over = arguments.ignored && !trial.has_ignored_flag();
-            !ignored && !passed_over && is_selected(arguments, trial.name())
+    fn is_wanted(&self, arguments: &Arguments) -> bool {
+        self.checks().into_iter().any(|check| {
+            let ignored = self.tool(check).is_some() && !is_required();
+            let runs = arguments.include_ignored || arguments.ignored == ignored;
+            runs && is_selected(arguments, &self.test_name(check))
         })
+    }
+
+    /// The tool without which a check can't be measured, where this machine
+    /// lacks it.
+    fn tool(&self, check: &str) -> Option<&ToolUse> {
+        self.lab.checks.iter().find(|declared| declared.name == check)?.tool.as_ref()
     }
 }
 
@@ -264,8 +273,7 @@ fn known_unmeasured(course: &Course, check: &str, able: &Result<(), SandboxError
         let remedy = doctor::remedy(error);
         return Some(report::not_measured(&error.to_string(), remedy.as_deref()));
     }
-    let declared = course.lab.checks.iter().find(|declared| declared.name == check)?;
-    let tool = declared.tool.as_ref()?;
+    let tool = course.tool(check)?;
     let package = crate::net::package_of(&tool.program).unwrap_or(&tool.program);
     let reason = format!("`{}` (line {}) is not installed", tool.program, tool.place.line);
     Some(report::not_measured(&reason, Some(&format!("install it: `apt-get install {package}`"))))

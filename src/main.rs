@@ -1,9 +1,5 @@
-//! The door: a sandbox, or the command line.
+//! The door to the command line.
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    // A sandbox has to begin before there is a second thread.
-    nslab::run::if_sandbox();
+fn main() -> std::process::ExitCode {
     nslab::cli::main()
 }

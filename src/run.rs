@@ -4,7 +4,7 @@
 use crate::check::{Judge, Outcome, Shelf, Verdict};
 use crate::event::{Event, Fault, Order};
 use crate::lab::{Lab, LabName, Place, Source};
-use crate::sandbox::{self, Inside, Launcher, Line, Sandbox, SandboxError};
+use crate::sandbox::{Inside, Launcher, Line, Sandbox, SandboxError};
 use crate::script::{self, Compiler, Stage, Teller};
 use std::fmt;
 use std::fs;
@@ -86,13 +86,7 @@ pub fn lab(
     settings: &Settings,
     mut see: impl FnMut(&Event, Option<&Verdict>),
 ) -> Result<Vec<Outcome>, SandboxError> {
-    let order = Order {
-        path: lab.source.path.display().to_string(),
-        text: lab.source.text.clone(),
-        helpers: lab.helpers.clone(),
-        timeout_ms: settings.timeout_ms,
-        watched: settings.watched,
-    };
+    let order = order(lab, settings);
     let mut judge = Judge::new(lab, shelf);
     sandbox.run(&order, |event| {
         let verdict = judge.hear(&event);
@@ -101,16 +95,15 @@ pub fn lab(
     Ok(judge.finish())
 }
 
-/// Step two, in the sandbox: what a process does that was started as one.
-/// Gives back control only where this one was not.
-pub fn if_sandbox() {
-    let mut arguments = std::env::args();
-    if arguments.nth(1).as_deref() != Some(sandbox::ARGUMENT) {
-        return;
+/// What a sandbox is told to do with a lab.
+pub fn order(lab: &Lab, settings: &Settings) -> Order {
+    Order {
+        path: lab.source.path.display().to_string(),
+        text: lab.source.text.clone(),
+        helpers: lab.helpers.clone(),
+        timeout_ms: settings.timeout_ms,
+        watched: settings.watched,
     }
-    sandbox::launch(arguments.next().as_deref(), Stage::new, |stage, order: Order, inside: Inside, line: Line| {
-        script::run(stage, &order, Box::new(inside), || Box::new(line.clone()));
-    })
 }
 
 impl Teller for Line {
@@ -153,13 +146,15 @@ pub fn find(path: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// Starts the launcher and opens the first sandbox, which makes itself ready
-/// meanwhile.
+/// meanwhile. Call it before any thread is started.
 ///
 /// # Errors
 ///
 /// Where no process can be started.
 pub fn prepare() -> Result<(Launcher, Sandbox), SandboxError> {
-    let launcher = Launcher::start()?;
+    let launcher = Launcher::start(Stage::new, |stage, order: Order, inside: Inside, line: Line| {
+        script::run(stage, &order, Box::new(inside), || Box::new(line.clone()));
+    })?;
     let first = launcher.open()?;
     Ok((launcher, first))
 }

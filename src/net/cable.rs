@@ -81,9 +81,10 @@ impl Network {
             born: netns_a.clone(),
             ends: [End::new(netns_a, a, main), End::new(netns_b, b, peer)],
         };
-        let taken = self.is_taken(netns_a, a)? || self.is_taken(netns_b, b)?;
-        let same = netns_a.is(netns_b) && a == b;
-        if self.is_observed() || taken || same {
+        // An end with a place of its own has come to where it is meant to be.
+        let placed = !netns_a.is(netns_b);
+        let same = !placed && a == b;
+        if self.is_observed() || placed || same || self.is_taken(netns_a, a)? || self.is_taken(netns_b, b)? {
             self.lay_cables()?;
             return self.lay(&cable);
         }
@@ -124,15 +125,19 @@ impl Network {
         let infos = vec![LinkInfo::Kind(InfoKind::Veth), LinkInfo::Data(data)];
         let mut message = main.message(&cable.born);
         message.attributes.push(LinkAttribute::LinkInfo(infos));
-        // The name that is taken, for the hint, is mostly the first.
-        let name = match self.look_for(&main.netns, &main.name)? {
-            Some(_) => main,
-            None => peer,
-        };
-        self.create(&cable.born, &name.name, "veth", message)?;
-        for end in &cable.ends {
-            let index = self.find(&end.netns, &end.name)?.index;
-            self.answer_soon(&end.netns, index);
+        let chosen = self.create(&cable.born, &main.name, "veth", message).map_err(|error| {
+            let peer_taken = self.look_for(&peer.netns, &peer.name).is_ok_and(|found| found.is_some());
+            let main_taken = self.look_for(&main.netns, &main.name).is_ok_and(|found| found.is_some());
+            match peer_taken && !main_taken {
+                true => error.hint(format!("`{}` has a link `{}` already", peer.netns, peer.name)),
+                false => error,
+            }
+        })?;
+        if chosen {
+            let [main, peer] = [main, peer].map(|end| (end.netns.name().to_string(), end.index));
+            let mut ends = self.ends.borrow_mut();
+            ends.insert(main.clone(), peer.clone());
+            ends.insert(peer, main);
         }
         Ok(())
     }

@@ -29,50 +29,53 @@ pub const CHOSEN: [(&str, &str, &str); 3] = [
 /// `Destination Host Unreachable` a matter of three.
 pub(super) const RETRANS_TIME_MS: u64 = 100;
 
-/// What a namespace copies from the machine, with the kernel's own defaults.
-const COPIED: [(&str, &str); 26] = [
-    ("net.ipv4.conf.all.accept_local", "0"),
-    ("net.ipv4.conf.all.accept_redirects", "1"),
-    ("net.ipv4.conf.all.accept_source_route", "0"),
-    ("net.ipv4.conf.all.arp_accept", "0"),
-    ("net.ipv4.conf.all.arp_announce", "0"),
-    ("net.ipv4.conf.all.arp_filter", "0"),
-    ("net.ipv4.conf.all.arp_ignore", "0"),
-    ("net.ipv4.conf.all.forwarding", "0"),
-    ("net.ipv4.conf.all.proxy_arp", "0"),
-    ("net.ipv4.conf.all.route_localnet", "0"),
-    ("net.ipv4.conf.all.rp_filter", "0"),
-    ("net.ipv4.conf.all.secure_redirects", "1"),
-    ("net.ipv4.conf.all.send_redirects", "1"),
-    ("net.ipv4.conf.default.accept_local", "0"),
-    ("net.ipv4.conf.default.accept_redirects", "1"),
-    ("net.ipv4.conf.default.accept_source_route", "1"),
-    ("net.ipv4.conf.default.arp_accept", "0"),
-    ("net.ipv4.conf.default.arp_announce", "0"),
-    ("net.ipv4.conf.default.arp_filter", "0"),
-    ("net.ipv4.conf.default.arp_ignore", "0"),
-    ("net.ipv4.conf.default.forwarding", "0"),
-    ("net.ipv4.conf.default.proxy_arp", "0"),
-    ("net.ipv4.conf.default.route_localnet", "0"),
-    ("net.ipv4.conf.default.rp_filter", "0"),
-    ("net.ipv4.conf.default.secure_redirects", "1"),
-    ("net.ipv4.conf.default.send_redirects", "1"),
+/// What a namespace copies from the machine, below
+/// `net.ipv4.conf.{all,default}`, with the kernel's own default for each of
+/// the two.
+const COPIED: [(&str, &str, &str); 15] = [
+    ("accept_local", "0", "0"),
+    ("accept_redirects", "1", "1"),
+    ("accept_source_route", "0", "1"),
+    ("arp_accept", "0", "0"),
+    ("arp_announce", "0", "0"),
+    ("arp_filter", "0", "0"),
+    ("arp_ignore", "0", "0"),
+    ("forwarding", "0", "0"),
+    ("log_martians", "0", "0"),
+    ("promote_secondaries", "0", "0"),
+    ("proxy_arp", "0", "0"),
+    ("route_localnet", "0", "0"),
+    ("rp_filter", "0", "0"),
+    ("secure_redirects", "1", "1"),
+    ("send_redirects", "1", "1"),
 ];
+
+/// A setting: its key and value.
+pub(super) type Setting = (String, &'static str);
 
 /// Which of the copied settings this machine has otherwise. Every namespace
 /// copies the same ones, so the first tells for all.
-pub(super) fn differing(network: &Network, first: &Netns) -> Vec<(&'static str, &'static str)> {
-    let differs = |(key, value): &(&str, &str)| {
-        network.read_sysctl(first, key).is_ok_and(|found| found != *value)
-    };
-    COPIED.into_iter().filter(differs).collect()
+pub(super) fn differing(network: &Network, first: &Netns) -> Vec<Setting> {
+    let mut differing = Vec::new();
+    for group in ["all", "default"] {
+        let folder = format!("net.ipv4.conf.{group}");
+        let names = COPIED.iter().map(|(name, ..)| *name);
+        let found = network.read_sysctls(first, &folder, names);
+        for ((name, all, default), found) in COPIED.iter().zip(found) {
+            let wanted = if group == "all" { *all } else { *default };
+            if found.is_some_and(|found| found != wanted) {
+                differing.push((format!("{folder}.{name}"), wanted));
+            }
+        }
+    }
+    differing
 }
 
 /// Gives a fresh namespace its settings.
 pub(super) fn apply(
     network: &Network,
     netns: &Netns,
-    differing: &[(&'static str, &'static str)],
+    differing: &[Setting],
     ipv6: bool,
 ) -> Result<(), NetError> {
     let chosen = CHOSEN.iter().map(|(key, value, _)| (*key, *value));
@@ -81,7 +84,8 @@ pub(super) fn apply(
         ("net.ipv6.conf.default.disable_ipv6", "1"),
     ];
     let off = off.into_iter().filter(|_| !ipv6);
-    for (key, value) in differing.iter().copied().chain(chosen).chain(off) {
+    let differing = differing.iter().map(|(key, value)| (key.as_str(), *value));
+    for (key, value) in differing.chain(chosen).chain(off) {
         // A kernel without IPv6 has no such file, and no need of it.
         match network.write_sysctl(netns, key, value) {
             Err(error) if !(key.starts_with("net.ipv6") && error.error.contains("No such file")) => {

@@ -1,6 +1,6 @@
 use super::defaults::RETRANS_TIME_MS;
 use super::error::strerror;
-use super::network::{Refused, Unsettled};
+use super::network::Refused;
 use super::{NetError, Netns, Network, prefix};
 use crate::table;
 use nix::errno::Errno;
@@ -54,7 +54,6 @@ pub(super) struct Found {
     pub index: u32,
     pub name: String,
     pub bridge: bool,
-    pub up: bool,
     pub controller: Option<u32>,
     /// The other end of a veth, or a macvlan's parent.
     pub other: Option<u32>,
@@ -69,7 +68,6 @@ impl Found {
             index: message.header.index,
             name: String::new(),
             bridge: false,
-            up: message.header.flags.contains(LinkFlags::Up),
             controller: None,
             other: None,
             other_nsid: None,
@@ -179,28 +177,26 @@ impl Network {
             message.attributes.push(LinkAttribute::Address(chosen_mac(netns, name)));
         }
         message.attributes.extend(parent.map(LinkAttribute::Link));
-        self.create(netns, name, &kind.to_string(), message)?;
-        let index = self.find(netns, name)?.index;
-        self.answer_soon(netns, index);
-        Ok(())
+        self.create(netns, name, &kind.to_string(), message).map(drop)
     }
 
     /// Asks the kernel for a new link, with the index that we chose where it
-    /// is free.
+    /// is free; tells whether it was.
     pub(super) fn create(
         &self,
         netns: &Netns,
         name: &str,
         kind: &str,
         mut message: LinkMessage,
-    ) -> Result<(), NetError> {
+    ) -> Result<bool, NetError> {
         let flags = NLM_F_CREATE | NLM_F_EXCL;
         let mut result = self.change(netns, RouteNetlinkMessage::NewLink(message.clone()), flags);
-        if result.as_ref().is_err_and(|refused| refused.is(Errno::EBUSY)) {
+        let chosen = !result.as_ref().is_err_and(|refused| refused.is(Errno::EBUSY));
+        if !chosen {
             message.header.index = 0;
             result = self.change(netns, RouteNetlinkMessage::NewLink(message), flags);
         }
-        result.map_err(|refused| {
+        result.map(|()| chosen).map_err(|refused| {
             let exists = refused.is(Errno::EEXIST);
             let unknown = refused.is(Errno::EOPNOTSUPP);
             let error = NetError::from(refused);
@@ -216,7 +212,7 @@ impl Network {
 
     /// Shortens the time in which a neighbour must answer (see
     /// [`RETRANS_TIME_MS`]). A kernel that won't is none the worse.
-    pub(super) fn answer_soon(&self, netns: &Netns, index: u32) {
+    fn answer_soon(&self, netns: &Netns, index: u32) {
         for (family, name) in [(AddressFamily::Inet, "arp_cache"), (AddressFamily::Inet6, "ndisc_cache")] {
             let mut message = NeighbourTableMessage::default();
             message.header.family = family;
@@ -247,14 +243,17 @@ impl Network {
                 .hint(format!("`{to}` was deleted before")));
         };
         let attributes = vec![LinkAttribute::NetNsFd(fd.as_raw_fd())];
+        let other = self.other_end(netns, &found);
         self.set_link(netns, &found, attributes).map_err(|refused| {
             let exists = refused.is(Errno::EEXIST);
             let error = NetError::from(refused);
             if exists { error.hint(format!("`{to}` has a link `{link}` already")) } else { error }
         })?;
-        let index = self.find(to, link)?.index;
-        self.answer_soon(to, index);
-        Ok(())
+        self.ends.borrow_mut().retain(|one, other| {
+            let moved = (netns.name(), found.index);
+            (one.0.as_str(), one.1) != moved && (other.0.as_str(), other.1) != moved
+        });
+        self.settle_around(netns, &found, other)
     }
 
     /// Makes a link a port of a bridge, as `ip link set PORT master BRIDGE`
@@ -272,8 +271,8 @@ impl Network {
             let error = NetError::from(refused);
             if master.bridge { error } else { error.hint(format!("`{bridge}` is not a bridge")) }
         })?;
-        self.unsettle(netns, &found);
-        self.unsettle(netns, &master);
+        self.settle_link(netns, found.index);
+        self.settle_link(netns, master.index);
         Ok(())
     }
 
@@ -285,7 +284,8 @@ impl Network {
     pub fn set_nomaster(&self, netns: &Netns, port: &str) -> Result<(), NetError> {
         self.lay_cables()?;
         let found = self.find(netns, port)?;
-        Ok(self.set_link(netns, &found, vec![LinkAttribute::Controller(0)])?)
+        self.set_link(netns, &found, vec![LinkAttribute::Controller(0)])?;
+        self.settle_around(netns, &found, None)
     }
 
     /// Switches a link on or off, as `ip link set LINK up` does.
@@ -301,7 +301,15 @@ impl Network {
         message.header.change_mask = LinkFlags::Up;
         message.header.flags = if up { LinkFlags::Up } else { LinkFlags::empty() };
         self.change(netns, RouteNetlinkMessage::SetLink(message), 0)?;
-        self.unsettle_with_other_end(netns, &found)
+        // Nobody is asked for on `lo`, and it has no carrier.
+        if link == "lo" {
+            return Ok(());
+        }
+        if up {
+            self.answer_soon(netns, found.index);
+        }
+        self.settle_link(netns, found.index);
+        self.settle_around(netns, &found, self.other_end(netns, &found))
     }
 
     /// Sets the largest packet of a link, as `ip link set LINK mtu N` does.
@@ -338,7 +346,8 @@ impl Network {
         let found = self.find(netns, link)?;
         let mut message = LinkMessage::default();
         message.header.index = found.index;
-        Ok(self.change(netns, RouteNetlinkMessage::DelLink(message), 0)?)
+        self.change(netns, RouteNetlinkMessage::DelLink(message), 0)?;
+        self.settle_around(netns, &found, None)
     }
 
     fn set_link(
@@ -430,9 +439,11 @@ impl Network {
     /// Where the other end of a veth is.
     pub(super) fn other_end(&self, netns: &Netns, link: &Found) -> Option<(Netns, u32)> {
         let index = link.other?;
-        match link.other_nsid {
-            None => Some((netns.clone(), index)),
-            Some(nsid) => Some((self.namespace_of(netns, nsid)?, index)),
+        let Some(nsid) = link.other_nsid else { return Some((netns.clone(), index)) };
+        let laid = self.ends.borrow().get(&(netns.name().to_string(), link.index)).cloned();
+        match laid.filter(|end| end.1 == index).and_then(|end| self.known(&end.0)) {
+            Some(other) => Some((other, index)),
+            None => Some((self.namespace_of(netns, nsid)?, index)),
         }
     }
 
@@ -448,55 +459,48 @@ impl Network {
             .collect())
     }
 
-    /// Takes note that the state of a link has changed.
-    pub(super) fn unsettle(&self, netns: &Netns, link: &Found) {
-        let (bridge, namespace, index) = (link.bridge, netns.name().to_string(), link.index);
-        self.unsettled.borrow_mut().insert(Unsettled { bridge, namespace, index });
-    }
-
-    /// The same for the other end and the bridge, whose states follow.
-    fn unsettle_with_other_end(&self, netns: &Netns, link: &Found) -> Result<(), NetError> {
-        self.unsettle(netns, link);
-        self.unsettle_master(netns, link)?;
-        if let Some((other, index)) = self.other_end(netns, link)
-            && let Ok(message) = self.link_at(&other, index)
-        {
-            let found = Found::read(&message);
-            self.unsettle(&other, &found);
-            self.unsettle_master(&other, &found)?;
-        }
-        Ok(())
-    }
-
-    fn unsettle_master(&self, netns: &Netns, link: &Found) -> Result<(), NetError> {
-        if let Some(master) = link.controller
-            && let Ok(message) = self.link_at(netns, master)
-        {
-            self.unsettle(netns, &Found::read(&message));
-        }
-        Ok(())
-    }
-
-    /// Brings every link's queues in line with its carrier.
+    /// Brings a link's queue in line with its carrier.
     ///
-    /// The kernel's linkwatch worker does so some time after a link came up;
-    /// a packet that is sent before is dropped. Asking for a single link by
-    /// its index does it at once (a listing does not): ports first, then
-    /// bridges.
+    /// The kernel's linkwatch worker does so some time after a link came up,
+    /// and a packet that is sent before is dropped. Asking for a single link
+    /// does it at once (a listing does not).
+    fn settle_link(&self, netns: &Netns, index: u32) -> Option<Found> {
+        // A link that is gone needs no settling.
+        self.link_at(netns, index).ok().map(|message| Found::read(&message))
+    }
+
+    /// The same for what follows a link's state: its bridge, the other end of
+    /// the cable, and that one's bridge. Ports first, then bridges.
+    fn settle_around(
+        &self,
+        netns: &Netns,
+        link: &Found,
+        other: Option<(Netns, u32)>,
+    ) -> Result<(), NetError> {
+        if let Some(master) = link.controller {
+            self.settle_link(netns, master);
+        }
+        if let Some((other, index)) = other.filter(|_| link.veth)
+            && let Some(found) = self.settle_link(&other, index)
+            && let Some(master) = found.controller
+        {
+            self.settle_link(&other, master);
+        }
+        Ok(())
+    }
+
+    /// Readies the network to be looked at: lays the cables that wait and,
+    /// where programs may have changed anything, settles every link.
     pub(super) fn settle(&self) -> Result<(), NetError> {
         self.lay_cables()?;
-        if self.programs.get() {
-            for netns in self.namespaces()?.into_iter().chain([self.host()]) {
-                for link in self.dump_links(&netns)? {
-                    self.unsettle(&netns, &Found::read(&link));
-                }
-            }
+        if !self.programs.get() {
+            return Ok(());
         }
-        let unsettled = std::mem::take(&mut *self.unsettled.borrow_mut());
-        for link in &unsettled {
-            if let Some(netns) = self.known(&link.namespace) {
-                // A link that is gone needs no settling.
-                let _ = self.link_at(&netns, link.index);
+        for netns in self.namespaces()?.into_iter().chain([self.host()]) {
+            let mut links: Vec<Found> = self.dump_links(&netns)?.iter().map(Found::read).collect();
+            links.sort_by_key(|link| link.bridge);
+            for link in links {
+                self.settle_link(&netns, link.index);
             }
         }
         Ok(())

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -24,22 +24,14 @@ pub struct Network {
     namespaces: RefCell<Vec<Netns>>,
     host: Netns,
     pub(super) cables: RefCell<Vec<Cable>>,
-    pub(super) unsettled: RefCell<BTreeSet<Unsettled>>,
+    /// The two ends of each cable that was laid here, as namespace and index.
+    pub(super) ends: RefCell<BTreeMap<(String, u32), (String, u32)>>,
     /// Whether a program has run, which may have left others behind: nobody
     /// knows then what they did, or who looks.
     pub(super) programs: Cell<bool>,
     /// The sysctls that a new namespace has from this machine and must not.
-    differing: Vec<(&'static str, &'static str)>,
+    differing: Vec<defaults::Setting>,
     watch: Option<RefCell<Watch>>,
-}
-
-/// A link whose state may not have reached its queues yet.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Unsettled {
-    /// Bridges last: their state follows that of their ports.
-    pub bridge: bool,
-    pub namespace: String,
-    pub index: u32,
 }
 
 impl Network {
@@ -61,7 +53,7 @@ impl Network {
             namespaces: RefCell::default(),
             host: host.clone(),
             cables: RefCell::default(),
-            unsettled: RefCell::default(),
+            ends: RefCell::default(),
             programs: Cell::new(false),
             differing: Vec::new(),
             watch: watched.then(RefCell::default),
@@ -69,10 +61,6 @@ impl Network {
         network.differing = defaults::differing(&network, &host);
         network.adopt(&host, true)?;
         Ok(network)
-    }
-
-    pub(super) fn runtime(&self) -> &Runtime {
-        &self.runtime
     }
 
     /// The sandbox's own namespace.
@@ -164,7 +152,7 @@ impl Network {
 
     fn lose(&self, netns: &Netns) {
         self.namespaces.borrow_mut().retain(|known| !known.is(netns));
-        self.unsettled.borrow_mut().retain(|link| link.namespace != netns.name());
+        self.ends.borrow_mut().retain(|one, other| one.0 != netns.name() && other.0 != netns.name());
         if let Some(watch) = &self.watch {
             watch.borrow_mut().remove(netns);
         }

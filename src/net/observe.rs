@@ -118,15 +118,18 @@ impl Network {
             Family::Inet => AddressFamily::Inet,
             Family::Inet6 => AddressFamily::Inet6,
         };
-        let names = self.names(netns)?;
         let rows = self.dump(netns, RouteNetlinkMessage::GetRoute(message))?;
-        let mut routes: Vec<_> = rows
+        let messages: Vec<&RouteMessage> = rows
             .iter()
             .filter_map(|row| match row {
                 RouteNetlinkMessage::NewRoute(message) => Some(message),
                 _ => None,
             })
             .filter(|message| table_of(message) == table && !message.header.flags.contains(RouteFlags::Cloned))
+            .collect();
+        let names = self.names_for(netns, &messages)?;
+        let mut routes: Vec<_> = messages
+            .iter()
             .map(|message| (destination(message), read_route(message, family, &names)))
             .collect();
         routes.sort_by(|(a, row_a), (b, row_b)| {
@@ -143,9 +146,10 @@ impl Network {
     /// Where the namespace was deleted.
     pub fn arp(&self, netns: &Netns) -> Result<Vec<Neighbour>, NetError> {
         self.settle()?;
-        let names = self.names(netns)?;
+        let messages = self.dump_neighbours(netns)?;
+        let names = self.names_for(netns, &messages)?;
         let mut neighbours: Vec<(IpAddr, Neighbour)> =
-            self.dump_neighbours(netns)?.iter().filter_map(|row| read_neighbour(row, &names)).collect();
+            messages.iter().filter_map(|row| read_neighbour(row, &names)).collect();
         neighbours.sort_by(|a, b| (a.0, &a.1.dev).cmp(&(b.0, &b.1.dev)));
         Ok(neighbours.into_iter().map(|(_, neighbour)| neighbour).collect())
     }
@@ -176,6 +180,11 @@ impl Network {
         // The kernel lists an address once for the bridge and once for each VLAN.
         entries.dedup();
         Ok(entries)
+    }
+
+    /// The names, where there is anything to name.
+    fn names_for<T>(&self, netns: &Netns, rows: &[T]) -> Result<Names, NetError> {
+        if rows.is_empty() { Ok(Names::new()) } else { self.names(netns) }
     }
 
     fn names(&self, netns: &Netns) -> Result<Names, NetError> {

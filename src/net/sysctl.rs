@@ -1,7 +1,8 @@
 use super::error::strerror;
 use super::{NetError, Netns, Network};
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
 use std::path::{Path, PathBuf};
 
 impl Network {
@@ -37,6 +38,24 @@ impl Network {
         let file = self.open_sysctl(netns, key, OFlag::O_WRONLY)?;
         nix::unistd::write(&file, value.as_bytes()).map_err(|errno| refused(key, "setting", errno))?;
         Ok(())
+    }
+
+    /// Reads several switches of one folder; nothing for one that is not
+    /// there.
+    pub(super) fn read_sysctls<'a>(
+        &self,
+        netns: &Netns,
+        folder: &str,
+        names: impl Iterator<Item = &'a str>,
+    ) -> Vec<Option<String>> {
+        let folder = self.open_sysctl(netns, folder, OFlag::O_PATH | OFlag::O_DIRECTORY).ok();
+        let read = |name: &str| {
+            let file = openat(folder.as_ref()?, name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
+            let mut text = [0; 16];
+            let length = nix::unistd::read(&file, &mut text).ok()?;
+            Some(String::from_utf8_lossy(&text[..length]).trim_end().to_string())
+        };
+        names.map(read).collect()
     }
 
     /// Opens the switch's file. Which namespace's it is, the kernel decides

@@ -8,7 +8,6 @@ use crate::event::{Event, Order, Stop};
 use nix::libc;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
-use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,7 +17,13 @@ use std::rc::Rc;
 const MEMORY: u64 = 1 << 30;
 
 /// Runs `script` in a fresh sandbox and ends the process.
-pub(super) fn run(line: Wire, script: impl FnOnce(Order, Inside, Line)) -> ! {
+///
+/// What `prepare` makes is made while the init makes its house.
+pub(super) fn run<P>(
+    line: Wire,
+    prepare: impl FnOnce() -> P,
+    script: impl FnOnce(P, Order, Inside, Line),
+) -> ! {
     die_with_parent();
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
     let inside = match start_init() {
@@ -26,6 +31,7 @@ pub(super) fn run(line: Wire, script: impl FnOnce(Order, Inside, Line)) -> ! {
         Err(error) => refuse(&line, error),
     };
     let init = inside.init();
+    let prepared = prepare();
     if let Err(error) = inside.await_house() {
         refuse(&line, error);
     }
@@ -37,7 +43,7 @@ pub(super) fn run(line: Wire, script: impl FnOnce(Order, Inside, Line)) -> ! {
     let line = Line::new(line, order.watched);
     let told = line.clone();
     let panic = note_panics();
-    if catch_unwind(AssertUnwindSafe(|| script(order, inside, told))).is_err() {
+    if catch_unwind(AssertUnwindSafe(|| script(prepared, order, inside, told))).is_err() {
         line.emit(Event::Stopped(Stop::Bug(panic.take())));
     }
     line.flush();
@@ -85,13 +91,14 @@ fn start_init() -> Result<Inside, SandboxError> {
 
 fn refuse(line: &Wire, error: SandboxError) -> ! {
     let _ = line.send(&[Up::NoSandbox(error)]);
-    std::process::exit(0)
+    // SAFETY: ends the process.
+    unsafe { libc::_exit(0) }
 }
 
-/// Ends the lab's processes, then this one. Their namespaces go with them.
+/// Ends the lab's processes and this one. Their namespaces go with them, and
+/// the launcher waits for both.
 fn end(init: Pid, code: i32) -> ! {
     let _ = kill(init, Signal::SIGKILL);
-    let _ = waitpid(init, None);
     // SAFETY: nothing here needs a destructor or an exit handler to run; what
     // the script has built is the kernel's to take back.
     unsafe { libc::_exit(code) }

@@ -5,6 +5,7 @@ use super::SandboxError;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::mount::{MsFlags, mount};
+use nix::unistd::symlinkat;
 use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, SYSFS_MAGIC, TMPFS_MAGIC, fstatfs};
 use std::fs;
 use std::io;
@@ -162,17 +163,16 @@ fn read_only() -> io::Result<()> {
 fn own_etc() -> io::Result<()> {
     let own = Path::new("/run/nslab/own-etc");
     fs::create_dir(own)?;
+    let folder = fs::File::open(own)?;
     for entry in fs::read_dir("/etc")? {
         let name = entry?.file_name();
-        symlink(Path::new(MACHINE_ETC).join(&name), own.join(&name))?;
+        if name != "netns" && !FILES.iter().any(|(own, _)| name == *own) {
+            symlinkat(&Path::new(MACHINE_ETC).join(&name), &folder, Path::new(&name))?;
+        }
     }
     for (name, text) in FILES {
-        let path = own.join(name);
-        let _ = fs::remove_file(&path);
-        fs::write(path, text)?;
+        fs::write(own.join(name), text)?;
     }
     // `ip netns exec` looks for files of a namespace here, and labs put them.
-    let netns = own.join("netns");
-    let _ = fs::remove_file(&netns);
-    fs::create_dir(netns)
+    fs::create_dir(own.join("netns"))
 }

@@ -6,7 +6,7 @@
 //! its memory belongs to the user namespace outside).
 
 use super::inside::{Ask, Tell};
-use super::launcher::{die_with_parent, map_root};
+use super::launcher::{close_all_but, die_with_parent, map_root};
 use super::wire::Wire;
 use super::{SandboxError, house};
 use crate::net::{Exit, PATH, Program};
@@ -224,19 +224,6 @@ fn prepare(wire: &Wire) -> Result<(OwnedFd, OwnedFd), SandboxError> {
     }
     // SAFETY: signalfd has just made it.
     Ok((unsafe { OwnedFd::from_raw_fd(deaths) }, host))
-}
-
-/// Closes every descriptor above the standard streams, but one.
-fn close_all_but(kept: i32) {
-    let kept = kept as u32;
-    // SAFETY: the values that own these descriptors are the engine's; this
-    // process never returns to where they would be used or dropped.
-    unsafe {
-        if kept > 3 {
-            libc::syscall(libc::SYS_close_range, 3u32, kept - 1, 0u32);
-        }
-        libc::syscall(libc::SYS_close_range, kept + 1, u32::MAX, 0u32);
-    }
 }
 
 /// Switches `lo` on, as it is on every host (netdevice(7)).

@@ -1,4 +1,4 @@
-//! The child half, first part: the same binary executed again, which forks
+//! The child half, first part: a fork of the process that asked, which forks
 //! an engine for each lab.
 
 use super::engine::{self, Line};
@@ -6,7 +6,9 @@ use super::parent::Open;
 use super::wire::Wire;
 use super::{Inside, SandboxError};
 use crate::event::Order;
+use nix::fcntl::{self, OFlag};
 use nix::libc;
+use nix::sys::stat::Mode;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, getppid, setgroups, setresgid, setresuid};
@@ -14,10 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, FromRawFd, OwnedFd};
-
-/// The first argument of a process that is to be a launcher.
-pub const ARGUMENT: &str = "__sandbox";
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 /// What comes up a lab's socket.
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,24 +49,22 @@ struct Engine {
 
 type Engines = HashMap<Pid, Engine>;
 
-/// Runs as a launcher until the parent closes the socket (descriptor 0).
+/// Runs as a launcher until the parent closes the socket.
 ///
-/// `prepare` runs once; what it gives, every engine starts with (an engine is
-/// a fork). `script` runs in each engine.
+/// `prepare` makes what an engine needs; from the second lab on it is made
+/// before the fork, once for all. `script` runs in each engine.
 ///
 /// Never returns: ends the process.
-pub fn launch<P>(
-    parent: Option<&str>,
-    prepare: impl FnOnce() -> P,
+pub(super) fn launch<P>(
+    control: Wire,
+    parent: Pid,
+    prepare: impl Fn() -> P + Copy,
     script: impl FnOnce(P, Order, Inside, Line) + Copy,
 ) -> ! {
-    // SAFETY: a launcher is started with the socket as its descriptor 0, and
-    // nobody else here uses that.
-    let control = Wire::new(unsafe { OwnedFd::from_raw_fd(0) });
-    let failed = enter(parent).err();
-    let mut prepared = Some(prepare());
+    let failed = enter(&control, parent).err();
+    let mut prepared = None;
     let mut engines = Engines::new();
-    let Ok(deaths) = Deaths::watch() else { std::process::exit(70) };
+    let Ok(deaths) = Deaths::watch() else { exit() };
 
     loop {
         reap(&mut engines);
@@ -76,18 +73,21 @@ pub fn launch<P>(
             Ok(false) => continue,
             Err(_) => break,
         }
-        let Ok(Some((Open, mut fds))) = control.receive_with::<Open>() else { break };
+        let Ok(Some((Open { again }, mut fds))) = control.receive_with::<Open>() else { break };
         let Some(line) = fds.pop().map(Wire::new) else { break };
         if let Some(error) = &failed {
             let _ = line.send(&[Up::NoSandbox(error.clone())]);
             continue;
         }
+        if again && prepared.is_none() {
+            prepared = Some(prepare());
+        }
         // SAFETY: this process has one thread.
         match unsafe { fork() } {
             Ok(ForkResult::Child) => {
                 drop((control, deaths, engines));
-                let prepared = prepared.take().expect("a fork takes it once");
-                engine::run(line, |order, inside, line| script(prepared, order, inside, line));
+                let ready = prepared.take();
+                engine::run(line, move || ready.unwrap_or_else(prepare), script);
             }
             Ok(ForkResult::Parent { child }) => {
                 engines.insert(child, Engine { line, killed: false });
@@ -103,14 +103,19 @@ pub fn launch<P>(
     }
     // Also for the inits that they leave here: nothing is left when we are gone.
     while !matches!(waitpid(None, None), Err(nix::Error::ECHILD)) {}
-    std::process::exit(0)
+    exit()
+}
+
+/// Ends this process without a word: destructors and exit handlers are the
+/// parent's, of which it is a copy.
+fn exit() -> ! {
+    // SAFETY: ends the process.
+    unsafe { libc::_exit(0) }
 }
 
 /// Becomes nobody special, then root of a user namespace of its own.
-fn enter(parent: Option<&str>) -> Result<(), SandboxError> {
-    // Nothing of the parent's but the socket and the standard streams.
-    // SAFETY: no descriptor above 2 belongs to any value of this process.
-    unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, 0u32) };
+fn enter(control: &Wire, parent: Pid) -> Result<(), SandboxError> {
+    let_go_of_the_parent(control)?;
     become_nobody_special()?;
     new_user_namespace("create a user namespace")?;
     // Whom an engine leaves behind when it is killed comes to us.
@@ -119,9 +124,40 @@ fn enter(parent: Option<&str>) -> Result<(), SandboxError> {
     // Set last: a change of user or capabilities takes it back.
     die_with_parent();
     // Where the parent died before that, nobody tells us any more.
-    match parent.and_then(|pid| pid.parse().ok()) {
-        Some(pid) if getppid() != Pid::from_raw(pid) => std::process::exit(0),
-        _ => Ok(()),
+    if getppid() != parent {
+        exit();
+    }
+    Ok(())
+}
+
+/// Keeps nothing of the parent's but the socket and its standard error: who
+/// reads what it prints must not wait for us.
+fn let_go_of_the_parent(control: &Wire) -> Result<(), SandboxError> {
+    let step = "let go of the parent's descriptors";
+    let null = fcntl::open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())
+        .map_err(|errno| SandboxError::new(step, errno))?;
+    // SAFETY: the standard streams belong to nobody here, and no value of
+    // this process but `control` has another descriptor that it will use.
+    unsafe {
+        libc::prctl(libc::PR_SET_NAME, c"nslab-sandbox".as_ptr());
+        libc::dup2(null.as_raw_fd(), 0);
+        libc::dup2(null.as_raw_fd(), 1);
+    }
+    drop(null);
+    close_all_but(control.as_fd().as_raw_fd());
+    Ok(())
+}
+
+/// Closes every descriptor above the standard streams, but one.
+pub(super) fn close_all_but(kept: RawFd) {
+    let kept = kept as u32;
+    // SAFETY: the values that own these descriptors belong to the process of
+    // which this one is a copy; here they are neither used nor dropped.
+    unsafe {
+        if kept > 3 {
+            libc::syscall(libc::SYS_close_range, 3u32, kept - 1, 0u32);
+        }
+        libc::syscall(libc::SYS_close_range, kept + 1, u32::MAX, 0u32);
     }
 }
 

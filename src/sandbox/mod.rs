@@ -4,8 +4,8 @@
 //!
 //! ```text
 //! nslab test            any number of threads; judges and prints
-//! └─ launcher           the same binary, executed again before any thread;
-//!    │                  nobody special, root of an outer user namespace
+//! └─ launcher           a fork, made before any thread: nobody special, root
+//!    │                  of an outer user namespace
 //!    ├─ engine          a fork for each lab: runs the script, acts and looks
 //!    │  └─ init         PID 1 of fresh user, pid, mount, net, uts and ipc
 //!    │     └─ …         namespaces, with every program of the lab
@@ -31,7 +31,6 @@ mod wire;
 
 pub use engine::Line;
 pub use inside::Inside;
-pub use launcher::{ARGUMENT, launch};
 pub use parent::{Launcher, Sandbox};
 
 use serde::{Deserialize, Serialize};

@@ -1,23 +1,26 @@
 //! The parent half: starts the launcher, opens sandboxes, hears their events.
 
-use super::launcher::{ARGUMENT, Death, Up};
+use super::launcher::{Death, Up, launch};
 use super::wire::Wire;
-use super::SandboxError;
+use super::{Inside, Line, SandboxError};
 use crate::event::{Event, Order, Stop};
 use crate::lab::Place;
 use nix::errno::Errno;
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, Pid, fork, getpid};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Asks the launcher for an engine, whose socket comes along.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Open;
+pub(super) struct Open {
+    /// Whether it is not the first one.
+    pub again: bool,
+}
 
 /// How much longer than its deadline an engine may take to say that the
 /// deadline has passed. It knows better than we where the script was.
@@ -27,34 +30,46 @@ const GRACE: Duration = Duration::from_millis(500);
 const SETUP: Duration = Duration::from_secs(60);
 
 /// The process that forks an engine for each lab.
-///
-/// Start it before any other thread: it must be forked by a thread that lives
-/// as long as the process (`PR_SET_PDEATHSIG` of prctl(2)).
 #[derive(Debug)]
 pub struct Launcher {
     control: Option<Wire>,
-    child: Mutex<Child>,
+    pid: Pid,
+    opened: AtomicBool,
 }
 
 impl Launcher {
-    /// Executes this binary again as a launcher.
+    /// Forks a launcher, whose engines make ready with `prepare` and then run
+    /// `script`.
+    ///
+    /// Start it before any other thread: a fork takes only the thread that
+    /// makes it along, and this one must live as long as the process
+    /// (`PR_SET_PDEATHSIG` of prctl(2)).
     ///
     /// # Errors
     ///
-    /// Where no process can be started.
-    pub fn start() -> Result<Self, SandboxError> {
-        let failed = |error: io::Error| SandboxError::io("start the sandbox's launcher", &error);
-        let (ours, theirs) = Wire::pair().map_err(failed)?;
-        let child = Command::new("/proc/self/exe")
-            .arg0("nslab-sandbox")
-            .arg(ARGUMENT)
-            .arg(std::process::id().to_string())
-            .env_clear()
-            .stdin(theirs.into_fd())
-            .stdout(Stdio::null())
-            .spawn()
-            .map_err(failed)?;
-        Ok(Self { control: Some(ours), child: Mutex::new(child) })
+    /// Where there is a second thread already, or no process to be had.
+    pub fn start<P>(
+        prepare: impl Fn() -> P + Copy,
+        script: impl FnOnce(P, Order, Inside, Line) + Copy,
+    ) -> Result<Self, SandboxError> {
+        let step = "start the sandbox's launcher";
+        if threads() != 1 {
+            let step = format!("{step}: this process has threads already; start it first thing in `main`");
+            return Err(SandboxError::new(step, Errno::EINVAL));
+        }
+        let (ours, theirs) = Wire::pair().map_err(|error| SandboxError::io(step, &error))?;
+        let parent = getpid();
+        // SAFETY: this process has one thread.
+        match unsafe { fork() } {
+            Ok(ForkResult::Child) => {
+                drop(ours);
+                launch(theirs, parent, prepare, script)
+            }
+            Ok(ForkResult::Parent { child }) => {
+                Ok(Self { control: Some(ours), pid: child, opened: AtomicBool::new(false) })
+            }
+            Err(errno) => Err(SandboxError::new(step, errno)),
+        }
     }
 
     /// Opens a fresh sandbox, which makes itself ready while the caller goes
@@ -66,10 +81,17 @@ impl Launcher {
     pub fn open(&self) -> Result<Sandbox, SandboxError> {
         let failed = |error: io::Error| SandboxError::io("reach the sandbox's launcher", &error);
         let (ours, theirs) = Wire::pair().map_err(failed)?;
+        let again = self.opened.swap(true, Ordering::Relaxed);
         let control = self.control.as_ref().expect("taken by drop alone");
-        control.send_with(&Open, &[theirs.as_fd()]).map_err(failed)?;
-        let (waiting, place) = (VecDeque::new(), Place::default());
-        Ok(Sandbox { wire: ours, waiting, standing: false, place, died: None })
+        control.send_with(&Open { again }, &[theirs.as_fd()]).map_err(failed)?;
+        Ok(Sandbox {
+            wire: ours,
+            waiting: VecDeque::new(),
+            standing: false,
+            ordered: false,
+            place: Place::default(),
+            died: None,
+        })
     }
 }
 
@@ -77,10 +99,13 @@ impl Drop for Launcher {
     /// Waits until the launcher and all its engines are gone.
     fn drop(&mut self) {
         drop(self.control.take());
-        if let Ok(child) = self.child.get_mut() {
-            let _ = child.wait();
-        }
+        while let Err(Errno::EINTR) = waitpid(self.pid, None) {}
     }
+}
+
+/// The number of threads of this process.
+fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count)
 }
 
 /// A sandbox for one lab. Dropping it ends the lab.
@@ -89,6 +114,7 @@ pub struct Sandbox {
     wire: Wire,
     waiting: VecDeque<Up>,
     standing: bool,
+    ordered: bool,
     place: Place,
     died: Option<Death>,
 }
@@ -113,6 +139,15 @@ impl Sandbox {
         Ok(())
     }
 
+    /// Sends the order for a lab ahead, so that it begins as soon as the
+    /// sandbox stands. [`Sandbox::run`] must be given the same one.
+    pub fn order(&mut self, order: &Order) {
+        // Where the sandbox has failed, its last word says why.
+        if !std::mem::replace(&mut self.ordered, true) {
+            let _ = self.wire.send(order);
+        }
+    }
+
     /// Runs a lab, and hands over each event as it comes. The last one is
     /// [`Event::Ended`] or [`Event::Stopped`].
     ///
@@ -121,8 +156,8 @@ impl Sandbox {
     /// Where there is no sandbox to run it in.
     pub fn run(&mut self, order: &Order, mut hear: impl FnMut(Event)) -> Result<(), SandboxError> {
         let lost = |error: io::Error| SandboxError::io("reach the sandbox", &error);
+        self.order(order);
         self.await_standing()?;
-        self.wire.send(order).map_err(lost)?;
         let deadline = Instant::now() + Duration::from_millis(order.timeout_ms) + GRACE;
         loop {
             let event = match self.next(deadline).map_err(lost)? {

@@ -41,11 +41,6 @@ impl Wire {
         Self(fd)
     }
 
-    /// Gives the descriptor away.
-    pub fn into_fd(self) -> OwnedFd {
-        self.0
-    }
-
     /// Sends a message.
     pub fn send(&self, message: &impl Serialize) -> io::Result<()> {
         self.send_with(message, &[])

@@ -5,7 +5,7 @@ use super::world::{Fallible, refused};
 use crate::event::Refusal;
 use crate::net::{ExecAnswer, PingAnswer, Process};
 use crate::table::{Table, Value};
-use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, INT, ImmutableString, Map, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, INT, Map, NativeCallContext};
 use std::fmt;
 use std::rc::Rc;
 
@@ -283,6 +283,3 @@ impl IntoIterator for TableValue {
         self.rows().into_iter()
     }
 }
-
-/// A text argument.
-pub(super) type Text = ImmutableString;
