@@ -126,9 +126,9 @@ fn run_trials(
     arguments: &Arguments,
     trials: Vec<Trial>,
 ) -> libtest_mimic::Conclusion {
-    let workers = arguments.test_threads.unwrap_or_else(|| {
-        std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-    });
+    let workers = arguments
+        .test_threads
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
     let workers = workers.clamp(1, pool.wanted.len().max(1));
     std::thread::scope(|scope| {
         for _ in 0..workers {
@@ -155,7 +155,10 @@ impl Pool {
                 Err(error) => Err(error),
             };
             let outcome = outcome.map(|outcomes| {
-                outcomes.into_iter().map(|outcome| (outcome.name.clone().unwrap_or_default(), outcome)).collect()
+                outcomes
+                    .into_iter()
+                    .map(|outcome| (outcome.name.clone().unwrap_or_default(), outcome))
+                    .collect()
             });
             // Each is set once: a course is taken by one worker.
             let _ = course.outcomes.set(outcome);
@@ -234,7 +237,8 @@ impl Course {
 
 /// Tells whether libtest's filters leave a test case in.
 fn is_selected(arguments: &Arguments, name: &str) -> bool {
-    let fits = |filter: &String| if arguments.exact { name == filter } else { name.contains(filter.as_str()) };
+    let fits =
+        |filter: &String| if arguments.exact { name == filter } else { name.contains(filter.as_str()) };
     arguments.filter.as_ref().is_none_or(fits) && !arguments.skip.iter().any(fits)
 }
 
@@ -390,9 +394,8 @@ fn snapshots_below(folder: &Path) -> Vec<PathBuf> {
 fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
     let mut labs = Vec::new();
     for path in paths {
-        let found = run::find(path).map_err(|error| {
-            format!("failed to read `{}`: {}", path.display(), run::words(&error))
-        })?;
+        let found = run::find(path)
+            .map_err(|error| format!("failed to read `{}`: {}", path.display(), run::words(&error)))?;
         if found.is_empty() {
             return Err(format!(
                 "there is no lab below `{}`\nhint: a lab is a file that ends in `.rhai`",

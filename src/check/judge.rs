@@ -96,7 +96,7 @@ impl<'a> Judge<'a> {
                 Err(mut failure) => {
                     failure.place = expectation.place;
                     failure.hints.extend(hints);
-                    Verdict::failed(failure)
+                    Verdict::Failed(failure)
                 }
             },
         }

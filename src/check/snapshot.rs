@@ -64,16 +64,16 @@ impl Shelf {
     }
 
     /// Compares a text with the accepted one.
-    pub(super) fn compare(&self, name: &str, text: &str, place: Place) -> Result<(), Failure> {
+    pub(super) fn compare(&self, name: &str, text: &str, place: Place) -> Result<(), Box<Failure>> {
         let file = self.folder.join(format!("{}.snap", slug(name)));
         let accepted = match fs::read_to_string(&file) {
-            Ok(found) => Some(body(&found).ok_or_else(|| self.damaged(name, &file))?),
+            Ok(found) => Some(body(&found).ok_or_else(|| Box::new(self.damaged(name, &file)))?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
-                return Err(Failure {
+                return Err(Box::new(Failure {
                     message: format!("failed to read `{}`: {error}", self.shown(&file)),
                     ..Failure::default()
-                });
+                }));
             }
         };
         let same = accepted.as_deref().is_some_and(|accepted| accepted == normal(text));
@@ -82,11 +82,11 @@ impl Shelf {
         // pending text has become right.
         let unconcerned = !pending.exists() && std::env::var_os("INSTA_SNAPSHOT_REFERENCES_FILE").is_none();
         if self.update == Update::Never || (same && unconcerned) {
-            return if same { Ok(()) } else { Err(self.different(name, accepted, text, &Ok(false))) };
+            return if same { Ok(()) } else { Err(Box::new(self.different(name, accepted, text, &Ok(false)))) };
         }
         match self.ask_insta(&slug(name), text, place) {
             Ok(true) => Ok(()),
-            kept => Err(self.different(name, accepted, text, &kept.map(|_| pending.exists()))),
+            kept => Err(Box::new(self.different(name, accepted, text, &kept.map(|_| pending.exists())))),
         }
     }
 
@@ -119,18 +119,29 @@ impl Shelf {
     fn damaged(&self, name: &str, file: &Path) -> Failure {
         Failure {
             message: format!("the snapshot `{name}` is damaged: `{}` has no header", self.shown(file)),
-            hints: vec!["restore the file from version control, or delete it and accept the text anew".into()],
+            hints: vec![
+                "restore the file from version control, or delete it and accept the text anew".into(),
+            ],
             ..Failure::default()
         }
     }
 
-    fn different(&self, name: &str, accepted: Option<String>, text: &str, kept: &Result<bool, String>) -> Failure {
+    fn different(
+        &self,
+        name: &str,
+        accepted: Option<String>,
+        text: &str,
+        kept: &Result<bool, String>,
+    ) -> Failure {
         let message = match accepted {
             None => format!("snapshot `{name}` is new: nobody has accepted a text yet"),
             Some(_) => format!("snapshot `{name}` differs from the accepted one"),
         };
         let hint = match kept {
-            Ok(true) => "look at it and accept it with `cargo insta review`, or accept all with `nslab test --accept`".into(),
+            Ok(true) => {
+                "look at it and accept it with `cargo insta review`, or accept all with `nslab test --accept`"
+                    .into()
+            }
             Ok(false) => "accept it with `nslab test --accept`".into(),
             Err(error) => format!("the new text could not be kept for review: {error}"),
         };

@@ -18,10 +18,8 @@ impl LabName {
     /// The name of the lab at `path`.
     pub fn of(path: &Path) -> Self {
         let stem = path.with_extension("");
-        let parts: Vec<_> = stem
-            .components()
-            .map(|part| part.as_os_str().to_string_lossy().into_owned())
-            .collect();
+        let parts: Vec<_> =
+            stem.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
         let folders = &parts[..parts.len().saturating_sub(1)];
         let from = match folders.iter().rposition(|part| part == "labs") {
             Some(labs) => labs + 1,

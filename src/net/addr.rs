@@ -1,9 +1,9 @@
 use super::prefix::Prefix;
 use super::{NetError, Netns, Network};
+use nix::errno::Errno;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
-use nix::errno::Errno;
 use std::net::{IpAddr, Ipv4Addr};
 
 impl Network {
@@ -30,7 +30,9 @@ impl Network {
             let off = refused.is(Errno::EACCES) || refused.is(Errno::EPERM);
             let error = NetError::from(refused);
             if off && prefix.address.is_ipv6() {
-                error.hint(format!("IPv6 is switched off here; see `sysctl({netns}, \"net.ipv6.conf.all.disable_ipv6\")`"))
+                error.hint(format!(
+                    "IPv6 is switched off here; see `sysctl({netns}, \"net.ipv6.conf.all.disable_ipv6\")`"
+                ))
             } else {
                 error
             }

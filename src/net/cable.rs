@@ -10,9 +10,7 @@
 
 use super::link::{chosen_mac, valid_ifname};
 use super::{NetError, Netns, Network};
-use rtnetlink::packet_route::link::{
-    InfoData, InfoKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage,
-};
+use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage};
 use std::os::fd::AsRawFd;
 
 /// A veth pair that is to be laid.
@@ -77,10 +75,8 @@ impl Network {
         }
         // The kernel registers the peer first.
         let (peer, main) = (netns_b.take_index(), netns_a.take_index());
-        let cable = Cable {
-            born: netns_a.clone(),
-            ends: [End::new(netns_a, a, main), End::new(netns_b, b, peer)],
-        };
+        let cable =
+            Cable { born: netns_a.clone(), ends: [End::new(netns_a, a, main), End::new(netns_b, b, peer)] };
         // An end with a place of its own has come to where it is meant to be.
         let placed = !netns_a.is(netns_b);
         let same = !placed && a == b;

@@ -79,10 +79,7 @@ pub(super) fn apply(
     ipv6: bool,
 ) -> Result<(), NetError> {
     let chosen = CHOSEN.iter().map(|(key, value, _)| (*key, *value));
-    let off = [
-        ("net.ipv6.conf.all.disable_ipv6", "1"),
-        ("net.ipv6.conf.default.disable_ipv6", "1"),
-    ];
+    let off = [("net.ipv6.conf.all.disable_ipv6", "1"), ("net.ipv6.conf.default.disable_ipv6", "1")];
     let off = off.into_iter().filter(|_| !ipv6);
     let differing = differing.iter().map(|(key, value)| (key.as_str(), *value));
     for (key, value) in differing.chain(chosen).chain(off) {

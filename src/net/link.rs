@@ -6,8 +6,7 @@ use crate::table;
 use nix::errno::Errno;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use rtnetlink::packet_route::link::{
-    InfoData, InfoKind, InfoMacVlan, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
-    MacVlanMode as Mode,
+    InfoData, InfoKind, InfoMacVlan, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, MacVlanMode as Mode,
 };
 use rtnetlink::packet_route::neighbour_table::{
     NeighbourTableAttribute, NeighbourTableMessage, NeighbourTableParameter,
@@ -32,6 +31,10 @@ pub enum MacvlanMode {
 
 impl MacvlanMode {
     /// Reads a mode as `ip` names it.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such mode.
     pub fn parse(text: &str) -> Result<Self, NetError> {
         Ok(match text {
             "bridge" => Self::Bridge,
@@ -203,7 +206,9 @@ impl Network {
             if exists {
                 error.hint(format!("`{netns}` has a link `{name}` already"))
             } else if unknown {
-                error.unmeasured(format!("this kernel has no {kind} links; load the module with `modprobe {kind}`"))
+                error.unmeasured(format!(
+                    "this kernel has no {kind} links; load the module with `modprobe {kind}`"
+                ))
             } else {
                 error
             }
@@ -350,12 +355,7 @@ impl Network {
         self.settle_around(netns, &found, None)
     }
 
-    fn set_link(
-        &self,
-        netns: &Netns,
-        link: &Found,
-        attributes: Vec<LinkAttribute>,
-    ) -> Result<(), Refused> {
+    fn set_link(&self, netns: &Netns, link: &Found, attributes: Vec<LinkAttribute>) -> Result<(), Refused> {
         let mut message = LinkMessage::default();
         message.header.index = link.index;
         message.attributes = attributes;
@@ -367,7 +367,8 @@ impl Network {
         self.look_for(netns, name)?.ok_or_else(|| {
             let error = NetError::new(format!("Cannot find device \"{name}\""));
             let Ok(links) = self.dump_links(netns) else { return error };
-            let names: Vec<String> = links.iter().map(|link| format!("`{}`", Found::read(link).name)).collect();
+            let names: Vec<String> =
+                links.iter().map(|link| format!("`{}`", Found::read(link).name)).collect();
             error.hint(format!("`{netns}` has {}", names.join(", ")))
         })
     }
@@ -375,8 +376,7 @@ impl Network {
     /// Looks for a link by its name.
     pub(super) fn look_for(&self, netns: &Netns, name: &str) -> Result<Option<Found>, NetError> {
         valid_ifname(name).map_err(|_| {
-            NetError::new(format!("Cannot find device \"{name}\""))
-                .hint("no interface can have this name")
+            NetError::new(format!("Cannot find device \"{name}\"")).hint("no interface can have this name")
         })?;
         let mut message = LinkMessage::default();
         message.attributes = vec![LinkAttribute::IfName(name.into())];

@@ -26,7 +26,11 @@ impl Network {
         self.change(netns, RouteNetlinkMessage::NewNeighbour(message), flags).map_err(|refused| {
             let exists = refused.is(Errno::EEXIST);
             let error = NetError::from(refused);
-            if exists { error.hint(format!("`{netns}` has an entry for {ip} on `{link}` already")) } else { error }
+            if exists {
+                error.hint(format!("`{netns}` has an entry for {ip} on `{link}` already"))
+            } else {
+                error
+            }
         })
     }
 

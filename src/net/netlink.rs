@@ -76,12 +76,9 @@ impl Netlink {
         const INTERRUPTED: u16 = 0x10;
         loop {
             let mut interrupted = false;
-            let rows = self.collect(
-                runtime,
-                message.clone(),
-                NLM_F_REQUEST | NLM_F_DUMP,
-                |flags| interrupted |= flags & INTERRUPTED != 0,
-            )?;
+            let rows = self.collect(runtime, message.clone(), NLM_F_REQUEST | NLM_F_DUMP, |flags| {
+                interrupted |= flags & INTERRUPTED != 0
+            })?;
             if !interrupted {
                 return Ok(rows);
             }

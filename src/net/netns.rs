@@ -63,11 +63,7 @@ impl Netns {
 
     /// A command that runs here: `ip netns exec red ping …`.
     pub fn exec(&self, command: &str) -> String {
-        if self.is_host() {
-            command.to_string()
-        } else {
-            format!("ip netns exec {} {command}", self.name())
-        }
+        if self.is_host() { command.to_string() } else { format!("ip netns exec {} {command}", self.name()) }
     }
 
     /// The namespace's descriptor; `None` once it is deleted.

@@ -171,7 +171,8 @@ impl Network {
         }
         let name = netns.name();
         if netns.is_deleted() {
-            let path = format!("Cannot remove namespace file \"/run/netns/{name}\": No such file or directory");
+            let path =
+                format!("Cannot remove namespace file \"/run/netns/{name}\": No such file or directory");
             return Err(NetError::new(path).hint(format!("`{name}` was deleted before")));
         }
         self.lay_cables()?;
@@ -210,9 +211,9 @@ impl Network {
             ))
             .hint(format!("`{netns}` was deleted before")));
         }
-        netns.netlink(&self.runtime).map_err(|error| {
-            NetError::new(format!("failed to open a netlink socket in `{netns}`: {error}"))
-        })
+        netns
+            .netlink(&self.runtime)
+            .map_err(|error| NetError::new(format!("failed to open a netlink socket in `{netns}`: {error}")))
     }
 
     pub(super) fn change(

@@ -10,8 +10,8 @@ use rtnetlink::packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
 };
 use rtnetlink::packet_route::route::{
-    RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RoutePreference,
-    RouteProtocol, RouteScope, RouteType,
+    RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RoutePreference, RouteProtocol,
+    RouteScope, RouteType,
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::collections::BTreeMap;
@@ -96,7 +96,9 @@ impl Network {
                 _ => None,
             })
             .collect();
-        addrs.sort_by(|a, b| (a.2.dev != "lo", &a.2.dev, a.0, a.1).cmp(&(b.2.dev != "lo", &b.2.dev, b.0, b.1)));
+        addrs.sort_by(|a, b| {
+            (a.2.dev != "lo", &a.2.dev, a.0, a.1).cmp(&(b.2.dev != "lo", &b.2.dev, b.0, b.1))
+        });
         Ok(addrs.into_iter().map(|(_, _, addr)| addr).collect())
     }
 
@@ -105,12 +107,7 @@ impl Network {
     /// # Errors
     ///
     /// Where the table is none, or the namespace was deleted.
-    pub fn routes(
-        &self,
-        netns: &Netns,
-        family: Family,
-        table: Option<&str>,
-    ) -> Result<Vec<Route>, NetError> {
+    pub fn routes(&self, netns: &Netns, family: Family, table: Option<&str>) -> Result<Vec<Route>, NetError> {
         self.settle()?;
         let table = table_number(table)?;
         let mut message = RouteMessage::default();
@@ -125,7 +122,9 @@ impl Network {
                 RouteNetlinkMessage::NewRoute(message) => Some(message),
                 _ => None,
             })
-            .filter(|message| table_of(message) == table && !message.header.flags.contains(RouteFlags::Cloned))
+            .filter(|message| {
+                table_of(message) == table && !message.header.flags.contains(RouteFlags::Cloned)
+            })
             .collect();
         let names = self.names_for(netns, &messages)?;
         let mut routes: Vec<_> = messages
@@ -319,10 +318,12 @@ fn read_route(message: &RouteMessage, family: Family, names: &Names) -> Route {
             RouteAttribute::Oif(index) => route.dev = Some(name_of(names, *index)),
             RouteAttribute::PrefSource(src) => route.src = ip(src).map(|ip| ip.to_string()),
             RouteAttribute::Priority(metric) => route.metric = Some(*metric),
-            RouteAttribute::Metrics(metrics) => route.more.extend(metrics.iter().filter_map(|metric| match metric {
-                RouteMetric::Mtu(mtu) => Some(format!("mtu {mtu}")),
-                _ => None,
-            })),
+            RouteAttribute::Metrics(metrics) => {
+                route.more.extend(metrics.iter().filter_map(|metric| match metric {
+                    RouteMetric::Mtu(mtu) => Some(format!("mtu {mtu}")),
+                    _ => None,
+                }))
+            }
             RouteAttribute::Preference(preference) => {
                 route.more.push(format!("pref {}", preference_name(*preference)));
             }

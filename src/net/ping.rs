@@ -123,7 +123,8 @@ impl PingAnswer {
             let _ = writeln!(text, "ping: {refused}");
         }
         let (sent, received) = (self.sent, self.replies.len());
-        let errors = if self.errors.is_empty() { String::new() } else { format!(" +{} errors,", self.errors.len()) };
+        let errors =
+            if self.errors.is_empty() { String::new() } else { format!(" +{} errors,", self.errors.len()) };
         let loss = (usize::from(sent) - received.min(sent.into())) * 100 / usize::from(sent.max(1));
         let _ = write!(
             text,
@@ -397,7 +398,8 @@ impl Echo {
             for part in received.cmsgs().ok().into_iter().flatten() {
                 match part {
                     ControlMessageOwned::Ipv4RecvErr(report, from) => {
-                        let from = from.map(|from| IpAddr::V4(Ipv4Addr::from(u32::from_be(from.sin_addr.s_addr))));
+                        let from =
+                            from.map(|from| IpAddr::V4(Ipv4Addr::from(u32::from_be(from.sin_addr.s_addr))));
                         error = Some((report, from));
                     }
                     ControlMessageOwned::Ipv6RecvErr(report, from) => {

@@ -15,10 +15,8 @@ impl Prefix {
     /// Reads `192.168.15.1/24`; without a mask it is a single address, as for
     /// `ip`.
     pub fn parse(text: &str) -> Result<Self, NetError> {
-        let refused = || {
-            NetError::new(format!("any valid prefix is expected rather than \"{text}\""))
-                .hint(hint(text))
-        };
+        let refused =
+            || NetError::new(format!("any valid prefix is expected rather than \"{text}\"")).hint(hint(text));
         let (address, length) = match text.split_once('/') {
             Some((address, length)) => (address, Some(length)),
             None => (text, None),

@@ -329,7 +329,8 @@ impl Network {
                     fds.push(PollFd::new(output.pipe.as_fd(), PollFlags::POLLIN));
                 }
             }
-            let timeout = PollTimeout::try_from(left + Duration::from_micros(999)).unwrap_or(PollTimeout::MAX);
+            let timeout =
+                PollTimeout::try_from(left + Duration::from_micros(999)).unwrap_or(PollTimeout::MAX);
             let _ = poll(&mut fds, timeout);
         }
         out.drain();
@@ -346,10 +347,8 @@ impl Network {
         let failed = |error: io::Error| NetError::new(format!("failed to make a pipe: {error}"));
         let (out, their_out) = Output::pipe().map_err(failed)?;
         let (err, their_err) = Output::pipe().map_err(failed)?;
-        let inside = Program {
-            argv: argv.clone(),
-            netns: (!netns.is_host()).then(|| netns.name().to_string()),
-        };
+        let inside =
+            Program { argv: argv.clone(), netns: (!netns.is_host()).then(|| netns.name().to_string()) };
         self.programs.set(true);
         let ends: [BorrowedFd; 2] = [their_out.as_fd(), their_err.as_fd()];
         let pid = self.rooms.start(&inside, ends[0], ends[1]).map_err(|error| {

@@ -11,18 +11,38 @@ pub trait Rooms {
     fn host(&self) -> OwnedFd;
 
     /// Opens a file as the sandbox sees it.
+    ///
+    /// # Errors
+    ///
+    /// Where it can't be opened.
     fn open(&self, path: &Path, flags: OFlag) -> nix::Result<OwnedFd>;
 
     /// Makes a network namespace with a file under `/run/netns`.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel gives none.
     fn new_netns(&self, name: &str) -> Result<OwnedFd, RoomsError>;
 
     /// Removes that file.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not there.
     fn delete_netns(&self, name: &str) -> Result<(), RoomsError>;
 
     /// Starts a program that writes to `out` and `err`; gives its pid inside.
+    ///
+    /// # Errors
+    ///
+    /// Where it can't be executed.
     fn start(&self, program: &Program, out: BorrowedFd, err: BorrowedFd) -> Result<i32, RoomsError>;
 
     /// Sends a signal to a program that was started, and to its children.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not there any more.
     fn kill(&self, pid: i32, signal: i32) -> Result<(), RoomsError>;
 
     /// How a program ended; waits for that until `deadline`, or not at all.

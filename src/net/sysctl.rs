@@ -50,7 +50,8 @@ impl Network {
     ) -> Vec<Option<String>> {
         let folder = self.open_sysctl(netns, folder, OFlag::O_PATH | OFlag::O_DIRECTORY).ok();
         let read = |name: &str| {
-            let file = openat(folder.as_ref()?, name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
+            let file =
+                openat(folder.as_ref()?, name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
             let mut text = [0; 16];
             let length = nix::unistd::read(&file, &mut text).ok()?;
             Some(String::from_utf8_lossy(&text[..length]).trim_end().to_string())
@@ -76,7 +77,14 @@ fn file(key: &str) -> Option<PathBuf> {
     let slashes_first = key.find(['.', '/']).is_some_and(|at| key.as_bytes()[at] == b'/');
     let path: String = match slashes_first {
         true => key.into(),
-        false => key.chars().map(|c| match c { '.' => '/', '/' => '.', c => c }).collect(),
+        false => key
+            .chars()
+            .map(|c| match c {
+                '.' => '/',
+                '/' => '.',
+                c => c,
+            })
+            .collect(),
     };
     let sound = path.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
     sound.then(|| Path::new("/proc/sys").join(path))
@@ -88,10 +96,8 @@ fn refused(key: &str, doing: &str, errno: Errno) -> NetError {
             "cannot stat {}: No such file or directory",
             file(key).unwrap_or_default().display()
         )),
-        Errno::EACCES | Errno::EPERM => {
-            NetError::new(format!("permission denied on key \"{key}\""))
-                .hint("only switches of the namespace itself can be set; this one is the whole machine's")
-        }
+        Errno::EACCES | Errno::EPERM => NetError::new(format!("permission denied on key \"{key}\""))
+            .hint("only switches of the namespace itself can be set; this one is the whole machine's"),
         errno => NetError::new(format!("{doing} key \"{key}\": {}", strerror(errno as i32))),
     }
 }

@@ -63,8 +63,7 @@ fn note_panics() -> Rc<RefCell<String>> {
 
 /// Starts PID 1 of the inner namespaces.
 fn start_init() -> Result<Inside, SandboxError> {
-    let (ours, theirs) =
-        Wire::pair().map_err(|error| SandboxError::io("make a socket pair", &error))?;
+    let (ours, theirs) = Wire::pair().map_err(|error| SandboxError::io("make a socket pair", &error))?;
     let namespaces = libc::CLONE_NEWUSER
         | libc::CLONE_NEWPID
         | libc::CLONE_NEWNS
@@ -73,19 +72,17 @@ fn start_init() -> Result<Inside, SandboxError> {
         | libc::CLONE_NEWIPC;
     // SAFETY: clone(2) without CLONE_VM is a fork, and this process has one
     // thread; the raw call because glibc's wants a stack.
-    let pid = unsafe {
-        libc::syscall(libc::SYS_clone, namespaces | libc::SIGCHLD, 0usize, 0usize, 0usize, 0usize)
-    };
+    let pid =
+        unsafe { libc::syscall(libc::SYS_clone, namespaces | libc::SIGCHLD, 0usize, 0usize, 0usize, 0usize) };
     match pid {
         0 => {
             drop(ours);
             init::run(theirs)
         }
         pid if pid > 0 => Ok(Inside::new(ours, Pid::from_raw(pid as i32))),
-        _ => Err(SandboxError::new(
-            "create user, pid, mount, net, uts and ipc namespaces",
-            nix::Error::last(),
-        )),
+        _ => {
+            Err(SandboxError::new("create user, pid, mount, net, uts and ipc namespaces", nix::Error::last()))
+        }
     }
 }
 

@@ -25,9 +25,6 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-
-
-
 /// Serves the engine until it is gone.
 pub(super) fn run(wire: Wire) -> ! {
     if let Err(error) = Init::new(wire).and_then(|mut init| init.serve()) {
@@ -100,10 +97,9 @@ impl Init {
                 kill(Pid::from_raw(pid), signal).map_err(|errno| ("signal it", errno)).map(|()| Tell::Done)
             }
         };
-        self.wire.send(&result.unwrap_or_else(|(step, errno)| Tell::Refused {
-            step: step.into(),
-            errno: errno as i32,
-        }))
+        self.wire.send(
+            &result.unwrap_or_else(|(step, errno)| Tell::Refused { step: step.into(), errno: errno as i32 }),
+        )
     }
 
     /// Makes a namespace as `ip netns add` does: a file under `/run/netns`

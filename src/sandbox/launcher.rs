@@ -8,8 +8,8 @@ use super::{Inside, SandboxError};
 use crate::event::Order;
 use nix::fcntl::{self, OFlag};
 use nix::libc;
-use nix::sys::stat::Mode;
 use nix::sys::signal::{Signal, kill};
+use nix::sys::stat::Mode;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, getppid, setgroups, setresgid, setresuid};
 use serde::{Deserialize, Serialize};
@@ -229,9 +229,7 @@ fn reap(engines: &mut Engines) {
         let (pid, death) = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::Exited(pid, 0)) => (pid, None),
             Ok(WaitStatus::Exited(pid, code)) => (pid, Some(Death::Code(code))),
-            Ok(WaitStatus::Signaled(pid, signal, _)) => {
-                (pid, Some(Death::Signal(signal.as_str().into())))
-            }
+            Ok(WaitStatus::Signaled(pid, signal, _)) => (pid, Some(Death::Signal(signal.as_str().into()))),
             Ok(WaitStatus::StillAlive) => return,
             Ok(_) | Err(nix::Error::EINTR) => continue,
             Err(_) => {
@@ -265,8 +263,11 @@ impl Deaths {
     /// whose lab nobody waits for any more is killed.
     fn or_message(&self, control: &Wire, engines: &mut Engines) -> io::Result<bool> {
         use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-        let (pids, lines): (Vec<Pid>, Vec<&Wire>) =
-            engines.iter().filter(|(_, engine)| !engine.killed).map(|(pid, engine)| (*pid, &engine.line)).unzip();
+        let (pids, lines): (Vec<Pid>, Vec<&Wire>) = engines
+            .iter()
+            .filter(|(_, engine)| !engine.killed)
+            .map(|(pid, engine)| (*pid, &engine.line))
+            .unzip();
         let mut fds = vec![
             PollFd::new(control.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.0.as_fd(), PollFlags::POLLIN),

@@ -215,9 +215,7 @@ impl Sandbox {
                 command: None,
                 hint: None,
             }),
-            Some(Death::Signal(signal)) => {
-                Stop::Bug(format!("the lab's engine was killed by {signal}"))
-            }
+            Some(Death::Signal(signal)) => Stop::Bug(format!("the lab's engine was killed by {signal}")),
             Some(Death::Code(code)) => Stop::Bug(format!("the lab's engine ended with code {code}")),
             None => Stop::Bug("the lab's engine is gone".into()),
         }

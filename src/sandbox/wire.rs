@@ -1,8 +1,8 @@
 //! One framed socket: whole messages, file descriptors along with them.
 
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg,
-    sendmsg, socketpair,
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg,
+    socketpair,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -27,12 +27,7 @@ pub struct Wire(OwnedFd);
 impl Wire {
     /// Makes both ends. They are closed on exec.
     pub fn pair() -> io::Result<(Self, Self)> {
-        let (a, b) = socketpair(
-            AddressFamily::Unix,
-            SockType::SeqPacket,
-            None,
-            SockFlag::SOCK_CLOEXEC,
-        )?;
+        let (a, b) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
         Ok((Self(a), Self(b)))
     }
 
@@ -58,9 +53,7 @@ impl Wire {
             // Descriptors go with the last packet, the message is whole then.
             let control: &[ControlMessage] = if last && !raw.is_empty() { &rights } else { &[] };
             let parts = [IoSlice::new(&head), IoSlice::new(chunk)];
-            retry(|| {
-                sendmsg::<()>(self.0.as_raw_fd(), &parts, control, MsgFlags::MSG_NOSIGNAL, None)
-            })?;
+            retry(|| sendmsg::<()>(self.0.as_raw_fd(), &parts, control, MsgFlags::MSG_NOSIGNAL, None))?;
         }
         Ok(())
     }

@@ -4,8 +4,8 @@ use super::world::{Teller, World, place};
 use crate::event::{Event, Fault, Order, Stop};
 use crate::lab::Helper;
 use crate::net::{Network, Rooms};
-use std::mem::ManuallyDrop;
 use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
+use std::mem::ManuallyDrop;
 
 /// Runs a lab in a sandbox, and tells what happens until it ends or stops.
 ///
@@ -69,9 +69,8 @@ impl ModuleResolver for Helpers {
     ) -> Result<Shared<Module>, Box<EvalAltResult>> {
         let missing = || EvalAltResult::ErrorModuleNotFound(path.into(), position);
         let helper = self.0.iter().find(|helper| helper.import == path).ok_or_else(missing)?;
-        let mut ast = engine
-            .compile(&helper.text)
-            .map_err(|error| EvalAltResult::ErrorParsing(*error.0, error.1))?;
+        let mut ast =
+            engine.compile(&helper.text).map_err(|error| EvalAltResult::ErrorParsing(*error.0, error.1))?;
         ast.set_source(&helper.path);
         Ok(Module::eval_ast_as_new(Scope::new(), &ast, engine)?.into())
     }

@@ -3,7 +3,7 @@
 use super::suggest::nearest;
 use super::world::{Fallible, refused};
 use crate::event::Refusal;
-use crate::net::{ExecAnswer, PingAnswer, Process};
+use crate::net::{ExecAnswer, Netns, PingAnswer, Process};
 use crate::table::{Table, Value};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, INT, Map, NativeCallContext};
 use std::fmt;
@@ -63,17 +63,34 @@ pub(super) fn answer(value: &Dynamic) -> Option<Answer> {
     Some(Answer { ok: exec.0.ok(), wanted: "exit code 0", unwanted: "a failure", text })
 }
 
-/// The text of a value that a snapshot takes.
-pub(super) fn text(value: &Dynamic) -> Option<String> {
-    if value.is::<TableValue>() || value.is::<PingValue>() || value.is::<ExecValue>() || value.is_string() {
-        return Some(match value.read_lock::<TableValue>() {
-            Some(table) => table.to_string(),
-            None => answer(value).map_or_else(|| value.to_string(), |answer| answer.text),
-        });
+/// A value as text, as `print` would show it.
+pub(super) fn show(value: &Dynamic) -> String {
+    if let Some(array) = value.read_lock::<Array>() {
+        let items: Vec<String> = array.iter().map(show).collect();
+        return format!("[{}]", items.join(", "));
     }
-    let array = value.read_lock::<Array>()?;
-    let lines: Vec<String> = array.iter().map(ToString::to_string).collect();
-    Some(lines.join("\n"))
+    if let Some(map) = value.read_lock::<Map>() {
+        let items: Vec<String> = map.iter().map(|(key, value)| format!("{key}: {}", show(value))).collect();
+        return format!("#{{{}}}", items.join(", "));
+    }
+    let own = value.read_lock::<Netns>().map(|ns| ns.to_string());
+    let own = own.or_else(|| value.read_lock::<TableValue>().map(|table| table.to_string()));
+    let own = own.or_else(|| value.read_lock::<Process>().map(|process| process.command().to_string()));
+    let own = own.or_else(|| value.read_lock::<PingValue>().map(|ping| ping.to_string()));
+    let own = own.or_else(|| value.read_lock::<ExecValue>().map(|exec| exec.to_string()));
+    own.unwrap_or_else(|| value.to_string())
+}
+
+/// The text of a value that a snapshot takes: an array has a line for each
+/// item.
+pub(super) fn text(value: &Dynamic) -> Option<String> {
+    if let Some(array) = value.read_lock::<Array>() {
+        let lines: Vec<String> = array.iter().map(show).collect();
+        return Some(lines.join("\n"));
+    }
+    let readable =
+        value.is::<TableValue>() || value.is::<PingValue>() || value.is::<ExecValue>() || value.is_string();
+    readable.then(|| show(value))
 }
 
 /// The type of a value as a reader of the book knows it.

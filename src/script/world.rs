@@ -108,7 +108,10 @@ impl<'a> Call<'a> {
     pub fn new(stand: &'a Stand, context: &NativeCallContext) -> Fallible<Self> {
         let position = context.call_position();
         let Some(world) = stand.get() else {
-            return Err(refused(Refusal { command: String::new(), error: "no network here".into(), hint: None }, position));
+            return Err(refused(
+                Refusal { command: String::new(), error: "no network here".into(), hint: None },
+                position,
+            ));
         };
         if world.is_late() {
             return Err(halt(Halt::Deadline, position));
@@ -123,18 +126,20 @@ impl<'a> Call<'a> {
     /// The door through which every act goes: numbered, with its place, the
     /// command that does the same and, where somebody watches, what it
     /// changed.
-    pub fn act<T>(
-        &self,
-        command: String,
-        act: impl FnOnce(&Network) -> Result<T, NetError>,
-    ) -> Fallible<T> {
+    pub fn act<T>(&self, command: String, act: impl FnOnce(&Network) -> Result<T, NetError>) -> Fallible<T> {
         let result = act(&self.world.network);
         let n = self.world.acts.get() + 1;
         self.world.acts.set(n);
         let refusal = result.as_ref().err().map(|error| refusal(&command, error));
         let changes = self.changes()?;
         let place = self.place();
-        self.world.tell(Event::Acted(Action { n, place, command: command.clone(), changes, refused: refusal }));
+        self.world.tell(Event::Acted(Action {
+            n,
+            place,
+            command: command.clone(),
+            changes,
+            refused: refusal,
+        }));
         result.map_err(|error| self.fault(&command, error))
     }
 

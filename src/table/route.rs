@@ -32,8 +32,7 @@ pub struct Route {
 }
 
 impl Row for Route {
-    const FIELDS: &'static [&'static str] =
-        &["dst", "via", "dev", "src", "metric", "table", "type", "scope"];
+    const FIELDS: &'static [&'static str] = &["dst", "via", "dev", "src", "metric", "table", "type", "scope"];
 
     fn values(&self) -> Vec<Value> {
         vec![

@@ -126,7 +126,8 @@ fn route(call: &Call, word: &str, options: Map) -> Fallible<RouteOptions> {
 }
 
 fn command(ip: &str, verb: &str, dst: &str, route: &RouteOptions) -> String {
-    let family = if dst.contains(':') || route.via.as_ref().is_some_and(|via| via.contains(':')) { " -6" } else { "" };
+    let family =
+        if dst.contains(':') || route.via.as_ref().is_some_and(|via| via.contains(':')) { " -6" } else { "" };
     let kind = route.kind.as_ref().map(|kind| format!(" {kind}")).unwrap_or_default();
     format!("{ip}{family} route {verb}{kind} {dst}{route}")
 }

@@ -137,12 +137,15 @@ fn veths(engine: &mut Engine, stand: &Stand) {
         call.act(command, |network| network.veth((&ns, a), (&ns, b)))
     });
     let stand = stand.clone();
-    engine.register_fn("veth", move |context: NativeCallContext, ns_a: Netns, a: &str, ns_b: Netns, b: &str| {
-        let call = super::super::world::Call::new(&stand, &context)?;
-        // `netns 1` is the sandbox's own: its first process is there.
-        let there = if ns_b.is_host() { "1" } else { ns_b.name() };
-        let there = if ns_a == ns_b { String::new() } else { format!(" netns {there}") };
-        let command = format!("{} link add {a} type veth peer name {b}{there}", ns_a.ip());
-        call.act(command, |network| network.veth((&ns_a, a), (&ns_b, b)))
-    });
+    engine.register_fn(
+        "veth",
+        move |context: NativeCallContext, ns_a: Netns, a: &str, ns_b: Netns, b: &str| {
+            let call = super::super::world::Call::new(&stand, &context)?;
+            // `netns 1` is the sandbox's own: its first process is there.
+            let there = if ns_b.is_host() { "1" } else { ns_b.name() };
+            let there = if ns_a == ns_b { String::new() } else { format!(" netns {there}") };
+            let command = format!("{} link add {a} type veth peer name {b}{there}", ns_a.ip());
+            call.act(command, |network| network.veth((&ns_a, a), (&ns_b, b)))
+        },
+    );
 }

@@ -24,7 +24,12 @@ impl<'a> Options<'a> {
         Ok(Self { call, map })
     }
 
-    fn take<T>(&mut self, key: &str, wanted: &str, read: impl Fn(&Dynamic) -> Option<T>) -> Fallible<Option<T>> {
+    fn take<T>(
+        &mut self,
+        key: &str,
+        wanted: &str,
+        read: impl Fn(&Dynamic) -> Option<T>,
+    ) -> Fallible<Option<T>> {
         let Some(value) = self.map.remove(key).filter(|value| !value.is_unit()) else {
             return Ok(None);
         };
@@ -58,7 +63,9 @@ impl<'a> Options<'a> {
             None => Ok(None),
             Some(number) => match T::try_from(number) {
                 Ok(number) => Ok(Some(number)),
-                Err(_) => Err(self.call.misuse(format!("the option `{key}` takes {range}, not {number}"), "")),
+                Err(_) => {
+                    Err(self.call.misuse(format!("the option `{key}` takes {range}, not {number}"), ""))
+                }
             },
         }
     }

@@ -44,7 +44,9 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
         exec(&call, &ns, command, options)
     });
     here_or_host!(engine, stand, "sh", |call, ns, script: &str| sh(&call, &ns, script, Map::new()));
-    here_or_host!(engine, stand, "sh", |call, ns, script: &str, options: Map| sh(&call, &ns, script, options));
+    here_or_host!(engine, stand, "sh", |call, ns, script: &str, options: Map| sh(
+        &call, &ns, script, options
+    ));
     here_or_host!(engine, stand, "start", |call, ns, command: &str| {
         call.act(format!("{} &", ns.exec(command)), |network| network.start(&ns, command))
     });

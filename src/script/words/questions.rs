@@ -122,7 +122,9 @@ fn ping(call: &Call, ns: &Netns, dst: &str, options: Map) -> Fallible<PingValue>
         by: options.value("by", "a namespace")?,
     };
     if how.count == 0 || how.ttl == Some(0) || how.size > 65_507 {
-        return Err(call.misuse("ping can't send this", "`count` and `ttl` are at least 1, `size` at most 65507"));
+        return Err(
+            call.misuse("ping can't send this", "`count` and `ttl` are at least 1, `size` at most 65507")
+        );
     }
     let command = ns.exec(&command(dst, &how));
     let how = PingOptions { timeout_ms: call.world.at_most(how.timeout_ms), ..how };

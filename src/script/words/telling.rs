@@ -1,3 +1,4 @@
+use super::super::value::show;
 use super::super::world::Stand;
 use super::{Word, anywhere};
 use crate::event::Event;
@@ -34,7 +35,7 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
         Ok(())
     });
     anywhere!(engine, stand, "note", |call, text: rhai::Dynamic| {
-        call.world.tell(Event::Note { place: call.place(), text: text.to_string() });
+        call.world.tell(Event::Note { place: call.place(), text: show(&text) });
         Ok(())
     });
 }
