@@ -50,7 +50,9 @@ pub(super) fn build() -> Result<(), SandboxError> {
     at("mount /etc", own_etc().and_then(|()| bind("/run/nslab/own-etc", "/etc")))?;
     at("mount /proc", special("proc", "/proc"))?;
     at("mount /sys", special("sysfs", "/sys"))?;
-    at("make /run/netns", directory("/run/netns", 0o755))?;
+    // A mount of its own, as `ip netns add` makes it when it finds none: made
+    // later it would cover the namespaces that are there.
+    at("mount /run/netns", directory("/run/netns", 0o755).and_then(|()| bind("/run/netns", "/run/netns")))?;
     at("make /run/lock", directory("/run/lock", 0o1777))
 }
 

@@ -1,0 +1,149 @@
+//! The rules of this repository, as tests.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which room may import which. A new arrow is a line here, to be seen in
+/// review; arrows run one way.
+const ARROWS: [(&str, &[&str]); 14] = [
+    // Pure rooms: plain data.
+    ("lab", &[]),
+    ("table", &[]),
+    ("event", &["lab", "table"]),
+    // The kernel.
+    ("net", &["table"]),
+    ("sandbox", &["event", "lab", "net"]),
+    // The language.
+    ("script", &["event", "lab", "net", "table"]),
+    // Judging and telling: neither the engine nor the kernel.
+    ("check", &["event", "lab"]),
+    ("report", &["check", "event", "lab"]),
+    // Joining.
+    ("run", &["check", "event", "lab", "report", "sandbox", "script"]),
+    // On top; nobody imports them.
+    ("harness", &["check", "lab", "net", "report", "run", "sandbox", "script"]),
+    ("cli", &["check", "harness", "lab", "net", "report", "run", "sandbox", "script"]),
+    ("lib", &[]),
+    ("main", &[]),
+    ("", &[]),
+];
+
+/// Names that hide a missing noun.
+const NO_ROOMS: [&str; 6] = ["utils", "util", "core", "common", "types", "helpers"];
+
+/// The most lines of a source file: what a reader can hold in the head.
+const LONGEST: usize = 500;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// All Rust files below a folder of the repository, with their text.
+fn sources(folder: &str) -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).expect("a source file can be read");
+                found.insert(path.strip_prefix(root()).expect("it is below the root").into(), text);
+            }
+        }
+    }
+    assert!(!found.is_empty(), "{folder} has sources");
+    found
+}
+
+/// The room of a file: `src/net/ping.rs` is in `net`.
+fn room(path: &Path) -> String {
+    let below = path.strip_prefix("src").expect("a file below src");
+    let first = below.iter().next().expect("a file has a name");
+    Path::new(first).file_stem().expect("a file has a stem").to_string_lossy().into_owned()
+}
+
+#[test]
+fn arrows_between_rooms_run_one_way() {
+    let allowed: BTreeMap<&str, BTreeSet<&str>> =
+        ARROWS.iter().map(|(from, to)| (*from, to.iter().copied().collect())).collect();
+    let mut used: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (path, text) in sources("src") {
+        let from = room(&path);
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        for line in code {
+            for part in line.split("crate::").skip(1) {
+                let to: String = part.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                if to != from && !to.is_empty() {
+                    let fine = allowed.get(from.as_str()).is_some_and(|to_rooms| to_rooms.contains(to.as_str()));
+                    assert!(fine, "{}: an arrow from `{from}` to `{to}`", path.display());
+                    used.entry(from.clone()).or_default().insert(to);
+                }
+            }
+        }
+    }
+    for (from, to) in allowed {
+        for room in to {
+            let drawn = used.get(from).is_some_and(|used| used.contains(room));
+            assert!(drawn, "nobody uses the arrow from `{from}` to `{room}`: take it out of the table");
+        }
+    }
+}
+
+#[test]
+fn no_room_hides_a_missing_noun() {
+    for path in sources("src").keys() {
+        let name = path.file_stem().expect("a file has a stem").to_string_lossy();
+        assert!(!NO_ROOMS.contains(&name.as_ref()), "{} says nothing", path.display());
+        assert!(!NO_ROOMS.contains(&room(path).as_str()), "{} says nothing", path.display());
+    }
+}
+
+#[test]
+fn files_can_be_held_in_the_head() {
+    for (path, text) in sources("src") {
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        let lines = code.lines().count();
+        assert!(lines <= LONGEST, "{} has {lines} lines: is there a second idea in it?", path.display());
+    }
+}
+
+#[test]
+fn one_file_owns_each_foreign_library() {
+    let owners = [
+        ("insta::", vec!["src/check/snapshot.rs"]),
+        ("libtest_mimic::", vec!["src/harness.rs", "src/cli/test.rs"]),
+        ("pretty_assertions::", vec!["src/check/snapshot.rs"]),
+    ];
+    for (path, text) in sources("src") {
+        let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        for (library, files) in &owners {
+            let uses = code.iter().any(|line| line.contains(library));
+            let mine = files.iter().any(|file| Path::new(file) == path);
+            assert!(!uses || mine, "{} uses {library}", path.display());
+        }
+        let rhai = code.iter().any(|line| line.contains("rhai::"));
+        assert!(!rhai || room(&path) == "script", "{} names the script language", path.display());
+    }
+}
+
+#[test]
+fn the_changelog_has_this_version() {
+    let changelog = fs::read_to_string(root().join("CHANGELOG.md")).expect("a changelog");
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(changelog.contains(&format!("## [{version}]")), "CHANGELOG.md has no {version}");
+}
+
+#[test]
+fn the_readme_shows_a_lab_that_runs() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("a README");
+    let lab = readme.split("```rhai\n").nth(1).and_then(|rest| rest.split("```").next());
+    let lab = lab.expect("the README shows a lab");
+    let file = root().join("labs/cable/plug.rhai");
+    let shown = fs::read_to_string(file).expect("the lab that the README shows");
+    for line in lab.lines().filter(|line| !line.trim().is_empty()) {
+        assert!(shown.contains(line.trim()), "README.md shows a line that labs/cable/plug.rhai does not have: {line}");
+    }
+}

@@ -1,0 +1,171 @@
+//! What nslab says of a network is what the real `ip` says of it: for every
+//! lab of this project, in each of its namespaces, when the lab has ended.
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use nslab::check::{Shelf, Update};
+use nslab::event::{Event, Question, Stop};
+use nslab::lab::Lab;
+use nslab::run::{self, Settings};
+use nslab::sandbox::Launcher;
+use nslab::script::Compiler;
+use nslab::table::{Addr, Link, NeighState, Neighbour, Table};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// What is asked at the end of each lab: each table, and `ip` for the same.
+const QUESTIONS: &str = r#"
+for ns in [host()] + netns_list() {
+    let ip = if ns == "host" { "ip" } else { `ip -n ${ns}` };
+    links(ns); exec(`${ip} -j -d link`);
+    addrs(ns); exec(`${ip} -j addr`);
+    routes(ns); exec(`${ip} route`);
+    routes(ns, #{family: "inet6"}); exec(`${ip} -6 route`);
+    arp(ns); exec(`${ip} -j neigh`);
+}
+"#;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    // Before any thread.
+    let prepared = run::prepare().and_then(|(launcher, mut first)| {
+        first.await_standing()?;
+        Ok(launcher)
+    });
+    let required = std::env::var_os("NSLAB_REQUIRE").is_some_and(|value| value == "1");
+    let labs = run::find(Path::new("labs")).expect("the labs of this project");
+    assert!(!labs.is_empty(), "there are labs");
+    let trials = labs.into_iter().map(|path| {
+        let name = path.display().to_string();
+        let result = match (&prepared, arguments.list) {
+            (_, true) => Ok(Completion::Completed),
+            (Err(error), _) => Ok(Completion::ignored_with(format!("not measured: {error}"))),
+            (Ok(launcher), _) => compare(launcher, &path),
+        };
+        Trial::ignorable_test(name, move || match result {
+            Ok(Completion::Ignored { reason: Some(reason) }) if required => Err(reason.into()),
+            result => result,
+        })
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
+
+/// Runs a lab, asks, and compares each pair of answers.
+fn compare(launcher: &Launcher, path: &Path) -> Result<Completion, Failed> {
+    let compiler = Compiler::new();
+    let mut lab: Lab = run::read(&compiler, path)?;
+    let end = lab.source.text.lines().count() as u32;
+    lab.source.text.push_str(QUESTIONS);
+    let shelf = Shelf::of(path, &lab.source.name, Update::Never);
+    let mut asked: Vec<Question> = Vec::new();
+    let mut stop = None;
+    run::lab(&lab, &mut launcher.open()?, &shelf, &Settings::default(), |event, _| match event {
+        Event::Asked(question) if question.place.line > end => asked.push(question.clone()),
+        Event::Stopped(what) => stop = Some(what.clone()),
+        _ => {}
+    })?;
+    match stop {
+        Some(Stop::NotMeasured(what)) => {
+            return Ok(Completion::ignored_with(format!("not measured: {}", what.reason)));
+        }
+        Some(stop) => return Err(format!("{stop:?}").into()),
+        None => {}
+    }
+    let mut compared = 0;
+    for pair in asked.windows(2) {
+        let [ours, theirs] = pair else { continue };
+        if let Some(table) = &ours.table {
+            let (ours, theirs) = (as_rows(table), ip_rows(table, &theirs.text)?);
+            if ours != theirs {
+                let command = &pair[1].command;
+                return Err(format!("{command}\nwe say: {ours:#?}\nip says: {theirs:#?}").into());
+            }
+            compared += 1;
+        }
+    }
+    if compared < 5 { Err("nothing was compared".into()) } else { Ok(Completion::Completed) }
+}
+
+/// Our rows in words in which `ip`'s can be put as well.
+fn as_rows(table: &Table) -> BTreeSet<String> {
+    match table {
+        Table::Links(links) => links.iter().map(link).collect(),
+        Table::Addrs(addrs) => addrs.iter().map(addr).collect(),
+        Table::Arp(neighbours) => neighbours.iter().map(neighbour).collect(),
+        // What we print is what `ip` prints.
+        other => other.lines().into_iter().collect(),
+    }
+}
+
+fn link(link: &Link) -> String {
+    let Link { name, kind, mac, mtu, state, master, .. } = link;
+    let peer = link.peer.as_deref().unwrap_or("-");
+    format!("{name} {kind} {mac} {mtu} {state} {} {peer}", master.as_deref().unwrap_or("-"))
+}
+
+fn addr(addr: &Addr) -> String {
+    let Addr { dev, addr, scope, broadcast } = addr;
+    format!("{dev} {addr} {scope} {}", broadcast.as_deref().unwrap_or("-"))
+}
+
+fn neighbour(neighbour: &Neighbour) -> String {
+    let Neighbour { ip, mac, dev, state } = neighbour;
+    format!("{ip} {} {dev} {state}", mac.as_deref().unwrap_or("-"))
+}
+
+/// `ip`'s answer in the same words.
+fn ip_rows(table: &Table, text: &str) -> Result<BTreeSet<String>, Failed> {
+    if let Table::Routes(_) = table {
+        return Ok(text.lines().map(|line| line.trim().to_string()).collect());
+    }
+    let text = if text.trim().is_empty() { "[]" } else { text };
+    let rows: Vec<Value> = serde_json::from_str(text)?;
+    let word = |row: &Value, key: &str| match &row[key] {
+        Value::Null => "-".to_string(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let mut found = BTreeSet::new();
+    for row in rows.iter().filter(|row| row.as_object().is_some_and(|row| !row.is_empty())) {
+        match table {
+            Table::Links(ours) => {
+                let kind = match row["linkinfo"]["info_kind"].as_str() {
+                    Some(kind) => kind.to_string(),
+                    None => word(row, "link_type"),
+                };
+                let name = word(row, "ifname");
+                // `ip` gives the number of a peer in another namespace; its
+                // name is ours to know.
+                let peer = match (&row["link"], &row["link_index"]) {
+                    (Value::Null, Value::Null) => "-".to_string(),
+                    (Value::Null, _) => {
+                        let ours = ours.iter().find(|link| link.name == name);
+                        ours.and_then(|link| link.peer.clone()).unwrap_or_default()
+                    }
+                    (link, _) => link.as_str().unwrap_or_default().to_string(),
+                };
+                let words = ["address", "mtu", "operstate", "master"].map(|key| word(row, key));
+                found.insert(format!("{name} {kind} {} {peer}", words.join(" ")));
+            }
+            Table::Addrs(_) => {
+                for info in row["addr_info"].as_array().into_iter().flatten() {
+                    let (dev, local, length) = (word(row, "ifname"), word(info, "local"), word(info, "prefixlen"));
+                    let (scope, broadcast) = (word(info, "scope"), word(info, "broadcast"));
+                    found.insert(format!("{dev} {local}/{length} {scope} {broadcast}"));
+                }
+            }
+            _ => {
+                let states: Vec<&str> =
+                    row["state"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                let state = match states.first() {
+                    Some(&"PERMANENT") => NeighState::Permanent,
+                    Some(&("INCOMPLETE" | "FAILED")) => NeighState::Failed,
+                    _ => NeighState::Resolved,
+                };
+                found.insert(format!("{} {} {} {state}", word(row, "dst"), word(row, "lladdr"), word(row, "dev")));
+            }
+        }
+    }
+    Ok(found)
+}
