@@ -141,9 +141,9 @@ fn the_readme_shows_a_lab_that_runs() {
     let readme = fs::read_to_string(root().join("README.md")).expect("a README");
     let lab = readme.split("```rhai\n").nth(1).and_then(|rest| rest.split("```").next());
     let lab = lab.expect("the README shows a lab");
-    let file = root().join("labs/cable/plug.rhai");
+    let file = root().join("labs/cable/reach.rhai");
     let shown = fs::read_to_string(file).expect("the lab that the README shows");
     for line in lab.lines().filter(|line| !line.trim().is_empty()) {
-        assert!(shown.contains(line.trim()), "README.md shows a line that labs/cable/plug.rhai does not have: {line}");
+        assert!(shown.contains(line.trim()), "README.md shows a line that labs/cable/reach.rhai does not have: {line}");
     }
 }

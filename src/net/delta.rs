@@ -46,6 +46,10 @@ impl Watch {
         self.new.push(format!("{netns}: gone"));
     }
 
+    pub fn note(&mut self, line: String) {
+        self.new.push(line);
+    }
+
     pub fn changes(&mut self, network: &Network) -> Result<Vec<String>, NetError> {
         let mut changes = std::mem::take(&mut self.new);
         for netns in network.everywhere() {

@@ -256,6 +256,18 @@ impl Network {
         self.watch.is_some() || self.programs.get()
     }
 
+    /// Tells whether somebody wants to know what each act changed.
+    pub(super) fn is_watched(&self) -> bool {
+        self.watch.is_some()
+    }
+
+    /// Keeps a change that the tables don't show, for the next report.
+    pub(super) fn note_change(&self, line: String) {
+        if let Some(watch) = &self.watch {
+            watch.borrow_mut().note(line);
+        }
+    }
+
     /// What has changed since the last call, a line each; nothing where
     /// nobody watches.
     ///

@@ -24,7 +24,13 @@ impl Network {
     /// where the kernel refuses the value.
     pub fn set_sysctl(&self, netns: &Netns, key: &str, value: &str) -> Result<(), NetError> {
         self.lay_cables()?;
-        self.write_sysctl(netns, key, value)
+        let before = self.is_watched().then(|| self.read_sysctl(netns, key).unwrap_or_default());
+        self.write_sysctl(netns, key, value)?;
+        if let Some(before) = before {
+            let after = self.read_sysctl(netns, key).unwrap_or_default();
+            self.note_change(format!("{netns}: ~ {key}: {before} → {after}"));
+        }
+        Ok(())
     }
 
     pub(super) fn read_sysctl(&self, netns: &Netns, key: &str) -> Result<String, NetError> {

@@ -71,7 +71,7 @@ impl fmt::Display for Route {
         if let Some(metric) = self.metric {
             write!(f, " metric {metric}")?;
         }
-        for word in self.more.iter().chain(&self.flags) {
+        for word in self.flags.iter().chain(&self.more) {
             write!(f, " {word}")?;
         }
         Ok(())

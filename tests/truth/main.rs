@@ -1,5 +1,6 @@
 //! What nslab says of a network is what the real `ip` says of it: for every
-//! lab of this project, in each of its namespaces, when the lab has ended.
+//! lab of this project, and for those beside this file, in each of its
+//! namespaces, when the lab has ended.
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use nslab::check::{Shelf, Update};
@@ -34,8 +35,11 @@ fn main() -> ExitCode {
         Ok(launcher)
     });
     let required = std::env::var_os("NSLAB_REQUIRE").is_some_and(|value| value == "1");
-    let labs = run::find(Path::new("labs")).expect("the labs of this project");
-    assert!(!labs.is_empty(), "there are labs");
+    let labs: Vec<_> = ["labs", "tests/truth"]
+        .into_iter()
+        .flat_map(|folder| run::find(Path::new(folder)).expect("the labs of this project"))
+        .collect();
+    assert!(labs.len() > 2, "there are labs");
     let trials = labs.into_iter().map(|path| {
         let name = path.display().to_string();
         let result = match (&prepared, arguments.list) {
@@ -60,7 +64,11 @@ fn compare(launcher: &Launcher, path: &Path) -> Result<Completion, Failed> {
     let shelf = Shelf::of(path, &lab.source.name, Update::Never);
     let mut asked: Vec<Question> = Vec::new();
     let mut stop = None;
-    run::lab(&lab, &mut launcher.open()?, &shelf, &Settings::default(), |event, _| match event {
+    let mut failed = Vec::new();
+    run::lab(&lab, &mut launcher.open()?, &shelf, &Settings::default(), |event, verdict| match event {
+        Event::Expected(expectation) if verdict.is_some_and(|verdict| !verdict.is_passed()) => {
+            failed.push(expectation.clone());
+        }
         Event::Asked(question) if question.place.line > end => asked.push(question.clone()),
         Event::Stopped(what) => stop = Some(what.clone()),
         _ => {}
@@ -71,6 +79,9 @@ fn compare(launcher: &Launcher, path: &Path) -> Result<Completion, Failed> {
         }
         Some(stop) => return Err(format!("{stop:?}").into()),
         None => {}
+    }
+    if !failed.is_empty() {
+        return Err(format!("{failed:#?}").into());
     }
     let mut compared = 0;
     for pair in asked.windows(2) {
