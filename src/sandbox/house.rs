@@ -15,6 +15,8 @@ use std::path::Path;
 
 /// Where the machine's own `/etc` can be read.
 const MACHINE_ETC: &str = "/run/nslab/etc";
+/// Where the sandbox's own is.
+const ETC: &str = "/run/nslab/own-etc";
 /// What a sandbox's files may take, in memory.
 const SIZE: &str = "mode=0755,size=256m,nr_inodes=100k";
 
@@ -47,7 +49,7 @@ pub(super) fn build() -> Result<(), SandboxError> {
     at("mount /run", tmpfs("/run"))?;
     at("keep the machine's /etc", bind("/etc", MACHINE_ETC))?;
     at("mount /tmp", directory("/run/nslab/tmp", 0o1777).and_then(|()| bind("/run/nslab/tmp", "/tmp")))?;
-    at("mount /etc", own_etc().and_then(|()| bind("/run/nslab/own-etc", "/etc")))?;
+    at("mount /etc", directory(ETC, 0o755).and_then(|()| bind(ETC, "/etc")))?;
     at("mount /proc", special("proc", "/proc"))?;
     at("mount /sys", special("sysfs", "/sys"))?;
     // A mount of its own, as `ip netns add` makes it when it finds none: made
@@ -56,9 +58,10 @@ pub(super) fn build() -> Result<(), SandboxError> {
     at("make /run/lock", directory("/run/lock", 0o1777))
 }
 
-/// Makes a `/dev` of the sandbox's own: only a program needs it, so only the
-/// first one waits for it.
-pub(super) fn build_dev() -> Result<(), SandboxError> {
+/// Puts into the house what only programs need, so that only the first one
+/// waits for it: the files of `/etc`, and a `/dev`.
+pub(super) fn furnish() -> Result<(), SandboxError> {
+    at("fill /etc", fill_etc())?;
     const DEV: &str = "/run/nslab/dev";
     at("make /dev", directory(DEV, 0o755))?;
     for device in ["null", "zero", "full", "random", "urandom", "tty"] {
@@ -160,21 +163,19 @@ fn read_only() -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Makes an `/etc` that can be written: links to the machine's files, but for
+/// Fills the `/etc` that can be written: links to the machine's files, but for
 /// those that are the sandbox's own.
-fn own_etc() -> io::Result<()> {
-    let own = Path::new("/run/nslab/own-etc");
-    fs::create_dir(own)?;
-    let folder = fs::File::open(own)?;
-    for entry in fs::read_dir("/etc")? {
+fn fill_etc() -> io::Result<()> {
+    let etc = fs::File::open("/etc")?;
+    for entry in fs::read_dir(MACHINE_ETC)? {
         let name = entry?.file_name();
         if name != "netns" && !FILES.iter().any(|(own, _)| name == *own) {
-            symlinkat(&Path::new(MACHINE_ETC).join(&name), &folder, Path::new(&name))?;
+            symlinkat(&Path::new(MACHINE_ETC).join(&name), &etc, Path::new(&name))?;
         }
     }
     for (name, text) in FILES {
-        fs::write(own.join(name), text)?;
+        fs::write(Path::new("/etc").join(name), text)?;
     }
     // `ip netns exec` looks for files of a namespace here, and labs put them.
-    fs::create_dir(own.join("netns"))
+    fs::create_dir("/etc/netns")
 }

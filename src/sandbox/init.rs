@@ -38,7 +38,7 @@ struct Init {
     wire: Wire,
     deaths: OwnedFd,
     host: OwnedFd,
-    dev: bool,
+    furnished: bool,
 }
 
 /// What is refused: the step, and the kernel's error number.
@@ -48,7 +48,7 @@ impl Init {
     fn new(wire: Wire) -> io::Result<Self> {
         die_with_parent();
         match prepare(&wire) {
-            Ok((deaths, host)) => Ok(Self { wire, deaths, host, dev: false }),
+            Ok((deaths, host)) => Ok(Self { wire, deaths, host, furnished: false }),
             Err(error) => {
                 wire.send(&Tell::Failed(error))?;
                 Err(io::ErrorKind::Other.into())
@@ -133,9 +133,9 @@ impl Init {
     }
 
     fn start(&mut self, program: &Program, mut fds: Vec<OwnedFd>) -> Result<i32, Refused> {
-        if !self.dev {
-            house::build_dev().map_err(|error| ("make /dev", Errno::from_raw(error.errno)))?;
-            self.dev = true;
+        if !self.furnished {
+            house::furnish().map_err(|error| ("furnish the sandbox", Errno::from_raw(error.errno)))?;
+            self.furnished = true;
         }
         let (Some(err), Some(out)) = (fds.pop(), fds.pop()) else {
             return Err(("receive its output's descriptors", Errno::EBADF));
