@@ -49,6 +49,7 @@ impl Row for Route {
 }
 
 impl fmt::Display for Route {
+    /// As `ip route show table …` prints it, which does not repeat the table.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.kind != "unicast" {
             write!(f, "{} ", self.kind)?;
@@ -57,7 +58,6 @@ impl fmt::Display for Route {
         let words = [
             ("via", self.via.as_deref()),
             ("dev", self.dev.as_deref()),
-            ("table", Some(self.table.as_str()).filter(|table| *table != "main")),
             ("proto", Some(self.protocol.as_str()).filter(|who| *who != "boot")),
             // `ip` names a scope only where it is not the whole world.
             ("scope", Some(self.scope.as_str()).filter(|scope| *scope != "global")),
