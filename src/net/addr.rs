@@ -25,6 +25,9 @@ impl Network {
         let prefix = Prefix::parse(addr)?;
         let broadcast = broadcast.map(|text| broadcast_of(&prefix, text)).transpose()?.flatten();
         let message = self.addr_message(netns, link, &prefix, broadcast)?;
+        if prefix.address.is_ipv6() {
+            self.tentative.borrow_mut().insert(netns.name().into());
+        }
         let flags = NLM_F_CREATE | NLM_F_EXCL;
         self.change(netns, RouteNetlinkMessage::NewAddress(message), flags).map_err(|refused| {
             let off = refused.is(Errno::EACCES) || refused.is(Errno::EPERM);
@@ -70,7 +73,7 @@ impl Network {
         broadcast: Option<Ipv4Addr>,
     ) -> Result<AddressMessage, NetError> {
         let mut message = AddressMessage::default();
-        message.header.index = self.find(netns, link)?.index;
+        message.header.index = self.index_of(netns, link)?;
         message.header.prefix_len = prefix.length;
         message.header.family = family(prefix.address);
         message.header.scope = match prefix.address {

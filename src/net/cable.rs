@@ -129,6 +129,9 @@ impl Network {
                 false => error,
             }
         })?;
+        for end in &cable.ends {
+            self.know(&end.netns, &end.name, end.index, chosen);
+        }
         if chosen {
             let [main, peer] = [main, peer].map(|end| (end.netns.name().to_string(), end.index));
             let mut ends = self.ends.borrow_mut();

@@ -58,8 +58,9 @@ impl fmt::Display for NetError {
 
 impl std::error::Error for NetError {}
 
-/// The text that strerror(3) has for an error number, which is what every
+/// The text that the C library has for an error number, which is what every
 /// tool prints.
 pub(super) fn strerror(errno: i32) -> String {
-    nix::Error::from_raw(errno).desc().to_string()
+    let text = std::io::Error::from_raw_os_error(errno).to_string();
+    text.rfind(" (os error").map_or(text.as_str(), |at| &text[..at]).to_string()
 }

@@ -11,10 +11,12 @@ use rtnetlink::packet_route::link::{
 use rtnetlink::packet_route::neighbour_table::{
     NeighbourTableAttribute, NeighbourTableMessage, NeighbourTableParameter,
 };
+use rtnetlink::packet_route::address::{AddressHeaderFlags, AddressMessage};
 use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::hash::{DefaultHasher, Hasher};
 use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
 
 /// How macvlan links of one parent see each other (ip-link(8)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,7 +150,7 @@ impl Network {
         mode: MacvlanMode,
     ) -> Result<(), NetError> {
         self.lay_cables()?;
-        let parent = self.find(netns, parent)?.index;
+        let parent = self.index_of(netns, parent)?;
         let mode = match mode {
             MacvlanMode::Bridge => Mode::Bridge,
             MacvlanMode::Private => Mode::Private,
@@ -180,7 +182,10 @@ impl Network {
             message.attributes.push(LinkAttribute::Address(chosen_mac(netns, name)));
         }
         message.attributes.extend(parent.map(LinkAttribute::Link));
-        self.create(netns, name, &kind.to_string(), message).map(drop)
+        let index = message.header.index;
+        let chosen = self.create(netns, name, &kind.to_string(), message)?;
+        self.know(netns, name, index, chosen);
+        Ok(())
     }
 
     /// Asks the kernel for a new link, with the index that we chose where it
@@ -215,10 +220,11 @@ impl Network {
         })
     }
 
-    /// Shortens the time in which a neighbour must answer (see
-    /// [`RETRANS_TIME_MS`]). A kernel that won't is none the worse.
-    fn answer_soon(&self, netns: &Netns, index: u32) {
-        for (family, name) in [(AddressFamily::Inet, "arp_cache"), (AddressFamily::Inet6, "ndisc_cache")] {
+    /// The requests that shorten the time in which a neighbour must answer
+    /// (see [`RETRANS_TIME_MS`]). A kernel that won't is none the worse.
+    fn answer_soon(index: u32) -> impl Iterator<Item = RouteNetlinkMessage> {
+        let tables = [(AddressFamily::Inet, "arp_cache"), (AddressFamily::Inet6, "ndisc_cache")];
+        tables.into_iter().map(move |(family, name)| {
             let mut message = NeighbourTableMessage::default();
             message.header.family = family;
             message.attributes = vec![
@@ -228,8 +234,22 @@ impl Network {
                     NeighbourTableParameter::RetransTime(RETRANS_TIME_MS),
                 ]),
             ];
-            let _ = self.change(netns, RouteNetlinkMessage::SetNeighbourTable(message), 0);
+            RouteNetlinkMessage::SetNeighbourTable(message)
+        })
+    }
+
+    /// Takes note of a new link, where it has the index that we chose.
+    pub(super) fn know(&self, netns: &Netns, name: &str, index: u32, chosen: bool) {
+        match chosen {
+            true => netns.know_link(index, name),
+            false => netns.know_links(None),
         }
+    }
+
+    /// The index of a link. While nobody but us changes anything, it is known.
+    pub(super) fn index_of(&self, netns: &Netns, name: &str) -> Result<u32, NetError> {
+        let known = if self.programs.get() { None } else { netns.known_index(name) };
+        known.map_or_else(|| self.find(netns, name).map(|found| found.index), Ok)
     }
 
     /// Moves a link, as `ip link set LINK netns NETNS` does.
@@ -249,11 +269,12 @@ impl Network {
         };
         let attributes = vec![LinkAttribute::NetNsFd(fd.as_raw_fd())];
         let other = self.other_end(netns, &found);
-        self.set_link(netns, &found, attributes).map_err(|refused| {
+        self.set_link(netns, found.index, attributes).map_err(|refused| {
             let exists = refused.is(Errno::EEXIST);
             let error = NetError::from(refused);
             if exists { error.hint(format!("`{to}` has a link `{link}` already")) } else { error }
         })?;
+        self.forget_links();
         self.ends.borrow_mut().retain(|one, other| {
             let moved = (netns.name(), found.index);
             (one.0.as_str(), one.1) != moved && (other.0.as_str(), other.1) != moved
@@ -269,15 +290,17 @@ impl Network {
     /// Where one of the two is not there, or the bridge won't have it.
     pub fn set_master(&self, netns: &Netns, port: &str, bridge: &str) -> Result<(), NetError> {
         self.lay_cables()?;
-        let found = self.find(netns, port)?;
-        let master = self.find(netns, bridge)?;
-        let attributes = vec![LinkAttribute::Controller(master.index)];
-        self.set_link(netns, &found, attributes).map_err(|refused| {
+        let port = self.index_of(netns, port)?;
+        let master = self.index_of(netns, bridge)?;
+        self.set_link(netns, port, vec![LinkAttribute::Controller(master)]).map_err(|refused| {
             let error = NetError::from(refused);
-            if master.bridge { error } else { error.hint(format!("`{bridge}` is not a bridge")) }
+            match self.find(netns, bridge) {
+                Ok(found) if !found.bridge => error.hint(format!("`{bridge}` is not a bridge")),
+                _ => error,
+            }
         })?;
-        self.settle_link(netns, found.index);
-        self.settle_link(netns, master.index);
+        self.settle_link(netns, port);
+        self.settle_link(netns, master);
         Ok(())
     }
 
@@ -289,7 +312,7 @@ impl Network {
     pub fn set_nomaster(&self, netns: &Netns, port: &str) -> Result<(), NetError> {
         self.lay_cables()?;
         let found = self.find(netns, port)?;
-        self.set_link(netns, &found, vec![LinkAttribute::Controller(0)])?;
+        self.set_link(netns, found.index, vec![LinkAttribute::Controller(0)])?;
         self.settle_around(netns, &found, None)
     }
 
@@ -300,21 +323,27 @@ impl Network {
     /// Where the link is not there, or the kernel refuses.
     pub fn set_up(&self, netns: &Netns, link: &str, up: bool) -> Result<(), NetError> {
         self.lay_cables()?;
-        let found = self.find(netns, link)?;
+        let index = self.index_of(netns, link)?;
         let mut message = LinkMessage::default();
-        message.header.index = found.index;
+        message.header.index = index;
         message.header.change_mask = LinkFlags::Up;
         message.header.flags = if up { LinkFlags::Up } else { LinkFlags::empty() };
-        self.change(netns, RouteNetlinkMessage::SetLink(message), 0)?;
-        // Nobody is asked for on `lo`, and it has no carrier.
+        // On `lo` nobody is asked for, and it has no carrier.
         if link == "lo" {
-            return Ok(());
+            return Ok(self.change(netns, RouteNetlinkMessage::SetLink(message), 0)?);
         }
+        let mut messages = vec![RouteNetlinkMessage::SetLink(message)];
         if up {
-            self.answer_soon(netns, found.index);
+            messages.extend(Self::answer_soon(index));
+            self.tentative.borrow_mut().insert(netns.name().into());
         }
-        self.settle_link(netns, found.index);
-        self.settle_around(netns, &found, self.other_end(netns, &found))
+        self.change_all(netns, messages)?;
+        let Some(found) = self.settle_link(netns, index) else { return Ok(()) };
+        let other = self.other_end(netns, &found);
+        if let Some((other, _)) = other.as_ref().filter(|_| up) {
+            self.tentative.borrow_mut().insert(other.name().into());
+        }
+        self.settle_around(netns, &found, other)
     }
 
     /// Sets the largest packet of a link, as `ip link set LINK mtu N` does.
@@ -324,8 +353,8 @@ impl Network {
     /// Where the link is not there, or the kernel refuses the size.
     pub fn set_mtu(&self, netns: &Netns, link: &str, mtu: u32) -> Result<(), NetError> {
         self.lay_cables()?;
-        let found = self.find(netns, link)?;
-        Ok(self.set_link(netns, &found, vec![LinkAttribute::Mtu(mtu)])?)
+        let index = self.index_of(netns, link)?;
+        Ok(self.set_link(netns, index, vec![LinkAttribute::Mtu(mtu)])?)
     }
 
     /// Sets a hardware address, as `ip link set LINK address MAC` does.
@@ -336,8 +365,8 @@ impl Network {
     pub fn set_mac(&self, netns: &Netns, link: &str, mac: &str) -> Result<(), NetError> {
         self.lay_cables()?;
         let mac = prefix::mac(mac)?;
-        let found = self.find(netns, link)?;
-        Ok(self.set_link(netns, &found, vec![LinkAttribute::Address(mac)])?)
+        let index = self.index_of(netns, link)?;
+        Ok(self.set_link(netns, index, vec![LinkAttribute::Address(mac)])?)
     }
 
     /// Removes a link, as `ip link del LINK` does; a veth's other end goes
@@ -352,12 +381,13 @@ impl Network {
         let mut message = LinkMessage::default();
         message.header.index = found.index;
         self.change(netns, RouteNetlinkMessage::DelLink(message), 0)?;
+        self.forget_links();
         self.settle_around(netns, &found, None)
     }
 
-    fn set_link(&self, netns: &Netns, link: &Found, attributes: Vec<LinkAttribute>) -> Result<(), Refused> {
+    fn set_link(&self, netns: &Netns, index: u32, attributes: Vec<LinkAttribute>) -> Result<(), Refused> {
         let mut message = LinkMessage::default();
-        message.header.index = link.index;
+        message.header.index = index;
         message.attributes = attributes;
         self.change(netns, RouteNetlinkMessage::SetLink(message), 0)
     }
@@ -369,7 +399,11 @@ impl Network {
             let Ok(links) = self.dump_links(netns) else { return error };
             let names: Vec<String> =
                 links.iter().map(|link| format!("`{}`", Found::read(link).name)).collect();
-            error.hint(format!("`{netns}` has {}", names.join(", ")))
+            let elsewhere = self.everywhere().into_iter().find(|other| {
+                !other.is(netns) && self.look_for(other, name).is_ok_and(|found| found.is_some())
+            });
+            let elsewhere = elsewhere.map(|other| format!("; `{other}` has `{name}`")).unwrap_or_default();
+            error.hint(format!("`{netns}` has {}{elsewhere}", names.join(", ")))
         })
     }
 
@@ -489,6 +523,36 @@ impl Network {
         Ok(())
     }
 
+    /// Waits until IPv6 addresses can be used: a worker of the kernel's says
+    /// so a moment after they were given or their link came up, even where
+    /// nobody has to be asked (`accept_dad=0`).
+    pub(super) fn await_addresses(&self) -> Result<(), NetError> {
+        let deadline = Instant::now() + Duration::from_secs(2);
+        for name in std::mem::take(&mut *self.tentative.borrow_mut()) {
+            let Some(netns) = self.known(&name) else { continue };
+            while self.has_tentative(&netns)? && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_micros(200));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells whether an address waits although its link has a carrier.
+    fn has_tentative(&self, netns: &Netns) -> Result<bool, NetError> {
+        let mut message = AddressMessage::default();
+        message.header.family = AddressFamily::Inet6;
+        let rows = self.dump(netns, RouteNetlinkMessage::GetAddress(message))?;
+        Ok(rows.iter().any(|row| match row {
+            RouteNetlinkMessage::NewAddress(row) => {
+                let waits = row.header.flags.contains(AddressHeaderFlags::Tentative)
+                    && !row.header.flags.contains(AddressHeaderFlags::Dadfailed);
+                let lower_up = |link: LinkMessage| link.header.flags.contains(LinkFlags::LowerUp);
+                waits && self.link_at(netns, row.header.index).is_ok_and(lower_up)
+            }
+            _ => false,
+        }))
+    }
+
     /// Readies the network to be looked at: lays the cables that wait and,
     /// where programs may have changed anything, settles every link.
     pub(super) fn settle(&self) -> Result<(), NetError> {
@@ -502,6 +566,7 @@ impl Network {
             for link in links {
                 self.settle_link(&netns, link.index);
             }
+            self.tentative.borrow_mut().insert(netns.name().into());
         }
         Ok(())
     }

@@ -53,7 +53,7 @@ impl Network {
     /// Where the link is not there.
     pub fn neigh_flush(&self, netns: &Netns, link: Option<&str>) -> Result<(), NetError> {
         self.lay_cables()?;
-        let only = link.map(|link| self.find(netns, link)).transpose()?.map(|link| link.index);
+        let only = link.map(|link| self.index_of(netns, link)).transpose()?;
         for message in self.dump_neighbours(netns)? {
             let state = message.header.state;
             let learned = !matches!(state, NeighbourState::Permanent | NeighbourState::Noarp);
@@ -76,7 +76,7 @@ impl Network {
         let ip = address(ip)?;
         let mut message = NeighbourMessage::default();
         message.header.family = family(ip);
-        message.header.ifindex = self.find(netns, link)?.index;
+        message.header.ifindex = self.index_of(netns, link)?;
         message.attributes = vec![NeighbourAttribute::Destination(match ip {
             std::net::IpAddr::V4(ip) => NeighbourAddress::Inet(ip),
             std::net::IpAddr::V6(ip) => NeighbourAddress::Inet6(ip),

@@ -1,5 +1,6 @@
 //! Requests to the kernel, one at a time.
 
+use futures_util::{Stream, StreamExt};
 use rtnetlink::packet_core::{
     ErrorMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
 };
@@ -56,6 +57,32 @@ impl Netlink {
         self.request(runtime, message, NLM_F_REQUEST | NLM_F_ACK | flags).map(drop)
     }
 
+    /// Asks for several changes in one go; the first one's refusal counts.
+    pub fn change_all(
+        &self,
+        runtime: &Runtime,
+        messages: Vec<RouteNetlinkMessage>,
+    ) -> Result<(), KernelError> {
+        let lost = || KernelError { errno: libc::EPIPE, text: None };
+        runtime.block_on(async {
+            let mut handle = self.handle.clone();
+            let mut streams = Vec::new();
+            for message in messages {
+                let mut message = NetlinkMessage::from(message);
+                message.header.flags = NLM_F_REQUEST | NLM_F_ACK;
+                streams.push(handle.request(message).map_err(|_| lost())?);
+            }
+            let mut first = Ok(());
+            for (number, stream) in streams.into_iter().enumerate() {
+                let result = gather(stream, |_| {}).await;
+                if number == 0 {
+                    first = result.map(drop);
+                }
+            }
+            first
+        })
+    }
+
     /// Asks for one object.
     pub fn get(
         &self,
@@ -99,30 +126,37 @@ impl Netlink {
         runtime: &Runtime,
         message: RouteNetlinkMessage,
         flags: u16,
-        mut see_flags: impl FnMut(u16),
+        see_flags: impl FnMut(u16),
     ) -> Result<Vec<RouteNetlinkMessage>, KernelError> {
-        use futures_util::StreamExt;
         let mut message = NetlinkMessage::from(message);
         message.header.flags = flags;
         let lost = KernelError { errno: libc::EPIPE, text: None };
         runtime.block_on(async {
-            let mut handle = self.handle.clone();
-            let mut answers = handle.request(message).map_err(|_| lost)?;
-            let mut found = Vec::new();
-            while let Some(answer) = answers.next().await {
-                see_flags(answer.header.flags);
-                match answer.payload {
-                    NetlinkPayload::InnerMessage(message) => found.push(message),
-                    NetlinkPayload::Error(ErrorMessage { code: Some(code), header, .. }) => {
-                        let text = extended_ack(&header);
-                        return Err(KernelError { errno: -code.get(), text });
-                    }
-                    _ => {}
-                }
-            }
-            Ok(found)
+            let answers = self.handle.clone().request(message).map_err(|_| lost)?;
+            gather(answers, see_flags).await
         })
     }
+}
+
+/// Takes in the answers to one request until it is done, or refused.
+async fn gather(
+    answers: impl Stream<Item = NetlinkMessage<RouteNetlinkMessage>>,
+    mut see_flags: impl FnMut(u16),
+) -> Result<Vec<RouteNetlinkMessage>, KernelError> {
+    let mut answers = std::pin::pin!(answers);
+    let mut found = Vec::new();
+    while let Some(answer) = answers.next().await {
+        see_flags(answer.header.flags);
+        match answer.payload {
+            NetlinkPayload::InnerMessage(message) => found.push(message),
+            NetlinkPayload::Error(ErrorMessage { code: Some(code), header, .. }) => {
+                let text = extended_ack(&header);
+                return Err(KernelError { errno: -code.get(), text });
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
 }
 
 /// The text among the attributes that follow the request's header in a

@@ -19,6 +19,8 @@ struct Place {
     netlink: RefCell<Option<Rc<Netlink>>>,
     /// The next interface index that the kernel would give here.
     next_index: Cell<u32>,
+    /// The links here, by index, while nobody but us changes them.
+    links: RefCell<Option<BTreeMap<u32, String>>>,
     /// The names of namespaces that this one knows by a number.
     nsids: RefCell<BTreeMap<i32, String>>,
 }
@@ -32,6 +34,7 @@ impl Netns {
             netlink: RefCell::default(),
             // `lo` is 1.
             next_index: Cell::new(2),
+            links: RefCell::default(),
             nsids: RefCell::default(),
         }))
     }
@@ -94,6 +97,29 @@ impl Netns {
         let index = self.0.next_index.get();
         self.0.next_index.set(index + 1);
         index
+    }
+
+    /// The links that are known here.
+    pub(super) fn known_links(&self) -> Option<BTreeMap<u32, String>> {
+        self.0.links.borrow().clone()
+    }
+
+    /// The index of a link that is known here.
+    pub(super) fn known_index(&self, name: &str) -> Option<u32> {
+        let links = self.0.links.borrow();
+        links.as_ref()?.iter().find(|(_, known)| *known == name).map(|(index, _)| *index)
+    }
+
+    /// Knows the links, or none any more.
+    pub(super) fn know_links(&self, links: Option<BTreeMap<u32, String>>) {
+        self.0.links.replace(links);
+    }
+
+    /// Knows one link more.
+    pub(super) fn know_link(&self, index: u32, name: &str) {
+        if let Some(links) = &mut *self.0.links.borrow_mut() {
+            links.insert(index, name.into());
+        }
     }
 
     /// The namespace that this one knows by the number, if that was asked

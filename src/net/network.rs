@@ -26,6 +26,8 @@ pub struct Network {
     pub(super) cables: RefCell<Vec<Cable>>,
     /// The two ends of each cable that was laid here, as namespace and index.
     pub(super) ends: RefCell<BTreeMap<(String, u32), (String, u32)>>,
+    /// Namespaces where an IPv6 address may not be usable yet.
+    pub(super) tentative: RefCell<BTreeSet<String>>,
     /// Whether a program has run, which may have left others behind: nobody
     /// knows then what they did, or who looks.
     pub(super) programs: Cell<bool>,
@@ -54,6 +56,7 @@ impl Network {
             host: host.clone(),
             cables: RefCell::default(),
             ends: RefCell::default(),
+            tentative: RefCell::default(),
             programs: Cell::new(false),
             differing: Vec::new(),
             watch: watched.then(RefCell::default),
@@ -96,6 +99,9 @@ impl Network {
     }
 
     fn adopt(&self, netns: &Netns, ipv6: bool) -> Result<(), NetError> {
+        // What is born with a namespace; a machine may add tunnels, which are
+        // looked up when they turn up.
+        netns.know_links(Some(BTreeMap::from([(1, "lo".to_string())])));
         defaults::apply(self, netns, &self.differing, ipv6)?;
         if let Some(watch) = &self.watch {
             watch.borrow_mut().add(self, netns)?;
@@ -122,6 +128,7 @@ impl Network {
     fn find_namespaces(&self) -> nix::Result<()> {
         let folder = Path::new("/run/netns");
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
+        self.host.enter().map_err(|_| nix::Error::EIO)?;
         let mut folder_fd = nix::dir::Dir::from_fd(self.rooms.open(folder, flags)?)?;
         let mut names = BTreeSet::new();
         for entry in folder_fd.iter() {
@@ -178,7 +185,10 @@ impl Network {
         self.lay_cables()?;
         let others = self.other_ends(netns)?;
         self.rooms.delete_netns(name)?;
+        // This thread may be in it, which would keep it alive.
+        self.enter(&self.host)?;
         self.lose(netns);
+        self.forget_links();
         // The kernel takes a namespace down later, unless a program is in it.
         let deadline = Instant::now() + Duration::from_secs(2);
         for (other, index) in others {
@@ -242,6 +252,20 @@ impl Network {
     ) -> Result<Vec<RouteNetlinkMessage>, NetError> {
         let netlink = self.netlink(netns)?;
         netlink.dump(&self.runtime, message).map_err(NetError::from)
+    }
+
+    /// Asks for several changes in one go. The first one counts; whether the
+    /// others are refused does not matter.
+    pub(super) fn change_all(&self, netns: &Netns, messages: Vec<RouteNetlinkMessage>) -> Result<(), Refused> {
+        let netlink = self.netlink(netns).map_err(Refused::Ours)?;
+        netlink.change_all(&self.runtime, messages).map_err(Refused::Kernel)
+    }
+
+    /// Forgets which links there are: one was removed, and others with it.
+    pub(super) fn forget_links(&self) {
+        for netns in self.everywhere() {
+            netns.know_links(None);
+        }
     }
 
     /// Makes this thread's next socket one of `netns`.

@@ -37,10 +37,11 @@ impl Network {
     /// Where the namespace was deleted.
     pub fn links(&self, netns: &Netns) -> Result<Vec<Link>, NetError> {
         self.settle()?;
+        self.await_addresses()?;
         let messages = self.dump_links(netns)?;
         let names = names(&messages);
         let mut addrs: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for addr in self.read_addrs(netns, &names)? {
+        for addr in self.read_addrs(netns, Some(&names))? {
             addrs.entry(addr.dev).or_default().push(addr.addr);
         }
         let mut links: Vec<Link> = messages
@@ -83,19 +84,25 @@ impl Network {
     /// Where the namespace was deleted.
     pub fn addrs(&self, netns: &Netns) -> Result<Vec<Addr>, NetError> {
         self.settle()?;
-        let names = self.names(netns)?;
-        self.read_addrs(netns, &names)
+        self.await_addresses()?;
+        self.read_addrs(netns, None)
     }
 
-    fn read_addrs(&self, netns: &Netns, names: &Names) -> Result<Vec<Addr>, NetError> {
+    fn read_addrs(&self, netns: &Netns, names: Option<&Names>) -> Result<Vec<Addr>, NetError> {
         let rows = self.dump(netns, RouteNetlinkMessage::GetAddress(AddressMessage::default()))?;
-        let mut addrs: Vec<(bool, IpAddr, Addr)> = rows
+        let messages: Vec<&AddressMessage> = rows
             .iter()
             .filter_map(|row| match row {
-                RouteNetlinkMessage::NewAddress(message) => read_addr(message, names),
+                RouteNetlinkMessage::NewAddress(message) => Some(message),
                 _ => None,
             })
             .collect();
+        let names = match names {
+            Some(names) => names.clone(),
+            None => self.names(netns, messages.iter().map(|message| message.header.index))?,
+        };
+        let mut addrs: Vec<(bool, IpAddr, Addr)> =
+            messages.iter().filter_map(|message| read_addr(message, &names)).collect();
         addrs.sort_by(|a, b| {
             (a.2.dev != "lo", &a.2.dev, a.0, a.1).cmp(&(b.2.dev != "lo", &b.2.dev, b.0, b.1))
         });
@@ -109,6 +116,9 @@ impl Network {
     /// Where the table is none, or the namespace was deleted.
     pub fn routes(&self, netns: &Netns, family: Family, table: Option<&str>) -> Result<Vec<Route>, NetError> {
         self.settle()?;
+        if family == Family::Inet6 {
+            self.await_addresses()?;
+        }
         let table = table_number(table)?;
         let mut message = RouteMessage::default();
         message.header.address_family = match family {
@@ -126,7 +136,7 @@ impl Network {
                 table_of(message) == table && !message.header.flags.contains(RouteFlags::Cloned)
             })
             .collect();
-        let names = self.names_for(netns, &messages)?;
+        let names = self.names(netns, messages.iter().flat_map(|message| devices(message)))?;
         let mut routes: Vec<_> = messages
             .iter()
             .map(|message| (destination(message), read_route(message, family, &names)))
@@ -146,7 +156,7 @@ impl Network {
     pub fn arp(&self, netns: &Netns) -> Result<Vec<Neighbour>, NetError> {
         self.settle()?;
         let messages = self.dump_neighbours(netns)?;
-        let names = self.names_for(netns, &messages)?;
+        let names = self.names(netns, messages.iter().map(|message| message.header.ifindex))?;
         let mut neighbours: Vec<(IpAddr, Neighbour)> =
             messages.iter().filter_map(|row| read_neighbour(row, &names)).collect();
         neighbours.sort_by(|a, b| (a.0, &a.1.dev).cmp(&(b.0, &b.1.dev)));
@@ -164,10 +174,10 @@ impl Network {
         if !bridge.bridge {
             return Err(NetError::new(format!("`{}` is not a bridge", bridge.name)));
         }
-        let names = self.names(netns)?;
         let mut message = NeighbourMessage::default();
         message.header.family = AddressFamily::Bridge;
         let rows = self.dump(netns, RouteNetlinkMessage::GetNeighbour(message))?;
+        let names = names(&self.dump_links(netns)?);
         let mut entries: Vec<FdbEntry> = rows
             .iter()
             .filter_map(|row| match row {
@@ -181,13 +191,18 @@ impl Network {
         Ok(entries)
     }
 
-    /// The names, where there is anything to name.
-    fn names_for<T>(&self, netns: &Netns, rows: &[T]) -> Result<Names, NetError> {
-        if rows.is_empty() { Ok(Names::new()) } else { self.names(netns) }
-    }
-
-    fn names(&self, netns: &Netns) -> Result<Names, NetError> {
-        Ok(names(&self.dump_links(netns)?))
+    /// The names of the links with these indexes. While nobody but us changes
+    /// the links, they are known.
+    fn names(&self, netns: &Netns, indexes: impl IntoIterator<Item = u32>) -> Result<Names, NetError> {
+        let ours = !self.programs.get();
+        if let Some(names) = netns.known_links().filter(|_| ours)
+            && indexes.into_iter().all(|index| names.contains_key(&index))
+        {
+            return Ok(names);
+        }
+        let names = names(&self.dump_links(netns)?);
+        netns.know_links(ours.then(|| names.clone()));
+        Ok(names)
     }
 }
 
@@ -280,6 +295,19 @@ fn destination(message: &RouteMessage) -> (Option<IpAddr>, u8) {
         _ => None,
     });
     (dst, message.header.destination_prefix_length)
+}
+
+/// The interfaces that a route names.
+fn devices(message: &RouteMessage) -> Vec<u32> {
+    let mut devices = Vec::new();
+    for attribute in &message.attributes {
+        match attribute {
+            RouteAttribute::Oif(index) => devices.push(*index),
+            RouteAttribute::MultiPath(hops) => devices.extend(hops.iter().map(|hop| hop.interface_index)),
+            _ => {}
+        }
+    }
+    devices
 }
 
 fn ip(address: &RouteAddress) -> Option<IpAddr> {

@@ -168,9 +168,10 @@ impl Network {
         };
         if target.ip.is_ipv6() {
             answer.family = AddressFamily::Inet6;
+            self.await_addresses()?;
         }
         if let Some(Source::Interface(name)) = &options.source {
-            self.find(netns, name)?;
+            self.index_of(netns, name)?;
         }
         let tap = options.by.as_ref().map(|by| self.tap(by)).transpose()?;
         self.enter(netns)?;
@@ -205,7 +206,7 @@ impl Network {
         };
         let Ok(ip) = address.parse() else { return Ok(None) };
         let scope = match zone {
-            Some(zone) => self.find(netns, zone)?.index,
+            Some(zone) => self.index_of(netns, zone)?,
             None => 0,
         };
         Ok(Some(Target { ip, scope }))

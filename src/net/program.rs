@@ -340,6 +340,7 @@ impl Network {
 
     fn launch(&self, netns: &Netns, command: &str, argv: Vec<String>) -> Result<Process, NetError> {
         self.settle()?;
+        self.await_addresses()?;
         let program = &argv[0];
         if !program.contains('/') && !is_installed(program) {
             return Err(not_installed(program));

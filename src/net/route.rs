@@ -138,7 +138,7 @@ impl Network {
         attributes.extend(options.mtu.map(|mtu| RouteAttribute::Metrics(vec![RouteMetric::Mtu(mtu)])));
         attributes.push(RouteAttribute::Table(table));
         if let Some(dev) = &options.dev {
-            attributes.push(RouteAttribute::Oif(self.find(netns, dev)?.index));
+            attributes.push(RouteAttribute::Oif(self.index_of(netns, dev)?));
         }
         message.attributes = attributes;
         Ok(message)
