@@ -97,7 +97,7 @@ pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, Strin
     let mut trials = Vec::new();
     for entry in entries {
         match entry {
-            Entry::Lab(course) => trials.extend(course_trials(&course, &able, &tally)),
+            Entry::Lab(course) => trials.extend(course_trials(&course, &able, &tally, arguments)),
             Entry::Invalid(invalid) => trials.push(invalid_trial(*invalid, &tally)),
         }
     }
@@ -106,7 +106,13 @@ pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, Strin
 
     let conclusion = match (launcher, first, able.is_ok()) {
         (Some(launcher), Some(first), true) => {
-            let pool = Pool { wanted, next: AtomicUsize::new(0), first: Mutex::new(Some(first)), launcher };
+            let pool = Pool {
+                wanted,
+                next: AtomicUsize::new(0),
+                first: Mutex::new(Some(first)),
+                finished: Mutex::default(),
+                launcher,
+            };
             run_trials(pool, asked, arguments, trials)
         }
         _ => libtest_mimic::run(arguments, trials),
@@ -126,10 +132,17 @@ fn run_trials(
     arguments: &Arguments,
     trials: Vec<Trial>,
 ) -> libtest_mimic::Conclusion {
+    if pool.wanted.len() <= 1 {
+        // There is nothing to run beside it, and a thread costs more than one
+        // check after the other.
+        pool.work(&asked.settings);
+        let arguments = Arguments { test_threads: Some(1), ..arguments.clone() };
+        return libtest_mimic::run(&arguments, trials);
+    }
     let workers = arguments
         .test_threads
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
-    let workers = workers.clamp(1, pool.wanted.len().max(1));
+    let workers = workers.clamp(1, pool.wanted.len());
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| pool.work(&asked.settings));
@@ -138,11 +151,17 @@ fn run_trials(
     })
 }
 
+/// How many sandboxes that are done with are let go together. The kernel
+/// takes their namespaces down in one go, which stalls the labs at work less
+/// often; each holds a few of the machine's 1,024 neighbour entries meanwhile.
+const TOGETHER: usize = 16;
+
 /// Labs that are to be run, by workers that take the next one each.
 struct Pool {
     wanted: Vec<Arc<Course>>,
     next: AtomicUsize,
     first: Mutex<Option<Sandbox>>,
+    finished: Mutex<Vec<Sandbox>>,
     launcher: Launcher,
 }
 
@@ -150,10 +169,11 @@ impl Pool {
     fn work(&self, settings: &Settings) {
         while let Some(course) = self.wanted.get(self.next.fetch_add(1, Ordering::Relaxed)) {
             let first = self.first.lock().ok().and_then(|mut first| first.take());
-            let outcome = match first.map_or_else(|| self.launcher.open(), Ok) {
-                Ok(mut sandbox) => run::lab(&course.lab, &mut sandbox, &course.shelf, settings, |_, _| {}),
-                Err(error) => Err(error),
-            };
+            let outcome = first.map_or_else(|| self.launcher.open(), Ok).and_then(|mut sandbox| {
+                let outcome = run::lab(&course.lab, &mut sandbox, &course.shelf, settings, |_, _| {});
+                self.let_go(sandbox);
+                outcome
+            });
             let outcome = outcome.map(|outcomes| {
                 outcomes
                     .into_iter()
@@ -162,6 +182,17 @@ impl Pool {
             });
             // Each is set once: a course is taken by one worker.
             let _ = course.outcomes.set(outcome);
+        }
+    }
+}
+
+impl Pool {
+    /// Lets a sandbox go, with some others.
+    fn let_go(&self, sandbox: Sandbox) {
+        let Ok(mut finished) = self.finished.lock() else { return };
+        finished.push(sandbox);
+        if finished.len() >= TOGETHER {
+            finished.clear();
         }
     }
 }
@@ -253,7 +284,12 @@ fn is_nextest() -> bool {
     std::env::var_os("NEXTEST").is_some()
 }
 
-fn course_trials(course: &Arc<Course>, able: &Result<(), SandboxError>, tally: &Arc<Tally>) -> Vec<Trial> {
+fn course_trials(
+    course: &Arc<Course>,
+    able: &Result<(), SandboxError>,
+    tally: &Arc<Tally>,
+    arguments: &Arguments,
+) -> Vec<Trial> {
     let checks = course.checks().into_iter().map(String::from);
     checks
         .map(|check| {
@@ -264,8 +300,9 @@ fn course_trials(course: &Arc<Course>, able: &Result<(), SandboxError>, tally: &
                 Some(reason) => report_unmeasured(&reason),
                 None => report_outcome(&course, &check, &tally),
             });
-            // Where it has to fail, it has to run.
-            trial.with_ignored_flag(known.is_some() && !is_required())
+            // Where it has to fail, or to give its reason, it has to run.
+            let silent = arguments.list || arguments.ignored || arguments.include_ignored || is_nextest();
+            trial.with_ignored_flag(known.is_some() && !is_required() && silent)
         })
         .collect()
 }

@@ -8,8 +8,13 @@ use std::process::ExitCode;
 
 /// `nslab test`
 pub(super) fn run(typed: Test) -> ExitCode {
-    let flags = std::iter::once("nslab test --".to_string()).chain(typed.libtest);
-    let arguments = match Arguments::try_parse_from(flags) {
+    let flags: Vec<String> = std::iter::once("nslab test --".to_string()).chain(typed.libtest).collect();
+    // Nothing typed is nothing to read.
+    let arguments = match flags.len() {
+        1 => Ok(Arguments::default()),
+        _ => Arguments::try_parse_from(flags),
+    };
+    let arguments = match arguments {
         Ok(arguments) => arguments,
         Err(error) => {
             let _ = error.print();

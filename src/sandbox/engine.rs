@@ -2,7 +2,7 @@
 //! the namespaces that it acts on.
 
 use super::launcher::{Up, die_with_parent};
-use super::wire::Wire;
+use super::wire::{Wire, wait_readable};
 use super::{Inside, SandboxError, init};
 use crate::event::{Event, Order, Stop};
 use nix::libc;
@@ -10,6 +10,7 @@ use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::unistd::Pid;
 use std::cell::{Cell, RefCell};
+use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
@@ -47,6 +48,10 @@ pub(super) fn run<P>(
         line.emit(Event::Stopped(Stop::Bug(panic.take())));
     }
     line.flush();
+    // The lab's programs end with it. Its namespaces stay until the parent
+    // lets go: the kernel takes many down at once for the price of a few.
+    let _ = kill(init, Signal::SIGKILL);
+    line.await_hang_up();
     end(init, 0)
 }
 
@@ -130,6 +135,11 @@ impl Line {
         if self.0.watched || self.0.events.borrow().len() >= BATCH {
             self.flush();
         }
+    }
+
+    /// Waits until nobody listens any more.
+    fn await_hang_up(&self) {
+        let _ = wait_readable(self.0.wire.as_fd(), None);
     }
 
     /// Sends what waits.
