@@ -82,10 +82,11 @@ pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, Strin
     let courses: Vec<Arc<Course>> = entries.iter().filter_map(Entry::course).collect();
     let wanted: Vec<Arc<Course>> =
         courses.iter().filter(|course| !arguments.list && course.is_wanted(arguments)).cloned().collect();
+    let settings = Settings { linger: wanted.len() > 1, ..asked.settings.clone() };
     let (launcher, first, able) = match prepared {
         Ok((launcher, mut first)) => {
             if let Some(course) = wanted.first() {
-                first.order(&run::order(&course.lab, &asked.settings));
+                first.order(&run::order(&course.lab, &settings));
             }
             let able = first.await_standing();
             (Some(launcher), Some(first), able)
@@ -113,7 +114,7 @@ pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, Strin
                 finished: Mutex::default(),
                 launcher,
             };
-            run_trials(pool, asked, arguments, trials)
+            run_trials(pool, &settings, arguments, trials)
         }
         _ => libtest_mimic::run(arguments, trials),
     };
@@ -128,14 +129,14 @@ pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, Strin
 /// Runs the test cases, and beside them the labs that they wait for.
 fn run_trials(
     pool: Pool,
-    asked: &Asked,
+    settings: &Settings,
     arguments: &Arguments,
     trials: Vec<Trial>,
 ) -> libtest_mimic::Conclusion {
     if pool.wanted.len() <= 1 {
         // There is nothing to run beside it, and a thread costs more than one
         // check after the other.
-        pool.work(&asked.settings);
+        pool.work(settings);
         let arguments = Arguments { test_threads: Some(1), ..arguments.clone() };
         return libtest_mimic::run(&arguments, trials);
     }
@@ -145,7 +146,7 @@ fn run_trials(
     let workers = workers.clamp(1, pool.wanted.len());
     std::thread::scope(|scope| {
         for _ in 0..workers {
-            scope.spawn(|| pool.work(&asked.settings));
+            scope.spawn(|| pool.work(settings));
         }
         libtest_mimic::run(arguments, trials)
     })

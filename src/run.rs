@@ -18,11 +18,14 @@ pub struct Settings {
     pub timeout_ms: u64,
     /// Whether somebody looks between the acts.
     pub watched: bool,
+    /// Whether a sandbox's namespaces stay when its lab has ended, until the
+    /// sandbox is dropped.
+    pub linger: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { timeout_ms: 60_000, watched: false }
+        Self { timeout_ms: 60_000, watched: false, linger: false }
     }
 }
 
@@ -103,6 +106,7 @@ pub fn order(lab: &Lab, settings: &Settings) -> Order {
         helpers: lab.helpers.clone(),
         timeout_ms: settings.timeout_ms,
         watched: settings.watched,
+        linger: settings.linger,
     }
 }
 

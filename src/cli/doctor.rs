@@ -143,7 +143,7 @@ fn try_lab(sandbox: &mut Sandbox, script: &str) -> Result<Vec<Outcome>, SandboxE
     let source = Source { name: LabName::of(path), path: path.into(), text: script.into() };
     let lab: Lab = Compiler::new().read(source).expect("the doctor's own labs are sound");
     let shelf = Shelf::of(path, &lab.source.name, Update::Never);
-    let settings = Settings { timeout_ms: 10_000, watched: false };
+    let settings = Settings { timeout_ms: 10_000, ..Settings::default() };
     run::lab(&lab, sandbox, &shelf, &settings, |_, _| {})
 }
 

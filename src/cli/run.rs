@@ -19,7 +19,7 @@ pub(super) fn run(typed: &Run) -> ExitCode {
         }
     };
     let shelf = Shelf::of(&typed.lab, &lab.source.name, Update::Never);
-    let settings = Settings { timeout_ms: typed.deadline.timeout, watched: true };
+    let settings = Settings { timeout_ms: typed.deadline.timeout, watched: true, ..Settings::default() };
     let mut narration = Narration::default();
     let mut out = io::stdout().lock();
     let mut say = |text: &str| {

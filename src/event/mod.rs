@@ -22,6 +22,9 @@ pub struct Order {
     /// Whether somebody looks between the acts: each act is then carried out
     /// at once and says what it changed.
     pub watched: bool,
+    /// Whether the namespaces stay when the lab has ended, until the parent
+    /// lets them go.
+    pub linger: bool,
 }
 
 /// What a sandbox tells, in the order in which it happened.

@@ -41,6 +41,7 @@ pub(super) fn run<P>(
     let Ok(Some(order)) = line.receive::<Order>() else { end(init, 0) };
     let _ = setrlimit(Resource::RLIMIT_AS, MEMORY, MEMORY);
 
+    let linger = order.linger;
     let line = Line::new(line, order.watched);
     let told = line.clone();
     let panic = note_panics();
@@ -48,10 +49,12 @@ pub(super) fn run<P>(
         line.emit(Event::Stopped(Stop::Bug(panic.take())));
     }
     line.flush();
-    // The lab's programs end with it. Its namespaces stay until the parent
+    // The lab's programs end with it. Its namespaces may stay until the parent
     // lets go: the kernel takes many down at once for the price of a few.
     let _ = kill(init, Signal::SIGKILL);
-    line.await_hang_up();
+    if linger {
+        line.await_hang_up();
+    }
     end(init, 0)
 }
 
