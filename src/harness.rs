@@ -18,7 +18,7 @@ use crate::lab::{Lab, ToolUse};
 use crate::report;
 use crate::run::{self, Invalid, Settings};
 use crate::sandbox::{Launcher, Sandbox, SandboxError, doctor};
-use crate::script::Compiler;
+use crate::script::{Compiler, Stage};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -74,9 +74,10 @@ pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, Strin
     crate::check::prepare(asked.accept);
     // Before any thread. The first sandbox makes itself ready while the labs
     // are read, and tells whether there can be any.
-    let prepared = run::prepare();
+    let mut stage = Stage::new();
+    let prepared = run::prepare(&mut stage);
     let paths = find(&asked.paths)?;
-    let compiler = Compiler::new();
+    let compiler = Compiler::new(stage);
     let update = if arguments.list { Update::Never } else { Update::Insta };
     let entries: Vec<Entry> = paths.iter().map(|path| Entry::read(&compiler, path, update)).collect();
     let courses: Vec<Arc<Course>> = entries.iter().filter_map(Entry::course).collect();

@@ -36,7 +36,7 @@
 //! ```
 //! use nslab::check::{Shelf, Update};
 //! use nslab::run::{self, Settings};
-//! use nslab::script::Compiler;
+//! use nslab::script::{Compiler, Stage};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = std::env::temp_dir().join(format!("nslab-doc-{}", std::process::id()));
@@ -44,11 +44,13 @@
 //! let file = folder.join("lo.rhai");
 //! std::fs::write(&file, r#"check("I hear myself", ping("127.0.0.1"));"#)?;
 //!
-//! let lab = run::read(&Compiler::new(), &file)?;
-//! assert_eq!(lab.checks[0].name, "I hear myself");
-//!
 //! // A sandbox begins before there are threads; in a doctest there are some.
-//! if let Ok((_launcher, mut sandbox)) = run::prepare() {
+//! let mut stage = Stage::new();
+//! let prepared = run::prepare(&mut stage);
+//!
+//! let lab = run::read(&Compiler::new(stage), &file)?;
+//! assert_eq!(lab.checks[0].name, "I hear myself");
+//! if let Ok((_launcher, mut sandbox)) = prepared {
 //!     let shelf = Shelf::of(&file, &lab.source.name, Update::Never);
 //!     let outcomes = run::lab(&lab, &mut sandbox, &shelf, &Settings::default(), |_, _| {})?;
 //!     assert!(outcomes[0].verdict.is_passed());

@@ -150,13 +150,14 @@ pub fn find(path: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// Starts the launcher and opens the first sandbox, which makes itself ready
-/// meanwhile. Call it before any thread is started.
+/// meanwhile. Call it before any thread is started; each sandbox gets a copy
+/// of the stage.
 ///
 /// # Errors
 ///
 /// Where no process can be started.
-pub fn prepare() -> Result<(Launcher, Sandbox), SandboxError> {
-    let launcher = Launcher::start(Stage::new, |stage, order: Order, inside: Inside, line: Line| {
+pub fn prepare(stage: &mut Stage) -> Result<(Launcher, Sandbox), SandboxError> {
+    let launcher = Launcher::start(stage, |stage, order: Order, inside: Inside, line: Line| {
         script::run(stage, &order, Box::new(inside), || Box::new(line.clone()));
     })?;
     let first = launcher.open()?;

@@ -77,7 +77,8 @@ fn arrows_between_rooms_run_one_way() {
             for part in line.split("crate::").skip(1) {
                 let to: String = part.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
                 if to != from && !to.is_empty() {
-                    let fine = allowed.get(from.as_str()).is_some_and(|to_rooms| to_rooms.contains(to.as_str()));
+                    let fine =
+                        allowed.get(from.as_str()).is_some_and(|to_rooms| to_rooms.contains(to.as_str()));
                     assert!(fine, "{}: an arrow from `{from}` to `{to}`", path.display());
                     used.entry(from.clone()).or_default().insert(to);
                 }
@@ -144,6 +145,9 @@ fn the_readme_shows_a_lab_that_runs() {
     let file = root().join("labs/cable/reach.rhai");
     let shown = fs::read_to_string(file).expect("the lab that the README shows");
     for line in lab.lines().filter(|line| !line.trim().is_empty()) {
-        assert!(shown.contains(line.trim()), "README.md shows a line that labs/cable/reach.rhai does not have: {line}");
+        assert!(
+            shown.contains(line.trim()),
+            "README.md shows a line that labs/cable/reach.rhai does not have: {line}"
+        );
     }
 }

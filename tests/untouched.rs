@@ -101,7 +101,8 @@ struct Run {
 impl Run {
     fn start(command: &str, end: End, number: usize) -> Self {
         let mark = format!("{}.{number}", 86_400 + std::process::id());
-        let folder = std::env::temp_dir().join(format!("nslab-test-{}-{number}-{command}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("nslab-test-{}-{number}-{command}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder for the lab");
         let lab = folder.join("noisy.rhai");
         fs::write(&lab, NOISY.replace("MARK", &mark)).expect("the lab is written");
@@ -157,5 +158,7 @@ impl Run {
 /// the machine's own first process.
 fn is_dead(path: &Path) -> bool {
     let stat = fs::read_to_string(path.join("stat")).unwrap_or_default();
-    stat.rsplit(')').next().is_none_or(|rest| matches!(rest.trim_start().chars().next(), None | Some('Z' | 'X')))
+    stat.rsplit(')')
+        .next()
+        .is_none_or(|rest| matches!(rest.trim_start().chars().next(), None | Some('Z' | 'X')))
 }

@@ -72,8 +72,6 @@ fn once(nslab: &Path, folder: &Path, crowd: &mut Crowd) -> io::Result<()> {
             crowd.whole.add(took);
             Ok(())
         }
-        _ => Err(io::Error::other(format!(
-            "`nslab test` of {LABS} labs failed: {status}, {summary}"
-        ))),
+        _ => Err(io::Error::other(format!("`nslab test` of {LABS} labs failed: {status}, {summary}"))),
     }
 }

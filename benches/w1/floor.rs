@@ -14,8 +14,8 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, recv, sendto,
-    setsockopt, socket, sockopt,
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, recv, sendto, setsockopt, socket,
+    sockopt,
 };
 use nix::sys::time::TimeVal;
 use nix::sys::wait::{WaitStatus, waitpid};
@@ -77,9 +77,8 @@ fn outside(mut stages: Stages, timed: bool) -> Result<ExitCode, Failure> {
         | libc::CLONE_NEWIPC;
     // SAFETY: clone(2) without CLONE_VM is a fork, and this process has one
     // thread; the raw call because glibc's wants a stack.
-    let pid = unsafe {
-        libc::syscall(libc::SYS_clone, namespaces | libc::SIGCHLD, 0usize, 0usize, 0usize, 0usize)
-    };
+    let pid =
+        unsafe { libc::syscall(libc::SYS_clone, namespaces | libc::SIGCHLD, 0usize, 0usize, 0usize, 0usize) };
     match pid {
         0 => {
             let code = match inside(&mut stages) {
@@ -98,10 +97,8 @@ fn outside(mut stages: Stages, timed: bool) -> Result<ExitCode, Failure> {
         }
         -1 => Err(Failure { stage: "clone the first process", error: io::Error::last_os_error() }),
         pid => {
-            let status = waitpid(Pid::from_raw(pid as i32), None).map_err(|errno| Failure {
-                stage: "wait for the first process",
-                error: errno.into(),
-            })?;
+            let status = waitpid(Pid::from_raw(pid as i32), None)
+                .map_err(|errno| Failure { stage: "wait for the first process", error: errno.into() })?;
             Ok(match status {
                 WaitStatus::Exited(_, 0) => ExitCode::SUCCESS,
                 _ => ExitCode::FAILURE,
@@ -182,13 +179,9 @@ fn mount_private() -> io::Result<()> {
     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(None::<&str>, "/", None::<&str>, private, None::<&str>)?;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    for (kind, path) in [
-        ("tmpfs", "/run"),
-        ("tmpfs", "/tmp"),
-        ("tmpfs", "/etc"),
-        ("proc", "/proc"),
-        ("sysfs", "/sys"),
-    ] {
+    for (kind, path) in
+        [("tmpfs", "/run"), ("tmpfs", "/tmp"), ("tmpfs", "/etc"), ("proc", "/proc"), ("sysfs", "/sys")]
+    {
         mount(Some(kind), path, Some(kind), flags, None::<&str>)
             .map_err(|errno| io::Error::other(format!("{path}: {}", errno.desc())))?;
     }
@@ -275,21 +268,15 @@ fn neighbours(netlink: &Netlink) -> io::Result<usize> {
     header[0] = libc::AF_INET as u8;
     let mut count = 0;
     netlink.dump(libc::RTM_GETNEIGH, &header, |row| {
-        let state = row
-            .get(STATE..)
-            .and_then(<[u8]>::first_chunk)
-            .map_or(0, |state| u16::from_ne_bytes(*state));
+        let state =
+            row.get(STATE..).and_then(<[u8]>::first_chunk).map_or(0, |state| u16::from_ne_bytes(*state));
         count += usize::from(state & RESOLVED != 0);
     })?;
     Ok(count)
 }
 
 fn expect_one(what: &str, found: usize) -> io::Result<()> {
-    if found == 1 {
-        Ok(())
-    } else {
-        Err(io::Error::other(format!("expected 1 {what}, found {found}")))
-    }
+    if found == 1 { Ok(()) } else { Err(io::Error::other(format!("expected 1 {what}, found {found}"))) }
 }
 
 /// A raw socket for one echo request (RFC 792).

@@ -72,13 +72,7 @@ pub fn run(workshop: &Workshop, nslab: &Path, runs: usize) -> io::Result<bool> {
     Ok(count.failures + count.differing_runs == 0)
 }
 
-fn count(
-    nslab: &Path,
-    lab: &Path,
-    folder: &Path,
-    expected: &Snapshots,
-    runs: usize,
-) -> io::Result<Count> {
+fn count(nslab: &Path, lab: &Path, folder: &Path, expected: &Snapshots, runs: usize) -> io::Result<Count> {
     let mut count = Count::default();
     for _ in 0..runs {
         // Accepted anew each time, so that what is compared is what this run

@@ -126,11 +126,7 @@ fn run(asked: &Asked) -> io::Result<bool> {
     let (variants, mut rows) = rounds::rehearse(variant::all(&workshop, &nslab)?)?;
     let Some(rounds) = asked.rounds else {
         let works = rows.iter().all(|row| row.works);
-        println!(
-            "{} of {} variants can be measured; `cargo bench` does",
-            variants.len(),
-            rows.len()
-        );
+        println!("{} of {} variants can be measured; `cargo bench` does", variants.len(), rows.len());
         return Ok(works);
     };
     rounds::run(&variants, &mut rows, rounds)?;

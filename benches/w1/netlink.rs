@@ -2,9 +2,7 @@
 //! (netlink(7), rtnetlink(7)).
 
 use nix::libc;
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket,
-};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -46,8 +44,7 @@ impl Netlink {
         let flags = (libc::NLM_F_REQUEST | flags) as u16;
         // One request at a time, so that no sequence number is needed.
         let numbers = [0; 8];
-        let message =
-            [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), &flags.to_ne_bytes(), &numbers, body];
+        let message = [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), &flags.to_ne_bytes(), &numbers, body];
         send(self.0.as_raw_fd(), &message.concat(), MsgFlags::empty())?;
         Ok(())
     }

@@ -44,9 +44,8 @@ impl Bound {
 pub fn print(rows: &[Row], crowd: &Crowd) {
     let median = |who| rows.iter().find(|row| row.who == who).and_then(|row| row.times.median());
     let ratio = |time: Option<Duration>, who| Some(time?.div_duration_f64(median(who)?));
-    let mut lines = vec![
-        ["W1", "runs", "median ms", "p90 ms", "/ floor", "/ nslab test", ""].map(String::from),
-    ];
+    let mut lines =
+        vec![["W1", "runs", "median ms", "p90 ms", "/ floor", "/ nslab test", ""].map(String::from)];
     let mut line = |name: String, times: &Times, compared: Option<Duration>, note: String| {
         let shown = |ratio: Option<f64>| ratio.map_or("–".into(), |ratio| format!("{ratio:.2}"));
         let time = |time: Option<Duration>| time.map_or("–".into(), milliseconds);
@@ -75,9 +74,7 @@ pub fn print(rows: &[Row], crowd: &Crowd) {
     let mut lines = vec![["requirement", "wanted", "measured", "holds"].map(String::from)];
     let mut line = |name: String, bound: Bound, value: Option<f64>, digits: usize| {
         let (value, holds) = match value {
-            Some(value) => {
-                (format!("{value:.digits$}"), if bound.holds(value) { "yes" } else { "no" })
-            }
+            Some(value) => (format!("{value:.digits$}"), if bound.holds(value) { "yes" } else { "no" }),
             None => ("–".into(), "not measured"),
         };
         lines.push([name, bound.text(), value, holds.into()]);
@@ -92,16 +89,11 @@ pub fn print(rows: &[Row], crowd: &Crowd) {
 /// Prints rows of cells: the first and the last to the left, numbers to the
 /// right.
 pub fn print_aligned<const N: usize>(lines: &[[String; N]]) {
-    let width =
-        |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
     let widths: [usize; N] = std::array::from_fn(width);
     for line in lines {
         let cells = line.iter().zip(widths).enumerate().map(|(column, (cell, width))| {
-            if column == 0 || column == N - 1 {
-                format!("{cell:width$}")
-            } else {
-                format!("{cell:>width$}")
-            }
+            if column == 0 || column == N - 1 { format!("{cell:width$}") } else { format!("{cell:>width$}") }
         });
         println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
     }

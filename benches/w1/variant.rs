@@ -80,21 +80,9 @@ pub fn all(workshop: &Workshop, nslab: &Path) -> io::Result<Vec<Variant>> {
     let tested = vec![format!("{CHECK_COUNT} passed")];
     let told = TABLES.iter().map(|line| line.to_string()).chain(tested.clone()).collect();
     Ok(vec![
-        own(
-            Who::Floor,
-            "floor: raw netlink",
-            &env::current_exe()?,
-            vec![floor::ARGUMENT.into()],
-            Vec::new(),
-        ),
+        own(Who::Floor, "floor: raw netlink", &env::current_exe()?, vec![floor::ARGUMENT.into()], Vec::new()),
         own(Who::Test, "nslab test", nslab, vec!["test".into(), (&direct).into()], tested.clone()),
-        own(
-            Who::Tutorial,
-            "nslab test, tutorial order",
-            nslab,
-            vec!["test".into(), tutorial.into()],
-            tested,
-        ),
+        own(Who::Tutorial, "nslab test, tutorial order", nslab, vec!["test".into(), tutorial.into()], tested),
         own(Who::Run, "nslab run", nslab, vec!["run".into(), direct.into()], told),
         others(Who::Batch, "ip -batch", ("sh", "dash"), &workshop.batch()?),
         others(Who::Shell, "tutorial shell", ("bash", "bash"), &workshop.shell()?),

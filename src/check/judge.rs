@@ -52,7 +52,9 @@ impl<'a> Judge<'a> {
                     let reason = format!("it needs `{needed}`, which was not measured: {reason}");
                     return Verdict::NotMeasured { reason, remedy: remedy.clone() };
                 }
-                Some(Verdict::Failed(_)) => return Verdict::Skipped(format!("it needs `{needed}`, which failed")),
+                Some(Verdict::Failed(_)) => {
+                    return Verdict::Skipped(format!("it needs `{needed}`, which failed"));
+                }
                 Some(Verdict::Skipped(_)) => {
                     return Verdict::Skipped(format!("it needs `{needed}`, which was skipped"));
                 }
@@ -79,7 +81,9 @@ impl<'a> Judge<'a> {
             Found::Value { expected, seen, .. } => {
                 let evidence = self.evidence(declared);
                 // An answer that is asked for right here shows itself already.
-                let told = evidence.iter().any(|question| seen.ends_with(&question.text) && !question.text.is_empty());
+                let told = evidence
+                    .iter()
+                    .any(|question| seen.ends_with(&question.text) && !question.text.is_empty());
                 let only_bool = seen == "true" || seen == "false";
                 Verdict::failed(Failure {
                     place: expectation.place,
@@ -157,7 +161,10 @@ impl<'a> Judge<'a> {
             (None, None) => Verdict::failed(Failure {
                 place: declared.place,
                 message: format!("{} `{}` was never reached", declared.kind, declared.name),
-                hints: vec!["the lab ended without coming here; a check in a branch must be reached all the same".into()],
+                hints: vec![
+                    "the lab ended without coming here; a check in a branch must be reached all the same"
+                        .into(),
+                ],
                 ..Failure::default()
             }),
         }

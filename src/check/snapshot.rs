@@ -82,7 +82,11 @@ impl Shelf {
         // pending text has become right.
         let unconcerned = !pending.exists() && std::env::var_os("INSTA_SNAPSHOT_REFERENCES_FILE").is_none();
         if self.update == Update::Never || (same && unconcerned) {
-            return if same { Ok(()) } else { Err(Box::new(self.different(name, accepted, text, &Ok(false)))) };
+            return if same {
+                Ok(())
+            } else {
+                Err(Box::new(self.different(name, accepted, text, &Ok(false))))
+            };
         }
         match self.ask_insta(&slug(name), text, place) {
             Ok(true) => Ok(()),

@@ -5,7 +5,7 @@ use crate::lab::{Lab, LabName, Source};
 use crate::net;
 use crate::run::{self, Settings};
 use crate::sandbox::{Launcher, Sandbox, SandboxError, doctor};
-use crate::script::Compiler;
+use crate::script::{Compiler, Stage};
 use serde::Serialize;
 use std::fmt;
 use std::path::Path;
@@ -105,7 +105,8 @@ fn examine() -> Report {
         .map(|name| name.release().to_string_lossy().into_owned())
         .unwrap_or_default();
     let mut abilities = Vec::new();
-    let standing = run::prepare().and_then(|(launcher, mut first)| {
+    let mut stage = Stage::new();
+    let standing = run::prepare(&mut stage).and_then(|(launcher, mut first)| {
         first.await_standing()?;
         Ok((launcher, first))
     });
@@ -113,7 +114,8 @@ fn examine() -> Report {
     match standing {
         Ok((launcher, _)) => {
             abilities.push(Ability { name: sandbox, ok: true, error: None, cost: None, remedy: None });
-            abilities.extend(TRIED.iter().map(|tried| try_ability(&launcher, *tried)));
+            let compiler = Compiler::new(stage);
+            abilities.extend(TRIED.iter().map(|tried| try_ability(&launcher, &compiler, *tried)));
         }
         Err(error) => abilities.push(Ability {
             name: sandbox,
@@ -128,8 +130,12 @@ fn examine() -> Report {
     Report { can_run_labs, kernel, abilities }
 }
 
-fn try_ability(launcher: &Launcher, (name, script, cost, remedy): (&str, &str, &str, &str)) -> Ability {
-    let error = match launcher.open().and_then(|mut sandbox| try_lab(&mut sandbox, script)) {
+fn try_ability(
+    launcher: &Launcher,
+    compiler: &Compiler,
+    (name, script, cost, remedy): (&str, &str, &str, &str),
+) -> Ability {
+    let error = match launcher.open().and_then(|mut sandbox| try_lab(&mut sandbox, compiler, script)) {
         Ok(outcomes) => outcomes.iter().find_map(complaint),
         Err(error) => Some(error.to_string()),
     };
@@ -138,10 +144,10 @@ fn try_ability(launcher: &Launcher, (name, script, cost, remedy): (&str, &str, &
     Ability { name: name.into(), ok, error, cost: text(cost), remedy: text(remedy) }
 }
 
-fn try_lab(sandbox: &mut Sandbox, script: &str) -> Result<Vec<Outcome>, SandboxError> {
+fn try_lab(sandbox: &mut Sandbox, compiler: &Compiler, script: &str) -> Result<Vec<Outcome>, SandboxError> {
     let path = Path::new("doctor.rhai");
     let source = Source { name: LabName::of(path), path: path.into(), text: script.into() };
-    let lab: Lab = Compiler::new().read(source).expect("the doctor's own labs are sound");
+    let lab: Lab = compiler.read(source).expect("the doctor's own labs are sound");
     let shelf = Shelf::of(path, &lab.source.name, Update::Never);
     let settings = Settings { timeout_ms: 10_000, ..Settings::default() };
     run::lab(&lab, sandbox, &shelf, &settings, |_, _| {})

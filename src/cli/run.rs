@@ -4,14 +4,15 @@ use crate::check::{Shelf, Update, Verdict};
 use crate::report::Narration;
 use crate::run::{self, Settings};
 use crate::sandbox::doctor;
-use crate::script::Compiler;
+use crate::script::{Compiler, Stage};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// `nslab run`
 pub(super) fn run(typed: &Run) -> ExitCode {
-    let prepared = run::prepare();
-    let lab = match run::read(&Compiler::new(), &typed.lab) {
+    let mut stage = Stage::new();
+    let prepared = run::prepare(&mut stage);
+    let lab = match run::read(&Compiler::new(stage), &typed.lab) {
         Ok(lab) => lab,
         Err(invalid) => {
             eprintln!("error: {invalid}");

@@ -256,7 +256,11 @@ impl Network {
 
     /// Asks for several changes in one go. The first one counts; whether the
     /// others are refused does not matter.
-    pub(super) fn change_all(&self, netns: &Netns, messages: Vec<RouteNetlinkMessage>) -> Result<(), Refused> {
+    pub(super) fn change_all(
+        &self,
+        netns: &Netns,
+        messages: Vec<RouteNetlinkMessage>,
+    ) -> Result<(), Refused> {
         let netlink = self.netlink(netns).map_err(Refused::Ours)?;
         netlink.change_all(&self.runtime, messages).map_err(Refused::Kernel)
     }

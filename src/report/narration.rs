@@ -61,7 +61,9 @@ impl Narration {
                     Some(Verdict::Passed) | None => writeln!(text, "  ✓ {name}"),
                     Some(Verdict::Failed(_)) => writeln!(text, "  ✗ {name}"),
                     Some(Verdict::Skipped(reason)) => writeln!(text, "  - {name}: skipped, {reason}"),
-                    Some(Verdict::NotMeasured { reason, .. }) => writeln!(text, "  ? {name}: not measured, {reason}"),
+                    Some(Verdict::NotMeasured { reason, .. }) => {
+                        writeln!(text, "  ? {name}: not measured, {reason}")
+                    }
                 };
             }
             Event::Stopped(_) | Event::Ended => {}

@@ -18,13 +18,7 @@ use std::rc::Rc;
 const MEMORY: u64 = 1 << 30;
 
 /// Runs `script` in a fresh sandbox and ends the process.
-///
-/// What `prepare` makes is made while the init makes its house.
-pub(super) fn run<P>(
-    line: Wire,
-    prepare: impl FnOnce() -> P,
-    script: impl FnOnce(P, Order, Inside, Line),
-) -> ! {
+pub(super) fn run<P>(line: Wire, prepared: &mut P, script: impl FnOnce(&mut P, Order, Inside, Line)) -> ! {
     die_with_parent();
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
     let inside = match start_init() {
@@ -32,7 +26,6 @@ pub(super) fn run<P>(
         Err(error) => refuse(&line, error),
     };
     let init = inside.init();
-    let prepared = prepare();
     if let Err(error) = inside.await_house() {
         refuse(&line, error);
     }

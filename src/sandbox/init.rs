@@ -56,7 +56,9 @@ impl Init {
     fn new(wire: Wire) -> io::Result<Self> {
         die_with_parent();
         match prepare(&wire) {
-            Ok((deaths, host)) => Ok(Self { wire, deaths, host, furnished: false, spares: Vec::new(), to_spare: SPARES }),
+            Ok((deaths, host)) => {
+                Ok(Self { wire, deaths, host, furnished: false, spares: Vec::new(), to_spare: SPARES })
+            }
             Err(error) => {
                 wire.send(&Tell::Failed(error))?;
                 Err(io::ErrorKind::Other.into())

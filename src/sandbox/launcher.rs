@@ -51,18 +51,17 @@ type Engines = HashMap<Pid, Engine>;
 
 /// Runs as a launcher until the parent closes the socket.
 ///
-/// `prepare` makes what an engine needs; from the second lab on it is made
-/// before the fork, once for all. `script` runs in each engine.
+/// `script` runs in each engine, with a copy of what is `prepared`: an engine
+/// is a fork.
 ///
 /// Never returns: ends the process.
 pub(super) fn launch<P>(
     control: Wire,
     parent: Pid,
-    prepare: impl Fn() -> P + Copy,
-    script: impl FnOnce(P, Order, Inside, Line) + Copy,
+    prepared: &mut P,
+    script: impl FnOnce(&mut P, Order, Inside, Line) + Copy,
 ) -> ! {
     let failed = enter(&control, parent).err();
-    let mut prepared = None;
     let mut engines = Engines::new();
     let Ok(deaths) = Deaths::watch() else { exit() };
 
@@ -73,21 +72,17 @@ pub(super) fn launch<P>(
             Ok(false) => continue,
             Err(_) => break,
         }
-        let Ok(Some((Open { again }, mut fds))) = control.receive_with::<Open>() else { break };
+        let Ok(Some((Open, mut fds))) = control.receive_with::<Open>() else { break };
         let Some(line) = fds.pop().map(Wire::new) else { break };
         if let Some(error) = &failed {
             let _ = line.send(&[Up::NoSandbox(error.clone())]);
             continue;
         }
-        if again && prepared.is_none() {
-            prepared = Some(prepare());
-        }
         // SAFETY: this process has one thread.
         match unsafe { fork() } {
             Ok(ForkResult::Child) => {
                 drop((control, deaths, engines));
-                let ready = prepared.take();
-                engine::run(line, move || ready.unwrap_or_else(prepare), script);
+                engine::run(line, prepared, script);
             }
             Ok(ForkResult::Parent { child }) => {
                 engines.insert(child, Engine { line, killed: false });

@@ -12,15 +12,11 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Asks the launcher for an engine, whose socket comes along.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Open {
-    /// Whether it is not the first one.
-    pub again: bool,
-}
+pub(super) struct Open;
 
 /// How much longer than its deadline an engine may take to say that the
 /// deadline has passed. It knows better than we where the script was.
@@ -34,12 +30,11 @@ const SETUP: Duration = Duration::from_secs(60);
 pub struct Launcher {
     control: Option<Wire>,
     pid: Pid,
-    opened: AtomicBool,
 }
 
 impl Launcher {
-    /// Forks a launcher, whose engines make ready with `prepare` and then run
-    /// `script`.
+    /// Forks a launcher, whose engines run `script`, each with its own copy of
+    /// what is `prepared`.
     ///
     /// Start it before any other thread: a fork takes only the thread that
     /// makes it along, and this one must live as long as the process
@@ -49,8 +44,8 @@ impl Launcher {
     ///
     /// Where there is a second thread already, or no process to be had.
     pub fn start<P>(
-        prepare: impl Fn() -> P + Copy,
-        script: impl FnOnce(P, Order, Inside, Line) + Copy,
+        prepared: &mut P,
+        script: impl FnOnce(&mut P, Order, Inside, Line) + Copy,
     ) -> Result<Self, SandboxError> {
         let step = "start the sandbox's launcher";
         if threads() != 1 {
@@ -63,11 +58,9 @@ impl Launcher {
         match unsafe { fork() } {
             Ok(ForkResult::Child) => {
                 drop(ours);
-                launch(theirs, parent, prepare, script)
+                launch(theirs, parent, prepared, script)
             }
-            Ok(ForkResult::Parent { child }) => {
-                Ok(Self { control: Some(ours), pid: child, opened: AtomicBool::new(false) })
-            }
+            Ok(ForkResult::Parent { child }) => Ok(Self { control: Some(ours), pid: child }),
             Err(errno) => Err(SandboxError::new(step, errno)),
         }
     }
@@ -81,9 +74,8 @@ impl Launcher {
     pub fn open(&self) -> Result<Sandbox, SandboxError> {
         let failed = |error: io::Error| SandboxError::io("reach the sandbox's launcher", &error);
         let (ours, theirs) = Wire::pair().map_err(failed)?;
-        let again = self.opened.swap(true, Ordering::Relaxed);
         let control = self.control.as_ref().expect("taken by drop alone");
-        control.send_with(&Open { again }, &[theirs.as_fd()]).map_err(failed)?;
+        control.send_with(&Open, &[theirs.as_fd()]).map_err(failed)?;
         Ok(Sandbox {
             wire: ours,
             waiting: VecDeque::new(),

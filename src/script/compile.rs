@@ -21,7 +21,7 @@ pub struct Compiler {
 
 impl Default for Compiler {
     fn default() -> Self {
-        Self::new()
+        Self::new(Stage::new())
     }
 }
 
@@ -40,9 +40,8 @@ const KEYWORDS: [(&str, &[usize]); 9] = [
 ];
 
 impl Compiler {
-    /// Makes a compiler; it takes about half a millisecond.
-    pub fn new() -> Self {
-        let stage = Stage::new();
+    /// Makes a compiler of a stage that is not needed for a script.
+    pub fn new(stage: Stage) -> Self {
         let mut arities: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
         let registered = stage.engine.collect_fn_metadata(
             None,
@@ -67,7 +66,11 @@ impl Compiler {
     pub fn read(&self, source: Source) -> Result<Lab, Fault> {
         let ast = self.stage.engine.compile(&source.text).map_err(|error| syntax(&error))?;
         if ast.statements().is_empty() && ast.iter_functions().next().is_none() {
-            return Err(at(Place::new(1, 1), "the lab is empty", Some("a lab says at least one thing, as `netns(\"red\");`".into())));
+            return Err(at(
+                Place::new(1, 1),
+                "the lab is empty",
+                Some("a lab says at least one thing, as `netns(\"red\");`".into()),
+            ));
         }
         let mut walk = Walk::new(self, &ast);
         ast.walk(&mut |path| {
@@ -89,7 +92,8 @@ impl Compiler {
             if helpers.iter().any(|helper| helper.import == import) {
                 continue;
             }
-            let sound = Path::new(&import).components().all(|part| matches!(part, std::path::Component::Normal(_)));
+            let sound =
+                Path::new(&import).components().all(|part| matches!(part, std::path::Component::Normal(_)));
             let path = [folder, root].map(|folder| folder.join(&import).with_extension("rhai"));
             let found = path.iter().find(|path| path.is_file()).filter(|_| sound);
             let Some(path) = found else {
@@ -191,8 +195,12 @@ impl<'a> Walk<'a> {
                 self.lets.push(Let { name: variable.0.name.to_string(), span, node: *statement });
             }
             ASTNode::Stmt(Stmt::Import(import, position)) => match &import.0 {
-                Expr::StringConstant(name, position) => self.imports.push((name.to_string(), place(*position))),
-                _ => self.faults.push(at(place(*position), "the path of an import is a string literal", None)),
+                Expr::StringConstant(name, position) => {
+                    self.imports.push((name.to_string(), place(*position)))
+                }
+                _ => {
+                    self.faults.push(at(place(*position), "the path of an import is a string literal", None))
+                }
             },
             _ => {}
         }
@@ -249,8 +257,13 @@ impl<'a> Walk<'a> {
             && let Some(Expr::StringConstant(pointed, position)) = call.args.first()
             && Kind::of(pointed).is_some()
         {
-            let hint = format!("write `{pointed}(\"its name\", …)`, so that it is found without running the lab");
-            self.faults.push(at(place(*position), format!("`{pointed}` is called by its name only"), Some(hint)));
+            let hint =
+                format!("write `{pointed}(\"its name\", …)`, so that it is found without running the lab");
+            self.faults.push(at(
+                place(*position),
+                format!("`{pointed}` is called by its name only"),
+                Some(hint),
+            ));
         }
         if matches!(name, "exec" | "start" | "sh") && is_straight(path) {
             self.program(call, here);
@@ -280,7 +293,11 @@ impl<'a> Walk<'a> {
         }
         if name.contains("::") || name.contains(['\n', '\r']) {
             let hint = "it becomes part of a test's name and of a file's".to_string();
-            self.faults.push(at(here, format!("the name of a {kind} has no `::` and no line break"), Some(hint)));
+            self.faults.push(at(
+                here,
+                format!("the name of a {kind} has no `::` and no line break"),
+                Some(hint),
+            ));
             return;
         }
         if kind == Kind::Snapshot && path.iter().any(is_loop) {
@@ -325,7 +342,8 @@ impl<'a> Walk<'a> {
         let checks = self.seen.into_iter().map(|seen| {
             let mut declared = seen.declared;
             for variable in seen.variables {
-                let made = lets.iter().filter(|made| made.name == variable && made.span.first < declared.place);
+                let made =
+                    lets.iter().filter(|made| made.name == variable && made.span.first < declared.place);
                 declared.evidence.extend(made.max_by_key(|made| made.span.first).map(|made| made.span));
             }
             let last = declared.evidence[0].last;
@@ -351,15 +369,17 @@ impl<'a> Walk<'a> {
             match counts {
                 Some(counts) if counts.contains(count) || name == "call" => {}
                 // A function of the lab's own may be called with `this`.
-                Some(counts) if *method && self.functions.contains_key(name) && counts.contains(&(count - 1)) => {}
+                Some(counts)
+                    if *method && self.functions.contains_key(name) && counts.contains(&(count - 1)) => {}
                 Some(counts) => self.faults.push(self.wrong_count(*here, name, *count, counts)),
                 None if *method && self.map_keys.contains(name) => {}
                 None => {
                     let ours = words::all().map(|word| word.name);
                     let theirs = self.functions.keys().map(String::as_str);
                     let languages = self.compiler.arities.keys().map(String::as_str);
-                    let near = nearest(name, ours.chain(theirs))
-                        .or_else(|| nearest(name, languages.filter(|name| name.starts_with(char::is_alphabetic))));
+                    let near = nearest(name, ours.chain(theirs)).or_else(|| {
+                        nearest(name, languages.filter(|name| name.starts_with(char::is_alphabetic)))
+                    });
                     let hint = near.map(|near| format!("did you mean `{near}`?"));
                     self.faults.push(at(*here, format!("there is no function `{name}`"), hint));
                 }
@@ -370,9 +390,11 @@ impl<'a> Walk<'a> {
     fn wrong_count(&self, here: Place, name: &str, count: usize, counts: &BTreeSet<usize>) -> Fault {
         let plural = |n: usize| if n == 1 { "1 argument".to_string() } else { format!("{n} arguments") };
         match words::all().find(|word| word.name == name) {
-            Some(word) => {
-                at(here, format!("`{name}` does not take {}", plural(count)), Some(format!("write {}", word.form)))
-            }
+            Some(word) => at(
+                here,
+                format!("`{name}` does not take {}", plural(count)),
+                Some(format!("write {}", word.form)),
+            ),
             None => {
                 let counts: Vec<String> = counts.iter().map(ToString::to_string).collect();
                 let message = format!("`{name}` takes {}, not {count}", counts.join(" or "));
@@ -395,7 +417,8 @@ impl<'a> Walk<'a> {
             } else if declared.kind == Kind::Snapshot
                 && let Some(other) = slugs.insert(slug(&declared.name), &declared.name)
             {
-                let message = format!("the snapshots `{other}` and `{}` would be the same file", declared.name);
+                let message =
+                    format!("the snapshots `{other}` and `{}` would be the same file", declared.name);
                 let hint = "they differ in signs only, which a file's name leaves out".to_string();
                 self.faults.push(at(declared.place, message, Some(hint)));
             }

@@ -140,9 +140,10 @@ fn parse_words(error: &ParseErrorType) -> (String, Option<String>) {
         ParseErrorType::BadInput(LexError::ImproperSymbol(symbol, text)) if text.is_empty() => {
             (format!("`{symbol}` does not belong here"), None)
         }
-        ParseErrorType::BadInput(LexError::UnterminatedString) => {
-            ("a string is not closed".into(), Some("a string ends with the quote it began with, on the same line".into()))
-        }
+        ParseErrorType::BadInput(LexError::UnterminatedString) => (
+            "a string is not closed".into(),
+            Some("a string ends with the quote it began with, on the same line".into()),
+        ),
         ParseErrorType::MissingToken(token, text) => (format!("expected `{token}` {}", lower(text)), None),
         other => (lower(&other.to_string()), None),
     }
@@ -173,4 +174,3 @@ fn strip_position(text: &str) -> &str {
 pub(super) fn at(place: Place, message: impl Into<String>, hint: Option<String>) -> Fault {
     Fault { helper: None, place, message: message.into(), command: None, hint }
 }
-

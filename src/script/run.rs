@@ -5,17 +5,13 @@ use crate::event::{Event, Fault, Order, Stop};
 use crate::lab::Helper;
 use crate::net::{Network, Rooms};
 use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
-use std::mem::ManuallyDrop;
 
 /// Runs a lab in a sandbox, and tells what happens until it ends or stops.
 ///
-/// The process ends after it: what the script has built is left to the
-/// kernel, which is quicker than taking it apart.
-pub fn run(stage: Stage, order: &Order, rooms: Box<dyn Rooms>, teller: impl Fn() -> Box<dyn Teller>) {
+/// A stage is for one script. The process ends after it: what the script has
+/// built is left to the kernel, which is quicker than taking it apart.
+pub fn run(stage: &mut Stage, order: &Order, rooms: Box<dyn Rooms>, teller: impl Fn() -> Box<dyn Teller>) {
     let tell = teller();
-    // The world stays with the stage, and the stage is kept until the end is
-    // told.
-    let stage = ManuallyDrop::new(stage);
     let ending = match try_run(stage, order, rooms, teller) {
         Ok(()) => Event::Ended,
         Err(stop) => Event::Stopped(stop),
@@ -25,12 +21,11 @@ pub fn run(stage: Stage, order: &Order, rooms: Box<dyn Rooms>, teller: impl Fn()
 }
 
 fn try_run(
-    mut stage: ManuallyDrop<Stage>,
+    Stage { engine, stand }: &mut Stage,
     order: &Order,
     rooms: Box<dyn Rooms>,
     teller: impl Fn() -> Box<dyn Teller>,
 ) -> Result<(), Stop> {
-    let Stage { engine, stand } = &mut *stage;
     engine.set_module_resolver(Helpers(order.helpers.clone()));
     listen_to_print(engine, &teller);
     let ast = engine.compile(&order.text).map_err(|error| Stop::Fault(fault::syntax(&error)))?;

@@ -103,7 +103,9 @@ fn output(program: &str, arguments: &str) -> String {
             .lines()
             // iptables-save writes the time and its counters.
             .filter(|line| !line.starts_with('#') && !line.starts_with(':'))
-            .map(|line| line.split(" valid_lft").next().unwrap_or(line).split(" expires").next().unwrap_or(line))
+            .map(|line| {
+                line.split(" valid_lft").next().unwrap_or(line).split(" expires").next().unwrap_or(line)
+            })
             .collect::<Vec<_>>()
             .join("\n"),
         Err(_) => "not installed".into(),

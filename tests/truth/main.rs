@@ -8,7 +8,7 @@ use nslab::event::{Event, Question, Stop};
 use nslab::lab::Lab;
 use nslab::run::{self, Settings};
 use nslab::sandbox::Launcher;
-use nslab::script::Compiler;
+use nslab::script::{Compiler, Stage};
 use nslab::table::{Addr, Link, NeighState, Neighbour, Table};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -32,7 +32,8 @@ for ns in [host()] + netns_list() {
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     // Before any thread.
-    let prepared = run::prepare().and_then(|(launcher, mut first)| {
+    let mut stage = Stage::new();
+    let prepared = run::prepare(&mut stage).and_then(|(launcher, mut first)| {
         first.await_standing()?;
         Ok(launcher)
     });
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
 
 /// Runs a lab, asks, and compares each pair of answers.
 fn compare(launcher: &Launcher, path: &Path) -> Result<Completion, Failed> {
-    let compiler = Compiler::new();
+    let compiler = Compiler::default();
     let mut lab: Lab = run::read(&compiler, path)?;
     let end = lab.source.text.lines().count() as u32;
     lab.source.text.push_str(QUESTIONS);
@@ -167,7 +168,8 @@ fn ip_rows(table: &Table, text: &str) -> Result<BTreeSet<String>, Failed> {
             }
             Table::Addrs(_) => {
                 for info in row["addr_info"].as_array().into_iter().flatten() {
-                    let (dev, local, length) = (word(row, "ifname"), word(info, "local"), word(info, "prefixlen"));
+                    let (dev, local, length) =
+                        (word(row, "ifname"), word(info, "local"), word(info, "prefixlen"));
                     let (scope, broadcast) = (word(info, "scope"), word(info, "broadcast"));
                     found.insert(format!("{dev} {local}/{length} {scope} {broadcast}"));
                 }
@@ -180,7 +182,12 @@ fn ip_rows(table: &Table, text: &str) -> Result<BTreeSet<String>, Failed> {
                     Some(&("INCOMPLETE" | "FAILED")) => NeighState::Failed,
                     _ => NeighState::Resolved,
                 };
-                found.insert(format!("{} {} {} {state}", word(row, "dst"), word(row, "lladdr"), word(row, "dev")));
+                found.insert(format!(
+                    "{} {} {} {state}",
+                    word(row, "dst"),
+                    word(row, "lladdr"),
+                    word(row, "dev")
+                ));
             }
         }
     }
