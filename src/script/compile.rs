@@ -2,15 +2,15 @@
 
 use super::engine::Stage;
 use super::fault::{at, syntax_of};
+use super::imports::Imports;
 use super::suggest::nearest;
 use super::words;
 use super::world::place;
 use crate::event::Fault;
-use crate::lab::{Declared, Helper, Kind, Lab, Place, Source, Span, ToolUse, slug};
+use crate::lab::{Declared, Kind, Lab, Place, Source, Span, ToolUse, slug};
 use crate::net::{is_installed, missing_tool, package_of};
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Stmt};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 /// Reads labs.
 pub struct Compiler {
@@ -75,7 +75,7 @@ impl Compiler {
             return Err(at(Place::new(1, 1), "the lab is empty", Some(hint.into())));
         }
         let read = self.survey(&ast)?;
-        let helpers = self.helpers(&source, &read.imports)?;
+        let helpers = Imports::of(self, &source.path, &read.imports)?;
         Ok(Lab { source, checks: read.checks, helpers })
     }
 
@@ -112,41 +112,6 @@ impl Compiler {
             true
         });
         walk.finish()
-    }
-
-    /// Reads the files that are imported, and those that they import.
-    fn helpers(&self, source: &Source, imports: &[(String, Place)]) -> Result<Vec<Helper>, Fault> {
-        let folder = source.path.parent().unwrap_or(Path::new(""));
-        let root = source.path.ancestors().find(|path| path.ends_with("labs")).unwrap_or(folder);
-        let mut helpers: Vec<Helper> = Vec::new();
-        let mut left: Vec<(String, Place)> = imports.to_vec();
-        while let Some((import, place)) = left.pop() {
-            if helpers.iter().any(|helper| helper.import == import) {
-                continue;
-            }
-            let sound =
-                Path::new(&import).components().all(|part| matches!(part, std::path::Component::Normal(_)));
-            let path = [folder, root].map(|folder| folder.join(&import).with_extension("rhai"));
-            let found = path.iter().find(|path| path.is_file()).filter(|_| sound);
-            let Some(path) = found else {
-                let hint = format!("a helper is a `.rhai` file beside the lab or below {}", root.display());
-                return Err(at(place, format!("there is no helper `{import}`"), Some(hint)));
-            };
-            let in_helper = |mut fault: Fault| {
-                fault.helper = Some(path.display().to_string());
-                fault
-            };
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| at(place, format!("failed to read `{}`: {error}", path.display()), None))?;
-            let read = self.compile(&text).and_then(|ast| self.survey(&ast)).map_err(in_helper)?;
-            if let Some(check) = read.checks.first() {
-                let hint = "a check belongs in the lab itself, where it can be found".to_string();
-                return Err(in_helper(at(check.place, "a helper declares no checks", Some(hint))));
-            }
-            left.extend(read.imports);
-            helpers.push(Helper { import, path: path.display().to_string(), text });
-        }
-        Ok(helpers)
     }
 }
 
