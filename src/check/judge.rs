@@ -11,7 +11,8 @@ pub struct Judge<'a> {
     /// The verdict on each check that was reached. In a loop, the first round
     /// that failed counts.
     reached: BTreeMap<String, (Place, Verdict)>,
-    questions: Vec<Question>,
+    /// The last answer to each question that may be evidence.
+    questions: BTreeMap<(Place, String), Question>,
     stop: Option<Stop>,
     ended: bool,
 }
@@ -19,14 +20,14 @@ pub struct Judge<'a> {
 impl<'a> Judge<'a> {
     /// Begins to judge a lab whose snapshots are on `shelf`.
     pub fn new(lab: &'a Lab, shelf: &'a Shelf) -> Self {
-        let (reached, questions) = (BTreeMap::new(), Vec::new());
+        let (reached, questions) = (BTreeMap::new(), BTreeMap::new());
         Self { lab, shelf, reached, questions, stop: None, ended: false }
     }
 
     /// Hears an event; where it is an expectation, gives its verdict.
     pub fn hear(&mut self, event: &Event) -> Option<Verdict> {
         match event {
-            Event::Asked(question) => self.questions.push(question.clone()),
+            Event::Asked(question) => self.keep(question),
             Event::Stopped(stop) => self.stop = Some(stop.clone()),
             Event::Ended => self.ended = true,
             Event::Expected(expectation) => {
@@ -59,9 +60,11 @@ impl<'a> Judge<'a> {
                     return Verdict::Skipped(format!("it needs `{needed}`, which was skipped"));
                 }
                 None => {
+                    let declared = self.lab.checks.iter().any(|check| check.name == *needed);
+                    let why = if declared { "was not reached before it" } else { "is no check of this lab" };
                     return Verdict::failed(Failure {
                         place: expectation.place,
-                        message: format!("it needs `{needed}`, and there is no earlier check of that name"),
+                        message: format!("`{}` needs `{needed}`, which {why}", expectation.name),
                         ..Failure::default()
                     });
                 }
@@ -106,16 +109,21 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// Keeps a question that a check may be about. Others are let go: a loop
+    /// asks without end, and an answer may be long.
+    fn keep(&mut self, question: &Question) {
+        let place = question.place;
+        if self.lab.checks.iter().flat_map(|check| &check.evidence).any(|span| span.contains(place)) {
+            self.questions.insert((place, question.command.clone()), question.clone());
+        }
+    }
+
     /// The questions that a check is about: the last one asked at each place
     /// from which its value comes.
     fn evidence(&self, declared: &Declared) -> Vec<Question> {
-        let mut last: BTreeMap<(Place, &str), &Question> = BTreeMap::new();
-        for question in &self.questions {
-            if declared.evidence.iter().any(|span| span.contains(question.place)) {
-                last.insert((question.place, &question.command), question);
-            }
-        }
-        last.into_values().cloned().collect()
+        let is_evidence =
+            |question: &&Question| declared.evidence.iter().any(|span| span.contains(question.place));
+        self.questions.values().filter(is_evidence).cloned().collect()
     }
 
     /// Gives an outcome for each declared check, in the order of their
@@ -175,11 +183,21 @@ impl<'a> Judge<'a> {
         if matches!(stop, Stop::NotMeasured(_)) {
             return;
         }
-        if let (Some(last), Verdict::Failed(failure)) = (outcomes.last_mut(), stop_verdict(stop))
-            && last.verdict.is_passed()
-        {
-            let message = format!("the lab stopped after this check: {}", failure.message);
-            last.verdict = Verdict::failed(Failure { message, ..*failure });
+        let (Some(last), Verdict::Failed(failure)) = (outcomes.last_mut(), stop_verdict(stop)) else {
+            return;
+        };
+        match &mut last.verdict {
+            Verdict::Failed(known) => {
+                let place =
+                    if failure.place.is_known() { format!(" at {}", failure.place) } else { String::new() };
+                known
+                    .hints
+                    .push(format!("the lab also stopped after this check{place}: {}", failure.message));
+            }
+            verdict => {
+                let message = format!("the lab stopped after this check: {}", failure.message);
+                *verdict = Verdict::failed(Failure { message, ..*failure });
+            }
         }
     }
 }

@@ -1,18 +1,23 @@
 use super::Run;
-use super::exit::Findings;
+use super::exit::{Findings, USAGE};
 use crate::check::{Shelf, Update, Verdict};
 use crate::report::Narration;
 use crate::run::{self, Settings};
 use crate::sandbox::doctor;
-use crate::script::{Compiler, Stage};
+use crate::script::Compiler;
+use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// `nslab run`
 pub(super) fn run(typed: &Run) -> ExitCode {
-    let mut stage = Stage::new();
-    let prepared = run::prepare(&mut stage);
-    let lab = match run::read(&Compiler::new(stage), &typed.lab) {
+    if let Some(error) = misuse(&typed.lab) {
+        eprintln!("error: {error}");
+        return ExitCode::from(USAGE);
+    }
+    let prepared = run::prepare();
+    let lab = match run::read(&Compiler::new(), &typed.lab) {
         Ok(lab) => lab,
         Err(invalid) => {
             eprintln!("error: {invalid}");
@@ -52,4 +57,16 @@ pub(super) fn run(typed: &Run) -> ExitCode {
     };
     let failures: Vec<bool> = outcomes.iter().filter_map(failed).collect();
     Findings { failed: !failures.is_empty(), bug: failures.contains(&true), ..Findings::default() }.into()
+}
+
+/// Says why what was typed is no lab's path.
+fn misuse(path: &Path) -> Option<String> {
+    let shown = path.display();
+    match fs::metadata(path) {
+        Err(error) => Some(format!("failed to read `{shown}`: {}", run::words(&error))),
+        Ok(found) if found.is_dir() => Some(format!(
+            "`{shown}` is a folder\nhint: name one lab in it, or run them all with `nslab test {shown}`"
+        )),
+        Ok(_) => None,
+    }
 }

@@ -22,7 +22,8 @@ pub fn failure(lab: &Lab, outcome: &Outcome) -> String {
         labelled(&mut text, &format!("$ {}", question.command), &question.text);
     }
     if let Some(diff) = diff {
-        let diff = diff.trim_end().replace("left", "accepted").replace("right", "seen");
+        // The first line says which is which.
+        let diff = diff.trim_end().replacen("left", "accepted", 1).replacen("right", "seen", 1);
         let _ = writeln!(text, "{}", anstream::adapter::strip_str(&diff));
     }
     for hint in hints {

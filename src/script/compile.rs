@@ -1,16 +1,16 @@
 //! Reads a lab without running it: its checks, and what is wrong with it.
 
 use super::engine::Stage;
-use super::fault::{at, syntax};
+use super::fault::{at, syntax_of};
+use super::imports::Imports;
 use super::suggest::nearest;
 use super::words;
 use super::world::place;
 use crate::event::Fault;
-use crate::lab::{Declared, Helper, Kind, Lab, Place, Source, Span, ToolUse, slug};
+use crate::lab::{Declared, Kind, Lab, Place, Source, Span, ToolUse, slug};
 use crate::net::{is_installed, missing_tool, package_of};
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Stmt};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 /// Reads labs.
 pub struct Compiler {
@@ -63,71 +63,62 @@ impl Compiler {
     ///
     /// Where its text is no script, calls what is not there, or declares its
     /// checks so that they can't be found without running it.
-    pub fn read(&self, source: Source) -> Result<Lab, Fault> {
-        let ast = self.stage.engine.compile(&source.text).map_err(|error| syntax(&error))?;
-        if ast.statements().is_empty() && ast.iter_functions().next().is_none() {
-            return Err(at(
-                Place::new(1, 1),
-                "the lab is empty",
-                Some("a lab says at least one thing, as `netns(\"red\");`".into()),
-            ));
+    pub fn read(&self, mut source: Source) -> Result<Lab, Fault> {
+        // Some editors begin a file with a byte order mark.
+        if let Some(text) = source.text.strip_prefix('\u{feff}') {
+            source.text = text.to_string();
         }
-        let mut walk = Walk::new(self, &ast);
+        let ast = self.compile(&source.text)?;
+        if ast.statements().is_empty() && ast.iter_functions().next().is_none() {
+            let hint = "a lab says at least one thing, as `netns(\"red\");`";
+            return Err(at(Place::new(1, 1), "the lab is empty", Some(hint.into())));
+        }
+        let read = self.survey(&ast)?;
+        let helpers = Imports::of(self, &source.path, &read.imports)?;
+        Ok(Lab { source, checks: read.checks, helpers })
+    }
+
+    /// Compiles the text of a lab or of a helper.
+    pub(super) fn compile(&self, text: &str) -> Result<AST, Fault> {
+        let ast = self.stage.engine.compile(text).map_err(|error| syntax_of(&error, text))?;
+        match self.open_comment(text) {
+            None => Ok(ast),
+            Some(place) => {
+                let hint = "a comment that begins with `/*` ends with `*/`; all below would be left out";
+                Err(at(place, "a comment is not closed", Some(hint.into())))
+            }
+        }
+    }
+
+    /// Finds the comment in which a script ends. The language takes that for
+    /// its end in silence, and the checks in it would be gone.
+    fn open_comment(&self, text: &str) -> Option<Place> {
+        // In a comment, nothing is wrong.
+        let is_comment = |end: usize| self.stage.engine.compile(format!("{}\n)", &text[..end])).is_ok();
+        let mut starts = text.rmatch_indices("/*").map(|(start, _)| start).peekable();
+        starts.peek().filter(|_| is_comment(text.len()))?;
+        let before = &text[..starts.find(|start| !is_comment(*start))?];
+        let line = before.matches('\n').count() + 1;
+        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        Some(Place::new(line as u32, column as u32))
+    }
+
+    /// Goes through a tree, and says what is wrong in it.
+    pub(super) fn survey(&self, ast: &AST) -> Result<Read, Fault> {
+        let mut walk = Walk::new(self, ast);
         ast.walk(&mut |path| {
             walk.visit(path);
             true
         });
-        let read = walk.finish()?;
-        let helpers = self.helpers(&source, &read.imports)?;
-        Ok(Lab { source, checks: read.checks, helpers })
-    }
-
-    /// Reads the files that are imported, and those that they import.
-    fn helpers(&self, source: &Source, imports: &[(String, Place)]) -> Result<Vec<Helper>, Fault> {
-        let folder = source.path.parent().unwrap_or(Path::new(""));
-        let root = source.path.ancestors().find(|path| path.ends_with("labs")).unwrap_or(folder);
-        let mut helpers: Vec<Helper> = Vec::new();
-        let mut left: Vec<(String, Place)> = imports.to_vec();
-        while let Some((import, place)) = left.pop() {
-            if helpers.iter().any(|helper| helper.import == import) {
-                continue;
-            }
-            let sound =
-                Path::new(&import).components().all(|part| matches!(part, std::path::Component::Normal(_)));
-            let path = [folder, root].map(|folder| folder.join(&import).with_extension("rhai"));
-            let found = path.iter().find(|path| path.is_file()).filter(|_| sound);
-            let Some(path) = found else {
-                let hint = format!("a helper is a `.rhai` file beside the lab or below {}", root.display());
-                return Err(at(place, format!("there is no helper `{import}`"), Some(hint)));
-            };
-            let in_helper = |mut fault: Fault| {
-                fault.helper = Some(path.display().to_string());
-                fault
-            };
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| at(place, format!("failed to read `{}`: {error}", path.display()), None))?;
-            let ast = self.stage.engine.compile(&text).map_err(|error| in_helper(syntax(&error)))?;
-            let mut walk = Walk::new(self, &ast);
-            ast.walk(&mut |path| {
-                walk.visit(path);
-                true
-            });
-            let read = walk.finish().map_err(in_helper)?;
-            if let Some(check) = read.checks.first() {
-                let hint = "a check belongs in the lab itself, where it can be found".to_string();
-                return Err(in_helper(at(check.place, "a helper declares no checks", Some(hint))));
-            }
-            left.extend(read.imports);
-            helpers.push(Helper { import, path: path.display().to_string(), text });
-        }
-        Ok(helpers)
+        walk.finish()
     }
 }
 
 /// What was found in a tree.
-struct Read {
-    checks: Vec<Declared>,
-    imports: Vec<(String, Place)>,
+pub(super) struct Read {
+    pub checks: Vec<Declared>,
+    /// What is imported, as it stands there, and where.
+    pub imports: Vec<(String, Place)>,
 }
 
 /// A check as it is being found.
@@ -149,6 +140,8 @@ struct Let {
 struct Walk<'a> {
     compiler: &'a Compiler,
     functions: BTreeMap<String, BTreeSet<usize>>,
+    /// The bodies of functions, closures among them, by name.
+    bodies: Vec<(String, Span)>,
     map_keys: BTreeSet<String>,
     seen: Vec<Seen>,
     lets: Vec<Let>,
@@ -161,12 +154,16 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     fn new(compiler: &'a Compiler, ast: &AST) -> Self {
         let mut functions: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
-        for function in ast.iter_functions() {
-            functions.entry(function.name.into()).or_default().insert(function.params.len());
+        let mut bodies = Vec::new();
+        for function in ast.iter_fn_def() {
+            functions.entry(function.name.to_string()).or_default().insert(function.params.len());
+            let (first, last) = (function.body.start_position(), function.body.end_position());
+            bodies.push((function.name.to_string(), Span { first: place(first), last: place(last) }));
         }
         Self {
             compiler,
             functions,
+            bodies,
             map_keys: BTreeSet::new(),
             seen: Vec::new(),
             lets: Vec::new(),
@@ -265,7 +262,9 @@ impl<'a> Walk<'a> {
                 Some(hint),
             ));
         }
-        if matches!(name, "exec" | "start" | "sh") && is_straight(path) {
+        // Whether a function is called, its text does not tell.
+        let in_function = self.bodies.iter().any(|(name, body)| !name.contains('$') && body.contains(here));
+        if matches!(name, "exec" | "start" | "sh") && is_straight(path) && !in_function {
             self.program(call, here);
         }
     }
@@ -355,14 +354,11 @@ impl<'a> Walk<'a> {
 
     /// Every function that is called must be there, with so many arguments.
     fn check_calls(&mut self) {
-        for (name, arities) in &self.functions {
-            if self.compiler.arities.contains_key(name) && words::all().any(|word| word.name == name) {
-                let call = self.calls.iter().find(|(_, called, ..)| called == name);
-                let here = call.map_or(Place::new(1, 1), |(place, ..)| *place);
+        for (name, body) in &self.bodies {
+            if words::all().any(|word| word.name == name) {
                 let message = format!("the lab's own function `{name}` has the name of one of nslab's");
-                self.faults.push(at(here, message, Some("give it another name".into())));
+                self.faults.push(at(body.first, message, Some("give it another name".into())));
             }
-            let _ = arities;
         }
         for (here, name, count, method) in &self.calls {
             let counts = self.functions.get(name).or_else(|| self.compiler.arities.get(name));
@@ -371,7 +367,7 @@ impl<'a> Walk<'a> {
                 // A function of the lab's own may be called with `this`.
                 Some(counts)
                     if *method && self.functions.contains_key(name) && counts.contains(&(count - 1)) => {}
-                Some(counts) => self.faults.push(self.wrong_count(*here, name, *count, counts)),
+                Some(counts) => self.faults.push(self.wrong_count(*here, name, *count, counts, *method)),
                 None if *method && self.map_keys.contains(name) => {}
                 None => {
                     let ours = words::all().map(|word| word.name);
@@ -387,20 +383,31 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn wrong_count(&self, here: Place, name: &str, count: usize, counts: &BTreeSet<usize>) -> Fault {
-        let plural = |n: usize| if n == 1 { "1 argument".to_string() } else { format!("{n} arguments") };
-        match words::all().find(|word| word.name == name) {
-            Some(word) => at(
-                here,
-                format!("`{name}` does not take {}", plural(count)),
-                Some(format!("write {}", word.form)),
-            ),
-            None => {
-                let counts: Vec<String> = counts.iter().map(ToString::to_string).collect();
-                let message = format!("`{name}` takes {}, not {count}", counts.join(" or "));
-                at(here, message, None)
-            }
+    fn wrong_count(
+        &self,
+        here: Place,
+        name: &str,
+        count: usize,
+        counts: &BTreeSet<usize>,
+        method: bool,
+    ) -> Fault {
+        let arguments = |n: usize, counts: &str| {
+            if n == 1 { format!("{counts} argument") } else { format!("{counts} arguments") }
+        };
+        if let Some(word) = words::all().find(|word| word.name == name) {
+            let message = format!("`{name}` does not take {}", arguments(count, &count.to_string()));
+            let first = if method { "; what stands before the dot is the first argument" } else { "" };
+            return at(here, message, Some(format!("write {}{first}", word.form)));
         }
+        // What stands before the dot is an argument to the language's own
+        // functions, and `this` to the lab's.
+        let before = usize::from(method);
+        let own = self.functions.contains_key(name);
+        let counts = counts.iter().map(|n| if own { *n } else { n.saturating_sub(before) });
+        let counts: Vec<usize> = counts.collect();
+        let shown = counts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+        let shown = arguments(counts.last().copied().unwrap_or(0), &shown);
+        at(here, format!("`{name}` takes {shown}, not {}", count - before), None)
     }
 
     /// A name is one test case, and one file.

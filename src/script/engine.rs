@@ -11,9 +11,9 @@ use rhai::{Dynamic, Engine, OptimizationLevel};
 const OPERATIONS: u64 = 10_000_000;
 const CALL_DEPTH: usize = 64;
 const EXPRESSION_DEPTH: usize = 64;
-const STRING_BYTES: usize = 16 << 20;
-const ARRAY_ITEMS: usize = 100_000;
-const MAP_ITEMS: usize = 100_000;
+pub(super) const STRING_BYTES: usize = 16 << 20;
+pub(super) const ARRAY_ITEMS: usize = 100_000;
+pub(super) const MAP_ITEMS: usize = 100_000;
 
 /// A script engine with the whole vocabulary, ready for one script: in a
 /// process that runs it, or in one that only reads it.

@@ -1,5 +1,6 @@
 //! The script language's errors in our own words, at their places.
 
+use super::engine::{ARRAY_ITEMS, MAP_ITEMS, STRING_BYTES};
 use super::suggest::nearest;
 use super::words;
 use super::world::{Halt, place};
@@ -30,17 +31,15 @@ pub(super) fn stop(error: EvalAltResult, timeout_ms: u64) -> Stop {
             fault(message, hint)
         }
         EvalAltResult::ErrorPropertyNotFound(name, _) => {
-            let hint = nearest(&name, fields()).map(|near| format!("did you mean `{near}`?"));
-            fault(format!("there is no field `{name}` here"), hint)
+            fault(format!("there is no field `{name}` here"), did_you_mean(nearest(&name, fields())))
         }
         EvalAltResult::ErrorDotExpr(text, _) => {
-            let name = text.split('\'').nth(1).or(text.split('`').nth(1)).unwrap_or(&text).to_string();
-            let hint = nearest(&name, fields()).map(|near| format!("did you mean `{near}`?"));
-            fault(format!("there is no field `{name}` here"), hint)
+            let (message, hint) = no_field(&text);
+            fault(message, hint)
         }
-        EvalAltResult::ErrorMismatchDataType(wanted, found, _) if wanted == "bool" && found != "bool" => {
-            let answers = ["ping", "exec"];
-            let hint = answers
+        EvalAltResult::ErrorMismatchDataType(wanted, found, _) if wanted == "bool" => {
+            let found = type_name(&found);
+            let hint = ["ping", "exec"]
                 .contains(&found.as_str())
                 .then(|| format!("an answer is not a bool; ask for its `.ok`, as in `{found}(…).ok`"));
             fault(format!("a bool is needed here, not {}", a(&found)), hint)
@@ -53,14 +52,22 @@ pub(super) fn stop(error: EvalAltResult, timeout_ms: u64) -> Stop {
             "the functions call each other without end".into(),
             Some("a script's calls may be 64 deep".into()),
         ),
-        EvalAltResult::ErrorDataTooLarge(what, _) => {
-            fault(format!("{} is too large for a script", lower(&what)), None)
+        EvalAltResult::ErrorDataTooLarge(what, _) => fault(too_large(&what), None),
+        EvalAltResult::ErrorIndexingType(what, _) => {
+            let owner = what.split(" [").next().unwrap_or(&what);
+            fault(format!("{} has no items", a(&type_name(owner))), None)
+        }
+        EvalAltResult::ErrorFor(_) => {
+            fault("a `for` goes over an array, a map, a table or a range".into(), None)
+        }
+        EvalAltResult::ErrorNonPureMethodCallOnConstant(name, _) => {
+            fault(format!("`{name}` would change a constant"), Some("make it with `let`".into()))
         }
         EvalAltResult::ErrorParsing(error, _) => {
             let (message, hint) = parse_words(&error);
             fault(message, hint)
         }
-        other => fault(lower(strip_position(&other.to_string())), None),
+        other => fault(ours(strip_position(&other.to_string())), None),
     }
 }
 
@@ -68,6 +75,12 @@ pub(super) fn stop(error: EvalAltResult, timeout_ms: u64) -> Stop {
 pub(super) fn syntax(error: &ParseError) -> Fault {
     let (message, hint) = parse_words(&error.0);
     Fault { helper: None, place: place(error.1), message, command: None, hint }
+}
+
+/// The same for somebody who has the text of the script.
+pub(super) fn syntax_of(error: &ParseError, text: &str) -> Fault {
+    let fault = syntax(error);
+    Fault { hint: fault.hint.or_else(|| unknown_name_hint(&error.0, text)), ..fault }
 }
 
 /// What went wrong, freed of the calls that led there, and the helper file in
@@ -93,7 +106,8 @@ fn thrown(value: Dynamic) -> (String, Option<String>, Option<String>) {
         Some(map) if map.contains_key("error") => {
             (text(&map, "error").unwrap_or_default(), text(&map, "command"), text(&map, "hint"))
         }
-        _ => (format!("the script threw {value}"), None, None),
+        _ if value.is_unit() => ("the script threw nothing".into(), None, None),
+        _ => (format!("the script threw `{value}`"), None, None),
     }
 }
 
@@ -105,12 +119,48 @@ fn not_found(signature: &str) -> (String, Option<String>) {
     let types: Vec<String> = types.split(", ").map(type_name).collect();
     let word = words::all().find(|word| word.name == name);
     let hint = word.map(|word| format!("write {}", word.form));
-    match word {
-        None if !name.starts_with(|c: char| c.is_alphabetic()) => {
-            (format!("`{name}` does not work on {}", types.join(" and ")), None)
-        }
-        _ => (format!("`{name}` does not take ({})", types.join(", ")), hint),
+    let types = match name.starts_with(|c: char| c.is_alphabetic()) {
+        true => types.join(", "),
+        false => return (format!("`{name}` does not work on {}", types.join(" and ")), None),
+    };
+    let message = if name.contains("::") {
+        // The functions of a helper are known once it is loaded.
+        format!("there is no function `{name}` that takes ({types})")
+    } else if name.contains('$') {
+        // `anon$…` is what a closure is called.
+        format!("the closure does not take ({types})")
+    } else {
+        format!("`{name}` does not take ({types})")
+    };
+    (message, hint)
+}
+
+/// A property that a value does not have, or that can't be set.
+fn no_field(text: &str) -> (String, Option<String>) {
+    let mut quoted = text.split('\'').skip(1).step_by(2);
+    let (Some(name), Some(owner)) = (quoted.next(), quoted.next()) else {
+        return (ours(text), None);
+    };
+    let owner = a(&type_name(owner));
+    if text.contains("setter") {
+        return (format!("the field `{name}` of {owner} can't be set"), None);
     }
+    (format!("{owner} has no field `{name}`"), did_you_mean(nearest(name, fields())))
+}
+
+/// What has grown past a limit, and the limit.
+fn too_large(what: &str) -> String {
+    if what.contains("string") {
+        format!("the strings here are too long: a script may have {} MiB of them", STRING_BYTES >> 20)
+    } else if what.contains("array") {
+        format!("there are too many items: an array may have {ARRAY_ITEMS}, those within it included")
+    } else {
+        format!("there are too many entries: a map may have {MAP_ITEMS}, those within it included")
+    }
+}
+
+fn did_you_mean(near: Option<&str>) -> Option<String> {
+    near.map(|near| format!("did you mean `{near}`?"))
 }
 
 /// A type as a reader of the book knows it.
@@ -120,38 +170,130 @@ fn type_name(text: &str) -> String {
         "f64" | "FLOAT" => "float".into(),
         "()" => "nothing".into(),
         text if text.contains("ImmutableString") || text == "String" => "string".into(),
+        // A type of ours as Rust names it: `nslab::script::value::PingValue`.
+        text if text.contains("::") => {
+            let last = text.rsplit("::").next().unwrap_or(text);
+            last.trim_end_matches("Value").to_lowercase()
+        }
         text => text.to_string(),
     }
 }
 
 fn a(found: &str) -> String {
-    let found = type_name(found);
     let article = if found.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
     format!("{article} {found}")
 }
 
 fn parse_words(error: &ParseErrorType) -> (String, Option<String>) {
+    let plain = |message: String| (message, None);
     match error {
-        ParseErrorType::VariableUndefined(name) | ParseErrorType::ModuleUndefined(name) => {
-            let known = ["host()"];
-            let hint = nearest(&format!("{name}()"), known).map(|near| format!("did you mean `{near}`?"));
-            (format!("there is no variable `{name}`"), hint)
+        ParseErrorType::VariableUndefined(name) => plain(format!("there is no variable `{name}`")),
+        ParseErrorType::ModuleUndefined(name) => plain(format!("nothing is imported as `{name}`")),
+        ParseErrorType::BadInput(error) => bad_input(error),
+        ParseErrorType::Reserved(word) if word.starts_with(char::is_alphabetic) => {
+            let hint = (word == "spawn").then(|| "a program is started with `start`".into());
+            (format!("`{word}` is a reserved word of the language"), hint)
         }
-        ParseErrorType::BadInput(LexError::ImproperSymbol(symbol, text)) if text.is_empty() => {
-            (format!("`{symbol}` does not belong here"), None)
+        ParseErrorType::Reserved(symbol) => {
+            let hint = (symbol == "#").then(|| "a comment begins with `//`".into());
+            (format!("`{symbol}` does not belong here"), hint)
         }
-        ParseErrorType::BadInput(LexError::UnterminatedString) => (
-            "a string is not closed".into(),
-            Some("a string ends with the quote it began with, on the same line".into()),
-        ),
-        ParseErrorType::MissingToken(token, text) => (format!("expected `{token}` {}", lower(text)), None),
-        other => (lower(&other.to_string()), None),
+        ParseErrorType::MissingToken(token, text) => missing_token(token, text),
+        ParseErrorType::MismatchedType(wanted, found) => {
+            let wanted = if wanted == "a boolean expression" { "a bool" } else { wanted };
+            plain(format!("{wanted} is needed here, not {found}"))
+        }
+        ParseErrorType::VariableExpected => plain("the name of a variable is missing here".into()),
+        ParseErrorType::PropertyExpected => plain("the name of a field is missing here".into()),
+        ParseErrorType::ExprTooDeep => {
+            let hint = "take a part of it out, with a `let` of its own";
+            ("this is nested too deeply".into(), Some(hint.into()))
+        }
+        ParseErrorType::AssignmentToConstant(name) if name.is_empty() => {
+            plain("this is a value, and nothing can be assigned to it".into())
+        }
+        ParseErrorType::AssignmentToConstant(name) => {
+            (format!("`{name}` is a constant"), Some("make it with `let`".into()))
+        }
+        other => plain(ours(&other.to_string())),
     }
 }
 
-/// The names of all fields of all rows.
+fn bad_input(error: &LexError) -> (String, Option<String>) {
+    match error {
+        LexError::ImproperSymbol(symbol, text) if text.is_empty() || text.contains("is disabled") => {
+            (format!("`{symbol}` does not belong here"), None)
+        }
+        LexError::UnterminatedString => {
+            let hint = "a string ends with the quote it began with; only one in backticks has several lines";
+            ("a string is not closed".into(), Some(hint.into()))
+        }
+        LexError::MalformedChar(text) => {
+            let hint = format!("a string stands in double quotes: `\"{text}\"`");
+            (format!("`'{text}'` is not one character"), Some(hint))
+        }
+        LexError::UnexpectedInput(text) => match text.chars().next() {
+            Some(c) if c.is_control() || c.is_whitespace() => {
+                (format!("the character U+{:04X} does not belong here", u32::from(c)), None)
+            }
+            _ => (format!("`{text}` does not belong here"), None),
+        },
+        other => (ours(&other.to_string()), None),
+    }
+}
+
+/// A sign that should stand here, or before.
+fn missing_token(token: &str, text: &str) -> (String, Option<String>) {
+    let call = text.split('\'').nth(1).filter(|_| text.contains("function call"));
+    let (what, hint) = match (token, call) {
+        (",", Some(name)) => (format!("`,` or `)` in the call of `{name}`"), None),
+        (")", Some(name)) => (format!("`)` at the end of the call of `{name}`"), None),
+        (",", None) if text.contains("array literal") => ("`,` or `]` in this array".into(), None),
+        ("," | "}", None) if text.contains("map literal") => ("`,` or `}` in this map".into(), None),
+        (";", _) => ("`;`".into(), Some("a statement ends with `;`, and the one before this place does not")),
+        ("}", _) if text.contains("block") => ("`}`".into(), Some("a `{` further up is not closed")),
+        _ => (format!("`{token}` {}", text.replace('\'', "`")), None),
+    };
+    (format!("expected {what}"), hint.map(Into::into))
+}
+
+/// What helps where a script names what is not there, as far as its text
+/// tells.
+fn unknown_name_hint(error: &ParseErrorType, text: &str) -> Option<String> {
+    let (name, makers): (_, &[&str]) = match error {
+        ParseErrorType::VariableUndefined(name) => (name, &["let", "const", "for"]),
+        ParseErrorType::ModuleUndefined(name) => (name, &["as"]),
+        _ => return None,
+    };
+    let words = text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty());
+    let words: Vec<&str> = words.collect();
+    let known = words.windows(2).filter(|pair| makers.contains(&pair[0])).map(|pair| pair[1]);
+    let known: Vec<&str> = known.collect();
+    if known.contains(&name.as_str()) {
+        let hint =
+            "it is known from its `let` on, within the same braces, and a `fn` sees its arguments only";
+        return Some(hint.into());
+    }
+    if words::all().any(|word| word.name == name) {
+        return Some(format!("`{name}` is a function: write `{name}(…)`"));
+    }
+    did_you_mean(nearest(name, known))
+}
+
+/// The fields of answers and of started programs.
+const ANSWERS: &[&str] = &[
+    "ok", "error", "text", "sent", "received", "from", "ttl", "time_ms", "code", "stdout", "stderr",
+    "running", "pid",
+];
+
+/// The names of all fields of all rows and answers.
 fn fields() -> Vec<&'static str> {
-    [Link::FIELDS, Addr::FIELDS, Route::FIELDS, Neighbour::FIELDS, FdbEntry::FIELDS].concat()
+    [Link::FIELDS, Addr::FIELDS, Route::FIELDS, Neighbour::FIELDS, FdbEntry::FIELDS, ANSWERS].concat()
+}
+
+/// A message of the language in our style: lower case, and backticks.
+fn ours(text: &str) -> String {
+    lower(text).replace('\'', "`")
 }
 
 /// Starts a message in lower case, as all of ours do.

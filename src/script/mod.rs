@@ -7,6 +7,7 @@
 mod compile;
 mod engine;
 mod fault;
+mod imports;
 mod run;
 mod suggest;
 mod value;

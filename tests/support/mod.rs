@@ -1,0 +1,386 @@
+//! Runs the built `nslab` in a folder of its own, and compares all that it
+//! prints with what it ought to print.
+
+#![allow(dead_code, reason = "each test target uses its own part")]
+
+use pretty_assertions::StrComparison;
+use std::ffi::OsString;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+/// How long a command may take on a machine that is very busy. What hangs is
+/// a failed test, not a test that hangs.
+const PATIENCE: Duration = Duration::from_secs(100);
+
+/// No further arguments: every lab below `labs`.
+pub const NOTHING: [&str; 0] = [];
+
+/// Variables of the one who runs the tests that would change what is printed,
+/// by the beginning of their names.
+const OTHERS: [&str; 10] = [
+    "CARGO",
+    "CI",
+    "CLICOLOR",
+    "FORCE_COLOR",
+    "INSTA_",
+    "NEXTEST",
+    "NO_COLOR",
+    "NSLAB_",
+    "RUST_",
+    "TF_BUILD",
+];
+
+/// A fresh folder, removed when it is dropped.
+#[derive(Debug)]
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    pub fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("nslab-test-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().canonicalize().expect("a folder for temporary files").join(name);
+        fs::create_dir(&folder).expect("a folder of its own");
+        Self(folder)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Writes a file, and the folders that it is in.
+    pub fn write(&self, path: &str, bytes: impl AsRef<[u8]>) {
+        let path = self.0.join(path);
+        fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("its folders");
+        fs::write(path, bytes).expect("the file is written");
+    }
+
+    /// Reads a file; `None` where there is none.
+    pub fn read(&self, path: &str) -> Option<String> {
+        fs::read_to_string(self.0.join(path)).ok()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// One run of `nslab`: what is given, and what it ought to print.
+#[derive(Debug)]
+#[must_use = "nothing runs before `run`"]
+pub struct Nslab {
+    scratch: Scratch,
+    arguments: Vec<OsString>,
+    variables: Vec<(&'static str, &'static str)>,
+    /// A script of sh(1) that runs in new user and mount namespaces, and then
+    /// becomes `nslab`.
+    first: Option<&'static str>,
+    needs_sandbox: bool,
+    stdout: String,
+    stderr: String,
+    code: i32,
+}
+
+impl Nslab {
+    /// `nslab` with arguments. It is to print nothing, and to end with 0.
+    pub fn new<I: IntoIterator<Item: Into<OsString>>>(arguments: I) -> Self {
+        Self {
+            scratch: Scratch::new(),
+            arguments: arguments.into_iter().map(Into::into).collect(),
+            variables: Vec::new(),
+            first: None,
+            needs_sandbox: true,
+            stdout: String::new(),
+            stderr: String::new(),
+            code: 0,
+        }
+    }
+
+    /// `nslab test`, one test case after the other: with several threads
+    /// their order is anybody's.
+    pub fn test<I: IntoIterator<Item: Into<OsString>>>(arguments: I) -> Self {
+        let mut run = Self::new(["test"]);
+        run.arguments.extend(arguments.into_iter().map(Into::into));
+        run.arguments.extend(["--", "--test-threads=1"].map(Into::into));
+        run
+    }
+
+    /// `nslab run labs/x/lab.rhai`.
+    pub fn run_lab() -> Self {
+        Self::new(["run", "labs/x/lab.rhai"])
+    }
+
+    /// Says that this runs no lab, and can so be tested everywhere.
+    pub fn without_sandbox(mut self) -> Self {
+        self.needs_sandbox = false;
+        self
+    }
+
+    /// Writes `labs/x/lab.rhai`, a lab set in as the code around it.
+    pub fn lab(self, text: &str) -> Self {
+        self.file("labs/x/lab.rhai", unindent(text))
+    }
+
+    /// Writes a file as it is.
+    pub fn file(self, path: &str, bytes: impl AsRef<[u8]>) -> Self {
+        self.scratch.write(path, bytes);
+        self
+    }
+
+    /// Adds an empty folder.
+    pub fn folder(self, path: &str) -> Self {
+        fs::create_dir_all(self.scratch.path().join(path)).expect("a folder");
+        self
+    }
+
+    /// Sets a variable of the environment.
+    pub fn env(mut self, name: &'static str, value: &'static str) -> Self {
+        self.variables.push((name, value));
+        self
+    }
+
+    /// Has `nslab` run where a script of sh(1) has changed the file systems,
+    /// which nobody else sees.
+    pub fn after(mut self, script: &'static str) -> Self {
+        self.first = Some(script);
+        self
+    }
+
+    /// What it ought to print, set in as the code around it.
+    pub fn stdout(mut self, text: &str) -> Self {
+        self.stdout = unindent(text);
+        self
+    }
+
+    /// The same for standard error.
+    pub fn stderr(mut self, text: &str) -> Self {
+        self.stderr = unindent(text);
+        self
+    }
+
+    /// The exit code that it ought to have.
+    pub fn code(mut self, code: i32) -> Self {
+        self.code = code;
+        self
+    }
+
+    /// What `nslab test` ought to print where `x/lab` is the only test case
+    /// and fails with `report`.
+    pub fn fails(self, report: &str) -> Self {
+        self.fails_as("x/lab", report)
+    }
+
+    /// The same for a test case of this name.
+    pub fn fails_as(mut self, name: &str, report: &str) -> Self {
+        let report = unindent(report);
+        let report = report.trim_end();
+        self.stdout = format!(
+            "
+running 1 test
+test {name} ... FAILED
+
+failures:
+
+---- {name} ----
+{report}
+
+
+failures:
+    {name}
+
+test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in [TIME]
+
+"
+        );
+        self.code(1)
+    }
+
+    /// The same for a lab that is found to be none before it runs.
+    pub fn invalid(self, report: &str) -> Self {
+        self.fails(report).code(3)
+    }
+
+    /// Runs it, and compares. Gives the folder back, for a look at the files;
+    /// `None` where this machine can't run it, which is said aloud.
+    #[track_caller]
+    pub fn run(self) -> Option<Scratch> {
+        let lacking = (self.needs_sandbox.then(sandbox_lack).flatten())
+            .or_else(|| self.first.and_then(|_| unshare_lack()));
+        if let Some(lack) = lacking {
+            skip(lack);
+            return None;
+        }
+        let output = output(self.command());
+        let scratch = self.scratch.path().display().to_string();
+        let shown = |bytes: &[u8]| normal(&String::from_utf8_lossy(bytes), &scratch);
+        let (stdout, stderr) = (shown(&output.stdout), shown(&output.stderr));
+        let ended = ending(output.status);
+        let mut wrong = String::new();
+        for (what, expected, found) in [
+            ("stdout", &self.stdout, &stdout),
+            ("stderr", &self.stderr, &stderr),
+            ("end", &format!("code {}", self.code), &ended),
+        ] {
+            if expected != found {
+                wrong += &format!(
+                    "\n{what}: {}\nthe whole {what}:\n{found}\n",
+                    StrComparison::new(expected, found)
+                );
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong}");
+        Some(self.scratch)
+    }
+
+    fn command(&self) -> Command {
+        let nslab = env!("CARGO_BIN_EXE_nslab");
+        let mut command = match self.first {
+            None => Command::new(nslab),
+            Some(script) => {
+                let mut command = Command::new("unshare");
+                let script = format!("{script}\nexec \"$@\"");
+                command.args(["-Urm", "sh", "-ec", &script, "sh", nslab]);
+                command
+            }
+        };
+        command.args(&self.arguments).current_dir(self.scratch.path());
+        forget_others(&mut command);
+        command.envs(self.variables.iter().copied());
+        command
+    }
+}
+
+/// Takes away what the one who runs the tests has set.
+pub fn forget_others(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if OTHERS.iter().any(|other| name.to_string_lossy().starts_with(other)) {
+            command.env_remove(name);
+        }
+    }
+}
+
+/// Runs a command to its end, and not without end.
+#[track_caller]
+pub fn output(mut command: Command) -> Output {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("failed to start {command:?}: {error}"));
+    let stdout = listen(child.stdout.take());
+    let stderr = listen(child.stderr.take());
+    let deadline = Instant::now() + PATIENCE;
+    let status =
+        wait(&mut child, deadline).unwrap_or_else(|| panic!("{command:?} is not done after {PATIENCE:?}"));
+    let heard = |from: Receiver<Vec<u8>>| {
+        let left = deadline.saturating_duration_since(Instant::now());
+        from.recv_timeout(left)
+            .unwrap_or_else(|_| panic!("{command:?} has left somebody behind who holds its output"))
+    };
+    Output { status, stdout: heard(stdout), stderr: heard(stderr) }
+}
+
+fn listen(stream: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
+    let (to, from) = channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = stream.map(|mut stream| stream.read_to_end(&mut bytes));
+        let _ = to.send(bytes);
+    });
+    from
+}
+
+/// Waits for the end of a child; kills one that is late.
+pub fn wait(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
+    loop {
+        match child.try_wait().expect("a child of ours") {
+            Some(status) => return Some(status),
+            None if Instant::now() >= deadline => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return None;
+            }
+            None => std::thread::sleep(Duration::from_millis(2)),
+        }
+    }
+}
+
+/// How a process ended, in words.
+pub fn ending(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("code {code}"),
+        (None, signal) => format!("signal {}", signal.unwrap_or(0)),
+    }
+}
+
+/// Takes the words out that differ from run to run.
+fn normal(text: &str, scratch: &str) -> String {
+    let text = text.replace(scratch, "[SCRATCH]");
+    let mut parts = text.split("finished in ");
+    let mut normal = parts.next().unwrap_or_default().to_string();
+    for part in parts {
+        let time = part.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+        normal += &format!("finished in [TIME]{}", time.strip_prefix('s').unwrap_or(time));
+    }
+    normal
+}
+
+/// Takes away the indentation that all lines have, the line break at the
+/// beginning, and the line of the closing quotes.
+pub fn unindent(text: &str) -> String {
+    let Some(text) = text.strip_prefix('\n') else { return text.to_string() };
+    let lines: Vec<&str> = text.split('\n').collect();
+    let indents = lines.iter().filter(|line| !line.trim().is_empty());
+    let indent = indents.map(|line| line.len() - line.trim_start().len()).min().unwrap_or(0);
+    let lines = lines.iter().map(|line| line.get(indent..).unwrap_or("").trim_end());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Says that a test can't be measured on this machine; with `NSLAB_REQUIRE=1`
+/// it has failed.
+#[track_caller]
+pub fn skip(lack: &str) {
+    let required = std::env::var_os("NSLAB_REQUIRE").is_some_and(|value| value == "1");
+    assert!(!required, "not measured: {lack}\nNSLAB_REQUIRE=1 makes that a failure");
+    eprintln!("not measured: {lack}");
+}
+
+/// Why there is no sandbox on this machine, if there is none: asked once, of
+/// `nslab` itself, whose exit code 4 means that.
+pub fn sandbox_lack() -> Option<&'static str> {
+    static LACK: OnceLock<Option<String>> = OnceLock::new();
+    let lack = LACK.get_or_init(|| {
+        let scratch = Scratch::new();
+        scratch.write("lab.rhai", "host();");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nslab"));
+        command.args(["run", "lab.rhai"]).current_dir(scratch.path());
+        forget_others(&mut command);
+        let output = output(command);
+        (output.status.code() == Some(4)).then(|| String::from_utf8_lossy(&output.stderr).trim().into())
+    });
+    lack.as_deref()
+}
+
+/// Why unshare(1) can't give mounts of one's own on this machine.
+fn unshare_lack() -> Option<&'static str> {
+    static LACK: OnceLock<Option<String>> = OnceLock::new();
+    let lack = LACK.get_or_init(|| {
+        let tried = Command::new("unshare").args(["-Urm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).output();
+        match tried {
+            Ok(output) if output.status.success() => None,
+            Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().into()),
+            Err(error) => Some(format!("failed to start unshare: {error}")),
+        }
+    });
+    lack.as_deref()
+}
