@@ -4,7 +4,7 @@ use crate::check::{Shelf, Update, Verdict};
 use crate::report::Narration;
 use crate::run::{self, Settings};
 use crate::sandbox::doctor;
-use crate::script::Compiler;
+use crate::script::{Compiler, Stage};
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -16,8 +16,9 @@ pub(super) fn run(typed: &Run) -> ExitCode {
         eprintln!("error: {error}");
         return ExitCode::from(USAGE);
     }
-    let prepared = run::prepare();
-    let lab = match run::read(&Compiler::new(), &typed.lab) {
+    let mut stage = Stage::new();
+    let prepared = run::prepare(&mut stage);
+    let lab = match run::read(&Compiler::new(stage), &typed.lab) {
         Ok(lab) => lab,
         Err(invalid) => {
             eprintln!("error: {invalid}");

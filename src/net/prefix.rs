@@ -87,10 +87,9 @@ fn hint(text: &str) -> String {
 
 /// Reads a hardware address, as `02:00:00:00:00:01`.
 pub fn mac(text: &str) -> Result<Vec<u8>, NetError> {
-    let bytes: Option<Vec<u8>> = text
-        .split(':')
-        .map(|part| u8::from_str_radix(part, 16).ok().filter(|_| (1..=2).contains(&part.len())))
-        .collect();
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let group = |part| u8::from_str_radix(part, 16).ok().filter(|_| digits(part));
+    let bytes: Option<Vec<u8>> = text.split(':').map(group).collect();
     bytes.filter(|bytes| bytes.len() == 6).ok_or_else(|| {
         NetError::new(format!("\"{text}\" is invalid lladdr."))
             .hint("a hardware address is six groups of two hexadecimal digits, as `02:00:00:00:00:01`")
