@@ -8,9 +8,11 @@
 //! watches, the kernel is asked at once whether it would refuse, and the ends
 //! get the indexes and hardware addresses that a moved pair would have.
 
-use super::link::{chosen_mac, valid_ifname};
+use super::link::{Found, chosen_mac, valid_ifname};
 use super::{NetError, Netns, Network};
+use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage};
+use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
 use std::os::fd::AsRawFd;
 
 /// A veth pair that is to be laid.
@@ -139,5 +141,50 @@ impl Network {
             ends.insert(peer, main);
         }
         Ok(())
+    }
+
+    /// The namespace that `netns` knows by this number.
+    pub(super) fn namespace_of(&self, netns: &Netns, nsid: i32) -> Option<Netns> {
+        if let Some(name) = netns.name_of(nsid) {
+            return self.known(&name);
+        }
+        for other in self.everywhere() {
+            let Some(fd) = other.fd() else { continue };
+            let mut message = NsidMessage::default();
+            message.attributes = vec![NsidAttribute::Fd(fd.as_raw_fd() as u32)];
+            let Ok(rows) = self.get(netns, RouteNetlinkMessage::GetNsId(message)) else { continue };
+            for row in rows {
+                if let RouteNetlinkMessage::NewNsId(row) = row
+                    && row.attributes.contains(&NsidAttribute::Id(nsid))
+                {
+                    netns.remember(nsid, other.name());
+                    return Some(other);
+                }
+            }
+        }
+        None
+    }
+
+    /// Where the other end of a veth is.
+    pub(super) fn other_end(&self, netns: &Netns, link: &Found) -> Option<(Netns, u32)> {
+        let index = link.other?;
+        let Some(nsid) = link.other_nsid else { return Some((netns.clone(), index)) };
+        let laid = self.ends.borrow().get(&(netns.name().to_string(), link.index)).cloned();
+        match laid.filter(|end| end.1 == index).and_then(|end| self.known(&end.0)) {
+            Some(other) => Some((other, index)),
+            None => Some((self.namespace_of(netns, nsid)?, index)),
+        }
+    }
+
+    /// The other ends, in other namespaces, of the cables of `netns`.
+    pub(super) fn other_ends(&self, netns: &Netns) -> Result<Vec<(Netns, u32)>, NetError> {
+        let links = self.dump_links(netns)?;
+        Ok(links
+            .iter()
+            .map(Found::read)
+            .filter(|link| link.veth)
+            .filter_map(|link| self.other_end(netns, &link))
+            .filter(|(other, _)| !other.is(netns))
+            .collect())
     }
 }

@@ -5,18 +5,15 @@ use super::{NetError, Netns, Network, prefix};
 use crate::table;
 use nix::errno::Errno;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
-use rtnetlink::packet_route::address::{AddressHeaderFlags, AddressMessage};
 use rtnetlink::packet_route::link::{
     InfoData, InfoKind, InfoMacVlan, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, MacVlanMode as Mode,
 };
 use rtnetlink::packet_route::neighbour_table::{
     NeighbourTableAttribute, NeighbourTableMessage, NeighbourTableParameter,
 };
-use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::hash::{DefaultHasher, Hasher};
 use std::os::fd::AsRawFd;
-use std::time::{Duration, Instant};
 
 /// How macvlan links of one parent see each other (ip-link(8)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -446,129 +443,6 @@ impl Network {
                 _ => None,
             })
             .collect())
-    }
-
-    /// The namespace that `netns` knows by this number.
-    pub(super) fn namespace_of(&self, netns: &Netns, nsid: i32) -> Option<Netns> {
-        if let Some(name) = netns.name_of(nsid) {
-            return self.known(&name);
-        }
-        for other in self.everywhere() {
-            let Some(fd) = other.fd() else { continue };
-            let mut message = NsidMessage::default();
-            message.attributes = vec![NsidAttribute::Fd(fd.as_raw_fd() as u32)];
-            let Ok(rows) = self.get(netns, RouteNetlinkMessage::GetNsId(message)) else { continue };
-            for row in rows {
-                if let RouteNetlinkMessage::NewNsId(row) = row
-                    && row.attributes.contains(&NsidAttribute::Id(nsid))
-                {
-                    netns.remember(nsid, other.name());
-                    return Some(other);
-                }
-            }
-        }
-        None
-    }
-
-    /// Where the other end of a veth is.
-    pub(super) fn other_end(&self, netns: &Netns, link: &Found) -> Option<(Netns, u32)> {
-        let index = link.other?;
-        let Some(nsid) = link.other_nsid else { return Some((netns.clone(), index)) };
-        let laid = self.ends.borrow().get(&(netns.name().to_string(), link.index)).cloned();
-        match laid.filter(|end| end.1 == index).and_then(|end| self.known(&end.0)) {
-            Some(other) => Some((other, index)),
-            None => Some((self.namespace_of(netns, nsid)?, index)),
-        }
-    }
-
-    /// The other ends, in other namespaces, of the cables of `netns`.
-    pub(super) fn other_ends(&self, netns: &Netns) -> Result<Vec<(Netns, u32)>, NetError> {
-        let links = self.dump_links(netns)?;
-        Ok(links
-            .iter()
-            .map(Found::read)
-            .filter(|link| link.veth)
-            .filter_map(|link| self.other_end(netns, &link))
-            .filter(|(other, _)| !other.is(netns))
-            .collect())
-    }
-
-    /// Brings a link's queue in line with its carrier.
-    ///
-    /// The kernel's linkwatch worker does so some time after a link came up,
-    /// and a packet that is sent before is dropped. Asking for a single link
-    /// does it at once (a listing does not).
-    fn settle_link(&self, netns: &Netns, index: u32) -> Option<Found> {
-        // A link that is gone needs no settling.
-        self.link_at(netns, index).ok().map(|message| Found::read(&message))
-    }
-
-    /// The same for what follows a link's state: its bridge, the other end of
-    /// the cable, and that one's bridge. Ports first, then bridges.
-    fn settle_around(
-        &self,
-        netns: &Netns,
-        link: &Found,
-        other: Option<(Netns, u32)>,
-    ) -> Result<(), NetError> {
-        if let Some(master) = link.controller {
-            self.settle_link(netns, master);
-        }
-        if let Some((other, index)) = other.filter(|_| link.veth)
-            && let Some(found) = self.settle_link(&other, index)
-            && let Some(master) = found.controller
-        {
-            self.settle_link(&other, master);
-        }
-        Ok(())
-    }
-
-    /// Waits until IPv6 addresses can be used: a worker of the kernel's says
-    /// so a moment after they were given or their link came up, even where
-    /// nobody has to be asked (`accept_dad=0`).
-    pub(super) fn await_addresses(&self) -> Result<(), NetError> {
-        let deadline = Instant::now() + Duration::from_secs(2);
-        for name in std::mem::take(&mut *self.tentative.borrow_mut()) {
-            let Some(netns) = self.known(&name) else { continue };
-            while self.has_tentative(&netns)? && Instant::now() < deadline {
-                std::thread::sleep(Duration::from_micros(200));
-            }
-        }
-        Ok(())
-    }
-
-    /// Tells whether an address waits although its link has a carrier.
-    fn has_tentative(&self, netns: &Netns) -> Result<bool, NetError> {
-        let mut message = AddressMessage::default();
-        message.header.family = AddressFamily::Inet6;
-        let rows = self.dump(netns, RouteNetlinkMessage::GetAddress(message))?;
-        Ok(rows.iter().any(|row| match row {
-            RouteNetlinkMessage::NewAddress(row) => {
-                let waits = row.header.flags.contains(AddressHeaderFlags::Tentative)
-                    && !row.header.flags.contains(AddressHeaderFlags::Dadfailed);
-                let lower_up = |link: LinkMessage| link.header.flags.contains(LinkFlags::LowerUp);
-                waits && self.link_at(netns, row.header.index).is_ok_and(lower_up)
-            }
-            _ => false,
-        }))
-    }
-
-    /// Readies the network to be looked at: lays the cables that wait and,
-    /// where programs may have changed anything, settles every link.
-    pub(super) fn settle(&self) -> Result<(), NetError> {
-        self.lay_cables()?;
-        if !self.programs.get() {
-            return Ok(());
-        }
-        for netns in self.namespaces()?.into_iter().chain([self.host()]) {
-            let mut links: Vec<Found> = self.dump_links(&netns)?.iter().map(Found::read).collect();
-            links.sort_by_key(|link| link.bridge);
-            for link in links {
-                self.settle_link(&netns, link.index);
-            }
-            self.tentative.borrow_mut().insert(netns.name().into());
-        }
-        Ok(())
     }
 }
 

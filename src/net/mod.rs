@@ -8,6 +8,7 @@ mod addr;
 mod cable;
 mod defaults;
 mod delta;
+mod echo;
 mod error;
 mod link;
 mod neigh;
@@ -20,6 +21,7 @@ mod prefix;
 mod program;
 mod rooms;
 mod route;
+mod settle;
 mod sysctl;
 
 pub use defaults::CHOSEN;

@@ -131,11 +131,13 @@ pub fn wait_readable(fd: BorrowedFd, deadline: Option<Instant>) -> io::Result<bo
     }
 }
 
-/// Calls again where a signal came in between.
+/// Calls again where a signal came in between, or where the other end was
+/// closed with something unread in it: the kernel says that once, before what
+/// still waits here for us.
 fn retry<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
     loop {
         match call() {
-            Err(nix::Error::EINTR) => {}
+            Err(nix::Error::EINTR | nix::Error::ECONNRESET) => {}
             result => return result,
         }
     }

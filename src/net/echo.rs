@@ -1,0 +1,374 @@
+//! Echo requests on raw sockets, and what becomes of them.
+
+use super::error::strerror;
+use super::ping::{PingAnswer, PingOptions, Reply, Source};
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn6,
+    SockaddrStorage, bind, connect, recvmsg, sendto, setsockopt, socket, sockopt,
+};
+use std::cell::Cell;
+use std::ffi::OsString;
+use std::io::IoSliceMut;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// A destination with the interface that a link-local address needs.
+#[derive(Clone, Copy)]
+pub(super) struct Target {
+    pub ip: IpAddr,
+    pub scope: u32,
+}
+
+fn address(target: Target, port: u16) -> SockaddrStorage {
+    match target.ip {
+        IpAddr::V4(ip) => SocketAddrV4::new(ip, port).into(),
+        IpAddr::V6(ip) => SocketAddrV6::new(ip, port, 0, target.scope).into(),
+    }
+}
+
+fn family(target: Target) -> AddressFamily {
+    if target.ip.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
+}
+
+/// Makes a socket send from where it was asked to.
+fn from(socket: &OwnedFd, options: &PingOptions) -> nix::Result<()> {
+    match &options.source {
+        None => Ok(()),
+        Some(Source::Interface(name)) => setsockopt(socket, sockopt::BindToDevice, &OsString::from(name)),
+        Some(Source::Address(ip)) => bind(socket.as_raw_fd(), &address(Target { ip: *ip, scope: 0 }, 0)),
+    }
+}
+
+/// Asks the kernel for a way to the target without sending anything, as
+/// ping(8) does first.
+pub(super) fn probe(target: Target, options: &PingOptions) -> nix::Result<()> {
+    let socket = socket(family(target), SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+    from(&socket, options)?;
+    connect(socket.as_raw_fd(), &address(target, 1025))
+}
+
+/// A raw socket for one ping.
+pub(super) struct Echo {
+    socket: OwnedFd,
+    target: Target,
+    pub id: u16,
+}
+
+impl Echo {
+    pub fn open(target: Target, options: &PingOptions) -> nix::Result<Self> {
+        thread_local! {
+            /// Raw sockets see each other's answers.
+            static NEXT_ID: Cell<u16> = const { Cell::new(0x4e53) };
+        }
+        let id = NEXT_ID.get();
+        NEXT_ID.set(id.wrapping_add(1));
+        let protocol = if target.ip.is_ipv4() { SockProtocol::Icmp } else { SockProtocol::IcmpV6 };
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let socket = socket(family(target), SockType::Raw, flags, protocol)?;
+        from(&socket, options)?;
+        match target.ip {
+            IpAddr::V4(_) => {
+                setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?;
+                if let Some(ttl) = options.ttl {
+                    setsockopt(&socket, sockopt::Ipv4Ttl, &ttl.into())?;
+                }
+                if options.df {
+                    set(&socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DO)?;
+                }
+            }
+            IpAddr::V6(_) => {
+                setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?;
+                set(&socket, libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT, 1)?;
+                if let Some(ttl) = options.ttl {
+                    setsockopt(&socket, sockopt::Ipv6Ttl, &ttl.into())?;
+                }
+                if options.df {
+                    set(&socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_DO)?;
+                }
+            }
+        }
+        Ok(Self { socket, target, id })
+    }
+
+    /// Sends one request and waits for what becomes of it.
+    pub fn exchange(&self, seq: u16, options: &PingOptions, answer: &mut PingAnswer) {
+        let request = self.request(seq, options.size);
+        let sent = Instant::now();
+        let to = address(self.target, 0);
+        if let Err(errno) = sendto(self.socket.as_raw_fd(), &request, &to, MsgFlags::MSG_NOSIGNAL) {
+            // The kernel may have queued the reason, such as the path's MTU.
+            if !self.read_error(seq, answer) {
+                answer.refused = Some(format!("sendmsg: {}", strerror(errno as i32)));
+            }
+            return;
+        }
+        let deadline = sent + Duration::from_millis(options.timeout_ms);
+        loop {
+            match self.read_reply(seq) {
+                Some((from, ttl)) => {
+                    let time = sent.elapsed();
+                    answer.replies.push(Reply { from, seq, ttl, time });
+                    return;
+                }
+                None if self.read_error(seq, answer) => return,
+                None => {}
+            }
+            if !wait(&self.socket, deadline) {
+                return;
+            }
+        }
+    }
+
+    /// An echo request (RFC 792, RFC 4443); the kernel adds the checksum for
+    /// IPv6.
+    fn request(&self, seq: u16, size: u16) -> Vec<u8> {
+        let mut bytes = vec![0; 8];
+        bytes[0] = if self.target.ip.is_ipv4() { 8 } else { 128 };
+        bytes[4..6].copy_from_slice(&self.id.to_be_bytes());
+        bytes[6..8].copy_from_slice(&seq.to_be_bytes());
+        bytes.extend((0..size).map(|n| n as u8));
+        if self.target.ip.is_ipv4() {
+            let sum = checksum(&bytes).to_be_bytes();
+            bytes[2..4].copy_from_slice(&sum);
+        }
+        bytes
+    }
+
+    /// Reads the answer to request `seq`, and away whatever else came in.
+    fn read_reply(&self, seq: u16) -> Option<(IpAddr, Option<u8>)> {
+        let mut bytes = vec![0; 65_536];
+        loop {
+            let mut control = nix::cmsg_space!([i32; 4]);
+            let mut parts = [IoSliceMut::new(&mut bytes)];
+            let received = recvmsg::<SockaddrStorage>(
+                self.socket.as_raw_fd(),
+                &mut parts,
+                Some(&mut control),
+                MsgFlags::MSG_DONTWAIT,
+            );
+            let (length, from, hops) = match received {
+                Ok(received) => {
+                    let hops = received.cmsgs().ok().into_iter().flatten().find_map(|part| match part {
+                        ControlMessageOwned::Ipv6HopLimit(hops) => u8::try_from(hops).ok(),
+                        _ => None,
+                    });
+                    (received.bytes, received.address, hops)
+                }
+                Err(Errno::EINTR) => continue,
+                // An error is pending; its place is the error queue.
+                Err(_) => return None,
+            };
+            let bytes = &bytes[..length];
+            let (from, ttl, icmp, reply) = match (self.target.ip, from) {
+                (IpAddr::V4(_), _) => {
+                    // The IP header comes along (raw(7)).
+                    let Some((from, ttl, icmp)) = split_ipv4(bytes) else { continue };
+                    (IpAddr::V4(from), Some(ttl), icmp, 0)
+                }
+                (IpAddr::V6(_), from) => {
+                    let from = from.and_then(|from| from.as_sockaddr_in6().map(SockaddrIn6::ip));
+                    let Some(from) = from else { continue };
+                    (IpAddr::V6(from), hops, bytes, 129)
+                }
+            };
+            if is_echo(icmp, reply, self.id, seq) {
+                return Some((from, ttl));
+            }
+        }
+    }
+
+    /// Reads an error about request `seq` from the error queue (`IP_RECVERR`
+    /// of ip(7)), and away those about others.
+    fn read_error(&self, seq: u16, answer: &mut PingAnswer) -> bool {
+        let mut bytes = [0; 2048];
+        loop {
+            let mut control = nix::cmsg_space!([u8; 256]);
+            let mut parts = [IoSliceMut::new(&mut bytes)];
+            let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
+            let received =
+                recvmsg::<SockaddrStorage>(self.socket.as_raw_fd(), &mut parts, Some(&mut control), flags);
+            let Ok(received) = received else { return false };
+            let length = received.bytes;
+            let mut error = None;
+            for part in received.cmsgs().ok().into_iter().flatten() {
+                match part {
+                    ControlMessageOwned::Ipv4RecvErr(report, from) => {
+                        let from =
+                            from.map(|from| IpAddr::V4(Ipv4Addr::from(u32::from_be(from.sin_addr.s_addr))));
+                        error = Some((report, from));
+                    }
+                    ControlMessageOwned::Ipv6RecvErr(report, from) => {
+                        let from = from.map(|from| IpAddr::V6(Ipv6Addr::from(from.sin6_addr.s6_addr)));
+                        error = Some((report, from));
+                    }
+                    _ => {}
+                }
+            }
+            let Some((report, from)) = error else { continue };
+            let request = if self.target.ip.is_ipv4() { 8 } else { 128 };
+            let local = report.ee_origin == libc::SO_EE_ORIGIN_LOCAL;
+            if !local && !is_echo(&bytes[..length], request, self.id, seq) {
+                continue;
+            }
+            let line = if local {
+                match report.ee_errno as i32 {
+                    libc::EMSGSIZE => format!("ping: local error: message too long, mtu: {}", report.ee_info),
+                    errno => format!("ping: local error: {}", strerror(errno)),
+                }
+            } else {
+                let from = from.map(|from| from.to_string()).unwrap_or_else(|| "?".into());
+                let what = describe(report.ee_origin, report.ee_type, report.ee_code, report.ee_info);
+                format!("From {from} icmp_seq={seq} {what}")
+            };
+            answer.errors.push(line);
+            return true;
+        }
+    }
+}
+
+/// The words of ping(8) for an ICMP error.
+fn describe(origin: u8, kind: u8, code: u8, info: u32) -> String {
+    let text = match (origin, kind, code) {
+        (libc::SO_EE_ORIGIN_ICMP, 3, 0) => "Destination Net Unreachable",
+        (libc::SO_EE_ORIGIN_ICMP, 3, 1) => "Destination Host Unreachable",
+        (libc::SO_EE_ORIGIN_ICMP, 3, 2) => "Destination Protocol Unreachable",
+        (libc::SO_EE_ORIGIN_ICMP, 3, 3) => "Destination Port Unreachable",
+        (libc::SO_EE_ORIGIN_ICMP, 3, 4) => return format!("Frag needed and DF set (mtu = {info})"),
+        (libc::SO_EE_ORIGIN_ICMP, 3, 5) => "Source Route Failed",
+        (libc::SO_EE_ORIGIN_ICMP, 3, 6) => "Destination Net Unknown",
+        (libc::SO_EE_ORIGIN_ICMP, 3, 7) => "Destination Host Unknown",
+        (libc::SO_EE_ORIGIN_ICMP, 3, 8) => "Source Host Isolated",
+        (libc::SO_EE_ORIGIN_ICMP, 3, 9) => "Destination Net Prohibited",
+        (libc::SO_EE_ORIGIN_ICMP, 3, 10) => "Destination Host Prohibited",
+        (libc::SO_EE_ORIGIN_ICMP, 3, 11) => "Destination Net Unreachable for Type of Service",
+        (libc::SO_EE_ORIGIN_ICMP, 3, 12) => "Destination Host Unreachable for Type of Service",
+        (libc::SO_EE_ORIGIN_ICMP, 3, 13) => "Packet filtered",
+        (libc::SO_EE_ORIGIN_ICMP, 3, 14) => "Precedence Violation",
+        (libc::SO_EE_ORIGIN_ICMP, 3, 15) => "Precedence Cutoff",
+        (libc::SO_EE_ORIGIN_ICMP, 11, 0) => "Time to live exceeded",
+        (libc::SO_EE_ORIGIN_ICMP, 11, 1) => "Frag reassembly time exceeded",
+        (libc::SO_EE_ORIGIN_ICMP, 12, _) => return format!("Parameter problem: pointer = {}", info >> 24),
+        (libc::SO_EE_ORIGIN_ICMP6, 1, 0) => "Destination unreachable: No route",
+        (libc::SO_EE_ORIGIN_ICMP6, 1, 1) => "Destination unreachable: Administratively prohibited",
+        (libc::SO_EE_ORIGIN_ICMP6, 1, 2) => "Destination unreachable: Beyond scope of source address",
+        (libc::SO_EE_ORIGIN_ICMP6, 1, 3) => "Destination unreachable: Address unreachable",
+        (libc::SO_EE_ORIGIN_ICMP6, 1, 4) => "Destination unreachable: Port unreachable",
+        (libc::SO_EE_ORIGIN_ICMP6, 2, _) => return format!("Packet too big: mtu={info}"),
+        (libc::SO_EE_ORIGIN_ICMP6, 3, 0) => "Time exceeded: Hop limit",
+        (libc::SO_EE_ORIGIN_ICMP6, 3, _) => "Time exceeded: Defragmentation failure",
+        _ => return format!("type={kind} code={code}"),
+    };
+    text.into()
+}
+
+/// Splits an IPv4 packet (RFC 791) into its source, time to live and payload.
+fn split_ipv4(bytes: &[u8]) -> Option<(Ipv4Addr, u8, &[u8])> {
+    let header = usize::from(bytes.first()? & 0x0f) * 4;
+    let source: [u8; 4] = bytes.get(12..16)?.try_into().ok()?;
+    Some((source.into(), *bytes.get(8)?, bytes.get(header..)?))
+}
+
+/// Tells whether `bytes` are an echo message of this kind, id and sequence.
+fn is_echo(bytes: &[u8], kind: u8, id: u16, seq: u16) -> bool {
+    bytes.len() >= 8
+        && bytes[0] == kind
+        && bytes[4..6] == id.to_be_bytes()
+        && bytes[6..8] == seq.to_be_bytes()
+}
+
+/// The internet checksum (RFC 1071).
+fn checksum(bytes: &[u8]) -> u16 {
+    let mut sum: u32 = 0;
+    for pair in bytes.chunks(2) {
+        sum += u32::from(u16::from_be_bytes([pair[0], *pair.get(1).unwrap_or(&0)]));
+    }
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    !(sum as u16)
+}
+
+fn set(socket: &OwnedFd, level: i32, option: i32, value: i32) -> nix::Result<()> {
+    // SAFETY: the value lives through the call.
+    let result = unsafe {
+        let length = size_of::<i32>() as libc::socklen_t;
+        libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const value).cast(), length)
+    };
+    Errno::result(result).map(drop)
+}
+
+/// Waits until the socket has an answer or an error, or until the deadline.
+fn wait(socket: &OwnedFd, deadline: Instant) -> bool {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return false;
+        }
+        let timeout = PollTimeout::try_from(left + Duration::from_micros(999)).unwrap_or(PollTimeout::MAX);
+        let mut fds = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, timeout) {
+            Ok(0) | Err(Errno::EINTR) => {}
+            _ => return true,
+        }
+    }
+}
+
+/// A packet socket (packet(7)) that sees what a namespace sends.
+pub(super) struct Tap(OwnedFd);
+
+impl Tap {
+    /// Sees what is sent in the namespace in which this thread is.
+    pub fn open() -> nix::Result<Self> {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        socket(AddressFamily::Packet, SockType::Datagram, flags, SockProtocol::EthAll).map(Self)
+    }
+
+    /// Tells whether the namespace has sent this answer.
+    pub fn saw(&self, id: u16, seq: u16) -> bool {
+        let mut bytes = [0; 2048];
+        loop {
+            // SAFETY: all-zero is a valid sockaddr_ll; the buffers live
+            // through the call.
+            let (length, from) = unsafe {
+                let mut from: libc::sockaddr_ll = std::mem::zeroed();
+                let mut size = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+                let length = libc::recvfrom(
+                    self.0.as_raw_fd(),
+                    bytes.as_mut_ptr().cast(),
+                    bytes.len(),
+                    libc::MSG_DONTWAIT,
+                    (&raw mut from).cast(),
+                    &raw mut size,
+                );
+                (length, from)
+            };
+            let Ok(length) = usize::try_from(length) else { return false };
+            let bytes = &bytes[..length];
+            let sent = from.sll_pkttype == libc::PACKET_OUTGOING && from.sll_hatype != libc::ARPHRD_LOOPBACK;
+            let is_reply = match i32::from(u16::from_be(from.sll_protocol)) {
+                libc::ETH_P_IP => split_ipv4(bytes).is_some_and(|(_, _, icmp)| is_echo(icmp, 0, id, seq)),
+                libc::ETH_P_IPV6 => bytes.get(40..).is_some_and(|icmp| is_echo(icmp, 129, id, seq)),
+                _ => false,
+            };
+            if sent && is_reply {
+                return true;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_checksum_of_a_message_with_its_checksum_is_zero() {
+        let mut bytes = vec![8, 0, 0, 0, 0x4e, 0x53, 0, 1, 1, 2, 3];
+        let sum = checksum(&bytes).to_be_bytes();
+        bytes[2..4].copy_from_slice(&sum);
+        assert_eq!(checksum(&bytes), 0);
+    }
+}
