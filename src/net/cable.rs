@@ -2,11 +2,11 @@
 //!
 //! Moving a device to another namespace costs 16–24 ms an end, creating it
 //! there a tenth of one. So a pair that is born in one namespace and then
-//! moved, as the tutorials do it, waits until something looks at the network
-//! or depends on it, and is then made where it has come to be. Nobody can
-//! tell the difference: it waits only while no program runs and nobody
-//! watches, the kernel is asked at once whether it would refuse, and the ends
-//! get the indexes and hardware addresses that a moved pair would have.
+//! moved, as the tutorials do it, may wait until something depends on it, and
+//! is then made where it has come to be. Nobody can tell the difference: the
+//! caller knows that nothing looks before both ends are up, no program runs
+//! and nobody watches, the kernel is asked at once whether it would refuse,
+//! and the ends get the indexes and hardware addresses of a moved pair.
 
 use super::link::{Found, chosen_mac, valid_ifname};
 use super::{NetError, Netns, Network};
@@ -61,12 +61,18 @@ impl End {
 
 impl Network {
     /// Adds a veth pair, as `ip link add A type veth peer name B` does, each
-    /// end in its namespace.
+    /// end in its namespace. It may wait where nothing looks before both ends
+    /// are up.
     ///
     /// # Errors
     ///
     /// Where a name is none or is taken.
-    pub fn veth(&self, (netns_a, a): (&Netns, &str), (netns_b, b): (&Netns, &str)) -> Result<(), NetError> {
+    pub fn veth(
+        &self,
+        (netns_a, a): (&Netns, &str),
+        (netns_b, b): (&Netns, &str),
+        may_wait: bool,
+    ) -> Result<(), NetError> {
         valid_ifname(a)?;
         valid_ifname(b)?;
         for netns in [netns_a, netns_b] {
@@ -79,10 +85,8 @@ impl Network {
         let (peer, main) = (netns_b.take_index(), netns_a.take_index());
         let cable =
             Cable { born: netns_a.clone(), ends: [End::new(netns_a, a, main), End::new(netns_b, b, peer)] };
-        // An end with a place of its own has come to where it is meant to be.
-        let placed = !netns_a.is(netns_b);
-        let same = !placed && a == b;
-        if self.is_observed() || placed || same || self.is_taken(netns_a, a)? || self.is_taken(netns_b, b)? {
+        let waits = may_wait && !self.is_observed() && a != b;
+        if !waits || self.is_taken(netns_a, a)? || self.is_taken(netns_b, b)? {
             self.lay_cables()?;
             return self.lay(&cable);
         }

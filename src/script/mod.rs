@@ -7,6 +7,7 @@
 mod compile;
 mod engine;
 mod fault;
+mod foresight;
 mod imports;
 mod run;
 mod suggest;

@@ -1,6 +1,6 @@
 use super::engine::Stage;
-use super::fault;
 use super::world::{Teller, World, place};
+use super::{fault, foresight};
 use crate::event::{Event, Fault, Order, Stop};
 use crate::lab::Helper;
 use crate::net::{Network, Rooms};
@@ -33,7 +33,8 @@ fn try_run(
         let (place, helper) = (Default::default(), None);
         Stop::Fault(Fault { helper, place, message: error.error, command: None, hint: error.hint })
     })?;
-    let world = World::new(network, teller(), order.watched, order.timeout_ms);
+    let may_wait = foresight::veths_that_may_wait(&ast);
+    let world = World::new(network, teller(), may_wait, order);
     assert!(stand.set(world).is_ok(), "a stage is for one script");
     evaluate(engine, &ast).map_err(|error| fault::stop(*error, order.timeout_ms))
 }

@@ -1,12 +1,12 @@
 //! What a running script acts on: the network, the way up, and the clock.
 
-use crate::event::{Action, Event, Question, Refusal, Unmeasured};
+use crate::event::{Action, Event, Order, Question, Refusal, Unmeasured};
 use crate::lab::Place;
 use crate::net::{NetError, Network};
 use crate::table::Table;
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext, Position};
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,8 @@ pub trait Teller {
 pub(super) struct World {
     pub network: Network,
     pub watched: bool,
+    /// The calls of `veth` whose pair may wait before it is laid.
+    may_wait: BTreeSet<Place>,
     teller: Box<dyn Teller>,
     acts: Cell<u32>,
     deadline: Instant,
@@ -45,13 +47,14 @@ pub(super) enum Halt {
 }
 
 impl World {
-    pub fn new(network: Network, teller: Box<dyn Teller>, watched: bool, timeout_ms: u64) -> Self {
+    pub fn new(network: Network, teller: Box<dyn Teller>, may_wait: BTreeSet<Place>, order: &Order) -> Self {
         Self {
             network,
-            watched,
+            watched: order.watched,
+            may_wait,
             teller,
             acts: Cell::new(0),
-            deadline: Instant::now() + Duration::from_millis(timeout_ms),
+            deadline: Instant::now() + Duration::from_millis(order.timeout_ms),
             held: RefCell::default(),
             snapshots: RefCell::default(),
         }
@@ -121,6 +124,11 @@ impl<'a> Call<'a> {
 
     pub fn place(&self) -> Place {
         place(self.position)
+    }
+
+    /// Tells whether the pair that is made here may wait before it is laid.
+    pub fn may_wait(&self) -> bool {
+        self.world.may_wait.contains(&self.place())
     }
 
     /// The door through which every act goes: numbered, with its place, the

@@ -134,7 +134,7 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
 fn veths(engine: &mut Engine, stand: &Stand) {
     here_or_host!(engine, stand, "veth", |call, ns, a: &str, b: &str| {
         let command = format!("{} link add {a} type veth peer name {b}", ns.ip());
-        call.act(command, |network| network.veth((&ns, a), (&ns, b)))
+        call.act(command, |network| network.veth((&ns, a), (&ns, b), call.may_wait()))
     });
     let stand = stand.clone();
     engine.register_fn(
@@ -145,7 +145,7 @@ fn veths(engine: &mut Engine, stand: &Stand) {
             let there = if ns_b.is_host() { "1" } else { ns_b.name() };
             let there = if ns_a == ns_b { String::new() } else { format!(" netns {there}") };
             let command = format!("{} link add {a} type veth peer name {b}{there}", ns_a.ip());
-            call.act(command, |network| network.veth((&ns_a, a), (&ns_b, b)))
+            call.act(command, |network| network.veth((&ns_a, a), (&ns_b, b), false))
         },
     );
 }
