@@ -134,17 +134,24 @@ fn run_trials(
     arguments: &Arguments,
     trials: Vec<Trial>,
 ) -> libtest_mimic::Conclusion {
-    if pool.wanted.len() <= 1 {
+    if let [course] = &pool.wanted[..] {
         // There is nothing to run beside it, and a thread costs more than one
-        // check after the other.
-        pool.work(settings);
+        // check after the other: the first of them runs the lab.
+        let (course, pool, settings) = (course.clone(), Arc::new(pool), settings.clone());
+        // Weak: the pool has the course, and is to end with this function.
+        let worker = Arc::downgrade(&pool);
+        let _ = course.begin.set(Box::new(move || {
+            if let Some(pool) = worker.upgrade() {
+                pool.work(&settings);
+            }
+        }));
         let arguments = Arguments { test_threads: Some(1), ..arguments.clone() };
         return libtest_mimic::run(&arguments, trials);
     }
     let workers = arguments
         .test_threads
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
-    let workers = workers.clamp(1, pool.wanted.len());
+    let workers = workers.clamp(1, pool.wanted.len().max(1));
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| pool.work(settings));
@@ -217,6 +224,8 @@ struct Course {
     lab: Lab,
     shelf: Shelf,
     outcomes: OnceLock<Result<BTreeMap<String, Outcome>, SandboxError>>,
+    /// Runs the lab, where no worker does.
+    begin: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Entry {
@@ -224,7 +233,7 @@ impl Entry {
         match run::read(compiler, path) {
             Ok(lab) => {
                 let shelf = Shelf::of(path, &lab.source.name, update);
-                Self::Lab(Arc::new(Course { lab, shelf, outcomes: OnceLock::new() }))
+                Self::Lab(Arc::new(Course { lab, shelf, outcomes: OnceLock::new(), begin: OnceLock::new() }))
             }
             Err(invalid) => Self::Invalid(invalid),
         }
@@ -330,6 +339,11 @@ fn report_unmeasured(reason: &str) -> Result<Completion, Failed> {
 }
 
 fn report_outcome(course: &Course, check: &str, tally: &Tally) -> Result<Completion, Failed> {
+    if course.outcomes.get().is_none()
+        && let Some(begin) = course.begin.get()
+    {
+        begin();
+    }
     let outcomes = match course.outcomes.wait() {
         Ok(outcomes) => outcomes,
         Err(error) => {
