@@ -101,6 +101,63 @@ fn a_failed_check_shows_what_was_asked() {
 }
 
 #[test]
+fn a_long_answer_is_shown_in_part() {
+    let lines = |from: usize, to: usize| (from..=to).map(|n| format!("    {n}\n")).collect::<String>();
+    let (first, last) = (lines(1, 80), lines(9_981, 9_999));
+    Nslab::test(NOTHING)
+        .file("labs/x/lab.rhai", "check(\"it counts\", sh(\"seq 9999; false\"));\n")
+        .fails_as(
+            "x/lab::it counts",
+            &format!(
+                r#"
+labs/x/lab.rhai:1:1: check `it counts` failed
+   |
+ 1 | check("it counts", sh("seq 9999; false"));
+   | ^
+expected: exit code 0
+$ sh -c 'seq 9999; false'
+{first}    [9900 more lines]
+{last}    exit code 1
+"#
+            ),
+        )
+        .run();
+}
+
+#[test]
+fn what_a_program_prints_does_not_steer_the_terminal() {
+    Nslab::run_lab()
+        .lab(
+            r#"
+            note("a\x07b");
+            check("it is dull", sh("printf '\\033[2J\\033[31mred\\r\\177'; false"));
+            "#,
+        )
+        .stdout(
+            r#"
+            x/lab
+
+              a^Gb
+              $ sh -c 'printf '\''\033[2J\033[31mred\r\177'\''; false'
+                ^[[2J^[[31mred^M^?exit code 1
+              ✗ it is dull
+
+            labs/x/lab.rhai:2:1: check `it is dull` failed
+               |
+             2 | check("it is dull", sh("printf '\\033[2J\\033[31mred\\r\\177'; false"));
+               | ^
+            expected: exit code 0
+            $ sh -c 'printf '\''\033[2J\033[31mred\r\177'\''; false'
+                ^[[2J^[[31mred^M^?exit code 1
+
+            0 passed, 1 failed
+            "#,
+        )
+        .code(1)
+        .run();
+}
+
+#[test]
 fn an_eventually_that_never_comes() {
     Nslab::test(NOTHING)
         .lab(

@@ -29,7 +29,7 @@ pub fn failure(lab: &Lab, outcome: &Outcome) -> String {
     for hint in hints {
         let _ = writeln!(text, "hint: {hint}");
     }
-    text.trim_end().to_string()
+    visible(text.trim_end())
 }
 
 /// A lab that can't be run, or a refused act, at its place.
@@ -42,7 +42,7 @@ pub fn fault(source: &Source, helper: Option<&str>, fault: &Fault) -> String {
     if let Some(hint) = &fault.hint {
         let _ = writeln!(text, "hint: {hint}");
     }
-    text.trim_end().to_string()
+    visible(text.trim_end())
 }
 
 /// Why a check was not measured, in one line.
@@ -81,8 +81,35 @@ fn labelled(text: &mut String, label: &str, value: &str) {
         let _ = writeln!(text, "{label}: {value}");
     } else {
         let _ = writeln!(text, "{label}");
-        for line in value.lines() {
-            let _ = writeln!(text, "{}", format!("    {line}").trim_end());
+        let lines: Vec<&str> = value.lines().collect();
+        let more = lines.len().saturating_sub(FIRST + LAST);
+        for (n, line) in lines.iter().enumerate() {
+            if more == 0 || n < FIRST || n >= FIRST + more {
+                let _ = writeln!(text, "{}", format!("    {line}").trim_end());
+            } else if n == FIRST {
+                let _ = writeln!(text, "    [{more} more lines]");
+            }
         }
     }
+}
+
+/// Of a long text, so many lines are shown: a program may print millions.
+const FIRST: usize = 80;
+const LAST: usize = 20;
+
+/// A text without what would steer a terminal, in the notation of `cat -v`.
+///
+/// What a program of a lab prints is anybody's.
+pub(super) fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\t' | '\n' => shown.push(c),
+            '\0'..='\x1f' => shown.extend(['^', char::from(c as u8 + b'@')]),
+            '\x7f' => shown.push_str("^?"),
+            c if c.is_control() => shown.extend(c.escape_unicode()),
+            c => shown.push(c),
+        }
+    }
+    shown
 }

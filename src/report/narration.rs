@@ -1,4 +1,5 @@
 use super::failure;
+use super::failure::visible;
 use crate::check::{Outcome, Verdict};
 use crate::event::Event;
 use crate::lab::Lab;
@@ -18,7 +19,7 @@ impl Narration {
         if !description.is_empty() {
             let _ = write!(text, "\n{description}\n");
         }
-        text
+        visible(&text)
     }
 
     /// What an event looks like; `verdict` is that of an expectation.
@@ -68,7 +69,7 @@ impl Narration {
             }
             Event::Stopped(_) | Event::Ended => {}
         }
-        text
+        visible(&text)
     }
 
     /// What comes after the last step: the failures, and the counts.
