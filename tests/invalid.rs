@@ -563,13 +563,46 @@ fn a_check_name_that_would_break_a_tests_name() {
         check("a::b", true);
         "#,
         r#"
-        labs/x/lab.rhai:1:1: the name of a check has no `::` and no line break
+        labs/x/lab.rhai:1:1: the name of a check has no `::` and no control character
            |
          1 | check("a::b", true);
            | ^
         hint: it becomes part of a test's name and of a file's
         "#,
     );
+}
+
+#[test]
+fn a_check_name_that_would_steer_a_terminal() {
+    is_invalid(
+        r#"
+        check("a\x1b[2J", true);
+        "#,
+        r#"
+        labs/x/lab.rhai:1:1: the name of a check has no `::` and no control character
+           |
+         1 | check("a\x1b[2J", true);
+           | ^
+        hint: it becomes part of a test's name and of a file's
+        "#,
+    );
+}
+
+#[test]
+fn a_snapshot_name_that_is_too_long_for_a_file() {
+    let name = "long ".repeat(50);
+    Nslab::test(NOTHING)
+        .file("labs/x/lab.rhai", format!("snapshot(\"{name}\", links());\n"))
+        .invalid(&format!(
+            r#"
+            labs/x/lab.rhai:1:1: the name of the snapshot is too long
+               |
+             1 | snapshot("{name}", links());
+               | ^
+            hint: it becomes a file's name, of 240 bytes at most
+            "#
+        ))
+        .run();
 }
 
 #[test]
@@ -637,7 +670,7 @@ fn a_byte_that_is_no_text() {
             "
             labs/x/lab.rhai:2:8: the character U+0000 does not belong here
                |
-             2 | host();host();
+             2 | host();^@host();
                |        ^
             ",
         )

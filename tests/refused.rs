@@ -251,6 +251,23 @@ fn a_wrong_type_of_an_argument() {
 }
 
 #[test]
+fn the_name_of_a_namespace_instead_of_it() {
+    stops(
+        r#"
+        netns("red");
+        up("red", "lo");
+        "#,
+        r#"
+        labs/x/lab.rhai:2:1: `up` does not take (string, string)
+           |
+         2 | up("red", "lo");
+           | ^
+        hint: write `up([ns,] link)`; a namespace is what `netns(name)` gives, not its name
+        "#,
+    );
+}
+
+#[test]
 fn a_missing_argument_that_its_number_does_not_show() {
     stops(
         r#"

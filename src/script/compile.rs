@@ -25,6 +25,10 @@ impl Default for Compiler {
     }
 }
 
+/// The longest name of a snapshot's file that leaves room for `.snap.new`: a
+/// file's name has 255 bytes at most.
+const LONGEST_SLUG: usize = 240;
+
 /// Functions that the language has without registering them, with the
 /// numbers of arguments that they take.
 const KEYWORDS: [(&str, &[usize]); 9] = [
@@ -290,13 +294,10 @@ impl<'a> Walk<'a> {
             self.faults.push(at(here, format!("a {kind} needs a name"), Some(form)));
             return;
         }
-        if name.contains("::") || name.contains(['\n', '\r']) {
+        if name.contains("::") || name.contains(char::is_control) {
+            let message = format!("the name of a {kind} has no `::` and no control character");
             let hint = "it becomes part of a test's name and of a file's".to_string();
-            self.faults.push(at(
-                here,
-                format!("the name of a {kind} has no `::` and no line break"),
-                Some(hint),
-            ));
+            self.faults.push(at(here, message, Some(hint)));
             return;
         }
         if kind == Kind::Snapshot && path.iter().any(is_loop) {
@@ -421,6 +422,9 @@ impl<'a> Walk<'a> {
                 let message = format!("the name `{}` is used twice", declared.name);
                 let hint = format!("it was used first at {first}; each check is a test case of its own");
                 self.faults.push(at(declared.place, message, Some(hint)));
+            } else if declared.kind == Kind::Snapshot && slug(&declared.name).len() > LONGEST_SLUG {
+                let hint = format!("it becomes a file's name, of {LONGEST_SLUG} bytes at most");
+                self.faults.push(at(declared.place, "the name of the snapshot is too long", Some(hint)));
             } else if declared.kind == Kind::Snapshot
                 && let Some(other) = slugs.insert(slug(&declared.name), &declared.name)
             {

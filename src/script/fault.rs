@@ -118,7 +118,12 @@ fn not_found(signature: &str) -> (String, Option<String>) {
     let types = types.trim_end_matches(')');
     let types: Vec<String> = types.split(", ").map(type_name).collect();
     let word = words::all().find(|word| word.name == name);
-    let hint = word.map(|word| format!("write {}", word.form));
+    let hint = word.map(|word| {
+        // Where all are strings already, one of them stands for a namespace.
+        let strings = types.iter().all(|name| name == "string");
+        let name = if strings { "; a namespace is what `netns(name)` gives, not its name" } else { "" };
+        format!("write {}{name}", word.form)
+    });
     let types = match name.starts_with(|c: char| c.is_alphabetic()) {
         true => types.join(", "),
         false => return (format!("`{name}` does not work on {}", types.join(" and ")), None),
