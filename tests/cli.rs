@@ -415,6 +415,25 @@ fn run_on_a_machine_without_sandboxes() {
         .run();
 }
 
+#[test]
+fn a_machine_without_sandboxes_tells_why_nothing_is_measured() {
+    Nslab::test(NOTHING)
+        .file("labs/x/lab.rhai", "check(\"a\", true);\n")
+        .after(NO_SANDBOX)
+        .stdout(
+            "
+
+            running 1 test
+            test x/lab::a ... ignored (not measured: failed to create a user namespace: No space left on device (ENOSPC); allow user namespaces: `sudo sysctl -w user.max_user_namespaces=15000`)
+
+            test result: ok. 0 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in [TIME]
+
+            ",
+        )
+        .code(4)
+        .run();
+}
+
 /// A tool that this machine lacks, and its package.
 fn missing_tool() -> Option<(&'static str, &'static str)> {
     let tools = [("ovs-vsctl", "openvswitch-switch"), ("tshark", "tshark"), ("ebtables", "ebtables")];
@@ -423,6 +442,7 @@ fn missing_tool() -> Option<(&'static str, &'static str)> {
         |tool: &str| !folders.iter().any(|folder| std::path::Path::new(folder).join(tool).exists());
     let missing = tools.into_iter().find(|(tool, _)| is_missing(tool));
     if missing.is_none() {
+        // No lack of the machine's, so that `skip` would be too hard.
         eprintln!("not measured: this machine has every tool that could be missing");
     }
     missing
@@ -459,6 +479,28 @@ fn a_missing_tool_fails_where_it_is_required() {
             "
         ))
         .code(1)
+        .run();
+}
+
+#[test]
+fn a_missing_tool_is_ignored_with_its_reason() {
+    let Some((tool, package)) = missing_tool() else { return };
+    Nslab::test(NOTHING)
+        .file(
+            "labs/x/lab.rhai",
+            format!("check(\"before\", true);\ncheck(\"it shows\", exec(\"{tool} show\"));\n"),
+        )
+        .stdout(&format!(
+            "
+
+            running 2 tests
+            test x/lab::before   ... ok
+            test x/lab::it shows ... ignored (not measured: `{tool}` (line 2) is not installed; install it: `apt-get install {package}`)
+
+            test result: ok. 1 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in [TIME]
+
+            "
+        ))
         .run();
 }
 
@@ -502,8 +544,17 @@ fn a_missing_tool_in_a_function_that_nobody_calls() {
         .run();
 }
 
-/// A lab that has printed something before it is done.
-const SLOW: &str = "note(\"begun\");\ncheck(\"a\", sh(\"sleep 0.3\"));\ncheck(\"b\", true);\n";
+/// A folder with labs, one of which is done when somebody has read a line
+/// already.
+fn slow() -> Scratch {
+    let scratch = Scratch::new();
+    scratch.write(
+        "labs/x/lab.rhai",
+        "note(\"begun\");\ncheck(\"a\", sh(\"sleep 0.3\"));\ncheck(\"b\", true);\n",
+    );
+    scratch.write("labs/x/quick.rhai", "check(\"a\", true);\n");
+    scratch
+}
 
 #[test]
 fn a_pipe_that_is_closed_ends_it_without_a_word() {
@@ -511,8 +562,7 @@ fn a_pipe_that_is_closed_ends_it_without_a_word() {
         return skip(lack);
     }
     for arguments in [&["test"][..], &["run", "labs/x/lab.rhai"]] {
-        let scratch = Scratch::new();
-        scratch.write("labs/x/lab.rhai", SLOW);
+        let scratch = slow();
         let mut command = Command::new(env!("CARGO_BIN_EXE_nslab"));
         command.args(arguments).current_dir(scratch.path()).stdin(Stdio::null());
         forget_others(&mut command);
@@ -534,8 +584,7 @@ fn head_takes_the_first_line() {
         return skip(lack);
     }
     for (typed, first) in [("test", "\n"), ("run labs/x/lab.rhai", "x/lab\n")] {
-        let scratch = Scratch::new();
-        scratch.write("labs/x/lab.rhai", SLOW);
+        let scratch = slow();
         let mut command = Command::new("sh");
         let pipeline = format!("\"$0\" {typed} | head -1");
         command.args(["-c", &pipeline, env!("CARGO_BIN_EXE_nslab")]).current_dir(scratch.path());
