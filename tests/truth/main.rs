@@ -45,8 +45,11 @@ fn main() -> ExitCode {
     assert!(labs.len() > 2, "there are labs");
     let trials = labs.into_iter().map(|path| {
         let name = path.display().to_string();
-        let result = match (&prepared, arguments.list) {
-            (_, true) => Ok(Completion::Completed),
+        let filter = arguments.filter.as_deref();
+        let wanted =
+            filter.is_none_or(|filter| if arguments.exact { name == filter } else { name.contains(filter) });
+        let result = match (&prepared, wanted && !arguments.list) {
+            (_, false) => Ok(Completion::Completed),
             (Err(error), _) => Ok(Completion::ignored_with(format!("not measured: {error}"))),
             (Ok(launcher), _) => compare(launcher, &path),
         };
