@@ -70,6 +70,9 @@ pub(crate) struct Summary {
 
 /// Runs labs as test cases, and prints what came of each.
 pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, String> {
+    if arguments.test_threads == Some(0) {
+        return Err("`--test-threads` takes a number from 1".into());
+    }
     die_with_a_closed_pipe();
     crate::check::prepare(asked.accept);
     // Before any thread. The first sandbox makes itself ready while the labs
@@ -95,6 +98,7 @@ pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, Strin
         Err(error) => (None, None, Err(error)),
     };
 
+    let untouched: Vec<PathBuf> = entries.iter().filter_map(Entry::untouched).collect();
     let tally = Arc::new(Tally::default());
     let mut trials = Vec::new();
     for entry in entries {
@@ -103,7 +107,9 @@ pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, Strin
             Entry::Invalid(invalid) => trials.push(invalid_trial(*invalid, &tally)),
         }
     }
-    trials.extend(stale_trials(&asked.paths, &courses, asked.accept && !arguments.list));
+    // Who accepts some of the checks does not say that the others are wrong.
+    let all = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list;
+    trials.extend(stale_trials(&asked.paths, &courses, untouched, asked.accept && all));
     check_names(&trials)?;
 
     let conclusion = match (launcher, first, able.is_ok()) {
@@ -236,6 +242,17 @@ impl Entry {
                 Self::Lab(Arc::new(Course { lab, shelf, outcomes: OnceLock::new(), begin: OnceLock::new() }))
             }
             Err(invalid) => Self::Invalid(invalid),
+        }
+    }
+
+    /// Where the snapshots of a lab are that can't be read.
+    fn untouched(&self) -> Option<PathBuf> {
+        match self {
+            Self::Lab(_) => None,
+            Self::Invalid(invalid) => {
+                let source = &invalid.source;
+                Some(Shelf::of(&source.path, &source.name, Update::Never).folder().to_path_buf())
+            }
         }
     }
 
@@ -381,9 +398,17 @@ fn invalid_trial(invalid: Invalid, tally: &Arc<Tally>) -> Trial {
 
 /// Snapshots that no check asserts are failing test cases of their own; those
 /// that are accepted away are deleted.
-fn stale_trials(paths: &[PathBuf], courses: &[Arc<Course>], accept: bool) -> Vec<Trial> {
+///
+/// What is in `untouched` folders, those of labs that can't be read, may be
+/// asserted again once the lab is mended.
+fn stale_trials(
+    paths: &[PathBuf],
+    courses: &[Arc<Course>],
+    untouched: Vec<PathBuf>,
+    accept: bool,
+) -> Vec<Trial> {
     let mut stale = Vec::new();
-    let mut folders = Vec::new();
+    let mut folders = untouched;
     for course in courses {
         let names: Vec<&str> = course
             .lab

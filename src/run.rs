@@ -137,7 +137,8 @@ pub fn find(path: &Path) -> io::Result<Vec<PathBuf>> {
         for entry in fs::read_dir(&folder)? {
             let path = entry?.path();
             if path.is_dir() {
-                if !path.ends_with("solutions") {
+                // A link may lead back to where it is.
+                if !path.is_symlink() && !path.ends_with("solutions") {
                     folders.push(path);
                 }
             } else if path.extension().is_some_and(|extension| extension == "rhai") {

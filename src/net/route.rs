@@ -73,10 +73,11 @@ impl Network {
                 _ if exists => error.hint(format!("`{netns}` has a route to {dst} already")),
                 _ if down => error.hint("an interface must be up before a route can use it"),
                 Some(via) if unreachable => {
-                    let networks = self.networks(netns);
-                    error.hint(format!(
-                        "a gateway must be on a network of an interface that is up; {via} is on none of {networks}"
-                    ))
+                    let rule = "a gateway must be on a network of an interface that is up";
+                    error.hint(match self.networks(netns) {
+                        Some(networks) => format!("{rule}; {via} is on none of {networks}"),
+                        None => format!("{rule}; `{netns}` has no network yet"),
+                    })
                 }
                 _ => error,
             }
@@ -145,14 +146,14 @@ impl Network {
     }
 
     /// The networks of a namespace's interfaces, for a hint.
-    fn networks(&self, netns: &Netns) -> String {
+    fn networks(&self, netns: &Netns) -> Option<String> {
         let routes = self.routes(netns, super::Family::Inet, None).unwrap_or_default();
         let on_link: Vec<String> = routes
             .iter()
             .filter(|route| route.via.is_none())
             .map(|route| format!("{} ({})", route.dst, route.dev.as_deref().unwrap_or("-")))
             .collect();
-        if on_link.is_empty() { format!("`{netns}`, which has no network yet") } else { on_link.join(", ") }
+        Some(on_link.join(", ")).filter(|networks| !networks.is_empty())
     }
 }
 

@@ -126,6 +126,12 @@ impl<'a> Call<'a> {
         place(self.position)
     }
 
+    /// Gives an answer that came in time. One that was cut off by the deadline
+    /// says nothing.
+    pub fn in_time<T>(&self, answer: T) -> Fallible<T> {
+        if self.world.is_late() { Err(halt(Halt::Deadline, self.position)) } else { Ok(answer) }
+    }
+
     /// Tells whether the pair that is made here may wait before it is laid.
     pub fn may_wait(&self) -> bool {
         self.world.may_wait.contains(&self.place())

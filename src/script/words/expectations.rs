@@ -154,7 +154,7 @@ fn eventually(
             }
         }
     };
-    let mut found = found(last, true);
+    let mut found = found(call.in_time(last)?, true);
     if let Found::Value { expected, .. } = &mut found {
         *expected = format!("{expected} within {timeout_ms} ms");
     }

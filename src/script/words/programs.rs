@@ -90,7 +90,7 @@ fn exec(call: &Call, ns: &Netns, command: &str, options: Map) -> Fallible<ExecVa
         |network| network.exec(ns, command, limits),
         |answer| (answer.text(), None),
     )?;
-    Ok(ExecValue(Rc::new(answer)))
+    call.in_time(ExecValue(Rc::new(answer)))
 }
 
 fn sh(call: &Call, ns: &Netns, script: &str, options: Map) -> Fallible<ExecValue> {
@@ -100,5 +100,5 @@ fn sh(call: &Call, ns: &Netns, script: &str, options: Map) -> Fallible<ExecValue
         |network| network.sh(ns, script, limits),
         |answer| (answer.text(), None),
     )?;
-    Ok(ExecValue(Rc::new(answer)))
+    call.in_time(ExecValue(Rc::new(answer)))
 }

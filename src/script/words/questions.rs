@@ -129,7 +129,7 @@ fn ping(call: &Call, ns: &Netns, dst: &str, options: Map) -> Fallible<PingValue>
     let command = ns.exec(&command(dst, &how));
     let how = PingOptions { timeout_ms: call.world.at_most(how.timeout_ms), ..how };
     let answer = call.ask(command, |network| network.ping(ns, dst, &how), |answer| (answer.text(), None))?;
-    Ok(PingValue(Rc::new(answer)))
+    call.in_time(PingValue(Rc::new(answer)))
 }
 
 /// What one would type.
