@@ -434,6 +434,17 @@ fn a_machine_without_sandboxes_tells_why_nothing_is_measured() {
         .run();
 }
 
+#[test]
+fn no_folder_of_labs() {
+    is_misused(
+        &["test"],
+        "
+        error: failed to read `labs`: No such file or directory
+        hint: labs are looked for below `labs`, unless a path is given
+        ",
+    );
+}
+
 /// A tool that this machine lacks, and its package.
 fn missing_tool() -> Option<(&'static str, &'static str)> {
     let tools = [("ovs-vsctl", "openvswitch-switch"), ("tshark", "tshark"), ("ebtables", "ebtables")];

@@ -262,3 +262,50 @@ fn an_act_refused_in_a_helper() {
         )
         .run();
 }
+
+#[test]
+fn an_act_refused_while_a_helper_is_imported() {
+    test()
+        .lab(
+            r#"
+            import "cable" as cable;
+            "#,
+        )
+        .file("labs/x/cable.rhai", "let link = \"eth7\";\nup(link);\n")
+        .fails(
+            r#"
+            labs/x/cable.rhai:2:1: Cannot find device "eth7"
+               |
+             2 | up(link);
+               | ^
+            command: ip link set eth7 up
+            hint: `host` has `lo`
+            "#,
+        )
+        .run();
+}
+
+#[test]
+fn what_a_helper_asks_on_the_same_line_is_not_evidence() {
+    test()
+        .lab(
+            r#"
+            import "cable" as cable;
+            cable::look();
+            check("nothing was asked", false);
+            "#,
+        )
+        .file("labs/x/cable.rhai", "fn look() {\n    let why = 1;\n    links();\n}\n")
+        .fails_as(
+            "x/lab::nothing was asked",
+            r#"
+            labs/x/lab.rhai:3:1: check `nothing was asked` failed
+               |
+             3 | check("nothing was asked", false);
+               | ^
+            expected: true
+            seen: false
+            "#,
+        )
+        .run();
+}

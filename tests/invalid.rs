@@ -678,6 +678,19 @@ fn a_byte_that_is_no_text() {
 }
 
 #[test]
+fn a_file_that_is_not_utf_8() {
+    Nslab::test(NOTHING)
+        .file("labs/x/lab.rhai", b"host();\n// caf\xe9\n")
+        .invalid(
+            "
+            labs/x/lab.rhai:2:7: the lab is not UTF-8 text
+            hint: save it as UTF-8
+            ",
+        )
+        .run();
+}
+
+#[test]
 fn a_byte_order_mark_is_no_fault() {
     Nslab::test(NOTHING)
         .file("labs/x/lab.rhai", "\u{feff}check(\"a\", true);\r\n")

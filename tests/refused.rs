@@ -200,6 +200,23 @@ fn a_gateway_that_is_not_on_link() {
 }
 
 #[test]
+fn a_gateway_where_there_is_no_network() {
+    stops(
+        r#"
+        route_add("default", "192.168.16.5");
+        "#,
+        r#"
+        labs/x/lab.rhai:1:1: Nexthop has invalid gateway
+           |
+         1 | route_add("default", "192.168.16.5");
+           | ^
+        command: ip route add default via 192.168.16.5
+        hint: a gateway must be on a network of an interface that is up; `host` has no network yet
+        "#,
+    );
+}
+
+#[test]
 fn a_size_that_the_kernel_refuses() {
     stops(
         r#"

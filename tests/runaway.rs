@@ -265,3 +265,77 @@ fn long_strings_in_an_array() {
         "#,
     );
 }
+
+/// With half a second to go.
+#[track_caller]
+fn is_late(lab: &str, name: &str, report: &str) {
+    Nslab::test(["--timeout", "0.5"]).lab(lab).fails_as(name, report).run();
+}
+
+#[test]
+fn a_program_past_the_deadline() {
+    is_late(
+        r#"
+        sh("sleep 100");
+        "#,
+        "x/lab",
+        r#"
+        labs/x/lab.rhai:1:1: the lab was not done after 0.5 s
+           |
+         1 | sh("sleep 100");
+           | ^
+        hint: give it longer with `--timeout`, or look for what does not end
+        "#,
+    );
+}
+
+#[test]
+fn a_check_of_a_program_past_the_deadline() {
+    is_late(
+        r#"
+        refute("it sleeps", sh("sleep 100"));
+        "#,
+        "x/lab::it sleeps",
+        r#"
+        labs/x/lab.rhai:1:21: the lab was not done after 0.5 s
+           |
+         1 | refute("it sleeps", sh("sleep 100"));
+           |                     ^
+        hint: give it longer with `--timeout`, or look for what does not end
+        "#,
+    );
+}
+
+#[test]
+fn an_eventually_past_the_deadline() {
+    is_late(
+        r#"
+        let sleeper = start("sleep 100");
+        eventually("it ends", 10000, || !sleeper.running);
+        "#,
+        "x/lab::it ends",
+        r#"
+        labs/x/lab.rhai:2:1: the lab was not done after 0.5 s
+           |
+         2 | eventually("it ends", 10000, || !sleeper.running);
+           | ^
+        hint: give it longer with `--timeout`, or look for what does not end
+        "#,
+    );
+}
+
+#[test]
+fn a_replacement_of_three_gigabytes() {
+    is_stopped(
+        r#"
+        let text = "";
+        text.pad(200, "x");
+        let more = "";
+        more.pad(16000000, "y");
+        text.replace("x", more);
+        "#,
+        "
+        labs/x/lab.rhai: the script ran out of memory (1 GiB)
+        ",
+    );
+}
