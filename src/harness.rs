@@ -21,6 +21,7 @@ use crate::sandbox::{Launcher, Sandbox, SandboxError, doctor};
 use crate::script::{Compiler, Stage};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -82,7 +83,8 @@ pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, Strin
     let paths = find(&asked.paths)?;
     let compiler = Compiler::new(stage);
     let update = if arguments.list { Update::Never } else { Update::Insta };
-    let entries: Vec<Entry> = paths.iter().map(|path| Entry::read(&compiler, path, update)).collect();
+    let entries: Vec<Entry> =
+        paths.iter().map(|path| Entry::read(&compiler, path, update, arguments)).collect();
     let courses: Vec<Arc<Course>> = entries.iter().filter_map(Entry::course).collect();
     let wanted: Vec<Arc<Course>> =
         courses.iter().filter(|course| !arguments.list && course.is_wanted(arguments)).cloned().collect();
@@ -108,8 +110,10 @@ pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, Strin
         }
     }
     // Who accepts some of the checks does not say that the others are wrong.
-    let all = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list;
-    trials.extend(stale_trials(&asked.paths, &courses, untouched, asked.accept && all));
+    let all = arguments.filter.is_none() && arguments.skip.is_empty();
+    if !asked.accept || all || arguments.list {
+        trials.extend(stale_trials(&asked.paths, &courses, untouched, asked.accept && !arguments.list));
+    }
     check_names(&trials)?;
 
     let conclusion = match (launcher, first, able.is_ok()) {
@@ -235,10 +239,13 @@ struct Course {
 }
 
 impl Entry {
-    fn read(compiler: &Compiler, path: &Path, update: Update) -> Self {
+    fn read(compiler: &Compiler, path: &Path, update: Update, arguments: &Arguments) -> Self {
         match run::read(compiler, path) {
             Ok(lab) => {
-                let shelf = Shelf::of(path, &lab.source.name, update);
+                let asked = lab.checks.iter().map(|check| check.name.clone());
+                let asked =
+                    asked.filter(|name| is_selected(arguments, &format!("{}::{name}", lab.source.name)));
+                let shelf = Shelf::of(path, &lab.source.name, update).only(asked);
                 Self::Lab(Arc::new(Course { lab, shelf, outcomes: OnceLock::new(), begin: OnceLock::new() }))
             }
             Err(invalid) => Self::Invalid(invalid),
@@ -472,8 +479,15 @@ fn snapshots_below(folder: &Path) -> Vec<PathBuf> {
 fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
     let mut labs = Vec::new();
     for path in paths {
-        let found = run::find(path)
-            .map_err(|error| format!("failed to read `{}`: {}", path.display(), run::words(&error)))?;
+        let found = run::find(path).map_err(|error| {
+            let hint = match error.kind() {
+                io::ErrorKind::NotFound if path == Path::new("labs") => {
+                    "\nhint: labs are looked for below `labs`, unless a path is given"
+                }
+                _ => "",
+            };
+            format!("failed to read `{}`: {}{hint}", path.display(), run::words(&error))
+        })?;
         if found.is_empty() {
             return Err(format!(
                 "there is no lab below `{}`\nhint: a lab is a file that ends in `.rhai`",

@@ -65,10 +65,10 @@ pub fn read(compiler: &Compiler, path: &Path) -> Result<Lab, Box<Invalid>> {
         invalid(&source, Place::default(), format!("failed to read the lab: {}", words(&error)), hint)
     })?;
     source.text = String::from_utf8(bytes).map_err(|error| {
-        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let lines = before.iter().filter(|byte| **byte == b'\n').count() as u32;
-        let message = format!("the lab is not UTF-8 text from line {} on", lines + 1);
-        invalid(&source, Place::default(), message, Some("save it as UTF-8"))
+        let before = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
+        let (lines, last) = (before.matches('\n').count(), before.rsplit('\n').next().unwrap_or_default());
+        let place = Place::new(lines as u32 + 1, last.chars().count() as u32 + 1);
+        invalid(&source, place, "the lab is not UTF-8 text".into(), Some("save it as UTF-8"))
     })?;
     compiler.read(source.clone()).map_err(|fault| {
         let helper = fault.helper.as_ref().and_then(|path| fs::read_to_string(path).ok());

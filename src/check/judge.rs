@@ -112,6 +112,10 @@ impl<'a> Judge<'a> {
     /// Keeps a question that a check may be about. Others are let go: a loop
     /// asks without end, and an answer may be long.
     fn keep(&mut self, question: &Question) {
+        if question.helper.is_some() {
+            // Its place is one of another file.
+            return;
+        }
         let place = question.place;
         if self.lab.checks.iter().flat_map(|check| &check.evidence).any(|span| span.contains(place)) {
             self.questions.insert((place, question.command.clone()), question.clone());

@@ -30,6 +30,8 @@ pub struct Shelf {
     root: PathBuf,
     lab: PathBuf,
     update: Update,
+    /// The checks whose texts may be kept, where not all were asked for.
+    only: Option<BTreeSet<String>>,
 }
 
 /// Readies insta for this process. Call it before any other thread starts:
@@ -55,7 +57,12 @@ impl Shelf {
         let root = labs.and_then(Path::parent).or(path.parent()).unwrap_or(Path::new("/"));
         let folder = root.join("snapshots").join(name.as_str());
         let lab = path.strip_prefix(root).unwrap_or(&path).to_path_buf();
-        Self { folder, root: root.into(), lab, update }
+        Self { folder, root: root.into(), lab, update, only: None }
+    }
+
+    /// Keeps texts of these checks only; the others are compared.
+    pub fn only(self, checks: impl Iterator<Item = String>) -> Self {
+        Self { only: Some(checks.collect()), ..self }
     }
 
     /// The folder of the lab's snapshots.
@@ -71,7 +78,7 @@ impl Shelf {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
                 return Err(Box::new(Failure {
-                    message: format!("failed to read `{}`: {error}", self.shown(&file)),
+                    message: format!("failed to read `{}`: {}", self.shown(&file), words(&error.to_string())),
                     ..Failure::default()
                 }));
             }
@@ -81,7 +88,8 @@ impl Shelf {
         // insta must hear of a snapshot whose file it counts, or whose
         // pending text has become right.
         let unconcerned = !pending.exists() && std::env::var_os("INSTA_SNAPSHOT_REFERENCES_FILE").is_none();
-        if self.update == Update::Never || (same && unconcerned) {
+        let keep = self.update != Update::Never && self.only.as_ref().is_none_or(|only| only.contains(name));
+        if !keep || (same && unconcerned) {
             return if same {
                 Ok(())
             } else {
@@ -147,7 +155,7 @@ impl Shelf {
                     .into()
             }
             Ok(false) => "accept it with `nslab test --accept`".into(),
-            Err(error) => format!("the new text could not be kept for review: {error}"),
+            Err(error) => format!("the new text could not be kept for review: {}", words(error)),
         };
         let diff = accepted.as_ref().map(|accepted| StrComparison::new(accepted, &normal(text)).to_string());
         let seen = accepted.is_none().then(|| text.to_string());
@@ -173,6 +181,13 @@ impl Shelf {
         stale.sort();
         stale
     }
+}
+
+/// The words of an I/O error: without the number, and without the path that
+/// insta puts before them.
+fn words(error: &str) -> &str {
+    let error = error.rfind("\": ").map_or(error, |at| &error[at + 3..]);
+    error.rfind(" (os error").map_or(error, |at| &error[..at])
 }
 
 /// The text of a snapshot file, below its header.

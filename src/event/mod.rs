@@ -87,6 +87,8 @@ pub struct Refusal {
 /// Something that was asked, and the answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Question {
+    /// The helper file in which the script asks; the lab itself otherwise.
+    pub helper: Option<String>,
     /// Where the script asks.
     pub place: Place,
     /// The shell command that asks the same.

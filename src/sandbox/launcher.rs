@@ -125,8 +125,8 @@ fn enter(control: &Wire, parent: Pid) -> Result<(), SandboxError> {
     Ok(())
 }
 
-/// Keeps nothing of the parent's but the socket and its standard error: who
-/// reads what it prints must not wait for us.
+/// Keeps nothing of the parent's but the socket: who reads what it prints must
+/// not wait for us, and what there is to say the parent says.
 fn let_go_of_the_parent(control: &Wire) -> Result<(), SandboxError> {
     let step = "let go of the parent's descriptors";
     let null = fcntl::open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())
@@ -137,6 +137,7 @@ fn let_go_of_the_parent(control: &Wire) -> Result<(), SandboxError> {
         libc::prctl(libc::PR_SET_NAME, c"nslab-sandbox".as_ptr());
         libc::dup2(null.as_raw_fd(), 0);
         libc::dup2(null.as_raw_fd(), 1);
+        libc::dup2(null.as_raw_fd(), 2);
     }
     drop(null);
     close_all_but(control.as_fd().as_raw_fd());

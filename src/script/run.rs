@@ -68,6 +68,8 @@ impl ModuleResolver for Helpers {
         let mut ast =
             engine.compile(&helper.text).map_err(|error| EvalAltResult::ErrorParsing(*error.0, error.1))?;
         ast.set_source(&helper.path);
-        Ok(Module::eval_ast_as_new(Scope::new(), &ast, engine)?.into())
+        let module = Module::eval_ast_as_new(Scope::new(), &ast, engine);
+        let in_helper = |error| EvalAltResult::ErrorInModule(helper.path.clone(), error, position);
+        Ok(module.map_err(in_helper)?.into())
     }
 }

@@ -79,7 +79,8 @@ impl World {
     /// At most so long until the deadline.
     pub fn at_most(&self, ms: u64) -> u64 {
         let left = self.deadline.saturating_duration_since(Instant::now()).as_millis();
-        ms.min(u64::try_from(left).unwrap_or(u64::MAX))
+        // A little more, so that who waited so long is late.
+        ms.min(u64::try_from(left).unwrap_or(u64::MAX).saturating_add(1))
     }
 
     /// Forgets what was held and begins anew.
@@ -104,6 +105,7 @@ impl World {
 pub(super) struct Call<'a> {
     pub world: &'a World,
     pub position: Position,
+    helper: Option<String>,
 }
 
 impl<'a> Call<'a> {
@@ -119,7 +121,8 @@ impl<'a> Call<'a> {
         if world.is_late() {
             return Err(halt(Halt::Deadline, position));
         }
-        Ok(Self { world, position })
+        let helper = context.call_source().map(String::from);
+        Ok(Self { world, position, helper })
     }
 
     pub fn place(&self) -> Place {
@@ -167,7 +170,14 @@ impl<'a> Call<'a> {
         let answer = ask(&self.world.network).map_err(|error| self.fault(&command, error))?;
         let (text, table) = show(&answer);
         let (place, changes) = (self.place(), self.changes()?);
-        self.world.tell(Event::Asked(Question { place, command, text, table, changes }));
+        self.world.tell(Event::Asked(Question {
+            helper: self.helper.clone(),
+            place,
+            command,
+            text,
+            table,
+            changes,
+        }));
         Ok(answer)
     }
 
