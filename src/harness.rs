@@ -13,6 +13,8 @@
 //! however many of its checks were asked for; labs run side by side, ahead of
 //! the test cases that wait for them.
 
+mod stale;
+
 use crate::check::{Outcome, Shelf, Update, Verdict};
 use crate::lab::{Lab, ToolUse};
 use crate::report;
@@ -112,7 +114,7 @@ pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, Strin
     // Who accepts some of the checks does not say that the others are wrong.
     let all = arguments.filter.is_none() && arguments.skip.is_empty();
     if !asked.accept || all || arguments.list {
-        trials.extend(stale_trials(&asked.paths, &courses, untouched, asked.accept && !arguments.list));
+        trials.extend(stale::trials(&asked.paths, &courses, untouched, asked.accept && !arguments.list));
     }
     check_names(&trials)?;
 
@@ -401,78 +403,6 @@ fn invalid_trial(invalid: Invalid, tally: &Arc<Tally>) -> Trial {
         tally.invalid.store(true, Ordering::Relaxed);
         Err(invalid.to_string().into())
     })
-}
-
-/// Snapshots that no check asserts are failing test cases of their own; those
-/// that are accepted away are deleted.
-///
-/// What is in `untouched` folders, those of labs that can't be read, may be
-/// asserted again once the lab is mended.
-fn stale_trials(
-    paths: &[PathBuf],
-    courses: &[Arc<Course>],
-    untouched: Vec<PathBuf>,
-    accept: bool,
-) -> Vec<Trial> {
-    let mut stale = Vec::new();
-    let mut folders = untouched;
-    for course in courses {
-        let names: Vec<&str> = course
-            .lab
-            .checks
-            .iter()
-            .filter(|check| check.kind == crate::lab::Kind::Snapshot)
-            .map(|check| check.name.as_str())
-            .collect();
-        stale.extend(course.shelf.stale(&names));
-        folders.push(course.shelf.folder().to_path_buf());
-    }
-    // Of labs that are not there any more, where the whole folder was asked for.
-    for path in paths.iter().filter(|path| path.is_dir() && path.ends_with("labs")) {
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-        let Some(root) = path.parent() else { continue };
-        for orphan in snapshots_below(&root.join("snapshots")) {
-            if orphan.parent().is_some_and(|folder| !folders.iter().any(|known| known == folder)) {
-                stale.push(orphan);
-            }
-        }
-    }
-    if accept {
-        for path in &stale {
-            if let Err(error) = std::fs::remove_file(path) {
-                eprintln!("error: failed to delete {}: {error}", path.display());
-            }
-        }
-        return Vec::new();
-    }
-    let here = std::env::current_dir().unwrap_or_default();
-    stale
-        .into_iter()
-        .map(|path| {
-            let path = path.strip_prefix(&here).unwrap_or(&path).display().to_string();
-            Trial::test(format!("stale snapshot {path}"), move || {
-                Err(format!(
-                    "{path}: no check asserts this snapshot\n\
-                     hint: delete it, or have `nslab test --accept` do so; where its check was renamed, move it"
-                )
-                .into())
-            })
-        })
-        .collect()
-}
-
-fn snapshots_below(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut found = Vec::new();
-    for path in entries.flatten().map(|entry| entry.path()) {
-        if path.is_dir() {
-            found.extend(snapshots_below(&path));
-        } else if path.extension().is_some_and(|extension| extension == "snap") {
-            found.push(path);
-        }
-    }
-    found.sort();
-    found
 }
 
 /// The labs that were asked for. None at all is an error, not a pass.

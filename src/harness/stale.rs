@@ -1,0 +1,80 @@
+//! Snapshots that nobody asserts any more.
+
+use super::Course;
+use crate::lab::Kind;
+use libtest_mimic::Trial;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Snapshots that no check asserts are failing test cases of their own; those
+/// that are accepted away are deleted.
+///
+/// What is in `untouched` folders, those of labs that can't be read, may be
+/// asserted again once the lab is mended.
+pub(super) fn trials(
+    paths: &[PathBuf],
+    courses: &[Arc<Course>],
+    untouched: Vec<PathBuf>,
+    accept: bool,
+) -> Vec<Trial> {
+    let mut stale = Vec::new();
+    let mut folders = untouched;
+    for course in courses {
+        let names: Vec<&str> = course
+            .lab
+            .checks
+            .iter()
+            .filter(|check| check.kind == Kind::Snapshot)
+            .map(|check| check.name.as_str())
+            .collect();
+        stale.extend(course.shelf.stale(&names));
+        folders.push(course.shelf.folder().to_path_buf());
+    }
+    // Of labs that are not there any more, where the whole folder was asked for.
+    for path in paths.iter().filter(|path| path.is_dir() && path.ends_with("labs")) {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        let Some(root) = path.parent() else { continue };
+        for orphan in snapshots_below(&root.join("snapshots")) {
+            if orphan.parent().is_some_and(|folder| !folders.iter().any(|known| known == folder)) {
+                stale.push(orphan);
+            }
+        }
+    }
+    if accept {
+        for path in &stale {
+            if let Err(error) = std::fs::remove_file(path) {
+                eprintln!("error: failed to delete {}: {error}", path.display());
+            }
+        }
+        return Vec::new();
+    }
+    let here = std::env::current_dir().unwrap_or_default();
+    stale
+        .into_iter()
+        .map(|path| {
+            let path = path.strip_prefix(&here).unwrap_or(&path).display().to_string();
+            Trial::test(format!("stale snapshot {path}"), move || {
+                Err(format!(
+                    "{path}: no check asserts this snapshot\n\
+                     hint: delete it, or have `nslab test --accept` do so; where its check was renamed, move it"
+                )
+                .into())
+            })
+        })
+        .collect()
+}
+
+/// The snapshots below a folder, by name.
+fn snapshots_below(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut found = Vec::new();
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if path.is_dir() {
+            found.extend(snapshots_below(&path));
+        } else if path.extension().is_some_and(|extension| extension == "snap") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
