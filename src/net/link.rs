@@ -276,7 +276,8 @@ impl Network {
             let moved = (netns.name(), found.index);
             (one.0.as_str(), one.1) != moved && (other.0.as_str(), other.1) != moved
         });
-        self.settle_around(netns, &found, other)
+        self.settle_around(netns, &found, other);
+        Ok(())
     }
 
     /// Makes a link a port of a bridge, as `ip link set PORT master BRIDGE`
@@ -310,7 +311,8 @@ impl Network {
         self.lay_cables()?;
         let found = self.find(netns, port)?;
         self.set_link(netns, found.index, vec![LinkAttribute::Controller(0)])?;
-        self.settle_around(netns, &found, None)
+        self.settle_around(netns, &found, None);
+        Ok(())
     }
 
     /// Switches a link on or off, as `ip link set LINK up` does.
@@ -340,7 +342,8 @@ impl Network {
         if let Some((other, _)) = other.as_ref().filter(|_| up) {
             self.tentative.borrow_mut().insert(other.name().into());
         }
-        self.settle_around(netns, &found, other)
+        self.settle_around(netns, &found, other);
+        Ok(())
     }
 
     /// Sets the largest packet of a link, as `ip link set LINK mtu N` does.
@@ -379,7 +382,8 @@ impl Network {
         message.header.index = found.index;
         self.change(netns, RouteNetlinkMessage::DelLink(message), 0)?;
         self.forget_links();
-        self.settle_around(netns, &found, None)
+        self.settle_around(netns, &found, None);
+        Ok(())
     }
 
     fn set_link(&self, netns: &Netns, index: u32, attributes: Vec<LinkAttribute>) -> Result<(), Refused> {

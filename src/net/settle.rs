@@ -20,12 +20,7 @@ impl Network {
 
     /// The same for what follows a link's state: its bridge, the other end of
     /// the cable, and that one's bridge. Ports first, then bridges.
-    pub(super) fn settle_around(
-        &self,
-        netns: &Netns,
-        link: &Found,
-        other: Option<(Netns, u32)>,
-    ) -> Result<(), NetError> {
+    pub(super) fn settle_around(&self, netns: &Netns, link: &Found, other: Option<(Netns, u32)>) {
         if let Some(master) = link.controller {
             self.settle_link(netns, master);
         }
@@ -35,7 +30,6 @@ impl Network {
         {
             self.settle_link(&other, master);
         }
-        Ok(())
     }
 
     /// Waits until IPv6 addresses can be used: a worker of the kernel's says
