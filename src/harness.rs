@@ -74,7 +74,7 @@ pub(crate) struct Summary {
 /// Runs labs as test cases, and prints what came of each.
 pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, String> {
     if arguments.test_threads == Some(0) {
-        return Err("`--test-threads` takes a number from 1".into());
+        return Err("--test-threads is at least 1".into());
     }
     die_with_a_closed_pipe();
     crate::check::prepare(asked.accept);
@@ -245,8 +245,7 @@ impl Entry {
         match run::read(compiler, path) {
             Ok(lab) => {
                 let asked = lab.checks.iter().map(|check| check.name.clone());
-                let asked =
-                    asked.filter(|name| is_selected(arguments, &format!("{}::{name}", lab.source.name)));
+                let asked = asked.filter(|name| is_selected(arguments, &test_name(&lab, name)));
                 let shelf = Shelf::of(path, &lab.source.name, update).only(asked);
                 Self::Lab(Arc::new(Course { lab, shelf, outcomes: OnceLock::new(), begin: OnceLock::new() }))
             }
@@ -281,10 +280,7 @@ impl Course {
     }
 
     fn test_name(&self, check: &str) -> String {
-        match check {
-            "" => self.lab.source.name.to_string(),
-            check => format!("{}::{check}", self.lab.source.name),
-        }
+        test_name(&self.lab, check)
     }
 
     /// Tells whether one of the lab's test cases will be run.
@@ -300,6 +296,14 @@ impl Course {
     /// lacks it.
     fn tool(&self, check: &str) -> Option<&ToolUse> {
         self.lab.checks.iter().find(|declared| declared.name == check)?.tool.as_ref()
+    }
+}
+
+/// What a check is called as a test case; a lab without any is one itself.
+fn test_name(lab: &Lab, check: &str) -> String {
+    match check {
+        "" => lab.source.name.to_string(),
+        check => format!("{}::{check}", lab.source.name),
     }
 }
 

@@ -21,10 +21,6 @@ pub(super) fn run(typed: Test) -> ExitCode {
             return ExitCode::from(error.exit_code() as u8);
         }
     };
-    if arguments.test_threads == Some(0) {
-        eprintln!("error: --test-threads is at least 1");
-        return ExitCode::from(USAGE);
-    }
     let settings = Settings { timeout_ms: typed.deadline.timeout, ..Settings::default() };
     let asked = Asked { paths: typed.paths, accept: typed.accept, settings };
     match harness::run(&asked, &arguments) {
