@@ -21,14 +21,14 @@ pub(super) struct Target {
     pub scope: u32,
 }
 
-fn address(target: Target, port: u16) -> SockaddrStorage {
+pub(super) fn address(target: Target, port: u16) -> SockaddrStorage {
     match target.ip {
         IpAddr::V4(ip) => SocketAddrV4::new(ip, port).into(),
         IpAddr::V6(ip) => SocketAddrV6::new(ip, port, 0, target.scope).into(),
     }
 }
 
-fn family(target: Target) -> AddressFamily {
+pub(super) fn family(target: Target) -> AddressFamily {
     if target.ip.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
 }
 
@@ -328,6 +328,18 @@ impl Tap {
 
     /// Tells whether the namespace has sent this answer.
     pub fn saw(&self, id: u16, seq: u16) -> bool {
+        self.find_sent(|packet| match packet {
+            Packet::V4(bytes) => {
+                split_ipv4(bytes).and_then(|(_, _, icmp)| is_echo(icmp, 0, id, seq).then_some(()))
+            }
+            Packet::V6(bytes) => bytes.get(40..).and_then(|icmp| is_echo(icmp, 129, id, seq).then_some(())),
+        })
+        .is_some()
+    }
+
+    /// Reads what the namespace has sent, up to the first packet that is
+    /// looked for.
+    pub fn find_sent<T>(&self, find: impl Fn(Packet) -> Option<T>) -> Option<T> {
         let mut bytes = [0; 2048];
         loop {
             // SAFETY: all-zero is a valid sockaddr_ll; the buffers live
@@ -345,19 +357,25 @@ impl Tap {
                 );
                 (length, from)
             };
-            let Ok(length) = usize::try_from(length) else { return false };
-            let bytes = &bytes[..length];
-            let sent = from.sll_pkttype == libc::PACKET_OUTGOING && from.sll_hatype != libc::ARPHRD_LOOPBACK;
-            let is_reply = match i32::from(u16::from_be(from.sll_protocol)) {
-                libc::ETH_P_IP => split_ipv4(bytes).is_some_and(|(_, _, icmp)| is_echo(icmp, 0, id, seq)),
-                libc::ETH_P_IPV6 => bytes.get(40..).is_some_and(|icmp| is_echo(icmp, 129, id, seq)),
-                _ => false,
+            let bytes = &bytes[..usize::try_from(length).ok()?];
+            let packet = match i32::from(u16::from_be(from.sll_protocol)) {
+                libc::ETH_P_IP => Packet::V4(bytes),
+                libc::ETH_P_IPV6 => Packet::V6(bytes),
+                _ => continue,
             };
-            if sent && is_reply {
-                return true;
+            let sent = from.sll_pkttype == libc::PACKET_OUTGOING && from.sll_hatype != libc::ARPHRD_LOOPBACK;
+            if sent && let Some(found) = find(packet) {
+                return Some(found);
             }
         }
     }
+}
+
+/// A packet that was sent, from its IP header on.
+#[derive(Clone, Copy)]
+pub(super) enum Packet<'a> {
+    V4(&'a [u8]),
+    V6(&'a [u8]),
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@ use super::defaults;
 use super::delta::Watch;
 use super::error::strerror;
 use super::netlink::{KernelError, Netlink};
+use super::service::Services;
 use super::{NetError, Netns, Rooms};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -34,6 +35,7 @@ pub struct Network {
     /// The sysctls that a new namespace has from this machine and must not.
     differing: Vec<defaults::Setting>,
     watch: Option<RefCell<Watch>>,
+    pub(super) services: Services,
 }
 
 impl Network {
@@ -60,6 +62,7 @@ impl Network {
             programs: Cell::new(false),
             differing: Vec::new(),
             watch: watched.then(RefCell::default),
+            services: Services::default(),
         };
         network.differing = defaults::differing(&network, &host);
         network.adopt(&host, true)?;
@@ -189,10 +192,11 @@ impl Network {
         self.enter(&self.host)?;
         self.lose(netns);
         self.forget_links();
-        // The kernel takes a namespace down later, unless a program is in it.
+        // The kernel takes a namespace down later, unless somebody is in it.
+        let kept = self.programs.get() || self.services.are_in(netns);
         let deadline = Instant::now() + Duration::from_secs(2);
         for (other, index) in others {
-            while !self.programs.get() && Instant::now() < deadline && self.link_at(&other, index).is_ok() {
+            while !kept && Instant::now() < deadline && self.link_at(&other, index).is_ok() {
                 std::thread::sleep(Duration::from_micros(500));
             }
         }

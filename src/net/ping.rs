@@ -186,7 +186,8 @@ impl Network {
         Ok(answer)
     }
 
-    fn target(&self, netns: &Netns, dst: &str) -> Result<Option<Target>, NetError> {
+    /// Reads an address, with the interface where it names one.
+    pub(super) fn target(&self, netns: &Netns, dst: &str) -> Result<Option<Target>, NetError> {
         let (address, zone) = match dst.split_once('%') {
             Some((address, zone)) => (address, Some(zone)),
             None => (dst, None),
@@ -200,13 +201,13 @@ impl Network {
     }
 
     /// Sees every packet that `netns` sends from now on.
-    fn tap(&self, netns: &Netns) -> Result<Tap, NetError> {
+    pub(super) fn tap(&self, netns: &Netns) -> Result<Tap, NetError> {
         self.enter(netns)?;
         Tap::open().map_err(socket_failed)
     }
 }
 
-fn socket_failed(errno: Errno) -> NetError {
+pub(super) fn socket_failed(errno: Errno) -> NetError {
     NetError::new(format!("failed to open a raw socket: {}", strerror(errno as i32)))
 }
 

@@ -3,7 +3,7 @@
 use super::suggest::nearest;
 use super::world::{Fallible, refused};
 use crate::event::Refusal;
-use crate::net::{ExecAnswer, Netns, PingAnswer, Process};
+use crate::net::{ExecAnswer, HttpAnswer, Netns, PingAnswer, Process, Service, TcpAnswer};
 use crate::table::{Table, Value};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, INT, Map, NativeCallContext};
 use std::fmt;
@@ -17,6 +17,14 @@ pub(super) struct TableValue(pub Rc<Table>);
 #[derive(Clone)]
 pub(super) struct PingValue(pub Rc<PingAnswer>);
 
+/// What came of a try at a TCP port.
+#[derive(Clone)]
+pub(super) struct TcpValue(pub Rc<TcpAnswer>);
+
+/// What came of a page that was asked for.
+#[derive(Clone)]
+pub(super) struct HttpValue(pub Rc<HttpAnswer>);
+
 /// What a program said.
 #[derive(Clone)]
 pub(super) struct ExecValue(pub Rc<ExecAnswer>);
@@ -27,17 +35,17 @@ impl fmt::Display for TableValue {
     }
 }
 
-impl fmt::Display for PingValue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.text())
-    }
+/// Has an answer show itself as its text.
+macro_rules! shows_its_text {
+    ($($value:ty),*) => {$(
+        impl fmt::Display for $value {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0.text())
+            }
+        }
+    )*};
 }
-
-impl fmt::Display for ExecValue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.text())
-    }
-}
+shows_its_text!(PingValue, TcpValue, HttpValue, ExecValue);
 
 /// An answer: something that is so or not, and tells why.
 pub(super) struct Answer {
@@ -58,6 +66,14 @@ pub(super) fn answer(value: &Dynamic) -> Option<Answer> {
         let text = ping.to_string();
         return Some(Answer { ok: ping.0.ok(), wanted: "an answer", unwanted: "no answer", text });
     }
+    if let Some(tcp) = value.read_lock::<TcpValue>() {
+        let (wanted, unwanted) = ("a connection", "no connection");
+        return Some(Answer { ok: tcp.0.ok(), wanted, unwanted, text: tcp.to_string() });
+    }
+    if let Some(http) = value.read_lock::<HttpValue>() {
+        let text = http.to_string();
+        return Some(Answer { ok: http.0.ok(), wanted: "a page", unwanted: "no page", text });
+    }
     let exec = value.read_lock::<ExecValue>()?;
     let text = format!("$ {}\n{}", exec.0.command, exec.0.text()).trim_end().to_string();
     Some(Answer { ok: exec.0.ok(), wanted: "exit code 0", unwanted: "a failure", text })
@@ -76,6 +92,9 @@ pub(super) fn show(value: &Dynamic) -> String {
     let own = value.read_lock::<Netns>().map(|ns| ns.to_string());
     let own = own.or_else(|| value.read_lock::<TableValue>().map(|table| table.to_string()));
     let own = own.or_else(|| value.read_lock::<Process>().map(|process| process.command().to_string()));
+    let own = own.or_else(|| value.read_lock::<Service>().map(|service| service.name().to_string()));
+    let own = own.or_else(|| value.read_lock::<TcpValue>().map(|tcp| tcp.to_string()));
+    let own = own.or_else(|| value.read_lock::<HttpValue>().map(|http| http.to_string()));
     let own = own.or_else(|| value.read_lock::<PingValue>().map(|ping| ping.to_string()));
     let own = own.or_else(|| value.read_lock::<ExecValue>().map(|exec| exec.to_string()));
     own.unwrap_or_else(|| value.to_string())
@@ -88,9 +107,8 @@ pub(super) fn text(value: &Dynamic) -> Option<String> {
         let lines: Vec<String> = array.iter().map(show).collect();
         return Some(lines.join("\n"));
     }
-    let readable =
-        value.is::<TableValue>() || value.is::<PingValue>() || value.is::<ExecValue>() || value.is_string();
-    readable.then(|| show(value))
+    let readable = value.is_string() || value.is::<TableValue>() || answer(value).is_some();
+    (readable && !value.is_bool()).then(|| show(value))
 }
 
 /// The type of a value as a reader of the book knows it.
@@ -106,6 +124,7 @@ pub(super) fn type_of(value: &Dynamic) -> &str {
         name if name.ends_with("TableValue") => "a table",
         name if name.ends_with("Netns") => "a namespace",
         name if name.ends_with("Process") => "a process",
+        name if name.ends_with("Service") => "a service",
         _ => "another value",
     }
 }
@@ -193,7 +212,10 @@ pub(super) fn register(engine: &mut Engine) {
     tables(engine);
     engine.register_type_with_name::<PingValue>("ping");
     engine.register_type_with_name::<ExecValue>("exec");
+    engine.register_type_with_name::<TcpValue>("tcp");
+    engine.register_type_with_name::<HttpValue>("http");
     engine.register_type_with_name::<Process>("process");
+    engine.register_type_with_name::<Service>("service");
     macro_rules! answers {
         ($value:ty) => {
             engine
@@ -213,6 +235,8 @@ pub(super) fn register(engine: &mut Engine) {
     }
     answers!(PingValue);
     answers!(ExecValue);
+    answers!(TcpValue);
+    answers!(HttpValue);
     engine
         .register_get("sent", |ping: &mut PingValue| INT::from(ping.0.sent))
         .register_get("received", |ping: &mut PingValue| ping.0.replies.len() as INT)
@@ -227,6 +251,10 @@ pub(super) fn register(engine: &mut Engine) {
             let time = ping.0.replies.first().map(|reply| reply.time.as_secs_f64() * 1000.0);
             time.map_or(Dynamic::UNIT, Dynamic::from_float)
         })
+        .register_get("status", |http: &mut HttpValue| {
+            http.0.status.map_or(Dynamic::UNIT, |status| INT::from(status).into())
+        })
+        .register_get("body", |http: &mut HttpValue| http.0.body.clone())
         .register_get("code", |exec: &mut ExecValue| INT::from(exec.0.code))
         .register_get("stdout", |exec: &mut ExecValue| exec.0.stdout.clone())
         .register_get("stderr", |exec: &mut ExecValue| exec.0.stderr.clone());

@@ -172,6 +172,24 @@ impl Nslab {
         self
     }
 
+    /// What `nslab test` ought to print where these are the checks of `x/lab`,
+    /// and all pass.
+    pub fn passes(mut self, checks: &[&str]) -> Self {
+        let widest = checks.iter().map(|check| check.chars().count()).max().unwrap_or_default();
+        let lines: String =
+            checks.iter().map(|check| format!("test x/lab::{check:widest$} ... ok\n")).collect();
+        let (count, s) = (checks.len(), if checks.len() == 1 { "" } else { "s" });
+        self.stdout = format!(
+            "
+running {count} test{s}
+{lines}
+test result: ok. {count} passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in [TIME]
+
+"
+        );
+        self
+    }
+
     /// What `nslab test` ought to print where `x/lab` is the only test case
     /// and fails with `report`.
     pub fn fails(self, report: &str) -> Self {

@@ -10,6 +10,7 @@ mod namespaces;
 mod options;
 mod programs;
 mod questions;
+mod services;
 mod switches;
 mod telling;
 
@@ -37,6 +38,7 @@ pub fn all() -> impl Iterator<Item = &'static Word> {
         addresses::WORDS,
         switches::WORDS,
         programs::WORDS,
+        services::WORDS,
         questions::WORDS,
         expectations::WORDS,
         telling::WORDS,
@@ -52,6 +54,7 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
     addresses::register(engine, stand);
     switches::register(engine, stand);
     programs::register(engine, stand);
+    services::register(engine, stand);
     questions::register(engine, stand);
     expectations::register(engine, stand);
     telling::register(engine, stand);

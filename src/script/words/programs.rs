@@ -31,9 +31,9 @@ pub(super) const WORDS: &[Word] = &[
     },
     Word {
         name: "stop",
-        form: "`stop(process)`",
+        form: "`stop(process)` or `stop(service)`",
         about: "Ends a program that was started, and its children, with SIGTERM and then with \
-                SIGKILL, and waits for that.",
+                SIGKILL, and waits for that; or a service.",
         example: "let sleeper = start(\"sleep 1000\");\nstop(sleeper);\ncheck(\"a signal ended it\", sleeper.code == 143);",
     },
 ];

@@ -1,0 +1,257 @@
+//! Services that nslab gives a lab: ready when the call returns, and at work
+//! while the script waits for something else.
+//!
+//! A socket stays in the namespace where it was opened. So the script's own
+//! thread opens it there, where a refusal has its place, and hands it to a
+//! thread that answers. That thread begins with the first service.
+
+mod http;
+
+use super::error::strerror;
+use super::{NetError, Netns, Network};
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, listen, setsockopt, socket, sockopt,
+};
+use std::cell::{OnceCell, RefCell};
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::rc::Rc;
+use tokio::runtime::{Builder, Handle};
+use tokio::task::JoinHandle;
+
+/// The services of one lab.
+#[derive(Debug, Default)]
+pub(super) struct Services {
+    thread: OnceCell<Handle>,
+    running: RefCell<Vec<Service>>,
+}
+
+/// A service that runs until it is stopped or the lab ends.
+#[derive(Clone)]
+pub struct Service(Rc<Running>);
+
+struct Running {
+    name: String,
+    netns: Netns,
+    /// Where it listens, as `80/tcp`.
+    ports: Vec<String>,
+    tasks: RefCell<Vec<JoinHandle<()>>>,
+}
+
+impl Service {
+    /// What it is, as `serve_http("192.168.15.2:80")`.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// A command that ends a program that listens where this one does.
+    pub fn kill_command(&self) -> String {
+        self.0.netns.exec(&format!("fuser -k {}", self.0.ports.join(" ")))
+    }
+
+    /// Tells whether it is at work.
+    pub fn is_running(&self) -> bool {
+        !self.0.tasks.borrow().is_empty()
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Services {
+    /// The thread that answers.
+    fn thread(&self) -> io::Result<&Handle> {
+        if let Some(thread) = self.thread.get() {
+            return Ok(thread);
+        }
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        // It ends with the process.
+        std::thread::Builder::new()
+            .name("services".into())
+            .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
+        Ok(self.thread.get_or_init(|| handle))
+    }
+
+    /// Tells whether a service runs in a namespace, and so keeps it alive.
+    pub fn are_in(&self, netns: &Netns) -> bool {
+        self.running.borrow().iter().any(|service| service.0.netns.is(netns) && service.is_running())
+    }
+}
+
+impl Network {
+    /// Serves a text over HTTP, whatever is asked for, at a port (`80`) or at
+    /// a port of one address (`192.168.15.2:80`).
+    ///
+    /// # Errors
+    ///
+    /// Where the port or the address is none, is not one of the namespace's,
+    /// or is taken.
+    pub fn serve_http(&self, netns: &Netns, at: &str, body: &str) -> Result<Service, NetError> {
+        self.settle()?;
+        let (address, port) = listening_place(at)?;
+        self.await_addresses()?;
+        self.enter(netns)?;
+        let listener = open(address, port, SockType::Stream).and_then(|listener| {
+            listen(&listener, Backlog::MAXCONN)?;
+            Ok(listener)
+        });
+        let listener = listener.map_err(|errno| self.cannot_bind(netns, address, port, "tcp", errno))?;
+        let body = body.to_string();
+        let task = http::serve(listener.into(), body);
+        self.run_service(netns, format!("serve_http(\"{at}\")"), vec![format!("{port}/tcp")], vec![task])
+    }
+
+    /// Ends a service, and closes its connections.
+    ///
+    /// # Errors
+    ///
+    /// Where the thread of the services is gone.
+    pub fn stop_service(&self, service: &Service) -> Result<(), NetError> {
+        let thread = self.services.thread().map_err(no_thread)?;
+        for task in service.0.tasks.take() {
+            task.abort();
+            // Until its sockets are closed.
+            let _ = thread.block_on(task);
+        }
+        self.services.running.borrow_mut().retain(|other| !Rc::ptr_eq(&other.0, &service.0));
+        Ok(())
+    }
+
+    fn run_service(
+        &self,
+        netns: &Netns,
+        name: String,
+        ports: Vec<String>,
+        work: Vec<impl Future<Output = ()> + Send + 'static>,
+    ) -> Result<Service, NetError> {
+        let thread = self.services.thread().map_err(no_thread)?;
+        let tasks = RefCell::new(work.into_iter().map(|task| thread.spawn(task)).collect());
+        let service = Service(Rc::new(Running { name, netns: netns.clone(), ports, tasks }));
+        self.services.running.borrow_mut().push(service.clone());
+        Ok(service)
+    }
+
+    /// Why a service can't listen there, in the kernel's words.
+    fn cannot_bind(
+        &self,
+        netns: &Netns,
+        address: Option<IpAddr>,
+        port: u16,
+        proto: &str,
+        errno: Errno,
+    ) -> NetError {
+        let error = NetError::new(format!("bind: {}", strerror(errno as i32)));
+        match (errno, address) {
+            (Errno::EADDRINUSE, _) => {
+                let port = format!("{port}/{proto}");
+                let running = self.services.running.borrow();
+                let by = running
+                    .iter()
+                    .find(|other| other.0.netns.is(netns) && other.0.ports.contains(&port))
+                    .map_or("somebody", |other| other.name());
+                error.hint(format!("port {port} of `{netns}` is taken by {by}"))
+            }
+            (Errno::EADDRNOTAVAIL, Some(address)) => {
+                let addrs = self.addrs(netns).unwrap_or_default();
+                let own: Vec<&str> =
+                    addrs.iter().map(|row| row.addr.split('/').next().unwrap_or_default()).collect();
+                error.hint(match own[..] {
+                    [] => format!("`{netns}` does not have {address}, nor any other address"),
+                    _ => format!("`{netns}` does not have {address}; it has {}", own.join(", ")),
+                })
+            }
+            _ => error,
+        }
+    }
+}
+
+fn no_thread(error: io::Error) -> NetError {
+    NetError::new(format!("failed to start a thread for services: {error}"))
+}
+
+/// Reads where a service is to listen: a port, or an address and a port.
+fn listening_place(at: &str) -> Result<(Option<IpAddr>, u16), NetError> {
+    let hint = "write a port, as `80`, or an address and a port, as `\"192.168.15.2:80\"`";
+    let (address, number) = match at.rsplit_once(':') {
+        None => (None, at),
+        Some((address, number)) => (Some(address), number),
+    };
+    if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(NetError::new(format!("\"{at}\" is no place to listen")).hint(hint));
+    }
+    let port = port(number)?;
+    let address = match address {
+        None | Some("" | "*") => None,
+        Some(address) => {
+            let bare = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+            if bare.is_none() && address.contains(':') {
+                return Err(NetError::new(format!("\"{at}\" is no place to listen"))
+                    .hint("an IPv6 address stands in brackets, as `\"[fd00::2]:80\"`"));
+            }
+            Some(super::prefix::address(bare.unwrap_or(address))?)
+        }
+    };
+    Ok((address, port))
+}
+
+/// Reads a port, in the words of nc(1).
+pub(super) fn port(number: &str) -> Result<u16, NetError> {
+    let hint = "a port is a number from 1 to 65535";
+    match number.parse::<i64>() {
+        Ok(port @ 1..=65_535) => Ok(port as u16),
+        Ok(..=0) => Err(NetError::new(format!("port number too small: {number}")).hint(hint)),
+        _ => Err(NetError::new(format!("port number too large: {number}")).hint(hint)),
+    }
+}
+
+/// Opens a socket in the namespace in which this thread is. Without an address
+/// it is there for all of them, IPv4 and IPv6.
+fn open(address: Option<IpAddr>, port: u16, kind: SockType) -> nix::Result<OwnedFd> {
+    let family = match address {
+        Some(IpAddr::V4(_)) => AddressFamily::Inet,
+        _ => AddressFamily::Inet6,
+    };
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let (socket, address) = match (socket(family, kind, flags, None), address) {
+        (Ok(socket), Some(address)) => (socket, address),
+        (Ok(socket), None) => {
+            setsockopt(&socket, sockopt::Ipv6V6Only, &false)?;
+            (socket, IpAddr::V6(Ipv6Addr::UNSPECIFIED))
+        }
+        // A kernel without IPv6.
+        (Err(Errno::EAFNOSUPPORT), None) => {
+            (self::socket(AddressFamily::Inet, kind, flags, None)?, IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+        }
+        (Err(errno), _) => return Err(errno),
+    };
+    if kind == SockType::Stream {
+        setsockopt(&socket, sockopt::ReuseAddr, &true)?;
+    }
+    bind(socket.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(address, port)))?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_to_listen_is_a_port_or_an_address_and_a_port() {
+        assert_eq!(listening_place("80").unwrap(), (None, 80));
+        assert_eq!(listening_place("10.0.0.1:80").unwrap(), (Some([10, 0, 0, 1].into()), 80));
+        assert_eq!(listening_place("[::1]:80").unwrap(), (Some(Ipv6Addr::LOCALHOST.into()), 80));
+        let error = |at: &str| listening_place(at).unwrap_err().error;
+        assert_eq!(error("70000"), "port number too large: 70000");
+        assert_eq!(error("0"), "port number too small: 0");
+        assert_eq!(error("10.0.0.1"), "\"10.0.0.1\" is no place to listen");
+        assert_eq!(error("fd00::1:x"), "\"fd00::1:x\" is no place to listen");
+        assert_eq!(error("fd00::1:80"), "\"fd00::1:80\" is no place to listen");
+    }
+}

@@ -1,0 +1,258 @@
+//! Tries a TCP port, in the words of nc(1).
+
+use super::echo::{Packet, Tap, Target, address, family};
+use super::error::strerror;
+use super::{NetError, Netns, Network};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{SockFlag, SockType, connect, getsockopt, socket, sockopt};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// How to connect.
+#[derive(Debug, Clone)]
+pub struct TcpOptions {
+    /// How long to wait, in milliseconds.
+    pub timeout_ms: u64,
+    /// Count only a connection that this namespace itself has accepted.
+    pub by: Option<Netns>,
+}
+
+impl Default for TcpOptions {
+    fn default() -> Self {
+        Self { timeout_ms: 1000, by: None }
+    }
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub struct TcpAnswer {
+    /// The destination as it was typed.
+    pub dst: String,
+    /// The port.
+    pub port: u16,
+    failed: Option<Failed>,
+    /// That somebody else accepted it than who was asked for.
+    by_others: Option<String>,
+}
+
+/// Why there is no connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Failed {
+    /// There is no such name, in the words of gai_strerror(3).
+    NoName(String),
+    /// The kernel says so.
+    Kernel(Errno),
+    /// Nobody has said anything.
+    TimedOut,
+}
+
+impl Failed {
+    /// Why, in a few words.
+    pub fn words(&self) -> String {
+        match self {
+            Self::NoName(words) => words.clone(),
+            Self::Kernel(errno) => strerror(*errno as i32),
+            Self::TimedOut => "timed out".into(),
+        }
+    }
+}
+
+impl TcpAnswer {
+    /// Tells whether there was a connection.
+    pub fn ok(&self) -> bool {
+        self.failed.is_none() && self.by_others.is_none()
+    }
+
+    /// Why there was none, in a few words.
+    pub fn error(&self) -> Option<String> {
+        self.failed.as_ref().map(Failed::words).or(self.by_others.clone())
+    }
+
+    /// What `nc -zv` prints.
+    pub fn text(&self) -> String {
+        let Self { dst, port, .. } = self;
+        let mut text = match &self.failed {
+            None => format!("Connection to {dst} {port} port [tcp/*] succeeded!"),
+            Some(Failed::NoName(words)) => format!("nc: getaddrinfo for host \"{dst}\" port {port}: {words}"),
+            Some(Failed::Kernel(errno)) => {
+                format!("nc: connect to {dst} port {port} (tcp) failed: {}", strerror(*errno as i32))
+            }
+            Some(Failed::TimedOut) => {
+                format!("nc: connect to {dst} port {port} (tcp) timed out: Operation now in progress")
+            }
+        };
+        if let Some(others) = &self.by_others {
+            text = format!("{text}\n{others}");
+        }
+        text
+    }
+}
+
+impl Network {
+    /// Connects to a TCP port and hangs up, as `nc -z` does.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such port. That nobody accepts is an answer.
+    pub fn tcp(
+        &self,
+        netns: &Netns,
+        dst: &str,
+        port: &str,
+        options: &TcpOptions,
+    ) -> Result<TcpAnswer, NetError> {
+        let port = super::service::port(port)?;
+        self.settle()?;
+        let mut answer = TcpAnswer { dst: dst.into(), port, failed: None, by_others: None };
+        let witness = self.witness(netns, options.by.as_ref())?;
+        match self.connect(netns, dst, port, options.timeout_ms)? {
+            Ok(stream) => {
+                answer.by_others = witness.and_then(|witness| witness.objects(dst, &stream));
+                hang_up(&stream);
+            }
+            Err(failed) => answer.failed = Some(failed),
+        }
+        Ok(answer)
+    }
+
+    /// Connects to the first address of a name that accepts.
+    pub(super) fn connect(
+        &self,
+        netns: &Netns,
+        dst: &str,
+        port: u16,
+        timeout_ms: u64,
+    ) -> Result<Result<TcpStream, Failed>, NetError> {
+        let deadline = Instant::now() + Duration::from_millis(timeout_ms);
+        let targets = match self.target(netns, dst)? {
+            Some(target) => vec![target],
+            None => return Ok(Err(Failed::NoName("Name or service not known".into()))),
+        };
+        self.await_addresses()?;
+        self.enter(netns)?;
+        let mut failed = Failed::TimedOut;
+        for target in targets {
+            match connect_to(target, port, deadline) {
+                Ok(socket) => return Ok(Ok(socket.into())),
+                Err(why) => failed = why,
+            }
+        }
+        Ok(Err(failed))
+    }
+
+    /// Watches who accepts a connection, where that matters.
+    pub(super) fn witness(&self, netns: &Netns, by: Option<&Netns>) -> Result<Option<Witness>, NetError> {
+        let Some(by) = by else { return Ok(None) };
+        Ok(Some(Witness { by: by.clone(), here: self.tap(netns)?, there: self.tap(by)? }))
+    }
+}
+
+/// Connects a socket in the namespace in which this thread is.
+fn connect_to(target: Target, port: u16, deadline: Instant) -> Result<OwnedFd, Failed> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = socket(family(target), SockType::Stream, flags, None).map_err(Failed::Kernel)?;
+    match connect(socket.as_raw_fd(), &address(target, port)) {
+        Ok(()) => return Ok(socket),
+        Err(Errno::EINPROGRESS | Errno::EINTR) => {}
+        Err(errno) => return Err(Failed::Kernel(errno)),
+    }
+    if !wait_for(&socket, PollFlags::POLLOUT, deadline) {
+        return Err(Failed::TimedOut);
+    }
+    match getsockopt(&socket, sockopt::SocketError) {
+        Ok(0) => Ok(socket),
+        // The kernel's own patience is at an end.
+        Ok(libc::ETIMEDOUT) => Err(Failed::TimedOut),
+        Ok(errno) => Err(Failed::Kernel(Errno::from_raw(errno))),
+        Err(errno) => Err(Failed::Kernel(errno)),
+    }
+}
+
+fn wait_for(socket: impl AsFd, events: PollFlags, deadline: Instant) -> bool {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = PollTimeout::try_from(left + Duration::from_micros(999)).unwrap_or(PollTimeout::MAX);
+        let mut fds = [PollFd::new(socket.as_fd(), events)];
+        match poll(&mut fds, timeout) {
+            Ok(0) if left.is_zero() => return false,
+            Ok(0) | Err(Errno::EINTR) => {}
+            _ => return true,
+        }
+    }
+}
+
+/// Ends a connection, and gives the other side a moment to end it as well, so
+/// that nothing of it is left for who looks next.
+pub(super) fn hang_up(stream: &TcpStream) {
+    let deadline = Instant::now() + Duration::from_millis(100);
+    let _ = stream.shutdown(Shutdown::Write);
+    let mut bytes = [0; 4096];
+    while wait_for(stream, PollFlags::POLLIN, deadline) {
+        match nix::unistd::read(stream, &mut bytes) {
+            Ok(1..) if Instant::now() < deadline => {}
+            _ => return,
+        }
+    }
+}
+
+/// Sees who accepts a connection, whatever addresses and ports were rewritten
+/// on the way: the first sequence number stays (RFC 9293, section 3.5).
+pub(super) struct Witness {
+    by: Netns,
+    here: Tap,
+    there: Tap,
+}
+
+impl Witness {
+    /// Says so where a connection was accepted by somebody else.
+    pub fn objects(&self, dst: &str, stream: &TcpStream) -> Option<String> {
+        let port = stream.local_addr().map_or(0, |address| address.port());
+        let asked = self.here.find_sent(|packet| {
+            let tcp = Segment::read(packet)?;
+            (tcp.flags & (SYN | ACK) == SYN && tcp.source == port).then_some(tcp.sequence)
+        });
+        let accepted = asked.and_then(|first| {
+            self.there.find_sent(|packet| {
+                let tcp = Segment::read(packet)?;
+                let answers = tcp.flags & (SYN | ACK) == SYN | ACK && tcp.ack == first.wrapping_add(1);
+                answers.then_some(())
+            })
+        });
+        match accepted {
+            Some(()) => None,
+            None => Some(format!("{dst} answered, but it was not `{}` that did", self.by)),
+        }
+    }
+}
+
+const SYN: u8 = 0x02;
+const ACK: u8 = 0x10;
+
+/// What is looked at of a TCP segment.
+struct Segment {
+    source: u16,
+    sequence: u32,
+    ack: u32,
+    flags: u8,
+}
+
+impl Segment {
+    fn read(packet: Packet) -> Option<Self> {
+        let tcp = match packet {
+            Packet::V4(bytes) if *bytes.get(9)? == libc::IPPROTO_TCP as u8 => {
+                bytes.get(usize::from(bytes[0] & 0x0f) * 4..)?
+            }
+            Packet::V6(bytes) if *bytes.get(6)? == libc::IPPROTO_TCP as u8 => bytes.get(40..)?,
+            _ => return None,
+        };
+        let number = |at: usize| Some(u32::from_be_bytes(tcp.get(at..at + 4)?.try_into().ok()?));
+        Some(Self {
+            source: (number(0)? >> 16) as u16,
+            sequence: number(4)?,
+            ack: number(8)?,
+            flags: *tcp.get(13)?,
+        })
+    }
+}
