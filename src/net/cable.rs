@@ -73,8 +73,8 @@ impl Network {
         (netns_b, b): (&Netns, &str),
         may_wait: bool,
     ) -> Result<(), NetError> {
-        valid_ifname(a)?;
-        valid_ifname(b)?;
+        valid_ifname("dev", a)?;
+        valid_ifname("name", b)?;
         for netns in [netns_a, netns_b] {
             if netns.is_deleted() {
                 return Err(NetError::new(format!("Invalid \"netns\" value \"{netns}\""))
@@ -85,7 +85,7 @@ impl Network {
         let (peer, main) = (netns_b.take_index(), netns_a.take_index());
         let cable =
             Cable { born: netns_a.clone(), ends: [End::new(netns_a, a, main), End::new(netns_b, b, peer)] };
-        let waits = may_wait && !self.is_observed() && a != b;
+        let waits = may_wait && !self.is_observed() && a != b && !(a.contains('%') || b.contains('%'));
         if !waits || self.is_taken(netns_a, a)? || self.is_taken(netns_b, b)? {
             self.lay_cables()?;
             return self.lay(&cable);

@@ -92,21 +92,32 @@ impl Found {
     }
 }
 
-/// The words of `ip` for a name that no interface can have.
-pub(super) fn valid_ifname(name: &str) -> Result<(), NetError> {
+/// The words of `ip`, or the kernel's, for a name that no interface can have;
+/// `word` is the one before it in `ip link add NAME` (`dev`, which may be left
+/// out) or `… peer name NAME`.
+pub(super) fn valid_ifname(word: &str, name: &str) -> Result<(), NetError> {
     let most = libc::IF_NAMESIZE - 1;
-    let reason = if name.is_empty() {
-        "it is empty".into()
+    let ip = format!("argument \"{name}\" is wrong: \"{word}\" not a valid ifname");
+    let kernel = || "RTNETLINK answers: Invalid argument".to_string();
+    let is_space = |c: char| c.is_ascii_whitespace() || c == '\x0b';
+    let (error, reason) = if name.is_empty() {
+        (ip, "it is empty".into())
+    } else if name.contains('/') || name.contains(is_space) {
+        (ip, "an interface name has no slash, colon or space".into())
     } else if name.len() > most {
-        format!("it has {} bytes, and an interface name has at most {most}", name.len())
-    } else if name.contains(['/', ':']) || name.chars().any(char::is_whitespace) {
-        "an interface name has no slash, colon or space".into()
+        let reason = format!("it has {} bytes, and an interface name has at most {most}", name.len());
+        // Where `ip` takes a longer name for an alternative one, the kernel
+        // looks at it.
+        (if word == "dev" { "Attribute failed policy validation".into() } else { ip }, reason)
+    } else if name.contains(':') {
+        (kernel(), "an interface name has no slash, colon or space".into())
     } else if matches!(name, "." | ".." | "all" | "default") {
-        "that is a folder of the kernel's".into()
+        (kernel(), "that is a folder of the kernel's".into())
+    } else if name.contains('\0') {
+        (kernel(), "nobody can type a zero byte".into())
     } else {
         return Ok(());
     };
-    let error = format!("argument \"{name}\" is wrong: \"name\" not a valid ifname");
     Err(NetError::new(error).hint(reason))
 }
 
@@ -160,7 +171,7 @@ impl Network {
         self.add_link(netns, name, InfoKind::MacVlan, Some(data), Some(parent), own_mac)
     }
 
-    fn add_link(
+    pub(super) fn add_link(
         &self,
         netns: &Netns,
         name: &str,
@@ -169,7 +180,7 @@ impl Network {
         parent: Option<u32>,
         own_mac: bool,
     ) -> Result<(), NetError> {
-        valid_ifname(name)?;
+        valid_ifname("dev", name)?;
         let mut message = LinkMessage::default();
         message.header.index = netns.take_index();
         let mut infos = vec![LinkInfo::Kind(kind.clone())];
@@ -237,7 +248,8 @@ impl Network {
 
     /// Takes note of a new link, where it has the index that we chose.
     pub(super) fn know(&self, netns: &Netns, name: &str, index: u32, chosen: bool) {
-        match chosen {
+        // In place of a `%d` the kernel has put a number.
+        match chosen && !name.contains('%') {
             true => netns.know_link(index, name),
             false => netns.know_links(None),
         }
@@ -289,9 +301,19 @@ impl Network {
     pub fn set_master(&self, netns: &Netns, port: &str, bridge: &str) -> Result<(), NetError> {
         self.lay_cables()?;
         let port = self.index_of(netns, port)?;
-        let master = self.index_of(netns, bridge)?;
+        let master = self.index_of(netns, bridge).map_err(|missing| {
+            let error = format!("argument \"{bridge}\" is wrong: Device does not exist");
+            NetError { error, ..missing }
+        })?;
         self.set_link(netns, port, vec![LinkAttribute::Controller(master)]).map_err(|refused| {
+            let full = refused.is(Errno::EXFULL);
             let error = NetError::from(refused);
+            if full {
+                return error.hint(format!(
+                    "a bridge has at most 1023 ports, and `{bridge}` has them; put the others on a second \
+                     one, and join the two with a veth pair"
+                ));
+            }
             match self.find(netns, bridge) {
                 Ok(found) if !found.bridge => error.hint(format!("`{bridge}` is not a bridge")),
                 _ => error,
@@ -410,7 +432,7 @@ impl Network {
 
     /// Looks for a link by its name.
     pub(super) fn look_for(&self, netns: &Netns, name: &str) -> Result<Option<Found>, NetError> {
-        valid_ifname(name).map_err(|_| {
+        valid_ifname("dev", name).map_err(|_| {
             NetError::new(format!("Cannot find device \"{name}\"")).hint("no interface can have this name")
         })?;
         let mut message = LinkMessage::default();

@@ -26,6 +26,8 @@ mod service;
 mod settle;
 mod sysctl;
 mod tcp;
+mod typed;
+mod vxlan;
 
 pub use defaults::CHOSEN;
 pub use error::NetError;
@@ -40,3 +42,5 @@ pub use rooms::{Exit, Program, Rooms, RoomsError};
 pub use route::RouteOptions;
 pub use service::Service;
 pub use tcp::{TcpAnswer, TcpOptions};
+pub use typed::{typed, typed_words};
+pub use vxlan::VxlanOptions;

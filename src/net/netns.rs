@@ -1,4 +1,5 @@
 use super::netlink::Netlink;
+use super::typed::typed;
 use nix::sched::{CloneFlags, setns};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -61,12 +62,16 @@ impl Netns {
 
     /// A tool that knows `-n`, such as `ip` or `bridge`.
     pub fn tool(&self, tool: &str) -> String {
-        if self.is_host() { tool.to_string() } else { format!("{tool} -n {}", self.name()) }
+        if self.is_host() { tool.to_string() } else { format!("{tool} -n {}", typed(self.name())) }
     }
 
     /// A command that runs here: `ip netns exec red ping …`.
     pub fn exec(&self, command: &str) -> String {
-        if self.is_host() { command.to_string() } else { format!("ip netns exec {} {command}", self.name()) }
+        if self.is_host() {
+            command.to_string()
+        } else {
+            format!("ip netns exec {} {command}", typed(self.name()))
+        }
     }
 
     /// The namespace's descriptor; `None` once it is deleted.

@@ -4,6 +4,7 @@ use super::delta::Watch;
 use super::error::strerror;
 use super::netlink::{KernelError, Netlink};
 use super::service::Services;
+use super::typed::typed_words;
 use super::{NetError, Netns, Rooms};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -80,7 +81,7 @@ impl Network {
     ///
     /// Where the name is no file name, or is taken.
     pub fn netns(&self, name: &str, ipv6: bool) -> Result<Netns, NetError> {
-        if name.is_empty() || name.len() > 255 || name.contains('/') || matches!(name, "." | "..") {
+        if name.is_empty() || name.len() > 255 || name.contains(['/', '\0']) || matches!(name, "." | "..") {
             return Err(NetError::new(format!("Invalid netns name \"{name}\""))
                 .hint("it becomes a file under /run/netns: one to 255 bytes, without a slash"));
         }
@@ -209,6 +210,35 @@ impl Network {
             return Some(self.host());
         }
         self.namespaces.borrow().iter().find(|netns| netns.name() == name).cloned()
+    }
+
+    /// The namespace of this name, for a `link` of `netns` to be moved there.
+    ///
+    /// # Errors
+    ///
+    /// Where there is none, as for the name of a bridge.
+    pub fn namespace_named(&self, netns: &Netns, link: &str, name: &str) -> Result<Netns, NetError> {
+        if let Some(found) = self.namespaces()?.into_iter().find(|found| found.name() == name) {
+            return Ok(found);
+        }
+        self.lay_cables()?;
+        let error = NetError::new(format!("argument \"{name}\" is wrong: Invalid \"netns\" value"));
+        match self.look_for(netns, name) {
+            Ok(Some(found)) if found.bridge => {
+                let command = typed_words(&["link", "set", link, "master", name]);
+                Err(error.hint(format!(
+                    "`{name}` is a bridge, no namespace; a port stays where it is, and gets a master: `{} {command}`",
+                    netns.ip()
+                )))
+            }
+            _ => {
+                let names: Vec<String> = self.namespaces()?.iter().map(|ns| format!("`{ns}`")).collect();
+                Err(error.hint(match names.is_empty() {
+                    true => "there is no namespace but the host's, `host()`".into(),
+                    false => format!("the namespaces are {}, and the host's, `host()`", names.join(", ")),
+                }))
+            }
+        }
     }
 
     /// All namespaces that are known, the host's first.

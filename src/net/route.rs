@@ -1,5 +1,6 @@
 use super::addr::family;
 use super::prefix::{Prefix, address};
+use super::typed::typed;
 use super::{NetError, Netns, Network};
 use nix::errno::Errno;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
@@ -46,7 +47,7 @@ impl fmt::Display for RouteOptions {
         ];
         for (word, value) in words {
             if let Some(value) = value {
-                write!(f, " {word} {value}")?;
+                write!(f, " {word} {}", typed(value))?;
             }
         }
         if self.onlink { f.write_str(" onlink") } else { Ok(()) }

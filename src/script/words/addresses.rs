@@ -1,7 +1,7 @@
 use super::super::world::{Call, Fallible, Stand};
 use super::options::Options;
-use super::{Word, here_or_host};
-use crate::net::RouteOptions;
+use super::{Word, here_or_host, ip_line};
+use crate::net::{RouteOptions, typed};
 use rhai::{Engine, Map};
 
 pub(super) const WORDS: &[Word] = &[
@@ -62,18 +62,22 @@ pub(super) const WORDS: &[Word] = &[
 
 pub(super) fn register(engine: &mut Engine, stand: &Stand) {
     here_or_host!(engine, stand, "addr_add", |call, ns, link: &str, addr: &str| {
-        let command = format!("{} addr add {addr} dev {link}", ns.ip());
+        let command = ip_line(&ns, &["addr", "add", addr, "dev", link]);
         call.act(command, |network| network.addr_add(&ns, link, addr, None))
     });
     here_or_host!(engine, stand, "addr_add", |call, ns, link: &str, addr: &str, options: Map| {
         let mut options = Options::new(&call, "addr_add", options, &["broadcast"])?;
         let broadcast = options.text("broadcast")?;
-        let words = broadcast.as_ref().map(|text| format!(" brd {text}")).unwrap_or_default();
-        let command = format!("{} addr add {addr}{words} dev {link}", ns.ip());
+        let mut words = vec!["addr", "add", addr];
+        if let Some(broadcast) = &broadcast {
+            words.extend(["brd", broadcast]);
+        }
+        words.extend(["dev", link]);
+        let command = ip_line(&ns, &words);
         call.act(command, |network| network.addr_add(&ns, link, addr, broadcast.as_deref()))
     });
     here_or_host!(engine, stand, "addr_del", |call, ns, link: &str, addr: &str| {
-        let command = format!("{} addr del {addr} dev {link}", ns.ip());
+        let command = ip_line(&ns, &["addr", "del", addr, "dev", link]);
         call.act(command, |network| network.addr_del(&ns, link, addr))
     });
     here_or_host!(engine, stand, "route_add", |call, ns, dst: &str, via: &str| {
@@ -93,18 +97,18 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
         call.act(command(&ns.ip(), "del", dst, &route), |network| network.route_del(&ns, dst, &route))
     });
     here_or_host!(engine, stand, "neigh_add", |call, ns, ip: &str, mac: &str, link: &str| {
-        let command = format!("{} neigh add {ip} lladdr {mac} dev {link}", ns.ip());
+        let command = ip_line(&ns, &["neigh", "add", ip, "lladdr", mac, "dev", link]);
         call.act(command, |network| network.neigh_add(&ns, ip, mac, link))
     });
     here_or_host!(engine, stand, "neigh_del", |call, ns, ip: &str, link: &str| {
-        let command = format!("{} neigh del {ip} dev {link}", ns.ip());
+        let command = ip_line(&ns, &["neigh", "del", ip, "dev", link]);
         call.act(command, |network| network.neigh_del(&ns, ip, link))
     });
     here_or_host!(engine, stand, "neigh_flush", |call, ns| {
-        call.act(format!("{} neigh flush all", ns.ip()), |network| network.neigh_flush(&ns, None))
+        call.act(ip_line(&ns, &["neigh", "flush", "all"]), |network| network.neigh_flush(&ns, None))
     });
     here_or_host!(engine, stand, "neigh_flush", |call, ns, link: &str| {
-        let command = format!("{} neigh flush dev {link}", ns.ip());
+        let command = ip_line(&ns, &["neigh", "flush", "dev", link]);
         call.act(command, |network| network.neigh_flush(&ns, Some(link)))
     });
 }
@@ -128,6 +132,6 @@ fn route(call: &Call, word: &str, options: Map) -> Fallible<RouteOptions> {
 fn command(ip: &str, verb: &str, dst: &str, route: &RouteOptions) -> String {
     let family =
         if dst.contains(':') || route.via.as_ref().is_some_and(|via| via.contains(':')) { " -6" } else { "" };
-    let kind = route.kind.as_ref().map(|kind| format!(" {kind}")).unwrap_or_default();
-    format!("{ip}{family} route {verb}{kind} {dst}{route}")
+    let kind = route.kind.as_ref().map(|kind| format!(" {}", typed(kind))).unwrap_or_default();
+    format!("{ip}{family} route {verb}{kind} {}{route}", typed(dst))
 }

@@ -1,7 +1,8 @@
 use super::super::world::Stand;
-use super::{Word, here_or_host};
-use crate::net::{MacvlanMode, Netns};
-use rhai::{Engine, INT, NativeCallContext};
+use super::options::Options;
+use super::{Word, here_or_host, ip_line};
+use crate::net::{MacvlanMode, Netns, VxlanOptions};
+use rhai::{Engine, INT, Map, NativeCallContext};
 
 pub(super) const WORDS: &[Word] = &[
     Word {
@@ -28,10 +29,19 @@ pub(super) const WORDS: &[Word] = &[
                   check(\"it stands on up\", links().contains(#{name: \"mv0\", peer: \"up\"}));",
     },
     Word {
+        name: "vxlan",
+        form: "`vxlan([ns,] name, #{id, local, remote, port, dev})`",
+        about: "Adds a link whose frames travel to the host `remote` in UDP packets, from the \
+                address `local` or over the link `dev`; both ends have the same number `id` and \
+                `port`, 4789 otherwise (ip-link(8)). Refuses a number that is taken.",
+        example: "vxlan(\"vx0\", #{id: 42, remote: \"10.0.0.2\"});\n\
+                  check(\"it is there\", links().contains(#{name: \"vx0\", kind: \"vxlan\"}));",
+    },
+    Word {
         name: "set_netns",
         form: "`set_netns([ns,] link, to)`",
-        about: "Moves a link into the namespace `to`, as `ip link set LINK netns TO` does. It is \
-                down there, and has lost its addresses.",
+        about: "Moves a link into the namespace `to`, or into the one of this name, as `ip link \
+                set LINK netns TO` does. It is down there, and has lost its addresses.",
         example: "let red = netns(\"red\");\nveth(\"a\", \"b\");\nset_netns(\"a\", red);\n\
                   check(\"it is gone from here\", !links().contains(#{name: \"a\"}));",
     },
@@ -86,54 +96,79 @@ pub(super) const WORDS: &[Word] = &[
 pub(super) fn register(engine: &mut Engine, stand: &Stand) {
     veths(engine, stand);
     here_or_host!(engine, stand, "bridge", |call, ns, name: &str| {
-        call.act(format!("{} link add {name} type bridge", ns.ip()), |network| network.bridge(&ns, name))
+        call.act(ip_line(&ns, &["link", "add", name, "type", "bridge"]), |network| network.bridge(&ns, name))
     });
     here_or_host!(engine, stand, "macvlan", |call, ns, name: &str, parent: &str| {
-        let command = format!("{} link add {name} link {parent} type macvlan mode bridge", ns.ip());
+        let command =
+            ip_line(&ns, &["link", "add", name, "link", parent, "type", "macvlan", "mode", "bridge"]);
         call.act(command, |network| network.macvlan(&ns, name, parent, MacvlanMode::Bridge))
     });
     here_or_host!(engine, stand, "macvlan", |call, ns, name: &str, parent: &str, mode: &str| {
-        let command = format!("{} link add {name} link {parent} type macvlan mode {mode}", ns.ip());
+        let command = ip_line(&ns, &["link", "add", name, "link", parent, "type", "macvlan", "mode", mode]);
         call.act(command, |network| network.macvlan(&ns, name, parent, MacvlanMode::parse(mode)?))
+    });
+    here_or_host!(engine, stand, "vxlan", |call, ns, name: &str, options: Map| {
+        let known = ["id", "local", "remote", "port", "dev"];
+        let mut options = Options::new(&call, "vxlan", options, &known)?;
+        let options = VxlanOptions {
+            id: options.number("id", "a number")?,
+            local: options.text("local")?,
+            remote: options.text("remote")?,
+            port: options.number("port", "a number")?,
+            dev: options.text("dev")?,
+        };
+        let command = format!("{}{options}", ip_line(&ns, &["link", "add", name, "type", "vxlan"]));
+        call.act(command, |network| network.vxlan(&ns, name, &options))
     });
     here_or_host!(engine, stand, "set_netns", |call, ns, link: &str, to: Netns| {
         // The sandbox's own namespace has no file; `ip` takes a process there.
-        let name = if to.is_host() { "1".to_string() } else { to.to_string() };
-        let command = format!("{} link set {link} netns {name}", ns.ip());
+        let name = if to.is_host() { "1" } else { to.name() };
+        let command = ip_line(&ns, &["link", "set", link, "netns", name]);
         call.act(command, |network| network.set_netns(&ns, link, &to))
     });
+    // By its name, as `ip` has it; whoever takes a bridge for a namespace has
+    // nothing but a name.
+    here_or_host!(engine, stand, "set_netns", |call, ns, link: &str, to: &str| {
+        let command = ip_line(&ns, &["link", "set", link, "netns", to]);
+        call.act(command, |network| {
+            let to = network.namespace_named(&ns, link, to)?;
+            network.set_netns(&ns, link, &to)
+        })
+    });
     here_or_host!(engine, stand, "set_master", |call, ns, port: &str, bridge: &str| {
-        let command = format!("{} link set {port} master {bridge}", ns.ip());
+        let command = ip_line(&ns, &["link", "set", port, "master", bridge]);
         call.act(command, |network| network.set_master(&ns, port, bridge))
     });
     here_or_host!(engine, stand, "set_nomaster", |call, ns, port: &str| {
-        let command = format!("{} link set {port} nomaster", ns.ip());
+        let command = ip_line(&ns, &["link", "set", port, "nomaster"]);
         call.act(command, |network| network.set_nomaster(&ns, port))
     });
     here_or_host!(engine, stand, "up", |call, ns, link: &str| {
-        call.act(format!("{} link set {link} up", ns.ip()), |network| network.set_up(&ns, link, true))
+        call.act(ip_line(&ns, &["link", "set", link, "up"]), |network| network.set_up(&ns, link, true))
     });
     here_or_host!(engine, stand, "down", |call, ns, link: &str| {
-        call.act(format!("{} link set {link} down", ns.ip()), |network| network.set_up(&ns, link, false))
+        call.act(ip_line(&ns, &["link", "set", link, "down"]), |network| network.set_up(&ns, link, false))
     });
     here_or_host!(engine, stand, "set_mtu", |call, ns, link: &str, bytes: INT| {
         let mtu = u32::try_from(bytes).map_err(|_| {
             call.misuse(format!("{bytes} is no size of a packet"), "a size is a positive number of bytes")
         })?;
-        call.act(format!("{} link set {link} mtu {mtu}", ns.ip()), |network| network.set_mtu(&ns, link, mtu))
+        call.act(ip_line(&ns, &["link", "set", link, "mtu", &mtu.to_string()]), |network| {
+            network.set_mtu(&ns, link, mtu)
+        })
     });
     here_or_host!(engine, stand, "set_mac", |call, ns, link: &str, mac: &str| {
-        let command = format!("{} link set {link} address {mac}", ns.ip());
+        let command = ip_line(&ns, &["link", "set", link, "address", mac]);
         call.act(command, |network| network.set_mac(&ns, link, mac))
     });
     here_or_host!(engine, stand, "del_link", |call, ns, link: &str| {
-        call.act(format!("{} link del {link}", ns.ip()), |network| network.del_link(&ns, link))
+        call.act(ip_line(&ns, &["link", "del", link]), |network| network.del_link(&ns, link))
     });
 }
 
 fn veths(engine: &mut Engine, stand: &Stand) {
     here_or_host!(engine, stand, "veth", |call, ns, a: &str, b: &str| {
-        let command = format!("{} link add {a} type veth peer name {b}", ns.ip());
+        let command = ip_line(&ns, &["link", "add", a, "type", "veth", "peer", "name", b]);
         call.act(command, |network| network.veth((&ns, a), (&ns, b), call.may_wait()))
     });
     let stand = stand.clone();
@@ -143,8 +178,11 @@ fn veths(engine: &mut Engine, stand: &Stand) {
             let call = super::super::world::Call::new(&stand, &context)?;
             // `netns 1` is the sandbox's own: its first process is there.
             let there = if ns_b.is_host() { "1" } else { ns_b.name() };
-            let there = if ns_a == ns_b { String::new() } else { format!(" netns {there}") };
-            let command = format!("{} link add {a} type veth peer name {b}{there}", ns_a.ip());
+            let mut words = vec!["link", "add", a, "type", "veth", "peer", "name", b];
+            if ns_a != ns_b {
+                words.extend(["netns", there]);
+            }
+            let command = ip_line(&ns_a, &words);
             call.act(command, |network| network.veth((&ns_a, a), (&ns_b, b), false))
         },
     );

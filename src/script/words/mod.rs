@@ -15,6 +15,7 @@ mod switches;
 mod telling;
 
 use super::world::Stand;
+use crate::net::{Netns, typed_words};
 use rhai::Engine;
 
 /// A word of the vocabulary, as the book shows it.
@@ -58,6 +59,11 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
     questions::register(engine, stand);
     expectations::register(engine, stand);
     telling::register(engine, stand);
+}
+
+/// What one would type for `ip` to act in a namespace.
+fn ip_line(ns: &Netns, words: &[&str]) -> String {
+    format!("{} {}", ns.ip(), typed_words(words))
 }
 
 /// Registers a function that takes a namespace first, and the same without

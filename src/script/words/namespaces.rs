@@ -1,7 +1,7 @@
 use super::super::world::Stand;
 use super::options::Options;
 use super::{Word, anywhere};
-use crate::net::Netns;
+use crate::net::{Netns, typed};
 use rhai::{Array, Dynamic, Engine, Map};
 
 pub(super) const WORDS: &[Word] = &[
@@ -45,12 +45,12 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
         .register_fn("==", |a: &str, b: Netns| b.name() == a)
         .register_fn("!=", |a: Netns, b: &str| a.name() != b);
     anywhere!(engine, stand, "netns", |call, name: &str| {
-        call.act(format!("ip netns add {name}"), |network| network.netns(name, true))
+        call.act(format!("ip netns add {}", typed(name)), |network| network.netns(name, true))
     });
     anywhere!(engine, stand, "netns", |call, name: &str, options: Map| {
         let mut options = Options::new(&call, "netns", options, &["ipv6"])?;
         let ipv6 = options.flag("ipv6")?.unwrap_or(true);
-        call.act(format!("ip netns add {name}"), |network| network.netns(name, ipv6))
+        call.act(format!("ip netns add {}", typed(name)), |network| network.netns(name, ipv6))
     });
     anywhere!(engine, stand, "host", |call| Ok(call.world.network.host()));
     anywhere!(engine, stand, "netns_list", |call| {
@@ -61,6 +61,6 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
         Ok(namespaces.into_iter().map(Dynamic::from).collect::<Array>())
     });
     anywhere!(engine, stand, "delete", |call, ns: Netns| {
-        call.act(format!("ip netns delete {ns}"), |network| network.delete(&ns))
+        call.act(format!("ip netns delete {}", typed(ns.name())), |network| network.delete(&ns))
     });
 }

@@ -2,7 +2,7 @@ use super::super::value::ExecValue;
 use super::super::world::{Call, Fallible, Stand};
 use super::options::Options;
 use super::{Word, anywhere, here_or_host};
-use crate::net::{Exit, Limits, Netns, Process};
+use crate::net::{Exit, Limits, Netns, Process, typed};
 use rhai::{Dynamic, Engine, INT, Map};
 use std::rc::Rc;
 
@@ -96,7 +96,7 @@ fn exec(call: &Call, ns: &Netns, command: &str, options: Map) -> Fallible<ExecVa
 fn sh(call: &Call, ns: &Netns, script: &str, options: Map) -> Fallible<ExecValue> {
     let limits = limits(call, "sh", options)?;
     let answer = call.ask(
-        ns.exec(&format!("sh -c {}", shell_words::quote(script))),
+        ns.exec(&format!("sh -c {}", typed(script))),
         |network| network.sh(ns, script, limits),
         |answer| (answer.text(), None),
     )?;

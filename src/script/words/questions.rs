@@ -2,7 +2,7 @@ use super::super::value::{PingValue, TableValue};
 use super::super::world::{Call, Fallible, Stand};
 use super::options::Options;
 use super::{Word, here_or_host};
-use crate::net::{Family, NetError, Netns, Network, PingOptions, PingSource};
+use crate::net::{Family, NetError, Netns, Network, PingOptions, PingSource, typed};
 use crate::table::Table;
 use rhai::{Engine, Map};
 use std::rc::Rc;
@@ -75,7 +75,7 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
         table(&call, command, |network| network.arp(&ns).map(Table::Arp))
     });
     here_or_host!(engine, stand, "fdb", |call, ns, bridge: &str| {
-        let command = format!("{} fdb show br {bridge}", ns.tool("bridge"));
+        let command = format!("{} fdb show br {}", ns.tool("bridge"), typed(bridge));
         table(&call, command, |network| network.fdb(&ns, bridge).map(Table::Fdb))
     });
 }
@@ -99,7 +99,7 @@ fn routes(call: &Call, ns: &Netns, options: Map) -> Fallible<TableValue> {
         }
     };
     let from = options.word("table")?;
-    let words = from.as_ref().map(|table| format!(" show table {table}")).unwrap_or_default();
+    let words = from.as_ref().map(|table| format!(" show table {}", typed(table))).unwrap_or_default();
     let command = format!("{}{word} route{words}", ns.ip());
     table(call, command, |network| network.routes(ns, family, from.as_deref()).map(Table::Routes))
 }
@@ -147,8 +147,8 @@ fn command(dst: &str, how: &PingOptions) -> String {
     }
     match &how.source {
         None => {}
-        Some(PingSource::Interface(name)) => command += &format!(" -I {name}"),
+        Some(PingSource::Interface(name)) => command += &format!(" -I {}", typed(name)),
         Some(PingSource::Address(ip)) => command += &format!(" -I {ip}"),
     }
-    format!("{command} {dst}")
+    format!("{command} {}", typed(dst))
 }

@@ -1,5 +1,6 @@
 use super::super::world::Stand;
 use super::{Word, here_or_host};
+use crate::net::typed;
 use rhai::{Dynamic, Engine, INT};
 
 pub(super) const WORDS: &[Word] = &[Word {
@@ -12,16 +13,15 @@ pub(super) const WORDS: &[Word] = &[Word {
 
 pub(super) fn register(engine: &mut Engine, stand: &Stand) {
     here_or_host!(engine, stand, "sysctl", |call, ns, key: &str| {
-        let command = ns.exec(&format!("sysctl -n {key}"));
+        let command = ns.exec(&format!("sysctl -n {}", typed(key)));
         call.ask(command, |network| network.sysctl(&ns, key), |text| (text.clone(), None))
     });
     here_or_host!(engine, stand, "sysctl", |call, ns, key: &str, value: &str| {
-        let quoted = shell_words::quote(value);
-        let command = ns.exec(&format!("sysctl -w {key}={quoted}"));
+        let command = ns.exec(&format!("sysctl -w {}", typed(&format!("{key}={value}"))));
         call.act(command, |network| network.set_sysctl(&ns, key, value)).map(Dynamic::from)
     });
     here_or_host!(engine, stand, "sysctl", |call, ns, key: &str, value: INT| {
-        let command = ns.exec(&format!("sysctl -w {key}={value}"));
+        let command = ns.exec(&format!("sysctl -w {}", typed(&format!("{key}={value}"))));
         call.act(command, |network| network.set_sysctl(&ns, key, &value.to_string())).map(Dynamic::from)
     });
 }
