@@ -1,14 +1,16 @@
 //! Requests to the kernel, one at a time.
+//!
+//! The socket blocks: the kernel has answered when `send` returns, so there is
+//! nothing to wait for, and nothing else to do meanwhile.
 
-use futures_util::{Stream, StreamExt};
 use rtnetlink::packet_core::{
-    ErrorMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
+    DecodeError, ErrorMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_MULTIPART, NLM_F_REQUEST, NetlinkMessage,
+    NetlinkPayload,
 };
 use rtnetlink::packet_route::RouteNetlinkMessage;
-use rtnetlink::sys::AsyncSocket;
+use rtnetlink::sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+use std::cell::{Cell, RefCell};
 use std::io;
-use tokio::runtime::Runtime;
-use tokio::task::JoinHandle;
 
 /// The kernel's refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,91 +21,74 @@ pub struct KernelError {
     pub text: Option<String>,
 }
 
+impl KernelError {
+    /// What went wrong with the socket itself.
+    fn of_socket(error: &io::Error) -> Self {
+        Self { errno: error.raw_os_error().unwrap_or(libc::EPROTO), text: None }
+    }
+}
+
 /// A netlink socket in one namespace.
 #[derive(Debug)]
 pub struct Netlink {
-    handle: rtnetlink::Handle,
-    connection: JoinHandle<()>,
+    socket: Socket,
+    /// The number of the last request; answers carry it.
+    sequence: Cell<u32>,
+    /// What was received last.
+    buffer: RefCell<Vec<u8>>,
 }
+
+/// The most that the kernel puts into one packet of answers, and more.
+const PACKET: usize = 64 * 1024;
 
 impl Netlink {
     /// Opens a socket in the namespace in which this thread is.
-    pub fn open(runtime: &Runtime) -> io::Result<Self> {
-        let _inside = runtime.enter();
-        let (mut connection, handle, _) = rtnetlink::new_connection()?;
-        let socket = connection.socket_mut().socket_mut();
+    pub fn open() -> io::Result<Self> {
+        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        socket.bind_auto()?;
         socket.set_ext_ack(true)?;
         // Without the request repeated in the answer, the text stands at a
         // known place.
         socket.set_cap_ack(true)?;
-        Ok(Self { handle, connection: runtime.spawn(connection) })
-    }
-
-    /// Closes the socket, so that it does not keep its namespace alive.
-    pub fn close(self, runtime: &Runtime) {
-        let Self { handle, connection } = self;
-        drop(handle);
-        connection.abort();
-        let _ = runtime.block_on(connection);
+        Ok(Self { socket, sequence: Cell::default(), buffer: RefCell::default() })
     }
 
     /// Asks for a change; `flags` such as `NLM_F_CREATE` are added.
-    pub fn change(
-        &self,
-        runtime: &Runtime,
-        message: RouteNetlinkMessage,
-        flags: u16,
-    ) -> Result<(), KernelError> {
-        self.request(runtime, message, NLM_F_REQUEST | NLM_F_ACK | flags).map(drop)
+    pub fn change(&self, message: RouteNetlinkMessage, flags: u16) -> Result<(), KernelError> {
+        self.collect(message, NLM_F_REQUEST | NLM_F_ACK | flags, |_| {}).map(drop)
     }
 
     /// Asks for several changes in one go; the first one's refusal counts.
-    pub fn change_all(
-        &self,
-        runtime: &Runtime,
-        messages: Vec<RouteNetlinkMessage>,
-    ) -> Result<(), KernelError> {
-        let lost = || KernelError { errno: libc::EPIPE, text: None };
-        runtime.block_on(async {
-            let mut handle = self.handle.clone();
-            let mut streams = Vec::new();
-            for message in messages {
-                let mut message = NetlinkMessage::from(message);
-                message.header.flags = NLM_F_REQUEST | NLM_F_ACK;
-                streams.push(handle.request(message).map_err(|_| lost())?);
+    pub fn change_all(&self, messages: Vec<RouteNetlinkMessage>) -> Result<(), KernelError> {
+        let mut packet = Vec::new();
+        let mut sequences = Vec::new();
+        for message in messages {
+            sequences.push(self.append(&mut packet, message, NLM_F_REQUEST | NLM_F_ACK));
+        }
+        self.send(&packet)?;
+        let mut first = Ok(());
+        for (number, sequence) in sequences.into_iter().enumerate() {
+            let result = self.gather(sequence, |_| {});
+            if number == 0 {
+                first = result.map(drop);
             }
-            let mut first = Ok(());
-            for (number, stream) in streams.into_iter().enumerate() {
-                let result = gather(stream, |_| {}).await;
-                if number == 0 {
-                    first = result.map(drop);
-                }
-            }
-            first
-        })
+        }
+        first
     }
 
     /// Asks for one object.
-    pub fn get(
-        &self,
-        runtime: &Runtime,
-        message: RouteNetlinkMessage,
-    ) -> Result<Vec<RouteNetlinkMessage>, KernelError> {
-        self.request(runtime, message, NLM_F_REQUEST)
+    pub fn get(&self, message: RouteNetlinkMessage) -> Result<Vec<RouteNetlinkMessage>, KernelError> {
+        self.collect(message, NLM_F_REQUEST, |_| {})
     }
 
     /// Asks for all objects of a kind. Where a change came in between, asks
     /// again: the kernel marks such a listing as interrupted.
-    pub fn dump(
-        &self,
-        runtime: &Runtime,
-        message: RouteNetlinkMessage,
-    ) -> Result<Vec<RouteNetlinkMessage>, KernelError> {
+    pub fn dump(&self, message: RouteNetlinkMessage) -> Result<Vec<RouteNetlinkMessage>, KernelError> {
         /// `NLM_F_DUMP_INTR` of netlink(7).
         const INTERRUPTED: u16 = 0x10;
         loop {
             let mut interrupted = false;
-            let rows = self.collect(runtime, message.clone(), NLM_F_REQUEST | NLM_F_DUMP, |flags| {
+            let rows = self.collect(message.clone(), NLM_F_REQUEST | NLM_F_DUMP, |flags| {
                 interrupted |= flags & INTERRUPTED != 0
             })?;
             if !interrupted {
@@ -112,51 +97,92 @@ impl Netlink {
         }
     }
 
-    fn request(
-        &self,
-        runtime: &Runtime,
-        message: RouteNetlinkMessage,
-        flags: u16,
-    ) -> Result<Vec<RouteNetlinkMessage>, KernelError> {
-        self.collect(runtime, message, flags, |_| {})
-    }
-
     fn collect(
         &self,
-        runtime: &Runtime,
         message: RouteNetlinkMessage,
         flags: u16,
         see_flags: impl FnMut(u16),
     ) -> Result<Vec<RouteNetlinkMessage>, KernelError> {
+        let mut packet = Vec::new();
+        let sequence = self.append(&mut packet, message, flags);
+        self.send(&packet)?;
+        self.gather(sequence, see_flags)
+    }
+
+    /// Appends a request to a packet; gives its number.
+    fn append(&self, packet: &mut Vec<u8>, message: RouteNetlinkMessage, flags: u16) -> u32 {
+        let sequence = self.sequence.get().wrapping_add(1);
+        self.sequence.set(sequence);
         let mut message = NetlinkMessage::from(message);
         message.header.flags = flags;
-        let lost = KernelError { errno: libc::EPIPE, text: None };
-        runtime.block_on(async {
-            let answers = self.handle.clone().request(message).map_err(|_| lost)?;
-            gather(answers, see_flags).await
-        })
+        message.header.sequence_number = sequence;
+        message.finalize();
+        let start = packet.len();
+        packet.resize(start + message.buffer_len().next_multiple_of(4), 0);
+        message.serialize(&mut packet[start..]);
+        sequence
+    }
+
+    fn send(&self, packet: &[u8]) -> Result<(), KernelError> {
+        let kernel = SocketAddr::new(0, 0);
+        let sent = retry(|| self.socket.send_to(packet, &kernel, 0));
+        sent.map(drop).map_err(|error| KernelError::of_socket(&error))
+    }
+
+    /// Takes in the answers to one request until it is done, or refused.
+    fn gather(
+        &self,
+        sequence: u32,
+        mut see_flags: impl FnMut(u16),
+    ) -> Result<Vec<RouteNetlinkMessage>, KernelError> {
+        let unreadable = |error: DecodeError| {
+            let text = format!("an answer that can't be read: {error}");
+            KernelError { errno: libc::EBADMSG, text: Some(text) }
+        };
+        let mut buffer = self.buffer.borrow_mut();
+        let mut found = Vec::new();
+        loop {
+            buffer.clear();
+            buffer.reserve(PACKET);
+            let received = retry(|| self.socket.recv(&mut *buffer, 0));
+            received.map_err(|error| KernelError::of_socket(&error))?;
+            let mut rest = buffer.as_slice();
+            while !rest.is_empty() {
+                let message = NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest).map_err(unreadable)?;
+                let length = (message.header.length as usize).next_multiple_of(4);
+                rest = rest.get(length..).unwrap_or_default();
+                // What is left of a request that was given up.
+                if message.header.sequence_number != sequence {
+                    continue;
+                }
+                see_flags(message.header.flags);
+                let many = message.header.flags & NLM_F_MULTIPART != 0;
+                match message.payload {
+                    NetlinkPayload::InnerMessage(row) => {
+                        found.push(row);
+                        if !many {
+                            return Ok(found);
+                        }
+                    }
+                    NetlinkPayload::Error(ErrorMessage { code: Some(code), header, .. }) => {
+                        return Err(KernelError { errno: -code.get(), text: extended_ack(&header) });
+                    }
+                    NetlinkPayload::Error(_) | NetlinkPayload::Done(_) => return Ok(found),
+                    _ => {}
+                }
+            }
+        }
     }
 }
 
-/// Takes in the answers to one request until it is done, or refused.
-async fn gather(
-    answers: impl Stream<Item = NetlinkMessage<RouteNetlinkMessage>>,
-    mut see_flags: impl FnMut(u16),
-) -> Result<Vec<RouteNetlinkMessage>, KernelError> {
-    let mut answers = std::pin::pin!(answers);
-    let mut found = Vec::new();
-    while let Some(answer) = answers.next().await {
-        see_flags(answer.header.flags);
-        match answer.payload {
-            NetlinkPayload::InnerMessage(message) => found.push(message),
-            NetlinkPayload::Error(ErrorMessage { code: Some(code), header, .. }) => {
-                let text = extended_ack(&header);
-                return Err(KernelError { errno: -code.get(), text });
-            }
-            _ => {}
+/// Does it again where a signal came in between.
+fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
         }
     }
-    Ok(found)
 }
 
 /// The text among the attributes that follow the request's header in a

@@ -7,7 +7,6 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
-use tokio::runtime::Runtime;
 
 /// A handle on a network namespace.
 #[derive(Clone)]
@@ -87,12 +86,12 @@ impl Netns {
     }
 
     /// The netlink socket of the namespace, opened when it is first needed.
-    pub(super) fn netlink(&self, runtime: &Runtime) -> io::Result<Rc<Netlink>> {
+    pub(super) fn netlink(&self) -> io::Result<Rc<Netlink>> {
         if let Some(netlink) = &*self.0.netlink.borrow() {
             return Ok(netlink.clone());
         }
         self.enter()?;
-        let netlink = Rc::new(Netlink::open(runtime)?);
+        let netlink = Rc::new(Netlink::open()?);
         self.0.netlink.replace(Some(netlink.clone()));
         Ok(netlink)
     }
@@ -139,11 +138,9 @@ impl Netns {
     }
 
     /// Forgets the namespace, so that nothing of ours keeps it alive.
-    pub(super) fn forget(&self, runtime: &Runtime) {
-        self.0.fd.borrow_mut().take();
-        if let Some(netlink) = self.0.netlink.take().and_then(Rc::into_inner) {
-            netlink.close(runtime);
-        }
+    pub(super) fn forget(&self) {
+        self.0.fd.take();
+        self.0.netlink.take();
     }
 
     /// Tells whether two handles are for the same namespace.

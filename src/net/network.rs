@@ -14,14 +14,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-use tokio::runtime::Runtime;
 
 /// The network of one lab: its namespaces, and what is done to them.
 ///
 /// Each method that changes or asks something first lays the cables that wait
 /// (see [`Network::veth`]), so that nobody can tell that they waited.
 pub struct Network {
-    runtime: Runtime,
     pub(super) rooms: Box<dyn Rooms>,
     namespaces: RefCell<Vec<Netns>>,
     host: Netns,
@@ -47,13 +45,8 @@ impl Network {
     ///
     /// Where the kernel gives no socket, or a default can't be set.
     pub fn new(rooms: Box<dyn Rooms>, watched: bool) -> Result<Self, NetError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .build()
-            .map_err(|error| NetError::new(format!("failed to start tokio: {error}")))?;
         let host = Netns::new("host", true, rooms.host());
         let mut network = Self {
-            runtime,
             rooms,
             namespaces: RefCell::default(),
             host: host.clone(),
@@ -167,7 +160,7 @@ impl Network {
         if let Some(watch) = &self.watch {
             watch.borrow_mut().remove(netns);
         }
-        netns.forget(&self.runtime);
+        netns.forget();
     }
 
     /// Removes a namespace, as `ip netns delete` does, and waits until the
@@ -256,7 +249,7 @@ impl Network {
             .hint(format!("`{netns}` was deleted before")));
         }
         netns
-            .netlink(&self.runtime)
+            .netlink()
             .map_err(|error| NetError::new(format!("failed to open a netlink socket in `{netns}`: {error}")))
     }
 
@@ -267,7 +260,7 @@ impl Network {
         flags: u16,
     ) -> Result<(), Refused> {
         let netlink = self.netlink(netns).map_err(Refused::Ours)?;
-        netlink.change(&self.runtime, message, flags).map_err(Refused::Kernel)
+        netlink.change(message, flags).map_err(Refused::Kernel)
     }
 
     pub(super) fn get(
@@ -276,7 +269,7 @@ impl Network {
         message: RouteNetlinkMessage,
     ) -> Result<Vec<RouteNetlinkMessage>, Refused> {
         let netlink = self.netlink(netns).map_err(Refused::Ours)?;
-        netlink.get(&self.runtime, message).map_err(Refused::Kernel)
+        netlink.get(message).map_err(Refused::Kernel)
     }
 
     pub(super) fn dump(
@@ -285,7 +278,7 @@ impl Network {
         message: RouteNetlinkMessage,
     ) -> Result<Vec<RouteNetlinkMessage>, NetError> {
         let netlink = self.netlink(netns)?;
-        netlink.dump(&self.runtime, message).map_err(NetError::from)
+        netlink.dump(message).map_err(NetError::from)
     }
 
     /// Asks for several changes in one go. The first one counts; whether the
@@ -296,7 +289,7 @@ impl Network {
         messages: Vec<RouteNetlinkMessage>,
     ) -> Result<(), Refused> {
         let netlink = self.netlink(netns).map_err(Refused::Ours)?;
-        netlink.change_all(&self.runtime, messages).map_err(Refused::Kernel)
+        netlink.change_all(messages).map_err(Refused::Kernel)
     }
 
     /// Forgets which links there are: one was removed, and others with it.
