@@ -13,21 +13,23 @@
 //! however many of its checks were asked for; labs run side by side, ahead of
 //! the test cases that wait for them.
 
+mod pool;
 mod stale;
 
+use self::pool::Pool;
 use crate::check::{Outcome, Shelf, Update, Verdict};
 use crate::lab::{Lab, ToolUse};
 use crate::report;
 use crate::run::{self, Invalid, Settings};
-use crate::sandbox::{Launcher, Sandbox, SandboxError, doctor};
+use crate::sandbox::{SandboxError, doctor};
 use crate::script::{Compiler, Stage};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// What a test target does: runs the labs below `folder` as the flags of
 /// `cargo test` say.
@@ -87,6 +89,9 @@ pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, Strin
     let update = if arguments.list { Update::Never } else { Update::Insta };
     let entries: Vec<Entry> =
         paths.iter().map(|path| Entry::read(&compiler, path, update, arguments)).collect();
+    // The process is about to end; to free each function of the vocabulary
+    // first takes longer than to read a lab.
+    std::mem::forget(compiler);
     let courses: Vec<Arc<Course>> = entries.iter().filter_map(Entry::course).collect();
     let wanted: Vec<Arc<Course>> =
         courses.iter().filter(|course| !arguments.list && course.is_wanted(arguments)).cloned().collect();
@@ -120,13 +125,7 @@ pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, Strin
 
     let conclusion = match (launcher, first, able.is_ok()) {
         (Some(launcher), Some(first), true) => {
-            let pool = Pool {
-                wanted,
-                next: AtomicUsize::new(0),
-                first: Mutex::new(Some(first)),
-                finished: Mutex::default(),
-                launcher,
-            };
+            let pool = Pool::new(wanted, first, launcher);
             run_trials(pool, &settings, arguments, trials)
         }
         _ => libtest_mimic::run(arguments, trials),
@@ -170,52 +169,6 @@ fn run_trials(
         }
         libtest_mimic::run(arguments, trials)
     })
-}
-
-/// How many sandboxes that are done with are let go together. The kernel
-/// takes their namespaces down in one go, which stalls the labs at work less
-/// often; each holds a few of the machine's 1,024 neighbour entries meanwhile.
-const TOGETHER: usize = 16;
-
-/// Labs that are to be run, by workers that take the next one each.
-struct Pool {
-    wanted: Vec<Arc<Course>>,
-    next: AtomicUsize,
-    first: Mutex<Option<Sandbox>>,
-    finished: Mutex<Vec<Sandbox>>,
-    launcher: Launcher,
-}
-
-impl Pool {
-    fn work(&self, settings: &Settings) {
-        while let Some(course) = self.wanted.get(self.next.fetch_add(1, Ordering::Relaxed)) {
-            let first = self.first.lock().ok().and_then(|mut first| first.take());
-            let outcome = first.map_or_else(|| self.launcher.open(), Ok).and_then(|mut sandbox| {
-                let outcome = run::lab(&course.lab, &mut sandbox, &course.shelf, settings, |_, _| {});
-                self.let_go(sandbox);
-                outcome
-            });
-            let outcome = outcome.map(|outcomes| {
-                outcomes
-                    .into_iter()
-                    .map(|outcome| (outcome.name.clone().unwrap_or_default(), outcome))
-                    .collect()
-            });
-            // Each is set once: a course is taken by one worker.
-            let _ = course.outcomes.set(outcome);
-        }
-    }
-}
-
-impl Pool {
-    /// Lets a sandbox go, with some others.
-    fn let_go(&self, sandbox: Sandbox) {
-        let Ok(mut finished) = self.finished.lock() else { return };
-        finished.push(sandbox);
-        if finished.len() >= TOGETHER {
-            finished.clear();
-        }
-    }
 }
 
 /// What the test cases have seen.
