@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 /// The largest packet. A longer message goes in several; the socket's buffer
 /// (`net.core.wmem_default`, 208 KiB) must hold more than one.
-const PACKET: usize = 64 * 1024;
+const PACKET: usize = 16 * 1024;
 /// The most descriptors that one message carries.
 const DESCRIPTORS: usize = 4;
 
