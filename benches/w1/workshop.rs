@@ -59,8 +59,8 @@ pub const SNAPSHOT_COUNT: usize = 4;
 /// Where `ip` is, which the PATH of an ordinary user may leave out.
 pub const SYSTEM_PATH: &str = "/usr/sbin:/sbin";
 
-/// Each step its own command, as tutorials have it. What `ip` does in another
-/// namespace goes by `-n`, what is a program of its own by `netns exec`.
+/// Each step its own command, as tutorials have it: what happens in a
+/// namespace is a program run there.
 const SHELL: &str = "\
 set -e
 mount -t tmpfs run /run
@@ -69,12 +69,12 @@ ip netns add blue
 ip link add veth-red type veth peer name veth-blue
 ip link set veth-red netns red
 ip link set veth-blue netns blue
-ip -n red addr add 192.168.15.1/24 dev veth-red
-ip -n blue addr add 192.168.15.2/24 dev veth-blue
-ip -n red link set lo up
-ip -n blue link set lo up
-ip -n red link set veth-red up
-ip -n blue link set veth-blue up
+ip netns exec red ip addr add 192.168.15.1/24 dev veth-red
+ip netns exec blue ip addr add 192.168.15.2/24 dev veth-blue
+ip netns exec red ip link set lo up
+ip netns exec blue ip link set lo up
+ip netns exec red ip link set veth-red up
+ip netns exec blue ip link set veth-blue up
 ip netns exec red ping -c1 -W1 192.168.15.2
 ip netns exec red ip route
 ip netns exec red ip neigh
@@ -82,15 +82,17 @@ ip netns exec blue ip route
 ip netns exec blue ip neigh
 ";
 
-/// The fewest processes that `ip -batch` allows: a batch is about one
-/// namespace, so blue is made ready first, and red's own batch can ping.
+/// A batch for the host and one for each namespace, as who cares for speed
+/// writes them: `ip -batch` is about one namespace.
 const BATCH: &str = "\
 set -e
 mount -t tmpfs run /run
 ip -batch host.batch
-ip -n blue -batch blue.batch
 ip -n red -batch red.batch
-exec ip -n blue -batch look.batch
+ip -n blue -batch blue.batch
+ip netns exec red ping -c1 -W1 192.168.15.2
+ip -n red -batch look.batch
+ip -n blue -batch look.batch
 ";
 
 const HOST_BATCH: &str = "\
@@ -99,19 +101,16 @@ netns add blue
 link add veth-red netns red type veth peer name veth-blue netns blue
 ";
 
-const BLUE_BATCH: &str = "\
-addr add 192.168.15.2/24 dev veth-blue
-link set lo up
-link set veth-blue up
-";
-
 const RED_BATCH: &str = "\
 addr add 192.168.15.1/24 dev veth-red
 link set lo up
 link set veth-red up
-netns exec red ping -c1 -W1 192.168.15.2
-route show
-neigh show
+";
+
+const BLUE_BATCH: &str = "\
+addr add 192.168.15.2/24 dev veth-blue
+link set lo up
+link set veth-blue up
 ";
 
 const LOOK_BATCH: &str = "\
