@@ -21,11 +21,13 @@ pub struct Settings {
     /// Whether a sandbox's namespaces stay when its lab has ended, until the
     /// sandbox is dropped.
     pub linger: bool,
+    /// Whether what a lab captures is wanted as files ([`Event::Captured`]).
+    pub captures: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { timeout_ms: 60_000, watched: false, linger: false }
+        Self { timeout_ms: 60_000, watched: false, linger: false, captures: false }
     }
 }
 
@@ -107,6 +109,7 @@ pub fn order(lab: &Lab, settings: &Settings) -> Order {
         timeout_ms: settings.timeout_ms,
         watched: settings.watched,
         linger: settings.linger,
+        captures: settings.captures,
     }
 }
 

@@ -23,7 +23,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("run", &["check", "event", "lab", "report", "sandbox", "script"]),
     // On top; nobody imports them.
     ("harness", &["check", "lab", "net", "report", "run", "sandbox", "script"]),
-    ("cli", &["check", "harness", "lab", "net", "report", "run", "sandbox", "script"]),
+    ("cli", &["check", "event", "harness", "lab", "net", "report", "run", "sandbox", "script"]),
     ("lib", &[]),
     ("main", &[]),
 ];

@@ -1,5 +1,6 @@
 //! The command line: what was typed, and one file per command.
 
+mod captures;
 mod doctor;
 mod exit;
 mod run;
@@ -80,6 +81,9 @@ struct Run {
     /// The lab, a `.rhai` file
     #[arg(value_name = "LAB")]
     lab: PathBuf,
+    /// Write what the lab captures into this folder, as `1-red-veth-red.pcap`, for tcpdump and tshark
+    #[arg(long, value_name = "DIR")]
+    captures: Option<PathBuf>,
     #[command(flatten)]
     deadline: Deadline,
 }

@@ -1,6 +1,8 @@
 use super::Run;
+use super::captures::Captures;
 use super::exit::{Findings, USAGE};
 use crate::check::{Shelf, Update, Verdict};
+use crate::event::Event;
 use crate::report::Narration;
 use crate::run::{self, Settings};
 use crate::sandbox::doctor;
@@ -16,6 +18,13 @@ pub(super) fn run(typed: &Run) -> ExitCode {
         eprintln!("error: {error}");
         return ExitCode::from(USAGE);
     }
+    let mut captures = match typed.captures.as_deref().map(Captures::in_folder).transpose() {
+        Ok(captures) => captures,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(USAGE);
+        }
+    };
     let mut stage = Stage::new();
     let prepared = run::prepare(&mut stage);
     let lab = match run::read(&Compiler::new(stage), &typed.lab) {
@@ -26,7 +35,13 @@ pub(super) fn run(typed: &Run) -> ExitCode {
         }
     };
     let shelf = Shelf::of(&typed.lab, &lab.source.name, Update::Never);
-    let settings = Settings { timeout_ms: typed.deadline.timeout, watched: true, ..Settings::default() };
+    let settings = Settings {
+        timeout_ms: typed.deadline.timeout,
+        watched: true,
+        captures: captures.is_some(),
+        ..Settings::default()
+    };
+    let mut written = String::new();
     let mut narration = Narration::default();
     let mut out = io::stdout().lock();
     let mut say = |text: &str| {
@@ -35,6 +50,9 @@ pub(super) fn run(typed: &Run) -> ExitCode {
     say(&narration.opening(&lab));
     let outcomes = prepared.and_then(|(launcher, mut sandbox)| {
         let outcomes = run::lab(&lab, &mut sandbox, &shelf, &settings, |event, verdict| {
+            if let (Event::Captured(captured), Some(captures)) = (event, &mut captures) {
+                written += &captures.write(captured);
+            }
             say(&narration.event(event, verdict));
         });
         drop(sandbox);
@@ -51,7 +69,14 @@ pub(super) fn run(typed: &Run) -> ExitCode {
             return Findings { nothing_measured: true, ..Findings::default() }.into();
         }
     };
+    if !written.is_empty() {
+        say(&format!("\nWhat was captured\n{written}"));
+    }
     say(&narration.closing(&lab, &outcomes));
+    if let Some(error) = captures.and_then(|captures| captures.failed) {
+        eprintln!("error: {error}");
+        return ExitCode::from(USAGE);
+    }
     let failed = |outcome: &crate::check::Outcome| match &outcome.verdict {
         Verdict::Failed(failure) => Some(failure.bug),
         _ => None,

@@ -4,6 +4,8 @@
 //! *Takes* nothing of ours but places and tables, *gives* plain data that
 //! serde can carry, *never* opens a socket.
 
+mod hex;
+
 use crate::lab::{Helper, Place};
 use crate::table::Table;
 use serde::{Deserialize, Serialize};
@@ -25,6 +27,8 @@ pub struct Order {
     /// Whether the namespaces stay when the lab has ended, until the parent
     /// lets them go.
     pub linger: bool,
+    /// Whether the captured packets are wanted as files, too.
+    pub captures: bool,
 }
 
 /// What a sandbox tells, in the order in which it happened.
@@ -52,10 +56,24 @@ pub enum Event {
     Asked(Question),
     /// An expectation was reached.
     Expected(Expectation),
+    /// A capture, at the lab's end.
+    Captured(Captured),
     /// The script ended before its last line.
     Stopped(Stop),
     /// The script reached its end.
     Ended,
+}
+
+/// The packets of one capture, as a file that tcpdump and tshark read.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Captured {
+    /// The name of the file.
+    pub name: String,
+    /// How many packets are in it.
+    pub packets: usize,
+    /// The file.
+    #[serde(with = "hex")]
+    pub pcap: Vec<u8>,
 }
 
 /// Something that was done to the kernel.

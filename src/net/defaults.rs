@@ -9,7 +9,7 @@ use super::{NetError, Netns, Network};
 
 /// What nslab chooses for the namespaces of a script lab, other than the
 /// kernel's defaults: the key, the value, and why.
-pub const CHOSEN: [(&str, &str, &str); 3] = [
+pub const CHOSEN: [(&str, &str, &str); 4] = [
     (
         "net.ipv6.conf.default.accept_dad",
         "0",
@@ -20,7 +20,10 @@ pub const CHOSEN: [(&str, &str, &str); 3] = [
         "0",
         "nobody asks for routers at times of its own choosing",
     ),
-    ("net.ipv4.icmp_ratelimit", "0", "no ICMP error is held back"),
+    // Not `icmp_ratelimit=0`: where the limit has been asked once, the kernel
+    // takes away all that a router may yet say of networks it has no way to.
+    ("net.ipv4.icmp_ratemask", "0", "no ICMP error is held back"),
+    ("net.ipv6.icmp.ratelimit", "0", "no ICMPv6 error is held back"),
 ];
 
 /// How long a link of a script lab waits for an answer to an ARP or ND

@@ -6,6 +6,7 @@
 
 mod addr;
 mod cable;
+mod capture;
 mod defaults;
 mod delta;
 mod echo;
@@ -29,6 +30,7 @@ mod tcp;
 mod typed;
 mod vxlan;
 
+pub use capture::{Capture, CaptureFile};
 pub use defaults::CHOSEN;
 pub use error::NetError;
 pub use http::{HttpAnswer, HttpOptions};

@@ -1,4 +1,5 @@
 use super::cable::Cable;
+use super::capture::Capture;
 use super::defaults;
 use super::delta::Watch;
 use super::error::strerror;
@@ -9,8 +10,9 @@ use super::{NetError, Netns, Rooms};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use rtnetlink::packet_route::RouteNetlinkMessage;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::UdpSocket;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -35,6 +37,9 @@ pub struct Network {
     differing: Vec<defaults::Setting>,
     watch: Option<RefCell<Watch>>,
     pub(super) services: Services,
+    pub(super) captures: RefCell<Vec<Capture>>,
+    /// Where a packet waits behind those that are on their way.
+    pub(super) queue: OnceCell<UdpSocket>,
 }
 
 impl Network {
@@ -57,6 +62,8 @@ impl Network {
             differing: Vec::new(),
             watch: watched.then(RefCell::default),
             services: Services::default(),
+            captures: RefCell::default(),
+            queue: OnceCell::new(),
         };
         network.differing = defaults::differing(&network, &host);
         network.adopt(&host, true)?;
@@ -155,6 +162,7 @@ impl Network {
     }
 
     fn lose(&self, netns: &Netns) {
+        self.stop_captures_in(netns);
         self.namespaces.borrow_mut().retain(|known| !known.is(netns));
         self.ends.borrow_mut().retain(|one, other| one.0 != netns.name() && other.0 != netns.name());
         if let Some(watch) = &self.watch {

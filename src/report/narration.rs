@@ -67,7 +67,7 @@ impl Narration {
                     }
                 };
             }
-            Event::Stopped(_) | Event::Ended => {}
+            Event::Captured(_) | Event::Stopped(_) | Event::Ended => {}
         }
         visible(&text)
     }

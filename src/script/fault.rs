@@ -6,7 +6,7 @@ use super::words;
 use super::world::{Halt, place};
 use crate::event::{Fault, Stop};
 use crate::lab::Place;
-use crate::table::{Addr, FdbEntry, Link, Neighbour, Route, Row};
+use crate::table::{Addr, FdbEntry, Link, Neighbour, Packet, Route, Row};
 use rhai::{Dynamic, EvalAltResult, LexError, Map, ParseError, ParseErrorType};
 
 /// Says what stopped a script.
@@ -293,7 +293,8 @@ const ANSWERS: &[&str] = &[
 
 /// The names of all fields of all rows and answers.
 fn fields() -> Vec<&'static str> {
-    [Link::FIELDS, Addr::FIELDS, Route::FIELDS, Neighbour::FIELDS, FdbEntry::FIELDS, ANSWERS].concat()
+    [Link::FIELDS, Addr::FIELDS, Route::FIELDS, Neighbour::FIELDS, FdbEntry::FIELDS, Packet::FIELDS, ANSWERS]
+        .concat()
 }
 
 /// A message of the language in our style: lower case, and backticks.

@@ -1,9 +1,9 @@
 use super::engine::Stage;
 use super::world::{Teller, World, place};
 use super::{fault, foresight};
-use crate::event::{Event, Fault, Order, Stop};
+use crate::event::{Captured, Event, Fault, Order, Stop};
 use crate::lab::Helper;
-use crate::net::{Network, Rooms};
+use crate::net::{CaptureFile, Network, Rooms};
 use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
 
 /// Runs a lab in a sandbox, and tells what happens until it ends or stops.
@@ -16,6 +16,11 @@ pub fn run(stage: &mut Stage, order: &Order, rooms: Box<dyn Rooms>, teller: impl
         Ok(()) => Event::Ended,
         Err(stop) => Event::Stopped(stop),
     };
+    if let Some(world) = stage.stand.get().filter(|_| order.captures) {
+        for CaptureFile { name, packets, pcap } in world.network.capture_files() {
+            tell.tell(Event::Captured(Captured { name, packets, pcap }));
+        }
+    }
     tell.tell(ending);
     tell.flush();
 }

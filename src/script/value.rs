@@ -3,7 +3,7 @@
 use super::suggest::nearest;
 use super::world::{Fallible, refused};
 use crate::event::Refusal;
-use crate::net::{ExecAnswer, HttpAnswer, Netns, PingAnswer, Process, Service, TcpAnswer};
+use crate::net::{Capture, ExecAnswer, HttpAnswer, Netns, PingAnswer, Process, Service, TcpAnswer};
 use crate::table::{Table, Value};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, INT, Map, NativeCallContext};
 use std::fmt;
@@ -93,6 +93,7 @@ pub(super) fn show(value: &Dynamic) -> String {
     let own = own.or_else(|| value.read_lock::<TableValue>().map(|table| table.to_string()));
     let own = own.or_else(|| value.read_lock::<Process>().map(|process| process.command().to_string()));
     let own = own.or_else(|| value.read_lock::<Service>().map(|service| service.name().to_string()));
+    let own = own.or_else(|| value.read_lock::<Capture>().map(|capture| capture.name()));
     let own = own.or_else(|| value.read_lock::<TcpValue>().map(|tcp| tcp.to_string()));
     let own = own.or_else(|| value.read_lock::<HttpValue>().map(|http| http.to_string()));
     let own = own.or_else(|| value.read_lock::<PingValue>().map(|ping| ping.to_string()));
@@ -125,6 +126,7 @@ pub(super) fn type_of(value: &Dynamic) -> &str {
         name if name.ends_with("Netns") => "a namespace",
         name if name.ends_with("Process") => "a process",
         name if name.ends_with("Service") => "a service",
+        name if name.ends_with("Capture") => "a capture",
         _ => "another value",
     }
 }

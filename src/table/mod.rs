@@ -8,12 +8,14 @@ mod addr;
 mod fdb;
 mod link;
 mod neigh;
+mod packet;
 mod route;
 
 pub use addr::Addr;
 pub use fdb::{FdbEntry, FdbState};
 pub use link::{Link, LinkState};
 pub use neigh::{NeighState, Neighbour};
+pub use packet::Packet;
 pub use route::Route;
 
 use serde::{Deserialize, Serialize};
@@ -60,6 +62,8 @@ pub enum Table {
     Arp(Vec<Neighbour>),
     /// `bridge fdb`
     Fdb(Vec<FdbEntry>),
+    /// `tcpdump`
+    Capture(Vec<Packet>),
 }
 
 /// Does the same with the rows of any table.
@@ -71,6 +75,7 @@ macro_rules! each_table {
             Table::Routes($rows) => $body,
             Table::Arp($rows) => $body,
             Table::Fdb($rows) => $body,
+            Table::Capture($rows) => $body,
         }
     };
 }
@@ -84,6 +89,7 @@ impl Table {
             Self::Routes(_) => "routes",
             Self::Arp(_) => "arp",
             Self::Fdb(_) => "fdb",
+            Self::Capture(_) => "capture",
         }
     }
 

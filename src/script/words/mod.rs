@@ -4,6 +4,7 @@
 //! and an example that a test runs.
 
 mod addresses;
+mod captures;
 mod expectations;
 mod links;
 mod namespaces;
@@ -41,6 +42,7 @@ pub fn all() -> impl Iterator<Item = &'static Word> {
         programs::WORDS,
         services::WORDS,
         questions::WORDS,
+        captures::WORDS,
         expectations::WORDS,
         telling::WORDS,
     ]
@@ -57,6 +59,7 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
     programs::register(engine, stand);
     services::register(engine, stand);
     questions::register(engine, stand);
+    captures::register(engine, stand);
     expectations::register(engine, stand);
     telling::register(engine, stand);
 }

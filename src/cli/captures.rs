@@ -1,0 +1,38 @@
+//! `nslab run --captures DIR`: what a lab captured, as files.
+
+use crate::event::Captured;
+use crate::run::words;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The folder for the files of one lab.
+pub(super) struct Captures {
+    folder: PathBuf,
+    /// What could not be written.
+    pub failed: Option<String>,
+}
+
+impl Captures {
+    /// Makes the folder where there is none.
+    pub fn in_folder(folder: &Path) -> Result<Self, String> {
+        let failed = |error: io::Error| format!("failed to make `{}`: {}", folder.display(), words(&error));
+        fs::create_dir_all(folder).map_err(failed)?;
+        Ok(Self { folder: folder.into(), failed: None })
+    }
+
+    /// Writes one file, and says so.
+    pub fn write(&mut self, captured: &Captured) -> String {
+        let path = self.folder.join(&captured.name);
+        match fs::write(&path, &captured.pcap) {
+            Ok(()) => {
+                let s = if captured.packets == 1 { "" } else { "s" };
+                format!("  {}: {} packet{s}\n", path.display(), captured.packets)
+            }
+            Err(error) => {
+                self.failed = Some(format!("failed to write `{}`: {}", path.display(), words(&error)));
+                String::new()
+            }
+        }
+    }
+}

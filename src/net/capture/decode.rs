@@ -1,0 +1,247 @@
+//! Packets as rows, in tcpdump's words, the same for each run: without times,
+//! and without the numbers that the kernel picks.
+//!
+//! What a kernel sends by its own clock has no row: reports on multicast
+//! groups, and questions to one neighbour whether it is still there. It
+//! stands in the file. A TCP port of the client's that the kernel has picked
+//! is a `*`, and acknowledgements have a row where they end the handshake.
+
+use super::icmp;
+use super::message;
+use super::pcap::{LinkType, SLL2};
+use super::ring::Seen;
+use crate::table::mac;
+use etherparse::{
+    ArpOperation, EtherType, Ethernet2HeaderSlice, IpNumber, LaxNetSlice, LaxSlicedPacket, TcpSlice, UdpSlice,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+
+/// The ports that a kernel picks from, by default.
+const PICKED: std::ops::RangeInclusive<u16> = 32_768..=60_999;
+
+/// A packet in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    pub src: String,
+    pub dst: String,
+    pub proto: String,
+    pub info: String,
+}
+
+/// Reads packets in their order: some words depend on those before.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    /// Who has begun each exchange over TCP or UDP, by both ends.
+    flows: BTreeMap<(IpNumber, [End; 2]), Flow>,
+    /// Who asks whom by the clock whether it is still there.
+    probes: BTreeSet<(IpAddr, IpAddr)>,
+}
+
+type End = (IpAddr, u16);
+
+#[derive(Debug)]
+struct Flow {
+    client: End,
+    /// The handshake is over with the client's next acknowledgement.
+    accepted: bool,
+}
+
+/// What is around a packet's own words.
+struct Around {
+    src: String,
+    dst: String,
+    /// To one station, not to all or many.
+    unicast: bool,
+}
+
+impl Decoder {
+    /// Puts a packet in words; gives none for what comes by the clock.
+    pub fn tell(&mut self, link: LinkType, packet: &Seen) -> Option<Told> {
+        let bytes = &packet.bytes;
+        match link {
+            LinkType::Ethernet => self.frame(bytes),
+            LinkType::Raw => {
+                let around = Around { src: String::new(), dst: String::new(), unicast: true };
+                let kind = if bytes.first()? >> 4 == 4 { EtherType::IPV4 } else { EtherType::IPV6 };
+                self.payload(kind, bytes, around)
+            }
+            LinkType::Any => {
+                let kind = EtherType(u16::from_be_bytes([*bytes.first()?, *bytes.get(1)?]));
+                let length = usize::from(packet.from.sll_halen).min(8);
+                let src = mac(&packet.from.sll_addr[..length]);
+                let unicast = packet.to.is_some_and(|to| to[0] & 1 == 0);
+                let dst = packet.to.map(|to| mac(&to)).unwrap_or_default();
+                self.payload(kind, bytes.get(SLL2..)?, Around { src, dst, unicast })
+            }
+        }
+    }
+
+    /// An Ethernet frame.
+    fn frame(&mut self, bytes: &[u8]) -> Option<Told> {
+        let header = Ethernet2HeaderSlice::from_slice(bytes).ok()?;
+        let around = Around {
+            src: mac(&header.source()),
+            dst: mac(&header.destination()),
+            unicast: header.destination()[0] & 1 == 0,
+        };
+        self.payload(header.ether_type(), &bytes[14..], around)
+    }
+
+    fn payload(&mut self, kind: EtherType, bytes: &[u8], around: Around) -> Option<Told> {
+        let packet = LaxSlicedPacket::from_ether_type(kind, bytes);
+        let (src, dst, payload, fragment) = match &packet.net {
+            Some(LaxNetSlice::Arp(arp)) => return self.arp(arp, around),
+            Some(LaxNetSlice::Ipv4(ip)) => {
+                let header = ip.header();
+                let (src, dst) = (header.source_addr().into(), header.destination_addr().into());
+                let offset = header.fragments_offset().byte_offset();
+                (src, dst, ip.payload(), (offset, header.more_fragments()))
+            }
+            Some(LaxNetSlice::Ipv6(ip)) => {
+                let header = ip.header();
+                let (src, dst) = (header.source_addr().into(), header.destination_addr().into());
+                let fragment = ip.extensions().clone().into_iter().find_map(|part| match part {
+                    etherparse::Ipv6ExtensionSlice::Fragment(part) => {
+                        Some((part.fragment_offset().byte_offset(), part.more_fragments()))
+                    }
+                    _ => None,
+                });
+                (src, dst, ip.payload(), fragment.unwrap_or_default())
+            }
+            None => {
+                let Around { src, dst, .. } = around;
+                let info = format!("ethertype 0x{:04x}, length {}", kind.0, bytes.len());
+                return Some(Told { src, dst, proto: "Ethernet".into(), info });
+            }
+        };
+        let (proto, mut info) = match fragment {
+            (0, _) => self.transport(payload.ip_number, payload.payload, src, dst)?,
+            (offset, _) => {
+                let length = payload.payload.len();
+                (name(payload.ip_number), format!("fragment, {length} bytes from {offset}"))
+            }
+        };
+        if let (0, true) = fragment {
+            info += ", first fragment";
+        }
+        Some(Told { src: src.to_string(), dst: dst.to_string(), proto, info })
+    }
+
+    fn arp(&mut self, arp: &etherparse::ArpPacketSlice, around: Around) -> Option<Told> {
+        let ip =
+            |bytes: &[u8]| <[u8; 4]>::try_from(bytes).ok().map(|bytes| IpAddr::from(Ipv4Addr::from(bytes)));
+        let (sender, target) = (ip(arp.sender_protocol_addr())?, ip(arp.target_protocol_addr())?);
+        let info = match arp.operation() {
+            ArpOperation::REQUEST if around.unicast => {
+                self.probes.insert((target, sender));
+                return None;
+            }
+            ArpOperation::REQUEST => format!("who-has {target} tell {sender}"),
+            ArpOperation::REPLY if self.probes.remove(&(sender, target)) => return None,
+            ArpOperation::REPLY => format!("{sender} is-at {}", mac(arp.sender_hw_addr())),
+            other => format!("operation {}", other.0),
+        };
+        let Around { src, dst, .. } = around;
+        Some(Told { src, dst, proto: "ARP".into(), info })
+    }
+
+    /// What a packet's payload is, and what it says.
+    fn transport(
+        &mut self,
+        number: IpNumber,
+        bytes: &[u8],
+        src: IpAddr,
+        dst: IpAddr,
+    ) -> Option<(String, String)> {
+        let length = bytes.len();
+        let plain = |proto: &str, info: String| Some((proto.to_string(), info));
+        match number {
+            IpNumber::ICMP => plain("ICMP", icmp::v4(bytes)?),
+            IpNumber::IPV6_ICMP => {
+                if icmp::is_by_the_clock(bytes, src, dst, &mut self.probes) {
+                    return None;
+                }
+                plain("ICMPv6", icmp::v6(bytes)?)
+            }
+            IpNumber::IGMP => None,
+            IpNumber::TCP => match TcpSlice::from_slice(bytes) {
+                Ok(tcp) => Some(("TCP".into(), self.tcp(&tcp, src, dst)?)),
+                Err(_) => plain("TCP", format!("cut off, length {length}")),
+            },
+            IpNumber::UDP => match UdpSlice::from_slice_lax(bytes) {
+                Ok(udp) => self.udp(&udp, src, dst),
+                Err(_) => plain("UDP", format!("cut off, length {length}")),
+            },
+            other => plain(&name(other), format!("length {length}")),
+        }
+    }
+
+    /// The exchange of which a packet is, and its ports as they are told.
+    fn flow(&mut self, number: IpNumber, src: End, dst: End) -> (&mut Flow, String) {
+        let ends = if src <= dst { [src, dst] } else { [dst, src] };
+        let flow = self.flows.entry((number, ends)).or_insert(Flow { client: src, accepted: false });
+        let port = |end: End| match end == flow.client && PICKED.contains(&end.1) {
+            true => "*".to_string(),
+            false => end.1.to_string(),
+        };
+        let ports = format!("{} > {}", port(src), port(dst));
+        (flow, ports)
+    }
+
+    fn tcp(&mut self, tcp: &TcpSlice, src: IpAddr, dst: IpAddr) -> Option<String> {
+        let (src, dst) = ((src, tcp.source_port()), (dst, tcp.destination_port()));
+        let length = tcp.payload().len();
+        let (flow, ports) = self.flow(IpNumber::TCP, src, dst);
+        if tcp.syn() && !tcp.ack() {
+            (flow.client, flow.accepted) = (src, false);
+        }
+        let bare = tcp.ack() && !tcp.syn() && !tcp.fin() && !tcp.rst() && length == 0;
+        if tcp.syn() && tcp.ack() {
+            flow.accepted = true;
+        } else if !std::mem::take(&mut flow.accepted) && bare {
+            return None;
+        }
+        let flags =
+            [(tcp.fin(), 'F'), (tcp.syn(), 'S'), (tcp.rst(), 'R'), (tcp.psh(), 'P'), (tcp.ack(), '.')];
+        let flags: String = flags.iter().filter(|(set, _)| *set).map(|(_, letter)| letter).collect();
+        Some(format!("{ports}: Flags [{flags}], length {length}"))
+    }
+
+    fn udp(&mut self, udp: &UdpSlice, src: IpAddr, dst: IpAddr) -> Option<(String, String)> {
+        let (from, to) = (udp.source_port(), udp.destination_port());
+        let bytes = udp.payload();
+        if let (53, _) | (_, 53) = (from, to)
+            && let Some(info) = message::dns(bytes)
+        {
+            return Some(("DNS".into(), info));
+        }
+        if let (67 | 68, 67 | 68) = (from, to)
+            && let Some(info) = message::dhcp(bytes)
+        {
+            return Some(("DHCP".into(), info));
+        }
+        // RFC 7348's port, and the kernel's old one.
+        if let 4789 | 8472 = to
+            && let [0x08, _, _, _, a, b, c, _, frame @ ..] = bytes
+        {
+            let inner = self.frame(frame)?;
+            let id = u32::from_be_bytes([0, *a, *b, *c]);
+            let Told { src, dst, proto, info } = inner;
+            return Some(("VXLAN".into(), format!("vni {id}: {src} > {dst} {proto} {info}")));
+        }
+        let (_, ports) = self.flow(IpNumber::UDP, (src, from), (dst, to));
+        Some(("UDP".into(), format!("{ports}: length {}", bytes.len())))
+    }
+}
+
+/// What a protocol is called.
+fn name(number: IpNumber) -> String {
+    match number {
+        IpNumber::ICMP => "ICMP".into(),
+        IpNumber::IPV6_ICMP => "ICMPv6".into(),
+        IpNumber::TCP => "TCP".into(),
+        IpNumber::UDP => "UDP".into(),
+        other => format!("ip-proto-{}", other.0),
+    }
+}

@@ -1,0 +1,348 @@
+//! Packets as they pass a link, from the moment on when it is asked for.
+
+mod decode;
+mod icmp;
+mod message;
+mod pcap;
+mod ring;
+
+use super::error::strerror;
+use super::{NetError, Netns, Network};
+use crate::table::Packet;
+use decode::Decoder;
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, unshare};
+use nix::unistd::pipe2;
+use pcap::LinkType;
+use ring::{Ring, Seen};
+use rtnetlink::packet_route::link::LinkLayerType;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::net::UdpSocket;
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// The most that is kept of one link's packets, in bytes.
+const KEPT: usize = 32 << 20;
+
+/// A capture that runs until it is stopped or the lab ends.
+#[derive(Clone)]
+pub struct Capture(Rc<Running>);
+
+struct Running {
+    number: usize,
+    netns: Netns,
+    link: String,
+    kind: LinkType,
+    tape: Arc<Mutex<Tape>>,
+    /// Ends the thread that empties the ring, when it is closed.
+    thread: RefCell<Option<(OwnedFd, JoinHandle<()>)>>,
+}
+
+/// What has been captured so far.
+#[derive(Debug)]
+struct Tape {
+    ring: Option<Ring>,
+    kind: LinkType,
+    packets: Vec<Seen>,
+    bytes: usize,
+    left_out: u64,
+}
+
+/// A capture as a file.
+#[derive(Debug, Clone)]
+pub struct CaptureFile {
+    /// Its name, as `1-red-veth-red.pcap`.
+    pub name: String,
+    /// How many packets are in it.
+    pub packets: usize,
+    /// What tcpdump and tshark read.
+    pub pcap: Vec<u8>,
+}
+
+impl Tape {
+    /// Empties the ring as far as the kernel has handed it over; tells whether
+    /// nothing is left in it.
+    fn drain(&mut self) -> bool {
+        let Some(mut ring) = self.ring.take() else { return true };
+        ring.take(|packet| self.keep(packet));
+        let is_drained = ring.is_drained();
+        self.ring = Some(ring);
+        is_drained
+    }
+
+    fn keep(&mut self, mut packet: Seen) {
+        // What goes out by lo comes in by it.
+        let outgoing = packet.from.sll_pkttype == libc::PACKET_OUTGOING;
+        if outgoing && packet.from.sll_hatype == libc::ARPHRD_LOOPBACK {
+            return;
+        }
+        if self.bytes + packet.bytes.len() > KEPT {
+            self.left_out += 1;
+            return;
+        }
+        self.bytes += packet.bytes.len();
+        if self.kind == LinkType::Any {
+            pcap::sll2(&mut packet);
+        }
+        self.packets.push(packet);
+    }
+}
+
+impl Capture {
+    /// The name of its file, where it gets one. A slash is in no name of a
+    /// namespace or a link.
+    pub fn file_name(&self) -> String {
+        file_name(self.0.number, self.0.netns.name(), &self.0.link)
+    }
+
+    /// What it is, as `capture(red, "veth-red")`.
+    pub fn name(&self) -> String {
+        format!("capture({}, \"{}\")", self.0.netns, self.0.link)
+    }
+
+    /// Tells whether it goes on.
+    pub fn is_running(&self) -> bool {
+        self.0.thread.borrow().is_some()
+    }
+
+    fn tape(&self) -> MutexGuard<'_, Tape> {
+        self.0.tape.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until what has passed is here.
+    fn catch_up(&self) {
+        // The kernel hands a packet over after a millisecond.
+        let deadline = Instant::now() + Duration::from_secs(2);
+        while !self.tape().drain() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_micros(300));
+        }
+    }
+
+    fn end(&self) {
+        let Some((end, thread)) = self.0.thread.take() else { return };
+        self.catch_up();
+        drop(end);
+        let _ = thread.join();
+        let mut tape = self.tape();
+        // The socket would keep its namespace alive.
+        if let Some(ring) = tape.ring.take() {
+            tape.left_out += ring.lost();
+        }
+    }
+
+    fn file(&self) -> CaptureFile {
+        self.catch_up();
+        let tape = self.tape();
+        CaptureFile {
+            name: self.file_name(),
+            packets: tape.packets.len(),
+            pcap: pcap::file(self.0.kind, &tape.packets),
+        }
+    }
+}
+
+/// `1-red-veth-red.pcap`: a name that every file system takes.
+fn file_name(number: usize, netns: &str, link: &str) -> String {
+    let short: String = netns.chars().take(60).collect();
+    format!("{number}-{short}-{link}.pcap")
+}
+
+impl Network {
+    /// Captures what passes a link from now on, or all links (`any`).
+    ///
+    /// # Errors
+    ///
+    /// Where the link is not there, or carries no packets that can be read.
+    pub fn capture(&self, netns: &Netns, link: &str) -> Result<Capture, NetError> {
+        self.settle()?;
+        let (index, kind) = match link {
+            "any" => (0, LinkType::Any),
+            link => {
+                let index = self.find(netns, link).map_err(|missing| {
+                    // libpcap's words.
+                    NetError { error: format!("{link}: No such device exists"), ..missing }
+                })?;
+                (index.index, self.link_type(netns, link, index.index)?)
+            }
+        };
+        self.enter(netns)?;
+        let failed = |errno: Errno| NetError::new(format!("{link}: {}", strerror(errno as i32)));
+        let ring = Ring::open(index).map_err(failed)?;
+        let socket = ring.socket().try_clone();
+        let tape = Tape { ring: Some(ring), kind, packets: Vec::new(), bytes: 0, left_out: 0 };
+        let tape = Arc::new(Mutex::new(tape));
+        let (closed, end) = pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(failed)?;
+        let shared = tape.clone();
+        let no_thread = |error| NetError::new(format!("failed to start a thread: {error}"));
+        let socket = socket.map_err(no_thread)?;
+        let thread = std::thread::Builder::new()
+            .name("capture".into())
+            .spawn(move || empty(&socket, &closed, &shared))
+            .map_err(no_thread)?;
+        let mut captures = self.captures.borrow_mut();
+        let capture = Capture(Rc::new(Running {
+            number: captures.len() + 1,
+            netns: netns.clone(),
+            link: link.into(),
+            kind,
+            tape,
+            thread: RefCell::new(Some((end, thread))),
+        }));
+        captures.push(capture.clone());
+        Ok(capture)
+    }
+
+    /// The name that the file of the next capture will have.
+    pub fn next_capture_file(&self, netns: &Netns, link: &str) -> String {
+        file_name(self.captures.borrow().len() + 1, netns.name(), link)
+    }
+
+    /// What the packets of a link begin with.
+    fn link_type(&self, netns: &Netns, name: &str, index: u32) -> Result<LinkType, NetError> {
+        match self.link_at(netns, index)?.header.link_layer_type {
+            LinkLayerType::Ether | LinkLayerType::Loopback => Ok(LinkType::Ethernet),
+            LinkLayerType::None => Ok(LinkType::Raw),
+            other => Err(NetError::new(format!("{name}: packets of a link of type {other:?} can't be read"))
+                .hint("capture on `any`, which shows their IP packets")),
+        }
+    }
+
+    /// The packets of a capture as rows, all that have passed so far.
+    ///
+    /// # Errors
+    ///
+    /// Where packets were lost.
+    pub fn captured(&self, capture: &Capture) -> Result<Vec<Packet>, NetError> {
+        self.settle()?;
+        if capture.is_running() {
+            self.let_packets_pass();
+            capture.catch_up();
+        }
+        let names: BTreeMap<i32, String> = match capture.0.kind {
+            LinkType::Any if !capture.0.netns.is_deleted() => {
+                let links = self.dump_links(&capture.0.netns)?;
+                let found = links.iter().map(super::link::Found::read);
+                found.map(|link| (link.index as i32, link.name)).collect()
+            }
+            _ => BTreeMap::new(),
+        };
+        let tape = capture.tape();
+        let lost = tape.left_out + tape.ring.as_ref().map_or(0, Ring::lost);
+        if lost > 0 {
+            let name = capture.name();
+            return Err(NetError::new(format!(
+                "{name} has lost {lost} packets: they came too fast, or were too many"
+            ))
+            .unmeasured("capture less: on one link, and only while it matters (`stop(capture)`)"));
+        }
+        // Each packet is seen at every link that it passes.
+        let mut decoders: BTreeMap<i32, Decoder> = BTreeMap::new();
+        let mut rows = Vec::new();
+        for packet in &tape.packets {
+            let index = packet.from.sll_ifindex;
+            let decoder = decoders.entry(index).or_default();
+            let Some(told) = decoder.tell(capture.0.kind, packet) else { continue };
+            let at = (capture.0.kind == LinkType::Any).then(|| {
+                let name = names.get(&index).cloned().unwrap_or_else(|| format!("if{index}"));
+                let out = packet.from.sll_pkttype == libc::PACKET_OUTGOING;
+                format!("{name} {}", if out { "Out" } else { "In" })
+            });
+            let n = rows.len() as u32 + 1;
+            let decode::Told { src, dst, proto, info } = told;
+            rows.push(Packet { n, src, dst, proto, info, at });
+        }
+        Ok(rows)
+    }
+
+    /// Ends a capture; what it has seen stays.
+    pub fn stop_capture(&self, capture: &Capture) {
+        if capture.is_running() {
+            self.let_packets_pass();
+        }
+        capture.end();
+    }
+
+    /// Ends the captures in a namespace that goes: their sockets would keep it
+    /// alive.
+    pub(super) fn stop_captures_in(&self, netns: &Netns) {
+        for capture in self.captures.borrow().iter().filter(|capture| capture.0.netns.is(netns)) {
+            capture.end();
+        }
+    }
+
+    /// Every capture of the lab as a file.
+    pub fn capture_files(&self) -> Vec<CaptureFile> {
+        self.captures.borrow().iter().map(Capture::file).collect()
+    }
+
+    /// Waits until the packets that are on their way have arrived.
+    ///
+    /// A packet between two namespaces waits in the queue of a CPU until this
+    /// one has time for it. One to oneself queues behind it; it has to be sent
+    /// as often as a packet may change from link to link.
+    fn let_packets_pass(&self) {
+        const LINKS: usize = 8;
+        if self.queue.get().is_none()
+            && let Ok(socket) = self.own_queue()
+        {
+            let _ = self.queue.set(socket);
+        }
+        let Some(socket) = self.queue.get() else { return };
+        let Ok(own) = socket.local_addr() else { return };
+        on_each_cpu(|| {
+            for _ in 0..LINKS {
+                if socket.send_to(&[0], own).is_err() || socket.recv(&mut [0]).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// A socket that speaks to itself, in a namespace where nobody looks.
+    fn own_queue(&self) -> Result<UdpSocket, NetError> {
+        let failed = |error: std::io::Error| NetError::new(error.to_string());
+        unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| failed(errno.into()))?;
+        let file = File::open("/proc/thread-self/ns/net").map_err(failed)?;
+        let netns = Netns::new("queue", false, file.into());
+        self.set_up(&netns, "lo", true)?;
+        self.enter(&netns)?;
+        let socket = UdpSocket::bind("127.0.0.1:0").map_err(failed)?;
+        socket.set_read_timeout(Some(Duration::from_secs(1))).map_err(failed)?;
+        Ok(socket)
+    }
+}
+
+/// Does something on each CPU that this thread may use.
+fn on_each_cpu(mut act: impl FnMut()) {
+    use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+    let this = nix::unistd::Pid::from_raw(0);
+    let Ok(allowed) = sched_getaffinity(this) else { return act() };
+    for cpu in (0..CpuSet::count()).filter(|cpu| allowed.is_set(*cpu).unwrap_or(false)) {
+        let mut one = CpuSet::new();
+        if one.set(cpu).and_then(|()| sched_setaffinity(this, &one)).is_ok() {
+            act();
+        }
+    }
+    let _ = sched_setaffinity(this, &allowed);
+}
+
+/// Empties a ring until the other end of a pipe is closed.
+fn empty(socket: &OwnedFd, closed: &OwnedFd, tape: &Mutex<Tape>) {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    loop {
+        let mut fds =
+            [PollFd::new(socket.as_fd(), PollFlags::POLLIN), PollFd::new(closed.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, PollTimeout::NONE) {
+            Err(Errno::EINTR) => continue,
+            Err(_) => return,
+            Ok(_) if fds[1].any() == Some(true) => return,
+            Ok(_) => {}
+        }
+        tape.lock().unwrap_or_else(PoisonError::into_inner).drain();
+    }
+}
