@@ -94,12 +94,14 @@ fn help_for_run() {
               <LAB>  The lab, a `.rhai` file
 
             Options:
-                  --timeout <S>  Seconds that a lab may take [default: 60]
-              -h, --help         Print help
-              -V, --version      Print version
+                  --captures <DIR>  Write what is captured into this folder, for tcpdump and tshark
+                  --timeout <S>     Seconds that a lab may take [default: 60]
+              -h, --help            Print help
+              -V, --version         Print version
 
-            Example:
+            Examples:
               nslab run labs/cable/plug.rhai
+              nslab run labs/bridge/capture.rhai --captures /tmp/seen
             ",
         )
         .run();

@@ -56,8 +56,9 @@ What this machine can't measure is ignored, with the reason;
 NSLAB_REQUIRE=1 makes it a failure.";
 
 const RUN_EXAMPLES: &str = "\
-Example:
-  nslab run labs/cable/plug.rhai";
+Examples:
+  nslab run labs/cable/plug.rhai
+  nslab run labs/bridge/capture.rhai --captures /tmp/seen";
 
 /// What was typed for `nslab test`.
 #[derive(Debug, clap::Args)]
@@ -81,7 +82,7 @@ struct Run {
     /// The lab, a `.rhai` file
     #[arg(value_name = "LAB")]
     lab: PathBuf,
-    /// Write what the lab captures into this folder, as `1-red-veth-red.pcap`, for tcpdump and tshark
+    /// Write what is captured into this folder, for tcpdump and tshark
     #[arg(long, value_name = "DIR")]
     captures: Option<PathBuf>,
     #[command(flatten)]
