@@ -18,9 +18,9 @@ pub(super) struct Watch {
 
 #[derive(Debug)]
 struct Seen {
-    /// Hears of every change in the namespace, so that only there the tables
+    /// Hear of every change in the namespace, so that only there the tables
     /// are read again.
-    news: OwnedFd,
+    news: [OwnedFd; 2],
     links: Vec<Link>,
     lines: Vec<String>,
 }
@@ -29,10 +29,17 @@ struct Seen {
 /// `RTMGRP_*` bits: links, neighbours, IPv4 and IPv6 addresses and routes.
 const GROUPS: u32 = 0x1 | 0x4 | 0x10 | 0x40 | 0x100 | 0x400;
 
+/// The group that tells of rules of nf_tables (`NFNLGRP_NFTABLES`), as a bit.
+const RULES: u32 = 0x40;
+
 impl Watch {
     pub fn add(&mut self, network: &Network, netns: &Netns) -> Result<(), NetError> {
         network.enter(netns)?;
-        let news = listen().map_err(|errno| NetError::new(strerror(errno as i32)))?;
+        let listen = |protocol, groups| {
+            listen(protocol, groups).map_err(|errno| NetError::new(strerror(errno as i32)))
+        };
+        let news =
+            [listen(SockProtocol::NetlinkRoute, GROUPS)?, listen(SockProtocol::NetlinkNetFilter, RULES)?];
         let (links, lines) = read(network, netns)?;
         self.seen.insert(netns.name().into(), Seen { news, links, lines });
         if !netns.is_host() {
@@ -58,7 +65,9 @@ impl Watch {
                 changes.append(&mut self.new);
                 continue;
             };
-            if !has_news(&seen.news) {
+            // Both, so that each is read to its end.
+            let news = seen.news.each_ref().map(has_news);
+            if !news.contains(&true) {
                 continue;
             }
             let (links, lines) = read(network, &netns)?;
@@ -73,11 +82,10 @@ impl Watch {
     }
 }
 
-fn listen() -> nix::Result<OwnedFd> {
+fn listen(protocol: SockProtocol, groups: u32) -> nix::Result<OwnedFd> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let family = AddressFamily::Netlink;
-    let socket = socket(family, SockType::Raw, flags, SockProtocol::NetlinkRoute)?;
-    bind(socket.as_raw_fd(), &NetlinkAddr::new(0, GROUPS))?;
+    let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?;
+    bind(socket.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
     Ok(socket)
 }
 
@@ -102,6 +110,8 @@ fn read(network: &Network, netns: &Netns) -> Result<(Vec<Link>, Vec<String>), Ne
         Table::Routes(network.routes(netns, Family::Inet, None)?),
         Table::Routes(network.routes(netns, Family::Inet6, None)?),
         Table::Arp(network.arp(netns)?),
+        // A kernel without nf_tables has no rules.
+        Table::Firewall(network.firewall(netns).unwrap_or_default()),
     ];
     Ok((links, tables.iter().flat_map(Table::lines).collect()))
 }

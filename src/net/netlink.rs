@@ -187,7 +187,7 @@ fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 
 /// The text among the attributes that follow the request's header in a
 /// capped acknowledgement (`NLMSGERR_ATTR_MSG` of netlink(7)).
-fn extended_ack(bytes: &[u8]) -> Option<String> {
+pub(super) fn extended_ack(bytes: &[u8]) -> Option<String> {
     const HEADER: usize = 16;
     const TEXT: u16 = 1;
     let mut rest = bytes.get(HEADER..)?;

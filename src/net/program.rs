@@ -279,7 +279,7 @@ impl Network {
         Ok(())
     }
 
-    fn run(
+    pub(super) fn run(
         &self,
         netns: &Netns,
         command: &str,
@@ -365,7 +365,7 @@ impl Network {
 }
 
 /// Splits a command into words as a shell would, without expanding anything.
-fn words(command: &str) -> Result<Vec<String>, NetError> {
+pub(super) fn words(command: &str) -> Result<Vec<String>, NetError> {
     let words = shell_words::split(command)
         .map_err(|_| NetError::new(format!("`{command}` has a quote that is not closed")))?;
     if words.is_empty() {

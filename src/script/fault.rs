@@ -6,7 +6,7 @@ use super::words;
 use super::world::{Halt, place};
 use crate::event::{Fault, Stop};
 use crate::lab::Place;
-use crate::table::{Addr, FdbEntry, Link, Neighbour, Packet, Route, Row};
+use crate::table::{self, Row};
 use rhai::{Dynamic, EvalAltResult, LexError, Map, ParseError, ParseErrorType};
 
 /// Says what stopped a script.
@@ -293,8 +293,17 @@ const ANSWERS: &[&str] = &[
 
 /// The names of all fields of all rows and answers.
 fn fields() -> Vec<&'static str> {
-    [Link::FIELDS, Addr::FIELDS, Route::FIELDS, Neighbour::FIELDS, FdbEntry::FIELDS, Packet::FIELDS, ANSWERS]
-        .concat()
+    [
+        table::Link::FIELDS,
+        table::Addr::FIELDS,
+        table::Route::FIELDS,
+        table::Neighbour::FIELDS,
+        table::FdbEntry::FIELDS,
+        table::Packet::FIELDS,
+        table::FirewallRow::FIELDS,
+        ANSWERS,
+    ]
+    .concat()
 }
 
 /// A message of the language in our style: lower case, and backticks.

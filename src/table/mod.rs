@@ -6,6 +6,7 @@
 
 mod addr;
 mod fdb;
+mod firewall;
 mod link;
 mod neigh;
 mod packet;
@@ -13,6 +14,7 @@ mod route;
 
 pub use addr::Addr;
 pub use fdb::{FdbEntry, FdbState};
+pub use firewall::FirewallRow;
 pub use link::{Link, LinkState};
 pub use neigh::{NeighState, Neighbour};
 pub use packet::Packet;
@@ -64,6 +66,8 @@ pub enum Table {
     Fdb(Vec<FdbEntry>),
     /// `tcpdump`
     Capture(Vec<Packet>),
+    /// `nft list ruleset`
+    Firewall(Vec<FirewallRow>),
 }
 
 /// Does the same with the rows of any table.
@@ -76,6 +80,7 @@ macro_rules! each_table {
             Table::Arp($rows) => $body,
             Table::Fdb($rows) => $body,
             Table::Capture($rows) => $body,
+            Table::Firewall($rows) => $body,
         }
     };
 }
@@ -90,6 +95,7 @@ impl Table {
             Self::Arp(_) => "arp",
             Self::Fdb(_) => "fdb",
             Self::Capture(_) => "capture",
+            Self::Firewall(_) => "firewall",
         }
     }
 

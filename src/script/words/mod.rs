@@ -6,6 +6,7 @@
 mod addresses;
 mod captures;
 mod expectations;
+mod firewall;
 mod links;
 mod namespaces;
 mod options;
@@ -39,6 +40,7 @@ pub fn all() -> impl Iterator<Item = &'static Word> {
         links::WORDS,
         addresses::WORDS,
         switches::WORDS,
+        firewall::WORDS,
         programs::WORDS,
         services::WORDS,
         questions::WORDS,
@@ -56,6 +58,7 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
     links::register(engine, stand);
     addresses::register(engine, stand);
     switches::register(engine, stand);
+    firewall::register(engine, stand);
     programs::register(engine, stand);
     services::register(engine, stand);
     questions::register(engine, stand);

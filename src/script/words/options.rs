@@ -3,7 +3,7 @@
 use super::super::suggest::nearest;
 use super::super::value::type_of;
 use super::super::world::{Call, Fallible};
-use rhai::{Dynamic, INT, Map};
+use rhai::{Array, Dynamic, INT, Map};
 
 /// Reads the options of one call; each is taken out by its name.
 pub(super) struct Options<'a> {
@@ -82,5 +82,18 @@ impl<'a> Options<'a> {
             Err(_) => value.clone().into_typed_array::<String>().ok(),
         };
         Ok(self.take(key, "a string or an array of strings", read)?.unwrap_or_default())
+    }
+
+    /// One text or number, or several.
+    pub fn words(&mut self, key: &str) -> Fallible<Vec<String>> {
+        let word = |value: &Dynamic| match value.as_int() {
+            Ok(number) => Some(number.to_string()),
+            Err(_) => value.clone().into_string().ok(),
+        };
+        let read = |value: &Dynamic| match value.read_lock::<Array>() {
+            Some(values) => values.iter().map(word).collect::<Option<Vec<_>>>(),
+            None => word(value).map(|word| vec![word]),
+        };
+        Ok(self.take(key, "a string, an int or an array of them", read)?.unwrap_or_default())
     }
 }

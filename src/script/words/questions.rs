@@ -55,6 +55,16 @@ pub(super) const WORDS: &[Word] = &[
         example: "bridge(\"br0\");\nveth(\"a\", \"b\");\nset_master(\"a\", \"br0\");\n\
                   check(\"the port's own\", fdb(\"br0\").contains(#{port: \"a\", state: \"permanent\"}));",
     },
+    Word {
+        name: "firewall",
+        form: "`firewall([ns])`",
+        about: "The rules of nf_tables, where iptables writes too: `family, table, chain, rule, \
+                policy` (`nft list ruleset`). Each chain has a row without a rule, and one for \
+                each of its rules, in nft's words, counters left out.",
+        example: "policy(\"forward\", \"drop\");\nallow(\"forward\", #{proto: \"tcp\", dport: 80});\n\
+                  check(\"the policy\", firewall().contains(#{chain: \"FORWARD\", policy: \"drop\"}));\n\
+                  check(\"the rule\", firewall().contains(#{chain: \"FORWARD\", rule: \"tcp dport 80 accept\"}));",
+    },
 ];
 
 pub(super) fn register(engine: &mut Engine, stand: &Stand) {
@@ -73,6 +83,10 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
     here_or_host!(engine, stand, "arp", |call, ns| {
         let command = format!("{} neigh", ns.ip());
         table(&call, command, |network| network.arp(&ns).map(Table::Arp))
+    });
+    here_or_host!(engine, stand, "firewall", |call, ns| {
+        let command = ns.exec("nft list ruleset");
+        table(&call, command, |network| network.firewall(&ns).map(Table::Firewall))
     });
     here_or_host!(engine, stand, "fdb", |call, ns, bridge: &str| {
         let command = format!("{} fdb show br {}", ns.tool("bridge"), typed(bridge));

@@ -1,0 +1,361 @@
+//! Writes rules, in the tables and chains where iptables looks.
+
+use super::super::error::strerror;
+use super::super::netlink::KernelError;
+use super::super::{Family, NetError, Netns, Network};
+use super::packet::{Condition, PacketOptions, TCP, UDP, network, ports_of};
+use super::rule::{Dialect, Rule, Verdict};
+use super::wire::{APPEND, Attributes, CREATE, Message, Socket};
+use nix::errno::Errno;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+/// A chain of the table `filter`: where packets come by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chain {
+    /// Packets for the namespace itself.
+    Input,
+    /// Packets that go through it.
+    Forward,
+    /// Packets that it sends.
+    Output,
+}
+
+/// What becomes of a packet that no rule of the chain is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// It goes on.
+    Accept,
+    /// It is dropped.
+    Drop,
+}
+
+/// What a rule does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Lets the packet through.
+    Allow,
+    /// Drops it.
+    Block,
+}
+
+/// Which packets a rule is about.
+#[derive(Debug, Clone, Default)]
+pub struct FirewallOptions {
+    /// The family, where nothing else tells; IPv4 otherwise.
+    pub family: Option<Family>,
+    /// What a packet must be like.
+    pub packet: PacketOptions,
+}
+
+/// A change of the rules, read and found sound; nothing has happened yet.
+#[derive(Debug, Clone)]
+pub struct Ruling {
+    family: Family,
+    parts: Vec<Part>,
+}
+
+/// One chain, which is made where it is not there, and what comes into it.
+#[derive(Debug, Clone)]
+struct Part {
+    hook: &'static Hook,
+    policy: Option<Policy>,
+    rules: Vec<Rule>,
+}
+
+/// A chain as iptables makes it, with the kernel's numbers (`nf_inet_hooks`,
+/// `nf_ip_hook_priorities`).
+#[derive(Debug, PartialEq)]
+struct Hook {
+    table: &'static str,
+    chain: &'static str,
+    hook: &'static str,
+    number: u32,
+    priority: i32,
+}
+
+const INPUT: Hook = Hook { table: "filter", chain: "INPUT", hook: "input", number: 1, priority: 0 };
+const FORWARD: Hook = Hook { table: "filter", chain: "FORWARD", hook: "forward", number: 2, priority: 0 };
+const OUTPUT: Hook = Hook { table: "filter", chain: "OUTPUT", hook: "output", number: 3, priority: 0 };
+const NAT_PREROUTING: Hook =
+    Hook { table: "nat", chain: "PREROUTING", hook: "prerouting", number: 0, priority: -100 };
+const NAT_OUTPUT: Hook = Hook { table: "nat", chain: "OUTPUT", hook: "output", number: 3, priority: -100 };
+const NAT_POSTROUTING: Hook =
+    Hook { table: "nat", chain: "POSTROUTING", hook: "postrouting", number: 4, priority: 100 };
+
+impl Chain {
+    /// The chains that there are, as they are typed.
+    pub const NAMES: [&str; 3] = ["input", "forward", "output"];
+
+    /// Reads a name, in small letters or capitals.
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text.to_lowercase().as_str() {
+            "input" => Self::Input,
+            "forward" => Self::Forward,
+            "output" => Self::Output,
+            _ => return None,
+        })
+    }
+
+    fn hook(self) -> &'static Hook {
+        match self {
+            Self::Input => &INPUT,
+            Self::Forward => &FORWARD,
+            Self::Output => &OUTPUT,
+        }
+    }
+}
+
+impl fmt::Display for Chain {
+    /// As nft lists it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.hook().chain)
+    }
+}
+
+impl Policy {
+    /// The policies that there are, as they are typed.
+    pub const NAMES: [&str; 2] = ["accept", "drop"];
+
+    /// Reads a name, in small letters or capitals.
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text.to_lowercase().as_str() {
+            "accept" => Self::Accept,
+            "drop" => Self::Drop,
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if *self == Self::Accept { "accept" } else { "drop" })
+    }
+}
+
+impl Ruling {
+    /// What becomes of packets that no rule of a chain is about.
+    pub fn policy(chain: Chain, policy: Policy, family: Option<Family>) -> Self {
+        let part = Part { hook: chain.hook(), policy: Some(policy), rules: Vec::new() };
+        Self { family: family.unwrap_or(Family::Inet), parts: vec![part] }
+    }
+
+    /// A rule at the end of a chain.
+    ///
+    /// # Errors
+    ///
+    /// Where a word of the options is none, or no packet can be so.
+    pub fn filter(chain: Chain, action: Action, options: &FirewallOptions) -> Result<Self, NetError> {
+        let packet = &options.packet;
+        let (elsewhere, word) = match chain {
+            Chain::Input => (&packet.oif, "oif"),
+            Chain::Output => (&packet.iif, "iif"),
+            Chain::Forward => (&Vec::new(), ""),
+        };
+        if !elsewhere.is_empty() {
+            let chain = chain.hook().hook;
+            return Err(NetError::new(format!("in `{chain}` no packet has an `{word}`")).hint(match chain {
+                "input" => "what comes in ends here: choose by `iif`",
+                _ => "what the namespace itself sends came by no interface: choose by `oif`",
+            }));
+        }
+        let (rules, found) = packet.conditions()?;
+        let family = one_family(options.family, found)?;
+        let verdict = if action == Action::Allow { Verdict::Accept } else { Verdict::Drop };
+        let rules =
+            rules.into_iter().map(|conditions| Rule { conditions, verdict: verdict.clone() }).collect();
+        Ok(Self { family, parts: vec![Part { hook: chain.hook(), policy: None, rules }] })
+    }
+
+    /// Gives what comes from a network the address of the interface by which
+    /// it leaves.
+    ///
+    /// # Errors
+    ///
+    /// Where a network is none.
+    pub fn masquerade(source: &str, oif: &[String]) -> Result<Self, NetError> {
+        let packet =
+            PacketOptions { saddr: vec![source.into()], oif: oif.to_vec(), ..PacketOptions::default() };
+        let (rules, family) = packet.conditions()?;
+        let family = family.unwrap_or(Family::Inet);
+        let verdict = Verdict::Masquerade(family);
+        let rules =
+            rules.into_iter().map(|conditions| Rule { conditions, verdict: verdict.clone() }).collect();
+        Ok(Self { family, parts: vec![Part { hook: &NAT_POSTROUTING, policy: None, rules }] })
+    }
+
+    /// Sends what comes for a port on to another place: what comes in, and
+    /// what the namespace sends to itself.
+    ///
+    /// # Errors
+    ///
+    /// Where the protocol has no ports, or the place is no address.
+    pub fn dnat(proto: &str, port: &str, to: &str) -> Result<Self, NetError> {
+        let protocol = match proto {
+            "tcp" => TCP,
+            "udp" => UDP,
+            other => {
+                return Err(NetError::new(format!("\"{other}\" is no protocol that has ports"))
+                    .hint("choose `tcp` or `udp`"));
+            }
+        };
+        let (from, until) = ports_of(port)?;
+        let (to, ports) = destination(to)?;
+        let family = super::packet::family_of(to);
+        let verdict = Verdict::Dnat { to, ports };
+        let port = Condition::Port { protocol, source: false, from, to: until, not: false };
+        let incoming = Rule { conditions: vec![port.clone()], verdict: verdict.clone() };
+        let own = Rule { conditions: vec![Condition::Local, port], verdict };
+        let parts = [(&NAT_PREROUTING, incoming), (&NAT_OUTPUT, own)];
+        let part = |(hook, rule)| Part { hook, policy: None, rules: vec![rule] };
+        Ok(Self { family, parts: parts.into_iter().map(part).collect() })
+    }
+
+    /// What one would type, for a shell.
+    pub fn command(&self) -> String {
+        let family = match self.family {
+            Family::Inet => "ip",
+            Family::Inet6 => "ip6",
+        };
+        let mut words = Vec::new();
+        for Part { hook: Hook { table, chain, hook, priority, .. }, policy, rules } in &self.parts {
+            let own = format!("add table {family} {table}");
+            if !words.contains(&own) {
+                words.push(own);
+            }
+            let kind = table;
+            let policy = policy.map(|policy| format!(" policy {policy};")).unwrap_or_default();
+            words.push(format!(
+                "add chain {family} {table} {chain} {{ type {kind} hook {hook} priority {priority};{policy} }}"
+            ));
+            words.extend(rules.iter().map(|rule| format!("add rule {family} {table} {chain} {rule}")));
+        }
+        format!("nft '{}'", words.join("; "))
+    }
+
+    fn messages(&self, dialect: Dialect) -> Vec<Message> {
+        /// `NFT_MSG_*` and `NFTA_*` of the kernel.
+        const NEW_TABLE: u16 = 0;
+        const NEW_CHAIN: u16 = 3;
+        const NEW_RULE: u16 = 6;
+        let family = match self.family {
+            Family::Inet => libc::AF_INET,
+            Family::Inet6 => libc::AF_INET6,
+        } as u8;
+        let mut messages = Vec::new();
+        for Part { hook, policy, rules } in &self.parts {
+            let table = Attributes::default().text(1, hook.table);
+            messages.push(Message::tables(NEW_TABLE, family, CREATE, table));
+            let place = Attributes::default().number(1, hook.number).number(2, hook.priority as u32);
+            let mut chain = Attributes::default()
+                .text(1, hook.table)
+                .text(3, hook.chain)
+                .nest(4, place)
+                .text(7, hook.table);
+            if let Some(policy) = policy {
+                chain = chain.number(5, u32::from(*policy == Policy::Accept));
+            }
+            messages.push(Message::tables(NEW_CHAIN, family, CREATE, chain));
+            for rule in rules {
+                let rule = Attributes::default()
+                    .text(1, hook.table)
+                    .text(2, hook.chain)
+                    .nest(4, rule.expressions(dialect));
+                messages.push(Message::tables(NEW_RULE, family, CREATE | APPEND, rule));
+            }
+        }
+        messages
+    }
+}
+
+/// The family that was said and the one that follows from the rest.
+fn one_family(said: Option<Family>, found: Option<Family>) -> Result<Family, NetError> {
+    match (said, found) {
+        (Some(said), Some(found)) if said != found => {
+            let (said, found) = if said == Family::Inet { ("inet", "IPv6") } else { ("inet6", "IPv4") };
+            Err(NetError::new(format!("the rule is of {found}, and its family is to be `{said}`"))
+                .hint("leave `family` out: the addresses tell it"))
+        }
+        (said, found) => Ok(said.or(found).unwrap_or(Family::Inet)),
+    }
+}
+
+/// Reads `192.168.15.2`, `192.168.15.2:80`, `[fd00::2]:80` or a range of
+/// ports.
+fn destination(text: &str) -> Result<(IpAddr, Option<(u16, u16)>), NetError> {
+    let example = "an address and a port, as `192.168.15.2:80` or `[fd00::2]:80`";
+    if let Ok(ip) = text.parse() {
+        return Ok((ip, None));
+    }
+    if let Ok(to) = text.parse::<SocketAddr>() {
+        return Ok((to.ip(), Some((to.port(), to.port()))));
+    }
+    let (address, ports) = match text.strip_prefix('[').and_then(|text| text.split_once(']')) {
+        Some((address, rest)) => (address, rest.strip_prefix(':')),
+        None => text.split_once(':').map_or((text, None), |(address, ports)| (address, Some(ports))),
+    };
+    let prefix = network(address).map_err(|error| match error.hint {
+        Some(hint) if !address.is_empty() => {
+            NetError::new(format!("Bad IP address \"{address}\"")).hint(hint)
+        }
+        _ => NetError::new(format!("Bad IP address \"{address}\"")).hint(example),
+    })?;
+    if address.contains('/') {
+        return Err(NetError::new(format!("Bad IP address \"{address}\""))
+            .hint("packets are sent to one address, not to a network"));
+    }
+    Ok((prefix.address, ports.map(ports_of).transpose()?))
+}
+
+impl Network {
+    /// Changes the rules of a namespace: all that was asked, or nothing.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel refuses, such as where somebody has made the chain
+    /// with another hook.
+    pub fn enact(&self, netns: &Netns, ruling: &Ruling) -> Result<(), NetError> {
+        self.lay_cables()?;
+        self.enter(netns)?;
+        let socket = Socket::open()?;
+        let result = match socket.transact(ruling.messages(Dialect::Iptables)) {
+            // The kernel lacks iptables' extensions, or at least one.
+            Err(error) if lacks(&error) => socket.transact(ruling.messages(Dialect::Native)),
+            result => result,
+        };
+        result.map_err(|error| {
+            let words = error.text.clone().unwrap_or_else(|| strerror(error.errno));
+            let refused = NetError::new(format!("Could not process rule: {words}"));
+            if lacks(&error) {
+                return refused.unmeasured("load the kernel's module nf_tables, with nft_nat and nft_masq");
+            }
+            refused
+        })
+    }
+}
+
+fn lacks(error: &KernelError) -> bool {
+    [Errno::ENOENT, Errno::EOPNOTSUPP, Errno::EPROTONOSUPPORT]
+        .iter()
+        .any(|errno| *errno as i32 == error.errno)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_destination_is_an_address_with_or_without_ports() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        assert_eq!(destination("10.0.0.2").unwrap(), (ip("10.0.0.2"), None));
+        assert_eq!(destination("10.0.0.2:80").unwrap(), (ip("10.0.0.2"), Some((80, 80))));
+        assert_eq!(destination("10.0.0.2:80-90").unwrap(), (ip("10.0.0.2"), Some((80, 90))));
+        assert_eq!(destination("[fd00::2]:80").unwrap(), (ip("fd00::2"), Some((80, 80))));
+        assert_eq!(destination("fd00::2").unwrap(), (ip("fd00::2"), None));
+        for wrong in
+            ["", "web", "web:80", "10.0.0.2:web", "10.0.0.2:70000", "10.0.0.0/24", "10.0.0:80", ":80"]
+        {
+            assert!(destination(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! A rule as it is written: nft's words for it, and the kernel's.
+//!
+//! What iptables knows is written as iptables writes it, so that it can list
+//! it and add to it: states of connections and address translation as its
+//! extensions (`xt_conntrack`, `xt_nat`), all else as nf_tables' own. A kernel
+//! without these extensions gets nf_tables' own for all.
+
+use super::super::Family;
+use super::packet::Condition;
+use super::wire::Attributes;
+use std::fmt;
+use std::net::IpAddr;
+
+/// What becomes of the packet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Accept,
+    Drop,
+    Masquerade(Family),
+    Dnat { to: IpAddr, ports: Option<(u16, u16)> },
+}
+
+/// One rule.
+#[derive(Debug, Clone)]
+pub(super) struct Rule {
+    pub conditions: Vec<Condition>,
+    pub verdict: Verdict,
+}
+
+/// Whose expressions a rule is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// Those that iptables knows.
+    Iptables,
+    /// Those of nf_tables alone.
+    Native,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accept => f.write_str("accept"),
+            Self::Drop => f.write_str("drop"),
+            Self::Masquerade(_) => f.write_str("masquerade"),
+            Self::Dnat { to, ports } => {
+                match (to, ports) {
+                    (IpAddr::V6(to), Some(_)) => write!(f, "dnat to [{to}]")?,
+                    _ => write!(f, "dnat to {to}")?,
+                }
+                match ports {
+                    None => Ok(()),
+                    Some((from, to)) if from == to => write!(f, ":{from}"),
+                    Some((from, to)) => write!(f, ":{from}-{to}"),
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    /// As nft has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.conditions.iter().try_for_each(|condition| write!(f, "{condition} "))?;
+        self.verdict.fmt(f)
+    }
+}
+
+/// `enum nft_registers` of the kernel.
+const REG_VERDICT: u32 = 0;
+const REG_1: u32 = 1;
+const REG_2: u32 = 2;
+
+/// `enum nft_meta_keys` and `enum nft_payload_bases`.
+const IIFNAME: u32 = 6;
+const OIFNAME: u32 = 7;
+const L4PROTO: u32 = 16;
+const NETWORK: u32 = 1;
+const TRANSPORT: u32 = 2;
+
+/// `enum nft_cmp_ops`.
+const EQ: u32 = 0;
+const NEQ: u32 = 1;
+const GTE: u32 = 5;
+const LTE: u32 = 3;
+
+/// A list of expressions (`NFTA_RULE_EXPRESSIONS`).
+#[derive(Debug, Default)]
+struct Expressions(Attributes);
+
+impl Expressions {
+    fn add(&mut self, name: &str, data: Attributes) {
+        /// `NFTA_LIST_ELEM`, `NFTA_EXPR_NAME`, `NFTA_EXPR_DATA`.
+        const ELEMENT: u16 = 1;
+        let expression = Attributes::default().text(1, name).nest(2, data);
+        self.0 = std::mem::take(&mut self.0).nest(ELEMENT, expression);
+    }
+
+    /// An extension of iptables, a `match` or a `target`.
+    fn extension(&mut self, kind: &str, name: &str, revision: u32, info: &[u8]) {
+        let mut info = info.to_vec();
+        // `XT_ALIGN`
+        info.resize(info.len().next_multiple_of(8), 0);
+        self.add(kind, Attributes::default().text(1, name).number(2, revision).bytes(3, &info));
+    }
+
+    fn meta(&mut self, key: u32) {
+        self.add("meta", Attributes::default().number(2, key).number(1, REG_1));
+    }
+
+    fn payload(&mut self, base: u32, offset: u32, length: u32) {
+        let data = Attributes::default().number(1, REG_1).number(2, base).number(3, offset);
+        self.add("payload", data.number(4, length));
+    }
+
+    fn compare(&mut self, operator: u32, value: &[u8]) {
+        let data = Attributes::default().number(1, REG_1).number(2, operator);
+        self.add("cmp", data.nest(3, Attributes::default().bytes(1, value)));
+    }
+
+    fn immediate(&mut self, register: u32, value: &[u8]) {
+        let data = Attributes::default().number(1, register);
+        self.add("immediate", data.nest(2, Attributes::default().bytes(1, value)));
+    }
+
+    fn protocol(&mut self, number: u8, operator: u32) {
+        self.meta(L4PROTO);
+        self.compare(operator, &[number]);
+    }
+}
+
+impl Rule {
+    /// The expressions of the rule, in the kernel's words.
+    pub fn expressions(&self, dialect: Dialect) -> Attributes {
+        let mut all = Expressions::default();
+        let mut known = None;
+        for condition in &self.conditions {
+            // What is a port of TCP has to be of TCP; once will do.
+            if let Condition::Port { protocol, .. } = condition
+                && known.replace(*protocol) != Some(*protocol)
+            {
+                all.protocol(*protocol, EQ);
+            }
+            condition.express(&mut all, dialect);
+        }
+        self.verdict.express(&mut all, dialect);
+        all.0
+    }
+}
+
+impl Condition {
+    fn express(&self, all: &mut Expressions, dialect: Dialect) {
+        let operator = |not: bool| if not { NEQ } else { EQ };
+        match self {
+            Self::Interface { incoming, name, not } => {
+                all.meta(if *incoming { IIFNAME } else { OIFNAME });
+                match name.strip_suffix('*') {
+                    Some(beginning) => all.compare(operator(*not), beginning.as_bytes()),
+                    None => {
+                        let mut whole = name.clone().into_bytes();
+                        whole.resize(16, 0);
+                        all.compare(operator(*not), &whole);
+                    }
+                }
+            }
+            Self::Address { source, prefix, not } => {
+                let (bytes, first) = match prefix.address {
+                    IpAddr::V4(ip) => (ip.octets().to_vec(), if *source { 12 } else { 16 }),
+                    IpAddr::V6(ip) => (ip.octets().to_vec(), if *source { 8 } else { 24 }),
+                };
+                let (whole, rest) = (usize::from(prefix.length / 8), prefix.length % 8);
+                if rest == 0 && whole > 0 {
+                    all.payload(NETWORK, first, whole as u32);
+                    all.compare(operator(*not), &bytes[..whole]);
+                } else {
+                    let length = bytes.len() as u32;
+                    all.payload(NETWORK, first, length);
+                    all.mask(&mask_of(prefix.length, bytes.len()));
+                    all.compare(operator(*not), &bytes);
+                }
+            }
+            Self::Local => match dialect {
+                // `xt_addrtype_info_v1`: no source, a local destination.
+                Dialect::Iptables => {
+                    all.extension(
+                        "match",
+                        "addrtype",
+                        1,
+                        &[[0, 0], 4u16.to_ne_bytes(), [0; 2], [0; 2]].concat(),
+                    );
+                }
+                // The type (3) of the destination (2) is local (2).
+                Dialect::Native => {
+                    all.add("fib", Attributes::default().number(1, REG_1).number(2, 3).number(3, 2));
+                    all.compare(EQ, &2u32.to_ne_bytes());
+                }
+            },
+            Self::Protocol { number, not } => all.protocol(*number, operator(*not)),
+            Self::Port { source, from, to, not, .. } => {
+                all.payload(TRANSPORT, if *source { 0 } else { 2 }, 2);
+                match (from == to, not) {
+                    (true, not) => all.compare(operator(*not), &from.to_be_bytes()),
+                    (false, false) => {
+                        all.compare(GTE, &from.to_be_bytes());
+                        all.compare(LTE, &to.to_be_bytes());
+                    }
+                    (false, true) => {
+                        let bound = |port: &u16| Attributes::default().bytes(1, &port.to_be_bytes());
+                        let data = Attributes::default().number(1, REG_1).number(2, NEQ);
+                        all.add("range", data.nest(3, bound(from)).nest(4, bound(to)));
+                    }
+                }
+            }
+            Self::State(mask) => match dialect {
+                Dialect::Iptables => all.extension("match", "conntrack", 3, &conntrack_info(*mask)),
+                Dialect::Native => {
+                    all.add("ct", Attributes::default().number(2, 0).number(1, REG_1));
+                    all.mask(&kernel_states(*mask).to_ne_bytes());
+                    all.compare(NEQ, &[0; 4]);
+                }
+            },
+        }
+    }
+}
+
+impl Expressions {
+    /// Takes those bits out of register 1 that the mask does not have.
+    fn mask(&mut self, mask: &[u8]) {
+        let data = Attributes::default().number(1, REG_1).number(2, REG_1).number(3, mask.len() as u32);
+        let value = |bytes: &[u8]| Attributes::default().bytes(1, bytes);
+        self.add("bitwise", data.nest(4, value(mask)).nest(5, value(&vec![0; mask.len()])));
+    }
+}
+
+/// The bytes of a mask with so many ones.
+fn mask_of(length: u8, bytes: usize) -> Vec<u8> {
+    let bits = |byte: usize| usize::from(length).saturating_sub(byte * 8).min(8);
+    (0..bytes).map(|byte| !(0xff_u16 >> bits(byte)) as u8).collect()
+}
+
+/// The states as nf_tables has them: `NF_CT_STATE_BIT` of the kernel, and
+/// `NF_CT_STATE_UNTRACKED_BIT`.
+fn kernel_states(mask: u8) -> u32 {
+    [1, 2, 4, 8, 64]
+        .iter()
+        .enumerate()
+        .filter(|(bit, _)| mask & (1 << bit) != 0)
+        .map(|(_, state)| state)
+        .sum()
+}
+
+/// `xt_conntrack_mtinfo3` that asks for states and nothing else.
+fn conntrack_info(mask: u8) -> Vec<u8> {
+    const MATCH_FLAGS: usize = 146;
+    const STATE_MASK: usize = 150;
+    let mut info = vec![0; 164];
+    // `XT_CONNTRACK_STATE`
+    info[MATCH_FLAGS..MATCH_FLAGS + 2].copy_from_slice(&1u16.to_ne_bytes());
+    // iptables numbers untracked connections otherwise.
+    let states = match kernel_states(mask) {
+        states if states & 64 != 0 => states & !64 | 256,
+        states => states,
+    };
+    info[STATE_MASK..STATE_MASK + 2].copy_from_slice(&(states as u16).to_ne_bytes());
+    info
+}
+
+impl Verdict {
+    fn express(&self, all: &mut Expressions, dialect: Dialect) {
+        match (self, dialect) {
+            (Self::Accept | Self::Drop, _) => {
+                // `NF_ACCEPT` and `NF_DROP`
+                let code = u32::from(*self == Self::Accept);
+                let verdict = Attributes::default().number(1, code);
+                let data = Attributes::default().nest(2, verdict);
+                all.add("immediate", Attributes::default().number(1, REG_VERDICT).nest(2, data));
+            }
+            (Self::Masquerade(_), Dialect::Native) => all.add("masq", Attributes::default()),
+            (Self::Masquerade(Family::Inet), Dialect::Iptables) => {
+                // `nf_nat_ipv4_multi_range_compat` with one range that is any.
+                let info = [&1u32.to_ne_bytes()[..], &[0; 16]].concat();
+                all.extension("target", "MASQUERADE", 0, &info);
+            }
+            // `nf_nat_range`
+            (Self::Masquerade(Family::Inet6), Dialect::Iptables) => {
+                all.extension("target", "MASQUERADE", 0, &[0; 40]);
+            }
+            (Self::Dnat { to, ports }, Dialect::Native) => {
+                let (family, bytes) = match to {
+                    IpAddr::V4(ip) => (libc::AF_INET, ip.octets().to_vec()),
+                    IpAddr::V6(ip) => (libc::AF_INET6, ip.octets().to_vec()),
+                };
+                all.immediate(REG_1, &bytes);
+                let mut data = Attributes::default().number(1, 1).number(2, family as u32).number(3, REG_1);
+                if let Some((from, to)) = ports {
+                    all.immediate(REG_2, &from.to_be_bytes());
+                    data = data.number(5, REG_2);
+                    if to > from {
+                        all.immediate(REG_2 + 1, &to.to_be_bytes());
+                        data = data.number(6, REG_2 + 1);
+                    }
+                }
+                all.add("nat", data);
+            }
+            (Self::Dnat { to, ports }, Dialect::Iptables) => {
+                // `nf_nat_range2`: `NF_NAT_RANGE_MAP_IPS`, and
+                // `NF_NAT_RANGE_PROTO_SPECIFIED` where there are ports.
+                let flags: u32 = 1 | if ports.is_some() { 2 } else { 0 };
+                let mut address = match to {
+                    IpAddr::V4(ip) => ip.octets().to_vec(),
+                    IpAddr::V6(ip) => ip.octets().to_vec(),
+                };
+                address.resize(16, 0);
+                let (from, to) = ports.unwrap_or_default();
+                let ports = [from.to_be_bytes(), to.to_be_bytes(), [0; 2]].concat();
+                let info = [&flags.to_ne_bytes()[..], &address, &address, &ports].concat();
+                all.extension("target", "DNAT", 2, &info);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mask_has_as_many_ones_as_the_prefix_is_long() {
+        assert_eq!(mask_of(20, 4), [255, 255, 240, 0]);
+        assert_eq!(mask_of(0, 4), [0; 4]);
+        assert_eq!(mask_of(32, 4), [255; 4]);
+        assert_eq!(mask_of(127, 16)[15], 254);
+    }
+}

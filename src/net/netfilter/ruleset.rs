@@ -1,0 +1,205 @@
+//! Reads the rules of a namespace.
+
+use super::super::error::strerror;
+use super::super::{NetError, Netns, Network};
+use super::kind::Interfaces;
+use super::set::Set;
+use super::speech::{Ground, speak};
+use super::wire::{Answer, Attributes, Message, Socket, find, number, text};
+use crate::table::FirewallRow;
+use std::collections::BTreeMap;
+
+/// `NFT_MSG_GET*` of the kernel.
+const GET_CHAIN: u16 = 4;
+const GET_RULE: u16 = 7;
+const GET_SET: u16 = 10;
+const GET_ELEMENTS: u16 = 13;
+
+/// The families of nf_tables (`NFPROTO_*`), in the order in which they are
+/// listed.
+const FAMILIES: [(u8, &str); 6] =
+    [(2, "ip"), (10, "ip6"), (1, "inet"), (3, "arp"), (7, "bridge"), (5, "netdev")];
+
+/// A chain, as far as it is shown.
+#[derive(Debug)]
+struct Chain {
+    family: u8,
+    table: String,
+    name: String,
+    /// The hook and the priority of one by which packets come.
+    base: Option<Base>,
+}
+
+#[derive(Debug)]
+struct Base {
+    kind: String,
+    hook: u32,
+    priority: i32,
+    policy: String,
+    device: Option<String>,
+}
+
+impl Network {
+    /// The rules of a namespace, by table and chain: a row for each chain,
+    /// and one for each of its rules.
+    ///
+    /// # Errors
+    ///
+    /// Where the namespace was deleted, or the kernel has no nf_tables.
+    pub fn firewall(&self, netns: &Netns) -> Result<Vec<FirewallRow>, NetError> {
+        self.settle()?;
+        let interfaces = self.interfaces(netns)?;
+        self.enter(netns)?;
+        let socket = Socket::open()?;
+        let list = |kind, attributes| list(&socket, kind, 0, attributes);
+        let mut chains: Vec<Chain> =
+            list(GET_CHAIN, Attributes::default())?.iter().filter_map(Chain::read).collect();
+        if chains.is_empty() {
+            return Ok(Vec::new());
+        }
+        chains.sort_by_key(Chain::order);
+        let rules = list(GET_RULE, Attributes::default())?;
+        let sets = sets(&socket)?;
+        let none = BTreeMap::new();
+        let mut rows = Vec::new();
+        for chain in &chains {
+            rows.push(chain.row(None));
+            for rule in &rules {
+                let of = |kind| text(&rule.bytes, kind).unwrap_or_default();
+                if rule.family != chain.family || of(1) != chain.table || of(2) != chain.name {
+                    continue;
+                }
+                let ground = Ground {
+                    family: chain.family,
+                    interfaces: &interfaces,
+                    sets: sets.get(&(chain.family, chain.table.clone())).unwrap_or(&none),
+                };
+                let expressions = find(&rule.bytes, 4).unwrap_or_default();
+                rows.push(chain.row(Some(speak(expressions, comment(&rule.bytes), &ground))));
+            }
+        }
+        Ok(rows)
+    }
+
+    fn interfaces(&self, netns: &Netns) -> Result<Interfaces, NetError> {
+        let links = self.dump_links(netns)?;
+        Ok(links.iter().map(|link| (link.header.index, super::super::link::Found::read(link).name)).collect())
+    }
+}
+
+fn list(socket: &Socket, kind: u16, family: u8, attributes: Attributes) -> Result<Vec<Answer>, NetError> {
+    socket.dump(&Message::tables(kind, family, 0, attributes)).map_err(|error| {
+        let words = error.text.clone().unwrap_or_else(|| strerror(error.errno));
+        NetError::new(format!("failed to list the rules: {words}"))
+            .unmeasured("load the kernel's module nf_tables")
+    })
+}
+
+type Sets = BTreeMap<(u8, String), BTreeMap<String, Set>>;
+
+fn sets(socket: &Socket) -> Result<Sets, NetError> {
+    let mut sets = Sets::new();
+    for answer in list(socket, GET_SET, 0, Attributes::default())? {
+        let table = text(&answer.bytes, 1).unwrap_or_default();
+        let mut set = Set::read(&answer.bytes);
+        if set.anonymous {
+            let which = Attributes::default().text(1, &table).text(2, &set.name);
+            for part in list(socket, GET_ELEMENTS, answer.family, which)? {
+                set.take(find(&part.bytes, 3).unwrap_or_default());
+            }
+        }
+        sets.entry((answer.family, table)).or_default().insert(set.name.clone(), set);
+    }
+    Ok(sets)
+}
+
+/// The comment that nft keeps for a rule (`NFTNL_UDATA_RULE_COMMENT`).
+fn comment(rule: &[u8]) -> Option<String> {
+    let mut data = find(rule, 7)?;
+    while let [kind, length, rest @ ..] = data {
+        let value = rest.get(..usize::from(*length))?;
+        if *kind == 0 {
+            let text = value.strip_suffix(&[0]).unwrap_or(value);
+            return Some(String::from_utf8_lossy(text).into_owned());
+        }
+        data = &rest[usize::from(*length)..];
+    }
+    None
+}
+
+impl Chain {
+    fn read(answer: &Answer) -> Option<Self> {
+        let bytes = &answer.bytes;
+        let base = find(bytes, 4).map(|place| Base {
+            kind: text(bytes, 7).unwrap_or_default(),
+            hook: number(place, 1).unwrap_or_default() as u32,
+            priority: number(place, 2).unwrap_or_default() as i32,
+            policy: if number(bytes, 5) == Some(0) { "drop" } else { "accept" }.into(),
+            device: text(place, 3),
+        });
+        Some(Self { family: answer.family, table: text(bytes, 1)?, name: text(bytes, 3)?, base })
+    }
+
+    /// Chains by which packets come are listed in the order in which they do.
+    fn order(&self) -> (usize, String, bool, u32, i32, String) {
+        let family = FAMILIES.iter().position(|(number, _)| *number == self.family);
+        let (hook, priority) = self.base.as_ref().map_or((0, 0), |base| (base.hook, base.priority));
+        let family = family.unwrap_or(FAMILIES.len());
+        (family, self.table.clone(), self.base.is_none(), hook, priority, self.name.clone())
+    }
+
+    fn row(&self, rule: Option<String>) -> FirewallRow {
+        let family = FAMILIES.iter().find(|(number, _)| *number == self.family);
+        let hook = self.base.as_ref().filter(|_| rule.is_none()).map(|base| base.words(self.family));
+        FirewallRow {
+            family: family.map_or_else(|| self.family.to_string(), |(_, name)| (*name).into()),
+            table: self.table.clone(),
+            chain: self.name.clone(),
+            rule,
+            policy: self.base.as_ref().map(|base| base.policy.clone()),
+            hook,
+        }
+    }
+}
+
+impl Base {
+    /// As nft declares it.
+    fn words(&self, family: u8) -> String {
+        let hooks = match family {
+            3 => ["input", "output", "forward", "", ""],
+            5 => ["ingress", "egress", "", "", ""],
+            _ => ["prerouting", "input", "forward", "output", "postrouting"],
+        };
+        let hook = hooks.get(self.hook as usize).copied().unwrap_or_default();
+        let device = self.device.as_ref().map(|device| format!(" device \"{device}\"")).unwrap_or_default();
+        let (kind, priority) = (&self.kind, priority(self.priority, family, hook));
+        format!("type {kind} hook {hook}{device} priority {priority}")
+    }
+}
+
+/// A priority by its name, or by the name that is at most ten away.
+fn priority(number: i32, family: u8, hook: &str) -> String {
+    let names: &[(i32, &str)] = match (family, hook) {
+        (7, "prerouting") => &[(-300, "dstnat"), (-200, "filter")],
+        (7, "output") => &[(-200, "filter"), (100, "out")],
+        (7, "postrouting") => &[(-200, "filter"), (300, "srcnat")],
+        (7, _) => &[(-200, "filter")],
+        (3 | 5, _) => &[(0, "filter")],
+        (_, "prerouting") => {
+            &[(-300, "raw"), (-150, "mangle"), (-100, "dstnat"), (0, "filter"), (50, "security")]
+        }
+        (_, "postrouting") => {
+            &[(-300, "raw"), (-150, "mangle"), (0, "filter"), (50, "security"), (100, "srcnat")]
+        }
+        _ => &[(-300, "raw"), (-150, "mangle"), (0, "filter"), (50, "security")],
+    };
+    for (known, name) in names {
+        match number - known {
+            0 => return (*name).into(),
+            more @ 1..=10 => return format!("{name} + {more}"),
+            less @ -10..=-1 => return format!("{name} - {}", -less),
+            _ => {}
+        }
+    }
+    number.to_string()
+}

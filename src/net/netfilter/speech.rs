@@ -1,0 +1,475 @@
+//! A rule of the kernel's in nft's words.
+//!
+//! The kernel has a rule as a list of expressions: one loads a field into a
+//! register, the next compares it. nft's words are made from these, and what
+//! only says how to find a field (that a packet is TCP, where its port is
+//! asked) is left out, as nft leaves it out. So are counters. An expression
+//! that is not known here stands in the text by its name, in brackets.
+
+use super::field::{self, Base, Field, Known};
+use super::kind::{ECNS, Interfaces, Kind, hexadecimal, named, native, prefix_length};
+use super::set::Set;
+use super::statement;
+use super::wire::{attributes, find, number, text};
+use super::xt;
+use std::collections::BTreeMap;
+
+/// What there is besides the rule.
+#[derive(Debug)]
+pub(super) struct Ground<'a> {
+    /// `NFPROTO_*`, which for IP are `AF_*`.
+    pub family: u8,
+    pub interfaces: &'a Interfaces,
+    /// The sets of the rule's table, by name.
+    pub sets: &'a BTreeMap<String, Set>,
+}
+
+/// What is in a register.
+#[derive(Debug, Clone)]
+pub(super) enum Content {
+    Selected(Selected),
+    Constant(Vec<u8>),
+    /// Something else, in words.
+    Words(String),
+}
+
+/// A field of the packet, and what was cut out of it.
+#[derive(Debug, Clone)]
+pub(super) struct Selected {
+    /// Several where they were loaded in one go.
+    fields: Vec<Field>,
+    length: usize,
+    mask: Option<Vec<u8>>,
+    /// What was done to it besides, in words.
+    more: String,
+}
+
+/// A speaker of one rule.
+pub(super) struct Speaker<'a> {
+    pub ground: &'a Ground<'a>,
+    pub words: Vec<Option<String>>,
+    registers: BTreeMap<u64, Content>,
+    known: Known,
+    /// The words that only say which hardware, which network protocol, and
+    /// which above it.
+    link: Option<usize>,
+    network: Option<usize>,
+    transport: Option<usize>,
+    /// The lower bound of what may become a range: register and value.
+    bound: Option<(u64, Vec<u8>)>,
+    counted: bool,
+    comment: Option<String>,
+}
+
+/// Speaks the expressions of a rule (`NFTA_RULE_EXPRESSIONS`).
+pub(super) fn speak(expressions: &[u8], comment: Option<String>, ground: &Ground) -> String {
+    let ether = match i32::from(ground.family) {
+        libc::AF_INET => Some(0x0800),
+        libc::AF_INET6 => Some(0x86dd),
+        3 => Some(0x0806),
+        _ => None,
+    };
+    let mut speaker = Speaker {
+        ground,
+        words: Vec::new(),
+        registers: BTreeMap::new(),
+        known: Known { ether, protocol: None },
+        link: None,
+        network: None,
+        transport: None,
+        bound: None,
+        counted: false,
+        comment,
+    };
+    for (_, element) in attributes(expressions) {
+        let name = text(element, 1).unwrap_or_default();
+        let data = find(element, 2).unwrap_or_default();
+        let bound = speaker.bound.take();
+        speaker.expression(&name, data, bound);
+    }
+    speaker.finish()
+}
+
+/// The number of a register as four-byte ones are counted: the old ones have
+/// four times the size.
+fn slot(register: u64) -> u64 {
+    if register >= 8 { register - 8 } else { register.saturating_sub(1) * 4 }
+}
+
+impl Speaker<'_> {
+    pub fn say(&mut self, words: impl Into<String>) {
+        self.words.push(Some(words.into()));
+    }
+
+    fn finish(self) -> String {
+        let mut words: Vec<String> = self.words.into_iter().flatten().collect();
+        if words.is_empty() && self.counted {
+            words.push("counter".into());
+        }
+        if let Some(comment) = self.comment {
+            words.push(format!("comment \"{comment}\""));
+        }
+        words.join(" ")
+    }
+
+    /// Tells whether the rule is about packets of IPv6.
+    pub fn is_ipv6(&self) -> bool {
+        self.known.ether == Some(0x86dd)
+    }
+
+    /// The protocol above IP, by name, where the rule has said it.
+    pub fn protocol(&self) -> Option<String> {
+        self.known.protocol.map(super::packet::protocol_name)
+    }
+
+    pub fn comment(&mut self, comment: String) {
+        self.comment = Some(comment);
+    }
+
+    pub fn load(&mut self, register: u64, content: Content) {
+        self.registers.insert(slot(register), content);
+    }
+
+    pub fn content(&self, register: u64) -> Content {
+        let content = self.registers.get(&slot(register)).cloned();
+        content.unwrap_or_else(|| Content::Words("[unknown]".into()))
+    }
+
+    fn expression(&mut self, name: &str, data: &[u8], bound: Option<(u64, Vec<u8>)>) {
+        match name {
+            "payload" => self.payload(data),
+            "meta" => self.meta(data),
+            "ct" => self.ct(data),
+            "fib" => self.fib(data),
+            "bitwise" => self.bitwise(data),
+            "cmp" => self.compare(data, bound),
+            "range" => self.range(data),
+            "lookup" => self.lookup(data),
+            "immediate" => self.immediate(data),
+            "counter" => self.counted = true,
+            "match" | "target" => xt::speak(self, name, data),
+            _ => statement::speak(self, name, data),
+        }
+    }
+
+    fn payload(&mut self, data: &[u8]) {
+        let attribute = |kind| number(data, kind).unwrap_or_default();
+        let (offset, length) = (attribute(3) as usize, attribute(4) as usize);
+        let base = match attribute(2) {
+            0 => Base::Link,
+            1 => Base::Network,
+            2 => Base::Transport,
+            _ => return self.say("[payload]"),
+        };
+        self.imply(base);
+        let fields = field::fields(base, offset, length, self.known)
+            .unwrap_or_else(|| vec![field::raw(base, offset, length)]);
+        match number(data, 5) {
+            Some(source) => self.set(&fields[0].name, fields[0].kind, source),
+            None => self.select(attribute(1), fields, length),
+        }
+    }
+
+    /// Takes back what was said only to find a field of this header.
+    pub fn imply(&mut self, base: Base) {
+        let mut hide = |place: &mut Option<usize>| {
+            if let Some(said) = place.take() {
+                self.words[said] = None;
+            }
+        };
+        match base {
+            Base::Link => hide(&mut self.link),
+            Base::Network => hide(&mut self.network),
+            Base::Transport => {
+                let icmp = matches!(self.known.protocol, Some(1 | 58));
+                if self.known.protocol.is_some() {
+                    hide(&mut self.transport);
+                }
+                if icmp {
+                    hide(&mut self.network);
+                }
+            }
+        }
+    }
+
+    fn select(&mut self, register: u64, fields: Vec<Field>, length: usize) {
+        let selected = Selected { fields, length, mask: None, more: String::new() };
+        self.load(register, Content::Selected(selected));
+    }
+
+    fn one(&mut self, register: u64, name: &str, kind: Kind, length: usize) {
+        self.select(register, vec![Field { name: name.into(), kind, length }], length);
+    }
+
+    fn meta(&mut self, data: &[u8]) {
+        let key = number(data, 2).unwrap_or_default();
+        let known = field::meta(key);
+        let (name, kind, length) = known.unwrap_or(("", Kind::Bytes, 4));
+        let name = if name.is_empty() { format!("meta [{key}]") } else { name.to_string() };
+        match (number(data, 1), number(data, 3)) {
+            (_, Some(source)) => self.set(&name, kind, source),
+            (Some(register), _) => self.one(register, &name, kind, length),
+            _ => self.say("[meta]"),
+        }
+    }
+
+    fn ct(&mut self, data: &[u8]) {
+        let key = number(data, 2).unwrap_or_default();
+        let known = field::ct(key, number(data, 3), self.known.ether);
+        let (name, kind, length) = known.unwrap_or_else(|| (format!("ct [{key}]"), Kind::Bytes, 4));
+        match (number(data, 1), number(data, 4)) {
+            (_, Some(source)) => self.set(&name, kind, source),
+            (Some(register), _) => self.one(register, &name, kind, length),
+            _ => self.say("[ct]"),
+        }
+    }
+
+    fn fib(&mut self, data: &[u8]) {
+        let flags = number(data, 3).unwrap_or_default();
+        let names = [(1, "saddr"), (2, "daddr"), (4, "mark"), (8, "iif"), (16, "oif")];
+        let parts: Vec<&str> =
+            names.iter().filter(|(bit, _)| flags & bit != 0).map(|(_, name)| *name).collect();
+        let (result, kind) = match number(data, 2) {
+            Some(1) => ("oif", Kind::InterfaceIndex),
+            Some(2) => ("oifname", Kind::InterfaceName),
+            _ => ("type", Kind::AddressType),
+        };
+        let name = format!("fib {} {result}", parts.join(" . "));
+        self.one(number(data, 1).unwrap_or_default(), &name, kind, 4);
+    }
+
+    fn bitwise(&mut self, data: &[u8]) {
+        let value = |kind| find(data, kind).and_then(|data| find(data, 1)).unwrap_or_default().to_vec();
+        let (source, target) = (number(data, 1).unwrap_or_default(), number(data, 2).unwrap_or_default());
+        let (mask, xor) = (value(4), value(5));
+        let content = match (self.content(source), number(data, 6).unwrap_or_default()) {
+            (Content::Selected(mut selected), 0) => {
+                let kind = selected.kind();
+                let format = |bytes: &[u8]| kind.format(bytes, self.ground.interfaces);
+                if selected.mask.is_some() || xor.iter().any(|byte| *byte != 0) {
+                    selected.more += &format!(" & {} ^ {}", format(&mask), format(&xor));
+                } else {
+                    selected.mask = Some(mask);
+                }
+                Content::Selected(selected)
+            }
+            (Content::Selected(mut selected), shift) => {
+                let by = native(&value(7));
+                selected.more += &format!(" {} {by}", if shift == 1 { "<<" } else { ">>" });
+                Content::Selected(selected)
+            }
+            (Content::Constant(bytes), 0) if bytes.len() == mask.len() => Content::Constant(
+                bytes
+                    .iter()
+                    .zip(mask.iter().zip(&xor))
+                    .map(|(byte, (mask, xor))| byte & mask ^ xor)
+                    .collect(),
+            ),
+            (other, _) => Content::Words(format!("{} [bitwise]", self.value(&other, Kind::Bytes))),
+        };
+        self.load(target, content);
+    }
+
+    fn compare(&mut self, data: &[u8], bound: Option<(u64, Vec<u8>)>) {
+        let register = number(data, 1).unwrap_or_default();
+        let operator = number(data, 2).unwrap_or_default();
+        let value = find(data, 3).and_then(|data| find(data, 1)).unwrap_or_default();
+        let selected = match self.content(register) {
+            Content::Selected(selected) => selected,
+            other => {
+                let words = self.value(&other, Kind::Bytes);
+                let sign = ["==", "!=", "<", "<=", ">", ">="].get(operator as usize).unwrap_or(&"?");
+                return self.say(format!("{words} {sign} {}", hexadecimal(value)));
+            }
+        };
+        // At least this, and at most that: a range.
+        if operator == 3
+            && let Some((_, from)) = bound.filter(|(of, _)| *of == register)
+        {
+            let range = selected.kind().range(&from, value, self.ground.interfaces);
+            self.words.pop();
+            return self.say(format!("{} {range}", selected.name(self.ground)));
+        }
+        if operator == 5 && selected.mask.is_none() {
+            self.bound = Some((register, value.to_vec()));
+        }
+        for (part, bytes) in selected.split(value) {
+            let words = part.compared(operator, bytes, self.ground);
+            self.say(words);
+            if operator == 0 && part.mask.is_none() && part.more.is_empty() {
+                self.learn(&part.fields[0].name.clone(), bytes);
+            }
+        }
+    }
+
+    /// Learns of what protocol a packet is, so that its fields have names.
+    fn learn(&mut self, name: &str, bytes: &[u8]) {
+        let said = Some(self.words.len() - 1);
+        match name {
+            "meta l4proto" | "ip protocol" | "ip6 nexthdr" => {
+                self.known.protocol = bytes.first().copied();
+                self.transport = said;
+            }
+            "meta iiftype" | "meta oiftype" => self.link = said,
+            "meta nfproto" => {
+                self.known.ether = match bytes.first() {
+                    Some(2) => Some(0x0800),
+                    Some(10) => Some(0x86dd),
+                    _ => None,
+                };
+                self.network = said;
+            }
+            "meta protocol" | "ether type" => {
+                self.known.ether = Some(super::kind::big(bytes) as u16);
+                self.network = said;
+            }
+            _ => {}
+        }
+    }
+
+    fn range(&mut self, data: &[u8]) {
+        let content = self.content(number(data, 1).unwrap_or_default());
+        let value = |kind| find(data, kind).and_then(|data| find(data, 1)).unwrap_or_default();
+        let not = if number(data, 2) == Some(1) { "!= " } else { "" };
+        let (name, kind) = match &content {
+            Content::Selected(selected) => (selected.name(self.ground), selected.kind()),
+            other => (self.value(other, Kind::Bytes), Kind::Bytes),
+        };
+        self.say(format!("{name} {not}{}", kind.range(value(3), value(4), self.ground.interfaces)));
+    }
+
+    fn lookup(&mut self, data: &[u8]) {
+        let name = text(data, 1).unwrap_or_default();
+        let not = number(data, 5).is_some_and(|flags| flags & 1 != 0);
+        let ground = self.ground;
+        let Some(set) = ground.sets.get(&name) else {
+            return self.say(format!("[lookup {name}]"));
+        };
+        // A key of several fields stands in registers one after the other.
+        let (mut names, mut kinds) = (Vec::new(), Vec::new());
+        let (mut at, mut length) = (slot(number(data, 2).unwrap_or_default()), 0);
+        while length < set.key_length {
+            let (name, kind, size) = match self.registers.get(&at) {
+                Some(Content::Selected(selected)) => {
+                    (selected.name(self.ground), selected.kind(), selected.length)
+                }
+                Some(other) => (self.value(other, Kind::Bytes), Kind::Bytes, set.key_length - length),
+                None => ("[unknown]".to_string(), Kind::Bytes, set.key_length - length),
+            };
+            let padded = size.max(1).next_multiple_of(4);
+            names.push(name);
+            kinds.push((kind, size));
+            at += padded as u64 / 4;
+            length += padded;
+        }
+        let key = names.join(" . ");
+        let set = set.words(&kinds, self.ground.interfaces);
+        match number(data, 3) {
+            None => self.say(format!("{key} {}{set}", if not { "!= " } else { "" })),
+            Some(0) => self.say(format!("{key} vmap {set}")),
+            Some(register) => self.load(register, Content::Words(format!("{key} map {set}"))),
+        }
+    }
+
+    fn immediate(&mut self, data: &[u8]) {
+        let register = number(data, 1).unwrap_or_default();
+        let value = find(data, 2).unwrap_or_default();
+        match find(value, 2) {
+            Some(verdict) => self.say(statement::verdict(verdict)),
+            None => self.load(register, Content::Constant(find(value, 1).unwrap_or_default().to_vec())),
+        }
+    }
+
+    /// What is in a register, taken for a value of this kind.
+    pub fn value(&self, content: &Content, kind: Kind) -> String {
+        match content {
+            Content::Constant(bytes) => kind.format(bytes, self.ground.interfaces),
+            Content::Selected(selected) => selected.name(self.ground),
+            Content::Words(words) => words.clone(),
+        }
+    }
+
+    fn set(&mut self, name: &str, kind: Kind, source: u64) {
+        let value = self.value(&self.content(source), kind);
+        self.say(format!("{name} set {value}"));
+    }
+}
+
+impl Selected {
+    fn kind(&self) -> Kind {
+        self.fields.first().map_or(Kind::Bytes, |field| field.kind)
+    }
+
+    /// The field's name, with what was cut out of it.
+    fn name(&self, ground: &Ground) -> String {
+        let mut name: String =
+            self.fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>().join(" . ");
+        if let Some(mask) = &self.mask {
+            name += &format!(" & {}", self.kind().format(mask, ground.interfaces));
+        }
+        format!("{name}{}", self.more)
+    }
+
+    /// Each field with its part of a value, where several were loaded in one
+    /// go.
+    fn split<'v>(&self, value: &'v [u8]) -> Vec<(Self, &'v [u8])> {
+        if self.fields.len() < 2 || self.mask.is_some() || !self.more.is_empty() {
+            return vec![(self.clone(), value)];
+        }
+        let mut rest = value;
+        let mut parts = Vec::new();
+        for field in &self.fields {
+            let (bytes, after) = rest.split_at(field.length.min(rest.len()));
+            rest = after;
+            let part =
+                Self { fields: vec![field.clone()], length: field.length, mask: None, more: String::new() };
+            parts.push((part, bytes));
+        }
+        parts
+    }
+
+    /// The comparison with a value, in nft's words.
+    fn compared(&self, operator: u64, value: &[u8], ground: &Ground) -> String {
+        let kind = self.kind();
+        let format = |bytes: &[u8]| kind.format(bytes, ground.interfaces);
+        let name = &self.fields[0].name;
+        let sign = ["", "!= ", "< ", "<= ", "> ", ">= "].get(operator as usize).copied().unwrap_or("? ");
+        let zero = value.iter().all(|byte| *byte == 0);
+        let plain = self.more.is_empty();
+        match &self.mask {
+            // A network whose mask ends between two bytes.
+            None if plain && self.length < self.fields[0].length => {
+                let mut whole = value.to_vec();
+                whole.resize(self.fields[0].length, 0);
+                format!("{name} {sign}{}/{}", format(&whole), self.length * 8)
+            }
+            // The byte has a second field.
+            None if plain && kind == Kind::Dscp && operator == 0 => {
+                let ecn = named(&ECNS, value.first().copied().unwrap_or_default() & 3);
+                format!("{name} {} ip ecn {ecn}", format(value))
+            }
+            None if plain && kind == Kind::Dscp => format!("@nh,8,8 {sign}{}", hexadecimal(value)),
+            None if plain => format!("{name} {sign}{}", format(value)),
+            Some(mask) if plain && matches!(kind, Kind::Ipv4 | Kind::Ipv6) && operator < 2 => {
+                match prefix_length(mask) {
+                    Some(length) => format!("{name} {sign}{}/{length}", format(value)),
+                    None => format!("{name} & {} {}{}", format(mask), equals(sign), format(value)),
+                }
+            }
+            Some(mask) if plain && kind == Kind::Dscp && mask[..] == [0xfc] => {
+                format!("{name} {sign}{}", format(value))
+            }
+            Some(mask) if plain && kind.is_flags() && operator < 2 => match (operator, zero) {
+                (1, true) => format!("{name} {}", format(mask)),
+                (_, true) => format!("{name} ! {}", format(mask)),
+                _ => format!("{name} {sign}{} / {}", format(value), format(mask)),
+            },
+            _ => format!("{} {}{}", self.name(ground), equals(sign), format(value)),
+        }
+    }
+}
+
+/// What stands between words that are reckoned with and a value.
+fn equals(sign: &str) -> &str {
+    if sign.is_empty() { "== " } else { sign }
+}

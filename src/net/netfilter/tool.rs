@@ -1,0 +1,149 @@
+//! The real `iptables` and `nft`, and what helps where they refuse.
+
+use super::super::program::{ExecAnswer, Limits, words};
+use super::super::{NetError, Netns, Network};
+
+impl Network {
+    /// Runs `iptables` with arguments.
+    ///
+    /// # Errors
+    ///
+    /// Where this machine lacks it, or it refuses: in its own words.
+    pub fn iptables(&self, netns: &Netns, arguments: &str, limits: Limits) -> Result<ExecAnswer, NetError> {
+        let mut argv = vec!["iptables".to_string()];
+        argv.extend(words(arguments)?);
+        let answer = self.run(netns, &format!("iptables {arguments}"), argv.clone(), limits)?;
+        refusal(&answer, || iptables_hint(&answer.stderr, &argv[1..]))?;
+        Ok(answer)
+    }
+
+    /// Runs `nft` with arguments: options and a command, or commands alone.
+    ///
+    /// # Errors
+    ///
+    /// Where this machine lacks it, or it refuses: in its own words.
+    pub fn nft(&self, netns: &Netns, arguments: &str, limits: Limits) -> Result<ExecAnswer, NetError> {
+        let mut argv = vec!["nft".to_string()];
+        match arguments.trim_start().starts_with('-') {
+            true => argv.extend(words(arguments)?),
+            // Quotes are nft's own, and so are lines.
+            false => argv.push(arguments.trim().into()),
+        }
+        let answer = self.run(netns, &nft_command(arguments), argv, limits)?;
+        refusal(&answer, || nft_hint(&answer.stderr).map(Into::into))?;
+        Ok(answer)
+    }
+}
+
+/// What one would type at a shell.
+pub fn nft_command(arguments: &str) -> String {
+    let special = arguments.contains(|c: char| "{}();<>&|*?#$`\"'\\!\n".contains(c));
+    match special && !arguments.trim_start().starts_with('-') {
+        true => format!("nft {}", shell_words::quote(arguments.trim())),
+        false => format!("nft {arguments}"),
+    }
+}
+
+fn refusal(answer: &ExecAnswer, hint: impl FnOnce() -> Option<String>) -> Result<(), NetError> {
+    if answer.ok() {
+        return Ok(());
+    }
+    if let Some(ended) = &answer.ended {
+        return Err(NetError::new(ended.clone()));
+    }
+    // What it has to say of itself, but not where its manual is.
+    let lines = answer.stderr.lines().map(str::trim_end);
+    let said: Vec<&str> =
+        lines.filter(|line| !line.is_empty() && !line.starts_with("Try `iptables -h'")).collect();
+    let error = match said.join("\n") {
+        none if none.is_empty() => format!("exit code {}", answer.code),
+        said => said,
+    };
+    let error = NetError::new(error);
+    let standard = ["filter", "nat", "mangle", "raw"];
+    let lacking = answer.stderr.contains("do you need to insmod?")
+        && standard.iter().any(|table| answer.stderr.contains(&format!("table `{table}'")));
+    if lacking {
+        return Err(error.unmeasured("load the kernel's module ip_tables, or use iptables-nft"));
+    }
+    Err(match hint() {
+        Some(hint) => error.hint(hint),
+        None => error,
+    })
+}
+
+/// What helps where iptables says this of these arguments.
+fn iptables_hint(said: &str, arguments: &[String]) -> Option<String> {
+    let at = |option: &str| arguments.iter().position(|argument| argument == option);
+    let option = said.split("unknown option \"").nth(1).and_then(|rest| rest.split('"').next());
+    let has = |words: &str| said.contains(words);
+    Some(match option {
+        Some(option @ ("--dport" | "--sport" | "--destination-port" | "--source-port")) => {
+            match at("-p").or_else(|| at("--protocol")).or_else(|| at("--proto")) {
+                None => format!("`{option}` is a port of TCP or UDP: say which before it, as in `-p tcp {option} …`"),
+                Some(p) if at(option).is_some_and(|port| p > port) => {
+                    format!("arguments are read from the left: put `-p` before `{option}`")
+                }
+                Some(_) => format!("`{option}` goes with `-p tcp` or `-p udp`"),
+            }
+        }
+        Some(option @ ("--dports" | "--sports")) => {
+            format!("`{option}` is known to `-m multiport`: put that before it, and `-p tcp` or `-p udp`")
+        }
+        Some(option @ ("--to-destination" | "--to-source" | "--to-ports" | "--reject-with" | "--log-prefix")) => {
+            let target = match option {
+                "--to-destination" => "DNAT",
+                "--to-source" => "SNAT",
+                "--to-ports" => "REDIRECT",
+                "--reject-with" => "REJECT",
+                _ => "LOG",
+            };
+            format!("`{option}` is known to {target}: put `-j {target}` before it")
+        }
+        Some("--state") => "put `-m state` before it".into(),
+        Some("--ctstate") => "put `-m conntrack` before it".into(),
+        Some("--icmp-type") => "put `-p icmp` before it".into(),
+        Some(_) => return None,
+        None if has("No chain/target/match by that name") => {
+            "chains and targets are told apart by capitals: filter has INPUT, FORWARD and OUTPUT, nat has PREROUTING, \
+             INPUT, OUTPUT and POSTROUTING; `-t nat` names the table, and `-N` makes a chain"
+                .into()
+        }
+        None if has("Bad policy name") => "a policy is ACCEPT or DROP".into(),
+        None if has("Bad built-in chain name") => {
+            "a policy is of a built-in chain: INPUT, FORWARD or OUTPUT".into()
+        }
+        None if has("Bad rule (does a matching rule") => {
+            "`iptables -S` shows the rules as they must be named to be deleted".into()
+        }
+        None if has("unknown protocol \"-policy\"") => "a long option has two dashes: `--policy`".into(),
+        None if has("unknown protocol") => "choose `tcp`, `udp`, `icmp`, or a name of /etc/protocols".into(),
+        None if has("Bad argument `iptables'") => "leave the word `iptables` out: here stand its arguments".into(),
+        None if has("does not exist") && has("Chain '") || has("Couldn't load target") => {
+            "a target is ACCEPT, DROP, REJECT, LOG, RETURN, in the table nat DNAT, SNAT, MASQUERADE or REDIRECT, or a \
+             chain that was made with `-N`"
+                .into()
+        }
+        None if has("host/network `") => "a host or network is an address, as 192.168.15.0/24".into(),
+        None if has("Bad IP address") => {
+            "`--to-destination` takes an address and a port, as 192.168.15.2:80".into()
+        }
+        None if has("invalid port/service") || has("Port `") => "a port is a number from 0 to 65535".into(),
+        None if has("is incompatible, use 'nft' tool") => {
+            "there is no such chain, or nft has made a rule there that iptables can't read".into()
+        }
+        None => return None,
+    })
+}
+
+fn nft_hint(said: &str) -> Option<&'static str> {
+    let has = |words: &str| said.contains(words);
+    Some(match () {
+        () if has("Service out of range") => "a port is a number from 0 to 65535",
+        () if has("unknown chain hook") => "a hook is prerouting, input, forward, output or postrouting",
+        () if has("Could not process rule: No such file or directory") => {
+            "make the table and the chain first: `add table ip filter`, `add chain ip filter …`"
+        }
+        () => return None,
+    })
+}

@@ -1,0 +1,343 @@
+//! Extensions of iptables within a rule, in nft's words.
+
+use super::field::Base;
+use super::kind::{ICMP_CODES, ICMP6_CODES, Kind, flags, mac, named};
+use super::packet::STATES;
+use super::speech::Speaker;
+use super::statement::{log_flags, log_level, nat_flags};
+use super::wire::{find, number, text};
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// The bytes of an extension's data.
+struct Info<'a>(&'a [u8]);
+
+impl Info<'_> {
+    fn bytes<const N: usize>(&self, at: usize) -> [u8; N] {
+        let bytes = self.0.get(at..at + N).and_then(|bytes| bytes.try_into().ok());
+        bytes.unwrap_or([0; N])
+    }
+
+    fn byte(&self, at: usize) -> u8 {
+        self.bytes::<1>(at)[0]
+    }
+
+    fn half(&self, at: usize) -> u16 {
+        u16::from_ne_bytes(self.bytes(at))
+    }
+
+    fn word(&self, at: usize) -> u32 {
+        u32::from_ne_bytes(self.bytes(at))
+    }
+
+    /// A port, which is big-endian.
+    fn port(&self, at: usize) -> u16 {
+        u16::from_be_bytes(self.bytes(at))
+    }
+
+    fn text(&self, at: usize, most: usize) -> String {
+        let bytes = self.0.get(at..).unwrap_or_default();
+        let bytes: Vec<u8> = bytes.iter().copied().take(most).take_while(|byte| *byte != 0).collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+/// Speaks a `match` or a `target`; of an unknown one the name.
+pub(super) fn speak(speaker: &mut Speaker, kind: &str, data: &[u8]) {
+    let name = text(data, 1).unwrap_or_default();
+    let revision = number(data, 2).unwrap_or_default();
+    let info = Info(find(data, 3).unwrap_or_default());
+    let v6 = i32::from(speaker.ground.family) == libc::AF_INET6;
+    let words = match (kind, name.as_str(), revision) {
+        ("match", "comment", _) => {
+            speaker.comment(info.text(0, 256));
+            return;
+        }
+        ("match", "tcp" | "udp" | "icmp" | "icmp6" | "multiport", _) => {
+            speaker.imply(Base::Transport);
+            match name.as_str() {
+                "tcp" => tcp(&info),
+                "udp" => udp(&info),
+                "icmp" => icmp("icmp", Kind::IcmpType, &info),
+                "icmp6" => icmp("icmpv6", Kind::Icmp6Type, &info),
+                _ => multiport(speaker, &info),
+            }
+        }
+        ("match", "conntrack", 1..=3) => conntrack(&info),
+        ("match", "state", _) => Some(states(info.word(0), "")),
+        ("match", "addrtype", 1) => address_type(&info),
+        ("match", "iprange", 1) => range(&info, v6),
+        ("match", "mac", 0) => {
+            let not = if info.word(8) != 0 { "!= " } else { "" };
+            Some(format!("ether saddr {not}{}", mac(&info.bytes::<6>(0))))
+        }
+        ("match", "mark", 1) => {
+            let not = if info.byte(8) != 0 { "!= " } else { "" };
+            let mask = info.word(4);
+            let cut = if mask == u32::MAX { String::new() } else { format!(" & {mask:#010x}") };
+            let equals = if mask == u32::MAX || !not.is_empty() { "" } else { "== " };
+            Some(format!("meta mark{cut} {equals}{not}{:#010x}", info.word(0)))
+        }
+        ("target", "MASQUERADE", 0) => Some(masquerade(&info, v6)),
+        ("target", "REDIRECT", 0) => Some(redirect(&info, v6)),
+        ("target", "DNAT" | "SNAT", 0) if !v6 => Some(nat(&name, multi_range(&info))),
+        ("target", "DNAT" | "SNAT", 1 | 2) => Some(nat(&name, nat_range(&info, v6))),
+        ("target", "REJECT", 0) => Some(reject(&info, v6)),
+        ("target", "LOG", 0) => {
+            let prefix = info.text(2, 30);
+            let prefix = if prefix.is_empty() { String::new() } else { format!(" prefix \"{prefix}\"") };
+            let flags = log_flags(info.byte(1).into());
+            Some(format!("log{prefix}{}{flags}", log_level(Some(info.byte(0).into()))))
+        }
+        ("target", "MARK", 2) => mark(&info),
+        ("target", "TCPMSS", 0) => Some(match info.half(0) {
+            u16::MAX => "tcp option maxseg size set rt mtu".into(),
+            size => format!("tcp option maxseg size set {size}"),
+        }),
+        ("target", "CT", _) if info.half(0) & 1 != 0 => Some("notrack".into()),
+        ("target", "NOTRACK", _) => Some("notrack".into()),
+        _ => None,
+    };
+    speaker.say(words.unwrap_or_else(|| format!("xt {kind} \"{name}\"")));
+}
+
+/// The ports of a rule that are not just any.
+fn port(name: &str, from: u16, to: u16, not: bool) -> Option<String> {
+    let not = if not { "!= " } else { "" };
+    match (from, to) {
+        (0, u16::MAX) if not.is_empty() => None,
+        (from, to) if from == to => Some(format!("{name} {not}{from}")),
+        (from, to) => Some(format!("{name} {not}{from}-{to}")),
+    }
+}
+
+/// `xt_tcp`
+fn tcp(info: &Info) -> Option<String> {
+    let (mask, value, inverted) = (info.byte(9), info.byte(10), info.byte(11));
+    let mut words: Vec<String> = Vec::new();
+    words.extend(port("tcp sport", info.half(0), info.half(2), inverted & 1 != 0));
+    words.extend(port("tcp dport", info.half(4), info.half(6), inverted & 2 != 0));
+    if info.byte(8) != 0 {
+        return None;
+    }
+    if mask != 0 {
+        let names = |bits: u8| Kind::TcpFlags.format(&[bits], &Default::default());
+        let not = if inverted & 4 != 0 { "!= " } else { "" };
+        words.push(format!("tcp flags {not}{} / {}", names(value), names(mask)));
+    }
+    Some(if words.is_empty() { "meta l4proto tcp".into() } else { words.join(" ") })
+}
+
+/// `xt_udp`
+fn udp(info: &Info) -> Option<String> {
+    let inverted = info.byte(8);
+    let mut words: Vec<String> = Vec::new();
+    words.extend(port("udp sport", info.half(0), info.half(2), inverted & 1 != 0));
+    words.extend(port("udp dport", info.half(4), info.half(6), inverted & 2 != 0));
+    Some(if words.is_empty() { "meta l4proto udp".into() } else { words.join(" ") })
+}
+
+/// `ipt_icmp` and `ip6t_icmp`
+fn icmp(name: &str, kind: Kind, info: &Info) -> Option<String> {
+    let (number, from, to) = (info.byte(0), info.byte(1), info.byte(2));
+    let not = if info.byte(3) & 1 != 0 { "!= " } else { "" };
+    if number == u8::MAX {
+        return Some(format!("meta l4proto {}", if name == "icmp" { "icmp" } else { "ipv6-icmp" }));
+    }
+    let kind = format!("{name} type {not}{}", kind.format(&[number], &Default::default()));
+    Some(match (from, to) {
+        (0, u8::MAX) => kind,
+        (from, to) if from == to => format!("{kind} {name} code {from}"),
+        (from, to) => format!("{kind} {name} code {from}-{to}"),
+    })
+}
+
+/// `xt_multiport_v1`
+fn multiport(speaker: &Speaker, info: &Info) -> Option<String> {
+    let key = match info.byte(0) {
+        0 => "sport",
+        1 => "dport",
+        // Either of them, which nft has no word for.
+        _ => return None,
+    };
+    let protocol = speaker.protocol()?;
+    let count = usize::from(info.byte(1)).min(15);
+    let not = if info.byte(47) != 0 { "!= " } else { "" };
+    let mut ports: Vec<(u16, String)> = Vec::new();
+    let mut at = 0;
+    while at < count {
+        let from = info.half(2 + at * 2);
+        // A flag says that it is the beginning of a range.
+        if info.byte(32 + at) != 0 {
+            at += 1;
+            ports.push((from, format!("{from}-{}", info.half(2 + at * 2))));
+        } else {
+            ports.push((from, from.to_string()));
+        }
+        at += 1;
+    }
+    let words: Vec<String> = ports.into_iter().map(|(_, words)| words).collect();
+    match &words[..] {
+        [one] => Some(format!("{protocol} {key} {not}{one}")),
+        words => Some(format!("{protocol} {key} {not}{{ {} }}", words.join(", "))),
+    }
+}
+
+fn states(mask: u32, not: &str) -> String {
+    let names: Vec<(u64, &str)> = [1, 2, 4, 8, 64].into_iter().zip(STATES).collect();
+    format!("ct state {not}{}", flags(mask.into(), &names))
+}
+
+/// `xt_conntrack_mtinfo3` that asks for states and nothing else.
+fn conntrack(info: &Info) -> Option<String> {
+    const ALIAS: u16 = 1 << 13;
+    let (asked, inverted) = (info.half(146) & !ALIAS, info.half(148));
+    // iptables numbers untracked connections otherwise.
+    let mask = match info.half(150) {
+        mask if mask & 256 != 0 => mask & !256 | 64,
+        mask if mask & (64 | 128) != 0 => return None,
+        mask => mask,
+    };
+    (asked == 1).then(|| states(mask.into(), if inverted & 1 != 0 { "! " } else { "" }))
+}
+
+/// `xt_addrtype_info_v1`
+fn address_type(info: &Info) -> Option<String> {
+    let (source, destination, bits) = (info.half(0), info.half(2), info.word(4));
+    let interface = match bits & 12 {
+        4 => " . iif",
+        8 => " . oif",
+        _ => "",
+    };
+    let mut words = Vec::new();
+    for (side, mask, not) in [("saddr", source, bits & 1), ("daddr", destination, bits & 2)] {
+        if mask == 0 {
+            continue;
+        }
+        let names: Vec<String> = (0..12u32)
+            .filter(|bit| mask & (1 << bit) != 0)
+            .map(|bit| Kind::AddressType.format(&bit.to_ne_bytes(), &Default::default()))
+            .collect();
+        let not = if not != 0 { "!= " } else { "" };
+        let types = match &names[..] {
+            [one] => one.clone(),
+            several => format!("{{ {} }}", several.join(", ")),
+        };
+        words.push(format!("fib {side}{interface} type {not}{types}"));
+    }
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+/// `xt_iprange_mtinfo`
+fn range(info: &Info, v6: bool) -> Option<String> {
+    let bits = info.byte(64);
+    let ip = |at: usize| match v6 {
+        true => Ipv6Addr::from(info.bytes::<16>(at)).to_string(),
+        false => Ipv4Addr::from(info.bytes::<4>(at)).to_string(),
+    };
+    let family = if v6 { "ip6" } else { "ip" };
+    let mut words = Vec::new();
+    for (bit, side, at) in [(1, "saddr", 0), (2, "daddr", 32)] {
+        if bits & bit != 0 {
+            let not = if bits & (bit << 4) != 0 { "!= " } else { "" };
+            words.push(format!("{family} {side} {not}{}-{}", ip(at), ip(at + 16)));
+        }
+    }
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+/// Where address translation leads to, as `192.168.15.2:80`, and its flags.
+type Range = (String, u32);
+
+/// A range of addresses and of ports; flags are `NF_NAT_RANGE_*`.
+fn range_words(bits: u32, addresses: [String; 2], ports: [u16; 2], v6: bool) -> Range {
+    let with_ports = bits & 2 != 0;
+    let mut words = String::new();
+    if bits & 1 != 0 {
+        let bracket = |text: &str| if v6 && with_ports { format!("[{text}]") } else { text.to_string() };
+        words += &bracket(&addresses[0]);
+        if addresses[0] != addresses[1] {
+            words += &format!("-{}", bracket(&addresses[1]));
+        }
+    }
+    if with_ports {
+        words += &format!(":{}", ports[0]);
+        if ports[0] != ports[1] {
+            words += &format!("-{}", ports[1]);
+        }
+    }
+    (words, bits)
+}
+
+/// `nf_nat_ipv4_multi_range_compat`
+fn multi_range(info: &Info) -> Range {
+    let ip = |at| Ipv4Addr::from(info.bytes::<4>(at)).to_string();
+    range_words(info.word(4), [ip(8), ip(12)], [info.port(16), info.port(18)], false)
+}
+
+/// `nf_nat_range` and `nf_nat_range2`
+fn nat_range(info: &Info, v6: bool) -> Range {
+    let ip = |at| match v6 {
+        true => Ipv6Addr::from(info.bytes::<16>(at)).to_string(),
+        false => Ipv4Addr::from(info.bytes::<4>(at)).to_string(),
+    };
+    range_words(info.word(0), [ip(4), ip(20)], [info.port(36), info.port(38)], v6)
+}
+
+fn nat(name: &str, (to, bits): Range) -> String {
+    format!("{} to {to}{}", name.to_lowercase(), nat_flags(Some(bits.into())))
+}
+
+fn masquerade(info: &Info, v6: bool) -> String {
+    let (to, bits) = if v6 { nat_range(info, true) } else { multi_range(info) };
+    let to = if to.is_empty() { to } else { format!(" to {to}") };
+    format!("masquerade{to}{}", nat_flags(Some(bits.into())))
+}
+
+fn redirect(info: &Info, v6: bool) -> String {
+    let (to, bits) = if v6 { nat_range(info, true) } else { multi_range(info) };
+    // Its address is the interface's own, whatever stands there.
+    let ports = to.rfind(':').filter(|_| bits & 2 != 0).map(|at| to[at..].to_string());
+    let to = ports.map(|ports| format!(" to {ports}")).unwrap_or_default();
+    format!("redirect{to}{}", nat_flags(Some(bits.into())))
+}
+
+/// `ipt_reject_with` and `ip6t_reject_with`
+fn reject(info: &Info, v6: bool) -> String {
+    let with = info.word(0);
+    if v6 {
+        let code = match with {
+            0 => 0,
+            1 => 1,
+            3 => 3,
+            4 => return "reject".into(),
+            6 => return "reject with tcp reset".into(),
+            7 => 5,
+            8 => 6,
+            _ => return "xt target \"REJECT\"".into(),
+        };
+        return format!("reject with icmpv6 {}", named(&ICMP6_CODES, code));
+    }
+    let code = match with {
+        0 => 0,
+        1 => 1,
+        2 => 2,
+        3 => return "reject".into(),
+        5 => 9,
+        6 => 10,
+        7 => return "reject with tcp reset".into(),
+        8 => 13,
+        _ => return "xt target \"REJECT\"".into(),
+    };
+    format!("reject with icmp {}", named(&ICMP_CODES, code))
+}
+
+/// `xt_mark_tginfo2`
+fn mark(info: &Info) -> Option<String> {
+    let (mark, mask) = (info.word(0), info.word(4));
+    Some(match (mark, mask) {
+        (mark, u32::MAX) => format!("meta mark set {mark:#010x}"),
+        (0, mask) => format!("meta mark set meta mark & {:#010x}", !mask),
+        (mark, mask) if mark == mask => format!("meta mark set meta mark | {mark:#010x}"),
+        (mark, mask) => format!("meta mark set meta mark & {:#010x} ^ {mark:#010x}", !mask),
+    })
+}
