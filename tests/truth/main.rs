@@ -29,6 +29,13 @@ for ns in [host()] + netns_list() {
 }
 "#;
 
+/// The same for rules, where there is an nft to ask.
+const FIREWALL: &str = r#"
+for ns in [host()] + netns_list() {
+    firewall(ns); exec(if ns == "host" { "nft -s list ruleset" } else { `ip netns exec ${ns} nft -s list ruleset` });
+}
+"#;
+
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     // Before any thread.
@@ -67,6 +74,10 @@ fn compare(launcher: &Launcher, path: &Path) -> Result<Completion, Failed> {
     let mut lab: Lab = run::read(&compiler, path)?;
     let end = lab.source.text.lines().count() as u32;
     lab.source.text.push_str(QUESTIONS);
+    if nslab::net::is_installed("nft") || std::env::var_os("NSLAB_REQUIRE").is_some_and(|value| value == "1")
+    {
+        lab.source.text.push_str(FIREWALL);
+    }
     let shelf = Shelf::of(path, &lab.source.name, Update::Never);
     let mut asked: Vec<Question> = Vec::new();
     let mut stop = None;
@@ -90,16 +101,22 @@ fn compare(launcher: &Launcher, path: &Path) -> Result<Completion, Failed> {
         return Err(format!("{failed:#?}").into());
     }
     let mut compared = 0;
+    let mut differences = String::new();
     for pair in asked.windows(2) {
         let [ours, theirs] = pair else { continue };
         if let Some(table) = &ours.table {
             let (ours, theirs) = (as_rows(table), ip_rows(table, &theirs.text)?);
             if ours != theirs {
                 let command = &pair[1].command;
-                return Err(format!("{command}\nwe say: {ours:#?}\nip says: {theirs:#?}").into());
+                let (only_ours, only_theirs) = (&ours - &theirs, &theirs - &ours);
+                differences +=
+                    &format!("{command}\nonly we say: {only_ours:#?}\nonly it says: {only_theirs:#?}\n");
             }
             compared += 1;
         }
+    }
+    if !differences.is_empty() {
+        return Err(differences.into());
     }
     if compared < 5 { Err("nothing was compared".into()) } else { Ok(Completion::Completed) }
 }
@@ -110,6 +127,7 @@ fn as_rows(table: &Table) -> BTreeSet<String> {
         Table::Links(links) => links.iter().map(link).collect(),
         Table::Addrs(addrs) => addrs.iter().map(addr).collect(),
         Table::Arp(neighbours) => neighbours.iter().map(neighbour).collect(),
+        Table::Firewall(_) => numbered(table.lines().into_iter().filter(|line| !line.ends_with("{ }"))),
         // What we print is what `ip` prints.
         other => other.lines().into_iter().collect(),
     }
@@ -131,6 +149,71 @@ fn neighbour(neighbour: &Neighbour) -> String {
     format!("{ip} {} {dev} {state}", mac.as_deref().unwrap_or("-"))
 }
 
+/// Lines that count by their order too: each chain's rules are numbered.
+fn numbered(lines: impl Iterator<Item = String>) -> BTreeSet<String> {
+    let mut last = (String::new(), 0);
+    let number = |line: String| {
+        let chain: String = line.split(' ').take(3).collect::<Vec<_>>().join(" ");
+        last = if last.0 == chain { (chain, last.1 + 1) } else { (chain, 0) };
+        format!("{} {line}", last.1)
+    };
+    lines.map(number).collect()
+}
+
+/// `nft -s list ruleset` as a line for each chain and each rule.
+fn nft_rows(text: &str) -> BTreeSet<String> {
+    let (mut table, mut chain) = (String::new(), None);
+    let mut rows = Vec::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        if let Some(name) = line.strip_prefix("table ") {
+            table = name.trim_end_matches(" {").to_string();
+        } else if let Some(name) = line.strip_prefix("chain ") {
+            let name = format!("{table} {}", name.trim_end_matches(" {"));
+            rows.push(name.clone());
+            chain = Some(name);
+        } else if line == "}" {
+            chain = None;
+        } else if let (Some(chain), Some(row)) = (&chain, rows.last_mut()) {
+            if line.starts_with("type ") {
+                *row = format!("{row} {{ {line} }}");
+            } else {
+                rows.push(format!("{chain} {}", nft_rule(line)));
+            }
+        }
+    }
+    numbered(rows.into_iter())
+}
+
+/// A rule without what we leave out, or put in one way where nft has two.
+fn nft_rule(line: &str) -> String {
+    let mut words: Vec<&str> = line.split_whitespace().collect();
+    if words != ["counter"] {
+        let named = |at: usize, words: &[&str]| words.get(at + 1) == Some(&"name");
+        let mut at = 0;
+        while at < words.len() {
+            if words[at] == "counter" && !named(at, &words) {
+                words.remove(at);
+            } else {
+                at += 1;
+            }
+        }
+    }
+    let mut line = words.join(" ");
+    // iptables' extensions say the protocol a second time, and the states in
+    // an order of their own.
+    for protocol in ["tcp", "udp", "icmp"] {
+        line = line.replace(&format!("meta l4proto {protocol} {protocol} "), &format!("{protocol} "));
+    }
+    line.replace("meta l4proto ipv6-icmp icmpv6 ", "icmpv6 ")
+        .replace("reject with icmpv6 type ", "reject with icmpv6 ")
+        .replace("reject with icmp type ", "reject with icmp ")
+        .replace("related,established", "established,related")
+        .replace("new,established", "established,new")
+        .replace("meta l4proto tcp fib daddr type local tcp", "fib daddr type local tcp")
+        .replace("mark set 0x1", "mark set 0x00000001")
+        .replace("xt match physdev", "xt match \"physdev\"")
+}
+
 /// `ip`'s answer in the same words.
 fn ip_rows(table: &Table, text: &str) -> Result<BTreeSet<String>, Failed> {
     if let Table::Routes(_) = table {
@@ -139,6 +222,9 @@ fn ip_rows(table: &Table, text: &str) -> Result<BTreeSet<String>, Failed> {
             return Ok(BTreeSet::new());
         }
         return Ok(text.lines().map(|line| line.trim().to_string()).collect());
+    }
+    if let Table::Firewall(_) = table {
+        return Ok(nft_rows(text));
     }
     let text = if text.trim().is_empty() { "[]" } else { text };
     let rows: Vec<Value> = serde_json::from_str(text)?;
