@@ -45,7 +45,7 @@ fn a_ping_to_an_address_that_is_none() {
                | ^
             expected: an answer
             $ ping -c1 -W1 1992.168.15.2
-                ping: 1992.168.15.2: Name or service not known
+                ping: 1992.168.15.2: Temporary failure in name resolution
             "#,
         )
         .run();

@@ -204,3 +204,116 @@ fn a_url_with_a_port_of_70000() {
         "#,
     );
 }
+
+#[test]
+fn a_record_that_is_no_address() {
+    stops(
+        r#"
+        let blue = netns("blue");
+        blue.up("lo");
+        serve_dns(blue, "127.0.0.1", #{"web.corp": "1992.168.15.2"});
+        "#,
+        r#"
+        labs/x/lab.rhai:3:1: bad record for "web.corp": any valid address is expected rather than "1992.168.15.2"
+           |
+         3 | serve_dns(blue, "127.0.0.1", #{"web.corp": "1992.168.15.2"});
+           | ^
+        command: ip netns exec blue dnsmasq -d --no-resolv --no-hosts --bind-interfaces --listen-address=127.0.0.1 --host-record=web.corp,1992.168.15.2 --local=/#/ &
+        hint: each of the four numbers is at most 255; `1992` is more
+        "#,
+    );
+}
+
+#[test]
+fn a_record_with_a_name_that_is_none() {
+    stops(
+        r#"
+        serve_dns("127.0.0.1", #{"web corp": "192.168.15.2"});
+        "#,
+        r#"
+        labs/x/lab.rhai:1:1: bad name for a record: "web corp"
+           |
+         1 | serve_dns("127.0.0.1", #{"web corp": "192.168.15.2"});
+           | ^
+        command: dnsmasq -d --no-resolv --no-hosts --bind-interfaces --listen-address=127.0.0.1 --host-record='web corp,192.168.15.2' --local=/#/ &
+        hint: a name has letters, digits and hyphens, with dots between its parts
+        "#,
+    );
+}
+
+#[test]
+fn a_record_that_is_a_namespace() {
+    stops(
+        r#"
+        let blue = netns("blue");
+        serve_dns("127.0.0.1", #{web: blue});
+        "#,
+        r#"
+        labs/x/lab.rhai:2:1: the record `web` takes an address, or an array of them, not a namespace
+           |
+         2 | serve_dns("127.0.0.1", #{web: blue});
+           | ^
+        hint: an address is a string, as `"192.168.15.2"`
+        "#,
+    );
+}
+
+#[test]
+fn a_name_server_on_an_address_of_somebody_else() {
+    stops(
+        r#"
+        serve_dns("192.168.15.2", #{web: "192.168.15.3"});
+        "#,
+        r#"
+        labs/x/lab.rhai:1:1: bind: Cannot assign requested address
+           |
+         1 | serve_dns("192.168.15.2", #{web: "192.168.15.3"});
+           | ^
+        command: dnsmasq -d --no-resolv --no-hosts --bind-interfaces --listen-address=192.168.15.2 --host-record=web,192.168.15.3 --local=/#/ &
+        hint: `host` does not have 192.168.15.2; it has 127.0.0.1, ::1
+        "#,
+    );
+}
+
+#[test]
+fn a_record_is_changed_once_for_all() {
+    passes(
+        r#"
+        sh("echo nameserver 127.0.0.1 > /etc/resolv.conf");
+        serve_dns("127.0.0.1", #{web: "192.168.15.2", mail: "192.168.15.3"});
+        check("before", resolve("web") == ["192.168.15.2"]);
+        serve_dns("127.0.0.1", #{web: "192.168.15.9"});
+        check("after", resolve("web") == ["192.168.15.9"]);
+        check("what is gone", resolve("mail").error == "Name or service not known");
+        "#,
+        &["before", "after", "what is gone"],
+    );
+}
+
+#[test]
+fn an_answer_that_fits_no_datagram_comes_over_tcp() {
+    passes(
+        r#"
+        let many = [];
+        for n in 1..=100 {
+            many.push(`10.0.0.${n}`);
+        }
+        serve_dns("127.0.0.1", #{web: many});
+        check("all of them", resolve("web").len == 100);
+        "#,
+        &["all of them"],
+    );
+}
+
+#[test]
+fn servers_that_ask_each_other_in_a_circle_fail() {
+    passes(
+        r#"
+        addr_add("lo", "10.0.0.1/8");
+        serve_dns("127.0.0.1", #{}, #{upstream: "10.0.0.1"});
+        serve_dns("10.0.0.1", #{}, #{upstream: "127.0.0.1"});
+        check("nobody knows", resolve("web").error == "Temporary failure in name resolution");
+        "#,
+        &["nobody knows"],
+    );
+}

@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use std::error::Error;
 use std::io;
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The most of a page that is read, in bytes.
 const MOST: usize = 8 << 20;
@@ -26,11 +26,13 @@ pub struct HttpOptions {
     pub timeout_ms: u64,
     /// Count only a page that this namespace itself has sent.
     pub by: Option<Netns>,
+    /// When to give up looking for a name.
+    pub deadline: Instant,
 }
 
 impl Default for HttpOptions {
     fn default() -> Self {
-        Self { timeout_ms: 5000, by: None }
+        Self { timeout_ms: 5000, by: None, deadline: Instant::now() + Duration::from_secs(60) }
     }
 }
 
@@ -84,7 +86,7 @@ impl Network {
         let Page { host, port, .. } = &page;
         let witness = self.witness(netns, options.by.as_ref())?;
         let patience = options.timeout_ms.min(CONNECT_MS);
-        let stream = match self.connect(netns, host, *port, patience)? {
+        let stream = match self.connect(netns, host, *port, patience, options.deadline)? {
             Ok(stream) => stream,
             Err(failed) => return Ok(no_connection(host, *port, patience, &failed)),
         };

@@ -4,10 +4,10 @@ use super::echo::{Echo, Tap, Target, probe};
 use super::error::strerror;
 use super::{NetError, Netns, Network};
 use nix::errno::Errno;
-use nix::sys::socket::AddressFamily;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How to ping.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub struct PingOptions {
     pub source: Option<Source>,
     /// Count only answers that this namespace itself has sent.
     pub by: Option<Netns>,
+    /// When to give up looking for a name.
+    pub deadline: Instant,
 }
 
 /// What ping(8) takes for `-I`.
@@ -40,7 +42,8 @@ pub enum Source {
 impl Default for PingOptions {
     fn default() -> Self {
         let (count, timeout_ms, size) = (1, 1000, 56);
-        Self { count, timeout_ms, size, ttl: None, df: false, source: None, by: None }
+        let deadline = Instant::now() + Duration::from_secs(60);
+        Self { count, timeout_ms, size, ttl: None, df: false, source: None, by: None, deadline }
     }
 }
 
@@ -61,7 +64,10 @@ pub struct PingAnswer {
     pub refused: Option<String>,
     /// Answers that somebody else gave than who was asked for.
     pub by_others: Option<String>,
-    family: AddressFamily,
+    /// The address that was pinged.
+    ip: Option<IpAddr>,
+    /// The names of those who answered, where a name was pinged.
+    names: BTreeMap<IpAddr, String>,
 }
 
 /// One answer.
@@ -100,12 +106,19 @@ impl PingAnswer {
             return format!("ping: {refused}");
         }
         let (dst, size) = (&self.dst, self.size);
-        let mut text = match self.family {
-            AddressFamily::Inet => format!("PING {dst} ({dst}) {size}({}) bytes of data.\n", size + 28),
-            _ => format!("PING {dst}({dst}) {size} data bytes\n"),
+        let ip = self.ip.map_or(String::new(), |ip| ip.to_string());
+        // An address is shown as it was typed, with its interface.
+        let ip = if dst.starts_with(&ip) { dst } else { &ip };
+        let mut text = match self.ip {
+            Some(IpAddr::V6(own)) => match self.names.get(&own.into()) {
+                Some(name) => format!("PING {dst}({name} ({ip})) {size} data bytes\n"),
+                None => format!("PING {dst}({ip}) {size} data bytes\n"),
+            },
+            _ => format!("PING {dst} ({ip}) {size}({}) bytes of data.\n", size + 28),
         };
         for reply in &self.replies {
             let Reply { from, seq, ttl, .. } = reply;
+            let from = self.names.get(from).map_or(from.to_string(), |name| format!("{name} ({from})"));
             let _ = write!(text, "{} bytes from {from}: icmp_seq={seq}", size + 8);
             let _ = ttl.map(|ttl| write!(text, " ttl={ttl}"));
             text.push('\n');
@@ -147,14 +160,17 @@ impl Network {
             errors: Vec::new(),
             refused: None,
             by_others: None,
-            family: AddressFamily::Inet,
+            ip: None,
+            names: BTreeMap::new(),
         };
-        let Some(target) = self.target(netns, dst)? else {
-            answer.refused = Some(format!("{dst}: Name or service not known"));
+        let (targets, name) = self.targets(netns, dst, options.deadline)?;
+        if let Some(error) = name.error() {
+            answer.refused = Some(format!("{dst}: {error}"));
             return Ok(answer);
-        };
-        if target.ip.is_ipv6() {
-            answer.family = AddressFamily::Inet6;
+        }
+        answer.dst = name.canonical;
+        let is_name = !matches!(&targets[..], [target] if dst.starts_with(&target.ip.to_string()));
+        if targets.iter().any(|target| target.ip.is_ipv6()) {
             self.await_addresses()?;
         }
         if let Some(Source::Interface(name)) = &options.source {
@@ -162,16 +178,30 @@ impl Network {
         }
         let tap = options.by.as_ref().map(|by| self.tap(by)).transpose()?;
         self.enter(netns)?;
-        if let Err(errno) = probe(target, options) {
-            answer.refused = Some(match errno {
+        // The first to which there is a way.
+        let (mut refused, mut way) = (None, None);
+        for target in targets {
+            refused = probe(target, options).err();
+            if refused.is_none() {
+                way = Some(target);
+            }
+            if !matches!(refused, Some(Errno::ENETUNREACH | Errno::EHOSTUNREACH)) {
+                break;
+            }
+        }
+        let Some(target) = way else {
+            answer.refused = Some(match refused.unwrap_or(Errno::EADDRNOTAVAIL) {
                 Errno::EACCES => {
                     "Do you want to ping broadcast? Then -b. If not, check your local firewall rules".into()
                 }
-                Errno::EADDRNOTAVAIL => format!("bind: {}", strerror(errno as i32)),
+                errno @ Errno::EADDRNOTAVAIL if options.source.is_some() => {
+                    format!("bind: {}", strerror(errno as i32))
+                }
                 errno => format!("connect: {}", strerror(errno as i32)),
             });
             return Ok(answer);
-        }
+        };
+        answer.ip = Some(target.ip);
         let echo = Echo::open(target, options).map_err(socket_failed)?;
         for seq in 1..=options.count {
             answer.sent += 1;
@@ -183,7 +213,38 @@ impl Network {
                 answer.by_others = Some(format!("{dst} answered, but it was not `{by}` that did"));
             }
         }
+        if is_name {
+            self.name_those_who_answered(netns, &mut answer, options.deadline)?;
+        }
         Ok(answer)
+    }
+
+    /// ping(8) looks up who has answered, where it was given a name.
+    fn name_those_who_answered(
+        &self,
+        netns: &Netns,
+        answer: &mut PingAnswer,
+        deadline: Instant,
+    ) -> Result<(), NetError> {
+        let replies = answer.replies.iter().map(|reply| reply.from);
+        // For IPv6 it begins with that of the destination.
+        for ip in replies.chain(answer.ip.filter(IpAddr::is_ipv6)) {
+            if !answer.names.contains_key(&ip)
+                && let Some(name) = self.name_of_address(netns, ip, deadline)?
+            {
+                answer.names.insert(ip, name);
+            }
+        }
+        for error in &mut answer.errors {
+            let from = error.strip_prefix("From ").and_then(|rest| rest.split_once(' '));
+            if let Some((from, what)) = from
+                && let Ok(ip) = from.parse()
+                && let Some(name) = self.name_of_address(netns, ip, deadline)?
+            {
+                *error = format!("From {name} ({ip}) {what}");
+            }
+        }
+        Ok(())
     }
 
     /// Reads an address, with the interface where it names one.
@@ -225,7 +286,8 @@ mod tests {
             errors: vec![],
             refused: None,
             by_others: None,
-            family: AddressFamily::Inet,
+            ip: Some([192, 168, 15, 2].into()),
+            names: BTreeMap::new(),
         };
         assert_eq!(answer.error().as_deref(), Some("100% packet loss"));
         answer.errors.push("From 192.168.15.1 icmp_seq=1 Destination Host Unreachable".into());

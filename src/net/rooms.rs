@@ -17,6 +17,13 @@ pub trait Rooms {
     /// Where it can't be opened.
     fn open(&self, path: &Path, flags: OFlag) -> nix::Result<OwnedFd>;
 
+    /// Fills `/etc` and `/dev`, as is done before the first program.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel refuses it.
+    fn furnish(&self) -> Result<(), RoomsError>;
+
     /// Makes a network namespace with a file under `/run/netns`.
     ///
     /// # Errors

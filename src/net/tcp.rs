@@ -17,11 +17,13 @@ pub struct TcpOptions {
     pub timeout_ms: u64,
     /// Count only a connection that this namespace itself has accepted.
     pub by: Option<Netns>,
+    /// When to give up looking for a name.
+    pub deadline: Instant,
 }
 
 impl Default for TcpOptions {
     fn default() -> Self {
-        Self { timeout_ms: 1000, by: None }
+        Self { timeout_ms: 1000, by: None, deadline: Instant::now() + Duration::from_secs(60) }
     }
 }
 
@@ -107,7 +109,7 @@ impl Network {
         self.settle()?;
         let mut answer = TcpAnswer { dst: dst.into(), port, failed: None, by_others: None };
         let witness = self.witness(netns, options.by.as_ref())?;
-        match self.connect(netns, dst, port, options.timeout_ms)? {
+        match self.connect(netns, dst, port, options.timeout_ms, options.deadline)? {
             Ok(stream) => {
                 answer.by_others = witness.and_then(|witness| witness.objects(dst, &stream));
                 hang_up(&stream);
@@ -124,12 +126,13 @@ impl Network {
         dst: &str,
         port: u16,
         timeout_ms: u64,
+        give_up: Instant,
     ) -> Result<Result<TcpStream, Failed>, NetError> {
+        let (targets, name) = self.targets(netns, dst, give_up)?;
+        if let Some(error) = name.error() {
+            return Ok(Err(Failed::NoName(error)));
+        }
         let deadline = Instant::now() + Duration::from_millis(timeout_ms);
-        let targets = match self.target(netns, dst)? {
-            Some(target) => vec![target],
-            None => return Ok(Err(Failed::NoName("Name or service not known".into()))),
-        };
         self.await_addresses()?;
         self.enter(netns)?;
         let mut failed = Failed::TimedOut;

@@ -104,6 +104,7 @@ impl Init {
                 Err(refused) => Err(refused),
             },
             Ask::DeleteNetns { name } => delete_netns(&name).map(|()| Tell::Done),
+            Ask::Furnish => self.furnish().map(|()| Tell::Done),
             Ask::Start { program } => self.start(&program, fds).map(|pid| Tell::Started { pid }),
             Ask::Kill { pid, signal } => {
                 let signal = Signal::try_from(signal).unwrap_or(Signal::SIGKILL);
@@ -144,11 +145,16 @@ impl Init {
         done
     }
 
-    fn start(&mut self, program: &Program, mut fds: Vec<OwnedFd>) -> Result<i32, Refused> {
+    fn furnish(&mut self) -> Result<(), Refused> {
         if !self.furnished {
             house::furnish().map_err(|error| ("furnish the sandbox", Errno::from_raw(error.errno)))?;
             self.furnished = true;
         }
+        Ok(())
+    }
+
+    fn start(&mut self, program: &Program, mut fds: Vec<OwnedFd>) -> Result<i32, Refused> {
+        self.furnish()?;
         let (Some(err), Some(out)) = (fds.pop(), fds.pop()) else {
             return Err(("receive its output's descriptors", Errno::EBADF));
         };

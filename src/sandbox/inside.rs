@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -22,6 +22,8 @@ pub(super) enum Ask {
     NewNetns { name: String },
     /// Remove that file; the namespace goes when nobody is in it.
     DeleteNetns { name: String },
+    /// Fill `/etc` and `/dev`.
+    Furnish,
     /// Start a program. Its output goes to the two descriptors sent along.
     Start { program: Program },
     /// Send a signal to a process group.
@@ -52,6 +54,7 @@ pub struct Inside {
     init: Pid,
     house: RefCell<Option<House>>,
     exits: RefCell<HashMap<i32, Exit>>,
+    furnished: Cell<bool>,
 }
 
 #[derive(Debug)]
@@ -62,7 +65,8 @@ struct House {
 
 impl Inside {
     pub(super) fn new(wire: Wire, init: Pid) -> Self {
-        Self { wire, init, house: RefCell::default(), exits: RefCell::default() }
+        let (house, exits, furnished) = Default::default();
+        Self { wire, init, house, exits, furnished }
     }
 
     pub(super) fn init(&self) -> Pid {
@@ -119,6 +123,14 @@ impl Rooms for Inside {
             .flags(flags | OFlag::O_CLOEXEC)
             .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
         openat2(&house.root, path, how)
+    }
+
+    fn furnish(&self) -> Result<(), RoomsError> {
+        if !self.furnished.get() {
+            self.ask(&Ask::Furnish, &[])?;
+            self.furnished.set(true);
+        }
+        Ok(())
     }
 
     fn new_netns(&self, name: &str) -> Result<OwnedFd, RoomsError> {

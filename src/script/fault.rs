@@ -39,7 +39,7 @@ pub(super) fn stop(error: EvalAltResult, timeout_ms: u64) -> Stop {
         }
         EvalAltResult::ErrorMismatchDataType(wanted, found, _) if wanted == "bool" => {
             let found = type_name(&found);
-            let hint = ["ping", "tcp", "http", "exec"]
+            let hint = ["ping", "tcp", "http", "resolve", "exec"]
                 .contains(&found.as_str())
                 .then(|| format!("an answer is not a bool; ask for its `.ok`, as in `{found}(…).ok`"));
             fault(format!("a bool is needed here, not {}", a(&found)), hint)
@@ -287,8 +287,22 @@ fn unknown_name_hint(error: &ParseErrorType, text: &str) -> Option<String> {
 
 /// The fields of answers and of started programs.
 const ANSWERS: &[&str] = &[
-    "ok", "error", "text", "sent", "received", "from", "ttl", "time_ms", "code", "stdout", "stderr",
-    "running", "pid", "status", "body",
+    "ok",
+    "error",
+    "text",
+    "sent",
+    "received",
+    "from",
+    "ttl",
+    "time_ms",
+    "code",
+    "stdout",
+    "stderr",
+    "running",
+    "pid",
+    "status",
+    "body",
+    "addresses",
 ];
 
 /// The names of all fields of all rows and answers.

@@ -3,7 +3,9 @@
 use super::suggest::nearest;
 use super::world::{Fallible, refused};
 use crate::event::Refusal;
-use crate::net::{Capture, ExecAnswer, HttpAnswer, Netns, PingAnswer, Process, Service, TcpAnswer};
+use crate::net::{
+    Capture, ExecAnswer, HttpAnswer, NameAnswer, Netns, PingAnswer, Process, Service, TcpAnswer,
+};
 use crate::table::{Table, Value};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, INT, Map, NativeCallContext};
 use std::fmt;
@@ -25,6 +27,11 @@ pub(super) struct TcpValue(pub Rc<TcpAnswer>);
 #[derive(Clone)]
 pub(super) struct HttpValue(pub Rc<HttpAnswer>);
 
+/// What a name stands for: an array of addresses, which may say why it is
+/// empty.
+#[derive(Clone)]
+pub(super) struct NameValue(pub Rc<NameAnswer>);
+
 /// What a program said.
 #[derive(Clone)]
 pub(super) struct ExecValue(pub Rc<ExecAnswer>);
@@ -45,7 +52,7 @@ macro_rules! shows_its_text {
         }
     )*};
 }
-shows_its_text!(PingValue, TcpValue, HttpValue, ExecValue);
+shows_its_text!(PingValue, TcpValue, HttpValue, NameValue, ExecValue);
 
 /// An answer: something that is so or not, and tells why.
 pub(super) struct Answer {
@@ -74,6 +81,10 @@ pub(super) fn answer(value: &Dynamic) -> Option<Answer> {
         let text = http.to_string();
         return Some(Answer { ok: http.0.ok(), wanted: "a page", unwanted: "no page", text });
     }
+    if let Some(name) = value.read_lock::<NameValue>() {
+        let text = name.to_string();
+        return Some(Answer { ok: name.0.ok(), wanted: "an address", unwanted: "no address", text });
+    }
     let exec = value.read_lock::<ExecValue>()?;
     let text = format!("$ {}\n{}", exec.0.command, exec.0.text()).trim_end().to_string();
     Some(Answer { ok: exec.0.ok(), wanted: "exit code 0", unwanted: "a failure", text })
@@ -95,6 +106,7 @@ pub(super) fn show(value: &Dynamic) -> String {
     let own = own.or_else(|| value.read_lock::<Service>().map(|service| service.name().to_string()));
     let own = own.or_else(|| value.read_lock::<Capture>().map(|capture| capture.name()));
     let own = own.or_else(|| value.read_lock::<TcpValue>().map(|tcp| tcp.to_string()));
+    let own = own.or_else(|| value.read_lock::<NameValue>().map(|name| name.to_string()));
     let own = own.or_else(|| value.read_lock::<HttpValue>().map(|http| http.to_string()));
     let own = own.or_else(|| value.read_lock::<PingValue>().map(|ping| ping.to_string()));
     let own = own.or_else(|| value.read_lock::<ExecValue>().map(|exec| exec.to_string()));
@@ -216,6 +228,7 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<ExecValue>("exec");
     engine.register_type_with_name::<TcpValue>("tcp");
     engine.register_type_with_name::<HttpValue>("http");
+    engine.register_type_with_name::<NameValue>("resolve");
     engine.register_type_with_name::<Process>("process");
     engine.register_type_with_name::<Service>("service");
     macro_rules! answers {
@@ -239,6 +252,8 @@ pub(super) fn register(engine: &mut Engine) {
     answers!(ExecValue);
     answers!(TcpValue);
     answers!(HttpValue);
+    answers!(NameValue);
+    names(engine);
     engine
         .register_get("sent", |ping: &mut PingValue| INT::from(ping.0.sent))
         .register_get("received", |ping: &mut PingValue| ping.0.replies.len() as INT)
@@ -260,6 +275,56 @@ pub(super) fn register(engine: &mut Engine) {
         .register_get("code", |exec: &mut ExecValue| INT::from(exec.0.code))
         .register_get("stdout", |exec: &mut ExecValue| exec.0.stdout.clone())
         .register_get("stderr", |exec: &mut ExecValue| exec.0.stderr.clone());
+}
+
+/// What an array can, as far as it does not change it.
+fn names(engine: &mut Engine) {
+    engine.register_iterator::<NameValue>();
+    engine
+        .register_fn("len", |name: &mut NameValue| name.0.addresses.len() as INT)
+        .register_get("len", |name: &mut NameValue| name.0.addresses.len() as INT)
+        .register_fn("is_empty", |name: &mut NameValue| name.0.addresses.is_empty())
+        .register_get("is_empty", |name: &mut NameValue| name.0.addresses.is_empty())
+        .register_get("addresses", |name: &mut NameValue| name.addresses())
+        .register_fn("contains", |name: &mut NameValue, address: &str| name.contains(address))
+        .register_fn("==", |context: NativeCallContext, name: NameValue, other: Array| {
+            context.call_fn::<bool>("==", (name.addresses(), other))
+        })
+        .register_fn("!=", |context: NativeCallContext, name: NameValue, other: Array| {
+            context.call_fn::<bool>("!=", (name.addresses(), other))
+        })
+        .register_indexer_get(|context: NativeCallContext, name: &mut NameValue, index: INT| {
+            let addresses = name.addresses();
+            let from_start = if index < 0 { index + addresses.len() as INT } else { index };
+            let address = usize::try_from(from_start).ok().and_then(|index| addresses.into_iter().nth(index));
+            address.ok_or_else(|| {
+                let error = name.0.error().map_or_else(
+                    || format!("`{}` has {} addresses", name.0.name, name.0.addresses.len()),
+                    |error| format!("{}: {error}", name.0.name),
+                );
+                oops(&context, format!("there is no address {index}: {error}"), None)
+            })
+        });
+}
+
+impl NameValue {
+    fn addresses(&self) -> Array {
+        self.0.addresses.iter().map(|address| address.to_string().into()).collect()
+    }
+
+    /// Tells whether an address is among them, however it is written.
+    fn contains(&self, address: &str) -> bool {
+        address.parse().is_ok_and(|address| self.0.addresses.contains(&address))
+    }
+}
+
+impl IntoIterator for NameValue {
+    type Item = Dynamic;
+    type IntoIter = <Array as IntoIterator>::IntoIter;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.addresses().into_iter()
+    }
 }
 
 fn tables(engine: &mut Engine) {

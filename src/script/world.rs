@@ -76,6 +76,11 @@ impl World {
         Instant::now() >= self.deadline
     }
 
+    /// When the script must be done.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
     /// At most so long until the deadline.
     pub fn at_most(&self, ms: u64) -> u64 {
         let left = self.deadline.saturating_duration_since(Instant::now()).as_millis();

@@ -5,7 +5,12 @@
 //! thread opens it there, where a refusal has its place, and hands it to a
 //! thread that answers. That thread begins with the first service.
 
+mod dns;
 mod http;
+mod zone;
+
+pub use zone::Record;
+use zone::Zone;
 
 use super::error::strerror;
 use super::{NetError, Netns, Network};
@@ -79,6 +84,12 @@ impl Services {
         Ok(self.thread.get_or_init(|| handle))
     }
 
+    /// The service of this name.
+    fn find(&self, netns: &Netns, name: &str) -> Option<Service> {
+        let running = self.running.borrow();
+        running.iter().find(|service| service.0.netns.is(netns) && service.name() == name).cloned()
+    }
+
     /// Tells whether a service runs in a namespace, and so keeps it alive.
     pub fn are_in(&self, netns: &Netns) -> bool {
         self.running.borrow().iter().any(|service| service.0.netns.is(netns) && service.is_running())
@@ -104,8 +115,65 @@ impl Network {
         });
         let listener = listener.map_err(|errno| self.cannot_bind(netns, address, port, "tcp", errno))?;
         let body = body.to_string();
-        let task = http::serve(listener.into(), body);
-        self.run_service(netns, format!("serve_http(\"{at}\")"), vec![format!("{port}/tcp")], vec![task])
+        let thread = self.services.thread().map_err(no_thread)?;
+        let task = thread.spawn(http::serve(listener.into(), body));
+        Ok(self.keep_service(Running {
+            name: format!("serve_http(\"{at}\")"),
+            netns: netns.clone(),
+            ports: vec![format!("{port}/tcp")],
+            tasks: RefCell::new(vec![task]),
+        }))
+    }
+
+    /// Serves names over DNS at an address, and asks other servers, the
+    /// `upstreams`, for those that it does not hold. Where it does so there
+    /// already, it holds the new records instead.
+    ///
+    /// # Errors
+    ///
+    /// Where a record is none, the address is not one of the namespace's, or
+    /// the port is taken by somebody else.
+    pub fn serve_dns(
+        &self,
+        netns: &Netns,
+        address: &str,
+        records: &[Record],
+        upstreams: &[String],
+    ) -> Result<Service, NetError> {
+        const PORT: u16 = 53;
+        let ip = super::prefix::address(address)?;
+        let upstreams: Vec<IpAddr> =
+            upstreams.iter().map(|upstream| super::prefix::address(upstream)).collect::<Result<_, _>>()?;
+        let zone = Zone::read(records, !upstreams.is_empty())?;
+        let name = format!("serve_dns(\"{ip}\")");
+        self.settle()?;
+        self.await_addresses()?;
+        if let Some(before) = self.services.find(netns, &name) {
+            self.stop_service(&before)?;
+        }
+        self.enter(netns)?;
+        let refused = |proto: &'static str| {
+            let address = Some(ip);
+            move |errno| self.cannot_bind(netns, address, PORT, proto, errno)
+        };
+        let datagrams = open(Some(ip), PORT, SockType::Datagram).map_err(refused("udp"))?;
+        let listener = open(Some(ip), PORT, SockType::Stream)
+            .and_then(|listener| listen(&listener, Backlog::MAXCONN).map(|()| listener))
+            .map_err(refused("tcp"))?;
+        let here = netns.fd().and_then(|fd| fd.try_clone().ok());
+        let here = here.ok_or_else(|| NetError::new(strerror(Errno::EBADF as i32)))?;
+        let server = dns::Server::new(zone, upstreams, here);
+        let thread = self.services.thread().map_err(no_thread)?;
+        let tasks = vec![
+            thread.spawn(dns::serve_udp(server.clone(), datagrams.into())),
+            thread.spawn(dns::serve_tcp(server, listener.into())),
+        ];
+        Ok(self.keep_service(Running {
+            name,
+            netns: netns.clone(),
+            ports: vec![format!("{PORT}/udp"), format!("{PORT}/tcp")],
+            tasks: RefCell::new(tasks),
+        }))
     }
 
     /// Ends a service, and closes its connections.
@@ -124,18 +192,10 @@ impl Network {
         Ok(())
     }
 
-    fn run_service(
-        &self,
-        netns: &Netns,
-        name: String,
-        ports: Vec<String>,
-        work: Vec<impl Future<Output = ()> + Send + 'static>,
-    ) -> Result<Service, NetError> {
-        let thread = self.services.thread().map_err(no_thread)?;
-        let tasks = RefCell::new(work.into_iter().map(|task| thread.spawn(task)).collect());
-        let service = Service(Rc::new(Running { name, netns: netns.clone(), ports, tasks }));
+    fn keep_service(&self, running: Running) -> Service {
+        let service = Service(Rc::new(running));
         self.services.running.borrow_mut().push(service.clone());
-        Ok(service)
+        service
     }
 
     /// Why a service can't listen there, in the kernel's words.

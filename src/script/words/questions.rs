@@ -134,6 +134,7 @@ fn ping(call: &Call, ns: &Netns, dst: &str, options: Map) -> Fallible<PingValue>
         df: options.flag("df")?.unwrap_or(default.df),
         source,
         by: options.value("by", "a namespace")?,
+        deadline: call.world.deadline(),
     };
     if how.count == 0 || how.ttl == Some(0) || how.size > 65_507 {
         return Err(

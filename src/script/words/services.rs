@@ -1,9 +1,9 @@
-use super::super::value::{HttpValue, TcpValue};
+use super::super::value::{HttpValue, NameValue, TcpValue, type_of};
 use super::super::world::{Call, Fallible, Stand};
 use super::options::Options;
 use super::{Word, anywhere, here_or_host};
-use crate::net::{HttpOptions, Netns, Service, TcpOptions};
-use rhai::{Engine, INT, Map};
+use crate::net::{HttpOptions, Netns, Record, Service, TcpOptions, typed};
+use rhai::{Array, Dynamic, Engine, INT, Map};
 use std::rc::Rc;
 
 pub(super) const WORDS: &[Word] = &[
@@ -15,6 +15,18 @@ pub(super) const WORDS: &[Word] = &[
                 that is taken, and an address that the namespace does not have.",
         example: "let red = netns(\"red\");\nred.up(\"lo\");\nserve_http(red, 80, \"hello\");\n\
                   check(\"red has a page\", http_get(red, \"http://127.0.0.1/\").body == \"hello\");",
+    },
+    Word {
+        name: "serve_dns",
+        form: "`serve_dns([ns,] address, #{name: address, …})` or `serve_dns([ns,] address, #{…}, #{upstream})`",
+        about: "Answers DNS questions at port 53 of an address, over UDP and TCP, until the lab ends or \
+                it is given to `stop()`. A record has one address or an array of them, or the name that \
+                it is an alias of. What it does not hold does not exist, or is asked of `upstream` (an \
+                address, or several); where that gives no answer, the lookup fails (`SERVFAIL`). Called \
+                again for the same address, it holds the new records instead of the old.",
+        example: "serve_dns(\"127.0.0.1\", #{\"web.mycompany.com\": \"192.168.1.10\"});\n\
+                  check(\"web has an address\", resolve(\"web.mycompany.com\") == [\"192.168.1.10\"]);\n\
+                  check(\"mail has none\", resolve(\"mail.mycompany.com\").error == \"Name or service not known\");",
     },
     Word {
         name: "tcp",
@@ -35,6 +47,17 @@ pub(super) const WORDS: &[Word] = &[
         example: "serve_http(\"127.0.0.1:8080\", \"hello\");\n\
                   check(\"the page\", http_get(\"http://127.0.0.1:8080/\").body == \"hello\");",
     },
+    Word {
+        name: "resolve",
+        form: "`resolve([ns,] name)`",
+        about: "Looks a name up as a program in the namespace would: in the order of \
+                `/etc/nsswitch.conf`, in `/etc/hosts`, and with the servers and the search list of \
+                `/etc/resolv.conf`, where files of `/etc/netns/<ns>/` lie over those of `/etc`. Gives \
+                an array of addresses, in the order in which a program tries them; where it is \
+                empty, `.error` says why, as `Name or service not known`.",
+        example: "sh(\"echo 192.168.1.10 web >> /etc/hosts\");\n\
+                  check(\"web has an address\", resolve(\"web\") == [\"192.168.1.10\"]);",
+    },
 ];
 
 pub(super) fn register(engine: &mut Engine, stand: &Stand) {
@@ -43,6 +66,12 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
     });
     here_or_host!(engine, stand, "serve_http", |call, ns, at: &str, body: &str| {
         serve_http(&call, &ns, at, body)
+    });
+    here_or_host!(engine, stand, "serve_dns", |call, ns, address: &str, records: Map| {
+        serve_dns(&call, &ns, address, records, Map::new())
+    });
+    here_or_host!(engine, stand, "serve_dns", |call, ns, address: &str, records: Map, options: Map| {
+        serve_dns(&call, &ns, address, records, options)
     });
     here_or_host!(engine, stand, "tcp", |call, ns, dst: &str, port: INT| {
         tcp(&call, &ns, dst, port, Map::new())
@@ -54,6 +83,15 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
     here_or_host!(engine, stand, "http_get", |call, ns, url: &str, options: Map| {
         http_get(&call, &ns, url, options)
     });
+    here_or_host!(engine, stand, "resolve", |call, ns, name: &str| {
+        call.world.flush();
+        let answer = call.ask(
+            ns.exec(&format!("getent ahosts {}", typed(name))),
+            |network| network.resolve(&ns, name, call.world.deadline()),
+            |answer| (answer.text(), None),
+        )?;
+        call.in_time(NameValue(Rc::new(answer)))
+    });
     anywhere!(engine, stand, "stop", |call, service: Service| {
         call.act(service.kill_command(), |network| network.stop_service(&service))
     });
@@ -64,27 +102,74 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
 fn serve_http(call: &Call, ns: &Netns, at: &str, body: &str) -> Fallible<Service> {
     // A program that everybody has, which does the same with a file.
     let (bind, port) = match at.rsplit_once(':') {
-        Some((address, port)) => (format!(" --bind {}", address.trim_matches(['[', ']'])), port),
+        Some((address, port)) => (format!(" --bind {}", typed(address.trim_matches(['[', ']']))), port),
         None => (String::new(), at),
     };
-    let page = shell_words::quote(body);
+    let page = typed(body);
     let script = format!(
         "cd \"$(mktemp -d)\" && printf %s {page} > index.html && exec python3 -m http.server {port}{bind}"
     );
-    let command = format!("{} &", ns.exec(&format!("sh -c {}", shell_words::quote(&script))));
+    let command = format!("{} &", ns.exec(&format!("sh -c {}", typed(&script))));
     call.act(command, |network| network.serve_http(ns, at, body))
+}
+
+fn serve_dns(call: &Call, ns: &Netns, address: &str, records: Map, options: Map) -> Fallible<Service> {
+    let mut options = Options::new(call, "serve_dns", options, &["upstream"])?;
+    let upstreams = options.texts("upstream")?;
+    let mut read = Vec::new();
+    for (name, value) in records {
+        let text = |value: &Dynamic| value.clone().into_string().ok();
+        let values = match value.read_lock::<Array>() {
+            Some(array) => array.iter().map(text).collect(),
+            None => text(&value).map(|text| vec![text]),
+        };
+        let Some(values) = values else {
+            let found = type_of(&value);
+            return Err(call.misuse(
+                format!("the record `{name}` takes an address, or an array of them, not {found}"),
+                "an address is a string, as `\"192.168.15.2\"`",
+            ));
+        };
+        read.push((name.to_string(), values));
+    }
+    let command = format!("{} &", ns.exec(&dnsmasq(address, &read, &upstreams)));
+    call.act(command, |network| network.serve_dns(ns, address, &read, &upstreams))
+}
+
+/// A server with these records, as one would type it. `-d`: it stays in the
+/// foreground, and root.
+fn dnsmasq(address: &str, records: &[Record], upstreams: &[String]) -> String {
+    let mut command =
+        format!("dnsmasq -d --no-resolv --no-hosts --bind-interfaces --listen-address={}", typed(address));
+    for (name, values) in records {
+        let is_alias = matches!(&values[..], [only] if records.iter().any(|(other, _)| other == only));
+        if is_alias {
+            command += &format!(" --cname={}", typed(&format!("{name},{}", values[0])));
+            continue;
+        }
+        for value in values {
+            command += &format!(" --host-record={}", typed(&format!("{name},{value}")));
+        }
+    }
+    match upstreams {
+        [] => command + " --local=/#/",
+        _ => upstreams.iter().fold(command, |all, upstream| format!("{all} --server={}", typed(upstream))),
+    }
 }
 
 fn tcp(call: &Call, ns: &Netns, dst: &str, port: INT, options: Map) -> Fallible<TcpValue> {
     let mut options = Options::new(call, "tcp", options, &["timeout_ms", "by"])?;
     let timeout_ms = options.number("timeout_ms", "a number of milliseconds")?;
     let timeout_ms = timeout_ms.unwrap_or(TcpOptions::default().timeout_ms);
-    let how =
-        TcpOptions { timeout_ms: call.world.at_most(timeout_ms), by: options.value("by", "a namespace")? };
+    let how = TcpOptions {
+        timeout_ms: call.world.at_most(timeout_ms),
+        by: options.value("by", "a namespace")?,
+        deadline: call.world.deadline(),
+    };
     call.world.flush();
     let seconds = timeout_ms.div_ceil(1000);
     let answer = call.ask(
-        ns.exec(&format!("nc -zv -w{seconds} {dst} {port}")),
+        ns.exec(&format!("nc -zv -w{seconds} {} {port}", typed(dst))),
         |network| network.tcp(ns, dst, &port.to_string(), &how),
         |answer| (answer.text(), None),
     )?;
@@ -95,12 +180,15 @@ fn http_get(call: &Call, ns: &Netns, url: &str, options: Map) -> Fallible<HttpVa
     let mut options = Options::new(call, "http_get", options, &["timeout_ms", "by"])?;
     let timeout_ms = options.number("timeout_ms", "a number of milliseconds")?;
     let timeout_ms = timeout_ms.unwrap_or(HttpOptions::default().timeout_ms);
-    let how =
-        HttpOptions { timeout_ms: call.world.at_most(timeout_ms), by: options.value("by", "a namespace")? };
+    let how = HttpOptions {
+        timeout_ms: call.world.at_most(timeout_ms),
+        by: options.value("by", "a namespace")?,
+        deadline: call.world.deadline(),
+    };
     call.world.flush();
     let seconds = timeout_ms as f64 / 1000.0;
     let answer = call.ask(
-        ns.exec(&format!("curl -sS --connect-timeout 1 -m {seconds} {}", shell_words::quote(url))),
+        ns.exec(&format!("curl -sS --connect-timeout 1 -m {seconds} {}", typed(url))),
         |network| network.http_get(ns, url, &how),
         |answer| (answer.text(), None),
     )?;
