@@ -1,7 +1,9 @@
 //! Where the floor spends its time: told by one process, read by another.
 
-use crate::clock::{self, Times, milliseconds};
-use crate::{floor, table};
+use crate::clock::{Times, milliseconds};
+use crate::floor::{self, Work};
+use crate::quiet::Quiet;
+use crate::table;
 use std::env;
 use std::fmt;
 use std::io;
@@ -47,6 +49,12 @@ impl Stages {
     }
 }
 
+impl Failure {
+    pub fn tell(&self) {
+        eprintln!("floor: {self}");
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "failed to {}: {}", self.stage, self.error)
@@ -55,10 +63,14 @@ impl fmt::Display for Failure {
 
 /// Runs the floor some more, and prints the median of each stage. Starting
 /// the process and taking everything down are not among them.
-pub fn print(runs: usize) -> io::Result<()> {
+///
+/// # Errors
+///
+/// Where the floor can't be started.
+pub fn print(work: Work, runs: usize, quiet: &Quiet) -> io::Result<()> {
     let mut stages: Vec<(String, Times)> = Vec::new();
     let mut command = Command::new(env::current_exe()?);
-    command.args([floor::ARGUMENT, floor::STAGES]).stdin(Stdio::null());
+    command.args([floor::ARGUMENT, &work.argument(), floor::STAGES]).stdin(Stdio::null());
     for _ in 0..runs {
         let told = command.output()?.stdout;
         for (name, took) in String::from_utf8_lossy(&told).lines().filter_map(read) {
@@ -67,9 +79,9 @@ pub fn print(runs: usize) -> io::Result<()> {
                 None => stages.push((name.into(), Times::from(took))),
             }
         }
-        clock::rest();
+        quiet.wait()?;
     }
-    let head = ["the floor, stage by stage", "median ms", ""].map(String::from);
+    let head = [format!("the floor of {}", work.argument()), "median ms".into(), String::new()];
     let lines = stages.into_iter().map(|(name, times)| {
         let median = times.median().map_or_else(String::new, milliseconds);
         [name, median, String::new()]

@@ -3,7 +3,8 @@
 //! differ.
 
 use crate::clock::{Times, milliseconds};
-use crate::workshop::{SNAPSHOT_COUNT, Workshop};
+use crate::setting::Setting;
+use crate::w1::{self, SNAPSHOT_COUNT};
 use std::collections::BTreeMap;
 use std::fs;
 use std::hint;
@@ -33,9 +34,9 @@ struct Count {
 /// # Errors
 ///
 /// Where the lab does not even work on a quiet machine.
-pub fn run(workshop: &Workshop, nslab: &Path, runs: usize) -> io::Result<bool> {
-    let lab = workshop.snapshot_lab()?;
-    let folder = workshop.snapshots();
+pub fn run(setting: &Setting, runs: usize) -> io::Result<bool> {
+    let (lab, folder) = w1::snapshot_lab(setting)?;
+    let nslab = &setting.nslab;
     let (well, said) = once(nslab, &lab)?;
     let expected = read(&folder)?;
     if !well || expected.len() != SNAPSHOT_COUNT {

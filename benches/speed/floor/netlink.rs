@@ -15,37 +15,35 @@ const BUFFER: usize = 32 * 1024;
 pub struct Netlink(OwnedFd);
 
 impl Netlink {
-    pub fn open() -> io::Result<Self> {
-        let protocol = SockProtocol::NetlinkRoute;
+    pub fn open(protocol: SockProtocol) -> io::Result<Self> {
         Ok(Self(socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol)?))
     }
 
     /// Asks for a change and waits until the kernel has made it.
     pub fn change(&self, kind: u16, flags: i32, body: &[u8]) -> io::Result<()> {
-        self.send(kind, flags | libc::NLM_F_ACK, body)?;
-        self.receive(|_| ()).map(drop)
+        self.exchange(&message(kind, flags | libc::NLM_F_ACK, body))
     }
 
     /// Asks for one object.
     pub fn get(&self, kind: u16, body: &[u8]) -> io::Result<()> {
-        self.send(kind, 0, body)?;
+        self.exchange(&message(kind, 0, body))
+    }
+
+    /// Sends what has one answer, and reads it.
+    pub fn exchange(&self, messages: &[u8]) -> io::Result<()> {
+        self.send(messages)?;
         self.receive(|_| ()).map(drop)
     }
 
     /// Asks for all objects of a kind.
     pub fn dump(&self, kind: u16, body: &[u8], mut see: impl FnMut(&[u8])) -> io::Result<()> {
-        self.send(kind, libc::NLM_F_DUMP, body)?;
+        self.send(&message(kind, libc::NLM_F_DUMP, body))?;
         while !self.receive(&mut see)? {}
         Ok(())
     }
 
-    fn send(&self, kind: u16, flags: i32, body: &[u8]) -> io::Result<()> {
-        let length = (HEADER + body.len()) as u32;
-        let flags = (libc::NLM_F_REQUEST | flags) as u16;
-        // One request at a time, so that no sequence number is needed.
-        let numbers = [0; 8];
-        let message = [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), &flags.to_ne_bytes(), &numbers, body];
-        send(self.0.as_raw_fd(), &message.concat(), MsgFlags::empty())?;
+    fn send(&self, messages: &[u8]) -> io::Result<()> {
+        send(self.0.as_raw_fd(), messages, MsgFlags::empty())?;
         Ok(())
     }
 
@@ -67,6 +65,15 @@ impl Netlink {
         }
         Ok(false)
     }
+}
+
+/// A request.
+pub fn message(kind: u16, flags: i32, body: &[u8]) -> Vec<u8> {
+    let length = (HEADER + body.len()) as u32;
+    let flags = (libc::NLM_F_REQUEST | flags) as u16;
+    // One exchange at a time, so that no sequence number is needed.
+    let numbers = [0; 8];
+    [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), &flags.to_ne_bytes(), &numbers, body].concat()
 }
 
 /// The messages of a datagram: the type and the body of each.
@@ -96,6 +103,15 @@ pub fn link(index: i32, up: bool) -> Vec<u8> {
     let (family, no_type) = ([libc::AF_UNSPEC as u8, 0], [0; 2]);
     let numbers = [index.to_ne_bytes(), flags.to_ne_bytes(), flags.to_ne_bytes()];
     [&family[..], &no_type, &numbers.concat()].concat()
+}
+
+/// The IPv4 header of `struct rtmsg`: a route by a gateway, or all routes.
+pub fn route() -> [u8; 12] {
+    let kind = [libc::RT_TABLE_MAIN, libc::RTPROT_BOOT, libc::RT_SCOPE_UNIVERSE, libc::RTN_UNICAST];
+    let mut bytes = [0; 12];
+    bytes[0] = libc::AF_INET as u8;
+    bytes[4..8].copy_from_slice(&kind);
+    bytes
 }
 
 /// `struct ifaddrmsg` for IPv4.

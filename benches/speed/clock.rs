@@ -4,16 +4,6 @@ use std::io;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long a process waits for its turn, so that it finds the kernel at
-/// rest: the namespaces of the one before are taken down after its end, under
-/// locks that the next one needs.
-const REST: Duration = Duration::from_millis(40);
-
-/// Lets the kernel come to rest.
-pub fn rest() {
-    std::thread::sleep(REST);
-}
-
 /// Runs a command in silence. Gives the time that it took, and whether it
 /// ended well.
 pub fn time(command: &mut Command) -> io::Result<(Duration, bool)> {
@@ -34,6 +24,10 @@ impl From<Duration> for Times {
 }
 
 impl Times {
+    pub const fn none() -> Self {
+        Self(Vec::new())
+    }
+
     pub fn add(&mut self, time: Duration) {
         self.0.push(time);
     }

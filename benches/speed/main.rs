@@ -1,0 +1,266 @@
+//! How fast nslab is, beside others who do the same work.
+//!
+//! ```text
+//! cargo bench                       all tables of medians and ratios, some three minutes
+//! cargo bench -- w1                 the cable alone; w2 the NAT, w4 the many namespaces
+//! cargo bench -- --rounds 100       with more rounds
+//! cargo bench -- --stages           and where the floors spend their time
+//! cargo bench -- --nslab FILE       another binary than the one just built
+//! cargo bench -- load               2,000 runs on a busy machine: what goes wrong?
+//! cargo bench -- sustained          a minute of many labs: how many are kept up, and who suffers?
+//! cargo test --benches              does every variant work?
+//! ```
+//!
+//! Every variant is measured as a whole process, from its start to its end,
+//! and all of one workload in one run, one after the other: what counts are
+//! the ratios, which another machine would give as well. No time makes this
+//! program fail, only a variant that does not do its work.
+
+mod clock;
+mod crowd;
+mod floor;
+mod large;
+mod load;
+mod quiet;
+mod race;
+mod setting;
+mod stages;
+mod sustained;
+mod table;
+mod variant;
+mod w1;
+mod w2;
+mod w4;
+mod workshop;
+
+use crowd::Crowd;
+use quiet::Quiet;
+use race::Race;
+use setting::Setting;
+use std::env;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+use table::Verdicts;
+use workshop::Workshop;
+
+/// How many runs under load, where nobody says it.
+const RUNS_UNDER_LOAD: usize = 2000;
+/// How often the big ones and the crowds are run, at most.
+const REPEATS: usize = 3;
+/// How long to keep up many labs.
+const LASTING: Duration = Duration::from_secs(60);
+/// How many labs are a crowd that is only to show that it works.
+const FEW_LABS: usize = 3;
+
+const USAGE: &str = "\
+usage: cargo bench --bench speed -- [w1] [w2] [w4] [load] [sustained] [--rounds N] [--stages] [--nslab FILE]
+
+  w1            two namespaces and a cable
+  w2            a bridge behind NAT
+  w4            many namespaces on a bridge (without a word: w1, w2 and w4)
+  load          run one lab again and again on a busy machine, and count what goes wrong
+  sustained     run many labs for a minute, and one beside them
+  --rounds N    rounds of each race (40, 32 and 9), or runs of `load` (2000)
+  --stages      tell where the floors spend their time
+  --nslab FILE  measure this binary";
+
+fn main() -> ExitCode {
+    let mut arguments = env::args().skip(1);
+    // First of all: this may be the floor, which is being measured.
+    match arguments.next().as_deref() {
+        Some(floor::ARGUMENT) => return floor::run(arguments),
+        Some(quiet::ARGUMENT) => return quiet::run(),
+        _ => {}
+    }
+    let asked = match Asked::read(env::args().skip(1)) {
+        Ok(Some(asked)) => asked,
+        Ok(None) => return ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&asked) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    W1,
+    W2,
+    W4,
+    Load,
+    Sustained,
+}
+
+/// What was typed.
+struct Asked {
+    parts: Vec<Part>,
+    stages: bool,
+    /// Whether to measure; otherwise this is only to show that all variants
+    /// work.
+    measure: bool,
+    rounds: Option<usize>,
+    nslab: PathBuf,
+}
+
+impl Asked {
+    /// Reads the arguments; `None` where nothing is to be done.
+    fn read(mut arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
+        let nslab = env!("CARGO_BIN_EXE_nslab").into();
+        let mut asked = Self { parts: Vec::new(), stages: false, measure: false, rounds: None, nslab };
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().ok_or(format!("`{argument}` wants a value"));
+            match argument.as_str() {
+                "w1" => asked.parts.push(Part::W1),
+                "w2" => asked.parts.push(Part::W2),
+                "w4" => asked.parts.push(Part::W4),
+                "load" => asked.parts.push(Part::Load),
+                "sustained" => asked.parts.push(Part::Sustained),
+                "--stages" => asked.stages = true,
+                "--rounds" => {
+                    let rounds = value()?.parse().ok().filter(|rounds| *rounds > 0);
+                    asked.rounds = Some(rounds.ok_or("`--rounds` wants a number from 1")?);
+                    asked.measure = true;
+                }
+                "--nslab" => asked.nslab = value()?.into(),
+                // `cargo bench` says it, `cargo test --benches` does not.
+                "--bench" => asked.measure = true,
+                "--help" | "-h" => {
+                    println!("{USAGE}");
+                    return Ok(None);
+                }
+                // Whoever lists tests finds none here.
+                "--list" => return Ok(None),
+                other => return Err(format!("`{other}` is not known")),
+            }
+        }
+        if asked.parts.is_empty() {
+            asked.parts = vec![Part::W1, Part::W2, Part::W4];
+        }
+        Ok(Some(asked))
+    }
+
+    fn wants(&self, part: Part) -> bool {
+        self.parts.contains(&part)
+    }
+}
+
+/// Does what was asked, and tells whether all was well.
+fn run(asked: &Asked) -> io::Result<bool> {
+    // The variants run in a folder of their own.
+    let nslab = std::path::absolute(&asked.nslab)?;
+    let setting = Setting { nslab, workshop: Workshop::open()?, quiet: Quiet::watch()? };
+    let mut works = true;
+    if asked.wants(Part::Load) {
+        let usual = if asked.measure { RUNS_UNDER_LOAD } else { 1 };
+        works &= load::run(&setting, asked.rounds.unwrap_or(usual))?;
+    }
+    if asked.wants(Part::Sustained) {
+        let (lasting, labs) = if asked.measure { (LASTING, crowd::LABS) } else { (Duration::ZERO, FEW_LABS) };
+        works &= sustained::run(&setting, lasting, labs)?;
+    }
+    let races = races(asked, &setting)?;
+    if !races.is_empty() {
+        works &=
+            if asked.measure { measure(asked, &setting, races)? } else { rehearse(asked, &setting, races)? };
+    }
+    Ok(works)
+}
+
+fn races(asked: &Asked, setting: &Setting) -> io::Result<Vec<Race>> {
+    let mut races = Vec::new();
+    if asked.wants(Part::W1) {
+        races.push(w1::race(setting)?);
+    }
+    if asked.wants(Part::W2) {
+        races.push(w2::race(setting)?);
+    }
+    if asked.wants(Part::W4) {
+        let namespaces = if asked.measure { w4::NAMESPACES } else { w4::FEW_NAMESPACES };
+        races.push(w4::race(setting, namespaces)?);
+    }
+    Ok(races)
+}
+
+/// The crowds that were asked for, of so many labs.
+fn crowds(asked: &Asked, setting: &Setting, labs: usize) -> io::Result<Vec<Crowd>> {
+    let mut crowds = Vec::new();
+    if asked.wants(Part::W1) {
+        crowds.push(Crowd::of_w1(setting, labs)?);
+    }
+    if asked.wants(Part::W2) {
+        crowds.push(Crowd::of_w2(setting, labs)?);
+    }
+    Ok(crowds)
+}
+
+/// Does everything once, in small, and tells whether all of it works.
+fn rehearse(asked: &Asked, setting: &Setting, mut races: Vec<Race>) -> io::Result<bool> {
+    let mut works = true;
+    for race in &mut races {
+        race.rehearse(&setting.quiet)?;
+        works &= race.works();
+        println!("{}: {} of {} variants can be measured", race.title, race.able(), race.rows.len());
+    }
+    if asked.wants(Part::W4) {
+        works &= large::run(setting, w4::FEW_NAMESPACES, Duration::ZERO, 1)?.failed == 0;
+    }
+    for mut crowd in crowds(asked, setting, FEW_LABS)? {
+        works &= well(crowd.run(setting, 1));
+    }
+    println!("`cargo bench` measures");
+    Ok(works)
+}
+
+/// Measures, and tells whether everything did its work.
+fn measure(asked: &Asked, setting: &Setting, mut races: Vec<Race>) -> io::Result<bool> {
+    let mut works = true;
+    let mut verdicts = Verdicts::none();
+    for race in &mut races {
+        race.rehearse(&setting.quiet)?;
+        race.run(asked.rounds.unwrap_or(race.rounds), &setting.quiet)?;
+        works &= race.works();
+        table::race(race, &mut verdicts);
+    }
+    let repeats = asked.rounds.map_or(REPEATS, |rounds| rounds.min(REPEATS));
+    if asked.wants(Part::W4) {
+        let measured = large::SIZES.map(|(count, allowed)| large::run(setting, count, allowed, repeats));
+        let measured = measured.into_iter().collect::<io::Result<Vec<_>>>()?;
+        works &= measured.iter().all(|large| large.failed == 0);
+        table::large(&measured, &mut verdicts);
+    }
+    // Last, because what they leave behind keeps the kernel busy for a while.
+    let mut crowds = crowds(asked, setting, crowd::LABS)?;
+    for crowd in &mut crowds {
+        works &= well(crowd.run(setting, repeats));
+    }
+    if !crowds.is_empty() {
+        table::crowds(&crowds, &mut verdicts);
+    }
+    verdicts.print();
+    if asked.stages {
+        for race in &races {
+            println!();
+            stages::print(race.work, asked.rounds.unwrap_or(race.rounds), &setting.quiet)?;
+        }
+    }
+    Ok(works)
+}
+
+/// Tells what went wrong, and whether nothing did.
+fn well(result: io::Result<()>) -> bool {
+    if let Err(error) = &result {
+        eprintln!("error: {error}");
+    }
+    result.is_ok()
+}
