@@ -248,7 +248,8 @@ impl Course {
     /// The tool without which a check can't be measured, where this machine
     /// lacks it.
     fn tool(&self, check: &str) -> Option<&ToolUse> {
-        self.lab.checks.iter().find(|declared| declared.name == check)?.tool.as_ref()
+        let declared = self.lab.checks.iter().find(|declared| declared.name == check);
+        self.lab.tool.as_ref().or_else(|| declared?.tool.as_ref())
     }
 }
 
@@ -310,7 +311,9 @@ fn known_unmeasured(course: &Course, check: &str, able: &Result<(), SandboxError
     }
     let tool = course.tool(check)?;
     let package = crate::net::package_of(&tool.program).unwrap_or(&tool.program);
-    let reason = format!("`{}` (line {}) is not installed", tool.program, tool.place.line);
+    let line = Some(tool.place.line).filter(|_| course.lab.tool.is_none());
+    let line = line.map(|line| format!(" (line {line})")).unwrap_or_default();
+    let reason = format!("`{}`{line} is not installed", tool.program);
     Some(report::not_measured(&reason, Some(&format!("install it: `apt-get install {package}`"))))
 }
 
@@ -377,7 +380,7 @@ fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
         })?;
         if found.is_empty() {
             return Err(format!(
-                "there is no lab below `{}`\nhint: a lab is a file that ends in `.rhai`",
+                "there is no lab below `{}`\nhint: a lab is a file that ends in `.rhai` or `.sh`",
                 path.display()
             ));
         }

@@ -70,4 +70,5 @@ pub mod report;
 pub mod run;
 pub mod sandbox;
 pub mod script;
+pub mod shell;
 pub mod table;

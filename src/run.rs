@@ -3,9 +3,10 @@
 
 use crate::check::{Judge, Outcome, Shelf, Verdict};
 use crate::event::{Event, Fault, Order};
-use crate::lab::{Lab, LabName, Place, Source};
+use crate::lab::{Lab, LabName, Language, Place, Source};
 use crate::sandbox::{Inside, Launcher, Line, Sandbox, SandboxError};
 use crate::script::{self, Compiler, Stage, Teller};
+use crate::shell;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -16,6 +17,9 @@ use std::path::{Path, PathBuf};
 pub struct Settings {
     /// The deadline of a lab, in milliseconds.
     pub timeout_ms: u64,
+    /// How long a command of a shell lab may take before it is interrupted, in
+    /// milliseconds.
+    pub patience_ms: u64,
     /// Whether somebody looks between the acts.
     pub watched: bool,
     /// Whether a sandbox's namespaces stay when its lab has ended, until the
@@ -27,7 +31,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { timeout_ms: 60_000, watched: false, linger: false, captures: false }
+        Self { timeout_ms: 60_000, patience_ms: 3000, watched: false, linger: false, captures: false }
     }
 }
 
@@ -63,7 +67,8 @@ pub fn read(compiler: &Compiler, path: &Path) -> Result<Lab, Box<Invalid>> {
         Box::new(Invalid { source: source.clone(), helper: None, fault })
     };
     let bytes = fs::read(path).map_err(|error| {
-        let hint = (error.kind() == io::ErrorKind::NotFound).then_some("a lab is a `.rhai` file");
+        let hint =
+            (error.kind() == io::ErrorKind::NotFound).then_some("a lab is a `.rhai` file, or a `.sh` file");
         invalid(&source, Place::default(), format!("failed to read the lab: {}", words(&error)), hint)
     })?;
     source.text = String::from_utf8(bytes).map_err(|error| {
@@ -72,10 +77,21 @@ pub fn read(compiler: &Compiler, path: &Path) -> Result<Lab, Box<Invalid>> {
         let place = Place::new(lines as u32 + 1, last.chars().count() as u32 + 1);
         invalid(&source, place, "the lab is not UTF-8 text".into(), Some("save it as UTF-8"))
     })?;
-    compiler.read(source.clone()).map_err(|fault| {
+    let read = match language(&source) {
+        Language::Rhai => compiler.read(source.clone()),
+        Language::Shell => shell::read(source.clone()),
+    };
+    read.map_err(|fault| {
         let helper = fault.helper.as_ref().and_then(|path| fs::read_to_string(path).ok());
         Box::new(Invalid { source, helper, fault })
     })
+}
+
+/// What a file is written in: what its name says, or else its first line.
+fn language(source: &Source) -> Language {
+    let first = source.text.lines().next().unwrap_or_default();
+    let is_script = || first.starts_with("#!") && first.trim_end().ends_with("sh");
+    Language::of(&source.path).unwrap_or(if is_script() { Language::Shell } else { Language::Rhai })
 }
 
 /// Step two, in the process that asked: the lab runs in a sandbox, and its
@@ -107,6 +123,8 @@ pub fn order(lab: &Lab, settings: &Settings) -> Order {
         text: lab.source.text.clone(),
         helpers: lab.helpers.clone(),
         timeout_ms: settings.timeout_ms,
+        language: lab.language,
+        patience_ms: settings.patience_ms,
         watched: settings.watched,
         linger: settings.linger,
         captures: settings.captures,
@@ -144,7 +162,7 @@ pub fn find(path: &Path) -> io::Result<Vec<PathBuf>> {
                 if !path.is_symlink() && !path.ends_with("solutions") {
                     folders.push(path);
                 }
-            } else if path.extension().is_some_and(|extension| extension == "rhai") {
+            } else if Language::of(&path).is_some() {
                 labs.push(path);
             }
         }
@@ -162,7 +180,14 @@ pub fn find(path: &Path) -> io::Result<Vec<PathBuf>> {
 /// Where no process can be started.
 pub fn prepare(stage: &mut Stage) -> Result<(Launcher, Sandbox), SandboxError> {
     let launcher = Launcher::start(stage, |stage, order: Order, inside: Inside, line: Line| {
-        script::run(stage, &order, Box::new(inside), || Box::new(line.clone()));
+        match order.language {
+            Language::Rhai => script::run(stage, &order, Box::new(inside), || Box::new(line.clone())),
+            Language::Shell => shell::run(&order, Box::new(inside), |event| {
+                line.emit(event);
+                // The next command may take its time.
+                line.flush();
+            }),
+        }
     })?;
     let first = launcher.open()?;
     Ok((launcher, first))

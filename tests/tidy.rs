@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Which room may import which. A new arrow is a line here, to be seen in
 /// review; arrows run one way.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     // Pure rooms: plain data.
     ("lab", &[]),
     ("table", &[]),
@@ -16,11 +16,13 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("sandbox", &["event", "lab", "net"]),
     // The language.
     ("script", &["event", "lab", "net", "table"]),
+    // The other language, which is bash's own.
+    ("shell", &["event", "lab", "net"]),
     // Judging and telling: neither the engine nor the kernel.
     ("check", &["event", "lab"]),
     ("report", &["check", "event", "lab"]),
     // Joining.
-    ("run", &["check", "event", "lab", "report", "sandbox", "script"]),
+    ("run", &["check", "event", "lab", "report", "sandbox", "script", "shell"]),
     // On top; nobody imports them.
     ("harness", &["check", "lab", "net", "report", "run", "sandbox", "script"]),
     ("cli", &["check", "event", "harness", "lab", "net", "report", "run", "sandbox", "script"]),

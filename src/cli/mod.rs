@@ -58,7 +58,8 @@ NSLAB_REQUIRE=1 makes it a failure.";
 const RUN_EXAMPLES: &str = "\
 Examples:
   nslab run labs/cable/plug.rhai
-  nslab run labs/bridge/capture.rhai --captures /tmp/seen";
+  nslab run labs/bridge/capture.rhai --captures /tmp/seen
+  nslab run tutorial.sh               commands of a shell, as they were pasted";
 
 /// What was typed for `nslab test`.
 #[derive(Debug, clap::Args)]
@@ -71,6 +72,8 @@ struct Test {
     accept: bool,
     #[command(flatten)]
     deadline: Deadline,
+    #[command(flatten)]
+    patience: Patience,
     /// Flags of `cargo test`, such as a filter, --list, --exact, --skip or --test-threads
     #[arg(last = true, value_name = "LIBTEST FLAGS")]
     libtest: Vec<String>,
@@ -79,7 +82,7 @@ struct Test {
 /// What was typed for `nslab run`.
 #[derive(Debug, clap::Args)]
 struct Run {
-    /// The lab, a `.rhai` file
+    /// The lab, a `.rhai` or `.sh` file
     #[arg(value_name = "LAB")]
     lab: PathBuf,
     /// Write what is captured into this folder, for tcpdump and tshark
@@ -87,6 +90,8 @@ struct Run {
     captures: Option<PathBuf>,
     #[command(flatten)]
     deadline: Deadline,
+    #[command(flatten)]
+    patience: Patience,
 }
 
 /// What was typed for `nslab doctor`.
@@ -103,6 +108,14 @@ struct Deadline {
     /// Seconds that a lab may take
     #[arg(long, value_name = "S", default_value = "60", value_parser = seconds)]
     timeout: u64,
+}
+
+/// How long a command may take.
+#[derive(Debug, clap::Args)]
+struct Patience {
+    /// Seconds that a command of a shell lab may take, before it is interrupted as with Ctrl-C
+    #[arg(long, value_name = "S", default_value = "3", value_parser = seconds)]
+    patience: u64,
 }
 
 /// Reads seconds, with a fraction if need be, as milliseconds.

@@ -37,6 +37,7 @@ pub(super) fn run(typed: &Run) -> ExitCode {
     let shelf = Shelf::of(&typed.lab, &lab.source.name, Update::Never);
     let settings = Settings {
         timeout_ms: typed.deadline.timeout,
+        patience_ms: typed.patience.patience,
         watched: true,
         captures: captures.is_some(),
         ..Settings::default()

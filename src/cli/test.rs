@@ -21,7 +21,11 @@ pub(super) fn run(typed: Test) -> ExitCode {
             return ExitCode::from(error.exit_code() as u8);
         }
     };
-    let settings = Settings { timeout_ms: typed.deadline.timeout, ..Settings::default() };
+    let settings = Settings {
+        timeout_ms: typed.deadline.timeout,
+        patience_ms: typed.patience.patience,
+        ..Settings::default()
+    };
     let asked = Asked { paths: typed.paths, accept: typed.accept, settings };
     match harness::run(&asked, &arguments) {
         Ok(summary) => Findings {

@@ -6,7 +6,7 @@
 
 mod hex;
 
-use crate::lab::{Helper, Place};
+use crate::lab::{Helper, Language, Place};
 use crate::table::Table;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,10 @@ pub struct Order {
     pub helpers: Vec<Helper>,
     /// The deadline in milliseconds from the start of the script.
     pub timeout_ms: u64,
+    /// The language that it is written in.
+    pub language: Language,
+    /// How long a command of a shell lab may take, in milliseconds.
+    pub patience_ms: u64,
     /// Whether somebody looks between the acts: each act is then carried out
     /// at once and says what it changed.
     pub watched: bool,
@@ -52,6 +56,8 @@ pub enum Event {
     },
     /// Something was done to the kernel.
     Acted(Action),
+    /// A command of a shell lab has ended.
+    Ran(Ran),
     /// Something was asked.
     Asked(Question),
     /// An expectation was reached.
@@ -89,6 +95,27 @@ pub struct Action {
     pub changes: Vec<String>,
     /// Why it was refused.
     pub refused: Option<Refusal>,
+}
+
+/// A command of a shell lab, which bash has run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ran {
+    /// Its number, from 1.
+    pub n: u32,
+    /// The file that the script has read it from; the lab itself otherwise.
+    pub helper: Option<String>,
+    /// Where it stands.
+    pub place: Place,
+    /// The command as it stands there.
+    pub command: String,
+    /// What it printed, on both its streams, as it came.
+    pub output: String,
+    /// Its exit code, where bash has told it.
+    pub code: Option<i32>,
+    /// Why and how it was ended by us.
+    pub ended: Option<String>,
+    /// What it changed, a line each, where somebody watches.
+    pub changes: Vec<String>,
 }
 
 /// Why an act was refused.

@@ -1,6 +1,6 @@
-use super::{Declared, LabName, Place};
+use super::{Declared, LabName, Place, ToolUse};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The text of a lab, and what it is called.
 #[derive(Debug, Clone)]
@@ -24,11 +24,35 @@ pub struct Helper {
     pub text: String,
 }
 
+/// What a lab is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Language {
+    /// A script of nslab's own vocabulary, a `.rhai` file.
+    Rhai,
+    /// A script of bash(1), a `.sh` file.
+    Shell,
+}
+
+impl Language {
+    /// The language of the file at `path`, where that is a lab.
+    pub fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()? {
+            "rhai" => Some(Self::Rhai),
+            "sh" => Some(Self::Shell),
+            _ => None,
+        }
+    }
+}
+
 /// A lab that was read and is sound.
 #[derive(Debug, Clone)]
 pub struct Lab {
     /// Its text and name.
     pub source: Source,
+    /// What it is written in.
+    pub language: Language,
+    /// The outside tool without which it can't even begin.
+    pub tool: Option<ToolUse>,
     /// Its checks, in the order of their places.
     pub checks: Vec<Declared>,
     /// The helper files that it imports.

@@ -79,9 +79,10 @@ pub(super) fn apply(
     network: &Network,
     netns: &Netns,
     differing: &[Setting],
+    chosen: bool,
     ipv6: bool,
 ) -> Result<(), NetError> {
-    let chosen = CHOSEN.iter().map(|(key, value, _)| (*key, *value));
+    let chosen = CHOSEN.iter().filter(|_| chosen).map(|(key, value, _)| (*key, *value));
     let off = [("net.ipv6.conf.all.disable_ipv6", "1"), ("net.ipv6.conf.default.disable_ipv6", "1")];
     let off = off.into_iter().filter(|_| !ipv6);
     let differing = differing.iter().map(|(key, value)| (key.as_str(), *value));

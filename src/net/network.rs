@@ -9,10 +9,12 @@ use super::typed::typed_words;
 use super::{NetError, Netns, Rooms};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::sys::stat::fstat;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::UdpSocket;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -35,6 +37,8 @@ pub struct Network {
     pub(super) programs: Cell<bool>,
     /// The sysctls that a new namespace has from this machine and must not.
     differing: Vec<defaults::Setting>,
+    /// Whether namespaces get what nslab chooses beside the kernel's defaults.
+    chosen: bool,
     watch: Option<RefCell<Watch>>,
     pub(super) services: Services,
     pub(super) captures: RefCell<Vec<Capture>>,
@@ -50,6 +54,20 @@ impl Network {
     ///
     /// Where the kernel gives no socket, or a default can't be set.
     pub fn new(rooms: Box<dyn Rooms>, watched: bool) -> Result<Self, NetError> {
+        Self::begin(rooms, watched, true)
+    }
+
+    /// The same with the kernel's documented defaults and no others, also in
+    /// namespaces that programs make.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel gives no socket, or a default can't be set.
+    pub fn with_kernel_defaults(rooms: Box<dyn Rooms>, watched: bool) -> Result<Self, NetError> {
+        Self::begin(rooms, watched, false)
+    }
+
+    fn begin(rooms: Box<dyn Rooms>, watched: bool, chosen: bool) -> Result<Self, NetError> {
         let host = Netns::new("host", true, rooms.host());
         let mut network = Self {
             rooms,
@@ -60,6 +78,7 @@ impl Network {
             tentative: RefCell::default(),
             programs: Cell::new(false),
             differing: Vec::new(),
+            chosen,
             watch: watched.then(RefCell::default),
             services: Services::default(),
             captures: RefCell::default(),
@@ -106,7 +125,7 @@ impl Network {
         // What is born with a namespace; a machine may add tunnels, which are
         // looked up when they turn up.
         netns.know_links(Some(BTreeMap::from([(1, "lo".to_string())])));
-        defaults::apply(self, netns, &self.differing, ipv6)?;
+        defaults::apply(self, netns, &self.differing, self.chosen, ipv6)?;
         if let Some(watch) = &self.watch {
             watch.borrow_mut().add(self, netns)?;
         }
@@ -143,7 +162,8 @@ impl Network {
         }
         let gone: Vec<Netns> = {
             let namespaces = self.namespaces.borrow();
-            namespaces.iter().filter(|netns| !names.contains(netns.name())).cloned().collect()
+            let is_gone = |netns: &&Netns| !names.contains(netns.name()) || !self.is_at(netns, folder);
+            namespaces.iter().filter(is_gone).cloned().collect()
         };
         for netns in gone {
             self.lose(&netns);
@@ -155,10 +175,25 @@ impl Network {
             let fd = self.rooms.open(&folder.join(&name), OFlag::O_RDONLY)?;
             let netns = Netns::new(&name, false, fd);
             if netns.enter().is_ok() {
+                if !self.chosen {
+                    // It has copied what this machine has otherwise.
+                    let _ = defaults::apply(self, &netns, &self.differing, false, true);
+                }
                 self.namespaces.borrow_mut().push(netns);
             }
         }
         Ok(())
+    }
+
+    /// Tells whether the file of a namespace is still the one that it was: a
+    /// program may have deleted it, and made another of the same name.
+    fn is_at(&self, netns: &Netns, folder: &Path) -> bool {
+        let same = || {
+            let file = self.rooms.open(&folder.join(netns.name()), OFlag::O_RDONLY).ok()?;
+            let (now, then) = (fstat(&file).ok()?, fstat(netns.fd()?.as_fd()).ok()?);
+            Some((now.st_dev, now.st_ino) == (then.st_dev, then.st_ino))
+        };
+        same() == Some(true)
     }
 
     fn lose(&self, netns: &Netns) {

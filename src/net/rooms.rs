@@ -38,6 +38,13 @@ pub trait Rooms {
     /// Where it is not there.
     fn delete_netns(&self, name: &str) -> Result<(), RoomsError>;
 
+    /// Puts files where a program inside will look for them.
+    ///
+    /// # Errors
+    ///
+    /// Where they can't be put there.
+    fn place(&self, files: &[Placed]) -> Result<(), RoomsError>;
+
     /// Starts a program that writes to `out` and `err`; gives its pid inside.
     ///
     /// # Errors
@@ -66,6 +73,17 @@ pub struct Program {
     pub argv: Vec<String>,
     /// The network namespace under `/run/netns`; the host's otherwise.
     pub netns: Option<String>,
+}
+
+/// A file that a program inside is to find, whatever this machine has there.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Placed {
+    /// Where.
+    pub path: String,
+    /// What is in it; nothing for a pipe with a name.
+    pub text: Option<String>,
+    /// Its mode.
+    pub mode: u32,
 }
 
 /// How a program ended.

@@ -9,11 +9,16 @@ use std::fmt::Write;
 #[derive(Debug, Default)]
 pub struct Narration {
     began: bool,
+    /// The path of the lab.
+    path: String,
+    /// The commands of a shell lab that failed, with their places.
+    failed: Vec<String>,
 }
 
 impl Narration {
     /// What comes before the first step.
     pub fn opening(&mut self, lab: &Lab) -> String {
+        self.path = lab.source.path.display().to_string();
         let mut text = format!("{}\n", lab.source.name);
         let description = lab.source.description();
         if !description.is_empty() {
@@ -49,6 +54,23 @@ impl Narration {
                     indented(&mut text, "      ", change);
                 }
             }
+            Event::Ran(ran) => {
+                indented(&mut text, "  ", &format!("$ {}", ran.command));
+                indented(&mut text, "    ", &ran.output);
+                if let Some(ended) = &ran.ended {
+                    indented(&mut text, "    ", ended);
+                }
+                for change in &ran.changes {
+                    indented(&mut text, "      ", change);
+                }
+                if let Some(code) = ran.code.filter(|code| *code != 0) {
+                    let path = ran.helper.as_deref().unwrap_or(&self.path);
+                    let _ = writeln!(text, "    {path}:{}: exit code {code}", ran.place);
+                    if !is_question(&ran.command) && ran.ended.is_none() {
+                        self.failed.push(format!("{path}:{}: {}", ran.place, ran.command));
+                    }
+                }
+            }
             Event::Asked(question) => {
                 let _ = writeln!(text, "  $ {}", question.command);
                 indented(&mut text, "    ", &question.text);
@@ -80,6 +102,12 @@ impl Narration {
                 let _ = write!(text, "\n{}\n", failure(lab, outcome));
             }
         }
+        if !self.failed.is_empty() {
+            let _ = writeln!(text, "\nwhat did not work");
+            for failed in &self.failed {
+                indented(&mut text, "  ", failed);
+            }
+        }
         let count = |is: fn(&Verdict) -> bool| outcomes.iter().filter(|outcome| is(&outcome.verdict)).count();
         let counts = [
             (count(Verdict::is_passed), "passed"),
@@ -101,6 +129,13 @@ impl Narration {
         }
         text
     }
+}
+
+/// Tells whether a command of a shell is there to be false at times.
+fn is_question(command: &str) -> bool {
+    let word = command.split_whitespace().next().unwrap_or_default();
+    ["[", "[[", "test", "let", "read", "true", "false", "return", "grep"].contains(&word)
+        || word.starts_with("((")
 }
 
 fn indented(text: &mut String, indent: &str, lines: &str) {

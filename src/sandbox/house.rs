@@ -2,6 +2,7 @@
 //! by the init and looked at by the engine.
 
 use super::SandboxError;
+use crate::net::Placed;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::mount::{MsFlags, mount};
@@ -139,6 +140,39 @@ fn bind(from: &str, to: &str) -> io::Result<()> {
         directory(to, 0o755)?;
     }
     Ok(mount(Some(from), to, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>)?)
+}
+
+/// Puts a file where a program will look for it, whatever this machine has
+/// there, and whether or not the sandbox may look.
+pub(super) fn place(file: &Placed) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let path = Path::new(&file.path);
+    let mode = nix::sys::stat::Mode::from_bits_truncate(file.mode);
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let Some(text) = &file.text else {
+        directory(&folder.display().to_string(), 0o755)?;
+        return Ok(nix::unistd::mkfifo(path, mode)?);
+    };
+    let write = |path: &Path| {
+        fs::write(path, text)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(file.mode))
+    };
+    if fs::create_dir_all(folder).and_then(|()| write(path)).is_ok() {
+        return Ok(());
+    }
+    if fs::metadata(path).is_ok() {
+        // This machine's own: shown over it, never written.
+        const SHOWN: &str = "/run/nslab/shown";
+        directory(SHOWN, 0o755)?;
+        let copy = Path::new(SHOWN).join(fs::read_dir(SHOWN)?.count().to_string());
+        write(&copy)?;
+        return bind(&copy.display().to_string(), &file.path);
+    }
+    // Where it may not look there is nothing that a folder of its own hides.
+    let seen = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/"));
+    tmpfs(&seen.display().to_string())?;
+    fs::create_dir_all(folder)?;
+    write(path)
 }
 
 /// Makes every mount read-only, in one call (mount_setattr(2), Linux 5.12).

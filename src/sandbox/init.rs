@@ -9,7 +9,7 @@ use super::inside::{Ask, Tell};
 use super::launcher::{close_all_but, die_with_parent, map_root};
 use super::wire::Wire;
 use super::{SandboxError, house};
-use crate::net::{Exit, PATH, Program};
+use crate::net::{Exit, PATH, Placed, Program};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -105,6 +105,7 @@ impl Init {
             },
             Ask::DeleteNetns { name } => delete_netns(&name).map(|()| Tell::Done),
             Ask::Furnish => self.furnish().map(|()| Tell::Done),
+            Ask::Place { files } => self.place(&files).map(|()| Tell::Done),
             Ask::Start { program } => self.start(&program, fds).map(|pid| Tell::Started { pid }),
             Ask::Kill { pid, signal } => {
                 let signal = Signal::try_from(signal).unwrap_or(Signal::SIGKILL);
@@ -145,10 +146,20 @@ impl Init {
         done
     }
 
+    /// Makes sure that programs find what they need.
     fn furnish(&mut self) -> Result<(), Refused> {
         if !self.furnished {
             house::furnish().map_err(|error| ("furnish the sandbox", Errno::from_raw(error.errno)))?;
             self.furnished = true;
+        }
+        Ok(())
+    }
+
+    fn place(&mut self, files: &[Placed]) -> Result<(), Refused> {
+        self.furnish()?;
+        let failed = |error: io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
+        for file in files {
+            house::place(file).map_err(|error| ("place a file", failed(error)))?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use super::SandboxError;
 use super::house;
 use super::wire::Wire;
-use crate::net::{Exit, Program, Rooms, RoomsError};
+use crate::net::{Exit, Placed, Program, Rooms, RoomsError};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::unistd::Pid;
@@ -24,6 +24,8 @@ pub(super) enum Ask {
     DeleteNetns { name: String },
     /// Fill `/etc` and `/dev`.
     Furnish,
+    /// Put files there.
+    Place { files: Vec<Placed> },
     /// Start a program. Its output goes to the two descriptors sent along.
     Start { program: Program },
     /// Send a signal to a process group.
@@ -140,6 +142,10 @@ impl Rooms for Inside {
 
     fn delete_netns(&self, name: &str) -> Result<(), RoomsError> {
         self.ask(&Ask::DeleteNetns { name: name.into() }, &[]).map(drop)
+    }
+
+    fn place(&self, files: &[Placed]) -> Result<(), RoomsError> {
+        self.ask(&Ask::Place { files: files.to_vec() }, &[]).map(drop)
     }
 
     fn start(&self, program: &Program, out: BorrowedFd, err: BorrowedFd) -> Result<i32, RoomsError> {

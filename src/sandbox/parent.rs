@@ -169,6 +169,7 @@ impl Sandbox {
             match &event {
                 Event::Step { place, .. } | Event::Note { place, .. } => self.place = *place,
                 Event::Acted(action) => self.place = action.place,
+                Event::Ran(ran) => self.place = ran.place,
                 Event::Asked(question) => self.place = question.place,
                 Event::Expected(expectation) => self.place = expectation.place,
                 _ => {}

@@ -7,7 +7,7 @@ use super::suggest::nearest;
 use super::words;
 use super::world::place;
 use crate::event::Fault;
-use crate::lab::{Declared, Kind, Lab, Place, Source, Span, ToolUse, slug};
+use crate::lab::{Declared, Kind, Lab, Language, Place, Source, Span, ToolUse, slug};
 use crate::net::{is_installed, missing_tool, package_of};
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Stmt};
 use std::collections::{BTreeMap, BTreeSet};
@@ -79,7 +79,7 @@ impl Compiler {
         }
         let read = self.survey(&ast)?;
         let helpers = Imports::of(self, &source.path, &read.imports)?;
-        Ok(Lab { source, checks: read.checks, helpers })
+        Ok(Lab { source, language: Language::Rhai, tool: None, checks: read.checks, helpers })
     }
 
     /// Compiles the text of a lab or of a helper.

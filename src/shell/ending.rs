@@ -1,0 +1,54 @@
+//! What a script's end says of the lab.
+
+use super::session::Story;
+use crate::event::{Fault, Ran, Stop};
+use crate::lab::Place;
+use crate::net::Exit;
+
+/// A shell lab passes when bash has come to its end, or has been sent there by
+/// an `exit` that says that all is well.
+pub(super) fn judge(story: &Story, exit: Exit) -> Result<(), Stop> {
+    let last = story.ran.as_ref();
+    let word = last.and_then(|ran| ran.command.split_whitespace().next()).unwrap_or_default();
+    let (message, blamed, hint) = match exit {
+        _ if story.reached_end => return Ok(()),
+        // What has taken bash's place was interrupted by us.
+        _ if word == "exec" && last.is_some_and(|ran| ran.ended.is_some()) => return Ok(()),
+        Exit::Signal(signal) => (
+            format!("bash was killed by {} before it came to the end of the script", name(signal)),
+            last,
+            None,
+        ),
+        Exit::Code(0) => return Ok(()),
+        Exit::Code(code) if matches!(word, "exit" | "exec" | "return") => {
+            (format!("the script left with exit code {code}"), last, None)
+        }
+        Exit::Code(code) => {
+            let blamed = story.failed.as_ref().filter(|failed| failed.code == Some(code)).or(last);
+            let hint = story.options.contains('e').then_some(
+                "the script asks with `set -e` to end at the first command that fails; `|| true` behind one forgives it",
+            );
+            (words(blamed, code), blamed, hint)
+        }
+    };
+    Err(Stop::Fault(Fault {
+        helper: blamed.and_then(|ran| ran.helper.clone()),
+        place: blamed.map_or(Place::default(), |ran| ran.place),
+        message,
+        command: blamed.map(|ran| ran.command.clone()),
+        hint: hint.map(String::from),
+    }))
+}
+
+/// What a command said that failed.
+fn words(ran: Option<&Ran>, code: i32) -> String {
+    let said = ran.and_then(|ran| ran.output.lines().rev().find(|line| !line.trim().is_empty()));
+    match said {
+        Some(said) => format!("{} (exit code {code})", said.trim()),
+        None => format!("exit code {code}"),
+    }
+}
+
+fn name(signal: i32) -> String {
+    nix::sys::signal::Signal::try_from(signal).map_or(format!("signal {signal}"), |signal| signal.to_string())
+}

@@ -1,0 +1,23 @@
+//! Shell labs: scripts of bash(1), run by the real bash, told command by
+//! command.
+//!
+//! Bash runs the whole script, so that functions, loops, traps and quotes are
+//! its own business. A trap tells of each command before it runs, and waits
+//! until it was seen what the one before has printed and changed.
+//!
+//! *Takes* the text of a lab and rooms to run it in, *gives* a stream of
+//! events, *never* runs a command itself, nor parses one where bash can be
+//! asked.
+
+mod ending;
+mod paste;
+mod prelude;
+mod prompt;
+mod read;
+mod run;
+mod scan;
+mod session;
+mod told;
+
+pub use read::read;
+pub use run::run;

@@ -1,0 +1,250 @@
+//! From what people paste to what bash can run.
+//!
+//! Line by line: a prompt becomes blanks, so that every column stays where it
+//! was; a line that bash can't parse becomes a command that fails, so that
+//! the others run. What bash can parse it gets as it stands.
+
+use super::prompt::prompt_of;
+use super::scan::Scan;
+use std::collections::BTreeMap;
+
+/// What bash says of a text that it can't parse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Complaint {
+    /// The line, as bash counts.
+    pub line: u32,
+    /// The text of the line, where bash shows it.
+    pub text: Option<String>,
+    /// Its words.
+    pub words: String,
+    /// Whether the text ended before a command did.
+    pub at_end: bool,
+}
+
+/// What bash says of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Parsed {
+    /// It can be run.
+    Sound,
+    /// It can be run; a here-document in it goes on to its end.
+    OpenHere,
+    /// It can't.
+    Wrong(Complaint),
+}
+
+/// A text as bash gets it.
+#[derive(Debug, Default)]
+pub(super) struct Script {
+    /// The text for bash: as many lines as there were, and an `exit` below.
+    pub text: String,
+    /// Where its commands are.
+    pub scan: Scan,
+    /// The lines that bash can't parse.
+    pub unparsable: BTreeMap<u32, Unparsable>,
+    /// The line of that `exit`. Bash comes there when it has run all others.
+    pub end: Option<u32>,
+}
+
+/// A line, with those that a backslash joins to it, that bash can't parse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unparsable {
+    /// The line as it was written.
+    pub text: String,
+    /// Bash's words.
+    pub words: String,
+    /// Whether not even a failing command can stand there.
+    pub left_out: bool,
+    /// The last line that belongs to it.
+    last: u32,
+}
+
+/// Fails with the code that bash has for a syntax error, without a word.
+const FAILING: &str = "[ 0 0 ] 2> /dev/null";
+
+/// The code that bash has for a syntax error.
+pub(super) const SYNTAX_ERROR: i32 = 2;
+
+/// How often a text that ends too early is looked through for the reason.
+const TRIES: usize = 100;
+
+impl Script {
+    /// Makes a script of a text; `check` asks bash whether it can parse one.
+    pub fn of<E>(text: &str, mut check: impl FnMut(&str) -> Result<Parsed, E>) -> Result<Self, E> {
+        let lines: Vec<&str> = text.lines().collect();
+        let mut unparsable: BTreeMap<u32, Unparsable> = BTreeMap::new();
+        loop {
+            let (cleaned, scan) = clean(&lines, &unparsable);
+            let complaint = match check(&cleaned)? {
+                Parsed::Wrong(complaint) => complaint,
+                parsed => return Ok(Self::finish(cleaned, scan, unparsable, parsed)),
+            };
+            let line = match complaint.at_end {
+                false => shown(&cleaned, &complaint),
+                true => match scan.open {
+                    Some(line) => line,
+                    None => unfinished(&cleaned, &scan, &mut check)?.unwrap_or(complaint.line),
+                },
+            };
+            let line = line.clamp(1, lines.len().max(1) as u32);
+            let known = unparsable.range(..=line).next_back();
+            let known = known.filter(|(_, known)| known.last >= line).map(|(first, _)| *first);
+            match known.and_then(|first| unparsable.get_mut(&first)) {
+                None => {
+                    let (first, last) = joined(&lines, line);
+                    let text = lines[first as usize - 1..last as usize].join("\n");
+                    let text: String = text.chars().skip(prompt_of(&text)).collect();
+                    let text = Some(text.trim()).filter(|text| !text.is_empty());
+                    let text = text.unwrap_or(lines[first as usize - 1].trim()).to_string();
+                    let words = complaint.words;
+                    unparsable.insert(first, Unparsable { text, words, left_out: false, last });
+                }
+                Some(known) if !known.left_out => known.left_out = true,
+                Some(known) => {
+                    // Nothing helps: all that is left is told as one.
+                    let last = lines.len() as u32;
+                    let first = if known.last == last { 1 } else { line };
+                    let text = lines[first as usize - 1..].join("\n").trim().to_string();
+                    let words = complaint.words;
+                    unparsable.retain(|other, _| *other < first);
+                    unparsable.insert(first, Unparsable { text, words, left_out: false, last });
+                }
+            }
+        }
+    }
+
+    fn finish(cleaned: String, scan: Scan, unparsable: BTreeMap<u32, Unparsable>, parsed: Parsed) -> Self {
+        let mut text = watched_traps(&cleaned, &scan);
+        // In a here-document that is not closed, an `exit` would be text.
+        let end = (parsed == Parsed::Sound).then_some(cleaned.lines().count() as u32 + 2);
+        if end.is_some() {
+            // A blank line, to which a backslash may join the last one.
+            text.push_str("\nexit\n");
+        }
+        Self { text, scan, unparsable, end }
+    }
+}
+
+/// The line of a complaint. Behind a here-document bash is further than the
+/// line that it means, and shows.
+fn shown(text: &str, complaint: &Complaint) -> u32 {
+    let lines: Vec<&str> = text.lines().collect();
+    let up_to = lines.len().min(complaint.line as usize);
+    let found =
+        complaint.text.as_ref().and_then(|shown| lines[..up_to].iter().rposition(|line| line == shown));
+    found.map_or(complaint.line, |at| at as u32 + 1)
+}
+
+/// The lines that backslashes join to this one, from the first to the last.
+fn joined(lines: &[&str], line: u32) -> (u32, u32) {
+    let goes_on = |line: u32| {
+        let text = lines.get(line as usize - 1).copied().unwrap_or_default();
+        text.chars().rev().take_while(|c| *c == '\\').count() % 2 == 1
+    };
+    let (mut first, mut last) = (line, line);
+    while first > 1 && goes_on(first - 1) {
+        first -= 1;
+    }
+    while (last as usize) < lines.len() && goes_on(last) {
+        last += 1;
+    }
+    (first, last)
+}
+
+/// The text with blanks for prompts and fences, and without what can't be
+/// parsed.
+fn clean(lines: &[&str], unparsable: &BTreeMap<u32, Unparsable>) -> (String, Scan) {
+    let mut kept: Vec<String> = lines.iter().map(|line| line.trim_end_matches('\r').to_string()).collect();
+    for (first, what) in unparsable {
+        for line in *first..=what.last {
+            kept[line as usize - 1].clear();
+        }
+        if !what.left_out {
+            kept[*first as usize - 1] = FAILING.into();
+        }
+    }
+    let join = |lines: &[String]| lines.iter().flat_map(|line| [line, "\n"]).collect::<String>();
+    let scan = Scan::of(&join(&kept));
+    for (number, width) in &scan.prompts {
+        let line = &mut kept[*number as usize - 1];
+        let rest: String = line.chars().skip(*width).collect();
+        *line = format!("{}{rest}", " ".repeat(*width));
+    }
+    (join(&kept), scan)
+}
+
+/// Finds the compound command that is not finished: the last line where one
+/// may begin and before which all is well.
+fn unfinished<E>(
+    text: &str,
+    scan: &Scan,
+    check: &mut impl FnMut(&str) -> Result<Parsed, E>,
+) -> Result<Option<u32>, E> {
+    let begins = |line: &str| {
+        let word = line.split_whitespace().next().unwrap_or_default();
+        ["if", "for", "while", "until", "case", "select", "{", "function"].contains(&word)
+            || word.starts_with('(')
+            || line.contains("()")
+            || line.contains("{")
+    };
+    let lines: Vec<&str> = text.lines().collect();
+    let candidates = (0..lines.len()).rev().filter(|at| scan.fresh[*at] && begins(lines[*at]));
+    for at in candidates.take(TRIES) {
+        let before: String = lines[..at].iter().flat_map(|line| [line, "\n"]).collect();
+        if check(&before)? == Parsed::Sound {
+            return Ok(Some(at as u32 + 1));
+        }
+    }
+    Ok(None)
+}
+
+/// The script's own DEBUG trap is called from the one that watches the
+/// script; a `trap` of bash's would take its place.
+fn watched_traps(text: &str, scan: &Scan) -> String {
+    let mut lines: Vec<String> = text.lines().map(String::from).collect();
+    let mut simples: Vec<_> = scan.simples.iter().collect();
+    simples.sort_by_key(|simple| std::cmp::Reverse((simple.line, simple.column)));
+    for simple in simples {
+        let mut words = simple.text.split_whitespace();
+        if words.next() == Some("trap") && words.any(|word| word == "DEBUG") {
+            let line = &mut lines[simple.line as usize - 1];
+            let at = line.char_indices().nth(simple.column as usize - 1).map_or(0, |(at, _)| at);
+            line.insert_str(at, super::prelude::PREFIX);
+        }
+    }
+    lines.iter().flat_map(|line| [line, "\n"]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Says of each text that has `(x)` what bash says of it.
+    fn check(text: &str) -> Result<Parsed, ()> {
+        let complaint = |at| Complaint { line: at as u32 + 1, text: None, words: "no".into(), at_end: false };
+        let line = text.lines().position(|line| line.contains("(x)"));
+        Ok(line.map_or(Parsed::Sound, |at| Parsed::Wrong(complaint(at))))
+    }
+
+    #[test]
+    fn a_line_that_can_not_be_parsed_fails_alone() {
+        let script = Script::of("$ a\nb (x)\nc \\\n d (x)\n❯ e", check).unwrap();
+        assert_eq!(script.text, format!("  a\n{FAILING}\n{FAILING}\n\n  e\n\nexit\n"));
+        assert_eq!(script.unparsable[&2].text, "b (x)");
+        assert_eq!(script.unparsable[&3].text, "c \\\n d (x)");
+        assert_eq!(script.end, Some(7));
+    }
+
+    #[test]
+    fn text_in_a_here_document_stays() {
+        let script = Script::of("cat <<E\n$ a\n```\nE\n", check).unwrap();
+        assert_eq!(script.text, "cat <<E\n$ a\n```\nE\n\nexit\n");
+        let open = |_: &str| Ok::<_, ()>(Parsed::OpenHere);
+        assert_eq!(Script::of("cat <<E\na", open).unwrap().end, None);
+    }
+
+    #[test]
+    fn a_debug_trap_is_one_beside_ours() {
+        let script = Script::of("a; trap 'b' DEBUG\ntrap c EXIT", check).unwrap();
+        assert!(script.text.starts_with("a; __nslab_trap 'b' DEBUG\ntrap c EXIT\n"), "{}", script.text);
+    }
+}

@@ -1,0 +1,158 @@
+use super::ending;
+use super::paste::{Complaint, Parsed, Script};
+use super::prelude::{FOLDER, GO, PRELUDE, SUDO, TOLD, TOOLS, prelude, tcpdump};
+use super::session::Session;
+use super::told::Talk;
+use crate::event::{Event, Fault, Order, Stop, Unmeasured};
+use crate::lab::Place;
+use crate::net::{Limits, NetError, Network, PATH, Placed, Rooms, is_installed, package_of};
+use nix::fcntl::OFlag;
+use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Runs a shell lab in a sandbox, and tells what happens until it ends or
+/// stops.
+pub fn run(order: &Order, rooms: Box<dyn Rooms>, tell: impl Fn(Event)) {
+    let ending = match try_run(order, rooms, &tell) {
+        Ok(()) => Event::Ended,
+        Err(stop) => Event::Stopped(stop),
+    };
+    tell(ending);
+}
+
+fn try_run(order: &Order, rooms: Box<dyn Rooms>, tell: &dyn Fn(Event)) -> Result<(), Stop> {
+    if !is_installed("bash") {
+        let remedy = Some(format!("install it: `apt-get install {}`", package_of("bash").unwrap_or("bash")));
+        let reason = "exec of \"bash\" failed: No such file or directory".into();
+        return Err(Stop::NotMeasured(Unmeasured { place: Place::new(1, 1), reason, remedy }));
+    }
+    let deadline = Instant::now() + Duration::from_millis(order.timeout_ms);
+    let network = Network::with_kernel_defaults(rooms, order.watched).map_err(fault)?;
+    network.place(&furniture()).map_err(fault)?;
+    let script = Script::of(&order.text, |text| match Instant::now() < deadline {
+        true => parse(&network, order, text).map_err(fault),
+        false => Err(Stop::Deadline { place: Place::default(), timeout_ms: order.timeout_ms }),
+    })?;
+    let home = Home::of(Path::new(&order.path));
+    network.place(&home.files(order, &script)).map_err(fault)?;
+    let open = |path| network.open(Path::new(path), OFlag::O_RDWR | OFlag::O_NONBLOCK).map_err(fault);
+    let talk = Talk::new(open(TOLD)?, open(GO)?);
+    let enter =
+        format!("cd {} && PATH={TOOLS}:{PATH} BASH_ENV={PRELUDE} exec bash -- \"$0\"", home.folder.display());
+    let argv = ["sh", "-c", &enter, &order.path].map(String::from).to_vec();
+    let terminal = network.on_terminal(argv).map_err(fault)?;
+    let mut session = Session::new(&network, terminal, talk, &script, order, deadline, tell);
+    let exit = session.follow()?;
+    ending::judge(&session.finish(), exit)
+}
+
+/// What a script finds in every sandbox.
+fn furniture() -> Vec<Placed> {
+    let file = |path: String, text: String, mode| Placed { path, text: Some(text), mode };
+    let pipe = |path: &str| Placed { path: path.into(), text: None, mode: 0o600 };
+    let mut files = vec![
+        pipe(TOLD),
+        pipe(GO),
+        file(PRELUDE.into(), prelude(), 0o644),
+        file(format!("{TOOLS}/sudo"), SUDO.into(), 0o755),
+    ];
+    if let Ok(program) = which::which_in("tcpdump", Some(PATH), "/") {
+        files.push(file(format!("{TOOLS}/tcpdump"), tcpdump(&program.display().to_string()), 0o755));
+    }
+    files
+}
+
+/// Where the script runs, and where it is.
+struct Home {
+    /// The folder in which it begins, private and writable.
+    folder: PathBuf,
+    /// Where bash finds it under its own path.
+    script: PathBuf,
+}
+
+impl Home {
+    fn of(path: &Path) -> Self {
+        // As deep as the path leads up.
+        let ups = path.components().filter(|part| *part == Component::ParentDir).count();
+        let folder = (0..=ups).fold(PathBuf::from("/tmp"), |folder, _| folder.join("lab"));
+        let mut script = folder.clone();
+        for part in path.components() {
+            match part {
+                Component::ParentDir => {
+                    script.pop();
+                }
+                Component::CurDir => {}
+                part => script.push(part),
+            }
+        }
+        Self { folder, script }
+    }
+
+    /// The script, and the files beside it.
+    fn files(&self, order: &Order, script: &Script) -> Vec<Placed> {
+        let file = |path: &Path, text: &str| {
+            let text = Some(text.to_string());
+            Placed { path: path.display().to_string(), text, mode: 0o755 }
+        };
+        let mut files = vec![file(&self.folder.join(".keep"), "")];
+        files.push(file(&self.script, &script.text));
+        files.extend(
+            order
+                .helpers
+                .iter()
+                .map(|helper| file(&self.script.with_file_name(&helper.import), &helper.text)),
+        );
+        files
+    }
+}
+
+/// Asks bash whether it can parse a text.
+fn parse(network: &Network, order: &Order, text: &str) -> Result<Parsed, NetError> {
+    let path = format!("{FOLDER}/text");
+    network.place(&[Placed { path: path.clone(), text: Some(text.into()), mode: 0o644 }])?;
+    // An option that the script sets is not set while it is only parsed.
+    let extended = if text.contains("extglob") { "-O extglob " } else { "" };
+    let answer = network.exec(&network.host(), &format!("bash {extended}-n {path}"), Limits::default())?;
+    if answer.code == 0 {
+        let open = answer.stderr.contains("here-document at line");
+        return Ok(if open { Parsed::OpenHere } else { Parsed::Sound });
+    }
+    let begin = format!("{path}: line ");
+    let said: Vec<(u32, &str)> = answer
+        .stderr
+        .lines()
+        .filter_map(|line| line.strip_prefix(&begin)?.split_once(": "))
+        .filter_map(|(line, words)| Some((line.parse().ok()?, words)))
+        .filter(|(_, words)| !words.starts_with("warning: "))
+        .collect();
+    let Some((line, first)) = said.first() else {
+        return Err(NetError::new(format!("bash could not read the script: {}", answer.text())));
+    };
+    let words = said.iter().map(|(line, words)| format!("{}: line {line}: {words}", order.path));
+    let at_end = first.contains("unexpected EOF") || first.contains("unexpected end of file");
+    let shown = |words: &str| Some(words.strip_prefix('`')?.strip_suffix('\'')?.to_string());
+    let text = said.get(1).and_then(|(_, words)| shown(words));
+    Ok(Parsed::Wrong(Complaint { line: *line, text, words: words.collect::<Vec<_>>().join("\n"), at_end }))
+}
+
+pub(super) fn fault(error: NetError) -> Stop {
+    let (place, helper) = (Place::default(), None);
+    Stop::Fault(Fault { helper, place, message: error.error, command: None, hint: error.hint })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_is_found_under_its_own_path() {
+        let home = |path: &str| {
+            let home = Home::of(Path::new(path));
+            (home.folder.display().to_string(), home.script.display().to_string())
+        };
+        let pair = |folder: &str, script: &str| (folder.to_string(), script.to_string());
+        assert_eq!(home("labs/a.sh"), pair("/tmp/lab", "/tmp/lab/labs/a.sh"));
+        assert_eq!(home("/home/me/a.sh"), pair("/tmp/lab", "/home/me/a.sh"));
+        assert_eq!(home("../x/a.sh"), pair("/tmp/lab/lab", "/tmp/lab/x/a.sh"));
+    }
+}

@@ -1,0 +1,541 @@
+//! Where the commands of a shell text stand.
+//!
+//! Bash runs the text, and bash says what it can't parse; this only finds the
+//! place of what bash says that it is about to run, and the lines on which a
+//! new command begins (where a prompt that was pasted along is none of bash's
+//! business). What it gets wrong costs a column, never a command.
+
+use super::prompt::prompt;
+
+/// A simple command as it stands in the text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Simple {
+    /// Its line, from 1.
+    pub line: u32,
+    /// The line of its end.
+    pub last: u32,
+    /// Where it ends in the text, in characters.
+    end: usize,
+    /// Its column in characters, from 1.
+    pub column: u32,
+    /// The text.
+    pub text: String,
+    /// The pipeline in which it stands, by its number, and the whole text of
+    /// that, where it has only simple commands.
+    pub pipeline: usize,
+    pub whole: Option<String>,
+    /// Whether it stands in `$(…)` or the like: what it prints, nobody sees.
+    pub captured: bool,
+    /// Whether it stands in `{ …; } &` or the like.
+    pub background: bool,
+}
+
+/// What was found in a text.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    pub simples: Vec<Simple>,
+    /// Whether a new command may begin on a line, from line 1 at index 0.
+    pub fresh: Vec<bool>,
+    /// The line of a quote or bracket that is not closed.
+    pub open: Option<u32>,
+    /// The lines that begin with a prompt that was pasted along, and how many
+    /// characters of them are one.
+    pub prompts: Vec<(u32, usize)>,
+}
+
+impl Scan {
+    pub fn of(text: &str) -> Self {
+        let mut scanner = Scanner { text: text.chars().collect(), line: 1, column: 1, ..Scanner::default() };
+        scanner.found.fresh = vec![false; text.lines().count() + 1];
+        scanner.found.fresh[0] = true;
+        scanner.prompt();
+        while !scanner.at_end() {
+            scanner.list(Until::End, false);
+        }
+        scanner.found
+    }
+}
+
+/// What ends a list of commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Until {
+    End,
+    Paren,
+    Backtick,
+}
+
+/// A here-document that begins on the next line.
+#[derive(Debug)]
+struct Here {
+    delimiter: String,
+    tabs: bool,
+}
+
+#[derive(Debug, Default)]
+struct Scanner {
+    text: Vec<char>,
+    at: usize,
+    line: u32,
+    column: u32,
+    pipelines: usize,
+    pending: Vec<Here>,
+    found: Scan,
+}
+
+/// What stands where a command begins.
+enum Head {
+    /// A simple command, by its number.
+    Simple(usize),
+    /// What goes before another command.
+    Before,
+    /// The beginning of a compound command.
+    Opens,
+    /// Its end.
+    Closes,
+}
+
+/// Words after which another command begins.
+const BEFORE: [&str; 7] = ["then", "else", "elif", "do", "!", "time", "coproc"];
+/// Words that begin a compound command, and a command in it.
+const OPENS: [&str; 4] = ["if", "while", "until", "{"];
+/// Words that begin a compound command, and words of its own.
+const HEADERS: [&str; 4] = ["for", "case", "select", "function"];
+/// Words that end one.
+const CLOSES: [&str; 4] = ["fi", "done", "esac", "}"];
+
+impl Scanner {
+    fn at_end(&self) -> bool {
+        self.at >= self.text.len()
+    }
+
+    fn peek(&self, ahead: usize) -> char {
+        self.text.get(self.at + ahead).copied().unwrap_or('\0')
+    }
+
+    fn starts(&self, with: &str) -> bool {
+        with.chars().enumerate().all(|(n, c)| self.peek(n) == c && self.at + n < self.text.len())
+    }
+
+    fn bump(&mut self) {
+        if self.at_end() {
+            return;
+        }
+        if self.peek(0) == '\n' {
+            self.line += 1;
+            self.column = 1;
+        } else {
+            self.column += 1;
+        }
+        self.at += 1;
+    }
+
+    fn skip(&mut self, count: usize) {
+        for _ in 0..count {
+            self.bump();
+        }
+    }
+
+    /// Reads commands until what ends them.
+    fn list(&mut self, until: Until, captured: bool) {
+        // The commands of the pipeline, and of the and-or list, at hand.
+        let (mut pipe_start, mut list_start) = (None, self.found.simples.len());
+        let mut direct: Vec<usize> = Vec::new();
+        let mut compound = false;
+        let mut outer = Vec::new();
+        loop {
+            self.blanks();
+            if self.at_end() {
+                self.end_pipeline(&mut pipe_start, &mut direct, &mut compound);
+                return;
+            }
+            match self.peek(0) {
+                ')' if until == Until::Paren => {
+                    self.end_pipeline(&mut pipe_start, &mut direct, &mut compound);
+                    return;
+                }
+                '`' if until == Until::Backtick => {
+                    self.end_pipeline(&mut pipe_start, &mut direct, &mut compound);
+                    return;
+                }
+                '#' => self.comment(),
+                '\n' => {
+                    self.end_pipeline(&mut pipe_start, &mut direct, &mut compound);
+                    list_start = self.found.simples.len();
+                    self.newline(until == Until::End);
+                }
+                '|' if !self.starts("||") => {
+                    self.skip(if self.starts("|&") { 2 } else { 1 });
+                    // A pipeline goes on over the end of a line.
+                    while matches!(self.peek(0), ' ' | '\t' | '\n') && !self.at_end() {
+                        if self.peek(0) == '\n' { self.newline(false) } else { self.bump() }
+                    }
+                }
+                c @ ('&' | '|' | ';' | ')') => {
+                    let (and_or, ground) =
+                        (self.starts("&&") || self.starts("||"), c == '&' && !self.starts("&&"));
+                    self.end_pipeline(&mut pipe_start, &mut direct, &mut compound);
+                    if ground {
+                        let all = &mut self.found.simples[list_start..];
+                        all.iter_mut().for_each(|simple| simple.background = true);
+                    }
+                    if !and_or {
+                        list_start = self.found.simples.len();
+                    }
+                    self.skip(if and_or { 2 } else { 1 });
+                }
+                '(' if self.starts("((") => {
+                    pipe_start.get_or_insert(self.at);
+                    let simple = self.delimited("))", captured);
+                    direct.push(simple);
+                }
+                '(' => {
+                    pipe_start.get_or_insert(self.at);
+                    compound = true;
+                    let line = self.line;
+                    self.bump();
+                    self.list(Until::Paren, captured);
+                    self.close(line);
+                }
+                _ => {
+                    let start = self.at;
+                    match self.command(until, captured) {
+                        Head::Simple(simple) => {
+                            pipe_start.get_or_insert(start);
+                            direct.push(simple);
+                            continue;
+                        }
+                        Head::Before => {}
+                        Head::Opens => outer.push(list_start),
+                        Head::Closes => list_start = outer.pop().unwrap_or(list_start),
+                    }
+                    compound = true;
+                }
+            }
+        }
+    }
+
+    fn end_pipeline(&mut self, start: &mut Option<usize>, direct: &mut Vec<usize>, compound: &mut bool) {
+        let number = self.pipelines;
+        self.pipelines += 1;
+        let whole: Option<String> = start.filter(|_| !*compound).map(|start| {
+            let end = direct.last().map_or(self.at, |last| self.found.simples[*last].end);
+            self.text[start..end].iter().collect::<String>().trim_end().to_string()
+        });
+        for simple in direct.drain(..) {
+            let simple = &mut self.found.simples[simple];
+            simple.pipeline = number;
+            simple.whole.clone_from(&whole);
+        }
+        (*start, *compound) = (None, false);
+    }
+
+    /// Skips what separates words on a line.
+    fn blanks(&mut self) {
+        loop {
+            match self.peek(0) {
+                ' ' | '\t' | '\r' => self.bump(),
+                '\\' if self.peek(1) == '\n' => self.skip(2),
+                _ => return,
+            }
+        }
+    }
+
+    fn comment(&mut self) {
+        while !self.at_end() && self.peek(0) != '\n' {
+            self.bump();
+        }
+    }
+
+    /// Goes over the end of a line, and over the here-documents below it.
+    fn newline(&mut self, fresh: bool) {
+        self.bump();
+        for here in std::mem::take(&mut self.pending) {
+            while !self.at_end() {
+                let mut line = String::new();
+                while !self.at_end() && self.peek(0) != '\n' {
+                    line.push(self.peek(0));
+                    self.bump();
+                }
+                self.bump();
+                let line = if here.tabs { line.trim_start_matches('\t') } else { &line };
+                if line == here.delimiter {
+                    break;
+                }
+            }
+        }
+        if fresh {
+            if let Some(line) = self.found.fresh.get_mut(self.line as usize - 1) {
+                *line = true;
+            }
+            self.prompt();
+        }
+    }
+
+    /// Goes over a prompt.
+    fn prompt(&mut self) {
+        let rest = &self.text[self.at.min(self.text.len())..];
+        let end = rest.iter().position(|c| *c == '\n').unwrap_or(rest.len());
+        let width = prompt(&rest[..end]);
+        if width > 0 {
+            self.found.prompts.push((self.line, width));
+            self.skip(width);
+        }
+    }
+
+    /// Reads a simple command, or a word that is the shell's own.
+    fn command(&mut self, until: Until, captured: bool) -> Head {
+        let (start, line, column) = (self.at, self.line, self.column);
+        let first = self.word(until);
+        match first.as_str() {
+            word if BEFORE.contains(&word) => return Head::Before,
+            word if OPENS.contains(&word) => return Head::Opens,
+            word if CLOSES.contains(&word) => return Head::Closes,
+            "[[" => {
+                (self.at, self.line, self.column) = (start, line, column);
+                return Head::Simple(self.delimited("]]", captured));
+            }
+            _ => {}
+        }
+        self.blanks();
+        let header = HEADERS.contains(&first.as_str());
+        if header || self.starts("()") {
+            // A header. What is below it are commands again.
+            while !self.at_end() && !matches!(self.peek(0), '\n' | ';' | '{') {
+                if self.starts("((") {
+                    self.delimited("))", true);
+                    self.found.simples.pop();
+                    continue;
+                }
+                let before = self.at;
+                let word = self.word(until);
+                if word == "in" && first == "case" {
+                    break;
+                }
+                if self.at == before {
+                    self.bump();
+                }
+                self.blanks();
+            }
+            let opens = header && first != "function";
+            return if opens { Head::Opens } else { Head::Before };
+        }
+        let mut end = self.at;
+        while !self.at_end() {
+            self.blanks();
+            match self.peek(0) {
+                '\n' | ';' | '|' | ')' => break,
+                '`' if until == Until::Backtick => break,
+                '&' if self.peek(1) == '>' => self.skip(2),
+                '&' => break,
+                '#' => break,
+                '<' | '>' => self.redirection(until),
+                _ => {
+                    let before = self.at;
+                    self.word(until);
+                    if self.at == before {
+                        // A bracket where none belongs: bash will say so.
+                        self.bump();
+                    }
+                }
+            }
+            end = self.at;
+        }
+        let text: String = self.text[start..end].iter().collect();
+        Head::Simple(self.keep(line, column, text.trim_end(), captured))
+    }
+
+    fn keep(&mut self, line: u32, column: u32, text: &str, captured: bool) -> usize {
+        let text = text.to_string();
+        self.found.simples.push(Simple {
+            line,
+            last: self.line,
+            end: self.at,
+            column,
+            text,
+            pipeline: 0,
+            whole: None,
+            captured,
+            background: false,
+        });
+        self.found.simples.len() - 1
+    }
+
+    /// Reads a command that ends with `end`, as `[[ … ]]`.
+    fn delimited(&mut self, end: &str, captured: bool) -> usize {
+        let (start, line, column) = (self.at, self.line, self.column);
+        while !self.at_end() && !self.starts(end) && self.peek(0) != '\n' {
+            match self.peek(0) {
+                '\'' | '"' | '$' | '`' | '\\' => self.piece(Until::End),
+                _ => self.bump(),
+            }
+        }
+        if self.starts(end) {
+            self.skip(end.len());
+        }
+        let text: String = self.text[start..self.at].iter().collect();
+        self.keep(line, column, &text, captured)
+    }
+
+    fn redirection(&mut self, until: Until) {
+        if (self.starts("<(") || self.starts(">(")) && !self.starts("<((") {
+            let line = self.line;
+            self.skip(2);
+            self.list(Until::Paren, true);
+            self.close(line);
+        } else if self.starts("<<") && !self.starts("<<<") {
+            let tabs = self.starts("<<-");
+            self.skip(if tabs { 3 } else { 2 });
+            self.blanks();
+            let delimiter = self.word(until).replace(['\'', '"', '\\'], "");
+            self.pending.push(Here { delimiter, tabs });
+        } else {
+            while matches!(self.peek(0), '<' | '>' | '&' | '|') {
+                self.bump();
+            }
+        }
+    }
+
+    /// Reads a word; gives its text.
+    fn word(&mut self, until: Until) -> String {
+        let start = self.at;
+        while !self.at_end() {
+            match self.peek(0) {
+                ' ' | '\t' | '\r' | '\n' | ';' | '&' | '|' | '<' | '>' | ')' => break,
+                '`' if until == Until::Backtick => break,
+                '(' if self.at > start && self.text[self.at - 1] == '=' => {
+                    let line = self.line;
+                    self.bump();
+                    while !self.at_end() && self.peek(0) != ')' {
+                        self.piece(until);
+                    }
+                    self.close(line);
+                }
+                '(' => break,
+                _ => self.piece(until),
+            }
+        }
+        self.text[start..self.at].iter().collect()
+    }
+
+    /// Reads a character, or a whole quote or expansion.
+    fn piece(&mut self, until: Until) {
+        let line = self.line;
+        match self.peek(0) {
+            '\\' => self.skip(if self.peek(1) == '\0' { 1 } else { 2 }),
+            '\'' => {
+                self.bump();
+                while !self.at_end() && self.peek(0) != '\'' {
+                    self.bump();
+                }
+                self.close(line);
+            }
+            '"' => {
+                self.bump();
+                while !self.at_end() && self.peek(0) != '"' {
+                    if matches!(self.peek(0), '$' | '`' | '\\') { self.piece(until) } else { self.bump() }
+                }
+                self.close(line);
+            }
+            '$' if self.peek(1) == '\'' => {
+                self.skip(2);
+                while !self.at_end() && self.peek(0) != '\'' {
+                    self.skip(if self.peek(0) == '\\' { 2 } else { 1 });
+                }
+                self.close(line);
+            }
+            '$' if self.starts("$((") => {
+                self.skip(3);
+                while !self.at_end() && !self.starts("))") {
+                    self.bump();
+                }
+                self.bump();
+                self.close(line);
+            }
+            '$' if self.starts("$(") => {
+                self.skip(2);
+                self.list(Until::Paren, true);
+                self.close(line);
+            }
+            '$' if self.starts("${") => {
+                self.skip(2);
+                while !self.at_end() && self.peek(0) != '}' {
+                    self.piece(until);
+                }
+                self.close(line);
+            }
+            '`' if until != Until::Backtick => {
+                self.bump();
+                self.list(Until::Backtick, true);
+                self.close(line);
+            }
+            _ => self.bump(),
+        }
+    }
+
+    /// Goes over what closes something that was opened on `line`.
+    fn close(&mut self, line: u32) {
+        if self.at_end() {
+            self.found.open.get_or_insert(line);
+        }
+        self.bump();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn commands(text: &str) -> Vec<String> {
+        let scan = Scan::of(text);
+        let show = |simple: &Simple| {
+            let flags = [(simple.captured, "c"), (simple.background, "b")];
+            let flags: String = flags.iter().filter(|(set, _)| *set).map(|(_, flag)| *flag).collect();
+            format!("{}:{}{flags} {}", simple.line, simple.column, simple.text)
+        };
+        scan.simples.iter().map(show).collect()
+    }
+
+    #[test]
+    fn each_simple_command_has_its_place() {
+        assert_eq!(
+            commands("ip link; ip addr\n  ip route # all\n"),
+            ["1:1 ip link", "1:10 ip addr", "2:3 ip route"]
+        );
+        assert_eq!(commands("if a; then b; else c; fi"), ["1:4 a", "1:12 b", "1:20 c"]);
+        assert_eq!(commands("for n in red blue; do ip netns add $n; done"), ["1:23 ip netns add $n"]);
+        assert_eq!(commands("f() {\n  a\n}\nf 'x;y'"), ["2:3 a", "4:1 f 'x;y'"]);
+        assert_eq!(
+            commands("[[ a && b ]] || c > /dev/null 2>&1"),
+            ["1:1 [[ a && b ]]", "1:17 c > /dev/null 2>&1"]
+        );
+        assert_eq!(commands("echo a \\\n  b"), ["1:1 echo a \\\n  b"]);
+        assert_eq!(commands("x=(1 2)\necho ${x[0]}"), ["1:1 x=(1 2)", "2:1 echo ${x[0]}"]);
+    }
+
+    #[test]
+    fn what_is_captured_and_what_is_in_the_background_is_known() {
+        assert_eq!(commands("x=$(a; b)"), ["1:5c a", "1:8c b", "1:1 x=$(a; b)"]);
+        assert_eq!(commands("echo `a` \"$(b)\""), ["1:7c a", "1:13c b", "1:1 echo `a` \"$(b)\""]);
+        assert_eq!(commands("{ a; b; } &\nc"), ["1:3b a", "1:6b b", "2:1 c"]);
+        assert_eq!(commands("for x in 1; do (a) done & c"), ["1:17b a", "1:27 c"]);
+        assert_eq!(commands("a & b"), ["1:1b a", "1:5 b"]);
+    }
+
+    #[test]
+    fn a_pipeline_is_one() {
+        let scan = Scan::of("a x | b |\n c\nd");
+        let whole: Vec<_> = scan.simples.iter().map(|simple| simple.whole.as_deref().unwrap()).collect();
+        assert_eq!(whole, ["a x | b |\n c", "a x | b |\n c", "a x | b |\n c", "d"]);
+        assert_eq!(Scan::of("a | while read l; do b; done").simples[0].whole, None);
+    }
+
+    #[test]
+    fn commands_begin_on_lines_that_are_in_no_quote() {
+        assert_eq!(Scan::of("a 'b\nc'\nd").fresh, [true, false, true, false]);
+        assert_eq!(Scan::of("cat <<E\n$ x\nE\nd").fresh, [true, false, false, true, false]);
+        assert_eq!(Scan::of("cat <<< x\nd").fresh, [true, true, false]);
+        assert_eq!(Scan::of("a \"$(b\n c)\"\nd").fresh, [true, false, true, false]);
+        assert_eq!(Scan::of("a\nb 'c\nd").open, Some(2));
+        assert_eq!(Scan::of("a\nb $(c\nd").open, Some(2));
+    }
+}

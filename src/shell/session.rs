@@ -1,0 +1,487 @@
+//! Follows a script from its first command to bash's end.
+
+use super::paste::{SYNTAX_ERROR, Script};
+use super::prelude::{INTERRUPTED, PREFIX};
+use super::scan::Simple;
+use super::told::{Talk, Told};
+use crate::event::{Event, Order, Ran, Stop};
+use crate::lab::Place;
+use crate::net::{Exit, NetError, Network, Terminal};
+use std::time::{Duration, Instant};
+
+/// Of what a command prints, so many bytes are kept from its beginning, and
+/// so many from its end.
+const HEAD: usize = 256 * 1024;
+const TAIL: usize = 64 * 1024;
+
+/// How long a command that was interrupted may take to end, before it is
+/// ended with more force.
+const AFTER_INTERRUPT: Duration = Duration::from_secs(1);
+
+/// A script at work.
+pub(super) struct Session<'a> {
+    network: &'a Network,
+    terminal: Terminal,
+    talk: Talk,
+    script: &'a Script,
+    order: &'a Order,
+    deadline: Instant,
+    tell: &'a dyn Fn(Event),
+    acts: u32,
+    current: Option<Current>,
+    /// Up to which line the script's comments were told.
+    noted: u32,
+    story: Story,
+}
+
+/// What is known of a script when it has ended.
+#[derive(Debug, Default)]
+pub(super) struct Story {
+    /// Whether bash came to the end of the file.
+    pub reached_end: bool,
+    /// The last commands that were told, and the shell's options then.
+    pub ran: Option<Ran>,
+    /// The last one of these that failed.
+    pub failed: Option<Ran>,
+    pub options: String,
+}
+
+/// The command that runs.
+struct Current {
+    told: Told,
+    place: Place,
+    command: String,
+    /// Its number in the scan, and its pipeline's.
+    simple: Option<(usize, usize)>,
+    /// What bash could not say itself.
+    words: Option<String>,
+    output: Output,
+    /// Whether it has called a function, so that its status is not known.
+    called: bool,
+    /// The processes that were there before it.
+    before: Vec<(i32, i32)>,
+    /// When it will be interrupted, and how often it was.
+    until: Instant,
+    interrupts: u32,
+}
+
+impl<'a> Session<'a> {
+    pub fn new(
+        network: &'a Network,
+        terminal: Terminal,
+        talk: Talk,
+        script: &'a Script,
+        order: &'a Order,
+        deadline: Instant,
+        tell: &'a dyn Fn(Event),
+    ) -> Self {
+        let story = Story::default();
+        Self {
+            network,
+            terminal,
+            talk,
+            script,
+            order,
+            deadline,
+            tell,
+            acts: 0,
+            current: None,
+            noted: 0,
+            story,
+        }
+    }
+
+    pub fn finish(self) -> Story {
+        self.story
+    }
+
+    /// Follows the script until bash has ended.
+    pub fn follow(&mut self) -> Result<Exit, Stop> {
+        loop {
+            while let Some(told) = self.talk.next() {
+                self.hear(told)?;
+            }
+            if let Some(exit) = self.network.exit_of_terminal(&self.terminal) {
+                // Its last words may have come between.
+                while let Some(told) = self.talk.next() {
+                    self.hear(told)?;
+                }
+                let code = match exit {
+                    Exit::Code(code) => code,
+                    Exit::Signal(signal) => 128 + signal,
+                };
+                self.close(Some(code))?;
+                // A script that ends in a here-document has no last line of
+                // ours, and may end in any way but by `set -e`.
+                let free = self.script.end.is_none() && !self.story.options.contains('e');
+                self.story.reached_end |= free && matches!(exit, Exit::Code(_));
+                return Ok(exit);
+            }
+            self.listen();
+            let now = Instant::now();
+            if now >= self.deadline {
+                let place = self.current.as_ref().map_or(Place::default(), |current| current.place);
+                self.close(None)?;
+                return Err(Stop::Deadline { place, timeout_ms: self.order.timeout_ms });
+            }
+            if self.current.as_ref().is_some_and(|current| now >= current.until) {
+                self.interrupt();
+            }
+        }
+    }
+
+    /// Waits until something happens.
+    fn listen(&mut self) {
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        let until = self.current.as_ref().map_or(self.deadline, |current| current.until.min(self.deadline));
+        let left = until.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        let mut fds = [
+            PollFd::new(self.talk.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.terminal.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.network.program_events(), PollFlags::POLLIN),
+        ];
+        let _ = poll(&mut fds, timeout);
+        if let Some(current) = &mut self.current {
+            self.terminal.read(|bytes| current.output.take(bytes));
+        }
+    }
+
+    /// Hears of a command that is about to run, and lets it.
+    fn hear(&mut self, told: Told) -> Result<(), Stop> {
+        let parents = self.network.parents();
+        match self.what_is(&told, &parents) {
+            What::PartOfCurrent => {
+                let until = Instant::now() + self.patience();
+                if let Some(current) = &mut self.current {
+                    current.called |= told.depth > current.told.depth;
+                    current.until = until;
+                }
+            }
+            What::Next(simple) => {
+                if let Some(current) = &mut self.current
+                    && let (Some((known, _)), Some(simple)) = (&mut current.simple, simple)
+                {
+                    *known = simple;
+                }
+            }
+            What::Background => {}
+            What::End => {
+                self.close(Some(told.status))?;
+                self.notes(u32::MAX);
+                self.story.reached_end = true;
+            }
+            What::Header => self.close(Some(told.status))?,
+            What::New(simple) => {
+                self.close(Some(told.status).filter(|_| !self.has_called(&told)))?;
+                self.open(told, simple, parents);
+            }
+        }
+        // Where nobody waits any more, nobody needs to be told.
+        let _ = self.talk.go();
+        Ok(())
+    }
+
+    fn has_called(&self, told: &Told) -> bool {
+        // What these run tells of itself before they have ended.
+        let runs = |command: &str| matches!(first_word(command), Some("eval" | "source" | "."));
+        let called = |current: &Current| {
+            current.called || told.depth > current.told.depth || runs(&current.told.command)
+        };
+        self.current.as_ref().is_some_and(called)
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_millis(self.order.patience_ms)
+    }
+
+    /// Tells what a command is to the reader.
+    fn what_is(&self, told: &Told, parents: &[(i32, i32)]) -> What {
+        let main = self.terminal.pid();
+        if told.command == INTERRUPTED {
+            return What::PartOfCurrent;
+        }
+        let own = told.file == self.order.path;
+        if own && Some(told.line) == self.script.end && told.command == "exit" && told.pid == main {
+            return What::End;
+        }
+        let simple = self.find(told);
+        let found = simple.map(|at| &self.script.scan.simples[at]);
+        if found.is_some_and(|simple| simple.background) && told.pid != main {
+            return What::Background;
+        }
+        if let Some(current) = &self.current {
+            // In a trap, bash tells of the command that has sprung it.
+            let same = (&told.command, told.pid) == (&current.told.command, current.told.pid);
+            let at = current.simple.map(|(at, _)| at);
+            if same && (simple.is_none() || simple == at) {
+                return What::PartOfCurrent;
+            }
+            let there = current.before.iter().any(|(pid, _)| *pid == told.pid);
+            if there && !is_above(told.pid, current.told.pid, &current.before) {
+                return What::Background;
+            }
+            // A function begins: bash tells of the call once more.
+            if told.depth > current.told.depth && told.command == current.told.command {
+                return What::PartOfCurrent;
+            }
+            let captures = ["$(", "`", "<(", ">("].iter().any(|sign| current.command.contains(sign));
+            let below = told.pid != current.told.pid && is_above(current.told.pid, told.pid, parents);
+            if below
+                && captures
+                && (found.is_none_or(|simple| simple.captured) || told.depth > current.told.depth)
+            {
+                return What::PartOfCurrent;
+            }
+            if let (Some(at), Some((known, pipeline))) = (simple, current.simple)
+                && at > known
+                && self.script.scan.simples[at].pipeline == pipeline
+                && told.pid == current.told.pid
+                && self.script.scan.simples[at].whole.is_some()
+            {
+                return What::Next(simple);
+            }
+        }
+        if found.is_some_and(|simple| simple.captured) && self.current.is_some() {
+            return What::PartOfCurrent;
+        }
+        if self.story.reached_end && simple.is_none() {
+            return What::New(self.exit_trap());
+        }
+        let header = ["for ", "case ", "select "].iter().any(|word| told.command.starts_with(word));
+        if header && simple.is_none() { What::Header } else { What::New(simple) }
+    }
+
+    /// Finds a command in the text.
+    fn find(&self, told: &Told) -> Option<usize> {
+        if told.file != self.order.path {
+            return None;
+        }
+        // Bash prints `> f` for `>f`, and `1>&2` for `>&2`.
+        let squeeze = |text: &str| {
+            let text = text.replace([' ', '\t', '\n', '\\'], "").replace(PREFIX, "");
+            text.replace("1>&", ">&").replace("0<&", "<&")
+        };
+        let wanted = squeeze(&told.command);
+        let all = self.script.scan.simples.iter().enumerate();
+        let on_line: Vec<(usize, &Simple)> =
+            all.filter(|(_, simple)| (simple.line..=simple.last).contains(&told.line)).collect();
+        let last = self.current.as_ref().and_then(|current| current.simple).map(|(at, _)| at);
+        let fits = |(_, simple): &&(usize, &Simple)| {
+            let text = squeeze(&simple.text);
+            wanted == text || (!text.is_empty() && wanted.starts_with(&text))
+        };
+        // Of several that are the same, the next one.
+        let next = on_line.iter().filter(fits).find(|(at, _)| last.is_none_or(|last| *at > last));
+        let alike = |(_, simple): &&(usize, &Simple)| first_word(&simple.text) == first_word(&told.command);
+        let alike = || on_line.iter().filter(alike).find(|(at, _)| last.is_none_or(|last| *at > last));
+        next.or_else(|| on_line.iter().find(fits)).or_else(alike).map(|(at, _)| *at)
+    }
+
+    fn open(&mut self, told: Told, simple: Option<usize>, before: Vec<(i32, i32)>) {
+        let own = told.file == self.order.path;
+        let unparsable = self.script.unparsable.get(&told.line).filter(|_| own);
+        let found = simple.map(|at| (at, &self.script.scan.simples[at]));
+        let place = match found.filter(|_| unparsable.is_none()) {
+            Some((_, simple)) => Place::new(simple.line, simple.column),
+            None => self.beginning(told.line),
+        };
+        let command = match (unparsable, found) {
+            (Some(unparsable), _) => unparsable.text.clone(),
+            (None, Some((_, simple))) => simple.whole.clone().unwrap_or_else(|| simple.text.clone()),
+            (None, None) => told.command.trim_end().replace(PREFIX, ""),
+        };
+        if own && told.pid == self.terminal.pid() && told.depth <= 1 {
+            self.notes(told.line);
+        }
+        self.story.options.clone_from(&told.options);
+        self.current = Some(Current {
+            place,
+            command,
+            simple: found.map(|(at, simple)| (at, simple.pipeline)),
+            words: unparsable.map(|unparsable| unparsable.words.clone()),
+            output: Output::default(),
+            called: false,
+            before,
+            until: Instant::now() + self.patience(),
+            interrupts: 0,
+            told,
+        });
+    }
+
+    /// The command that has set the trap for the end.
+    fn exit_trap(&self) -> Option<usize> {
+        let sets = |simple: &Simple| {
+            let mut words = simple.text.split_whitespace();
+            words.next() == Some("trap") && words.any(|word| matches!(word, "EXIT" | "0"))
+        };
+        self.script.scan.simples.iter().rposition(sets)
+    }
+
+    /// Where the text of a line begins.
+    fn beginning(&self, line: u32) -> Place {
+        let at = (line as usize).saturating_sub(1);
+        let text = self.order.text.lines().nth(at).unwrap_or_default();
+        let indent = text.chars().take_while(|c| c.is_whitespace()).count();
+        let width = super::prompt::prompt_of(text);
+        let blanks = text.chars().skip(width).take_while(|c| c.is_whitespace()).count();
+        Place::new(line.max(1), if width > 0 { width + blanks } else { indent } as u32 + 1)
+    }
+
+    /// Tells the comments above a line, and what was left out there.
+    fn notes(&mut self, line: u32) {
+        let lines: Vec<&str> = self.order.text.lines().collect();
+        let last = line.min(lines.len() as u32 + 1);
+        for at in self.noted + 1..last {
+            let text = lines[at as usize - 1].trim();
+            let fresh = self.script.scan.fresh.get(at as usize - 1) == Some(&true);
+            let place = Place::new(at, 1);
+            if let Some(unparsable) = self.script.unparsable.get(&at).filter(|what| what.left_out) {
+                let (command, output) = (unparsable.text.clone(), unparsable.words.clone());
+                self.report(place, None, command, output, Some(SYNTAX_ERROR), None, Vec::new());
+            } else if fresh && text.starts_with('#') && !text.starts_with("#!") {
+                (self.tell)(Event::Note { place, text: text.into() });
+            }
+        }
+        self.noted = self.noted.max(last.saturating_sub(1));
+    }
+
+    /// Tells of the command that has run, and what it has changed.
+    fn close(&mut self, code: Option<i32>) -> Result<(), Stop> {
+        let stop = |error: NetError| super::run::fault(error);
+        let Some(mut current) = self.current.take() else {
+            self.terminal.read_all(|_| {});
+            return Ok(());
+        };
+        self.terminal.read_all(|bytes| current.output.take(bytes));
+        self.network.namespaces().map_err(stop)?;
+        let changes = self.network.changes().map_err(stop)?;
+        let ended = match current.interrupts {
+            0 => None,
+            1 => Some("interrupted, as with Ctrl-C"),
+            _ => Some("killed, as it took no notice of Ctrl-C"),
+        };
+        let seconds = self.order.patience_ms as f64 / 1000.0;
+        let ended = ended.map(|how| format!("{how}, after {seconds} s; `--patience` gives it longer"));
+        let (output, code) = match current.words {
+            Some(words) => (words, Some(SYNTAX_ERROR)),
+            None => (current.output.text(), code),
+        };
+        let file = current.told.file;
+        // Under the name that it has here, where it came along.
+        let came = self.order.helpers.iter().find(|helper| file.rsplit('/').next() == Some(&helper.import));
+        let file = came.map_or(file.clone(), |helper| helper.path.clone());
+        let helper = Some(file).filter(|file| *file != self.order.path && !file.is_empty());
+        self.report(current.place, helper, current.command, output, code, ended, changes);
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one for each field of what is told")]
+    fn report(
+        &mut self,
+        place: Place,
+        helper: Option<String>,
+        command: String,
+        output: String,
+        code: Option<i32>,
+        ended: Option<String>,
+        changes: Vec<String>,
+    ) {
+        self.acts += 1;
+        let ran = Ran { n: self.acts, helper, place, command, output, code, ended, changes };
+        if ran.code.is_some_and(|code| code != 0) {
+            self.story.failed = Some(ran.clone());
+        }
+        self.story.ran = Some(ran.clone());
+        (self.tell)(Event::Ran(ran));
+    }
+
+    /// Presses Ctrl-C, and harder when that does not help.
+    fn interrupt(&mut self) {
+        let parents = self.network.parents();
+        let Some(current) = &mut self.current else { return };
+        let new = |pid: i32| !current.before.iter().any(|(known, _)| *known == pid);
+        let children = parents.iter().filter(|(pid, parent)| *parent == current.told.pid && new(*pid));
+        let children: Vec<i32> = children.map(|(pid, _)| *pid).collect();
+        let mut pids: Vec<i32> = parents.iter().map(|(pid, _)| *pid).collect();
+        pids.retain(|pid| children.iter().any(|child| is_above(*child, *pid, &parents)));
+        let word = current.told.command.split_whitespace().next();
+        if pids.is_empty() && matches!(word, Some("wait" | "exec")) {
+            pids.push(current.told.pid);
+        }
+        let signal = match current.interrupts {
+            0 => "INT",
+            1 => "TERM",
+            _ => "KILL",
+        };
+        current.until = Instant::now() + AFTER_INTERRUPT;
+        if !pids.is_empty() {
+            current.interrupts += 1;
+            self.network.signal(&pids, signal);
+        }
+    }
+}
+
+/// What a command is to the reader.
+enum What {
+    /// One more, where it was found.
+    New(Option<usize>),
+    /// The next one of the pipeline that runs.
+    Next(Option<usize>),
+    /// Something that the one that runs does to get on.
+    PartOfCurrent,
+    /// Something that runs beside it.
+    Background,
+    /// The beginning of a loop's round, which does nothing by itself.
+    Header,
+    /// The end of the script.
+    End,
+}
+
+fn first_word(command: &str) -> Option<&str> {
+    command.split_whitespace().next()
+}
+
+/// Tells whether a process is another, or above it.
+fn is_above(pid: i32, mut below: i32, parents: &[(i32, i32)]) -> bool {
+    for _ in 0..=parents.len() {
+        if below == pid {
+            return true;
+        }
+        match parents.iter().find(|(known, _)| *known == below) {
+            Some((_, parent)) => below = *parent,
+            None => return false,
+        }
+    }
+    false
+}
+
+/// What a command has printed: all of it, or its two ends.
+#[derive(Debug, Default)]
+struct Output {
+    head: Vec<u8>,
+    tail: Vec<u8>,
+    more: usize,
+}
+
+impl Output {
+    fn take(&mut self, bytes: &[u8]) {
+        let (head, rest) = bytes.split_at(bytes.len().min(HEAD - self.head.len()));
+        self.head.extend_from_slice(head);
+        self.tail.extend_from_slice(rest);
+        if self.tail.len() > 2 * TAIL {
+            let out = self.tail.len() - TAIL;
+            self.tail.drain(..out);
+            self.more += out;
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::from_utf8_lossy(&self.head).into_owned();
+        if self.more > 0 {
+            text.push_str(&format!("\n[{} more bytes are left out]\n", self.more));
+        }
+        text.push_str(&String::from_utf8_lossy(&self.tail));
+        text
+    }
+}
