@@ -61,10 +61,11 @@ fn help_for_test() {
               [LIBTEST FLAGS]...  Flags of `cargo test`, such as a filter, --list, --exact, --skip or --test-threads
 
             Options:
-                  --accept       Take each new text of a snapshot as the right one, and delete snapshots that no check asserts
-                  --timeout <S>  Seconds that a lab may take [default: 60]
-              -h, --help         Print help
-              -V, --version      Print version
+                  --accept        Take each new text of a snapshot as the right one, and delete snapshots that no check asserts
+                  --timeout <S>   Seconds that a lab may take [default: 60]
+                  --patience <S>  Seconds that a command of a shell lab may take before it gets a Ctrl-C [default: 3]
+              -h, --help          Print help
+              -V, --version       Print version
 
             Examples:
               nslab test                          every lab below labs/
@@ -91,17 +92,19 @@ fn help_for_run() {
             Usage: nslab run [OPTIONS] <LAB>
 
             Arguments:
-              <LAB>  The lab, a `.rhai` file
+              <LAB>  The lab, a `.rhai` or `.sh` file
 
             Options:
                   --captures <DIR>  Write what is captured into this folder, for tcpdump and tshark
                   --timeout <S>     Seconds that a lab may take [default: 60]
+                  --patience <S>    Seconds that a command of a shell lab may take before it gets a Ctrl-C [default: 3]
               -h, --help            Print help
               -V, --version         Print version
 
             Examples:
               nslab run labs/cable/plug.rhai
               nslab run labs/bridge/capture.rhai --captures /tmp/seen
+              nslab run tutorial.sh               commands of a shell, as they were pasted
             ",
         )
         .run();
@@ -243,7 +246,7 @@ fn a_folder_without_labs() {
             .stderr(&format!(
                 "
                 error: there is no lab below `{path}`
-                hint: a lab is a file that ends in `.rhai`
+                hint: a lab is a file that ends in `.rhai` or `.sh`
                 "
             ))
             .code(2)

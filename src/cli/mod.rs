@@ -113,7 +113,7 @@ struct Deadline {
 /// How long a command may take.
 #[derive(Debug, clap::Args)]
 struct Patience {
-    /// Seconds that a command of a shell lab may take, before it is interrupted as with Ctrl-C
+    /// Seconds that a command of a shell lab may take before it gets a Ctrl-C
     #[arg(long, value_name = "S", default_value = "3", value_parser = seconds)]
     patience: u64,
 }
