@@ -11,13 +11,6 @@ use std::sync::{Arc, Mutex};
 /// best done once, when all results are out. Each holds about a megabyte.
 const TOGETHER: usize = 256;
 
-/// The most of them where nobody says how full the neighbour table is.
-const TOGETHER_BLIND: usize = 16;
-
-/// The most entries that the machine's neighbour table, one for everybody, may
-/// have while sandboxes are held: it takes 1,024.
-const NEIGHBOURS: u32 = 400;
-
 /// Labs that are to be run, by workers that take the next one each.
 pub(super) struct Pool {
     pub wanted: Vec<Arc<Course>>,
@@ -58,24 +51,8 @@ impl Pool {
     fn let_go(&self, sandbox: Sandbox) {
         let Ok(mut finished) = self.finished.lock() else { return };
         finished.push(sandbox);
-        let many = match neighbours() {
-            Some(entries) => entries > NEIGHBOURS || finished.len() >= TOGETHER,
-            None => finished.len() >= TOGETHER_BLIND,
-        };
-        if many {
+        if finished.len() >= TOGETHER {
             finished.clear();
         }
     }
-}
-
-/// How many entries the fuller one of the machine's neighbour tables has, of
-/// IPv4 and IPv6. Within a container the kernel does not say.
-fn neighbours() -> Option<u32> {
-    let entries = |table: &str| {
-        let text = std::fs::read_to_string(format!("/proc/net/stat/{table}")).ok()?;
-        // A line of titles, then one for each processor; the entries are the
-        // machine's in each.
-        u32::from_str_radix(text.lines().nth(1)?.split_whitespace().next()?, 16).ok()
-    };
-    Some(entries("arp_cache")?.max(entries("ndisc_cache").unwrap_or(0)))
 }

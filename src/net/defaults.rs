@@ -6,10 +6,11 @@
 //! chosen so that the same lab gives the same bytes.
 
 use super::{NetError, Netns, Network};
+use std::collections::BTreeMap;
 
 /// What nslab chooses for the namespaces of a script lab, other than the
 /// kernel's defaults: the key, the value, and why.
-pub const CHOSEN: [(&str, &str, &str); 4] = [
+pub const CHOSEN: [(&str, &str, &str); 5] = [
     (
         "net.ipv6.conf.default.accept_dad",
         "0",
@@ -19,6 +20,11 @@ pub const CHOSEN: [(&str, &str, &str); 4] = [
         "net.ipv6.conf.default.router_solicitations",
         "0",
         "nobody asks for routers at times of its own choosing",
+    ),
+    (
+        "net.ipv6.conf.default.mldv2_unsolicited_report_interval",
+        "86400000",
+        "nobody repeats a multicast report at a random time, which a bridge floods to all its ports",
     ),
     // Not `icmp_ratelimit=0`: where the limit has been asked once, the kernel
     // takes away all that a router may yet say of networks it has no way to.
@@ -86,10 +92,17 @@ pub(super) fn apply(
     let off = [("net.ipv6.conf.all.disable_ipv6", "1"), ("net.ipv6.conf.default.disable_ipv6", "1")];
     let off = off.into_iter().filter(|_| !ipv6);
     let differing = differing.iter().map(|(key, value)| (key.as_str(), *value));
+    // By folder: the more namespaces there are, the longer the kernel looks
+    // for each way into one's own.
+    let mut folders: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
     for (key, value) in differing.chain(chosen).chain(off) {
-        // A kernel without IPv6 has no such file, and no need of it.
-        match network.write_sysctl(netns, key, value) {
-            Err(error) if !(key.starts_with("net.ipv6") && error.error.contains("No such file")) => {
+        let (folder, name) = key.rsplit_once('.').expect("each key here is below a folder");
+        folders.entry(folder).or_default().push((name, value));
+    }
+    for (folder, settings) in folders {
+        // A kernel without IPv6 has no such folder, and no need of it.
+        match network.write_sysctls(netns, folder, &settings) {
+            Err(error) if !(folder.starts_with("net.ipv6") && error.error.contains("No such file")) => {
                 return Err(error);
             }
             _ => {}

@@ -53,6 +53,8 @@ pub(super) fn probe(target: Target, options: &PingOptions) -> nix::Result<()> {
 pub(super) struct Echo {
     socket: OwnedFd,
     target: Target,
+    /// Bytes of payload in a request.
+    size: u16,
     pub id: u16,
 }
 
@@ -89,12 +91,12 @@ impl Echo {
                 }
             }
         }
-        Ok(Self { socket, target, id })
+        Ok(Self { socket, target, size: options.size, id })
     }
 
     /// Sends one request and waits for what becomes of it.
     pub fn exchange(&self, seq: u16, options: &PingOptions, answer: &mut PingAnswer) {
-        let request = self.request(seq, options.size);
+        let request = self.request(seq);
         let sent = Instant::now();
         let to = address(self.target, 0);
         if let Err(errno) = sendto(self.socket.as_raw_fd(), &request, &to, MsgFlags::MSG_NOSIGNAL) {
@@ -123,12 +125,12 @@ impl Echo {
 
     /// An echo request (RFC 792, RFC 4443); the kernel adds the checksum for
     /// IPv6.
-    fn request(&self, seq: u16, size: u16) -> Vec<u8> {
+    fn request(&self, seq: u16) -> Vec<u8> {
         let mut bytes = vec![0; 8];
         bytes[0] = if self.target.ip.is_ipv4() { 8 } else { 128 };
         bytes[4..6].copy_from_slice(&self.id.to_be_bytes());
         bytes[6..8].copy_from_slice(&seq.to_be_bytes());
-        bytes.extend((0..size).map(|n| n as u8));
+        bytes.extend((0..self.size).map(|n| n as u8));
         if self.target.ip.is_ipv4() {
             let sum = checksum(&bytes).to_be_bytes();
             bytes[2..4].copy_from_slice(&sum);
@@ -138,7 +140,8 @@ impl Echo {
 
     /// Reads the answer to request `seq`, and away whatever else came in.
     fn read_reply(&self, seq: u16) -> Option<(IpAddr, Option<u8>)> {
-        let mut bytes = vec![0; 65_536];
+        // The answer repeats the request, behind headers of 68 bytes at most.
+        let mut bytes = vec![0; usize::from(self.size) + 128];
         loop {
             let mut control = nix::cmsg_space!([i32; 4]);
             let mut parts = [IoSliceMut::new(&mut bytes)];

@@ -288,7 +288,7 @@ impl Network {
             let moved = (netns.name(), found.index);
             (one.0.as_str(), one.1) != moved && (other.0.as_str(), other.1) != moved
         });
-        self.settle_around(netns, &found, other);
+        self.unsettle_around(netns, &found, other);
         Ok(())
     }
 
@@ -319,8 +319,7 @@ impl Network {
                 _ => error,
             }
         })?;
-        self.settle_link(netns, port);
-        self.settle_link(netns, master);
+        self.unsettle(netns, port);
         Ok(())
     }
 
@@ -333,7 +332,7 @@ impl Network {
         self.lay_cables()?;
         let found = self.find(netns, port)?;
         self.set_link(netns, found.index, vec![LinkAttribute::Controller(0)])?;
-        self.settle_around(netns, &found, None);
+        self.unsettle_around(netns, &found, None);
         Ok(())
     }
 
@@ -356,15 +355,9 @@ impl Network {
         let mut messages = vec![RouteNetlinkMessage::SetLink(message)];
         if up {
             messages.extend(Self::answer_soon(index));
-            self.tentative.borrow_mut().insert(netns.name().into());
         }
         self.change_all(netns, messages)?;
-        let Some(found) = self.settle_link(netns, index) else { return Ok(()) };
-        let other = self.other_end(netns, &found);
-        if let Some((other, _)) = other.as_ref().filter(|_| up) {
-            self.tentative.borrow_mut().insert(other.name().into());
-        }
-        self.settle_around(netns, &found, other);
+        self.unsettle(netns, index);
         Ok(())
     }
 
@@ -404,8 +397,19 @@ impl Network {
         message.header.index = found.index;
         self.change(netns, RouteNetlinkMessage::DelLink(message), 0)?;
         self.forget_links();
-        self.settle_around(netns, &found, None);
+        self.unsettle_around(netns, &found, None);
         Ok(())
+    }
+
+    /// Takes note that what is around a link may change: its bridge, and the
+    /// other end of its cable.
+    fn unsettle_around(&self, netns: &Netns, link: &Found, other: Option<(Netns, u32)>) {
+        if let Some(bridge) = link.controller {
+            self.unsettle(netns, bridge);
+        }
+        if let Some((other, index)) = other {
+            self.unsettle(&other, index);
+        }
     }
 
     fn set_link(&self, netns: &Netns, index: u32, attributes: Vec<LinkAttribute>) -> Result<(), Refused> {

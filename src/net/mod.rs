@@ -5,6 +5,7 @@
 //! of it: it enters a namespace to open a socket there, and the socket stays.
 
 mod addr;
+mod budget;
 mod cable;
 mod capture;
 mod defaults;

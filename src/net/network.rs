@@ -1,3 +1,4 @@
+use super::budget::Budget;
 use super::cable::Cable;
 use super::capture::Capture;
 use super::defaults;
@@ -30,11 +31,14 @@ pub struct Network {
     pub(super) cables: RefCell<Vec<Cable>>,
     /// The two ends of each cable that was laid here, as namespace and index.
     pub(super) ends: RefCell<BTreeMap<(String, u32), (String, u32)>>,
+    /// Links whose carrier may have changed since somebody looked.
+    pub(super) unsettled: RefCell<Vec<(Netns, u32)>>,
     /// Namespaces where an IPv6 address may not be usable yet.
     pub(super) tentative: RefCell<BTreeSet<String>>,
     /// Whether a program has run, which may have left others behind: nobody
     /// knows then what they did, or who looks.
     pub(super) programs: Cell<bool>,
+    pub(super) budget: Budget,
     /// The sysctls that a new namespace has from this machine and must not.
     differing: Vec<defaults::Setting>,
     /// Whether namespaces get what nslab chooses beside the kernel's defaults.
@@ -75,8 +79,10 @@ impl Network {
             host: host.clone(),
             cables: RefCell::default(),
             ends: RefCell::default(),
+            unsettled: RefCell::default(),
             tentative: RefCell::default(),
             programs: Cell::new(false),
+            budget: Budget::default(),
             differing: Vec::new(),
             chosen,
             watch: watched.then(RefCell::default),

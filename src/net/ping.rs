@@ -152,6 +152,7 @@ impl Network {
     /// Where an option makes no sense here. That nobody answers is an answer.
     pub fn ping(&self, netns: &Netns, dst: &str, options: &PingOptions) -> Result<PingAnswer, NetError> {
         self.settle()?;
+        self.spare_neighbours()?;
         let mut answer = PingAnswer {
             dst: dst.into(),
             size: options.size,

@@ -5,31 +5,50 @@ use super::{NetError, Netns, Network};
 use rtnetlink::packet_route::address::{AddressHeaderFlags, AddressMessage};
 use rtnetlink::packet_route::link::{LinkFlags, LinkMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 impl Network {
-    /// Brings a link's queue in line with its carrier.
+    /// Takes note that a link's carrier may be about to change, and with it
+    /// that of the other end of its cable, and of their bridges.
     ///
-    /// The kernel's linkwatch worker does so some time after a link came up,
-    /// and a packet that is sent before is dropped. Asking for a single link
-    /// does it at once (a listing does not).
-    pub(super) fn settle_link(&self, netns: &Netns, index: u32) -> Option<Found> {
-        // A link that is gone needs no settling.
-        self.link_at(netns, index).ok().map(|message| Found::read(&message))
+    /// The kernel's linkwatch worker brings a link's queue in line with its
+    /// carrier some time after a link came up, and a packet that is sent
+    /// before is dropped. So before anybody looks or sends, [`Network::settle`]
+    /// has it done.
+    pub(super) fn unsettle(&self, netns: &Netns, index: u32) {
+        self.unsettled.borrow_mut().push((netns.clone(), index));
     }
 
-    /// The same for what follows a link's state: its bridge, the other end of
-    /// the cable, and that one's bridge. Ports first, then bridges.
-    pub(super) fn settle_around(&self, netns: &Netns, link: &Found, other: Option<(Netns, u32)>) {
-        if let Some(master) = link.controller {
-            self.settle_link(netns, master);
+    /// Brings the links in line that were taken note of: ports first, then
+    /// bridges, each once.
+    fn settle_links(&self) {
+        let mut links = std::mem::take(&mut *self.unsettled.borrow_mut());
+        let mut bridges = Vec::new();
+        let mut seen = BTreeSet::new();
+        while let Some((netns, index)) = links.pop() {
+            if !seen.insert((netns.name().to_string(), index)) {
+                continue;
+            }
+            // A link that is gone needs no settling.
+            let Some(link) = self.settle_link(&netns, index) else { continue };
+            bridges.extend(link.controller.map(|bridge| (netns.clone(), bridge)));
+            if link.veth {
+                links.extend(self.other_end(&netns, &link));
+            }
+            self.tentative.borrow_mut().insert(netns.name().into());
         }
-        if let Some((other, index)) = other.filter(|_| link.veth)
-            && let Some(found) = self.settle_link(&other, index)
-            && let Some(master) = found.controller
-        {
-            self.settle_link(&other, master);
+        for (netns, index) in bridges {
+            if seen.insert((netns.name().to_string(), index)) {
+                self.settle_link(&netns, index);
+            }
         }
+    }
+
+    /// Asks for a single link, which has its queue brought in line at once; a
+    /// listing does not.
+    fn settle_link(&self, netns: &Netns, index: u32) -> Option<Found> {
+        self.link_at(netns, index).ok().map(|message| Found::read(&message))
     }
 
     /// Waits until IPv6 addresses can be used: a worker of the kernel's says
@@ -62,10 +81,12 @@ impl Network {
         }))
     }
 
-    /// Readies the network to be looked at: lays the cables that wait and,
-    /// where programs may have changed anything, settles every link.
+    /// Readies the network to be looked at: lays the cables that wait and
+    /// settles the links that have changed; every link where programs may have
+    /// changed anything.
     pub(super) fn settle(&self) -> Result<(), NetError> {
         self.lay_cables()?;
+        self.settle_links();
         if !self.programs.get() {
             return Ok(());
         }

@@ -65,6 +65,23 @@ impl Network {
         names.map(read).collect()
     }
 
+    /// Sets several switches of one folder.
+    pub(super) fn write_sysctls(
+        &self,
+        netns: &Netns,
+        folder: &str,
+        settings: &[(&str, &str)],
+    ) -> Result<(), NetError> {
+        let open = self.open_sysctl(netns, folder, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
+        for (name, value) in settings {
+            let key = || format!("{folder}.{name}");
+            let file = openat(&open, *name, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())
+                .map_err(|errno| refused(&key(), "opening", errno))?;
+            nix::unistd::write(&file, value.as_bytes()).map_err(|errno| refused(&key(), "setting", errno))?;
+        }
+        Ok(())
+    }
+
     /// Opens the switch's file. Which namespace's it is, the kernel decides
     /// by the thread that opens it.
     fn open_sysctl(&self, netns: &Netns, key: &str, flags: OFlag) -> Result<std::os::fd::OwnedFd, NetError> {

@@ -39,6 +39,9 @@ pub(super) fn run(wire: Wire) -> ! {
 /// has two.
 const SPARES: usize = 2;
 
+/// Who has asked for so many will ask for more, and gets each made ahead.
+const MANY: usize = 8;
+
 struct Init {
     wire: Wire,
     deaths: OwnedFd,
@@ -47,6 +50,8 @@ struct Init {
     /// Network namespaces made ahead, while nobody asked for anything.
     spares: Vec<OwnedFd>,
     to_spare: usize,
+    /// How many namespaces were asked for.
+    asked: usize,
 }
 
 /// What is refused: the step, and the kernel's error number.
@@ -56,9 +61,15 @@ impl Init {
     fn new(wire: Wire) -> io::Result<Self> {
         die_with_parent();
         match prepare(&wire) {
-            Ok((deaths, host)) => {
-                Ok(Self { wire, deaths, host, furnished: false, spares: Vec::new(), to_spare: SPARES })
-            }
+            Ok((deaths, host)) => Ok(Self {
+                wire,
+                deaths,
+                host,
+                furnished: false,
+                spares: Vec::new(),
+                to_spare: SPARES,
+                asked: 0,
+            }),
             Err(error) => {
                 wire.send(&Tell::Failed(error))?;
                 Err(io::ErrorKind::Other.into())
@@ -122,6 +133,8 @@ impl Init {
     /// Makes a namespace as `ip netns add` does: a file under `/run/netns`
     /// with the namespace mounted on it.
     fn new_netns(&mut self, name: &str) -> Result<OwnedFd, Refused> {
+        self.asked += 1;
+        self.to_spare += usize::from(self.asked >= MANY && self.spares.len() < SPARES);
         let path = netns_file(name);
         let flags = OFlag::O_RDONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
         let step = "create its file under /run/netns";

@@ -12,7 +12,7 @@ use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, 
 /// built is left to the kernel, which is quicker than taking it apart.
 pub fn run(stage: &mut Stage, order: &Order, rooms: Box<dyn Rooms>, teller: impl Fn() -> Box<dyn Teller>) {
     let tell = teller();
-    let ending = match try_run(stage, order, rooms, teller) {
+    let ending = match try_run(&mut *stage, order, rooms, teller) {
         Ok(()) => Event::Ended,
         Err(stop) => Event::Stopped(stop),
     };
@@ -23,6 +23,13 @@ pub fn run(stage: &mut Stage, order: &Order, rooms: Box<dyn Rooms>, teller: impl
     }
     tell.tell(ending);
     tell.flush();
+    if order.linger
+        && let Some(world) = stage.stand.get()
+    {
+        // What is kept for a while takes nothing that others need. Where that
+        // fails, the kernel does it a little later.
+        let _ = world.network.forget_neighbours();
+    }
 }
 
 fn try_run(
