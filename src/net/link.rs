@@ -319,6 +319,7 @@ impl Network {
                 _ => error,
             }
         })?;
+        self.hush(netns, port);
         self.unsettle(netns, port);
         Ok(())
     }

@@ -13,6 +13,7 @@ mod delta;
 mod echo;
 mod error;
 mod http;
+mod hush;
 mod link;
 mod names;
 mod neigh;

@@ -33,6 +33,8 @@ pub struct Network {
     pub(super) ends: RefCell<BTreeMap<(String, u32), (String, u32)>>,
     /// Links whose carrier may have changed since somebody looked.
     pub(super) unsettled: RefCell<Vec<(Netns, u32)>>,
+    /// Ports that came to a bridge since somebody looked.
+    pub(super) hushed: RefCell<Vec<(Netns, u32)>>,
     /// Namespaces where an IPv6 address may not be usable yet.
     pub(super) tentative: RefCell<BTreeSet<String>>,
     /// Whether a program has run, which may have left others behind: nobody
@@ -80,6 +82,7 @@ impl Network {
             cables: RefCell::default(),
             ends: RefCell::default(),
             unsettled: RefCell::default(),
+            hushed: RefCell::default(),
             tentative: RefCell::default(),
             programs: Cell::new(false),
             budget: Budget::default(),

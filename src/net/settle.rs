@@ -86,6 +86,7 @@ impl Network {
     /// changed anything.
     pub(super) fn settle(&self) -> Result<(), NetError> {
         self.lay_cables()?;
+        self.unhush();
         self.settle_links();
         if !self.programs.get() {
             return Ok(());

@@ -1,0 +1,72 @@
+//! Many hosts on one bridge.
+
+mod support;
+
+use support::{NOTHING, Nslab};
+
+/// The beginning of a lab with `hosts` hosts on the bridge `br0`.
+fn hosts(hosts: usize) -> String {
+    format!(
+        r#"
+        bridge("br0");
+        up("br0");
+        let hosts = [];
+        for n in 1..={hosts} {{
+            let host = netns(`h${{n}}`);
+            veth(host, "eth0", host(), `port${{n}}`);
+            set_master(`port${{n}}`, "br0");
+            host.addr_add("eth0", `10.0.${{n / 100}}.${{n % 100 + 1}}/16`);
+            host.addr_add("eth0", `fd00::${{n}}/64`);
+            host.up("eth0");
+            up(`port${{n}}`);
+            hosts.push(host);
+        }}
+        let first = hosts[0];
+        "#
+    )
+}
+
+/// While a large bridge is built its ports hear no multicast; whoever looks
+/// finds that they do.
+#[test]
+fn multicast_reaches_the_last_of_many_ports() {
+    let checks = r#"
+        check("by multicast, IPv6 finds the last one", ping(first, "fd00::40"));
+        check("and the last one finds the first", ping(hosts[39], "fd00::1"));
+    "#;
+    Nslab::test(NOTHING)
+        .lab(&(hosts(40) + checks))
+        .passes(&["by multicast, IPv6 finds the last one", "and the last one finds the first"])
+        .run();
+}
+
+/// The machine has 1,024 entries for everybody's neighbours; a lab that asks
+/// many forgets in time whom it has learned.
+#[test]
+fn a_host_that_asks_many_forgets_some() {
+    let checks = r#"
+        let by_hand = "10.0.50.50";
+        first.neigh_add(by_hand, "02:00:00:00:00:01", "eth0");
+        for n in 2..=160 {
+            check("everybody answers", ping(first, `10.0.${n / 100}.${n % 100 + 1}`));
+        }
+        check("some are forgotten", arp(first).len() < 159);
+        check("but not who was set by hand", arp(first).contains(#{ip: by_hand, state: "permanent"}));
+    "#;
+    Nslab::test(NOTHING)
+        .lab(&(hosts(160) + checks))
+        .passes(&["everybody answers", "some are forgotten", "but not who was set by hand"])
+        .run();
+}
+
+/// Who asks few finds them all, however full the machine's table is.
+#[test]
+fn a_host_that_asks_some_forgets_nobody() {
+    let checks = r#"
+        for n in 2..=60 {
+            check("everybody answers", ping(first, `10.0.${n / 100}.${n % 100 + 1}`));
+        }
+        check("all are known", arp(first).filter(|row| row.state == "resolved").len() == 59);
+    "#;
+    Nslab::test(NOTHING).lab(&(hosts(60) + checks)).passes(&["everybody answers", "all are known"]).run();
+}
