@@ -382,7 +382,7 @@ fn read_route(message: &RouteMessage, family: Family, names: &Names) -> Route {
     route
 }
 
-fn table_name(table: u32) -> String {
+pub(super) fn table_name(table: u32) -> String {
     match table {
         253 => "default".into(),
         254 => "main".into(),

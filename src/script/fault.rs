@@ -314,6 +314,8 @@ fn fields() -> Vec<&'static str> {
         table::Neighbour::FIELDS,
         table::FdbEntry::FIELDS,
         table::Packet::FIELDS,
+        table::Rule::FIELDS,
+        table::Connection::FIELDS,
         table::FirewallRow::FIELDS,
         ANSWERS,
     ]

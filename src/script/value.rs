@@ -339,6 +339,18 @@ fn tables(engine: &mut Engine) {
         .register_fn("to_string", |table: &mut TableValue| table.to_string())
         .register_fn("to_debug", |table: &mut TableValue| table.to_string())
         .register_get("text", |table: &mut TableValue| table.to_string())
+        .register_fn("classic", |context: NativeCallContext, table: &mut TableValue| {
+            table.0.classic().ok_or_else(|| {
+                let (error, hint) = match table.0.name() {
+                    "routes" => ("`route -n` knows IPv4 alone".into(), "take the table without `family`"),
+                    name => (
+                        format!("the table `{name}` has no classic form"),
+                        "`routes` and `arp` have one: `route -n` and `arp -n`",
+                    ),
+                };
+                oops(&context, error, Some(hint.into()))
+            })
+        })
         .register_fn("==", |a: TableValue, b: TableValue| a == b)
         .register_fn("!=", |a: TableValue, b: TableValue| a != b)
         .register_fn("contains", |context: NativeCallContext, table: TableValue, wanted: Map| {

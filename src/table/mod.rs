@@ -5,20 +5,25 @@
 //! counters are left out, so that the same network gives the same bytes.
 
 mod addr;
+mod classic;
+mod connection;
 mod fdb;
 mod firewall;
 mod link;
 mod neigh;
 mod packet;
 mod route;
+mod rule;
 
 pub use addr::Addr;
+pub use connection::Connection;
 pub use fdb::{FdbEntry, FdbState};
 pub use firewall::FirewallRow;
 pub use link::{Link, LinkState};
 pub use neigh::{NeighState, Neighbour};
 pub use packet::Packet;
 pub use route::Route;
+pub use rule::Rule;
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -66,6 +71,10 @@ pub enum Table {
     Fdb(Vec<FdbEntry>),
     /// `tcpdump`
     Capture(Vec<Packet>),
+    /// `ip rule`
+    Rules(Vec<Rule>),
+    /// `conntrack -L`
+    Conntrack(Vec<Connection>),
     /// `nft list ruleset`
     Firewall(Vec<FirewallRow>),
 }
@@ -80,6 +89,8 @@ macro_rules! each_table {
             Table::Arp($rows) => $body,
             Table::Fdb($rows) => $body,
             Table::Capture($rows) => $body,
+            Table::Rules($rows) => $body,
+            Table::Conntrack($rows) => $body,
             Table::Firewall($rows) => $body,
         }
     };
@@ -95,6 +106,8 @@ impl Table {
             Self::Arp(_) => "arp",
             Self::Fdb(_) => "fdb",
             Self::Capture(_) => "capture",
+            Self::Rules(_) => "rules",
+            Self::Conntrack(_) => "conntrack",
             Self::Firewall(_) => "firewall",
         }
     }
@@ -125,6 +138,17 @@ impl Table {
     /// The rows as text, a line each.
     pub fn lines(&self) -> Vec<String> {
         each_table!(self, rows => rows.iter().map(ToString::to_string).collect())
+    }
+
+    /// The table as net-tools print it, `route -n` and `arp -n`, which know
+    /// IPv4 alone; `None` where they have no such table.
+    pub fn classic(&self) -> Option<String> {
+        match self {
+            Self::Routes(rows) if rows.iter().any(|row| row.dst.contains(':')) => None,
+            Self::Routes(rows) => Some(classic::routes(rows)),
+            Self::Arp(rows) => Some(classic::neighbours(rows)),
+            _ => None,
+        }
     }
 
     /// The same table with only the rows at which `keep` says yes.

@@ -25,6 +25,8 @@ for ns in [host()] + netns_list() {
     routes(ns, #{family: "inet6"}); exec(`${ip} -6 route`);
     routes(ns, #{table: "local"}); exec(`${ip} route show table local`);
     routes(ns, #{family: "inet6", table: "local"}); exec(`${ip} -6 route show table local`);
+    rules(ns); exec(`${ip} rule`);
+    rules(ns, #{family: "inet6"}); exec(`${ip} -6 rule`);
     arp(ns); exec(`${ip} -j neigh`);
 }
 "#;
@@ -216,11 +218,13 @@ fn nft_rule(line: &str) -> String {
 
 /// `ip`'s answer in the same words.
 fn ip_rows(table: &Table, text: &str) -> Result<BTreeSet<String>, Failed> {
-    if let Table::Routes(_) = table {
+    if let Table::Routes(_) | Table::Rules(_) = table {
         // A namespace without an address has no such table yet.
         if text.contains("FIB table does not exist") {
             return Ok(BTreeSet::new());
         }
+        // One route of several ways is one line of ours.
+        let text = text.replace(" \n\tnexthop", " nexthop");
         return Ok(text.lines().map(|line| line.trim().to_string()).collect());
     }
     if let Table::Firewall(_) = table {

@@ -4,6 +4,7 @@
 //! What is written is a [`Ruling`]; what is read becomes nft's words again in
 //! `speech`, expression by expression.
 
+mod conntrack;
 mod field;
 mod firewall;
 mod kind;
@@ -19,4 +20,5 @@ mod xt;
 
 pub use firewall::{Action, Chain, FirewallOptions, Policy, Ruling};
 pub use packet::PacketOptions;
+pub(super) use packet::protocol_name;
 pub use tool::nft_command;

@@ -85,7 +85,7 @@ pub(super) const TCP: u8 = 6;
 pub(super) const UDP: u8 = 17;
 
 /// The name of a protocol, or its number.
-pub(super) fn protocol_name(number: u8) -> String {
+pub(in crate::net) fn protocol_name(number: u8) -> String {
     let known = PROTOCOLS.iter().find(|(_, known)| *known == number);
     known.map_or_else(|| number.to_string(), |(name, _)| (*name).into())
 }

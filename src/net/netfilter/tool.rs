@@ -1,7 +1,7 @@
 //! The real `iptables` and `nft`, and what helps where they refuse.
 
 use super::super::program::{ExecAnswer, Limits, words};
-use super::super::{NetError, Netns, Network};
+use super::super::{NetError, Netns, Network, typed};
 
 impl Network {
     /// Runs `iptables` with arguments.
@@ -39,7 +39,7 @@ impl Network {
 pub fn nft_command(arguments: &str) -> String {
     let special = arguments.contains(|c: char| "{}();<>&|*?#$`\"'\\!\n".contains(c));
     match special && !arguments.trim_start().starts_with('-') {
-        true => format!("nft {}", shell_words::quote(arguments.trim())),
+        true => format!("nft {}", typed(arguments.trim())),
         false => format!("nft {arguments}"),
     }
 }

@@ -25,6 +25,7 @@ const NESTED: u16 = 0x8000;
 /// The parts of the kernel that speak nfnetlink, as it numbers them.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Subsystem {
+    Conntrack = 1,
     Tables = 10,
 }
 

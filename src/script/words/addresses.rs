@@ -1,7 +1,7 @@
 use super::super::world::{Call, Fallible, Stand};
 use super::options::Options;
 use super::{Word, here_or_host, ip_line};
-use crate::net::{RouteOptions, typed};
+use crate::net::{RouteOptions, RuleOptions, typed};
 use rhai::{Engine, Map};
 
 pub(super) const WORDS: &[Word] = &[
@@ -35,6 +35,23 @@ pub(super) const WORDS: &[Word] = &[
         about: "Removes a route, as `ip route del` does; options say which of several.",
         example: "route_add(\"10.9.0.0/16\", #{dev: \"lo\"});\nroute_del(\"10.9.0.0/16\");\n\
                   check(\"no route is left\", routes().is_empty());",
+    },
+    Word {
+        name: "rule_add",
+        form: "`rule_add([ns,] #{pref, from, to, iif, fwmark, table, action, family})`",
+        about: "Adds a rule that says in which table the routes of a packet are looked up, as `ip \
+                rule add` does (ip-rule(8)). Rules are asked by `pref`, the smallest first. An \
+                `action` of `prohibit`, `unreachable` or `blackhole` looks nowhere. `family: \
+                \"inet6\"` is for IPv6, where no address tells it.",
+        example: "rule_add(#{from: \"10.0.0.0/24\", table: 100, pref: 100});\n\
+                  check(\"it is there\", rules().contains(#{pref: 100, from: \"10.0.0.0/24\", table: \"100\"}));",
+    },
+    Word {
+        name: "rule_del",
+        form: "`rule_del([ns,] #{pref, from, to, iif, fwmark, table, action, family})`",
+        about: "Removes the first rule that is so, as `ip rule del` does.",
+        example: "rule_add(#{from: \"10.0.0.0/24\", table: 100});\nrule_del(#{table: 100});\n\
+                  check(\"it is gone\", rules().len() == 3);",
     },
     Word {
         name: "neigh_add",
@@ -96,6 +113,21 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
         let route = route(&call, "route_del", options)?;
         call.act(command(&ns.ip(), "del", dst, &route), |network| network.route_del(&ns, dst, &route))
     });
+    here_or_host!(engine, stand, "rule_add", |call, ns, options: Map| {
+        let rule = rule(&call, "rule_add", options)?;
+        let command = format!("{}{} rule add{rule}", ns.ip(), rule.family_word());
+        call.act(command, |network| network.rule_add(&ns, &rule))
+    });
+    here_or_host!(engine, stand, "rule_del", |call, ns, options: Map| {
+        if options.is_empty() {
+            return Err(
+                call.misuse("`rule_del` is not told which rule", "name its `pref`, as `rules` shows it")
+            );
+        }
+        let rule = rule(&call, "rule_del", options)?;
+        let command = format!("{}{} rule del{rule}", ns.ip(), rule.family_word());
+        call.act(command, |network| network.rule_del(&ns, &rule))
+    });
     here_or_host!(engine, stand, "neigh_add", |call, ns, ip: &str, mac: &str, link: &str| {
         let command = ip_line(&ns, &["neigh", "add", ip, "lladdr", mac, "dev", link]);
         call.act(command, |network| network.neigh_add(&ns, ip, mac, link))
@@ -126,6 +158,21 @@ fn route(call: &Call, word: &str, options: Map) -> Fallible<RouteOptions> {
         kind: options.text("type")?,
         onlink: options.flag("onlink")?.unwrap_or(false),
         mtu: options.number("mtu", number)?,
+    })
+}
+
+fn rule(call: &Call, word: &str, options: Map) -> Fallible<RuleOptions> {
+    let known = ["pref", "from", "to", "iif", "fwmark", "table", "action", "family"];
+    let mut options = Options::new(call, word, options, &known)?;
+    Ok(RuleOptions {
+        family: options.family()?,
+        pref: options.number("pref", "a number from 0 to 4294967295")?,
+        from: options.text("from")?,
+        to: options.text("to")?,
+        iif: options.text("iif")?,
+        fwmark: options.word("fwmark")?,
+        table: options.word("table")?,
+        action: options.text("action")?,
     })
 }
 

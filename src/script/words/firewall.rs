@@ -4,8 +4,7 @@ use super::super::world::{Call, Fallible, Stand};
 use super::options::Options;
 use super::{Word, here_or_host};
 use crate::net::{
-    Action, Chain, Family, FirewallOptions, Limits, NetError, Netns, PacketOptions, Policy, Ruling,
-    nft_command,
+    Action, Chain, FirewallOptions, Limits, NetError, Netns, PacketOptions, Policy, Ruling, nft_command,
 };
 use rhai::{Dynamic, Engine, INT, Map};
 use std::rc::Rc;
@@ -144,18 +143,9 @@ fn chain_named(call: &Call, name: &str) -> Fallible<Chain> {
     })
 }
 
-fn family(call: &Call, options: &mut Options) -> Fallible<Option<Family>> {
-    match options.text("family")?.as_deref() {
-        None => Ok(None),
-        Some("inet") => Ok(Some(Family::Inet)),
-        Some("inet6") => Ok(Some(Family::Inet6)),
-        Some(other) => Err(call.misuse(format!("there is no family `{other}`"), "choose `inet` or `inet6`")),
-    }
-}
-
 fn set_policy(call: &Call, ns: &Netns, chain: &str, policy: &str, options: Map) -> Fallible<Dynamic> {
     let mut options = Options::new(call, "policy", options, &["family"])?;
-    let family = family(call, &mut options)?;
+    let family = options.family()?;
     let chain = chain_named(call, chain)?;
     let policy = Policy::parse(policy).ok_or_else(|| {
         let hint = match nearest(&policy.to_lowercase(), Policy::NAMES) {
@@ -178,7 +168,7 @@ fn filter(
     let mut options = Options::new(call, word, options, &PACKET)?;
     let chain = chain_named(call, chain)?;
     let options = FirewallOptions {
-        family: family(call, &mut options)?,
+        family: options.family()?,
         packet: PacketOptions {
             iif: options.texts("iif")?,
             oif: options.texts("oif")?,

@@ -3,6 +3,7 @@
 use super::super::suggest::nearest;
 use super::super::value::type_of;
 use super::super::world::{Call, Fallible};
+use crate::net::Family;
 use rhai::{Array, Dynamic, INT, Map};
 
 /// Reads the options of one call; each is taken out by its name.
@@ -52,6 +53,18 @@ impl<'a> Options<'a> {
             Ok(number) => Some(number.to_string()),
             Err(_) => value.clone().into_string().ok(),
         })
+    }
+
+    /// The family of addresses, where it is said.
+    pub fn family(&mut self) -> Fallible<Option<Family>> {
+        match self.text("family")?.as_deref() {
+            None => Ok(None),
+            Some("inet") => Ok(Some(Family::Inet)),
+            Some("inet6") => Ok(Some(Family::Inet6)),
+            Some(other) => {
+                Err(self.call.misuse(format!("there is no family `{other}`"), "choose `inet` or `inet6`"))
+            }
+        }
     }
 
     pub fn flag(&mut self, key: &str) -> Fallible<Option<bool>> {

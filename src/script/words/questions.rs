@@ -36,15 +36,24 @@ pub(super) const WORDS: &[Word] = &[
         name: "routes",
         form: "`routes([ns])` or `routes([ns,] #{family, table})`",
         about: "The IPv4 routes of table main: `dst, via, dev, src, metric, table, type, scope` \
-                (`ip route`). `family: \"inet6\"` gives those of IPv6, `table` another table.",
+                (`ip route`). `family: \"inet6\"` gives those of IPv6, `table` another table, and \
+                `routes().classic()` text as `route -n` prints it.",
         example: "check(\"there is none\", routes().is_empty());\n\
                   check(\"but for oneself\", routes(#{table: \"local\"}).contains(#{dst: \"127.0.0.0/8\", type: \"local\"}));",
+    },
+    Word {
+        name: "rules",
+        form: "`rules([ns])` or `rules([ns,] #{family})`",
+        about: "The rules that choose a routing table, in the order in which they are asked: \
+                `pref, from, to, iif, fwmark, table, action` (`ip rule`). The action is `lookup`, \
+                or what is done without looking. `family: \"inet6\"` gives those of IPv6.",
+        example: "check(\"the last but one\", rules()[1].pref == 32766 && rules()[1].table == \"main\");",
     },
     Word {
         name: "arp",
         form: "`arp([ns])`",
         about: "The neighbours: `ip, mac, dev, state` (`ip neigh`). The state is `resolved`, \
-                `failed` or `permanent`.",
+                `failed` or `permanent`. `arp().classic()` is text as `arp -n` prints it.",
         example: "check(\"nobody is known\", arp().is_empty());",
     },
     Word {
@@ -54,6 +63,16 @@ pub(super) const WORDS: &[Word] = &[
                 (`bridge fdb`). The state is `learned`, `static` or `permanent`.",
         example: "bridge(\"br0\");\nveth(\"a\", \"b\");\nset_master(\"a\", \"br0\");\n\
                   check(\"the port's own\", fdb(\"br0\").contains(#{port: \"a\", state: \"permanent\"}));",
+    },
+    Word {
+        name: "conntrack",
+        form: "`conntrack([ns])`",
+        about: "The connections that the kernel keeps track of, which it does in a namespace with \
+                rules about them: `proto, src, dst, sport, dport, reply_src, reply_dst, state` \
+                (`conntrack -L`). The state is TCP's word, such as `ESTABLISHED`, or `REPLIED` or \
+                `UNREPLIED`. As text it shows no port that the kernel has picked.",
+        example: "allow(\"input\", #{ct: \"established\"});\nping(\"127.0.0.1\");\n\
+                  check(\"the echo\", conntrack().contains(#{proto: \"icmp\", src: \"127.0.0.1\", state: \"REPLIED\"}));",
     },
     Word {
         name: "firewall",
@@ -80,9 +99,15 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
     });
     here_or_host!(engine, stand, "routes", |call, ns| routes(&call, &ns, Map::new()));
     here_or_host!(engine, stand, "routes", |call, ns, options: Map| routes(&call, &ns, options));
+    here_or_host!(engine, stand, "rules", |call, ns| rules(&call, &ns, Map::new()));
+    here_or_host!(engine, stand, "rules", |call, ns, options: Map| rules(&call, &ns, options));
     here_or_host!(engine, stand, "arp", |call, ns| {
         let command = format!("{} neigh", ns.ip());
         table(&call, command, |network| network.arp(&ns).map(Table::Arp))
+    });
+    here_or_host!(engine, stand, "conntrack", |call, ns| {
+        let command = ns.exec("conntrack -L");
+        table(&call, command, |network| network.conntrack(&ns).map(Table::Conntrack))
     });
     here_or_host!(engine, stand, "firewall", |call, ns| {
         let command = ns.exec("nft list ruleset");
@@ -105,17 +130,19 @@ fn table(
 
 fn routes(call: &Call, ns: &Netns, options: Map) -> Fallible<TableValue> {
     let mut options = Options::new(call, "routes", options, &["family", "table"])?;
-    let (family, word) = match options.text("family")?.as_deref() {
-        None | Some("inet") => (Family::Inet, ""),
-        Some("inet6") => (Family::Inet6, " -6"),
-        Some(other) => {
-            return Err(call.misuse(format!("there is no family `{other}`"), "choose `inet` or `inet6`"));
-        }
-    };
+    let family = options.family()?.unwrap_or(Family::Inet);
+    let word = if family == Family::Inet6 { " -6" } else { "" };
     let from = options.word("table")?;
     let words = from.as_ref().map(|table| format!(" show table {}", typed(table))).unwrap_or_default();
     let command = format!("{}{word} route{words}", ns.ip());
     table(call, command, |network| network.routes(ns, family, from.as_deref()).map(Table::Routes))
+}
+
+fn rules(call: &Call, ns: &Netns, options: Map) -> Fallible<TableValue> {
+    let family = Options::new(call, "rules", options, &["family"])?.family()?.unwrap_or(Family::Inet);
+    let word = if family == Family::Inet6 { " -6" } else { "" };
+    let command = format!("{}{word} rule", ns.ip());
+    table(call, command, |network| network.rules(ns, family).map(Table::Rules))
 }
 
 fn ping(call: &Call, ns: &Netns, dst: &str, options: Map) -> Fallible<PingValue> {

@@ -1,0 +1,134 @@
+//! The connections that the kernel keeps track of.
+
+use super::super::error::strerror;
+use super::super::{NetError, Netns, Network};
+use super::packet::protocol_name;
+use super::wire::{Attributes, Message, Socket, Subsystem, find, number};
+use crate::table::Connection;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// `IPCTNL_MSG_CT_GET` of the kernel.
+const GET: u16 = 1;
+
+/// States of TCP, by the kernel's numbers (`enum tcp_conntrack`).
+const TCP_STATES: [&str; 10] = [
+    "NONE",
+    "SYN_SENT",
+    "SYN_RECV",
+    "ESTABLISHED",
+    "FIN_WAIT",
+    "CLOSE_WAIT",
+    "LAST_ACK",
+    "TIME_WAIT",
+    "CLOSE",
+    "SYN_SENT2",
+];
+
+/// One direction of a connection (`CTA_TUPLE_*`).
+struct Direction {
+    source: IpAddr,
+    destination: IpAddr,
+    protocol: u8,
+    source_port: Option<u16>,
+    destination_port: Option<u16>,
+    /// Type and code of ICMP, and the number that tells one from another.
+    icmp: Option<(u8, u8, u16)>,
+}
+
+impl Network {
+    /// The connections of a namespace, by protocol and addresses.
+    ///
+    /// # Errors
+    ///
+    /// Where the namespace was deleted, or the kernel keeps track of none.
+    pub fn conntrack(&self, netns: &Netns) -> Result<Vec<Connection>, NetError> {
+        self.settle()?;
+        self.enter(netns)?;
+        let all = Message {
+            subsystem: Subsystem::Conntrack,
+            kind: GET,
+            family: 0,
+            flags: 0,
+            attributes: Attributes::default(),
+        };
+        let answers = Socket::open()?.dump(&all).map_err(|error| {
+            let words = error.text.clone().unwrap_or_else(|| strerror(error.errno));
+            NetError::new(format!("failed to list the connections: {words}"))
+                .unmeasured("load the kernel's module nf_conntrack_netlink")
+        })?;
+        let mut connections: Vec<(_, Connection)> =
+            answers.iter().filter_map(|answer| read(&answer.bytes)).collect();
+        connections.sort_by(|(a, row_a), (b, row_b)| {
+            a.cmp(b).then_with(|| row_a.to_string().cmp(&row_b.to_string()))
+        });
+        Ok(connections.into_iter().map(|(_, connection)| connection).collect())
+    }
+}
+
+type Order = (u8, IpAddr, IpAddr, Option<u16>, Option<u16>, Option<(u8, u8, u16)>);
+
+fn read(bytes: &[u8]) -> Option<(Order, Connection)> {
+    let (there, back) = (Direction::read(find(bytes, 1)?)?, Direction::read(find(bytes, 2)?)?);
+    let status = number(bytes, 3).unwrap_or_default();
+    let tcp = find(bytes, 4).and_then(|info| find(info, 1)).and_then(|tcp| number(tcp, 1));
+    let replied = status & 2 != 0;
+    let state = match tcp {
+        Some(state) => TCP_STATES.get(state as usize).copied().unwrap_or("NONE"),
+        None if replied => "REPLIED",
+        None => "UNREPLIED",
+    };
+    let order = (
+        there.protocol,
+        there.source,
+        there.destination,
+        there.destination_port,
+        there.source_port,
+        there.icmp,
+    );
+    let connection = Connection {
+        proto: match there.protocol {
+            58 => "icmpv6".into(),
+            number => protocol_name(number),
+        },
+        src: there.source.to_string(),
+        dst: there.destination.to_string(),
+        sport: there.source_port,
+        dport: there.destination_port,
+        icmp: there.icmp.map(|(kind, code, _)| (kind, code)),
+        reply_src: back.source.to_string(),
+        reply_dst: back.destination.to_string(),
+        reply_sport: back.source_port,
+        reply_dport: back.destination_port,
+        state: state.into(),
+        replied,
+    };
+    Some((order, connection))
+}
+
+impl Direction {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (ip, rest) = (find(bytes, 1)?, find(bytes, 2)?);
+        let address = |v4: u16, v6: u16| -> Option<IpAddr> {
+            if let Some(value) = find(ip, v4) {
+                return Some(Ipv4Addr::from(<[u8; 4]>::try_from(value).ok()?).into());
+            }
+            Some(Ipv6Addr::from(<[u8; 16]>::try_from(find(ip, v6)?).ok()?).into())
+        };
+        let part = |kind| number(rest, kind);
+        let icmp = |id, kind, code| {
+            Some((
+                part(kind)? as u8,
+                part(code).unwrap_or_default() as u8,
+                part(id).unwrap_or_default() as u16,
+            ))
+        };
+        Some(Self {
+            source: address(1, 3)?,
+            destination: address(2, 4)?,
+            protocol: part(1)? as u8,
+            source_port: part(2).map(|port| port as u16),
+            destination_port: part(3).map(|port| port as u16),
+            icmp: icmp(4, 5, 6).or_else(|| icmp(7, 8, 9)),
+        })
+    }
+}
