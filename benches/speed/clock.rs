@@ -36,6 +36,10 @@ impl Times {
         self.0.len()
     }
 
+    pub fn least(&self) -> Option<Duration> {
+        self.at(0.0)
+    }
+
     /// The middle one; `None` where there is none at all.
     pub fn median(&self) -> Option<Duration> {
         self.at(0.5)

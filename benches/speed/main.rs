@@ -47,8 +47,10 @@ use workshop::Workshop;
 
 /// How many runs under load, where nobody says it.
 const RUNS_UNDER_LOAD: usize = 2000;
-/// How often the big ones and the crowds are run, at most.
-const REPEATS: usize = 3;
+/// How often the big ones are run, at most.
+const LARGE_ROUNDS: usize = 3;
+/// How often many labs are run at once, at most.
+const CROWD_ROUNDS: usize = 5;
 /// How long to keep up many labs.
 const LASTING: Duration = Duration::from_secs(60);
 /// How many labs are a crowd that is only to show that it works.
@@ -232,9 +234,10 @@ fn measure(asked: &Asked, setting: &Setting, mut races: Vec<Race>) -> io::Result
         works &= race.works();
         table::race(race, &mut verdicts);
     }
-    let repeats = asked.rounds.map_or(REPEATS, |rounds| rounds.min(REPEATS));
+    let at_most = |most: usize| asked.rounds.map_or(most, |rounds| rounds.min(most));
     if asked.wants(Part::W4) {
-        let measured = large::SIZES.map(|(count, allowed)| large::run(setting, count, allowed, repeats));
+        let measured =
+            large::SIZES.map(|(count, allowed)| large::run(setting, count, allowed, at_most(LARGE_ROUNDS)));
         let measured = measured.into_iter().collect::<io::Result<Vec<_>>>()?;
         works &= measured.iter().all(|large| large.failed == 0);
         table::large(&measured, &mut verdicts);
@@ -242,7 +245,7 @@ fn measure(asked: &Asked, setting: &Setting, mut races: Vec<Race>) -> io::Result
     // Last, because what they leave behind keeps the kernel busy for a while.
     let mut crowds = crowds(asked, setting, crowd::LABS)?;
     for crowd in &mut crowds {
-        works &= well(crowd.run(setting, repeats));
+        works &= well(crowd.run(setting, at_most(CROWD_ROUNDS)));
     }
     if !crowds.is_empty() {
         table::crowds(&crowds, &mut verdicts);

@@ -49,12 +49,13 @@ pub fn race(race: &Race, verdicts: &mut Verdicts) {
     let median = |who| race.rows.iter().find(|row| row.who == who).and_then(|row| row.times.median());
     let ratio = |time: Option<Duration>, who| Some(time?.div_duration_f64(median(who)?));
     let shown = |ratio: Option<f64>| ratio.map_or("–".into(), |ratio| format!("{ratio:.2}"));
-    let head = [&race.title, "runs", "median ms", "p90 ms", "/ floor", "/ nslab test", ""].map(String::from);
+    let head = [&race.title, "runs", "least ms", "median ms", "p90 ms", "/ floor", "/ nslab test", ""];
     let lines = race.rows.iter().map(|row| {
         let median = row.times.median();
         [
             row.who.name().into(),
             row.times.len().to_string(),
+            time(row.times.least()),
             time(median),
             time(row.times.p90()),
             shown(ratio(median, Who::Floor)),
@@ -62,7 +63,7 @@ pub fn race(race: &Race, verdicts: &mut Verdicts) {
             row.note.clone(),
         ]
     });
-    print_aligned(&std::iter::once(head).chain(lines).collect::<Vec<_>>());
+    print_aligned(&std::iter::once(head.map(String::from)).chain(lines).collect::<Vec<_>>());
     println!();
     for requirement in race.requirements {
         let (of, to) = (requirement.of, requirement.to);
@@ -125,8 +126,10 @@ pub fn large(all: &[Large], verdicts: &mut Verdicts) {
         let measured = large.times.len() + large.failed;
         let lost = (measured > 0).then_some(large.failed as f64);
         verdicts.add(format!("{title}: runs with a lost ping"), Bound::AtMost(0.0), lost, 0);
-        let most = large.arp.max(large.ndisc).map(|most| most as f64);
-        verdicts.add(format!("{title}: neighbours"), Bound::AtMost(NEIGHBOURS), most, 0);
+        for (table, most) in [("ARP", large.arp), ("IPv6", large.ndisc)] {
+            let most = most.map(|most| most as f64);
+            verdicts.add(format!("{title}: {table} entries"), Bound::AtMost(NEIGHBOURS), most, 0);
+        }
     }
 }
 
