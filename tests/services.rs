@@ -29,7 +29,7 @@ fn a_port_of_70000() {
            |
          2 | serve_http(blue, 70000, "hello");
            | ^
-        command: ip netns exec blue sh -c 'cd "$(mktemp -d)" && printf %s hello > index.html && exec python3 -m http.server 70000' &
+        command: ip netns exec blue sh -c 'cd "$(mktemp -d)" && printf %s hello > index.html && exec python3 -m http.server 70000 --bind ::' &
         hint: a port is a number from 1 to 65535
         "#,
     );
@@ -48,7 +48,7 @@ fn a_port_that_is_taken() {
            |
          3 | blue.serve_http(80, "hello again");
            |      ^
-        command: ip netns exec blue sh -c 'cd "$(mktemp -d)" && printf %s '\''hello again'\'' > index.html && exec python3 -m http.server 80' &
+        command: ip netns exec blue sh -c 'cd "$(mktemp -d)" && printf %s '\''hello again'\'' > index.html && exec python3 -m http.server 80 --bind ::' &
         hint: port 80/tcp of `blue` is taken by serve_http("80")
         "#,
     );
@@ -103,7 +103,7 @@ fn an_address_without_a_port() {
            |
          1 | serve_http("192.168.15.2", "hello");
            | ^
-        command: sh -c 'cd "$(mktemp -d)" && printf %s hello > index.html && exec python3 -m http.server 192.168.15.2' &
+        command: sh -c 'cd "$(mktemp -d)" && printf %s hello > index.html && exec python3 -m http.server 192.168.15.2 --bind ::' &
         hint: write a port, as `80`, or an address and a port, as `"192.168.15.2:80"`
         "#,
     );

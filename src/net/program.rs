@@ -1,7 +1,7 @@
 //! Programs that run in a namespace of the lab.
 
 use super::error::strerror;
-use super::{Exit, NetError, Netns, Network, Program};
+use super::{Exit, MOST_PROCESSES, NetError, Netns, Network, Program};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::pipe2;
 use std::cell::RefCell;
@@ -78,16 +78,18 @@ pub fn missing_tool(script: &str) -> Option<String> {
     None
 }
 
-/// What a program may take.
+/// How a program runs.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// How long it may run, in milliseconds.
     pub timeout_ms: u64,
+    /// Whether it is the first process of a pid namespace of its own.
+    pub pid: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { timeout_ms: 10_000 }
+        Self { timeout_ms: 10_000, pid: false }
     }
 }
 
@@ -246,14 +248,15 @@ impl Network {
         self.run(netns, script, vec!["sh".into(), "-c".into(), script.into()], limits)
     }
 
-    /// Starts a command, which runs until it ends or the lab does.
+    /// Starts a command, which runs until it ends or the lab does; with `pid`
+    /// as the first process of a pid namespace of its own.
     ///
     /// # Errors
     ///
     /// Where there is no such program.
-    pub fn start(&self, netns: &Netns, command: &str) -> Result<Process, NetError> {
+    pub fn start(&self, netns: &Netns, command: &str, pid: bool) -> Result<Process, NetError> {
         let argv = words(command)?;
-        self.launch(netns, command, argv)
+        self.launch(netns, command, argv, pid)
     }
 
     /// How a started program ended, if it has.
@@ -287,7 +290,7 @@ impl Network {
         limits: Limits,
     ) -> Result<ExecAnswer, NetError> {
         let deadline = Instant::now() + Duration::from_millis(limits.timeout_ms);
-        let process = self.launch(netns, command, argv)?;
+        let process = self.launch(netns, command, argv, limits.pid)?;
         let mut ended = None;
         let mut exit = None;
         while exit.is_none() {
@@ -300,6 +303,12 @@ impl Network {
             if exit.is_none() && ended.is_some() {
                 exit = Some(Exit::Signal(libc::SIGKILL));
             }
+        }
+        // A program that can't start another does not say why. Some may have
+        // ended meanwhile.
+        if exit != Some(Exit::Code(0)) && self.count_processes() >= MOST_PROCESSES * 9 / 10 {
+            let full = format!("a lab has at most {MOST_PROCESSES} processes, and they are in use");
+            ended = Some(ended.map_or(full.clone(), |ended| format!("{ended}; {full}")));
         }
         Ok(ExecAnswer {
             command: command.into(),
@@ -338,7 +347,13 @@ impl Network {
         true
     }
 
-    fn launch(&self, netns: &Netns, command: &str, argv: Vec<String>) -> Result<Process, NetError> {
+    fn launch(
+        &self,
+        netns: &Netns,
+        command: &str,
+        argv: Vec<String>,
+        pid: bool,
+    ) -> Result<Process, NetError> {
         self.settle()?;
         self.await_addresses()?;
         let program = &argv[0];
@@ -348,8 +363,8 @@ impl Network {
         let failed = |error: io::Error| NetError::new(format!("failed to make a pipe: {error}"));
         let (out, their_out) = Output::pipe().map_err(failed)?;
         let (err, their_err) = Output::pipe().map_err(failed)?;
-        let inside =
-            Program { argv: argv.clone(), netns: (!netns.is_host()).then(|| netns.name().to_string()) };
+        let netns = (!netns.is_host()).then(|| netns.name().to_string());
+        let inside = Program { argv: argv.clone(), netns, pid };
         self.programs.set(true);
         let ends: [BorrowedFd; 2] = [their_out.as_fd(), their_err.as_fd()];
         let pid = self.rooms.start(&inside, ends[0], ends[1]).map_err(|error| {

@@ -73,6 +73,8 @@ pub struct Program {
     pub argv: Vec<String>,
     /// The network namespace under `/run/netns`; the host's otherwise.
     pub netns: Option<String>,
+    /// Whether it is the first process of a pid namespace of its own.
+    pub pid: bool,
 }
 
 /// A file that a program inside is to find, whatever this machine has there.
@@ -85,6 +87,9 @@ pub struct Placed {
     /// Its mode.
     pub mode: u32,
 }
+
+/// How many processes a lab may have.
+pub const MOST_PROCESSES: usize = 1000;
 
 /// How a program ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -92,7 +92,7 @@ impl Network {
         let (ours, theirs, marks) = pair().map_err(|errno| {
             NetError::new(format!("failed to make a terminal: {}", strerror(errno as i32)))
         })?;
-        let program = Program { argv, netns: None };
+        let program = Program { argv, netns: None, pid: false };
         let pid = self.rooms.start(&program, theirs.as_fd(), theirs.as_fd())?;
         self.programs.set(true);
         Ok(Terminal { pid, ours, theirs: marks })
@@ -153,7 +153,7 @@ impl Network {
         }
         let pids: Vec<String> = pids.iter().map(ToString::to_string).collect();
         let script = format!("kill -{signal} {}", pids.join(" "));
-        let program = Program { argv: vec!["sh".into(), "-c".into(), script], netns: None };
+        let program = Program { argv: vec!["sh".into(), "-c".into(), script], netns: None, pid: false };
         if let Ok(null) = open("/dev/null", OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty()) {
             let _ = self.rooms.start(&program, null.as_fd(), null.as_fd());
         }

@@ -8,8 +8,8 @@
 use super::inside::{Ask, Tell};
 use super::launcher::{close_all_but, die_with_parent, map_root};
 use super::wire::Wire;
-use super::{SandboxError, house};
-use crate::net::{Exit, PATH, Placed, Program};
+use super::{SandboxError, begin, house};
+use crate::net::{Exit, Placed, Program};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -18,12 +18,11 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, killpg, sigprocmask};
 use nix::sys::stat::Mode;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 /// Serves the engine until it is gone.
 pub(super) fn run(wire: Wire) -> ! {
@@ -52,10 +51,12 @@ struct Init {
     to_spare: usize,
     /// How many namespaces were asked for.
     asked: usize,
+    /// The programs that the engine waits for.
+    started: HashSet<i32>,
 }
 
 /// What is refused: the step, and the kernel's error number.
-type Refused = (&'static str, Errno);
+pub(super) type Refused = (&'static str, Errno);
 
 impl Init {
     fn new(wire: Wire) -> io::Result<Self> {
@@ -69,6 +70,7 @@ impl Init {
                 spares: Vec::new(),
                 to_spare: SPARES,
                 asked: 0,
+                started: HashSet::new(),
             }),
             Err(error) => {
                 wire.send(&Tell::Failed(error))?;
@@ -182,46 +184,13 @@ impl Init {
         let (Some(err), Some(out)) = (fds.pop(), fds.pop()) else {
             return Err(("receive its output's descriptors", Errno::EBADF));
         };
-        let netns = match &program.netns {
-            None => None,
-            Some(name) => {
-                let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-                let step = "open its network namespace";
-                Some(open(&netns_file(name), flags, Mode::empty()).map_err(|errno| (step, errno))?)
-            }
-        };
-        let etc = program.netns.as_ref().map(|name| Path::new("/etc/netns").join(name));
-        let mut command = Command::new(&program.argv[0]);
-        command
-            .args(&program.argv[1..])
-            .env_clear()
-            .envs([("PATH", PATH), ("HOME", "/tmp"), ("USER", "root"), ("LANG", "C.UTF-8"), ("TERM", "dumb")])
-            .current_dir("/tmp")
-            .stdin(Stdio::null())
-            .stdout(out)
-            .stderr(err)
-            // A group of its own, so that it can be ended whole.
-            .process_group(0);
-        // SAFETY: between fork and exec of a process with one thread.
-        unsafe {
-            command.pre_exec(move || {
-                sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
-                // The init hides itself; what it starts need not.
-                libc::prctl(libc::PR_SET_DUMPABLE, 1);
-                match (&netns, &etc) {
-                    (Some(netns), Some(etc)) => enter(netns, etc),
-                    _ => Ok(()),
-                }
-            });
-        }
-        match command.spawn() {
-            Ok(child) => Ok(child.id() as i32),
-            Err(error) => Err(("execute it", Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))),
-        }
+        let pid = begin::program(program, out, err)?;
+        self.started.insert(pid);
+        Ok(pid)
     }
 
     /// Takes in the dead, those included whose parents have left them here.
-    fn bury(&self) -> io::Result<()> {
+    fn bury(&mut self) -> io::Result<()> {
         let mut signals = [0; 128 * 4];
         let _ = nix::unistd::read(&self.deaths, &mut signals);
         loop {
@@ -231,7 +200,10 @@ impl Init {
                 Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return Ok(()),
                 _ => continue,
             };
-            self.wire.send(&Tell::Exited { pid: pid.as_raw(), exit })?;
+            // Nobody asked for the others.
+            if self.started.remove(&pid.as_raw()) {
+                self.wire.send(&Tell::Exited { pid: pid.as_raw(), exit })?;
+            }
         }
     }
 }
@@ -288,7 +260,7 @@ fn loopback_up() -> io::Result<()> {
     }
 }
 
-fn netns_file(name: &str) -> PathBuf {
+pub(super) fn netns_file(name: &str) -> PathBuf {
     Path::new("/run/netns").join(name)
 }
 
@@ -301,22 +273,4 @@ fn delete_netns(name: &str) -> Result<(), Refused> {
     }
     fs::remove_file(&path)
         .map_err(|error| ("remove its file", Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))))
-}
-
-/// Enters a network namespace as `ip netns exec` does: with a `/sys` that
-/// shows it, and with the files of `/etc/netns/<name>` over those of `/etc`.
-fn enter(netns: &OwnedFd, etc: &Path) -> io::Result<()> {
-    setns(netns, CloneFlags::CLONE_NEWNET)?;
-    unshare(CloneFlags::CLONE_NEWNS)?;
-    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_SLAVE, None::<&str>)?;
-    umount2("/sys", MntFlags::MNT_DETACH)?;
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    mount(Some("sysfs"), "/sys", Some("sysfs"), flags, None::<&str>)?;
-    let Ok(files) = fs::read_dir(etc) else { return Ok(()) };
-    for file in files {
-        let file = file?;
-        let over = Path::new("/etc").join(file.file_name());
-        mount(Some(&file.path()), &over, None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
-    }
-    Ok(())
 }

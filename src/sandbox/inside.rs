@@ -150,7 +150,11 @@ impl Rooms for Inside {
 
     fn start(&self, program: &Program, out: BorrowedFd, err: BorrowedFd) -> Result<i32, RoomsError> {
         match self.ask(&Ask::Start { program: program.clone() }, &[out, err])? {
-            (Tell::Started { pid }, _) => Ok(pid),
+            (Tell::Started { pid }, _) => {
+                // One that had this number before.
+                self.exits.borrow_mut().remove(&pid);
+                Ok(pid)
+            }
             (other, _) => unreachable!("asked for a start, told {other:?}"),
         }
     }

@@ -20,6 +20,7 @@
 //! *Takes* an order for a lab, *gives* its events, *never* runs a script
 //! itself: [`run`](crate::run) hands it the function that does.
 
+mod begin;
 pub mod doctor;
 mod engine;
 mod house;

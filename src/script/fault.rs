@@ -313,6 +313,8 @@ fn fields() -> Vec<&'static str> {
         table::Route::FIELDS,
         table::Neighbour::FIELDS,
         table::FdbEntry::FIELDS,
+        table::ProcessRow::FIELDS,
+        table::SocketRow::FIELDS,
         table::Packet::FIELDS,
         table::Rule::FIELDS,
         table::Connection::FIELDS,

@@ -12,8 +12,10 @@ mod firewall;
 mod link;
 mod neigh;
 mod packet;
+mod process;
 mod route;
 mod rule;
+mod socket;
 
 pub use addr::Addr;
 pub use connection::Connection;
@@ -22,8 +24,10 @@ pub use firewall::FirewallRow;
 pub use link::{Link, LinkState};
 pub use neigh::{NeighState, Neighbour};
 pub use packet::Packet;
+pub use process::ProcessRow;
 pub use route::Route;
 pub use rule::Rule;
+pub use socket::SocketRow;
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -77,6 +81,10 @@ pub enum Table {
     Conntrack(Vec<Connection>),
     /// `nft list ruleset`
     Firewall(Vec<FirewallRow>),
+    /// `ps`
+    Processes(Vec<ProcessRow>),
+    /// `ss -tua`
+    Sockets(Vec<SocketRow>),
 }
 
 /// Does the same with the rows of any table.
@@ -92,6 +100,8 @@ macro_rules! each_table {
             Table::Rules($rows) => $body,
             Table::Conntrack($rows) => $body,
             Table::Firewall($rows) => $body,
+            Table::Processes($rows) => $body,
+            Table::Sockets($rows) => $body,
         }
     };
 }
@@ -109,6 +119,8 @@ impl Table {
             Self::Rules(_) => "rules",
             Self::Conntrack(_) => "conntrack",
             Self::Firewall(_) => "firewall",
+            Self::Processes(_) => "processes",
+            Self::Sockets(_) => "sockets",
         }
     }
 

@@ -117,7 +117,8 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
 
 fn limits(call: &Call) -> Limits {
     call.world.flush();
-    Limits { timeout_ms: call.world.at_most(Limits::default().timeout_ms) }
+    let default = Limits::default();
+    Limits { timeout_ms: call.world.at_most(default.timeout_ms), ..default }
 }
 
 /// Carries a ruling out, or says why it is none: then of the rule as it is

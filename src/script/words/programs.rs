@@ -9,23 +9,26 @@ use std::rc::Rc;
 pub(super) const WORDS: &[Word] = &[
     Word {
         name: "exec",
-        form: "`exec([ns,] command)` or `exec([ns,] command, #{timeout_ms})`",
+        form: "`exec([ns,] command)` or `exec([ns,] command, #{timeout_ms, pid})`",
         about: "Runs a program with its arguments, without a shell, as `ip netns exec NS COMMAND` \
-                does, and waits for its end (10,000 ms at most, or `timeout_ms`). Gives `.ok \
-                .code .stdout .stderr`. Where the machine lacks the tool, what follows is not measured.",
+                does, and waits for its end (10,000 ms at most, or `timeout_ms`). It sees the files of \
+                `/etc/netns/NS/` over those of `/etc`, and with `pid: true` it is process 1 of a pid \
+                namespace of its own. Gives `.ok .code .stdout .stderr`. Where the machine lacks the \
+                tool, what follows is not measured.",
         example: "let red = netns(\"red\");\ncheck(\"there is no other link\", !exec(red, \"ls /sys/class/net/eth0\").ok);",
     },
     Word {
         name: "sh",
-        form: "`sh([ns,] script)` or `sh([ns,] script, #{timeout_ms})`",
+        form: "`sh([ns,] script)` or `sh([ns,] script, #{timeout_ms, pid})`",
         about: "Runs a script of sh(1), as `exec` runs a program.",
         example: "let all = sh(\"cd /sys/class/net; echo *\").stdout;\ncheck(\"lo is there\", all.contains(\"lo\"));",
     },
     Word {
         name: "start",
-        form: "`start([ns,] command)`",
-        about: "Starts a program that runs on until it ends, is stopped, or the lab ends. Gives a \
-                process with `.stdout .stderr .running .code .pid` and `stop()`.",
+        form: "`start([ns,] command)` or `start([ns,] command, #{pid})`",
+        about: "Starts a program that runs on until it ends, is stopped, or the lab ends. With `pid: \
+                true` it is process 1 of a pid namespace of its own. Gives a process with `.stdout \
+                .stderr .running .code .pid` and `stop()`.",
         example: "let sleeper = start(\"sleep 1000\");\ncheck(\"it runs\", sleeper.running);\n\
                   stop(sleeper);\ncheck(\"it has ended\", !sleeper.running);",
     },
@@ -47,8 +50,9 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
     here_or_host!(engine, stand, "sh", |call, ns, script: &str, options: Map| sh(
         &call, &ns, script, options
     ));
-    here_or_host!(engine, stand, "start", |call, ns, command: &str| {
-        call.act(format!("{} &", ns.exec(command)), |network| network.start(&ns, command))
+    here_or_host!(engine, stand, "start", |call, ns, command: &str| start(&call, &ns, command, Map::new()));
+    here_or_host!(engine, stand, "start", |call, ns, command: &str, options: Map| {
+        start(&call, &ns, command, options)
     });
     anywhere!(engine, stand, "stop", |call, process: Process| {
         call.world.flush();
@@ -75,18 +79,34 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
     });
 }
 
+/// A command as one would type it; the first process of a pid namespace of its
+/// own where that is asked for.
+fn typed_command(ns: &Netns, command: &str, pid: bool) -> String {
+    match pid {
+        true => ns.exec(&format!("unshare --fork --pid --mount-proc {command}")),
+        false => ns.exec(command),
+    }
+}
+
+fn start(call: &Call, ns: &Netns, command: &str, options: Map) -> Fallible<Process> {
+    let pid = Options::new(call, "start", options, &["pid"])?.flag("pid")?.unwrap_or(false);
+    let typed = format!("{} &", typed_command(ns, command, pid));
+    call.act(typed, |network| network.start(ns, command, pid))
+}
+
 fn limits(call: &Call, word: &str, options: Map) -> Fallible<Limits> {
-    let mut options = Options::new(call, word, options, &["timeout_ms"])?;
+    let mut options = Options::new(call, word, options, &["timeout_ms", "pid"])?;
+    let default = Limits::default();
     let timeout_ms = options.number("timeout_ms", "a number of milliseconds")?;
-    let timeout_ms = timeout_ms.unwrap_or(Limits::default().timeout_ms);
+    let pid = options.flag("pid")?.unwrap_or(default.pid);
     call.world.flush();
-    Ok(Limits { timeout_ms: call.world.at_most(timeout_ms) })
+    Ok(Limits { timeout_ms: call.world.at_most(timeout_ms.unwrap_or(default.timeout_ms)), pid })
 }
 
 fn exec(call: &Call, ns: &Netns, command: &str, options: Map) -> Fallible<ExecValue> {
     let limits = limits(call, "exec", options)?;
     let answer = call.ask(
-        ns.exec(command),
+        typed_command(ns, command, limits.pid),
         |network| network.exec(ns, command, limits),
         |answer| (answer.text(), None),
     )?;
@@ -96,7 +116,7 @@ fn exec(call: &Call, ns: &Netns, command: &str, options: Map) -> Fallible<ExecVa
 fn sh(call: &Call, ns: &Netns, script: &str, options: Map) -> Fallible<ExecValue> {
     let limits = limits(call, "sh", options)?;
     let answer = call.ask(
-        ns.exec(&format!("sh -c {}", typed(script))),
+        typed_command(ns, &format!("sh -c {}", typed(script)), limits.pid),
         |network| network.sh(ns, script, limits),
         |answer| (answer.text(), None),
     )?;

@@ -84,6 +84,25 @@ pub(super) const WORDS: &[Word] = &[
                   check(\"the policy\", firewall().contains(#{chain: \"FORWARD\", policy: \"drop\"}));\n\
                   check(\"the rule\", firewall().contains(#{chain: \"FORWARD\", rule: \"tcp dport 80 accept\"}));",
     },
+    Word {
+        name: "processes",
+        form: "`processes([ns])`",
+        about: "The lab's processes that are in the namespace: `pid, ns_pid, command`. `ns_pid` is the \
+                number that a process has in a pid namespace of its own (`#{pid: true}`), and else the \
+                same as `pid`. The text of a row has no other number, because it is the kernel that \
+                picks it.",
+        example: "let red = netns(\"red\");\nstart(red, \"sleep 1000\", #{pid: true});\n\
+                  check(\"it is the first\", processes(red).contains(#{ns_pid: 1, command: \"sleep 1000\"}));",
+    },
+    Word {
+        name: "sockets",
+        form: "`sockets([ns])`",
+        about: "The TCP and UDP sockets of the namespace, those of services among them: `proto, local, \
+                remote, state` (`ss -tuan`), without those that are on their way in or out, as \
+                `TIME-WAIT`. The text of a row has `ephemeral` for a port that the kernel has picked.",
+        example: "serve_http(\"127.0.0.1:80\", \"hello\");\n\
+                  check(\"somebody listens\", sockets().contains(#{local: \"127.0.0.1:80\", state: \"LISTEN\"}));",
+    },
 ];
 
 pub(super) fn register(engine: &mut Engine, stand: &Stand) {
@@ -112,6 +131,16 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
     here_or_host!(engine, stand, "firewall", |call, ns| {
         let command = ns.exec("nft list ruleset");
         table(&call, command, |network| network.firewall(&ns).map(Table::Firewall))
+    });
+    here_or_host!(engine, stand, "processes", |call, ns| {
+        let command = match ns.is_host() {
+            true => "ps -e -o pid,args".to_string(),
+            false => format!("ps -o pid,args -p \"$(ip netns pids {} | paste -sd,)\"", typed(ns.name())),
+        };
+        table(&call, command, |network| network.processes(&ns).map(Table::Processes))
+    });
+    here_or_host!(engine, stand, "sockets", |call, ns| {
+        table(&call, ns.exec("ss -tuan"), |network| network.sockets(&ns).map(Table::Sockets))
     });
     here_or_host!(engine, stand, "fdb", |call, ns, bridge: &str| {
         let command = format!("{} fdb show br {}", ns.tool("bridge"), typed(bridge));

@@ -103,7 +103,7 @@ fn serve_http(call: &Call, ns: &Netns, at: &str, body: &str) -> Fallible<Service
     // A program that everybody has, which does the same with a file.
     let (bind, port) = match at.rsplit_once(':') {
         Some((address, port)) => (format!(" --bind {}", typed(address.trim_matches(['[', ']']))), port),
-        None => (String::new(), at),
+        None => (" --bind ::".into(), at),
     };
     let page = typed(body);
     let script = format!(

@@ -1,0 +1,75 @@
+//! The processes of a lab, as `/proc` has them.
+
+use super::error::strerror;
+use super::{NetError, Netns, Network};
+use crate::table::ProcessRow;
+use nix::fcntl::{OFlag, openat, readlinkat};
+use nix::sys::stat::{Mode, fstat};
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+impl Network {
+    /// The processes of the lab that are in a namespace, as `ip netns pids`
+    /// finds them.
+    ///
+    /// # Errors
+    ///
+    /// Where `/proc` can't be read.
+    pub fn processes(&self, netns: &Netns) -> Result<Vec<ProcessRow>, NetError> {
+        let failed = |errno| NetError::new(format!("failed to read /proc: {}", strerror(errno as i32)));
+        self.enter(netns)?;
+        let here = netns.fd().ok_or(nix::Error::ENOENT).and_then(fstat).map_err(failed)?;
+        let here = format!("net:[{}]", here.st_ino);
+        let proc = self.open_proc().map_err(failed)?;
+        let mut rows = Vec::new();
+        for pid in pids(&proc).map_err(failed)? {
+            // One that ends meanwhile is gone.
+            let netns = readlinkat(&proc, format!("{pid}/ns/net").as_str()).unwrap_or_default();
+            if netns.to_string_lossy() == here {
+                rows.extend(read(&proc, pid));
+            }
+        }
+        rows.sort_by(|a: &ProcessRow, b| (&a.command, a.ns_pid, a.pid).cmp(&(&b.command, b.ns_pid, b.pid)));
+        Ok(rows)
+    }
+
+    /// How many processes the lab has.
+    pub(super) fn count_processes(&self) -> usize {
+        self.open_proc().and_then(|proc| pids(&proc)).map_or(0, |pids| pids.len())
+    }
+
+    fn open_proc(&self) -> nix::Result<OwnedFd> {
+        self.rooms.open(Path::new("/proc"), OFlag::O_RDONLY | OFlag::O_DIRECTORY)
+    }
+}
+
+/// All but the sandbox's own first one.
+fn pids(proc: &OwnedFd) -> nix::Result<Vec<i64>> {
+    let mut folder = nix::dir::Dir::from_fd(proc.try_clone().map_err(|_| nix::Error::EMFILE)?)?;
+    let pids = folder.iter().filter_map(|entry| entry.ok()?.file_name().to_str().ok()?.parse().ok());
+    Ok(pids.filter(|pid| *pid != 1).collect())
+}
+
+fn read(proc: &OwnedFd, pid: i64) -> Option<ProcessRow> {
+    let status = text(proc, &format!("{pid}/status"))?;
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    // A zombie waits for its parent only.
+    if field("State:")?.starts_with('Z') {
+        return None;
+    }
+    // As seen from the sandbox's pid namespace inwards.
+    let pids: Vec<i64> = field("NSpid:")?.split_whitespace().filter_map(|pid| pid.parse().ok()).collect();
+    let words = text(proc, &format!("{pid}/cmdline"))?;
+    let command = words.trim_end_matches('\0').replace('\0', " ");
+    let command = if command.is_empty() { format!("[{}]", field("Name:")?) } else { command };
+    Some(ProcessRow { pid, ns_pid: *pids.last()?, command, nested: pids.len() > 1 })
+}
+
+fn text(proc: &OwnedFd, path: &str) -> Option<String> {
+    let file = openat(proc, path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
+    let mut bytes = Vec::new();
+    File::from(file).take(1 << 16).read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}

@@ -1,0 +1,145 @@
+//! Starts a program inside, with what it sees and what it may take.
+
+use super::init::{Refused, netns_file};
+use crate::net::{MOST_PROCESSES, PATH, Program};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
+use nix::sys::stat::Mode;
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The memory that a program may write to, in bytes.
+const MEMORY: u64 = 1 << 30;
+
+/// Starts it, with its output to the two descriptors; gives its pid.
+pub(super) fn program(program: &Program, out: OwnedFd, err: OwnedFd) -> Result<i32, Refused> {
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+    let netns = match &program.netns {
+        None => None,
+        Some(name) => {
+            let file = open(&netns_file(name), flags, Mode::empty());
+            let file = file.map_err(|errno| ("open its network namespace", errno))?;
+            Some((file, Path::new("/etc/netns").join(name)))
+        }
+    };
+    let view = View { netns, pid: program.pid };
+    let mut command = Command::new(&program.argv[0]);
+    command
+        .args(&program.argv[1..])
+        .env_clear()
+        .envs([("PATH", PATH), ("HOME", "/tmp"), ("USER", "root"), ("LANG", "C.UTF-8"), ("TERM", "dumb")])
+        .current_dir("/tmp")
+        .stdin(Stdio::null())
+        .stdout(out)
+        .stderr(err)
+        // A group of its own, so that it can be ended whole.
+        .process_group(0);
+    let count_processes = kernel_counts_processes();
+    // SAFETY: between fork and exec of a process with one thread.
+    unsafe {
+        command.pre_exec(move || {
+            sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
+            // The init hides itself; what it starts need not.
+            libc::prctl(libc::PR_SET_DUMPABLE, 1);
+            limit(count_processes)?;
+            view.enter()
+        });
+    }
+    let own = match program.pid {
+        true => Some(new_pid_namespace().map_err(|errno| ("create its pid namespace", errno))?),
+        false => None,
+    };
+    let started = command.spawn();
+    if let Some(own) = own {
+        setns(own, CloneFlags::CLONE_NEWPID).map_err(|errno| ("come back", errno))?;
+    }
+    match started {
+        Ok(child) => Ok(child.id() as i32),
+        Err(error) => Err(("execute it", Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))),
+    }
+}
+
+/// Has this process's next child be the first of a new pid namespace; gives
+/// the one to come back to.
+fn new_pid_namespace() -> nix::Result<OwnedFd> {
+    let own = open("/proc/self/ns/pid", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+    unshare(CloneFlags::CLONE_NEWPID)?;
+    Ok(own)
+}
+
+/// Tells whether the kernel counts a user's processes in each user namespace
+/// alone (Linux 5.14). Before that, it would count those outside as well.
+fn kernel_counts_processes() -> bool {
+    let release = nix::sys::utsname::uname().map(|name| name.release().to_string_lossy().into_owned());
+    let release = release.unwrap_or_default();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (5, 14)
+}
+
+/// What a program may take of the machine.
+fn limit(count_processes: bool) -> io::Result<()> {
+    if count_processes {
+        at_most(Resource::RLIMIT_NPROC, MOST_PROCESSES as u64)?;
+    }
+    at_most(Resource::RLIMIT_DATA, MEMORY)?;
+    // Not zero: that would not keep the machine's own handler of crashes from
+    // being called (`RLIMIT_CORE` in fs/coredump.c of the kernel).
+    at_most(Resource::RLIMIT_CORE, 1)?;
+    // Where memory runs out all the same, these are the ones to end.
+    let _ = fs::write("/proc/self/oom_score_adj", "1000");
+    Ok(())
+}
+
+fn at_most(resource: Resource, most: u64) -> io::Result<()> {
+    let (_, hard) = getrlimit(resource)?;
+    Ok(setrlimit(resource, most.min(hard), most.min(hard))?)
+}
+
+/// What a program sees.
+struct View {
+    /// Its network namespace, and the files that it sees over those of `/etc`.
+    netns: Option<(OwnedFd, PathBuf)>,
+    /// Whether it has a pid namespace of its own.
+    pid: bool,
+}
+
+impl View {
+    /// Enters a network namespace as `ip netns exec` does: with a `/sys` that
+    /// shows it, and with the files of `/etc/netns/<name>` over those of
+    /// `/etc`. A new pid namespace has a `/proc` that shows it, as `unshare
+    /// --mount-proc` makes it.
+    fn enter(&self) -> io::Result<()> {
+        if self.netns.is_none() && !self.pid {
+            return Ok(());
+        }
+        unshare(CloneFlags::CLONE_NEWNS)?;
+        mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_SLAVE, None::<&str>)?;
+        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+        if self.pid {
+            mount(Some("proc"), "/proc", Some("proc"), flags, None::<&str>)?;
+        }
+        let Some((netns, etc)) = &self.netns else { return Ok(()) };
+        setns(netns, CloneFlags::CLONE_NEWNET)?;
+        umount2("/sys", MntFlags::MNT_DETACH)?;
+        mount(Some("sysfs"), "/sys", Some("sysfs"), flags, None::<&str>)?;
+        for file in fs::read_dir(etc).into_iter().flatten() {
+            let file = file?;
+            let over = Path::new("/etc").join(file.file_name());
+            let bound = mount(Some(&file.path()), &over, None::<&str>, MsFlags::MS_BIND, None::<&str>);
+            if let Err(errno) = bound {
+                // It says so and goes on, in these words.
+                let from = file.path();
+                eprintln!("Bind {} -> {} failed: {}", from.display(), over.display(), errno.desc());
+            }
+        }
+        Ok(())
+    }
+}

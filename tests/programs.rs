@@ -1,0 +1,237 @@
+//! Programs of a lab: what they see, how they end, and what they may not take.
+
+mod support;
+
+use support::{NOTHING, Nslab, skip};
+
+/// All checks of a lab pass.
+#[track_caller]
+fn passes(lab: &str, checks: &[&str]) {
+    Nslab::test(NOTHING).lab(lab).passes(checks).run();
+}
+
+#[test]
+fn a_command_that_does_not_exist() {
+    Nslab::test(NOTHING)
+        .lab(
+            r#"
+            let red = netns("red");
+            red.start("no-such-command --now");
+            "#,
+        )
+        .fails(
+            r#"
+            labs/x/lab.rhai:2:5: exec of "no-such-command" failed: No such file or directory
+               |
+             2 | red.start("no-such-command --now");
+               |     ^
+            command: ip netns exec red no-such-command --now &
+            hint: this machine has no program `no-such-command` in /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+            "#,
+        )
+        .run();
+}
+
+#[test]
+fn a_command_that_never_ends() {
+    Nslab::test(NOTHING)
+        .lab(
+            r#"
+            check("it ends", sh("echo begun; sleep 1000", #{timeout_ms: 200}));
+            "#,
+        )
+        .fails_as(
+            "x/lab::it ends",
+            r#"
+            labs/x/lab.rhai:1:1: check `it ends` failed
+               |
+             1 | check("it ends", sh("echo begun; sleep 1000", #{timeout_ms: 200}));
+               | ^
+            expected: exit code 0
+            $ sh -c 'echo begun; sleep 1000'
+                begun
+                ended after 200 ms, it ran on
+            "#,
+        )
+        .run();
+}
+
+#[test]
+fn a_command_that_prints_a_gigabyte() {
+    Nslab::test(NOTHING)
+        .lab(
+            r#"
+            let flood = sh("yes | head -c 1000000000", #{timeout_ms: 60000});
+            check("it ends", flood);
+            check("the first 8 MiB are kept", flood.stdout.len() < 8400000);
+            check("it says what is left out", flood.stdout.ends_with("\n[991611392 more bytes are left out]\n"));
+            "#,
+        )
+        .passes(&["it ends", "the first 8 MiB are kept", "it says what is left out"])
+        .run();
+}
+
+#[test]
+fn a_command_that_forks_without_end() {
+    Nslab::test(NOTHING)
+        .lab(
+            r#"
+            check("it ends", sh("while :; do sleep 1000 & done", #{timeout_ms: 60000}));
+            // The lab itself goes on.
+            check("a ping", ping("127.0.0.1"));
+            check("a service", serve_http(80, "hello").running);
+            check("a page", http_get("127.0.0.1"));
+            "#,
+        )
+        .stdout(
+            r#"
+
+            running 4 tests
+            test x/lab::it ends   ... FAILED
+            test x/lab::a ping    ... ok
+            test x/lab::a service ... ok
+            test x/lab::a page    ... ok
+
+            failures:
+
+            ---- x/lab::it ends ----
+            labs/x/lab.rhai:1:1: check `it ends` failed
+               |
+             1 | check("it ends", sh("while :; do sleep 1000 & done", #{timeout_ms: 60000}));
+               | ^
+            expected: exit code 0
+            $ sh -c 'while :; do sleep 1000 & done'
+                sh: 0: Cannot fork
+                a lab has at most 1000 processes, and they are in use
+
+
+            failures:
+                x/lab::it ends
+
+            test result: FAILED. 3 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in [TIME]
+
+            "#,
+        )
+        .code(1)
+        .run();
+}
+
+#[test]
+fn a_command_that_takes_all_memory() {
+    passes(
+        r#"
+        let hungry = sh("tail /dev/zero", #{timeout_ms: 60000});
+        check("it is refused", hungry.error == "tail: memory exhausted");
+        "#,
+        &["it is refused"],
+    );
+}
+
+#[test]
+fn a_namespace_has_files_of_its_own() {
+    passes(
+        r#"
+        let red = netns("red");
+        let blue = netns("blue");
+        sh("mkdir -p /etc/netns/red; echo red > /etc/netns/red/hostname; echo 10.0.0.9 web > /etc/netns/red/hosts");
+        check("red has its own", exec(red, "cat /etc/hostname").stdout == "red\n");
+        check("so has a program that goes on", start(red, "sleep 0").code != 1);
+        check("red knows web", resolve(red, "web") == ["10.0.0.9"]);
+        check("nobody else has", exec("cat /etc/hostname").stdout == "host\n" && exec(blue, "cat /etc/hostname").stdout == "host\n");
+        check("nobody else knows", !resolve("web") && !resolve(blue, "web"));
+        // The real one says the same of a file that lies over nothing.
+        sh("echo > /etc/netns/red/of-nobody");
+        let ours = exec(red, "true").stderr;
+        check("a file over nothing", ours == "Bind /etc/netns/red/of-nobody -> /etc/of-nobody failed: No such file or directory\n");
+        "#,
+        &[
+            "red has its own",
+            "so has a program that goes on",
+            "red knows web",
+            "nobody else has",
+            "nobody else knows",
+            "a file over nothing",
+        ],
+    );
+}
+
+#[test]
+fn a_pid_namespace_ends_with_its_first_process() {
+    passes(
+        r#"
+        let red = netns("red");
+        let first = start(red, "sh -c 'setsid sleep 1111 & sleep 2222'", #{pid: true});
+        eventually("both are there", 5000, || processes(red).filter(|row| row.command.starts_with("sleep")).len() == 2);
+        check("the first is 1", processes(red).some(|row| row.ns_pid == 1 && row.pid == first.pid));
+        check("it sees itself", exec(red, "ls -d /proc/1 /proc/2", #{pid: true}).stdout == "/proc/1\n");
+        check("it is alone", exec("sh -c 'echo $$'", #{pid: true}).stdout == "1\n");
+        stop(first);
+        eventually("both are gone", 5000, || processes(red).is_empty());
+        "#,
+        &["both are there", "the first is 1", "it sees itself", "it is alone", "both are gone"],
+    );
+}
+
+#[test]
+fn what_is_listed_is_what_others_list() {
+    let tools = ["ss", "ip", "bash"];
+    if let Some(missing) = tools.iter().find(|tool| !nslab::net::is_installed(tool)) {
+        return skip(&format!("this machine lacks {missing}"));
+    }
+    passes(
+        r#"
+        let red = netns("red");
+        red.up("lo");
+        red.addr_add("lo", "fd00::1/64");
+        serve_http(red, 80, "hello");
+        serve_http(red, "127.0.0.1:8080", "hello");
+        serve_http(red, "[fd00::1]:81", "hello");
+        serve_dns(red, "fd00::1", #{web: "10.0.0.1"});
+        serve_dns(red, "127.0.0.1", #{web: "10.0.0.1"});
+        let silent = start(red, "bash -c 'exec 3<>/dev/udp/127.0.0.1/53; exec 4<>/dev/udp/fd00::1/53; sleep 1000'");
+        eventually("a client is there", 5000, || sockets(red).filter(|row| row.state == "ESTAB").len() == 2);
+        let theirs = [];
+        for line in exec(red, "ss -Htuan state listening state unconnected state established").stdout.split("\n") {
+            let words = line.split(" ").filter(|word| word != "");
+            if words.len() > 5 {
+                theirs.push(`${words[0]} ${words[1]} ${words[4]} ${words[5]}`);
+            }
+        }
+        let ours = sockets(red).map(|row| `${row.proto} ${row.state} ${row.local} ${row.remote}`);
+        theirs.sort();
+        ours.sort();
+        if ours != theirs {
+            note(`we say ${ours}, ss says ${theirs}`);
+        }
+        check("sockets", ours.len() == 9 && ours == theirs);
+
+        start(red, "sleep 1000", #{pid: true});
+        start("sleep 2000");
+        let theirs = exec("ip netns pids red").stdout.split("\n").filter(|pid| pid != "");
+        let ours = processes(red).map(|row| row.pid.to_string());
+        theirs.sort();
+        ours.sort();
+        check("processes", ours.len() == 2 && ours == theirs);
+        "#,
+        &["a client is there", "sockets", "processes"],
+    );
+}
+
+#[test]
+fn what_is_listed_has_nothing_that_the_kernel_picks() {
+    passes(
+        r#"
+        let red = netns("red");
+        red.up("lo");
+        serve_http(red, 80, "hello");
+        for n in 0..3 {
+            http_get(red, "127.0.0.1");
+            tcp(red, "127.0.0.1", 80);
+        }
+        start(red, "sleep 1000", #{pid: true});
+        check("sockets", sockets(red).text == "tcp LISTEN *:80 *:*");
+        check("processes", processes(red).text == "1 sleep 1000");
+        "#,
+        &["sockets", "processes"],
+    );
+}
