@@ -8,6 +8,7 @@ mod addr;
 mod budget;
 mod cable;
 mod capture;
+mod cni;
 mod defaults;
 mod delta;
 mod echo;
@@ -39,6 +40,7 @@ mod typed;
 mod vxlan;
 
 pub use capture::{Capture, CaptureFile};
+pub use cni::{CniAnswer, CniCall, CniNetwork, CniOptions, CniPlugin, CniVerb};
 pub use defaults::CHOSEN;
 pub use error::NetError;
 pub use http::{HttpAnswer, HttpOptions};

@@ -1,6 +1,7 @@
 use super::budget::Budget;
 use super::cable::Cable;
 use super::capture::Capture;
+use super::cni::Attached;
 use super::defaults;
 use super::delta::Watch;
 use super::error::strerror;
@@ -48,6 +49,7 @@ pub struct Network {
     watch: Option<RefCell<Watch>>,
     pub(super) services: Services,
     pub(super) captures: RefCell<Vec<Capture>>,
+    pub(super) attached: RefCell<Attached>,
     /// Where a packet waits behind those that are on their way.
     pub(super) queue: OnceCell<UdpSocket>,
 }
@@ -91,6 +93,7 @@ impl Network {
             watch: watched.then(RefCell::default),
             services: Services::default(),
             captures: RefCell::default(),
+            attached: RefCell::default(),
             queue: OnceCell::new(),
         };
         network.differing = defaults::differing(&network, &host);

@@ -63,6 +63,7 @@ pub(super) fn build() -> Result<(), SandboxError> {
 /// waits for it: the files of `/etc`, and a `/dev`.
 pub(super) fn furnish() -> Result<(), SandboxError> {
     at("fill /etc", fill_etc())?;
+    at("make a /var/lib of its own", own_var_lib())?;
     const DEV: &str = "/run/nslab/dev";
     at("make /dev", directory(DEV, 0o755))?;
     for device in ["null", "zero", "full", "random", "urandom", "tty"] {
@@ -195,6 +196,27 @@ fn read_only() -> io::Result<()> {
         )
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Makes a `/var/lib` that can be written, with links to what the machine has
+/// there: programs keep their state in it, as CNI's plugins in
+/// `/var/lib/cni`, which is no lab's business on the machine.
+fn own_var_lib() -> io::Result<()> {
+    const MACHINE: &str = "/run/nslab/var-lib";
+    const OWN: &str = "/run/nslab/own-var-lib";
+    if !Path::new("/var/lib").is_dir() {
+        return Ok(());
+    }
+    bind("/var/lib", MACHINE)?;
+    directory(OWN, 0o755)?;
+    let own = fs::File::open(OWN)?;
+    for entry in fs::read_dir(MACHINE)? {
+        let name = entry?.file_name();
+        if name != "cni" {
+            symlinkat(&Path::new(MACHINE).join(&name), &own, Path::new(&name))?;
+        }
+    }
+    bind(OWN, "/var/lib")
 }
 
 /// Fills the `/etc` that can be written: links to the machine's files, but for

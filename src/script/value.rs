@@ -4,7 +4,7 @@ use super::suggest::nearest;
 use super::world::{Fallible, refused};
 use crate::event::Refusal;
 use crate::net::{
-    Capture, ExecAnswer, HttpAnswer, NameAnswer, Netns, PingAnswer, Process, Service, TcpAnswer,
+    Capture, CniAnswer, ExecAnswer, HttpAnswer, NameAnswer, Netns, PingAnswer, Process, Service, TcpAnswer,
 };
 use crate::table::{Table, Value};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, INT, Map, NativeCallContext};
@@ -42,6 +42,10 @@ impl fmt::Display for TableValue {
     }
 }
 
+/// Whether a container's network is as it was made.
+#[derive(Clone)]
+pub(super) struct CniValue(pub Rc<CniAnswer>);
+
 /// Has an answer show itself as its text.
 macro_rules! shows_its_text {
     ($($value:ty),*) => {$(
@@ -52,7 +56,7 @@ macro_rules! shows_its_text {
         }
     )*};
 }
-shows_its_text!(PingValue, TcpValue, HttpValue, NameValue, ExecValue);
+shows_its_text!(PingValue, TcpValue, HttpValue, NameValue, CniValue, ExecValue);
 
 /// An answer: something that is so or not, and tells why.
 pub(super) struct Answer {
@@ -85,6 +89,10 @@ pub(super) fn answer(value: &Dynamic) -> Option<Answer> {
         let text = name.to_string();
         return Some(Answer { ok: name.0.ok(), wanted: "an address", unwanted: "no address", text });
     }
+    if let Some(cni) = value.read_lock::<CniValue>() {
+        let (ok, text) = (cni.0.ok(), cni.to_string());
+        return Some(Answer { ok, wanted: "as it was made", unwanted: "not as it was made", text });
+    }
     let exec = value.read_lock::<ExecValue>()?;
     let text = format!("$ {}\n{}", exec.0.command, exec.0.text()).trim_end().to_string();
     Some(Answer { ok: exec.0.ok(), wanted: "exit code 0", unwanted: "a failure", text })
@@ -105,6 +113,7 @@ pub(super) fn show(value: &Dynamic) -> String {
     let own = own.or_else(|| value.read_lock::<Process>().map(|process| process.command().to_string()));
     let own = own.or_else(|| value.read_lock::<Service>().map(|service| service.name().to_string()));
     let own = own.or_else(|| value.read_lock::<Capture>().map(|capture| capture.name()));
+    let own = own.or_else(|| value.read_lock::<CniValue>().map(|cni| cni.to_string()));
     let own = own.or_else(|| value.read_lock::<TcpValue>().map(|tcp| tcp.to_string()));
     let own = own.or_else(|| value.read_lock::<NameValue>().map(|name| name.to_string()));
     let own = own.or_else(|| value.read_lock::<HttpValue>().map(|http| http.to_string()));
@@ -229,6 +238,7 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<TcpValue>("tcp");
     engine.register_type_with_name::<HttpValue>("http");
     engine.register_type_with_name::<NameValue>("resolve");
+    engine.register_type_with_name::<CniValue>("cni");
     engine.register_type_with_name::<Process>("process");
     engine.register_type_with_name::<Service>("service");
     macro_rules! answers {
@@ -254,6 +264,7 @@ pub(super) fn register(engine: &mut Engine) {
     answers!(HttpValue);
     answers!(NameValue);
     names(engine);
+    answers!(CniValue);
     engine
         .register_get("sent", |ping: &mut PingValue| INT::from(ping.0.sent))
         .register_get("received", |ping: &mut PingValue| ping.0.replies.len() as INT)

@@ -194,7 +194,7 @@ impl<'a> Call<'a> {
     }
 
     /// An error of the network as one of the script's.
-    fn fault(&self, command: &str, error: NetError) -> Box<EvalAltResult> {
+    pub fn fault(&self, command: &str, error: NetError) -> Box<EvalAltResult> {
         match &error.unmeasured {
             Some(remedy) => {
                 let reason = error.error.clone();

@@ -5,6 +5,7 @@
 
 mod addresses;
 mod captures;
+mod containers;
 mod expectations;
 mod firewall;
 mod links;
@@ -45,6 +46,7 @@ pub fn all() -> impl Iterator<Item = &'static Word> {
         services::WORDS,
         questions::WORDS,
         captures::WORDS,
+        containers::WORDS,
         expectations::WORDS,
         telling::WORDS,
     ]
@@ -63,6 +65,7 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
     services::register(engine, stand);
     questions::register(engine, stand);
     captures::register(engine, stand);
+    containers::register(engine, stand);
     expectations::register(engine, stand);
     telling::register(engine, stand);
 }
