@@ -110,9 +110,16 @@ fn compare(launcher: &Launcher, path: &Path) -> Result<Completion, Failed> {
             let (ours, theirs) = (as_rows(table), ip_rows(table, &theirs.text)?);
             if ours != theirs {
                 let command = &pair[1].command;
-                let (only_ours, only_theirs) = (&ours - &theirs, &theirs - &ours);
-                differences +=
-                    &format!("{command}\nonly we say: {only_ours:#?}\nonly it says: {only_theirs:#?}\n");
+                let (mut only_ours, mut only_theirs) = (&ours - &theirs, &theirs - &ours);
+                // The comments of iptables' rules are none to this nft.
+                only_ours.retain(|row| match row.split_once(" comment \"") {
+                    Some((row, _)) => !only_theirs.remove(row),
+                    None => true,
+                });
+                if !(only_ours.is_empty() && only_theirs.is_empty()) {
+                    differences +=
+                        &format!("{command}\nonly we say: {only_ours:#?}\nonly it says: {only_theirs:#?}\n");
+                }
             }
             compared += 1;
         }
@@ -213,6 +220,7 @@ fn nft_rule(line: &str) -> String {
         .replace("new,established", "established,new")
         .replace("meta l4proto tcp fib daddr type local tcp", "fib daddr type local tcp")
         .replace("mark set 0x1", "mark set 0x00000001")
+        .replace("meta mark set mark or 0x2000", "meta mark set meta mark | 0x00002000")
         .replace("xt match physdev", "xt match \"physdev\"")
 }
 
