@@ -4,13 +4,14 @@
 use super::SandboxError;
 use crate::net::Placed;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
-use nix::mount::{MsFlags, mount};
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::stat::Mode;
 use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, SYSFS_MAGIC, TMPFS_MAGIC, fstatfs};
 use nix::unistd::symlinkat;
 use std::fs;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
@@ -128,6 +129,16 @@ fn mount_flags(path: &str, flags: MsFlags) -> io::Result<()> {
 fn tmpfs(path: &str) -> io::Result<()> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     Ok(mount(Some("tmpfs"), path, Some("tmpfs"), flags, Some(SIZE))?)
+}
+
+/// Makes another instance of proc(5), which is mounted nowhere.
+pub(super) fn another_proc() -> io::Result<OwnedFd> {
+    special("proc", "/proc")?;
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let opened = open("/proc", flags, Mode::empty());
+    // What is below it is `/proc` again.
+    umount2("/proc", MntFlags::MNT_DETACH)?;
+    Ok(opened?)
 }
 
 fn special(kind: &str, path: &str) -> io::Result<()> {

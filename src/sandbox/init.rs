@@ -116,6 +116,13 @@ impl Init {
                 Ok(fd) => return self.wire.send_with(&Tell::Done, &[fd.as_fd()]),
                 Err(refused) => Err(refused),
             },
+            Ask::NewProc => match house::another_proc() {
+                Ok(fd) => return self.wire.send_with(&Tell::Done, &[fd.as_fd()]),
+                Err(error) => {
+                    let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+                    Err(("mount another /proc", errno))
+                }
+            },
             Ask::DeleteNetns { name } => delete_netns(&name).map(|()| Tell::Done),
             Ask::Furnish => self.furnish().map(|()| Tell::Done),
             Ask::Place { files } => self.place(&files).map(|()| Tell::Done),

@@ -22,6 +22,8 @@ pub(super) enum Ask {
     NewNetns { name: String },
     /// Remove that file; the namespace goes when nobody is in it.
     DeleteNetns { name: String },
+    /// Make another instance of proc(5).
+    NewProc,
     /// Fill `/etc` and `/dev`.
     Furnish,
     /// Put files there.
@@ -39,7 +41,7 @@ pub(super) enum Tell {
     Ready,
     /// There is no house.
     Failed(SandboxError),
-    /// Done; a new namespace's descriptor comes along.
+    /// Done; the descriptor of what is new comes along.
     Done,
     /// A program runs.
     Started { pid: i32 },
@@ -57,7 +59,17 @@ pub struct Inside {
     house: RefCell<Option<House>>,
     exits: RefCell<HashMap<i32, Exit>>,
     furnished: Cell<bool>,
+    /// How many namespaces were made.
+    made: Cell<usize>,
+    /// The latest instance of proc(5), where there is another.
+    proc: RefCell<Option<OwnedFd>>,
 }
+
+/// How many namespaces share an instance of proc(5).
+///
+/// Below `/proc/sys/net` the kernel looks for a namespace's own entry among
+/// those of all the others that were looked up in the same instance.
+const SHARE_PROC: usize = 64;
 
 #[derive(Debug)]
 struct House {
@@ -67,8 +79,8 @@ struct House {
 
 impl Inside {
     pub(super) fn new(wire: Wire, init: Pid) -> Self {
-        let (house, exits, furnished) = Default::default();
-        Self { wire, init, house, exits, furnished }
+        let (house, exits, furnished, made, proc) = Default::default();
+        Self { wire, init, house, exits, furnished, made, proc }
     }
 
     pub(super) fn init(&self) -> Pid {
@@ -118,13 +130,17 @@ impl Rooms for Inside {
     fn open(&self, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
         let house = self.house.borrow();
         let house = house.as_ref().expect("the house was awaited");
-        let path = path.strip_prefix("/").unwrap_or(path);
+        let proc = self.proc.borrow();
+        let (root, path) = match (&*proc, path.strip_prefix("/proc")) {
+            (Some(proc), Ok(below)) if below.starts_with("sys") => (proc, below),
+            _ => (&house.root, path.strip_prefix("/").unwrap_or(path)),
+        };
         // In the root: a link that a program of the lab has made leads to
         // where it leads in there.
         let how = OpenHow::new()
             .flags(flags | OFlag::O_CLOEXEC)
             .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-        openat2(&house.root, path, how)
+        openat2(root, path, how)
     }
 
     fn furnish(&self) -> Result<(), RoomsError> {
@@ -137,6 +153,11 @@ impl Rooms for Inside {
 
     fn new_netns(&self, name: &str) -> Result<OwnedFd, RoomsError> {
         let (_, fd) = self.ask(&Ask::NewNetns { name: name.into() }, &[])?;
+        self.made.set(self.made.get() + 1);
+        if self.made.get().is_multiple_of(SHARE_PROC) {
+            let (_, proc) = self.ask(&Ask::NewProc, &[])?;
+            self.proc.replace(proc);
+        }
         fd.ok_or_else(|| RoomsError { step: "receive a network namespace".into(), errno: libc::EBADF })
     }
 
