@@ -258,6 +258,9 @@ fn describe(origin: u8, kind: u8, code: u8, info: u32) -> String {
         (libc::SO_EE_ORIGIN_ICMP6, 1, 2) => "Destination unreachable: Beyond scope of source address",
         (libc::SO_EE_ORIGIN_ICMP6, 1, 3) => "Destination unreachable: Address unreachable",
         (libc::SO_EE_ORIGIN_ICMP6, 1, 4) => "Destination unreachable: Port unreachable",
+        (libc::SO_EE_ORIGIN_ICMP6, 1, code) => {
+            return format!("Destination unreachable: Unknown code {code}");
+        }
         (libc::SO_EE_ORIGIN_ICMP6, 2, _) => return format!("Packet too big: mtu={info}"),
         (libc::SO_EE_ORIGIN_ICMP6, 3, 0) => "Time exceeded: Hop limit",
         (libc::SO_EE_ORIGIN_ICMP6, 3, _) => "Time exceeded: Defragmentation failure",

@@ -115,6 +115,11 @@ fn file(key: &str) -> Option<PathBuf> {
 
 fn refused(key: &str, doing: &str, errno: Errno) -> NetError {
     match errno {
+        // A switch of a module, which a machine may not have loaded.
+        Errno::ENOENT if key.replace('/', ".").starts_with("net.bridge.bridge-nf-") => {
+            NetError::new(format!("this machine's bridges ask no firewall: there is no {key}"))
+                .unmeasured("load the kernel's module: `modprobe br_netfilter`")
+        }
         Errno::ENOENT => NetError::new(format!(
             "cannot stat {}: No such file or directory",
             file(key).unwrap_or_default().display()

@@ -10,6 +10,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// `IPCTNL_MSG_CT_GET` of the kernel.
 const GET: u16 = 1;
 
+/// The protocol of multicast groups (RFC 3376).
+const IGMP: u8 = 2;
+
 /// States of TCP, by the kernel's numbers (`enum tcp_conntrack`).
 const TCP_STATES: [&str; 10] = [
     "NONE",
@@ -69,6 +72,11 @@ type Order = (u8, IpAddr, IpAddr, Option<u16>, Option<u16>, Option<(u8, u8, u16)
 
 fn read(bytes: &[u8]) -> Option<(Order, Connection)> {
     let (there, back) = (Direction::read(find(bytes, 1)?)?, Direction::read(find(bytes, 2)?)?);
+    // The kernel's own reports on multicast groups go by its clock, and nobody
+    // answers them.
+    if there.protocol == IGMP {
+        return None;
+    }
     let status = number(bytes, 3).unwrap_or_default();
     let tcp = find(bytes, 4).and_then(|info| find(info, 1)).and_then(|tcp| number(tcp, 1));
     let replied = status & 2 != 0;

@@ -5,6 +5,7 @@ use super::options::Options;
 use super::{Word, here_or_host};
 use crate::net::{
     Action, Chain, FirewallOptions, Limits, NetError, Netns, PacketOptions, Policy, Ruling, nft_command,
+    typed as quoted,
 };
 use rhai::{Dynamic, Engine, INT, Map};
 use std::rc::Rc;
@@ -126,7 +127,7 @@ fn limits(call: &Call) -> Limits {
 fn enact(call: &Call, ns: &Netns, typed: &str, ruling: Result<Ruling, NetError>) -> Fallible<Dynamic> {
     let command = ns.exec(&match &ruling {
         Ok(ruling) => ruling.command(),
-        Err(_) => format!("nft 'add rule {typed}'"),
+        Err(_) => format!("nft {}", quoted(&format!("add rule {typed}"))),
     });
     call.act(command, |network| network.enact(ns, &ruling?)).map(Dynamic::from)
 }

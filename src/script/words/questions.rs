@@ -70,7 +70,8 @@ pub(super) const WORDS: &[Word] = &[
         about: "The connections that the kernel keeps track of, which it does in a namespace with \
                 rules about them: `proto, src, dst, sport, dport, reply_src, reply_dst, state` \
                 (`conntrack -L`). The state is TCP's word, such as `ESTABLISHED`, or `REPLIED` or \
-                `UNREPLIED`. As text it shows no port that the kernel has picked.",
+                `UNREPLIED`. As text it shows no port that the kernel has picked. The kernel's own \
+                reports on multicast groups have no row.",
         example: "allow(\"input\", #{ct: \"established\"});\nping(\"127.0.0.1\");\n\
                   check(\"the echo\", conntrack().contains(#{proto: \"icmp\", src: \"127.0.0.1\", state: \"REPLIED\"}));",
     },
