@@ -218,7 +218,7 @@ fn a_record_that_is_no_address() {
            |
          3 | serve_dns(blue, "127.0.0.1", #{"web.corp": "1992.168.15.2"});
            | ^
-        command: ip netns exec blue dnsmasq -d --no-resolv --no-hosts --bind-interfaces --listen-address=127.0.0.1 --host-record=web.corp,1992.168.15.2 --local=/#/ &
+        command: ip netns exec blue dnsmasq -d -C /dev/null --no-resolv --no-hosts --bind-interfaces --listen-address=127.0.0.1 --host-record=web.corp,1992.168.15.2 --local=/#/ &
         hint: each of the four numbers is at most 255; `1992` is more
         "#,
     );
@@ -235,7 +235,7 @@ fn a_record_with_a_name_that_is_none() {
            |
          1 | serve_dns("127.0.0.1", #{"web corp": "192.168.15.2"});
            | ^
-        command: dnsmasq -d --no-resolv --no-hosts --bind-interfaces --listen-address=127.0.0.1 --host-record='web corp,192.168.15.2' --local=/#/ &
+        command: dnsmasq -d -C /dev/null --no-resolv --no-hosts --bind-interfaces --listen-address=127.0.0.1 --host-record='web corp,192.168.15.2' --local=/#/ &
         hint: a name has letters, digits and hyphens, with dots between its parts
         "#,
     );
@@ -269,7 +269,7 @@ fn a_name_server_on_an_address_of_somebody_else() {
            |
          1 | serve_dns("192.168.15.2", #{web: "192.168.15.3"});
            | ^
-        command: dnsmasq -d --no-resolv --no-hosts --bind-interfaces --listen-address=192.168.15.2 --host-record=web,192.168.15.3 --local=/#/ &
+        command: dnsmasq -d -C /dev/null --no-resolv --no-hosts --bind-interfaces --listen-address=192.168.15.2 --host-record=web,192.168.15.3 --local=/#/ &
         hint: `host` does not have 192.168.15.2; it has 127.0.0.1, ::1
         "#,
     );

@@ -139,8 +139,10 @@ fn serve_dns(call: &Call, ns: &Netns, address: &str, records: Map, options: Map)
 /// A server with these records, as one would type it. `-d`: it stays in the
 /// foreground, and root.
 fn dnsmasq(address: &str, records: &[Record], upstreams: &[String]) -> String {
-    let mut command =
-        format!("dnsmasq -d --no-resolv --no-hosts --bind-interfaces --listen-address={}", typed(address));
+    let mut command = format!(
+        "dnsmasq -d -C /dev/null --no-resolv --no-hosts --bind-interfaces --listen-address={}",
+        typed(address)
+    );
     for (name, values) in records {
         let is_alias = matches!(&values[..], [only] if records.iter().any(|(other, _)| other == only));
         if is_alias {
