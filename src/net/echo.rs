@@ -296,7 +296,7 @@ fn checksum(bytes: &[u8]) -> u16 {
     !(sum as u16)
 }
 
-fn set(socket: &OwnedFd, level: i32, option: i32, value: i32) -> nix::Result<()> {
+pub(super) fn set(socket: &OwnedFd, level: i32, option: i32, value: i32) -> nix::Result<()> {
     // SAFETY: the value lives through the call.
     let result = unsafe {
         let length = size_of::<i32>() as libc::socklen_t;

@@ -36,6 +36,7 @@ mod sockets;
 mod sysctl;
 mod tcp;
 mod terminal;
+mod traceroute;
 mod typed;
 mod vxlan;
 
@@ -58,5 +59,6 @@ pub use rule::RuleOptions;
 pub use service::{Record, Service};
 pub use tcp::{TcpAnswer, TcpOptions};
 pub use terminal::Terminal;
+pub use traceroute::{TracerouteAnswer, TracerouteOptions};
 pub use typed::{typed, typed_words};
 pub use vxlan::VxlanOptions;

@@ -39,7 +39,7 @@ pub(super) fn stop(error: EvalAltResult, timeout_ms: u64) -> Stop {
         }
         EvalAltResult::ErrorMismatchDataType(wanted, found, _) if wanted == "bool" => {
             let found = type_name(&found);
-            let hint = ["ping", "tcp", "http", "resolve", "exec"]
+            let hint = ["ping", "tcp", "http", "resolve", "traceroute", "cni", "exec"]
                 .contains(&found.as_str())
                 .then(|| format!("an answer is not a bool; ask for its `.ok`, as in `{found}(…).ok`"));
             fault(format!("a bool is needed here, not {}", a(&found)), hint)
@@ -315,6 +315,7 @@ fn fields() -> Vec<&'static str> {
         table::FdbEntry::FIELDS,
         table::ProcessRow::FIELDS,
         table::SocketRow::FIELDS,
+        table::Hop::FIELDS,
         table::Packet::FIELDS,
         table::Rule::FIELDS,
         table::Connection::FIELDS,

@@ -5,6 +5,7 @@ use super::world::{Fallible, refused};
 use crate::event::Refusal;
 use crate::net::{
     Capture, CniAnswer, ExecAnswer, HttpAnswer, NameAnswer, Netns, PingAnswer, Process, Service, TcpAnswer,
+    TracerouteAnswer,
 };
 use crate::table::{Table, Value};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, INT, Map, NativeCallContext};
@@ -42,6 +43,10 @@ impl fmt::Display for TableValue {
     }
 }
 
+/// The way of a packet.
+#[derive(Clone)]
+pub(super) struct TracerouteValue(pub Rc<TracerouteAnswer>);
+
 /// Whether a container's network is as it was made.
 #[derive(Clone)]
 pub(super) struct CniValue(pub Rc<CniAnswer>);
@@ -56,7 +61,7 @@ macro_rules! shows_its_text {
         }
     )*};
 }
-shows_its_text!(PingValue, TcpValue, HttpValue, NameValue, CniValue, ExecValue);
+shows_its_text!(PingValue, TcpValue, HttpValue, NameValue, CniValue, TracerouteValue, ExecValue);
 
 /// An answer: something that is so or not, and tells why.
 pub(super) struct Answer {
@@ -93,6 +98,10 @@ pub(super) fn answer(value: &Dynamic) -> Option<Answer> {
         let (ok, text) = (cni.0.ok(), cni.to_string());
         return Some(Answer { ok, wanted: "as it was made", unwanted: "not as it was made", text });
     }
+    if let Some(way) = value.read_lock::<TracerouteValue>() {
+        let (wanted, unwanted) = ("a way there", "no way there");
+        return Some(Answer { ok: way.0.ok(), wanted, unwanted, text: way.to_string() });
+    }
     let exec = value.read_lock::<ExecValue>()?;
     let text = format!("$ {}\n{}", exec.0.command, exec.0.text()).trim_end().to_string();
     Some(Answer { ok: exec.0.ok(), wanted: "exit code 0", unwanted: "a failure", text })
@@ -114,6 +123,7 @@ pub(super) fn show(value: &Dynamic) -> String {
     let own = own.or_else(|| value.read_lock::<Service>().map(|service| service.name().to_string()));
     let own = own.or_else(|| value.read_lock::<Capture>().map(|capture| capture.name()));
     let own = own.or_else(|| value.read_lock::<CniValue>().map(|cni| cni.to_string()));
+    let own = own.or_else(|| value.read_lock::<TracerouteValue>().map(|way| way.to_string()));
     let own = own.or_else(|| value.read_lock::<TcpValue>().map(|tcp| tcp.to_string()));
     let own = own.or_else(|| value.read_lock::<NameValue>().map(|name| name.to_string()));
     let own = own.or_else(|| value.read_lock::<HttpValue>().map(|http| http.to_string()));
@@ -239,6 +249,7 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<HttpValue>("http");
     engine.register_type_with_name::<NameValue>("resolve");
     engine.register_type_with_name::<CniValue>("cni");
+    engine.register_type_with_name::<TracerouteValue>("traceroute");
     engine.register_type_with_name::<Process>("process");
     engine.register_type_with_name::<Service>("service");
     macro_rules! answers {
@@ -265,6 +276,10 @@ pub(super) fn register(engine: &mut Engine) {
     answers!(NameValue);
     names(engine);
     answers!(CniValue);
+    answers!(TracerouteValue);
+    engine.register_fn("rows", |way: &mut TracerouteValue| {
+        TableValue(Rc::new(Table::Hops(way.0.hops.clone())))
+    });
     engine
         .register_get("sent", |ping: &mut PingValue| INT::from(ping.0.sent))
         .register_get("received", |ping: &mut PingValue| ping.0.replies.len() as INT)

@@ -9,6 +9,7 @@ mod classic;
 mod connection;
 mod fdb;
 mod firewall;
+mod hop;
 mod link;
 mod neigh;
 mod packet;
@@ -21,6 +22,7 @@ pub use addr::Addr;
 pub use connection::Connection;
 pub use fdb::{FdbEntry, FdbState};
 pub use firewall::FirewallRow;
+pub use hop::Hop;
 pub use link::{Link, LinkState};
 pub use neigh::{NeighState, Neighbour};
 pub use packet::Packet;
@@ -75,6 +77,8 @@ pub enum Table {
     Fdb(Vec<FdbEntry>),
     /// `tcpdump`
     Capture(Vec<Packet>),
+    /// `traceroute`
+    Hops(Vec<Hop>),
     /// `ip rule`
     Rules(Vec<Rule>),
     /// `conntrack -L`
@@ -97,6 +101,7 @@ macro_rules! each_table {
             Table::Arp($rows) => $body,
             Table::Fdb($rows) => $body,
             Table::Capture($rows) => $body,
+            Table::Hops($rows) => $body,
             Table::Rules($rows) => $body,
             Table::Conntrack($rows) => $body,
             Table::Firewall($rows) => $body,
@@ -116,6 +121,7 @@ impl Table {
             Self::Arp(_) => "arp",
             Self::Fdb(_) => "fdb",
             Self::Capture(_) => "capture",
+            Self::Hops(_) => "traceroute",
             Self::Rules(_) => "rules",
             Self::Conntrack(_) => "conntrack",
             Self::Firewall(_) => "firewall",

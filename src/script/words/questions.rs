@@ -1,8 +1,8 @@
-use super::super::value::{PingValue, TableValue};
+use super::super::value::{PingValue, TableValue, TracerouteValue};
 use super::super::world::{Call, Fallible, Stand};
 use super::options::Options;
 use super::{Word, here_or_host};
-use crate::net::{Family, NetError, Netns, Network, PingOptions, PingSource, typed};
+use crate::net::{Family, NetError, Netns, Network, PingOptions, PingSource, TracerouteOptions, typed};
 use crate::table::Table;
 use rhai::{Engine, Map};
 use std::rc::Rc;
@@ -18,6 +18,17 @@ pub(super) const WORDS: &[Word] = &[
                 .from .ttl .time_ms`; `.error` is in ping(8)'s words.",
         example: "check(\"I hear myself\", ping(\"127.0.0.1\"));\n\
                   check(\"there is nowhere else\", ping(\"8.8.8.8\").error == \"connect: Network is unreachable\");",
+    },
+    Word {
+        name: "traceroute",
+        form: "`traceroute([ns,] dst)` or `traceroute([ns,] dst, #{max_hops, timeout_ms})`",
+        about: "Finds the way to a destination, hop by hop, with one UDP probe for each, as `traceroute -n -q1` \
+                does; holds where the destination has answered. Waits `timeout_ms` (1000) for who is \
+                silent, and for at most `max_hops` (30). Gives `.ok .error .text`, and `.rows()`: `ttl, addr, \
+                error`, where `addr` is `()` for one that was silent and `error` is `!H`, `!N` or `!X` \
+                (traceroute(8)).",
+        example: "let way = traceroute(\"127.0.0.1\");\ncheck(\"I am there\", way);\n\
+                  check(\"in one hop\", way.rows().map(|hop| hop.addr) == [\"127.0.0.1\"]);",
     },
     Word {
         name: "links",
@@ -109,6 +120,12 @@ pub(super) const WORDS: &[Word] = &[
 pub(super) fn register(engine: &mut Engine, stand: &Stand) {
     here_or_host!(engine, stand, "ping", |call, ns, dst: &str| ping(&call, &ns, dst, Map::new()));
     here_or_host!(engine, stand, "ping", |call, ns, dst: &str, options: Map| ping(&call, &ns, dst, options));
+    here_or_host!(engine, stand, "traceroute", |call, ns, dst: &str| {
+        traceroute(&call, &ns, dst, Map::new())
+    });
+    here_or_host!(engine, stand, "traceroute", |call, ns, dst: &str, options: Map| {
+        traceroute(&call, &ns, dst, options)
+    });
     here_or_host!(engine, stand, "links", |call, ns| {
         let command = format!("{} link", ns.ip());
         table(&call, command, |network| network.links(&ns).map(Table::Links))
@@ -202,6 +219,29 @@ fn ping(call: &Call, ns: &Netns, dst: &str, options: Map) -> Fallible<PingValue>
     let how = PingOptions { timeout_ms: call.world.at_most(how.timeout_ms), ..how };
     let answer = call.ask(command, |network| network.ping(ns, dst, &how), |answer| (answer.text(), None))?;
     call.in_time(PingValue(Rc::new(answer)))
+}
+
+fn traceroute(call: &Call, ns: &Netns, dst: &str, options: Map) -> Fallible<TracerouteValue> {
+    let mut options = Options::new(call, "traceroute", options, &["max_hops", "timeout_ms"])?;
+    let max_hops = options.number("max_hops", "a number from 1 to 255")?;
+    if max_hops == Some(0) {
+        return Err(call.misuse("first hop out of range", "`max_hops` is at least 1"));
+    }
+    let timeout_ms = options.number("timeout_ms", "a number of milliseconds")?.unwrap_or(1000);
+    let most = max_hops.map(|hops: u8| format!(" -m{hops}")).unwrap_or_default();
+    let command = format!("traceroute -n -q1 -w{}{most} {}", timeout_ms as f64 / 1000.0, typed(dst));
+    let how = TracerouteOptions {
+        max_hops: max_hops.unwrap_or(30),
+        timeout_ms: call.world.at_most(timeout_ms),
+        deadline: call.world.deadline(),
+    };
+    call.world.flush();
+    let answer = call.ask(
+        ns.exec(&command),
+        |network| network.traceroute(ns, dst, &how),
+        |answer| (answer.text(), Some(Table::Hops(answer.hops.clone()))),
+    )?;
+    call.in_time(TracerouteValue(Rc::new(answer)))
 }
 
 /// What one would type.
