@@ -24,6 +24,10 @@ pub trait Rooms {
     /// Where the kernel refuses it.
     fn furnish(&self) -> Result<(), RoomsError>;
 
+    /// Says how many network namespaces will be asked for, as far as one can
+    /// know, so that they can be made ahead.
+    fn expect(&self, namespaces: usize);
+
     /// Makes a network namespace with a file under `/run/netns`.
     ///
     /// # Errors

@@ -112,6 +112,10 @@ impl Init {
 
     fn answer(&mut self, ask: Ask, fds: Vec<OwnedFd>) -> io::Result<()> {
         let result = match ask {
+            Ask::Expect { namespaces } => {
+                self.to_spare += namespaces.clamp(SPARES, MANY) - SPARES;
+                return Ok(());
+            }
             Ask::NewNetns { name } => match self.new_netns(&name) {
                 Ok(fd) => return self.wire.send_with(&Tell::Done, &[fd.as_fd()]),
                 Err(refused) => Err(refused),

@@ -18,6 +18,8 @@ use std::time::Instant;
 /// What the engine asks of the init.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Ask {
+    /// So many network namespaces will be asked for. Nothing is told.
+    Expect { namespaces: usize },
     /// Make a network namespace, and its file under `/run/netns`.
     NewNetns { name: String },
     /// Remove that file; the namespace goes when nobody is in it.
@@ -149,6 +151,11 @@ impl Rooms for Inside {
             self.furnished.set(true);
         }
         Ok(())
+    }
+
+    fn expect(&self, namespaces: usize) {
+        // Where it is lost, the next question says so.
+        let _ = self.wire.send(&Ask::Expect { namespaces });
     }
 
     fn new_netns(&self, name: &str) -> Result<OwnedFd, RoomsError> {

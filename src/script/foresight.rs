@@ -1,5 +1,6 @@
-//! Which veth pairs may wait before they are laid.
+//! What a lab's text tells before it runs.
 //!
+//! Above all, which veth pairs may wait before they are laid.
 //! A pair that is laid where its ends are going to be differs from one that
 //! was moved there in one thing: while only one end is up, the kernel calls
 //! that end DOWN, where it would call a moved one LOWERLAYERDOWN. Nobody can
@@ -9,7 +10,7 @@
 
 use super::world::place;
 use crate::lab::Place;
-use rhai::{AST, Expr, FnCallExpr, Position, Stmt};
+use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 use std::collections::BTreeSet;
 
 /// Acts that look at nothing and start no program.
@@ -32,6 +33,20 @@ const BLIND: [&str; 17] = [
     "title",
     "veth",
 ];
+
+/// How many namespaces the lab makes, as far as its text tells: the calls
+/// that are written there.
+pub(super) fn namespaces(ast: &AST) -> usize {
+    let mut count = 0;
+    ast.walk(&mut |path| {
+        if let Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _))) = path.last()
+        {
+            count += usize::from(call.name == "netns");
+        }
+        true
+    });
+    count
+}
 
 /// The places of those calls of `veth`.
 pub(super) fn veths_that_may_wait(ast: &AST) -> BTreeSet<Place> {

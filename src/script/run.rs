@@ -41,6 +41,7 @@ fn try_run(
     engine.set_module_resolver(Helpers(order.helpers.clone()));
     listen_to_print(engine, &teller);
     let ast = engine.compile(&order.text).map_err(|error| Stop::Fault(fault::syntax(&error)))?;
+    rooms.expect(foresight::namespaces(&ast));
     let network = Network::new(rooms, order.watched).map_err(|error| {
         let (place, helper) = (Default::default(), None);
         Stop::Fault(Fault { helper, place, message: error.error, command: None, hint: error.hint })
