@@ -235,3 +235,27 @@ fn what_is_listed_has_nothing_that_the_kernel_picks() {
         &["sockets", "processes"],
     );
 }
+
+#[test]
+fn nothing_outlives_the_lab() {
+    // Numbers that nobody else sleeps for.
+    let seconds = 80_000_000 + u64::from(std::process::id());
+    let lab = format!(
+        r#"
+        let red = netns("red");
+        sh("sleep {seconds}1 > /dev/null 2>&1 &");
+        sh(red, "setsid setsid sleep {seconds}2 > /dev/null 2>&1 &");
+        sh(red, "setsid sleep {seconds}3 > /dev/null 2>&1 & sleep 0.1", #{{pid: true}});
+        start(red, "sh -c 'trap \"\" TERM HUP INT; setsid sleep {seconds}4 & sleep {seconds}5'", #{{pid: true}});
+        eventually("they are there", 5000, || processes(red).filter(|row| row.command.starts_with("sleep")).len() == 3);
+        check("one is on the host", processes().contains(#{{command: "sleep {seconds}1"}}));
+        "#
+    );
+    passes(&lab, &["they are there", "one is on the host"]);
+    let mine = |path: &std::path::Path| {
+        let line = std::fs::read(path.join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(&format!("sleep\0{seconds}"))
+    };
+    let left = std::fs::read_dir("/proc").expect("/proc").flatten().filter(|entry| mine(&entry.path()));
+    assert_eq!(left.count(), 0);
+}

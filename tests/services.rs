@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::{NOTHING, Nslab};
+use support::{NOTHING, Nslab, skip};
 
 /// A lab with this text stops, and this is said of it.
 #[track_caller]
@@ -149,19 +149,29 @@ fn who_answers_is_seen_behind_a_rewritten_address() {
         r#"
         let red = netns("red");
         let blue = netns("blue");
-        veth(red, "veth-red", blue, "veth-blue");
-        red.addr_add("veth-red", "10.0.0.1/24");
-        blue.addr_add("veth-blue", "10.0.0.2/24");
-        red.up("veth-red");
-        blue.up("veth-blue");
+        for (ns, n) in [red, blue] {
+            veth(ns, "eth0", host(), `veth-${ns}`);
+            ns.addr_add("eth0", `10.0.${n}.2/24`);
+            addr_add(`veth-${ns}`, `10.0.${n}.1/24`);
+            ns.up("eth0");
+            up(`veth-${ns}`);
+            ns.route_add("default", `10.0.${n}.1`);
+        }
+        sysctl("net.ipv4.ip_forward", "1");
         serve_http(blue, 80, "hello");
-        check("blue", http_get(red, "10.0.0.2", #{by: blue}));
-        check("blue's port", tcp(red, "10.0.0.2", 80, #{by: blue}));
-        let not_red = http_get(red, "10.0.0.2", #{by: red});
-        check("not red", not_red.error == "10.0.0.2 answered, but it was not `red` that did");
-        check("not red's port", !tcp(red, "10.0.0.2", 80, #{by: red}));
+        serve_http(81, "the host");
+        check("blue", http_get(red, "10.0.1.2", #{by: blue}));
+        // Both addresses and both ports are others on the way.
+        dnat("tcp", 8080, "10.0.1.2:80");
+        masquerade("10.0.0.0/24");
+        check("blue's port", tcp(red, "10.0.0.1", 8080, #{by: blue}));
+        check("blue's page", http_get(red, "10.0.0.1:8080", #{by: blue}).body == "hello");
+        let not_blue = http_get(red, "10.0.0.1:81", #{by: blue});
+        check("not blue", not_blue.error == "10.0.0.1 answered, but it was not `blue` that did");
+        check("not red's port", !tcp(red, "10.0.0.1", 8080, #{by: red}));
+        check("the host's page", http_get(red, "10.0.0.1:81", #{by: host()}));
         "#,
-        &["blue", "blue's port", "not red", "not red's port"],
+        &["blue", "blue's port", "blue's page", "not blue", "not red's port", "the host's page"],
     );
 }
 
@@ -315,5 +325,60 @@ fn servers_that_ask_each_other_in_a_circle_fail() {
         check("nobody knows", resolve("web").error == "Temporary failure in name resolution");
         "#,
         &["nobody knows"],
+    );
+}
+
+#[test]
+fn what_is_said_is_what_nc_and_curl_say() {
+    if let Some(missing) = ["nc", "curl"].iter().find(|tool| !nslab::net::is_installed(tool)) {
+        return skip(&format!("this machine lacks {missing}"));
+    }
+    passes(
+        r#"
+        let red = netns("red");
+        let blue = netns("blue");
+        veth(red, "veth-red", blue, "veth-blue");
+        red.addr_add("veth-red", "10.0.0.1/24");
+        blue.addr_add("veth-blue", "10.0.0.2/24");
+        red.up("veth-red");
+        blue.up("veth-blue");
+        red.up("lo");
+        serve_http(blue, 8099, "hello");
+        block(blue, "input", #{proto: "tcp", dport: 82});
+        sh("echo 10.0.0.2 blue >> /etc/hosts");
+        fn compare(what, ours, theirs) {
+            if ours != theirs {
+                note(`${what}: nslab says ${ours}, the tool says ${theirs}`);
+            }
+            ours == theirs
+        }
+        fn trimmed(text) {
+            text.trim();
+            text
+        }
+        // The code, and what could not be done.
+        fn beginning(text) {
+            let words = text.split(":");
+            trimmed(words[1].split(" after ")[0])
+        }
+        // Somebody, nobody, no host, no network, a wall, no name, a name.
+        for at in ["10.0.0.2 8099", "10.0.0.2 81", "10.0.0.9 80", "10.0.1.9 80", "10.0.0.2 82", "web 80", "blue 81"] {
+            let words = at.split(" ");
+            let dst = words[0];
+            let port = words[1].parse_int();
+            let theirs = exec(red, `nc -zv -w1 ${dst} ${port}`);
+            let ours = tcp(red, dst, port);
+            check("nc", compare(at, `${ours.ok} ${ours.text}`, trimmed(`${theirs.ok} ${theirs.stderr}`)));
+            // What curl says of the reason has changed with its versions.
+            let theirs = exec(red, `curl -sS --connect-timeout 1 -m 5 http://${dst}:${port}/`);
+            let ours = http_get(red, `http://${dst}:${port}/`);
+            if theirs.ok {
+                check("a page by curl", compare(at, ours.text, theirs.stdout));
+            } else {
+                check("no page by curl", compare(at, beginning(ours.text), beginning(theirs.stderr)));
+            }
+        }
+        "#,
+        &["nc", "a page by curl", "no page by curl"],
     );
 }

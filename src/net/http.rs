@@ -88,7 +88,7 @@ impl Network {
         let patience = options.timeout_ms.min(CONNECT_MS);
         let stream = match self.connect(netns, host, *port, patience, options.deadline)? {
             Ok(stream) => stream,
-            Err(failed) => return Ok(no_connection(host, *port, patience, &failed)),
+            Err((_, failed)) => return Ok(no_connection(host, *port, patience, &failed)),
         };
         let others = witness.and_then(|witness| witness.objects(host, &stream));
         let mut answer = fetch(stream, &page, options.timeout_ms)
@@ -151,7 +151,9 @@ fn no_connection(host: &str, port: u16, patience: u64, failed: &Failed) -> HttpA
             HttpAnswer::failed(7, &words, format!("Failed to connect to {host} port {port}: {words}"))
         }
         Failed::TimedOut => {
-            HttpAnswer::failed(28, words, format!("Connection timed out after {patience} milliseconds"))
+            let text =
+                format!("Failed to connect to {host} port {port} after {patience} ms: Timeout was reached");
+            HttpAnswer::failed(28, words, text)
         }
     }
 }

@@ -15,7 +15,7 @@ pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 
 /// Programs that labs use and a machine may lack, with the package that
 /// Debian and its kin have them in.
-const TOOLS: [(&str, &str); 33] = [
+const TOOLS: [(&str, &str); 34] = [
     ("arp", "net-tools"),
     ("arping", "iputils-arping"),
     ("bash", "bash"),
@@ -26,6 +26,7 @@ const TOOLS: [(&str, &str); 33] = [
     ("dnsmasq", "dnsmasq-base"),
     ("ebtables", "ebtables"),
     ("ethtool", "ethtool"),
+    ("fuser", "psmisc"),
     ("host", "bind9-host"),
     ("ifconfig", "net-tools"),
     ("ip", "iproute2"),

@@ -6,7 +6,7 @@ use super::{NetError, Netns, Network};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{SockFlag, SockType, connect, getsockopt, socket, sockopt};
-use std::net::{Shutdown, TcpStream};
+use std::net::{IpAddr, Shutdown, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,8 @@ pub struct TcpAnswer {
     pub dst: String,
     /// The port.
     pub port: u16,
+    /// The address that the name stands for.
+    ip: Option<IpAddr>,
     failed: Option<Failed>,
     /// That somebody else accepted it than who was asked for.
     by_others: Option<String>,
@@ -75,14 +77,19 @@ impl TcpAnswer {
     /// What `nc -zv` prints.
     pub fn text(&self) -> String {
         let Self { dst, port, .. } = self;
+        // An address is not said twice.
+        let to = match self.ip {
+            Some(ip) if !dst.starts_with(&ip.to_string()) => format!("{dst} ({ip})"),
+            _ => dst.clone(),
+        };
         let mut text = match &self.failed {
-            None => format!("Connection to {dst} {port} port [tcp/*] succeeded!"),
+            None => format!("Connection to {to} {port} port [tcp/*] succeeded!"),
             Some(Failed::NoName(words)) => format!("nc: getaddrinfo for host \"{dst}\" port {port}: {words}"),
             Some(Failed::Kernel(errno)) => {
-                format!("nc: connect to {dst} port {port} (tcp) failed: {}", strerror(*errno as i32))
+                format!("nc: connect to {to} port {port} (tcp) failed: {}", strerror(*errno as i32))
             }
             Some(Failed::TimedOut) => {
-                format!("nc: connect to {dst} port {port} (tcp) timed out: Operation now in progress")
+                format!("nc: connect to {to} port {port} (tcp) timed out: Operation now in progress")
             }
         };
         if let Some(others) = &self.by_others {
@@ -107,14 +114,15 @@ impl Network {
     ) -> Result<TcpAnswer, NetError> {
         let port = super::service::port(port)?;
         self.settle()?;
-        let mut answer = TcpAnswer { dst: dst.into(), port, failed: None, by_others: None };
+        let mut answer = TcpAnswer { dst: dst.into(), port, ip: None, failed: None, by_others: None };
         let witness = self.witness(netns, options.by.as_ref())?;
         match self.connect(netns, dst, port, options.timeout_ms, options.deadline)? {
             Ok(stream) => {
+                answer.ip = stream.peer_addr().ok().map(|peer| peer.ip());
                 answer.by_others = witness.and_then(|witness| witness.objects(dst, &stream));
                 hang_up(&stream);
             }
-            Err(failed) => answer.failed = Some(failed),
+            Err((ip, failed)) => (answer.ip, answer.failed) = (ip, Some(failed)),
         }
         Ok(answer)
     }
@@ -127,19 +135,19 @@ impl Network {
         port: u16,
         timeout_ms: u64,
         give_up: Instant,
-    ) -> Result<Result<TcpStream, Failed>, NetError> {
+    ) -> Result<Result<TcpStream, (Option<IpAddr>, Failed)>, NetError> {
         let (targets, name) = self.targets(netns, dst, give_up)?;
         if let Some(error) = name.error() {
-            return Ok(Err(Failed::NoName(error)));
+            return Ok(Err((None, Failed::NoName(error))));
         }
         let deadline = Instant::now() + Duration::from_millis(timeout_ms);
         self.await_addresses()?;
         self.enter(netns)?;
-        let mut failed = Failed::TimedOut;
+        let mut failed = (None, Failed::TimedOut);
         for target in targets {
             match connect_to(target, port, deadline) {
                 Ok(socket) => return Ok(Ok(socket.into())),
-                Err(why) => failed = why,
+                Err(why) => failed = (Some(target.ip), why),
             }
         }
         Ok(Err(failed))

@@ -125,6 +125,11 @@ impl Network {
         }))
     }
 
+    /// The name server that runs at an address.
+    pub fn name_server(&self, netns: &Netns, address: &str) -> Option<Service> {
+        self.services.find(netns, &dns_name(address.parse().ok()?))
+    }
+
     /// Serves names over DNS at an address, and asks other servers, the
     /// `upstreams`, for those that it does not hold. Where it does so there
     /// already, it holds the new records instead.
@@ -145,7 +150,7 @@ impl Network {
         let upstreams: Vec<IpAddr> =
             upstreams.iter().map(|upstream| super::prefix::address(upstream)).collect::<Result<_, _>>()?;
         let zone = Zone::read(records, !upstreams.is_empty())?;
-        let name = format!("serve_dns(\"{ip}\")");
+        let name = dns_name(ip);
         self.settle()?;
         self.await_addresses()?;
         if let Some(before) = self.services.find(netns, &name) {
@@ -230,6 +235,10 @@ impl Network {
             _ => error,
         }
     }
+}
+
+fn dns_name(ip: IpAddr) -> String {
+    format!("serve_dns(\"{ip}\")")
 }
 
 fn no_thread(error: io::Error) -> NetError {

@@ -12,7 +12,8 @@ pub(super) const WORDS: &[Word] = &[
         form: "`serve_http([ns,] port, body)` or `serve_http([ns,] \"address:port\", body)`",
         about: "Answers every HTTP request at a port with `body`, until the lab ends or it is given \
                 to `stop()`. It is ready when the call returns, and needs no program. Refuses a port \
-                that is taken, and an address that the namespace does not have.",
+                that is taken, and an address that the namespace does not have. As a program would, it \
+                keeps a namespace going that is deleted.",
         example: "let red = netns(\"red\");\nred.up(\"lo\");\nserve_http(red, 80, \"hello\");\n\
                   check(\"red has a page\", http_get(red, \"http://127.0.0.1/\").body == \"hello\");",
     },
@@ -132,7 +133,9 @@ fn serve_dns(call: &Call, ns: &Netns, address: &str, records: Map, options: Map)
         };
         read.push((name.to_string(), values));
     }
-    let command = format!("{} &", ns.exec(&dnsmasq(address, &read, &upstreams)));
+    let before = call.world.network.name_server(ns, address);
+    let before = before.map(|server| format!("{}; ", server.kill_command())).unwrap_or_default();
+    let command = format!("{before}{} &", ns.exec(&dnsmasq(address, &read, &upstreams)));
     call.act(command, |network| network.serve_dns(ns, address, &read, &upstreams))
 }
 
