@@ -33,8 +33,18 @@ pub struct Large {
     /// of IPv4 and IPv6.
     pub arp: Option<u64>,
     pub ndisc: Option<u64>,
-    /// The most that was missing of the memory that can be had, in KiB.
-    pub memory: Option<u64>,
+    /// What each run took at most of the memory that can be had, in KiB.
+    memory: Vec<u64>,
+}
+
+impl Large {
+    /// The median of what a namespace takes, in KiB: what others do on this
+    /// machine meanwhile is in it too.
+    pub fn memory(&self) -> Option<u64> {
+        let mut sorted = self.memory.clone();
+        sorted.sort_unstable();
+        Some(sorted.get(sorted.len() / 2)? / u64::from(self.namespaces))
+    }
 }
 
 /// The state of the machine; what it does not tell is nothing.
@@ -81,8 +91,15 @@ fn available() -> Option<u64> {
 /// Where a process can't be started.
 pub fn run(setting: &Setting, namespaces: u16, allowed: Duration, repeats: usize) -> io::Result<Large> {
     let lab = w4::lab(setting, namespaces)?;
-    let mut large =
-        Large { namespaces, allowed, times: Times::none(), failed: 0, arp: None, ndisc: None, memory: None };
+    let mut large = Large {
+        namespaces,
+        allowed,
+        times: Times::none(),
+        failed: 0,
+        arp: None,
+        ndisc: None,
+        memory: Vec::new(),
+    };
     for _ in 0..repeats {
         setting.quiet.wait()?;
         let mut command = Command::new(&setting.nslab);
@@ -97,7 +114,7 @@ pub fn run(setting: &Setting, namespaces: u16, allowed: Duration, repeats: usize
         let more = |worst: Option<u64>, before: Option<u64>| Some(worst?.saturating_sub(before?));
         large.arp = large.arp.max(more(worst.arp, before.arp));
         large.ndisc = large.ndisc.max(more(worst.ndisc, before.ndisc));
-        large.memory = large.memory.max(more(before.memory, worst.memory));
+        large.memory.extend(more(before.memory, worst.memory));
     }
     Ok(large)
 }

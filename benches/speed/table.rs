@@ -112,7 +112,7 @@ pub fn large(all: &[Large], verdicts: &mut Verdicts) {
             time(large.times.longest()),
             shown(large.arp),
             shown(large.ndisc),
-            shown(large.memory.map(|memory| memory / u64::from(large.namespaces))),
+            shown(large.memory()),
             if large.failed > 0 { format!("{} more failed", large.failed) } else { String::new() },
         ]
     });
