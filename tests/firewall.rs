@@ -535,3 +535,22 @@ fn nft_without_a_table() {
         "#,
     );
 }
+
+#[test]
+fn a_chain_of_the_same_name_with_another_hook() {
+    refuses(
+        "nft",
+        r#"
+        nft("add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 10; }");
+        policy("forward", "drop");
+        "#,
+        r#"
+        labs/x/lab.rhai:2:1: Could not process rule: Operation not supported
+           |
+         2 | policy("forward", "drop");
+           | ^
+        command: nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }'
+        hint: the table filter has a chain FORWARD that is none of iptables', with another hook or priority
+        "#,
+    );
+}

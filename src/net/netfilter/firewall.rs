@@ -5,6 +5,7 @@ use super::super::netlink::KernelError;
 use super::super::{Family, NetError, Netns, Network};
 use super::packet::{Condition, PacketOptions, TCP, UDP, network, ports_of};
 use super::rule::{Dialect, Rule, Verdict};
+use super::ruleset;
 use super::wire::{APPEND, Attributes, CREATE, Message, Socket};
 use nix::errno::Errno;
 use std::fmt;
@@ -233,15 +234,35 @@ impl Ruling {
         format!("nft '{}'", words.join("; "))
     }
 
+    /// A chain of the same name that iptables has not made, in words.
+    fn clash(&self, socket: &Socket) -> Option<String> {
+        let chains = ruleset::chains(socket).ok()?;
+        self.parts.iter().find_map(|Part { hook, .. }| {
+            let found = chains.iter().find(|chain| chain.is(self.number(), hook.table, hook.chain))?;
+            let iptables = found.hook() == Some((hook.number, hook.priority));
+            let Hook { table, chain, .. } = hook;
+            (!iptables).then(|| {
+                format!(
+                    "the table {table} has a chain {chain} that is none of iptables', with another hook or priority"
+                )
+            })
+        })
+    }
+
+    /// The family, by the kernel's number.
+    fn number(&self) -> u8 {
+        match self.family {
+            Family::Inet => libc::AF_INET as u8,
+            Family::Inet6 => libc::AF_INET6 as u8,
+        }
+    }
+
     fn messages(&self, dialect: Dialect) -> Vec<Message> {
         /// `NFT_MSG_*` and `NFTA_*` of the kernel.
         const NEW_TABLE: u16 = 0;
         const NEW_CHAIN: u16 = 3;
         const NEW_RULE: u16 = 6;
-        let family = match self.family {
-            Family::Inet => libc::AF_INET,
-            Family::Inet6 => libc::AF_INET6,
-        } as u8;
+        let family = self.number();
         let mut messages = Vec::new();
         for Part { hook, policy, rules } in &self.parts {
             let table = Attributes::default().text(1, hook.table);
@@ -326,10 +347,13 @@ impl Network {
         result.map_err(|error| {
             let words = error.text.clone().unwrap_or_else(|| strerror(error.errno));
             let refused = NetError::new(format!("Could not process rule: {words}"));
-            if lacks(&error) {
-                return refused.unmeasured("load the kernel's module nf_tables, with nft_nat and nft_masq");
+            match ruling.clash(&socket) {
+                Some(clash) => refused.hint(clash),
+                None if lacks(&error) => {
+                    refused.unmeasured("load the kernel's modules nf_tables, nft_nat and nft_masq")
+                }
+                None => refused,
             }
-            refused
         })
     }
 }
@@ -342,7 +366,98 @@ fn lacks(error: &KernelError) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::kind::Interfaces;
+    use super::super::ruleset::rules_of;
     use super::*;
+    use nix::sched::{CloneFlags, unshare};
+    use nix::sys::wait::{WaitStatus, waitpid};
+    use nix::unistd::{ForkResult, fork};
+
+    fn rulings() -> Vec<Ruling> {
+        let texts = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<String>>();
+        let filter = |chain, packet| {
+            let options = FirewallOptions { family: None, packet };
+            Ruling::filter(chain, Action::Allow, &options).unwrap()
+        };
+        let tcp = Some("tcp".to_string());
+        vec![
+            Ruling::policy(Chain::Forward, Policy::Drop, None),
+            filter(
+                Chain::Forward,
+                PacketOptions { ct: texts(&["established,related"]), ..Default::default() },
+            ),
+            filter(Chain::Forward, PacketOptions { ct: texts(&["new", "untracked"]), ..Default::default() }),
+            filter(
+                Chain::Forward,
+                PacketOptions {
+                    iif: texts(&["veth*"]),
+                    oif: texts(&["!= eth0"]),
+                    saddr: texts(&["10.0.0.0/24", "10.9.0.0/20"]),
+                    daddr: texts(&["!= 10.0.0.1"]),
+                    proto: tcp.clone(),
+                    sport: texts(&["1024-65535"]),
+                    dport: texts(&["!= 80-90"]),
+                    ..Default::default()
+                },
+            ),
+            filter(Chain::Input, PacketOptions { proto: Some("!= icmp".into()), ..Default::default() }),
+            filter(
+                Chain::Input,
+                PacketOptions { saddr: texts(&["fd00::/64"]), proto: tcp, ..Default::default() },
+            ),
+            Ruling::masquerade("192.168.15.0/24", &texts(&["eth0"])).unwrap(),
+            Ruling::masquerade("fe80::/10", &[]).unwrap(),
+            Ruling::dnat("tcp", "80", "192.168.15.2:8080").unwrap(),
+            Ruling::dnat("tcp", "80", "192.168.15.2").unwrap(),
+            Ruling::dnat("udp", "53-60", "[fd00::2]:53-60").unwrap(),
+        ]
+    }
+
+    /// In a network namespace of its own: what the kernel has of the rulings
+    /// is what they say.
+    fn is_kept(dialect: Dialect) -> bool {
+        let socket = Socket::open().unwrap();
+        let mut said = Vec::new();
+        for ruling in rulings() {
+            if let Err(error) = socket.transact(ruling.messages(dialect)) {
+                eprintln!("{dialect:?}: {}: {error:?}", ruling.command());
+                return false;
+            }
+            let rules = ruling.parts.iter().flat_map(|part| &part.rules);
+            said.extend(rules.map(ToString::to_string));
+        }
+        let rows = rules_of(&socket, &Interfaces::new()).unwrap();
+        let mut kept: Vec<String> = rows.into_iter().filter_map(|row| row.rule).collect();
+        kept.sort();
+        said.sort();
+        if kept != said {
+            eprintln!("{dialect:?}: kept {kept:#?}, said {said:#?}");
+        }
+        kept == said
+    }
+
+    #[test]
+    fn rules_are_kept_as_they_are_said() {
+        for dialect in [Dialect::Iptables, Dialect::Native] {
+            // SAFETY: the child enters namespaces, speaks to the kernel, and
+            // is gone.
+            match unsafe { fork() }.unwrap() {
+                ForkResult::Child => {
+                    let code = match unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET) {
+                        Err(_) => 2,
+                        Ok(()) => i32::from(!is_kept(dialect)),
+                    };
+                    // SAFETY: nothing of this process is to run at its end.
+                    unsafe { libc::_exit(code) }
+                }
+                ForkResult::Parent { child } => match waitpid(child, None).unwrap() {
+                    WaitStatus::Exited(_, 0) => {}
+                    WaitStatus::Exited(_, 2) => eprintln!("not measured: there are no user namespaces here"),
+                    other => panic!("{dialect:?}: {other:?}"),
+                },
+            }
+        }
+    }
 
     #[test]
     fn a_destination_is_an_address_with_or_without_ports() {

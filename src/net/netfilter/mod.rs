@@ -11,6 +11,7 @@ mod kind;
 mod packet;
 mod rule;
 mod ruleset;
+mod selected;
 mod set;
 mod speech;
 mod statement;

@@ -22,7 +22,7 @@ const FAMILIES: [(u8, &str); 6] =
 
 /// A chain, as far as it is shown.
 #[derive(Debug)]
-struct Chain {
+pub(super) struct Chain {
     family: u8,
     table: String,
     name: String,
@@ -51,34 +51,7 @@ impl Network {
         let interfaces = self.interfaces(netns)?;
         self.enter(netns)?;
         let socket = Socket::open()?;
-        let list = |kind, attributes| list(&socket, kind, 0, attributes);
-        let mut chains: Vec<Chain> =
-            list(GET_CHAIN, Attributes::default())?.iter().filter_map(Chain::read).collect();
-        if chains.is_empty() {
-            return Ok(Vec::new());
-        }
-        chains.sort_by_key(Chain::order);
-        let rules = list(GET_RULE, Attributes::default())?;
-        let sets = sets(&socket)?;
-        let none = BTreeMap::new();
-        let mut rows = Vec::new();
-        for chain in &chains {
-            rows.push(chain.row(None));
-            for rule in &rules {
-                let of = |kind| text(&rule.bytes, kind).unwrap_or_default();
-                if rule.family != chain.family || of(1) != chain.table || of(2) != chain.name {
-                    continue;
-                }
-                let ground = Ground {
-                    family: chain.family,
-                    interfaces: &interfaces,
-                    sets: sets.get(&(chain.family, chain.table.clone())).unwrap_or(&none),
-                };
-                let expressions = find(&rule.bytes, 4).unwrap_or_default();
-                rows.push(chain.row(Some(speak(expressions, comment(&rule.bytes), &ground))));
-            }
-        }
-        Ok(rows)
+        rules_of(&socket, &interfaces)
     }
 
     fn interfaces(&self, netns: &Netns) -> Result<Interfaces, NetError> {
@@ -87,12 +60,47 @@ impl Network {
     }
 }
 
+/// The rules of the namespace to which the socket speaks.
+pub(super) fn rules_of(socket: &Socket, interfaces: &Interfaces) -> Result<Vec<FirewallRow>, NetError> {
+    let mut chains = chains(socket)?;
+    if chains.is_empty() {
+        return Ok(Vec::new());
+    }
+    chains.sort_by_key(Chain::order);
+    let rules = list(socket, GET_RULE, 0, Attributes::default())?;
+    let sets = sets(socket)?;
+    let none = BTreeMap::new();
+    let mut rows = Vec::new();
+    for chain in &chains {
+        rows.push(chain.row(None));
+        for rule in &rules {
+            let of = |kind| text(&rule.bytes, kind).unwrap_or_default();
+            if rule.family != chain.family || of(1) != chain.table || of(2) != chain.name {
+                continue;
+            }
+            let ground = Ground {
+                family: chain.family,
+                interfaces,
+                sets: sets.get(&(chain.family, chain.table.clone())).unwrap_or(&none),
+            };
+            let expressions = find(&rule.bytes, 4).unwrap_or_default();
+            rows.push(chain.row(Some(speak(expressions, comment(&rule.bytes), &ground))));
+        }
+    }
+    Ok(rows)
+}
+
 fn list(socket: &Socket, kind: u16, family: u8, attributes: Attributes) -> Result<Vec<Answer>, NetError> {
     socket.dump(&Message::tables(kind, family, 0, attributes)).map_err(|error| {
         let words = error.text.clone().unwrap_or_else(|| strerror(error.errno));
         NetError::new(format!("failed to list the rules: {words}"))
             .unmeasured("load the kernel's module nf_tables")
     })
+}
+
+/// All chains.
+pub(super) fn chains(socket: &Socket) -> Result<Vec<Chain>, NetError> {
+    Ok(list(socket, GET_CHAIN, 0, Attributes::default())?.iter().filter_map(Chain::read).collect())
 }
 
 type Sets = BTreeMap<(u8, String), BTreeMap<String, Set>>;
@@ -138,6 +146,16 @@ impl Chain {
             device: text(place, 3),
         });
         Some(Self { family: answer.family, table: text(bytes, 1)?, name: text(bytes, 3)?, base })
+    }
+
+    /// Tells whether it is the chain of this name.
+    pub fn is(&self, family: u8, table: &str, name: &str) -> bool {
+        self.family == family && self.table == table && self.name == name
+    }
+
+    /// The hook and the priority, where packets come by it.
+    pub fn hook(&self) -> Option<(u32, i32)> {
+        self.base.as_ref().map(|base| (base.hook, base.priority))
     }
 
     /// Chains by which packets come are listed in the order in which they do.

@@ -7,7 +7,8 @@
 //! that is not known here stands in the text by its name, in brackets.
 
 use super::field::{self, Base, Field, Known};
-use super::kind::{ECNS, Interfaces, Kind, hexadecimal, named, native, prefix_length};
+use super::kind::{Interfaces, Kind, hexadecimal, native};
+use super::selected::Selected;
 use super::set::Set;
 use super::statement;
 use super::wire::{attributes, find, number, text};
@@ -31,17 +32,6 @@ pub(super) enum Content {
     Constant(Vec<u8>),
     /// Something else, in words.
     Words(String),
-}
-
-/// A field of the packet, and what was cut out of it.
-#[derive(Debug, Clone)]
-pub(super) struct Selected {
-    /// Several where they were loaded in one go.
-    fields: Vec<Field>,
-    length: usize,
-    mask: Option<Vec<u8>>,
-    /// What was done to it besides, in words.
-    more: String,
 }
 
 /// A speaker of one rule.
@@ -135,13 +125,23 @@ impl Speaker<'_> {
         content.unwrap_or_else(|| Content::Words("[unknown]".into()))
     }
 
+    /// Says the name of an expression that is not known. Whatever it has left
+    /// in a register is not what was there.
+    pub fn unknown(&mut self, name: &str) {
+        self.registers.clear();
+        self.say(format!("[{name}]"));
+    }
+
     fn expression(&mut self, name: &str, data: &[u8], bound: Option<(u64, Vec<u8>)>) {
         match name {
             "payload" => self.payload(data),
             "meta" => self.meta(data),
             "ct" => self.ct(data),
             "fib" => self.fib(data),
+            "rt" => self.route(data),
+            "exthdr" => self.option(data),
             "bitwise" => self.bitwise(data),
+            "byteorder" => self.turn(data),
             "cmp" => self.compare(data, bound),
             "range" => self.range(data),
             "lookup" => self.lookup(data),
@@ -238,6 +238,44 @@ impl Speaker<'_> {
         self.one(number(data, 1).unwrap_or_default(), &name, kind, 4);
     }
 
+    fn route(&mut self, data: &[u8]) {
+        let (name, kind, length) = match number(data, 2) {
+            Some(0) => ("rt classid", Kind::HostNumber, 4),
+            Some(1) => ("rt ip nexthop", Kind::Ipv4, 4),
+            Some(2) => ("rt ip6 nexthop", Kind::Ipv6, 16),
+            Some(3) => ("rt mtu", Kind::HostNumber, 2),
+            _ => return self.unknown("rt"),
+        };
+        self.one(number(data, 1).unwrap_or_default(), name, kind, length);
+    }
+
+    /// An option of a header: of these, the size of TCP's segments.
+    fn option(&mut self, data: &[u8]) {
+        let size = (number(data, 6), number(data, 2), number(data, 3), number(data, 4));
+        let plain = number(data, 5).unwrap_or_default() == 0;
+        if !plain || size != (Some(1), Some(2), Some(2), Some(2)) {
+            return self.unknown("exthdr");
+        }
+        self.imply(Base::Transport);
+        let name = "tcp option maxseg size";
+        match (number(data, 1), number(data, 7)) {
+            (_, Some(source)) => self.set(name, Kind::Number, source),
+            (Some(register), _) => self.one(register, name, Kind::Number, 2),
+            _ => self.unknown("exthdr"),
+        }
+    }
+
+    /// Turns a number of this machine into one of the network.
+    fn turn(&mut self, data: &[u8]) {
+        match self.content(number(data, 1).unwrap_or_default()) {
+            Content::Selected(mut selected) if selected.kind() == Kind::HostNumber => {
+                selected.fields[0].kind = Kind::Number;
+                self.load(number(data, 2).unwrap_or_default(), Content::Selected(selected));
+            }
+            _ => self.unknown("byteorder"),
+        }
+    }
+
     fn bitwise(&mut self, data: &[u8]) {
         let value = |kind| find(data, kind).and_then(|data| find(data, 1)).unwrap_or_default().to_vec();
         let (source, target) = (number(data, 1).unwrap_or_default(), number(data, 2).unwrap_or_default());
@@ -246,7 +284,16 @@ impl Speaker<'_> {
             (Content::Selected(mut selected), 0) => {
                 let kind = selected.kind();
                 let format = |bytes: &[u8]| kind.format(bytes, self.ground.interfaces);
-                if selected.mask.is_some() || xor.iter().any(|byte| *byte != 0) {
+                let turned = xor.iter().any(|byte| *byte != 0);
+                let (whole, set) = (
+                    mask.iter().all(|byte| *byte == 0xff),
+                    mask.iter().zip(&xor).all(|(mask, xor)| *mask == !xor),
+                );
+                if turned && set {
+                    selected.more += &format!(" | {}", format(&xor));
+                } else if turned && whole {
+                    selected.more += &format!(" ^ {}", format(&xor));
+                } else if selected.mask.is_some() || turned {
                     selected.more += &format!(" & {} ^ {}", format(&mask), format(&xor));
                 } else {
                     selected.mask = Some(mask);
@@ -393,83 +440,4 @@ impl Speaker<'_> {
         let value = self.value(&self.content(source), kind);
         self.say(format!("{name} set {value}"));
     }
-}
-
-impl Selected {
-    fn kind(&self) -> Kind {
-        self.fields.first().map_or(Kind::Bytes, |field| field.kind)
-    }
-
-    /// The field's name, with what was cut out of it.
-    fn name(&self, ground: &Ground) -> String {
-        let mut name: String =
-            self.fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>().join(" . ");
-        if let Some(mask) = &self.mask {
-            name += &format!(" & {}", self.kind().format(mask, ground.interfaces));
-        }
-        format!("{name}{}", self.more)
-    }
-
-    /// Each field with its part of a value, where several were loaded in one
-    /// go.
-    fn split<'v>(&self, value: &'v [u8]) -> Vec<(Self, &'v [u8])> {
-        if self.fields.len() < 2 || self.mask.is_some() || !self.more.is_empty() {
-            return vec![(self.clone(), value)];
-        }
-        let mut rest = value;
-        let mut parts = Vec::new();
-        for field in &self.fields {
-            let (bytes, after) = rest.split_at(field.length.min(rest.len()));
-            rest = after;
-            let part =
-                Self { fields: vec![field.clone()], length: field.length, mask: None, more: String::new() };
-            parts.push((part, bytes));
-        }
-        parts
-    }
-
-    /// The comparison with a value, in nft's words.
-    fn compared(&self, operator: u64, value: &[u8], ground: &Ground) -> String {
-        let kind = self.kind();
-        let format = |bytes: &[u8]| kind.format(bytes, ground.interfaces);
-        let name = &self.fields[0].name;
-        let sign = ["", "!= ", "< ", "<= ", "> ", ">= "].get(operator as usize).copied().unwrap_or("? ");
-        let zero = value.iter().all(|byte| *byte == 0);
-        let plain = self.more.is_empty();
-        match &self.mask {
-            // A network whose mask ends between two bytes.
-            None if plain && self.length < self.fields[0].length => {
-                let mut whole = value.to_vec();
-                whole.resize(self.fields[0].length, 0);
-                format!("{name} {sign}{}/{}", format(&whole), self.length * 8)
-            }
-            // The byte has a second field.
-            None if plain && kind == Kind::Dscp && operator == 0 => {
-                let ecn = named(&ECNS, value.first().copied().unwrap_or_default() & 3);
-                format!("{name} {} ip ecn {ecn}", format(value))
-            }
-            None if plain && kind == Kind::Dscp => format!("@nh,8,8 {sign}{}", hexadecimal(value)),
-            None if plain => format!("{name} {sign}{}", format(value)),
-            Some(mask) if plain && matches!(kind, Kind::Ipv4 | Kind::Ipv6) && operator < 2 => {
-                match prefix_length(mask) {
-                    Some(length) => format!("{name} {sign}{}/{length}", format(value)),
-                    None => format!("{name} & {} {}{}", format(mask), equals(sign), format(value)),
-                }
-            }
-            Some(mask) if plain && kind == Kind::Dscp && mask[..] == [0xfc] => {
-                format!("{name} {sign}{}", format(value))
-            }
-            Some(mask) if plain && kind.is_flags() && operator < 2 => match (operator, zero) {
-                (1, true) => format!("{name} {}", format(mask)),
-                (_, true) => format!("{name} ! {}", format(mask)),
-                _ => format!("{name} {sign}{} / {}", format(value), format(mask)),
-            },
-            _ => format!("{} {}{}", self.name(ground), equals(sign), format(value)),
-        }
-    }
-}
-
-/// What stands between words that are reckoned with and a value.
-fn equals(sign: &str) -> &str {
-    if sign.is_empty() { "== " } else { sign }
 }

@@ -55,7 +55,7 @@ pub(super) fn speak(speaker: &mut Speaker, name: &str, data: &[u8]) {
             (Some(4), Some(name)) => format!("limit name \"{name}\""),
             _ => "[objref]".into(),
         },
-        other => format!("[{other}]"),
+        other => return speaker.unknown(other),
     };
     speaker.say(words);
 }

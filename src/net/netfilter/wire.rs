@@ -131,6 +131,7 @@ impl Socket {
         };
         open().map(Self).map_err(|errno| {
             NetError::new(format!("failed to open a netfilter socket: {}", strerror(errno as i32)))
+                .unmeasured("use a kernel with netfilter")
         })
     }
 

@@ -91,7 +91,8 @@ pub(super) const WORDS: &[Word] = &[
         form: "`firewall([ns])`",
         about: "The rules of nf_tables, where iptables writes too: `family, table, chain, rule, \
                 policy` (`nft list ruleset`). Each chain has a row without a rule, and one for \
-                each of its rules, in nft's words, counters left out.",
+                each of its rules, in nft's words, counters left out; what is not known here \
+                stands in brackets. The rules of iptables-legacy are elsewhere, and not here.",
         example: "policy(\"forward\", \"drop\");\nallow(\"forward\", #{proto: \"tcp\", dport: 80});\n\
                   check(\"the policy\", firewall().contains(#{chain: \"FORWARD\", policy: \"drop\"}));\n\
                   check(\"the rule\", firewall().contains(#{chain: \"FORWARD\", rule: \"tcp dport 80 accept\"}));",

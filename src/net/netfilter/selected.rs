@@ -1,0 +1,95 @@
+//! A field that a rule looks at, and how it is compared.
+
+use super::field::Field;
+use super::kind::{ECNS, Kind, hexadecimal, named, prefix_length};
+use super::speech::Ground;
+
+/// A field of the packet, and what was cut out of it.
+#[derive(Debug, Clone)]
+pub(super) struct Selected {
+    /// Several where they were loaded in one go.
+    pub fields: Vec<Field>,
+    pub length: usize,
+    pub mask: Option<Vec<u8>>,
+    /// What was done to it besides, in words.
+    pub more: String,
+}
+
+impl Selected {
+    pub fn kind(&self) -> Kind {
+        self.fields.first().map_or(Kind::Bytes, |field| field.kind)
+    }
+
+    /// The field's name, with what was cut out of it.
+    pub fn name(&self, ground: &Ground) -> String {
+        let mut name: String =
+            self.fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>().join(" . ");
+        if let Some(mask) = &self.mask {
+            name += &format!(" & {}", self.kind().format(mask, ground.interfaces));
+        }
+        format!("{name}{}", self.more)
+    }
+
+    /// Each field with its part of a value, where several were loaded in one
+    /// go.
+    pub fn split<'v>(&self, value: &'v [u8]) -> Vec<(Self, &'v [u8])> {
+        if self.fields.len() < 2 || self.mask.is_some() || !self.more.is_empty() {
+            return vec![(self.clone(), value)];
+        }
+        let mut rest = value;
+        let mut parts = Vec::new();
+        for field in &self.fields {
+            let (bytes, after) = rest.split_at(field.length.min(rest.len()));
+            rest = after;
+            let part =
+                Self { fields: vec![field.clone()], length: field.length, mask: None, more: String::new() };
+            parts.push((part, bytes));
+        }
+        parts
+    }
+
+    /// The comparison with a value, in nft's words.
+    pub fn compared(&self, operator: u64, value: &[u8], ground: &Ground) -> String {
+        let kind = self.kind();
+        let format = |bytes: &[u8]| kind.format(bytes, ground.interfaces);
+        let name = &self.fields[0].name;
+        let sign = ["", "!= ", "< ", "<= ", "> ", ">= "].get(operator as usize).copied().unwrap_or("? ");
+        let zero = value.iter().all(|byte| *byte == 0);
+        let plain = self.more.is_empty();
+        match &self.mask {
+            // A network whose mask ends between two bytes.
+            None if plain && self.length < self.fields[0].length => {
+                let mut whole = value.to_vec();
+                whole.resize(self.fields[0].length, 0);
+                format!("{name} {sign}{}/{}", format(&whole), self.length * 8)
+            }
+            // The byte has a second field.
+            None if plain && kind == Kind::Dscp && operator == 0 => {
+                let ecn = named(&ECNS, value.first().copied().unwrap_or_default() & 3);
+                format!("{name} {} ip ecn {ecn}", format(value))
+            }
+            None if plain && kind == Kind::Dscp => format!("@nh,8,8 {sign}{}", hexadecimal(value)),
+            None if plain => format!("{name} {sign}{}", format(value)),
+            Some(mask) if plain && matches!(kind, Kind::Ipv4 | Kind::Ipv6) && operator < 2 => {
+                match prefix_length(mask) {
+                    Some(length) => format!("{name} {sign}{}/{length}", format(value)),
+                    None => format!("{name} & {} {}{}", format(mask), equals(sign), format(value)),
+                }
+            }
+            Some(mask) if plain && kind == Kind::Dscp && mask[..] == [0xfc] => {
+                format!("{name} {sign}{}", format(value))
+            }
+            Some(mask) if plain && kind.is_flags() && operator < 2 => match (operator, zero) {
+                (1, true) => format!("{name} {}", format(mask)),
+                (_, true) => format!("{name} ! {}", format(mask)),
+                _ => format!("{name} {sign}{} / {}", format(value), format(mask)),
+            },
+            _ => format!("{} {}{}", self.name(ground), equals(sign), format(value)),
+        }
+    }
+}
+
+/// What stands between words that are reckoned with and a value.
+fn equals(sign: &str) -> &str {
+    if sign.is_empty() { "== " } else { sign }
+}
