@@ -139,7 +139,6 @@ fn a_namespace_has_files_of_its_own() {
         check("red knows web", resolve(red, "web") == ["10.0.0.9"]);
         check("nobody else has", exec("cat /etc/hostname").stdout == "host\n" && exec(blue, "cat /etc/hostname").stdout == "host\n");
         check("nobody else knows", !resolve("web") && !resolve(blue, "web"));
-        // The real one says the same of a file that lies over nothing.
         sh("echo > /etc/netns/red/of-nobody");
         let ours = exec(red, "true").stderr;
         check("a file over nothing", ours == "Bind /etc/netns/red/of-nobody -> /etc/of-nobody failed: No such file or directory\n");
@@ -258,4 +257,28 @@ fn nothing_outlives_the_lab() {
     };
     let left = std::fs::read_dir("/proc").expect("/proc").flatten().filter(|entry| mine(&entry.path()));
     assert_eq!(left.count(), 0);
+}
+
+#[test]
+fn a_program_sees_what_ip_shows_it() {
+    if !nslab::net::is_installed("ip") {
+        return skip("this machine lacks ip");
+    }
+    passes(
+        r#"
+        let red = netns("red");
+        veth(red, "veth-red", host(), "veth-host");
+        sh("mkdir -p /etc/netns/red; echo 10.0.0.9 web > /etc/netns/red/hosts; echo > /etc/netns/red/of-nobody");
+        for command in ["cat /etc/hosts", "cat /etc/hostname", "ls /sys/class/net", "cat /proc/net/dev", "ls /no-such-file"] {
+            let ours = exec(red, command);
+            let theirs = exec(`ip netns exec red ${command}`);
+            check("they see the same", ours.stdout == theirs.stdout && ours.stderr == theirs.stderr && ours.code == theirs.code);
+        }
+        let script = "echo $$; readlink /proc/self; ls -d /proc/[0-9]*";
+        let ours = sh(red, script, #{pid: true}).stdout;
+        let theirs = exec("ip netns exec red unshare --fork --pid --mount-proc sh -c '" + script + "'").stdout;
+        check("they count the same", ours == theirs && ours.starts_with("1\n"));
+        "#,
+        &["they see the same", "they count the same"],
+    );
 }

@@ -91,7 +91,7 @@ impl Network {
             Err((_, failed)) => return Ok(no_connection(host, *port, patience, &failed)),
         };
         let others = witness.and_then(|witness| witness.objects(host, &stream));
-        let mut answer = fetch(stream, &page, options.timeout_ms)
+        let mut answer = fetch(stream, &page, options.timeout_ms, self.services.patience())
             .map_err(|error| NetError::new(format!("failed to start tokio: {error}")))?;
         if answer.ok() {
             answer.error = others;
@@ -159,10 +159,11 @@ fn no_connection(host: &str, port: u16, patience: u64, failed: &Failed) -> HttpA
 }
 
 /// Asks for a page on a connection, and ends it.
-fn fetch(stream: TcpStream, page: &Page, timeout_ms: u64) -> io::Result<HttpAnswer> {
+fn fetch(stream: TcpStream, page: &Page, timeout_ms: u64, patience: Duration) -> io::Result<HttpAnswer> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(async {
-        let whole = tokio::time::timeout(Duration::from_millis(timeout_ms), exchange(stream, page)).await;
+        let whole =
+            tokio::time::timeout(Duration::from_millis(timeout_ms), exchange(stream, page, patience)).await;
         match whole {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => no_page(&*error),
@@ -175,7 +176,11 @@ fn fetch(stream: TcpStream, page: &Page, timeout_ms: u64) -> io::Result<HttpAnsw
     }))
 }
 
-async fn exchange(stream: TcpStream, page: &Page) -> Result<HttpAnswer, Box<dyn Error + Send + Sync>> {
+async fn exchange(
+    stream: TcpStream,
+    page: &Page,
+    patience: Duration,
+) -> Result<HttpAnswer, Box<dyn Error + Send + Sync>> {
     let stream = TokioIo::new(tokio::net::TcpStream::from_std(stream)?);
     let (mut sender, connection) = http1::handshake(stream).await?;
     let connection = tokio::spawn(connection);
@@ -190,7 +195,7 @@ async fn exchange(stream: TcpStream, page: &Page) -> Result<HttpAnswer, Box<dyn 
     drop(sender);
     // The server ends the connection first; then nothing of it is left on its
     // side for who looks next.
-    let _ = tokio::time::timeout(Duration::from_millis(100), connection).await;
+    let _ = tokio::time::timeout(patience, connection).await;
     let status = head.status;
     let fine = status.is_success() || status.is_redirection();
     Ok(HttpAnswer {

@@ -120,7 +120,7 @@ impl Network {
             Ok(stream) => {
                 answer.ip = stream.peer_addr().ok().map(|peer| peer.ip());
                 answer.by_others = witness.and_then(|witness| witness.objects(dst, &stream));
-                hang_up(&stream);
+                hang_up(&stream, self.services.patience());
             }
             Err((ip, failed)) => (answer.ip, answer.failed) = (ip, Some(failed)),
         }
@@ -196,8 +196,8 @@ fn wait_for(socket: impl AsFd, events: PollFlags, deadline: Instant) -> bool {
 
 /// Ends a connection, and gives the other side a moment to end it as well, so
 /// that nothing of it is left for who looks next.
-pub(super) fn hang_up(stream: &TcpStream) {
-    let deadline = Instant::now() + Duration::from_millis(100);
+fn hang_up(stream: &TcpStream, patience: Duration) {
+    let deadline = Instant::now() + patience;
     let _ = stream.shutdown(Shutdown::Write);
     let mut bytes = [0; 4096];
     while wait_for(stream, PollFlags::POLLIN, deadline) {

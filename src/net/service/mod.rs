@@ -24,6 +24,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
+use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
 use tokio::task::JoinHandle;
 
@@ -82,6 +83,13 @@ impl Services {
             .name("services".into())
             .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
         Ok(self.thread.get_or_init(|| handle))
+    }
+
+    /// How long to wait for the other side's end of a connection: ours end it
+    /// soon, even on a machine that is very busy; a program may never.
+    pub fn patience(&self) -> Duration {
+        let ours = self.running.borrow().iter().any(Service::is_running);
+        if ours { Duration::from_secs(2) } else { Duration::from_millis(100) }
     }
 
     /// The service of this name.
