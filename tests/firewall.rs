@@ -4,7 +4,7 @@
 mod support;
 
 use std::process::Command;
-use support::{NOTHING, Nslab, skip};
+use support::{NOTHING, Nslab, Scratch, forget_others, output, sandbox_lack, skip};
 
 /// A lab with this text stops, and this is said of it.
 #[track_caller]
@@ -553,4 +553,92 @@ fn a_chain_of_the_same_name_with_another_hook() {
         hint: the table filter has a chain FORWARD that is none of iptables', with another hook or priority
         "#,
     );
+}
+
+/// Acts of ours of every kind.
+const ACTS: &str = r#"
+policy("forward", "drop");
+allow("forward", #{ct: "established,related"});
+allow("forward", #{saddr: "192.168.15.5/24", proto: "tcp", dport: [80, "8000-8010"]});
+block("input", #{iif: "veth*", saddr: "!= 10.0.0.1", daddr: "10.0.0.0/20"});
+allow("input", #{proto: "icmp"});
+allow("output", #{proto: "udp", dport: "!= 53", oif: "eth0"});
+policy("output", "drop", #{family: "inet6"});
+allow("output", #{saddr: "fd00::/64", proto: "icmpv6"});
+masquerade("192.168.15.0/24");
+masquerade("fd00::/64", #{oif: "eth0"});
+dnat("tcp", 80, "192.168.15.2:80");
+dnat("tcp", 8080, "[fd00::2]:80");
+policy("forward", "accept");
+"#;
+
+#[test]
+fn the_command_that_is_shown_does_the_same() {
+    if let Some(lack) = sandbox_lack() {
+        return skip(lack);
+    }
+    if Command::new("nft").arg("--version").output().is_err() {
+        return skip("there is no nft here");
+    }
+    let scratch = Scratch::new();
+    let run = |lab: &str| {
+        scratch.write("lab.rhai", lab);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nslab"));
+        command.args(["run", "lab.rhai"]).current_dir(scratch.path());
+        forget_others(&mut command);
+        let output = output(command);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        said
+    };
+    let told = run(ACTS);
+    let commands: Vec<&str> = told.lines().filter_map(|line| line.strip_prefix("  $ ")).collect();
+    assert_eq!(commands.len(), ACTS.lines().count() - 1, "{told}");
+    // In another namespace, by a shell, and twice: it may be that the table
+    // and the chain are there.
+    let script = commands.join("\n");
+    let both = r#"
+        let other = netns("other");
+        check("the commands are sound", sh(other, script));
+        check("they do the same", firewall(other) == firewall());
+        check("they can be said again", sh(other, script));
+        let twice = firewall().filter(|row| row.rule != ()).len() * 2;
+        check("and then stand there twice", firewall(other).filter(|row| row.rule != ()).len() == twice);
+    "#;
+    run(&format!("{ACTS}let script = `{script}`;{both}"));
+}
+
+#[test]
+fn both_kinds_of_iptables_run_inside() {
+    for tool in ["iptables-legacy", "iptables-nft"] {
+        if Command::new(tool).arg("--version").output().is_err() {
+            return skip("one of iptables-legacy and iptables-nft is not here");
+        }
+    }
+    Nslab::new(["test", "labs", "--", "--test-threads=1"])
+        .lab(
+            r#"
+            // A kernel may be without the older kind.
+            let old = exec("iptables-legacy -A FORWARD -s 10.0.0.1 -j DROP");
+            let none = old.stderr.contains("do you need to insmod?");
+            check("the older one is heard", none || exec("iptables-legacy -S").stdout.contains("10.0.0.1"));
+            check("and is not of nf_tables", firewall().is_empty());
+            check("the newer one is heard", exec("iptables-nft -A FORWARD -s 10.0.0.2 -j DROP"));
+            check("and is of nf_tables", firewall().contains(#{chain: "FORWARD", rule: "ip saddr 10.0.0.2 drop"}));
+            "#,
+        )
+        .stdout(
+            "
+
+            running 4 tests
+            test x/lab::the older one is heard  ... ok
+            test x/lab::and is not of nf_tables ... ok
+            test x/lab::the newer one is heard  ... ok
+            test x/lab::and is of nf_tables     ... ok
+
+            test result: ok. 4 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in [TIME]
+
+            ",
+        )
+        .run();
 }

@@ -1,3 +1,4 @@
+use super::netfilter::Netfilter;
 use super::netlink::Netlink;
 use super::typed::typed;
 use nix::sched::{CloneFlags, setns};
@@ -17,6 +18,7 @@ struct Place {
     is_host: bool,
     fd: RefCell<Option<Rc<OwnedFd>>>,
     netlink: RefCell<Option<Rc<Netlink>>>,
+    netfilter: RefCell<Option<Rc<Netfilter>>>,
     /// The next interface index that the kernel would give here.
     next_index: Cell<u32>,
     /// The links here, by index, while nobody but us changes them.
@@ -32,6 +34,7 @@ impl Netns {
             is_host,
             fd: RefCell::new(Some(Rc::new(fd))),
             netlink: RefCell::default(),
+            netfilter: RefCell::default(),
             // `lo` is 1.
             next_index: Cell::new(2),
             links: RefCell::default(),
@@ -96,6 +99,17 @@ impl Netns {
         Ok(netlink)
     }
 
+    /// The socket for rules, once it is kept.
+    pub(super) fn netfilter(&self) -> Option<Rc<Netfilter>> {
+        self.0.netfilter.borrow().clone()
+    }
+
+    /// Keeps the socket for rules. Whoever closes one waits until the kernel
+    /// has cleared away what the last change left (an RCU period).
+    pub(super) fn keep_netfilter(&self, socket: &Rc<Netfilter>) {
+        self.0.netfilter.replace(Some(socket.clone()));
+    }
+
     /// Takes an interface index as the kernel would.
     pub(super) fn take_index(&self) -> u32 {
         let index = self.0.next_index.get();
@@ -141,6 +155,7 @@ impl Netns {
     pub(super) fn forget(&self) {
         self.0.fd.take();
         self.0.netlink.take();
+        self.0.netfilter.take();
     }
 
     /// Tells whether two handles are for the same namespace.

@@ -15,7 +15,7 @@ pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 
 /// Programs that labs use and a machine may lack, with the package that
 /// Debian and its kin have them in.
-const TOOLS: [(&str, &str); 34] = [
+const TOOLS: [(&str, &str); 38] = [
     ("arp", "net-tools"),
     ("arping", "iputils-arping"),
     ("bash", "bash"),
@@ -31,7 +31,11 @@ const TOOLS: [(&str, &str); 34] = [
     ("ifconfig", "net-tools"),
     ("ip", "iproute2"),
     ("ip6tables", "iptables"),
+    ("ip6tables-save", "iptables"),
     ("iptables", "iptables"),
+    ("iptables-legacy", "iptables"),
+    ("iptables-nft", "iptables"),
+    ("iptables-save", "iptables"),
     ("jq", "jq"),
     ("nc", "netcat-openbsd"),
     ("netstat", "net-tools"),

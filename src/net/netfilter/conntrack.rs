@@ -3,7 +3,7 @@
 use super::super::error::strerror;
 use super::super::{NetError, Netns, Network};
 use super::packet::protocol_name;
-use super::wire::{Attributes, Message, Socket, Subsystem, find, number};
+use super::wire::{Attributes, Message, Subsystem, find, number};
 use crate::table::Connection;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -46,7 +46,6 @@ impl Network {
     /// Where the namespace was deleted, or the kernel keeps track of none.
     pub fn conntrack(&self, netns: &Netns) -> Result<Vec<Connection>, NetError> {
         self.settle()?;
-        self.enter(netns)?;
         let all = Message {
             subsystem: Subsystem::Conntrack,
             kind: GET,
@@ -54,7 +53,7 @@ impl Network {
             flags: 0,
             attributes: Attributes::default(),
         };
-        let answers = Socket::open()?.dump(&all).map_err(|error| {
+        let answers = self.netfilter(netns)?.dump(&all).map_err(|error| {
             let words = error.text.clone().unwrap_or_else(|| strerror(error.errno));
             NetError::new(format!("failed to list the connections: {words}"))
                 .unmeasured("load the kernel's module nf_conntrack_netlink")

@@ -6,7 +6,7 @@ use super::super::{Family, NetError, Netns, Network};
 use super::packet::{Condition, PacketOptions, TCP, UDP, network, ports_of};
 use super::rule::{Dialect, Rule, Verdict};
 use super::ruleset;
-use super::wire::{APPEND, Attributes, CREATE, Message, Socket};
+use super::wire::{APPEND, Attributes, CREATE, Message};
 use nix::errno::Errno;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -235,10 +235,9 @@ impl Ruling {
     }
 
     /// A chain of the same name that iptables has not made, in words.
-    fn clash(&self, socket: &Socket) -> Option<String> {
-        let chains = ruleset::chains(socket).ok()?;
+    fn clash(&self, there: &[ruleset::Chain]) -> Option<String> {
         self.parts.iter().find_map(|Part { hook, .. }| {
-            let found = chains.iter().find(|chain| chain.is(self.number(), hook.table, hook.chain))?;
+            let found = there.iter().find(|chain| chain.is(self.number(), hook.table, hook.chain))?;
             let iptables = found.hook() == Some((hook.number, hook.priority));
             let Hook { table, chain, .. } = hook;
             (!iptables).then(|| {
@@ -257,7 +256,11 @@ impl Ruling {
         }
     }
 
-    fn messages(&self, dialect: Dialect) -> Vec<Message> {
+    /// What is asked of the kernel where these chains are there. One that
+    /// stays as it is is not named: the kernel would clear away a copy of it,
+    /// and the next rule with an extension of iptables' would wait for that
+    /// (an RCU period, some ten milliseconds).
+    fn messages(&self, dialect: Dialect, there: &[ruleset::Chain]) -> Vec<Message> {
         /// `NFT_MSG_*` and `NFTA_*` of the kernel.
         const NEW_TABLE: u16 = 0;
         const NEW_CHAIN: u16 = 3;
@@ -276,7 +279,14 @@ impl Ruling {
             if let Some(policy) = policy {
                 chain = chain.number(5, u32::from(*policy == Policy::Accept));
             }
-            messages.push(Message::tables(NEW_CHAIN, family, CREATE, chain));
+            let stays = there.iter().any(|chain| {
+                chain.is(family, hook.table, hook.chain)
+                    && chain.hook() == Some((hook.number, hook.priority))
+                    && policy.is_none_or(|policy| chain.policy() == Some(&policy.to_string()))
+            });
+            if !stays {
+                messages.push(Message::tables(NEW_CHAIN, family, CREATE, chain));
+            }
             for rule in rules {
                 let rule = Attributes::default()
                     .text(1, hook.table)
@@ -337,17 +347,17 @@ impl Network {
     /// with another hook.
     pub fn enact(&self, netns: &Netns, ruling: &Ruling) -> Result<(), NetError> {
         self.lay_cables()?;
-        self.enter(netns)?;
-        let socket = Socket::open()?;
-        let result = match socket.transact(ruling.messages(Dialect::Iptables)) {
+        let socket = self.netfilter(netns)?;
+        let there = ruleset::chains(&socket)?;
+        let result = match socket.transact(ruling.messages(Dialect::Iptables, &there)) {
             // The kernel lacks iptables' extensions, or at least one.
-            Err(error) if lacks(&error) => socket.transact(ruling.messages(Dialect::Native)),
+            Err(error) if lacks(&error) => socket.transact(ruling.messages(Dialect::Native, &there)),
             result => result,
         };
         result.map_err(|error| {
             let words = error.text.clone().unwrap_or_else(|| strerror(error.errno));
             let refused = NetError::new(format!("Could not process rule: {words}"));
-            match ruling.clash(&socket) {
+            match ruling.clash(&there) {
                 Some(clash) => refused.hint(clash),
                 None if lacks(&error) => {
                     refused.unmeasured("load the kernel's modules nf_tables, nft_nat and nft_masq")
@@ -368,6 +378,7 @@ fn lacks(error: &KernelError) -> bool {
 mod tests {
     use super::super::kind::Interfaces;
     use super::super::ruleset::rules_of;
+    use super::super::wire::Netfilter;
     use super::*;
     use nix::sched::{CloneFlags, unshare};
     use nix::sys::wait::{WaitStatus, waitpid};
@@ -416,10 +427,11 @@ mod tests {
     /// In a network namespace of its own: what the kernel has of the rulings
     /// is what they say.
     fn is_kept(dialect: Dialect) -> bool {
-        let socket = Socket::open().unwrap();
+        let socket = Netfilter::open().unwrap();
         let mut said = Vec::new();
         for ruling in rulings() {
-            if let Err(error) = socket.transact(ruling.messages(dialect)) {
+            let there = ruleset::chains(&socket).unwrap();
+            if let Err(error) = socket.transact(ruling.messages(dialect, &there)) {
                 eprintln!("{dialect:?}: {}: {error:?}", ruling.command());
                 return false;
             }

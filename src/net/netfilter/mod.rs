@@ -23,3 +23,4 @@ pub use firewall::{Action, Chain, FirewallOptions, Policy, Ruling};
 pub use packet::PacketOptions;
 pub(super) use packet::protocol_name;
 pub use tool::nft_command;
+pub(super) use wire::Netfilter;

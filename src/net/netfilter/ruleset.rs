@@ -5,9 +5,10 @@ use super::super::{NetError, Netns, Network};
 use super::kind::Interfaces;
 use super::set::Set;
 use super::speech::{Ground, speak};
-use super::wire::{Answer, Attributes, Message, Socket, find, number, text};
+use super::wire::{Answer, Attributes, Message, Netfilter, find, number, text};
 use crate::table::FirewallRow;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// `NFT_MSG_GET*` of the kernel.
 const GET_CHAIN: u16 = 4;
@@ -49,9 +50,19 @@ impl Network {
     pub fn firewall(&self, netns: &Netns) -> Result<Vec<FirewallRow>, NetError> {
         self.settle()?;
         let interfaces = self.interfaces(netns)?;
-        self.enter(netns)?;
-        let socket = Socket::open()?;
+        let socket = self.netfilter(netns)?;
         rules_of(&socket, &interfaces)
+    }
+
+    /// The socket for rules in a namespace.
+    pub(super) fn netfilter(&self, netns: &Netns) -> Result<Rc<Netfilter>, NetError> {
+        if let Some(socket) = netns.netfilter() {
+            return Ok(socket);
+        }
+        self.enter(netns)?;
+        let socket = Rc::new(Netfilter::open()?);
+        netns.keep_netfilter(&socket);
+        Ok(socket)
     }
 
     fn interfaces(&self, netns: &Netns) -> Result<Interfaces, NetError> {
@@ -61,7 +72,7 @@ impl Network {
 }
 
 /// The rules of the namespace to which the socket speaks.
-pub(super) fn rules_of(socket: &Socket, interfaces: &Interfaces) -> Result<Vec<FirewallRow>, NetError> {
+pub(super) fn rules_of(socket: &Netfilter, interfaces: &Interfaces) -> Result<Vec<FirewallRow>, NetError> {
     let mut chains = chains(socket)?;
     if chains.is_empty() {
         return Ok(Vec::new());
@@ -90,7 +101,7 @@ pub(super) fn rules_of(socket: &Socket, interfaces: &Interfaces) -> Result<Vec<F
     Ok(rows)
 }
 
-fn list(socket: &Socket, kind: u16, family: u8, attributes: Attributes) -> Result<Vec<Answer>, NetError> {
+fn list(socket: &Netfilter, kind: u16, family: u8, attributes: Attributes) -> Result<Vec<Answer>, NetError> {
     socket.dump(&Message::tables(kind, family, 0, attributes)).map_err(|error| {
         let words = error.text.clone().unwrap_or_else(|| strerror(error.errno));
         NetError::new(format!("failed to list the rules: {words}"))
@@ -99,13 +110,13 @@ fn list(socket: &Socket, kind: u16, family: u8, attributes: Attributes) -> Resul
 }
 
 /// All chains.
-pub(super) fn chains(socket: &Socket) -> Result<Vec<Chain>, NetError> {
+pub(super) fn chains(socket: &Netfilter) -> Result<Vec<Chain>, NetError> {
     Ok(list(socket, GET_CHAIN, 0, Attributes::default())?.iter().filter_map(Chain::read).collect())
 }
 
 type Sets = BTreeMap<(u8, String), BTreeMap<String, Set>>;
 
-fn sets(socket: &Socket) -> Result<Sets, NetError> {
+fn sets(socket: &Netfilter) -> Result<Sets, NetError> {
     let mut sets = Sets::new();
     for answer in list(socket, GET_SET, 0, Attributes::default())? {
         let table = text(&answer.bytes, 1).unwrap_or_default();
@@ -156,6 +167,11 @@ impl Chain {
     /// The hook and the priority, where packets come by it.
     pub fn hook(&self) -> Option<(u32, i32)> {
         self.base.as_ref().map(|base| (base.hook, base.priority))
+    }
+
+    /// Its policy, where packets come by it.
+    pub fn policy(&self) -> Option<&String> {
+        self.base.as_ref().map(|base| &base.policy)
     }
 
     /// Chains by which packets come are listed in the order in which they do.

@@ -107,9 +107,9 @@ pub(super) struct Answer {
 
 /// A socket in one namespace.
 #[derive(Debug)]
-pub(super) struct Socket(OwnedFd);
+pub(in crate::net) struct Netfilter(OwnedFd);
 
-impl Socket {
+impl Netfilter {
     /// Opens a socket in the namespace in which this thread is.
     pub fn open() -> Result<Self, NetError> {
         let open = || -> nix::Result<OwnedFd> {
@@ -136,7 +136,7 @@ impl Socket {
     }
 
     /// Carries out all of the messages, or none.
-    pub fn transact(&self, messages: Vec<Message>) -> Result<(), KernelError> {
+    pub(super) fn transact(&self, messages: Vec<Message>) -> Result<(), KernelError> {
         let last = messages.len();
         let mut bytes = encode(BATCH_BEGIN, REQUEST, 0, 0, Subsystem::Tables as u16, &[]);
         for (number, message) in messages.iter().enumerate() {
@@ -163,7 +163,7 @@ impl Socket {
 
     /// Lists all objects of a kind. Where a change came in between, asks
     /// again.
-    pub fn dump(&self, message: &Message) -> Result<Vec<Answer>, KernelError> {
+    pub(super) fn dump(&self, message: &Message) -> Result<Vec<Answer>, KernelError> {
         'again: loop {
             self.send(&message.encode(REQUEST | DUMP | message.flags, 1))?;
             let mut answers = Vec::new();
