@@ -114,13 +114,17 @@ impl Capture {
         self.0.tape.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until what has passed is here.
-    fn catch_up(&self) {
-        // The kernel hands a packet over after a millisecond.
-        let deadline = Instant::now() + Duration::from_secs(2);
-        while !self.tape().drain() && Instant::now() < deadline {
+    /// Waits until what has passed is here; tells whether it is.
+    fn catch_up(&self) -> bool {
+        // The kernel hands a packet over after some milliseconds.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !self.tape().drain() {
+            if Instant::now() >= deadline {
+                return false;
+            }
             std::thread::sleep(Duration::from_micros(300));
         }
+        true
     }
 
     fn end(&self) {
@@ -221,7 +225,13 @@ impl Network {
         self.settle()?;
         if capture.is_running() {
             self.let_packets_pass();
-            capture.catch_up();
+            if !capture.catch_up() {
+                return Err(NetError::new(format!(
+                    "{}: the kernel does not hand over its packets",
+                    capture.name()
+                ))
+                .unmeasured("try again when the machine has less to do"));
+            }
         }
         let names: BTreeMap<i32, String> = match capture.0.kind {
             LinkType::Any if !capture.0.netns.is_deleted() => {

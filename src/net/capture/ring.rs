@@ -11,11 +11,13 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A block is handed over when it is full, or a millisecond old. The largest
-/// packet is one that the sender's kernel has not cut up yet, 64 KiB.
-const BLOCK: usize = 256 << 10;
-const BLOCKS: usize = 16;
-const MATURE_MS: u32 = 1;
+/// A block is handed over when it is full, or some milliseconds old: where all
+/// are young, they last for a quarter of a second, in which the one who
+/// empties them gets its turn. The largest packet is one that the sender's
+/// kernel has not cut up yet, 64 KiB.
+const BLOCK: usize = 128 << 10;
+const BLOCKS: usize = 64;
+const MATURE_MS: u32 = 4;
 
 /// A packet as it was seen.
 #[derive(Debug, Clone)]
