@@ -4,8 +4,8 @@ use super::error::strerror;
 use super::ping::{PingAnswer, PingOptions, Reply, Source};
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn6,
-    SockaddrStorage, bind, connect, recvmsg, sendto, setsockopt, socket, sockopt,
+    AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrStorage, bind,
+    connect, recvmsg, sendto, setsockopt, socket, sockopt,
 };
 use std::cell::Cell;
 use std::ffi::OsString;
@@ -46,7 +46,28 @@ fn from(socket: &OwnedFd, options: &PingOptions) -> nix::Result<()> {
 pub(super) fn probe(target: Target, options: &PingOptions) -> nix::Result<()> {
     let socket = socket(family(target), SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
     from(&socket, options)?;
+    // Of an address that is on every link, ping(8) sends and sees.
+    if target.scope == 0 && is_link_local(target.ip) {
+        return Ok(());
+    }
     connect(socket.as_raw_fd(), &address(target, 1025))
+}
+
+/// Tells whether an address is one of a single link, and needs its name.
+fn is_link_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(ip) => ip.is_unicast_link_local() || ip.octets()[..2] == [0xff, 0x02],
+    }
+}
+
+/// The end of an address that names its link, as `%veth-red`; in the namespace
+/// in which this thread is.
+fn zone(ip: IpAddr, scope: u32) -> String {
+    match nix::net::if_::if_indextoname(scope) {
+        Ok(name) if is_link_local(ip) => format!("%{}", name.to_string_lossy()),
+        _ => String::new(),
+    }
 }
 
 /// A raw socket for one ping.
@@ -109,9 +130,9 @@ impl Echo {
         let deadline = sent + Duration::from_millis(options.timeout_ms);
         loop {
             match self.read_reply(seq) {
-                Some((from, ttl)) => {
+                Some((from, zone, ttl)) => {
                     let time = sent.elapsed();
-                    answer.replies.push(Reply { from, seq, ttl, time });
+                    answer.replies.push(Reply { from, zone, seq, ttl, time });
                     return;
                 }
                 None if self.read_error(seq, answer) => return,
@@ -139,7 +160,7 @@ impl Echo {
     }
 
     /// Reads the answer to request `seq`, and away whatever else came in.
-    fn read_reply(&self, seq: u16) -> Option<(IpAddr, Option<u8>)> {
+    fn read_reply(&self, seq: u16) -> Option<(IpAddr, String, Option<u8>)> {
         // The answer repeats the request, behind headers of 68 bytes at most.
         let mut bytes = vec![0; usize::from(self.size) + 128];
         loop {
@@ -164,20 +185,19 @@ impl Echo {
                 Err(_) => return None,
             };
             let bytes = &bytes[..length];
-            let (from, ttl, icmp, reply) = match (self.target.ip, from) {
+            let (from, scope, ttl, icmp, reply) = match (self.target.ip, from) {
                 (IpAddr::V4(_), _) => {
                     // The IP header comes along (raw(7)).
                     let Some((from, ttl, icmp)) = split_ipv4(bytes) else { continue };
-                    (IpAddr::V4(from), Some(ttl), icmp, 0)
+                    (IpAddr::V4(from), 0, Some(ttl), icmp, 0)
                 }
                 (IpAddr::V6(_), from) => {
-                    let from = from.and_then(|from| from.as_sockaddr_in6().map(SockaddrIn6::ip));
-                    let Some(from) = from else { continue };
-                    (IpAddr::V6(from), hops, bytes, 129)
+                    let Some(from) = from.and_then(|from| from.as_sockaddr_in6().copied()) else { continue };
+                    (IpAddr::V6(from.ip()), from.scope_id(), hops, bytes, 129)
                 }
             };
             if is_echo(icmp, reply, self.id, seq) {
-                return Some((from, ttl));
+                return Some((from, zone(from, scope), ttl));
             }
         }
     }
@@ -198,12 +218,14 @@ impl Echo {
             for part in received.cmsgs().ok().into_iter().flatten() {
                 match part {
                     ControlMessageOwned::Ipv4RecvErr(report, from) => {
-                        let from =
-                            from.map(|from| IpAddr::V4(Ipv4Addr::from(u32::from_be(from.sin_addr.s_addr))));
-                        error = Some((report, from));
+                        let from = from.map(|from| Ipv4Addr::from(u32::from_be(from.sin_addr.s_addr)));
+                        error = Some((report, from.map(|from| from.to_string())));
                     }
                     ControlMessageOwned::Ipv6RecvErr(report, from) => {
-                        let from = from.map(|from| IpAddr::V6(Ipv6Addr::from(from.sin6_addr.s6_addr)));
+                        let from = from.map(|from| {
+                            let ip = Ipv6Addr::from(from.sin6_addr.s6_addr);
+                            format!("{ip}{}", zone(ip.into(), from.sin6_scope_id))
+                        });
                         error = Some((report, from));
                     }
                     _ => {}
@@ -221,7 +243,7 @@ impl Echo {
                     errno => format!("ping: local error: {}", strerror(errno)),
                 }
             } else {
-                let from = from.map(|from| from.to_string()).unwrap_or_else(|| "?".into());
+                let from = from.unwrap_or_else(|| "?".into());
                 let what = describe(report.ee_origin, report.ee_type, report.ee_code, report.ee_info);
                 format!("From {from} icmp_seq={seq} {what}")
             };

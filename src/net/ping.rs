@@ -75,6 +75,8 @@ pub struct PingAnswer {
 pub struct Reply {
     /// Who answered.
     pub from: IpAddr,
+    /// The link of an address that is one of a single link, as `%veth-red`.
+    pub zone: String,
     /// Which request it answers, from 1.
     pub seq: u16,
     /// The time to live with which it arrived.
@@ -117,8 +119,11 @@ impl PingAnswer {
             _ => format!("PING {dst} ({ip}) {size}({}) bytes of data.\n", size + 28),
         };
         for reply in &self.replies {
-            let Reply { from, seq, ttl, .. } = reply;
-            let from = self.names.get(from).map_or(from.to_string(), |name| format!("{name} ({from})"));
+            let Reply { from, zone, seq, ttl, .. } = reply;
+            let from = match self.names.get(from) {
+                Some(name) => format!("{name} ({from}{zone})"),
+                None => format!("{from}{zone}"),
+            };
             let _ = write!(text, "{} bytes from {from}: icmp_seq={seq}", size + 8);
             let _ = ttl.map(|ttl| write!(text, " ttl={ttl}"));
             text.push('\n');
