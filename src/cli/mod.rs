@@ -3,6 +3,7 @@
 mod captures;
 mod doctor;
 mod exit;
+mod export;
 mod run;
 mod test;
 
@@ -40,6 +41,9 @@ enum Command {
     /// Run one lab, told step by step: each command, what it changed, what was seen
     #[command(after_help = RUN_EXAMPLES)]
     Run(Run),
+    /// Print one lab as a shell script of `ip` commands
+    #[command(after_help = EXPORT_EXAMPLES)]
+    Export(Export),
     /// Tell whether this machine can run labs, what is missing, and the remedy
     Doctor(Doctor),
 }
@@ -60,6 +64,13 @@ Examples:
   nslab run labs/cable/plug.rhai
   nslab run labs/bridge/capture.rhai --captures /tmp/seen
   nslab run tutorial.sh               commands of a shell, as they were pasted";
+
+const EXPORT_EXAMPLES: &str = "\
+Example:
+  nslab export labs/cable/plug.rhai > lab.sh
+
+The script says how it is run without changing anything of this machine. The lab is run for that, in a sandbox. Where it stops half-way, the script goes
+as far as it did, and the exit code is 1.";
 
 /// What was typed for `nslab test`.
 #[derive(Debug, clap::Args)]
@@ -92,6 +103,16 @@ struct Run {
     deadline: Deadline,
     #[command(flatten)]
     patience: Patience,
+}
+
+/// What was typed for `nslab export`.
+#[derive(Debug, clap::Args)]
+struct Export {
+    /// The lab, a `.rhai` file; a `.sh` file is printed as it is
+    #[arg(value_name = "LAB")]
+    lab: PathBuf,
+    #[command(flatten)]
+    deadline: Deadline,
 }
 
 /// What was typed for `nslab doctor`.
@@ -131,6 +152,7 @@ pub fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Test(typed) => test::run(typed),
         Command::Run(typed) => run::run(&typed),
+        Command::Export(typed) => export::run(&typed),
         Command::Doctor(typed) => doctor::run(&typed),
     }
 }

@@ -87,7 +87,7 @@ pub(super) fn run(typed: &Run) -> ExitCode {
 }
 
 /// Says why what was typed is no lab's path.
-fn misuse(path: &Path) -> Option<String> {
+pub(super) fn misuse(path: &Path) -> Option<String> {
     let shown = path.display();
     match fs::metadata(path) {
         Err(error) => Some(format!("failed to read `{shown}`: {}", run::words(&error))),

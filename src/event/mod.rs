@@ -91,6 +91,8 @@ pub struct Action {
     pub place: Place,
     /// The shell command that does the same.
     pub command: String,
+    /// The process that it has started, by its number inside.
+    pub started: Option<i32>,
     /// What it changed, a line each, where somebody watches.
     pub changes: Vec<String>,
     /// Why it was refused.

@@ -41,6 +41,8 @@ pub struct Network {
     /// Whether a program has run, which may have left others behind: nobody
     /// knows then what they did, or who looks.
     pub(super) programs: Cell<bool>,
+    /// The process that was started last.
+    pub(super) started: Cell<Option<i32>>,
     pub(super) budget: Budget,
     /// The sysctls that a new namespace has from this machine and must not.
     differing: Vec<defaults::Setting>,
@@ -87,6 +89,7 @@ impl Network {
             hushed: RefCell::default(),
             tentative: RefCell::default(),
             programs: Cell::new(false),
+            started: Cell::default(),
             budget: Budget::default(),
             differing: Vec::new(),
             chosen,

@@ -261,7 +261,14 @@ impl Network {
     /// Where there is no such program.
     pub fn start(&self, netns: &Netns, command: &str, pid: bool) -> Result<Process, NetError> {
         let argv = words(command)?;
-        self.launch(netns, command, argv, pid)
+        let process = self.launch(netns, command, argv, pid)?;
+        self.started.set(Some(process.pid()));
+        Ok(process)
+    }
+
+    /// The process that was started since the last call.
+    pub fn last_started(&self) -> Option<i32> {
+        self.started.take()
     }
 
     /// How a started program ended, if it has.

@@ -3,8 +3,10 @@
 //! *Takes* a lab, its events and its outcomes, *gives* text for a person,
 //! *never* decides anything.
 
+mod export;
 mod failure;
 mod narration;
 
+pub use export::Export;
 pub use failure::{failure, fault, not_measured};
 pub use narration::Narration;

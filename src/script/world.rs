@@ -159,6 +159,7 @@ impl<'a> Call<'a> {
             n,
             place,
             command: command.clone(),
+            started: self.world.network.last_started(),
             changes,
             refused: refusal,
         }));

@@ -1,0 +1,214 @@
+use super::failure::visible;
+use crate::event::{Action, Event, Question};
+use crate::lab::{Kind, Lab};
+use std::fmt::Write;
+
+/// A lab as a shell script: the commands that one would type to do the same.
+#[derive(Debug)]
+pub struct Export<'a> {
+    lab: &'a Lab,
+    /// What every namespace is given, as words for `sysctl -qw`.
+    sysctls: String,
+    body: String,
+    /// The processes that were started, as the lab knew them.
+    started: Vec<i32>,
+    background: bool,
+}
+
+/// Commands that can say no to a question.
+const SURE: [&str; 4] = ["ip", "bridge", "sysctl", "true"];
+
+impl<'a> Export<'a> {
+    /// Begins to export a lab whose namespaces are all given these sysctls.
+    pub fn new(lab: &'a Lab, sysctls: &[(&str, &str)]) -> Self {
+        let sysctls: Vec<String> = sysctls.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let sysctls = sysctls.join(" ");
+        Self { lab, sysctls, body: String::new(), started: Vec::new(), background: false }
+    }
+
+    /// Takes an event in.
+    pub fn event(&mut self, event: &Event) {
+        match event {
+            Event::Title(title) => self.comment(&format!("# {title}")),
+            Event::Step { text, .. } => {
+                self.body.push('\n');
+                self.comment(&format!("# {text}"));
+            }
+            Event::Note { text, .. } => self.comment(&format!("# {text}")),
+            Event::Acted(action) => self.act(action),
+            Event::Asked(question) => self.ask(question),
+            Event::Expected(expectation) => {
+                let declared = self.lab.checks.iter().find(|check| check.name == expectation.name);
+                let kind = declared.map_or(Kind::Check, |check| check.kind);
+                self.comment(&format!("#   {kind}: {}", expectation.name));
+            }
+            _ => {}
+        }
+    }
+
+    fn comment(&mut self, text: &str) {
+        for (n, line) in text.lines().enumerate() {
+            let mark = if n > 0 { "# " } else { "" };
+            let _ = writeln!(self.body, "{}", format!("{mark}{line}").trim_end());
+        }
+    }
+
+    fn act(&mut self, action: &Action) {
+        let command = self.command(&action.command);
+        if let Some(refusal) = &action.refused {
+            let _ = writeln!(self.body, "{command} || true");
+            return self.comment(&format!("#   refused: {}", refusal.error));
+        }
+        // A process may have ended by itself before it is ended.
+        let ends = ["kill", "pkill", "fuser"].contains(&program(&command).as_str());
+        let forgiven = if ends { " || true" } else { "" };
+        let _ = writeln!(self.body, "{command}{forgiven}");
+        if command.ends_with('&') {
+            self.background = true;
+            if let Some(pid) = action.started {
+                self.started.push(pid);
+                let _ = writeln!(self.body, "pid{}=$!", self.started.len());
+            }
+            let _ = writeln!(self.body, "sleep 1");
+        }
+        if command.contains(" link add ") {
+            for (netns, link, mac) in action.changes.iter().filter_map(|change| born(change)) {
+                let ip = if netns == "host" { "ip".into() } else { format!("ip -n {}", quoted(netns)) };
+                let _ = writeln!(self.body, "{ip} link set {} address {mac}", quoted(link));
+            }
+        }
+        if let Some(rest) = command.strip_prefix("ip netns add ") {
+            let name = rest.split(" && ").next().unwrap_or(rest);
+            let _ = writeln!(self.body, "ip netns exec {name} sysctl -qw $chosen");
+        }
+    }
+
+    fn ask(&mut self, question: &Question) {
+        let command = self.command(&question.command);
+        // Its last line says so where it has failed.
+        let failed = question.text.lines().last().is_some_and(|line| line.starts_with("exit code "));
+        let sure = SURE.contains(&program(&command).as_str());
+        let forgiven = if sure && !failed { "" } else { " || true" };
+        let _ = writeln!(self.body, "{command}{forgiven}");
+    }
+
+    /// A command as it is right in a script: processes have other numbers
+    /// there.
+    fn command(&self, command: &str) -> String {
+        // `1` is the sandbox's first process; in the script's place there may
+        // be another one.
+        let mut command = match command.strip_suffix(" netns 1") {
+            Some(rest) => format!("{rest} netns $$"),
+            None => command.to_string(),
+        };
+        for (n, pid) in self.started.iter().enumerate() {
+            for before in ["kill ", "kill -0 ", "identify ", "/proc/", "--target ", "-t ", "--pid="] {
+                command = number(&command, before, &pid.to_string(), &format!("$pid{}", n + 1));
+            }
+        }
+        command
+    }
+
+    /// The whole script.
+    pub fn script(&self) -> String {
+        let mut text = format!(
+            "#!/usr/bin/env bash\n\
+             # {}, by `nslab export`.\n\
+             #\n\
+             # Run it in namespaces of its own, where it can change nothing of this machine:\n\
+             #\n\
+             #   unshare -Urnmpf --mount-proc bash -c \\\n\
+             #     'mount -t tmpfs tmpfs /run; cp -r /etc /run/etc 2> /dev/null; \\\n\
+             #      mount --bind /run/etc /etc; exec bash lab.sh'\n\
+             #\n",
+            self.lab.source.path.display(),
+        );
+        for line in self.lab.source.description().lines() {
+            let _ = writeln!(text, "{}", format!("# {line}").trim_end());
+        }
+        text.push_str("set -e\n");
+        if self.background {
+            text.push_str("trap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n");
+        }
+        let _ = write!(
+            text,
+            "\n# As in every lab: the host's lo is up, IPv6 addresses can be used at once,\n\
+             # no ICMP error is held back, and each link has the same hardware address\n\
+             # each time.\n\
+             ip link set lo up\n\
+             chosen='{}'\n\
+             sysctl -qw $chosen\n",
+            self.sysctls
+        );
+        let body = self.body.trim_end();
+        if !body.is_empty() {
+            let _ = write!(text, "\n{}\n", body.trim_start_matches('\n'));
+        }
+        visible(&text)
+    }
+}
+
+/// A link that is new, as `red: + eth0@veth0: mtu 1500 state DOWN veth 02:…`
+/// tells of it: its namespace, its name, its hardware address.
+fn born(change: &str) -> Option<(&str, &str, &str)> {
+    let (netns, link) = change.split_once(": + ")?;
+    let (name, words) = link.split_once(": mtu ")?;
+    let name = name.split('@').next()?;
+    let is_mac = |word: &&str| word.len() == 17 && word.bytes().filter(|byte| *byte == b':').count() == 5;
+    Some((netns, name, words.split(' ').find(is_mac)?))
+}
+
+/// A name as it is typed.
+fn quoted(name: &str) -> String {
+    shell_words::quote(name).into_owned()
+}
+
+/// The program that a command runs, in whatever namespace.
+fn program(command: &str) -> String {
+    let words = shell_words::split(command).unwrap_or_default();
+    let at = if words.starts_with(&["ip", "netns", "exec"].map(String::from)) { 4 } else { 0 };
+    words.get(at).cloned().unwrap_or_default()
+}
+
+/// Puts a variable in the place of a number that stands behind a word.
+fn number(command: &str, before: &str, number: &str, variable: &str) -> String {
+    let wanted = format!("{before}{number}");
+    let mut done = String::new();
+    let mut rest = command;
+    while let Some(at) = rest.find(&wanted) {
+        let end = at + wanted.len();
+        let goes_on = rest[end..].starts_with(|c: char| c.is_ascii_digit());
+        done.push_str(&rest[..at]);
+        if goes_on {
+            done.push_str(&wanted);
+        } else {
+            // A variable in single quotes would be text.
+            let quoted = done.matches('\'').count() % 2 == 1;
+            let variable = if quoted { format!("'{variable}'") } else { variable.to_string() };
+            done.push_str(before);
+            done.push_str(&variable);
+        }
+        rest = &rest[end..];
+    }
+    done + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_a_process_becomes_a_variable() {
+        let to = |command: &str| number(command, "kill ", "12", "$pid1");
+        assert_eq!(to("kill 12"), "kill $pid1");
+        assert_eq!(to("kill 123"), "kill 123");
+        assert_eq!(to("sh -c 'kill 12; true'"), "sh -c 'kill '$pid1'; true'");
+    }
+
+    #[test]
+    fn what_runs_in_a_namespace_is_found() {
+        assert_eq!(program("ip netns exec red ping -c1 10.0.0.1"), "ping");
+        assert_eq!(program("ip netns exec 'it'\\''s' bridge fdb"), "bridge");
+        assert_eq!(program("ip link"), "ip");
+    }
+}

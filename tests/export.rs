@@ -1,0 +1,512 @@
+//! `nslab export`: the script does what the lab has done.
+
+mod support;
+
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use support::{Nslab, Scratch, forget_others, output, sandbox_lack, skip, unindent};
+
+/// What the real tools say of every namespace, a line each: what is asked,
+/// and the answer.
+const LISTING: &str = r#"
+echo LISTING
+for ns in "" $(ip netns list | cut -d" " -f1 | sort); do
+    say() {
+        printf '%s\t%s\t' "${ns:-host}" "$1"; shift
+        if [ -n "$ns" ]; then ip netns exec "$ns" "$@"; else "$@"; fi | tr '\n' ' '
+        echo
+    }
+    say links ip -j -d link
+    say addrs ip -j addr
+    say routes ip -j route show table all
+    say routes6 ip -j -6 route show table all
+    say rules ip -j rule
+    say rules6 ip -j -6 rule
+    say fdb bridge -j fdb
+    if command -v nft > /dev/null; then say ruleset nft -j list ruleset; fi
+done
+echo LISTED
+"#;
+
+/// Where a script can change nothing of this machine. Root is nobody first:
+/// as root, it could write root's files.
+const PLACE: &str = r#"
+mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /tmp
+mkdir /run/etc
+cp -r /etc/. /run/etc 2> /dev/null
+mount --bind /run/etc /etc
+rm -rf /etc/netns
+mkdir /etc/netns
+cd /tmp
+printf '127.0.0.1 localhost\n::1 localhost\n' > /etc/hosts
+: > /etc/resolv.conf
+printf 'passwd: files\ngroup: files\nhosts: files dns\n' > /etc/nsswitch.conf
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+printf '%s' "$0" > lab.sh
+bash lab.sh > out 2>&1 < /dev/null
+code=$?
+tail -n 30 out | sed 's/^/said\t/'
+printf 'ended\t%s\n' "$code"
+while read -r _; do
+    eval "$1"
+done
+"#;
+
+/// Fields that say what a lab has made, and not when or in which order.
+const FIELDS: [(&str, &[&str]); 7] = [
+    ("links", &["ifname", "mtu", "operstate", "master", "link", "address", "linkinfo"]),
+    ("addrs", &["ifname", "addr_info"]),
+    (
+        "routes",
+        &["type", "dst", "gateway", "dev", "protocol", "scope", "prefsrc", "metric", "table", "flags"],
+    ),
+    ("routes6", &["type", "dst", "gateway", "dev", "protocol", "metric", "table", "flags"]),
+    ("rules", &["priority", "src", "dst", "iif", "fwmark", "table", "action"]),
+    ("rules6", &["priority", "src", "dst", "iif", "fwmark", "table", "action"]),
+    ("fdb", &["mac", "ifname", "master", "state", "flags"]),
+];
+
+/// The hardware addresses that bridges themselves have.
+fn own_addresses(listing: &str) -> Vec<Value> {
+    let rows = listing.lines().filter_map(|line| line.split_once("\tlinks\t"));
+    let rows = rows.filter_map(|(_, text)| serde_json::from_str::<Vec<Value>>(text.trim()).ok()).flatten();
+    rows.filter(|row| row["linkinfo"]["info_kind"] == "bridge").map(|row| row["address"].clone()).collect()
+}
+
+/// What is left of a listing, sorted, a line each.
+fn canonical(listing: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let bridges = own_addresses(listing);
+    for line in listing.lines() {
+        let mut parts = line.splitn(3, '\t');
+        let (Some(netns), Some(what), Some(text)) = (parts.next(), parts.next(), parts.next()) else {
+            continue;
+        };
+        let rows: Value = serde_json::from_str(text.trim()).unwrap_or(Value::Null);
+        if what == "ruleset" {
+            lines.extend(ruleset(&rows).into_iter().map(|rule| format!("{netns}\t{what}\t{rule}")));
+            continue;
+        }
+        let fields = FIELDS.iter().find(|(name, _)| *name == what).map_or(&[][..], |(_, fields)| fields);
+        for row in rows.as_array().into_iter().flatten() {
+            // Of what is no bridge's, the kernel keeps groups of its own.
+            if what == "fdb" && row["master"].is_null() {
+                continue;
+            }
+            // A bridge that has an IPv6 address says so when it likes, and
+            // another one may have learned its address from that, or not.
+            if what == "fdb" && row["state"] == "" && bridges.contains(&row["mac"]) {
+                continue;
+            }
+            let kept: BTreeMap<&str, Value> = fields
+                .iter()
+                .filter(|field| !row[**field].is_null())
+                .map(|field| (*field, kept(field, &row[*field])))
+                .collect();
+            lines.push(format!("{netns}\t{what}\t{}", json!(kept)));
+        }
+    }
+    lines.sort();
+    lines
+}
+
+fn kept(field: &str, value: &Value) -> Value {
+    match field {
+        "linkinfo" => json!([value["info_kind"], value["info_data"]["id"], value["info_data"]["mode"]]),
+        "addr_info" => {
+            let mut addrs: Vec<String> = value
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|addr| {
+                    format!("{} {} {} {}", addr["local"], addr["prefixlen"], addr["scope"], addr["broadcast"])
+                })
+                .collect();
+            addrs.sort();
+            json!(addrs)
+        }
+        _ => value.clone(),
+    }
+}
+
+/// The rules, without the numbers and counts that the kernel gives.
+fn ruleset(rows: &Value) -> Vec<String> {
+    fn plain(value: &mut Value) {
+        match value {
+            Value::Object(map) => {
+                for key in ["handle", "packets", "bytes", "index"] {
+                    map.remove(key);
+                }
+                map.values_mut().for_each(plain);
+            }
+            Value::Array(array) => array.iter_mut().for_each(plain),
+            _ => {}
+        }
+    }
+    let mut rows = rows["nftables"].as_array().cloned().unwrap_or_default();
+    rows.retain(|row| row["metainfo"].is_null());
+    rows.iter_mut().for_each(plain);
+    rows.iter().map(Value::to_string).collect()
+}
+
+fn nslab(arguments: &[&str], folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nslab"));
+    command.args(arguments).current_dir(folder);
+    forget_others(&mut command);
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// What a lab has left, in the words of the real tools.
+fn left_by_lab(lab: &Path, scratch: &Scratch) -> Result<Vec<String>, String> {
+    let own = fs::read_to_string(lab).expect("a lab");
+    let listing = serde_json::to_string(LISTING).expect("a string");
+    let below = lab.strip_prefix(root()).expect("a lab of ours");
+    scratch.write(&below.display().to_string(), format!("{own}\nnote(sh({listing}).stdout);\n"));
+    let told = output(nslab(&["run", &below.display().to_string()], scratch.path()));
+    let told = format!("{}{}", text(&told.stdout), text(&told.stderr));
+    let listing = told.rsplit_once("  LISTING\n").and_then(|(_, rest)| rest.split_once("  LISTED\n"));
+    let lines = listing.ok_or(told.clone())?.0.lines().map(|line| line.strip_prefix("  ").unwrap_or(line));
+    Ok(canonical(&lines.collect::<Vec<_>>().join("\n")))
+}
+
+/// Runs a script where it can do no harm, and looks until it has left what
+/// it ought to: the kernel does some things a moment later.
+fn left_by_script(script: &str, wanted: &[String]) -> Result<(), String> {
+    let inner = ["-Urnmpf", "--mount-proc", "bash", "-c", PLACE, script, LISTING];
+    let is_root = fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
+    let mut command = match is_root {
+        true => {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "unshare"]);
+            command
+        }
+        false => Command::new("unshare"),
+    };
+    command.args(inner).current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| error.to_string())?;
+    let (mut ask, answers) = (child.stdin.take(), child.stdout.take());
+    let mut answers = BufReader::new(answers.expect("a pipe")).lines().map_while(Result::ok);
+    let mut said = String::new();
+    let code = loop {
+        match answers.next() {
+            Some(line) if line.starts_with("ended\t") => break line,
+            Some(line) => said += &format!("{line}\n"),
+            None => break "it did not begin".into(),
+        }
+    };
+    let mut result = Err(format!("{code}\n{said}"));
+    for _ in 0..40 {
+        if code != "ended\t0" {
+            break;
+        }
+        let asked = ask.as_mut().is_some_and(|ask| ask.write_all(b"go\n").and_then(|()| ask.flush()).is_ok());
+        let listing: Vec<String> = match asked {
+            true => answers.by_ref().take_while(|line| line != "LISTED").collect(),
+            false => break,
+        };
+        let found = canonical(&listing.join("\n"));
+        if found == wanted {
+            result = Ok(());
+            break;
+        }
+        let missing = wanted.iter().filter(|line| !found.contains(line)).map(|line| format!("- {line}\n"));
+        let more = found.iter().filter(|line| !wanted.contains(line)).map(|line| format!("+ {line}\n"));
+        result = Err(format!("{}{}{said}", missing.collect::<String>(), more.collect::<String>()));
+        std::thread::sleep(std::time::Duration::from_millis(250));
+    }
+    drop(ask);
+    let _ = child.wait();
+    result
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn labs() -> Vec<PathBuf> {
+    let mut folders = vec![root().join("labs")];
+    let mut labs = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder of labs").flatten() {
+            let path = entry.path();
+            if path.is_dir() && !path.ends_with("solutions") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rhai") {
+                labs.push(path);
+            }
+        }
+    }
+    labs.sort();
+    labs
+}
+
+/// Why the scripts can't be run here.
+fn lack() -> Option<String> {
+    if let Some(lack) = sandbox_lack() {
+        return Some(lack.into());
+    }
+    for tool in ["ip", "bridge", "unshare", "setpriv", "bash"] {
+        let found = Command::new("sh")
+            .args(["-c", &format!("PATH=$PATH:/usr/sbin:/sbin command -v {tool}")])
+            .output();
+        if !found.is_ok_and(|found| found.status.success()) {
+            return Some(format!("`{tool}` is not installed"));
+        }
+    }
+    None
+}
+
+#[test]
+fn the_script_of_each_lab_leaves_what_the_lab_has_left() {
+    if let Some(lack) = lack() {
+        return skip(&lack);
+    }
+    let only = std::env::var("NSLAB_TEST_LAB").unwrap_or_default();
+    let labs: Vec<PathBuf> =
+        labs().into_iter().filter(|lab| lab.display().to_string().contains(&only)).collect();
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let wrong = std::sync::Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some(lab) = labs.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)) {
+                    let name = lab.strip_prefix(root()).expect("a lab of ours").display().to_string();
+                    if let Err(why) = compare(lab) {
+                        wrong.lock().expect("no panic").push(format!("{name}:\n{why}"));
+                    }
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().expect("no panic");
+    assert!(wrong.is_empty(), "{} of {} labs\n{}", wrong.len(), labs.len(), wrong.join("\n"));
+}
+
+fn compare(lab: &Path) -> Result<(), String> {
+    let below = lab.strip_prefix(root()).expect("a lab of ours").display().to_string();
+    let exported = output(nslab(&["export", &below], root()));
+    if !exported.status.success() {
+        let said = text(&exported.stderr);
+        // What this machine can't do, the lab's own test says.
+        return if said.contains("not measured") { Ok(()) } else { Err(said) };
+    }
+    let again = output(nslab(&["export", &below], root()));
+    if again.stdout != exported.stdout {
+        return Err("the script is another one the next time".into());
+    }
+    let scratch = Scratch::new();
+    for helper in fs::read_dir(lab.parent().expect("a folder")).expect("a folder").flatten() {
+        let path = helper.path();
+        if path.is_file() && path != lab {
+            let below = path.strip_prefix(root()).expect("ours").display().to_string();
+            scratch.write(&below, fs::read(&path).expect("a file"));
+        }
+    }
+    let wanted = left_by_lab(lab, &scratch)?;
+    left_by_script(&text(&exported.stdout), &wanted)
+}
+
+/// `nslab export labs/x/lab.rhai`, and what it ought to print: the same at
+/// the beginning, then the lab's description and its commands.
+fn export(lab: &str, description: &str, commands: &str) -> Nslab {
+    let options = match commands.contains("&\n") {
+        true => "set -e\ntrap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n",
+        false => "set -e\n",
+    };
+    let head = unindent(
+        r#"
+        #!/usr/bin/env bash
+        # labs/x/lab.rhai, by `nslab export`.
+        #
+        # Run it in namespaces of its own, where it can change nothing of this machine:
+        #
+        #   unshare -Urnmpf --mount-proc bash -c \
+        #     'mount -t tmpfs tmpfs /run; cp -r /etc /run/etc 2> /dev/null; \
+        #      mount --bind /run/etc /etc; exec bash lab.sh'
+        #
+        "#,
+    );
+    let defaults = unindent(
+        r#"
+
+        # As in every lab: the host's lo is up, IPv6 addresses can be used at once,
+        # no ICMP error is held back, and each link has the same hardware address
+        # each time.
+        ip link set lo up
+        "#,
+    );
+    let chosen: Vec<String> =
+        nslab::net::CHOSEN.iter().map(|(key, value, _)| format!("{key}={value}")).collect();
+    let chosen = format!("chosen='{}'\nsysctl -qw $chosen\n", chosen.join(" "));
+    let commands = unindent(commands);
+    let commands = if commands.is_empty() { commands } else { format!("\n{commands}") };
+    let whole =
+        format!("{head}{}{options}\n{}{chosen}{commands}", unindent(description), defaults.trim_start());
+    Nslab::new(["export", "labs/x/lab.rhai"]).lab(lab).stdout(&whole)
+}
+
+#[test]
+fn a_script_says_what_was_typed() {
+    export(
+        r#"
+        //! A lab.
+        //! It says so.
+        title("A title");
+        step("A step");
+        let red = netns("red");
+        let odd = netns("it's");
+        note("a note\nof two lines");
+        veth(red, "veth-red", host(), "veth-host");
+        try { red.addr_add("veth-red", "1992.168.15.2"); } catch (e) { note("no"); }
+        check("nobody answers", !ping(red, "192.168.15.2").ok);
+        refute("a tool", exec("ip link show nope"));
+        let sleeper = start("sleep 1000");
+        check("it runs", exec(`kill -0 ${sleeper.pid}`));
+        stop(sleeper);
+        snapshot("links", links(odd));
+        "#,
+        r#"
+        # A lab.
+        # It says so.
+        "#,
+        r#"
+        # A title
+
+        # A step
+        ip netns add red
+        ip netns exec red sysctl -qw $chosen
+        ip netns add 'it'\''s'
+        ip netns exec 'it'\''s' sysctl -qw $chosen
+        # a note
+        # of two lines
+        ip -n red link add veth-red type veth peer name veth-host netns $$
+        ip link set veth-host address 02:15:14:ba:ff:e3
+        ip -n red link set veth-red address 02:63:21:b6:70:95
+        ip -n red addr add 1992.168.15.2 dev veth-red || true
+        #   refused: any valid prefix is expected rather than "1992.168.15.2"
+        # no
+        ip netns exec red ping -c1 -W1 192.168.15.2 || true
+        #   check: nobody answers
+        ip link show nope || true
+        #   refute: a tool
+        sleep 1000 &
+        pid1=$!
+        sleep 1
+        kill -0 $pid1 || true
+        #   check: it runs
+        kill $pid1 || true
+        ip -n 'it'\''s' link
+        #   snapshot: links
+        "#,
+    )
+    .run();
+}
+
+#[test]
+fn a_shell_lab_is_printed_as_it_is() {
+    Nslab::new(["export", "lab.sh"]).file("lab.sh", "$ ip link (a)\n").stdout("$ ip link (a)\n").run();
+}
+
+#[test]
+fn a_lab_that_stops_half_way() {
+    export(
+        r#"
+        netns("red");
+        up("eth7");
+        netns("blue");
+        "#,
+        "",
+        r#"
+        ip netns add red
+        ip netns exec red sysctl -qw $chosen
+        ip link set eth7 up || true
+        #   refused: Cannot find device "eth7"
+        "#,
+    )
+    .stderr(
+        r#"
+        error: labs/x/lab.rhai:2:1: Cannot find device "eth7"
+           |
+         2 | up("eth7");
+           | ^
+        command: ip link set eth7 up
+        hint: `host` has `lo`
+        hint: the script goes as far as the lab did
+        "#,
+    )
+    .code(1)
+    .run();
+}
+
+#[test]
+fn a_lab_that_is_none() {
+    export("hots();", "", "")
+        .stdout("")
+        .stderr(
+            r#"
+            error: labs/x/lab.rhai:1:1: there is no function `hots`
+               |
+             1 | hots();
+               | ^
+            hint: did you mean `host`?
+            "#,
+        )
+        .code(3)
+        .run();
+}
+
+#[test]
+fn a_lab_that_is_not_there() {
+    Nslab::new(["export", "labs/none.rhai"])
+        .without_sandbox()
+        .stderr("error: failed to read `labs/none.rhai`: No such file or directory\n")
+        .code(2)
+        .run();
+}
+
+#[test]
+fn a_failed_check_is_the_checks_own_business() {
+    export(
+        r#"
+        check("no", false);
+        "#,
+        "",
+        r#"
+        #   check: no
+        "#,
+    )
+    .run();
+}
+
+#[test]
+fn a_machine_that_lacks_a_tool() {
+    export(
+        r#"
+        netns("red");
+        exec("arp -n");
+        "#,
+        "",
+        r#"
+        ip netns add red
+        ip netns exec red sysctl -qw $chosen
+        "#,
+    )
+    .stderr(
+        r#"
+        error: not measured: exec of "arp" failed: No such file or directory; install it: `apt-get install net-tools`
+        hint: the script goes as far as the lab did
+        "#,
+    )
+    .after("for arp in /usr/sbin/arp /sbin/arp /usr/bin/arp /bin/arp; do [ ! -e $arp ] || mount --bind /dev/null $arp; done")
+    .code(1)
+    .run();
+}
