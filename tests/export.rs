@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ for ns in "" $(ip netns list | cut -d" " -f1 | sort); do
     say rules ip -j rule
     say rules6 ip -j -6 rule
     say fdb bridge -j fdb
-    if command -v nft > /dev/null; then say ruleset nft -j list ruleset; fi
+    if command -v nft > /dev/null; then say ruleset nft -s list ruleset; fi
 done
 echo LISTED
 "#;
@@ -37,6 +37,7 @@ echo LISTED
 const PLACE: &str = r#"
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /tmp
+mount -t tmpfs tmpfs /var/lib
 mkdir /run/etc
 cp -r /etc/. /run/etc 2> /dev/null
 mount --bind /run/etc /etc
@@ -48,10 +49,10 @@ printf '127.0.0.1 localhost\n::1 localhost\n' > /etc/hosts
 printf 'passwd: files\ngroup: files\nhosts: files dns\n' > /etc/nsswitch.conf
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 printf '%s' "$0" > lab.sh
-bash lab.sh > out 2>&1 < /dev/null
+timeout -k 5 60 bash lab.sh > out 2>&1 < /dev/null
 code=$?
 tail -n 30 out | sed 's/^/said\t/'
-printf 'ended\t%s\n' "$code"
+printf '\nended\t%s\n' "$code"
 while read -r _; do
     eval "$1"
 done
@@ -78,20 +79,64 @@ fn own_addresses(listing: &str) -> Vec<Value> {
     rows.filter(|row| row["linkinfo"]["info_kind"] == "bridge").map(|row| row["address"].clone()).collect()
 }
 
+/// Hardware addresses, in a text where they stand in quotes or between blanks.
+fn macs(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|c: char| !(c.is_ascii_hexdigit() || c == ':'));
+    words.filter(|word| word.len() == 17 && word.split(':').all(|byte| byte.len() == 2)).collect()
+}
+
+/// The IPv6 address that follows from a hardware address.
+fn link_local(mac: &str) -> String {
+    let byte = |at: usize| u16::from_str_radix(&mac[3 * at..3 * at + 2], 16).unwrap_or_default();
+    let word = |a: u16, b: u16| a << 8 | b;
+    let groups =
+        [word(byte(0) ^ 2, byte(1)), word(byte(2), 0xff), word(0xfe, byte(3)), word(byte(4), byte(5))];
+    let [a, b, c, d] = groups;
+    std::net::Ipv6Addr::new(0xfe80, 0, 0, 0, a, b, c, d).to_string()
+}
+
+/// A listing without what the kernel or a plugin has picked at random: what
+/// the lab has chosen stands in its script.
+fn chosen_only(listing: &str, script: &str) -> String {
+    let chosen = macs(script);
+    let mut text = listing.to_string();
+    for mac in macs(listing) {
+        let group = ["ff:ff", "00:00:00", "33:33", "01:"].iter().any(|begin| mac.starts_with(begin));
+        if !group && !chosen.contains(mac) {
+            text = text.replace(&link_local(mac), "LINK-LOCAL").replace(mac, "MAC");
+        }
+    }
+    without_plugin_names(&text)
+}
+
+/// `veth1a2b3c4d` is what a CNI plugin calls a link.
+fn without_plugin_names(text: &str) -> String {
+    let mut parts = text.split("veth");
+    let mut done = parts.next().unwrap_or_default().to_string();
+    for part in parts {
+        let random = part.chars().take_while(char::is_ascii_hexdigit).count();
+        done += "veth";
+        done += if random == 8 { "PLUGIN" } else { &part[..random] };
+        done += &part[random..];
+    }
+    done
+}
+
 /// What is left of a listing, sorted, a line each.
-fn canonical(listing: &str) -> Vec<String> {
+fn canonical(listing: &str, script: &str) -> Vec<String> {
     let mut lines = Vec::new();
+    let listing = &chosen_only(listing, script);
     let bridges = own_addresses(listing);
     for line in listing.lines() {
         let mut parts = line.splitn(3, '\t');
         let (Some(netns), Some(what), Some(text)) = (parts.next(), parts.next(), parts.next()) else {
             continue;
         };
-        let rows: Value = serde_json::from_str(text.trim()).unwrap_or(Value::Null);
         if what == "ruleset" {
-            lines.extend(ruleset(&rows).into_iter().map(|rule| format!("{netns}\t{what}\t{rule}")));
+            lines.extend(ruleset(text).map(|rule| format!("{netns}\t{what}\t{rule}")));
             continue;
         }
+        let rows: Value = serde_json::from_str(text.trim()).unwrap_or(Value::Null);
         let fields = FIELDS.iter().find(|(name, _)| *name == what).map_or(&[][..], |(_, fields)| fields);
         for row in rows.as_array().into_iter().flatten() {
             // Of what is no bridge's, the kernel keeps groups of its own.
@@ -134,24 +179,20 @@ fn kept(field: &str, value: &Value) -> Value {
     }
 }
 
-/// The rules, without the numbers and counts that the kernel gives.
-fn ruleset(rows: &Value) -> Vec<String> {
-    fn plain(value: &mut Value) {
-        match value {
-            Value::Object(map) => {
-                for key in ["handle", "packets", "bytes", "index"] {
-                    map.remove(key);
-                }
-                map.values_mut().for_each(plain);
-            }
-            Value::Array(array) => array.iter_mut().for_each(plain),
-            _ => {}
-        }
-    }
-    let mut rows = rows["nftables"].as_array().cloned().unwrap_or_default();
-    rows.retain(|row| row["metainfo"].is_null());
-    rows.iter_mut().for_each(plain);
-    rows.iter().map(Value::to_string).collect()
+/// The rules as nft prints them, in which tables may come in any order.
+fn ruleset(text: &str) -> impl Iterator<Item = String> {
+    let tables: Vec<&str> = text.split("table ").collect();
+    // What was written for iptables, nft warns of.
+    let plain = |table: &str| {
+        let table = table.split("# Warning").next().unwrap_or_default();
+        let words = table.split_whitespace().map(|word| {
+            let mut states: Vec<&str> = word.split(',').collect();
+            states.sort_unstable();
+            states.join(",")
+        });
+        words.collect::<Vec<_>>().join(" ")
+    };
+    tables.into_iter().map(plain).filter(|table| !table.is_empty()).collect::<Vec<_>>().into_iter()
 }
 
 fn nslab(arguments: &[&str], folder: &Path) -> Command {
@@ -166,7 +207,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// What a lab has left, in the words of the real tools.
-fn left_by_lab(lab: &Path, scratch: &Scratch) -> Result<Vec<String>, String> {
+fn left_by_lab(lab: &Path, script: &str, scratch: &Scratch) -> Result<Vec<String>, String> {
     let own = fs::read_to_string(lab).expect("a lab");
     let listing = serde_json::to_string(LISTING).expect("a string");
     let below = lab.strip_prefix(root()).expect("a lab of ours");
@@ -175,7 +216,7 @@ fn left_by_lab(lab: &Path, scratch: &Scratch) -> Result<Vec<String>, String> {
     let told = format!("{}{}", text(&told.stdout), text(&told.stderr));
     let listing = told.rsplit_once("  LISTING\n").and_then(|(_, rest)| rest.split_once("  LISTED\n"));
     let lines = listing.ok_or(told.clone())?.0.lines().map(|line| line.strip_prefix("  ").unwrap_or(line));
-    Ok(canonical(&lines.collect::<Vec<_>>().join("\n")))
+    Ok(canonical(&lines.collect::<Vec<_>>().join("\n"), script))
 }
 
 /// Runs a script where it can do no harm, and looks until it has left what
@@ -199,6 +240,7 @@ fn left_by_script(script: &str, wanted: &[String]) -> Result<(), String> {
     let code = loop {
         match answers.next() {
             Some(line) if line.starts_with("ended\t") => break line,
+            Some(line) if line.is_empty() => {}
             Some(line) => said += &format!("{line}\n"),
             None => break "it did not begin".into(),
         }
@@ -213,7 +255,7 @@ fn left_by_script(script: &str, wanted: &[String]) -> Result<(), String> {
             true => answers.by_ref().take_while(|line| line != "LISTED").collect(),
             false => break,
         };
-        let found = canonical(&listing.join("\n"));
+        let found = canonical(&listing.join("\n"), script);
         if found == wanted {
             result = Ok(());
             break;
@@ -300,7 +342,10 @@ fn compare(lab: &Path) -> Result<(), String> {
         return if said.contains("not measured") { Ok(()) } else { Err(said) };
     }
     let again = output(nslab(&["export", &below], root()));
-    if again.stdout != exported.stdout {
+    let script = text(&exported.stdout);
+    // What a plugin has picked, it picks anew.
+    let plain = |script: &str| chosen_only(script, if below.contains("/cni/") { "" } else { script });
+    if plain(&text(&again.stdout)) != plain(&script) {
         return Err("the script is another one the next time".into());
     }
     let scratch = Scratch::new();
@@ -311,8 +356,8 @@ fn compare(lab: &Path) -> Result<(), String> {
             scratch.write(&below, fs::read(&path).expect("a file"));
         }
     }
-    let wanted = left_by_lab(lab, &scratch)?;
-    left_by_script(&text(&exported.stdout), &wanted)
+    let wanted = left_by_lab(lab, &script, &scratch)?;
+    left_by_script(&script, &wanted)
 }
 
 /// `nslab export labs/x/lab.rhai`, and what it ought to print: the same at
@@ -330,8 +375,9 @@ fn export(lab: &str, description: &str, commands: &str) -> Nslab {
         # Run it in namespaces of its own, where it can change nothing of this machine:
         #
         #   unshare -Urnmpf --mount-proc bash -c \
-        #     'mount -t tmpfs tmpfs /run; cp -r /etc /run/etc 2> /dev/null; \
-        #      mount --bind /run/etc /etc; exec bash lab.sh'
+        #     'mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /var/lib; \
+        #      cp -r /etc /run/etc 2> /dev/null; mount --bind /run/etc /etc; \
+        #      exec bash lab.sh'
         #
         "#,
     );

@@ -61,7 +61,7 @@ impl<'a> Export<'a> {
         }
         // A process may have ended by itself before it is ended.
         let ends = ["kill", "pkill", "fuser"].contains(&program(&command).as_str());
-        let forgiven = if ends { " || true" } else { "" };
+        let forgiven = if ends || lists_rules(&command) { " || true" } else { "" };
         let _ = writeln!(self.body, "{command}{forgiven}");
         if command.ends_with('&') {
             self.background = true;
@@ -118,8 +118,9 @@ impl<'a> Export<'a> {
              # Run it in namespaces of its own, where it can change nothing of this machine:\n\
              #\n\
              #   unshare -Urnmpf --mount-proc bash -c \\\n\
-             #     'mount -t tmpfs tmpfs /run; cp -r /etc /run/etc 2> /dev/null; \\\n\
-             #      mount --bind /run/etc /etc; exec bash lab.sh'\n\
+             #     'mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /var/lib; \\\n\
+             #      cp -r /etc /run/etc 2> /dev/null; mount --bind /run/etc /etc; \\\n\
+             #      exec bash lab.sh'\n\
              #\n",
             self.lab.source.path.display(),
         );
@@ -156,6 +157,14 @@ fn born(change: &str) -> Option<(&str, &str, &str)> {
     let name = name.split('@').next()?;
     let is_mac = |word: &&str| word.len() == 17 && word.bytes().filter(|byte| *byte == b':').count() == 5;
     Some((netns, name, words.split(' ').find(is_mac)?))
+}
+
+/// Tells whether a command only lists rules. What nft has written, `iptables`
+/// does not list on every machine.
+fn lists_rules(command: &str) -> bool {
+    let words = shell_words::split(command).unwrap_or_default();
+    let lists = ["-S", "-L", "-nL", "-vnL", "--list", "--list-rules"];
+    program(command).ends_with("tables") && words.iter().any(|word| lists.contains(&word.as_str()))
 }
 
 /// A name as it is typed.
