@@ -62,7 +62,10 @@ impl<'a> Export<'a> {
         // A process may have ended by itself before it is ended.
         let ends = ["kill", "pkill", "fuser"].contains(&program(&command).as_str());
         let forgiven = if ends || lists_rules(&command) { " || true" } else { "" };
-        let _ = writeln!(self.body, "{command}{forgiven}");
+        let _ = match command.split_once("; ").filter(|_| ends) {
+            Some((first, rest)) => writeln!(self.body, "{first}{forgiven}; {rest}"),
+            None => writeln!(self.body, "{command}{forgiven}"),
+        };
         if command.ends_with('&') {
             self.background = true;
             if let Some(pid) = action.started {
