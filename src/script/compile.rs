@@ -10,6 +10,7 @@ use crate::event::Fault;
 use crate::lab::{Declared, Kind, Lab, Language, Place, Source, Span, ToolUse, slug};
 use crate::net::{is_installed, missing_tool, package_of};
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Stmt};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads labs.
@@ -46,15 +47,21 @@ const KEYWORDS: [(&str, &[usize]); 9] = [
 impl Compiler {
     /// Makes a compiler of a stage that is not needed for a script.
     pub fn new(stage: Stage) -> Self {
-        let mut arities: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
-        let registered = stage.engine.collect_fn_metadata(
+        let found = RefCell::new(BTreeMap::<String, BTreeSet<usize>>::new());
+        // Most names have several functions: one string is made for each name.
+        let _: Vec<()> = stage.engine.collect_fn_metadata(
             None,
-            |info| Some((info.metadata.name.to_string(), info.metadata.num_params)),
+            |info| {
+                let (mut found, name) = (found.borrow_mut(), info.metadata.name.as_str());
+                if !found.contains_key(name) {
+                    found.insert(name.into(), BTreeSet::new());
+                }
+                found.get_mut(name)?.insert(info.metadata.num_params);
+                None
+            },
             true,
         );
-        for (name, arity) in registered {
-            arities.entry(name).or_default().insert(arity);
-        }
+        let mut arities = found.into_inner();
         for (name, counts) in KEYWORDS {
             arities.entry(name.into()).or_default().extend(counts);
         }
