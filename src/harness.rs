@@ -14,6 +14,7 @@
 //! the test cases that wait for them.
 
 mod pool;
+mod print;
 mod stale;
 
 use self::pool::Pool;
@@ -128,10 +129,16 @@ pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, Strin
             let pool = Pool::new(wanted, first, launcher);
             run_trials(pool, &settings, arguments, trials)
         }
-        _ => libtest_mimic::run(arguments, trials),
+        _ => print::run(arguments, trials),
     };
     Ok(Summary {
-        failed: conclusion.has_failed(),
+        failed: conclusion.map_or_else(
+            |error| {
+                eprintln!("error: {error}");
+                true
+            },
+            |conclusion| conclusion.has_failed(),
+        ),
         invalid: tally.invalid.load(Ordering::Relaxed),
         nothing_measured: able.is_err(),
         bug: tally.bug.load(Ordering::Relaxed),
@@ -144,7 +151,7 @@ fn run_trials(
     settings: &Settings,
     arguments: &Arguments,
     trials: Vec<Trial>,
-) -> libtest_mimic::Conclusion {
+) -> Result<libtest_mimic::Conclusion, String> {
     if let [course] = &pool.wanted[..] {
         // There is nothing to run beside it, and a thread costs more than one
         // check after the other: the first of them runs the lab.
@@ -157,7 +164,7 @@ fn run_trials(
             }
         }));
         let arguments = Arguments { test_threads: Some(1), ..arguments.clone() };
-        return libtest_mimic::run(&arguments, trials);
+        return print::run(&arguments, trials);
     }
     let workers = arguments
         .test_threads
@@ -167,7 +174,7 @@ fn run_trials(
         for _ in 0..workers {
             scope.spawn(|| pool.work(settings));
         }
-        libtest_mimic::run(arguments, trials)
+        print::run(arguments, trials)
     })
 }
 

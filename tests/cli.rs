@@ -612,3 +612,33 @@ fn head_takes_the_first_line() {
         assert_eq!(ending(output.status), "code 0");
     }
 }
+
+#[test]
+fn no_room_for_what_is_printed() {
+    if let Some(lack) = sandbox_lack() {
+        return skip(lack);
+    }
+    let scratch = Scratch::new();
+    scratch.write("labs/x/lab.rhai", "check(\"a\", true);\n");
+    scratch.write("labs/x/other.rhai", "check(\"b\", true);\n");
+    for (arguments, what) in [
+        (&["test"][..], "the results"),
+        (&["test", "labs/x/lab.rhai"], "the results"),
+        (&["run", "labs/x/lab.rhai"], "what happened"),
+        (&["export", "labs/x/lab.rhai"], "the script"),
+    ] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a full device");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nslab"));
+        command.args(arguments).current_dir(scratch.path()).stdout(full).stdin(Stdio::null());
+        forget_others(&mut command);
+        let output = command.stderr(Stdio::piped()).spawn().and_then(|child| child.wait_with_output());
+        let output = output.expect("nslab runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(
+            said,
+            format!("error: failed to print {what}: No space left on device\n"),
+            "{arguments:?}"
+        );
+        assert_eq!(ending(output.status), "code 1", "{arguments:?}");
+    }
+}

@@ -45,8 +45,11 @@ pub(super) fn run(typed: &Run) -> ExitCode {
     let mut written = String::new();
     let mut narration = Narration::default();
     let mut out = io::stdout().lock();
+    let mut lost = None;
     let mut say = |text: &str| {
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            lost.get_or_insert(error);
+        }
     };
     say(&narration.opening(&lab));
     let outcomes = prepared.and_then(|(launcher, mut sandbox)| {
@@ -83,7 +86,15 @@ pub(super) fn run(typed: &Run) -> ExitCode {
         _ => None,
     };
     let failures: Vec<bool> = outcomes.iter().filter_map(failed).collect();
-    Findings { failed: !failures.is_empty(), bug: failures.contains(&true), ..Findings::default() }.into()
+    if let Some(error) = &lost {
+        eprintln!("error: failed to print what happened: {}", run::words(error));
+    }
+    Findings {
+        failed: !failures.is_empty() || lost.is_some(),
+        bug: failures.contains(&true),
+        ..Findings::default()
+    }
+    .into()
 }
 
 /// Says why what was typed is no lab's path.
