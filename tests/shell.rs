@@ -216,7 +216,7 @@ fn a_line_that_bash_can_not_parse_fails_alone() {
 
 #[test]
 fn what_never_ends_is_interrupted() {
-    Nslab::new(["run", "labs/x/lab.sh", "--patience", "0.3"])
+    Nslab::new(["run", "labs/x/lab.sh", "--patience", "1"])
         .file(
             "labs/x/lab.sh",
             "ip netns add red\n\
@@ -237,32 +237,32 @@ fn what_never_ends_is_interrupted() {
               $ ip netns add red
                   red: a namespace, with `lo` alone
               $ sleep 1000
-                interrupted, as with Ctrl-C, after 0.3 s; `--patience` gives it longer
+                interrupted, as with Ctrl-C, after 1 s; `--patience` gives it longer
                 labs/x/lab.sh:2:1: exit code 130
               $ ip netns monitor
-                interrupted, as with Ctrl-C, after 0.3 s; `--patience` gives it longer
+                interrupted, as with Ctrl-C, after 1 s; `--patience` gives it longer
                 labs/x/lab.sh:3:1: exit code 130
               $ sleep 1000 | sleep 1000
-                interrupted, as with Ctrl-C, after 0.3 s; `--patience` gives it longer
+                interrupted, as with Ctrl-C, after 1 s; `--patience` gives it longer
                 labs/x/lab.sh:4:1: exit code 130
               $ x=$(sleep 1000; echo 1)
-                interrupted, as with Ctrl-C, after 0.3 s; `--patience` gives it longer
+                interrupted, as with Ctrl-C, after 1 s; `--patience` gives it longer
                 labs/x/lab.sh:5:1: exit code 130
               $ sleep 1000
-                interrupted, as with Ctrl-C, after 0.3 s; `--patience` gives it longer
+                interrupted, as with Ctrl-C, after 1 s; `--patience` gives it longer
                 labs/x/lab.sh:6:3: exit code 130
               $ echo after
                 after
               $ sleep 1000
               $ wait
-                interrupted, as with Ctrl-C, after 0.3 s; `--patience` gives it longer
+                interrupted, as with Ctrl-C, after 1 s; `--patience` gives it longer
                 labs/x/lab.sh:8:1: exit code 130
               $ sh -c 'trap "" INT TERM; echo stubborn; while :; do sleep 0.1; done'
                 stubborn
-                killed, as it took no notice of Ctrl-C, after 0.3 s; `--patience` gives it longer
+                killed, as it took no notice of Ctrl-C, after 1 s; `--patience` gives it longer
                 labs/x/lab.sh:9:3: exit code 137
               $ exec sleep 1000
-                interrupted, as with Ctrl-C, after 0.3 s; `--patience` gives it longer
+                interrupted, as with Ctrl-C, after 1 s; `--patience` gives it longer
                 labs/x/lab.sh:10:1: exit code 130
 
             1 passed
