@@ -44,7 +44,7 @@ struct Ability {
 
 /// What is tried, each in a throwaway sandbox of its own: the name, a lab
 /// that needs it, what its lack costs, and the remedy.
-const TRIED: [(&str, &str, &str, &str); 8] = [
+const TRIED: [(&str, &str, &str, &str); 15] = [
     (
         "veth links and ping",
         "let red = netns(\"red\"); veth(host(), \"a\", red, \"b\"); addr_add(\"a\", \"10.0.0.1/24\"); \
@@ -63,6 +63,12 @@ const TRIED: [(&str, &str, &str, &str); 8] = [
         "veth(\"a\", \"b\"); macvlan(\"mv0\", \"a\");",
         "labs with `macvlan` are not measured",
         "load the module: `sudo modprobe macvlan`",
+    ),
+    (
+        "vxlan links",
+        "vxlan(\"vx0\", #{id: 1, remote: \"10.0.0.2\"});",
+        "labs with `vxlan` are not measured",
+        "load the module: `sudo modprobe vxlan`",
     ),
     (
         "IPv6",
@@ -90,6 +96,44 @@ const TRIED: [(&str, &str, &str, &str); 8] = [
         "",
     ),
     (
+        "rules of routing",
+        "rule_add(#{from: \"10.0.0.1\", table: 100}); check(\"it works\", rules().len() == 4);",
+        "labs with `rule_add` fail",
+        "",
+    ),
+    (
+        "a firewall (nf_tables)",
+        "block(\"input\", #{proto: \"icmp\"}); check(\"it works\", !ping(\"127.0.0.1\", #{timeout_ms: 1}));",
+        "labs with `policy`, `allow` and `block` fail",
+        "load the module: `sudo modprobe nf_tables`",
+    ),
+    (
+        "translation of addresses (NAT), and its connections (conntrack)",
+        "masquerade(\"10.0.0.0/24\"); dnat(\"tcp\", 80, \"10.0.0.2:80\"); \
+         check(\"it counts\", ping(\"127.0.0.1\").ok && !conntrack().is_empty());",
+        "labs with `masquerade`, `dnat` and `conntrack` fail",
+        "load the modules: `sudo modprobe -a nft_chain_nat nf_conntrack_netlink`",
+    ),
+    (
+        "capture of packets",
+        "let seen = capture(\"lo\"); check(\"it works\", ping(\"127.0.0.1\").ok && !seen.rows().is_empty());",
+        "labs with `capture` are not measured",
+        "load the module: `sudo modprobe af_packet`",
+    ),
+    (
+        "services that need no program",
+        "serve_http(80, \"hello\"); check(\"it works\", http_get(\"http://127.0.0.1/\"));",
+        "labs with `serve_http` and `serve_dns` fail",
+        "",
+    ),
+    (
+        "the CNI plugins",
+        "cni_add(netns(\"red\"), #{cniVersion: \"1.0.0\", name: \"lo\", type: \"loopback\"}); \
+         check(\"it works\", ping(netns_list()[0], \"127.0.0.1\"));",
+        "labs with `cni_add` are not measured",
+        "install them: `sudo apt-get install containernetworking-plugins`",
+    ),
+    (
         "bridged frames passed to iptables (br_netfilter)",
         "bridge(\"br0\"); check(\"it works\", sysctl(\"net.bridge.bridge-nf-call-iptables\") != \"\");",
         "labs on firewalls of bridges are not measured",
@@ -98,7 +142,8 @@ const TRIED: [(&str, &str, &str, &str); 8] = [
 ];
 
 /// The tools that labs of the curriculum use.
-const TOOLS: [&str; 6] = ["ip", "ping", "nsenter", "iptables", "nft", "tcpdump"];
+const TOOLS: [&str; 9] =
+    ["bash", "ip", "ping", "nsenter", "iptables", "nft", "tcpdump", "route", "ovs-vsctl"];
 
 fn examine() -> Report {
     let kernel = nix::sys::utsname::uname()
