@@ -160,6 +160,33 @@ fn a_namespace_used_after_it_was_deleted() {
     );
 }
 
+/// Each word has its own way into a namespace.
+#[test]
+fn whatever_is_asked_of_a_namespace_after_it_was_deleted() {
+    let words = [
+        ("ping(red, \"127.0.0.1\")", "ip netns exec red ping -c1 -W1 127.0.0.1"),
+        ("exec(red, \"true\")", "ip netns exec red true"),
+        ("sh(red, \"true\")", "ip netns exec red sh -c true"),
+        ("start(red, \"sleep 9\")", "ip netns exec red sleep 9 &"),
+        ("capture(red, \"lo\")", "ip netns exec red tcpdump -ni lo -w 1-red-lo.pcap &"),
+        ("sysctl(red, \"net.ipv4.ip_forward\")", "ip netns exec red sysctl -n net.ipv4.ip_forward"),
+        ("firewall(red)", "ip netns exec red nft list ruleset"),
+    ];
+    for (word, command) in words {
+        let report = format!(
+            r#"
+            labs/x/lab.rhai:3:1: Cannot open network namespace "red": No such file or directory
+               |
+             3 | {word};
+               | ^
+            command: {command}
+            hint: `red` was deleted before
+            "#
+        );
+        stops(&format!("let red = netns(\"red\");\ndelete(red);\n{word};\n"), &report);
+    }
+}
+
 #[test]
 fn a_veth_made_twice() {
     stops(

@@ -299,13 +299,17 @@ impl Network {
         all
     }
 
-    fn netlink(&self, netns: &Netns) -> Result<Rc<Netlink>, NetError> {
-        if netns.is_deleted() {
-            return Err(NetError::new(format!(
-                "Cannot open network namespace \"{netns}\": No such file or directory"
-            ))
-            .hint(format!("`{netns}` was deleted before")));
+    /// Refuses a namespace that is gone, as `ip netns exec` does.
+    pub(super) fn must_exist(&self, netns: &Netns) -> Result<(), NetError> {
+        if !netns.is_deleted() {
+            return Ok(());
         }
+        let error = format!("Cannot open network namespace \"{netns}\": No such file or directory");
+        Err(NetError::new(error).hint(format!("`{netns}` was deleted before")))
+    }
+
+    fn netlink(&self, netns: &Netns) -> Result<Rc<Netlink>, NetError> {
+        self.must_exist(netns)?;
         netns
             .netlink()
             .map_err(|error| NetError::new(format!("failed to open a netlink socket in `{netns}`: {error}")))

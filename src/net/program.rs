@@ -366,6 +366,7 @@ impl Network {
         argv: Vec<String>,
         pid: bool,
     ) -> Result<Process, NetError> {
+        self.must_exist(netns)?;
         self.settle()?;
         self.await_addresses()?;
         let program = &argv[0];

@@ -89,6 +89,7 @@ impl Network {
             NetError::new(format!("\"{key}\" is an unknown key"))
                 .hint("a key is words with dots between them, as `net.ipv4.ip_forward`")
         })?;
+        self.must_exist(netns)?;
         netns.enter().map_err(|error| NetError::new(format!("failed to enter `{netns}`: {error}")))?;
         self.rooms.open(&path, flags).map_err(|errno| refused(key, "opening", errno))
     }

@@ -163,6 +163,7 @@ impl Network {
     ///
     /// Where the link is not there, or carries no packets that can be read.
     pub fn capture(&self, netns: &Netns, link: &str) -> Result<Capture, NetError> {
+        self.must_exist(netns)?;
         self.settle()?;
         let (index, kind) = match link {
             "any" => (0, LinkType::Any),

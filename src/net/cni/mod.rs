@@ -230,7 +230,10 @@ impl Network {
         options: &CniOptions,
         previous: Option<&Value>,
     ) -> Result<CniCall, NetError> {
-        // DEL may come when the namespace is gone.
+        // DEL may come when the namespace is gone, and nothing else.
+        if verb != CniVerb::Del {
+            self.must_exist(netns)?;
+        }
         let file = if netns.is_deleted() { String::new() } else { format!("/run/netns/{}", netns.name()) };
         let id = container_id(netns.name());
         let mut environment = vec![
