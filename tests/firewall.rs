@@ -105,6 +105,56 @@ fn a_port_of_70000() {
 }
 
 #[test]
+fn a_port_below_0() {
+    stops(
+        r#"
+        allow("input", #{proto: "tcp", dport: -1});
+        "#,
+        r#"
+        labs/x/lab.rhai:1:1: invalid port/service `-1' specified
+           |
+         1 | allow("input", #{proto: "tcp", dport: -1});
+           | ^
+        command: nft 'add rule ip filter INPUT tcp dport -1 accept'
+        hint: a port is a number from 0 to 65535
+        "#,
+    );
+}
+
+/// A rule about no port must not become one about all.
+#[test]
+fn an_array_of_no_ports() {
+    stops(
+        r#"
+        allow("input", #{proto: "tcp", dport: []});
+        "#,
+        r#"
+        labs/x/lab.rhai:1:1: the option `dport` is an array of nothing
+           |
+         1 | allow("input", #{proto: "tcp", dport: []});
+           | ^
+        hint: leave `dport` out where it does not matter
+        "#,
+    );
+}
+
+#[test]
+fn an_array_of_no_networks() {
+    stops(
+        r#"
+        block("input", #{saddr: []});
+        "#,
+        r#"
+        labs/x/lab.rhai:1:1: the option `saddr` is an array of nothing
+           |
+         1 | block("input", #{saddr: []});
+           | ^
+        hint: leave `saddr` out where it does not matter
+        "#,
+    );
+}
+
+#[test]
 fn a_protocol_that_does_not_exist() {
     stops(
         r#"

@@ -256,7 +256,11 @@ fn protocol(text: &str) -> Result<(u8, bool), NetError> {
 /// Reads a port, or a range of them.
 pub(super) fn ports_of(text: &str) -> Result<(u16, u16), NetError> {
     let (from, to) = text.split_once(['-', ':']).unwrap_or((text, text));
-    let (from, to) = (port(from.trim())?, port(to.trim())?);
+    let (from, to) = match from.is_empty() || to.is_empty() {
+        // A number below 0, or half a range.
+        true => (port(text)?, port(text)?),
+        false => (port(from.trim())?, port(to.trim())?),
+    };
     if from > to {
         return Err(NetError::new(format!("invalid portrange \"{text}\" (min > max)")));
     }

@@ -94,7 +94,8 @@ impl<'a> Options<'a> {
             Ok(text) => Some(vec![text]),
             Err(_) => value.clone().into_typed_array::<String>().ok(),
         };
-        Ok(self.take(key, "a string or an array of strings", read)?.unwrap_or_default())
+        let texts = self.take(key, "a string or an array of strings", read)?;
+        self.some(key, texts)
     }
 
     /// One text or number, or several.
@@ -107,6 +108,19 @@ impl<'a> Options<'a> {
             Some(values) => values.iter().map(word).collect::<Option<Vec<_>>>(),
             None => word(value).map(|word| vec![word]),
         };
-        Ok(self.take(key, "a string, an int or an array of them", read)?.unwrap_or_default())
+        let words = self.take(key, "a string, an int or an array of them", read)?;
+        self.some(key, words)
+    }
+
+    /// None of several is not the same as not asked for: a rule about no
+    /// address must not become one about all.
+    fn some(&self, key: &str, values: Option<Vec<String>>) -> Fallible<Vec<String>> {
+        match values {
+            Some(values) if values.is_empty() => {
+                let hint = format!("leave `{key}` out where it does not matter");
+                Err(self.call.misuse(format!("the option `{key}` is an array of nothing"), hint))
+            }
+            values => Ok(values.unwrap_or_default()),
+        }
     }
 }
