@@ -258,3 +258,34 @@ fn a_folder_that_can_not_be_made() {
         .code(2)
         .run();
 }
+
+/// Who ends a connection first does not hang on who is quicker.
+#[test]
+fn a_page_whose_server_ends_the_connection_late() {
+    if !is_installed("python3") {
+        return skip("python3 is not installed");
+    }
+    Nslab::test(NOTHING)
+        .lab(
+            r#"
+            up("lo");
+            // With a service of the lab's own, the others are given time, too.
+            serve_http(81, "hi");
+            start(`python3 -c "
+            import socket, time
+            stream, _ = socket.create_server(('127.0.0.1', 80)).accept()
+            stream.recv(4096)
+            stream.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi')
+            time.sleep(0.1)
+            "`);
+            let seen = capture("lo");
+            eventually("it answers", 5000, || http_get("http://127.0.0.1/"));
+            let ends = seen.rows().filter(|row| row.info.contains("[F.]"));
+            check("the server ends it, and then who asked", ends.map(|row| row.info) == [
+                "80 > *: Flags [F.], length 0", "* > 80: Flags [F.], length 0",
+            ]);
+            "#,
+        )
+        .passes(&["it answers", "the server ends it, and then who asked"])
+        .run();
+}

@@ -12,6 +12,7 @@ use std::error::Error;
 use std::io;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
+use tokio::io::AsyncReadExt;
 
 /// The most of a page that is read, in bytes.
 const MOST: usize = 8 << 20;
@@ -183,7 +184,8 @@ async fn exchange(
 ) -> Result<HttpAnswer, Box<dyn Error + Send + Sync>> {
     let stream = TokioIo::new(tokio::net::TcpStream::from_std(stream)?);
     let (mut sender, connection) = http1::handshake(stream).await?;
-    let connection = tokio::spawn(connection);
+    // It would end the connection itself as soon as the page is whole.
+    let connection = tokio::spawn(connection.without_shutdown());
     let request = Request::get(&page.path)
         .header(HOST, &page.authority)
         .header(USER_AGENT, "nslab")
@@ -193,9 +195,15 @@ async fn exchange(
     let (head, body) = sender.send_request(request).await?.into_parts();
     let bytes = Limited::new(body, MOST).collect().await?.to_bytes();
     drop(sender);
-    // The server ends the connection first; then nothing of it is left on its
-    // side for who looks next.
-    let _ = tokio::time::timeout(patience, connection).await;
+    // The server ends the connection first, so that a capture shows the same
+    // order each time; then nothing of it is left on its side for who looks
+    // next.
+    let hung_up = async {
+        let Ok(Ok(parts)) = connection.await else { return };
+        let mut stream = parts.io.into_inner();
+        while matches!(stream.read(&mut [0; 4096]).await, Ok(1..)) {}
+    };
+    let _ = tokio::time::timeout(patience, hung_up).await;
     let status = head.status;
     let fine = status.is_success() || status.is_redirection();
     Ok(HttpAnswer {
