@@ -15,6 +15,7 @@ const TOGETHER: usize = 256;
 pub(super) struct Pool {
     pub wanted: Vec<Arc<Course>>,
     next: AtomicUsize,
+    /// Of the first lab, which has been ordered there.
     first: Mutex<Option<Sandbox>>,
     finished: Mutex<Vec<Sandbox>>,
     launcher: Launcher,
@@ -29,8 +30,11 @@ impl Pool {
 
     /// Runs labs until all are taken, as one of several workers.
     pub fn work(&self, settings: &Settings) {
-        while let Some(course) = self.wanted.get(self.next.fetch_add(1, Ordering::Relaxed)) {
-            let first = self.first.lock().ok().and_then(|mut first| first.take());
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(course) = self.wanted.get(number) else { return };
+            // The first lab's sandbox has its order already: nobody else's.
+            let first = self.first.lock().ok().filter(|_| number == 0).and_then(|mut first| first.take());
             let outcome = first.map_or_else(|| self.launcher.open(), Ok).and_then(|mut sandbox| {
                 let outcome = run::lab(&course.lab, &mut sandbox, &course.shelf, settings, |_, _| {});
                 self.let_go(sandbox);

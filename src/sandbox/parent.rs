@@ -80,7 +80,7 @@ impl Launcher {
             wire: ours,
             waiting: VecDeque::new(),
             standing: false,
-            ordered: false,
+            ordered: None,
             place: Place::default(),
             died: None,
         })
@@ -106,7 +106,8 @@ pub struct Sandbox {
     wire: Wire,
     waiting: VecDeque<Up>,
     standing: bool,
-    ordered: bool,
+    /// The path of the lab that was ordered.
+    ordered: Option<String>,
     place: Place,
     died: Option<Death>,
 }
@@ -132,16 +133,28 @@ impl Sandbox {
     }
 
     /// Sends the order for a lab ahead, so that it begins as soon as the
-    /// sandbox stands. [`Sandbox::run`] must be given the same one.
+    /// sandbox stands.
+    ///
+    /// # Panics
+    ///
+    /// Where another lab was ordered here: a sandbox is for one.
     pub fn order(&mut self, order: &Order) {
-        // Where the sandbox has failed, its last word says why.
-        if !std::mem::replace(&mut self.ordered, true) {
-            let _ = self.wire.send(order);
+        match &self.ordered {
+            Some(path) => assert_eq!(path, &order.path, "a sandbox is for one lab"),
+            None => {
+                self.ordered = Some(order.path.clone());
+                // Where the sandbox has failed, its last word says why.
+                let _ = self.wire.send(order);
+            }
         }
     }
 
     /// Runs a lab, and hands over each event as it comes. The last one is
     /// [`Event::Ended`] or [`Event::Stopped`].
+    ///
+    /// # Panics
+    ///
+    /// Where another lab was ordered here before.
     ///
     /// # Errors
     ///
