@@ -581,3 +581,11 @@ test result: ok. 0 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; fini
         )
         .run();
 }
+
+#[test]
+fn a_ping_without_end_that_nobody_answers_did_not_work() {
+    let script = "ip link add name a type veth peer name b\nip addr add 10.0.0.1/24 dev a\nip link set dev a up\n\
+                  ip link set dev b up\nping 10.0.0.9\n";
+    let Some(told) = told(script, &["--patience", "1"]) else { return };
+    assert!(told.contains("what did not work\n  lab.sh:5:1: ping 10.0.0.9\n"), "{told}");
+}

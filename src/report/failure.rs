@@ -81,14 +81,19 @@ fn labelled(text: &mut String, label: &str, value: &str) {
         let _ = writeln!(text, "{label}: {value}");
     } else {
         let _ = writeln!(text, "{label}");
-        let lines: Vec<&str> = value.lines().collect();
-        let more = lines.len().saturating_sub(FIRST + LAST);
-        for (n, line) in lines.iter().enumerate() {
-            if more == 0 || n < FIRST || n >= FIRST + more {
-                let _ = writeln!(text, "{}", format!("    {line}").trim_end());
-            } else if n == FIRST {
-                let _ = writeln!(text, "    [{more} more lines]");
-            }
+        set_in(text, "    ", value);
+    }
+}
+
+/// Sets lines in; of very many, the first and the last.
+pub(super) fn set_in(text: &mut String, indent: &str, value: &str) {
+    let lines: Vec<&str> = value.lines().collect();
+    let more = lines.len().saturating_sub(FIRST + LAST);
+    for (n, line) in lines.iter().enumerate() {
+        if more == 0 || n < FIRST || n >= FIRST + more {
+            let _ = writeln!(text, "{}", format!("{indent}{line}").trim_end());
+        } else if n == FIRST {
+            let _ = writeln!(text, "{indent}[{more} more lines]");
         }
     }
 }

@@ -1,5 +1,5 @@
 use super::failure;
-use super::failure::visible;
+use super::failure::{set_in, visible};
 use crate::check::{Outcome, Verdict};
 use crate::event::Event;
 use crate::lab::Lab;
@@ -41,41 +41,47 @@ impl Narration {
             Event::Step { text: step, .. } => {
                 let _ = write!(text, "\n{step}\n");
             }
-            Event::Note { text: note, .. } => indented(&mut text, "  ", note),
+            Event::Note { text: note, .. } => set_in(&mut text, "  ", note),
             Event::Acted(action) => {
                 let _ = writeln!(text, "  $ {}", action.command);
                 if let Some(refused) = &action.refused {
-                    indented(&mut text, "      ", &refused.error);
+                    set_in(&mut text, "      ", &refused.error);
                     if let Some(hint) = &refused.hint {
-                        indented(&mut text, "      ", &format!("hint: {hint}"));
+                        set_in(&mut text, "      ", &format!("hint: {hint}"));
                     }
                 }
                 for change in &action.changes {
-                    indented(&mut text, "      ", change);
+                    set_in(&mut text, "      ", change);
                 }
             }
             Event::Ran(ran) => {
-                indented(&mut text, "  ", &format!("$ {}", ran.command));
-                indented(&mut text, "    ", &ran.output);
+                set_in(&mut text, "  ", &format!("$ {}", ran.command));
+                // All of it: the reader of a shell lab has typed that command.
+                for line in ran.output.lines() {
+                    let _ = writeln!(text, "{}", format!("    {line}").trim_end());
+                }
                 if let Some(ended) = &ran.ended {
-                    indented(&mut text, "    ", ended);
+                    set_in(&mut text, "    ", ended);
                 }
                 for change in &ran.changes {
-                    indented(&mut text, "      ", change);
+                    set_in(&mut text, "      ", change);
                 }
                 if let Some(code) = ran.code.filter(|code| *code != 0) {
                     let path = ran.helper.as_deref().unwrap_or(&self.path);
                     let _ = writeln!(text, "    {path}:{}: exit code {code}", ran.place);
-                    if !is_question(&ran.command) && ran.ended.is_none() {
+                    // What we ended by a signal has not failed; a ping that
+                    // got no answer has, and says so by its own code.
+                    let by_signal = ran.ended.is_some() && code > 128;
+                    if !is_question(&ran.command) && !by_signal {
                         self.failed.push(format!("{path}:{}: {}", ran.place, ran.command));
                     }
                 }
             }
             Event::Asked(question) => {
                 let _ = writeln!(text, "  $ {}", question.command);
-                indented(&mut text, "    ", &question.text);
+                set_in(&mut text, "    ", &question.text);
                 for change in &question.changes {
-                    indented(&mut text, "      ", change);
+                    set_in(&mut text, "      ", change);
                 }
             }
             Event::Expected(expectation) => {
@@ -105,7 +111,7 @@ impl Narration {
         if !self.failed.is_empty() {
             let _ = writeln!(text, "\nwhat did not work");
             for failed in &self.failed {
-                indented(&mut text, "  ", failed);
+                set_in(&mut text, "  ", failed);
             }
         }
         let count = |is: fn(&Verdict) -> bool| outcomes.iter().filter(|outcome| is(&outcome.verdict)).count();
@@ -136,10 +142,4 @@ fn is_question(command: &str) -> bool {
     let word = command.split_whitespace().next().unwrap_or_default();
     ["[", "[[", "test", "let", "read", "true", "false", "return", "grep"].contains(&word)
         || word.starts_with("((")
-}
-
-fn indented(text: &mut String, indent: &str, lines: &str) {
-    for line in lines.lines() {
-        let _ = writeln!(text, "{}", format!("{indent}{line}").trim_end());
-    }
 }
