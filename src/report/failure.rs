@@ -81,26 +81,27 @@ fn labelled(text: &mut String, label: &str, value: &str) {
         let _ = writeln!(text, "{label}: {value}");
     } else {
         let _ = writeln!(text, "{label}");
-        set_in(text, "    ", value);
+        set_in(text, "    ", value, MOST);
     }
 }
 
-/// Sets lines in; of very many, the first and the last.
-pub(super) fn set_in(text: &mut String, indent: &str, value: &str) {
+/// Sets lines in; of more than `most`, the first and the last.
+pub(super) fn set_in(text: &mut String, indent: &str, value: &str, most: usize) {
     let lines: Vec<&str> = value.lines().collect();
-    let more = lines.len().saturating_sub(FIRST + LAST);
+    let more = lines.len().saturating_sub(most);
+    // The beginning says more than the end.
+    let first = most - most / 5;
     for (n, line) in lines.iter().enumerate() {
-        if more == 0 || n < FIRST || n >= FIRST + more {
+        if more == 0 || n < first || n >= first + more {
             let _ = writeln!(text, "{}", format!("{indent}{line}").trim_end());
-        } else if n == FIRST {
+        } else if n == first {
             let _ = writeln!(text, "{indent}[{more} more lines]");
         }
     }
 }
 
 /// Of a long text, so many lines are shown: a program may print millions.
-const FIRST: usize = 80;
-const LAST: usize = 20;
+const MOST: usize = 100;
 
 /// A text without what would steer a terminal, in the notation of `cat -v`.
 ///

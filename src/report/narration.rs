@@ -5,6 +5,10 @@ use crate::event::Event;
 use crate::lab::Lab;
 use std::fmt::Write;
 
+/// Of a long text, so many lines are told: whole tables, and not all of what a
+/// program prints by the million.
+const MOST: usize = 1000;
+
 /// A lab told step by step: each command, what it changed, what was seen.
 #[derive(Debug, Default)]
 pub struct Narration {
@@ -41,30 +45,30 @@ impl Narration {
             Event::Step { text: step, .. } => {
                 let _ = write!(text, "\n{step}\n");
             }
-            Event::Note { text: note, .. } => set_in(&mut text, "  ", note),
+            Event::Note { text: note, .. } => set_in(&mut text, "  ", note, MOST),
             Event::Acted(action) => {
                 let _ = writeln!(text, "  $ {}", action.command);
                 if let Some(refused) = &action.refused {
-                    set_in(&mut text, "      ", &refused.error);
+                    set_in(&mut text, "      ", &refused.error, MOST);
                     if let Some(hint) = &refused.hint {
-                        set_in(&mut text, "      ", &format!("hint: {hint}"));
+                        set_in(&mut text, "      ", &format!("hint: {hint}"), MOST);
                     }
                 }
                 for change in &action.changes {
-                    set_in(&mut text, "      ", change);
+                    set_in(&mut text, "      ", change, MOST);
                 }
             }
             Event::Ran(ran) => {
-                set_in(&mut text, "  ", &format!("$ {}", ran.command));
+                set_in(&mut text, "  ", &format!("$ {}", ran.command), MOST);
                 // All of it: the reader of a shell lab has typed that command.
                 for line in ran.output.lines() {
                     let _ = writeln!(text, "{}", format!("    {line}").trim_end());
                 }
                 if let Some(ended) = &ran.ended {
-                    set_in(&mut text, "    ", ended);
+                    set_in(&mut text, "    ", ended, MOST);
                 }
                 for change in &ran.changes {
-                    set_in(&mut text, "      ", change);
+                    set_in(&mut text, "      ", change, MOST);
                 }
                 if let Some(code) = ran.code.filter(|code| *code != 0) {
                     let path = ran.helper.as_deref().unwrap_or(&self.path);
@@ -79,9 +83,9 @@ impl Narration {
             }
             Event::Asked(question) => {
                 let _ = writeln!(text, "  $ {}", question.command);
-                set_in(&mut text, "    ", &question.text);
+                set_in(&mut text, "    ", &question.text, MOST);
                 for change in &question.changes {
-                    set_in(&mut text, "      ", change);
+                    set_in(&mut text, "      ", change, MOST);
                 }
             }
             Event::Expected(expectation) => {
@@ -111,7 +115,7 @@ impl Narration {
         if !self.failed.is_empty() {
             let _ = writeln!(text, "\nwhat did not work");
             for failed in &self.failed {
-                set_in(&mut text, "  ", failed);
+                set_in(&mut text, "  ", failed, MOST);
             }
         }
         let count = |is: fn(&Verdict) -> bool| outcomes.iter().filter(|outcome| is(&outcome.verdict)).count();
