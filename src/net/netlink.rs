@@ -23,7 +23,7 @@ pub struct KernelError {
 
 impl KernelError {
     /// What went wrong with the socket itself.
-    fn of_socket(error: &io::Error) -> Self {
+    pub(super) fn of_socket(error: &io::Error) -> Self {
         Self { errno: error.raw_os_error().unwrap_or(libc::EPROTO), text: None }
     }
 }
@@ -44,12 +44,7 @@ const PACKET: usize = 64 * 1024;
 impl Netlink {
     /// Opens a socket in the namespace in which this thread is.
     pub fn open() -> io::Result<Self> {
-        let mut socket = Socket::new(NETLINK_ROUTE)?;
-        socket.bind_auto()?;
-        socket.set_ext_ack(true)?;
-        // Without the request repeated in the answer, the text stands at a
-        // known place.
-        socket.set_cap_ack(true)?;
+        let socket = open(NETLINK_ROUTE)?;
         Ok(Self { socket, sequence: Cell::default(), buffer: RefCell::default() })
     }
 
@@ -65,7 +60,7 @@ impl Netlink {
         for message in messages {
             sequences.push(self.append(&mut packet, message, NLM_F_REQUEST | NLM_F_ACK));
         }
-        self.send(&packet)?;
+        send(&self.socket, &packet)?;
         let mut first = Ok(());
         for (number, sequence) in sequences.into_iter().enumerate() {
             let result = self.gather(sequence, |_| {});
@@ -105,7 +100,7 @@ impl Netlink {
     ) -> Result<Vec<RouteNetlinkMessage>, KernelError> {
         let mut packet = Vec::new();
         let sequence = self.append(&mut packet, message, flags);
-        self.send(&packet)?;
+        send(&self.socket, &packet)?;
         self.gather(sequence, see_flags)
     }
 
@@ -121,12 +116,6 @@ impl Netlink {
         packet.resize(start + message.buffer_len().next_multiple_of(4), 0);
         message.serialize(&mut packet[start..]);
         sequence
-    }
-
-    fn send(&self, packet: &[u8]) -> Result<(), KernelError> {
-        let kernel = SocketAddr::new(0, 0);
-        let sent = retry(|| self.socket.send_to(packet, &kernel, 0));
-        sent.map(drop).map_err(|error| KernelError::of_socket(&error))
     }
 
     /// Takes in the answers to one request until it is done, or refused.
@@ -175,8 +164,27 @@ impl Netlink {
     }
 }
 
+/// Opens a socket to a part of the kernel, in the namespace in which this
+/// thread is.
+pub(super) fn open(protocol: isize) -> io::Result<Socket> {
+    let mut socket = Socket::new(protocol)?;
+    socket.bind_auto()?;
+    socket.set_ext_ack(true)?;
+    // Without the request repeated in the answer, the text stands at a known
+    // place.
+    socket.set_cap_ack(true)?;
+    Ok(socket)
+}
+
+/// Sends a packet of requests to the kernel.
+pub(super) fn send(socket: &Socket, packet: &[u8]) -> Result<(), KernelError> {
+    let kernel = SocketAddr::new(0, 0);
+    let sent = retry(|| socket.send_to(packet, &kernel, 0));
+    sent.map(drop).map_err(|error| KernelError::of_socket(&error))
+}
+
 /// Does it again where a signal came in between.
-fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+pub(super) fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

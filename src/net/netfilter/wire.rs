@@ -2,12 +2,12 @@
 
 use super::super::NetError;
 use super::super::error::strerror;
-use super::super::netlink::{KernelError, extended_ack};
-use nix::errno::Errno;
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send, socket,
-};
-use std::os::fd::{AsRawFd, OwnedFd};
+use super::super::netlink::{self, KernelError, extended_ack, retry};
+use rtnetlink::sys::{Socket, protocols::NETLINK_NETFILTER};
+use std::io;
+
+/// More than the kernel puts into one packet of answers.
+const PACKET: usize = 1 << 17;
 
 /// `NLMSG_*`, `NLM_F_*` and `NFNL_MSG_BATCH_*` of netlink(7).
 const ERROR: u16 = 2;
@@ -107,30 +107,14 @@ pub(super) struct Answer {
 
 /// A socket in one namespace.
 #[derive(Debug)]
-pub(in crate::net) struct Netfilter(OwnedFd);
+pub(in crate::net) struct Netfilter(Socket);
 
 impl Netfilter {
     /// Opens a socket in the namespace in which this thread is.
     pub fn open() -> Result<Self, NetError> {
-        let open = || -> nix::Result<OwnedFd> {
-            let family = AddressFamily::Netlink;
-            let socket =
-                socket(family, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkNetFilter)?;
-            bind(socket.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
-            for option in [libc::NETLINK_EXT_ACK, libc::NETLINK_CAP_ACK] {
-                let on: i32 = 1;
-                // SAFETY: the value lives through the call.
-                let result = unsafe {
-                    let length = size_of::<i32>() as libc::socklen_t;
-                    let level = libc::SOL_NETLINK;
-                    libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const on).cast(), length)
-                };
-                Errno::result(result)?;
-            }
-            Ok(socket)
-        };
-        open().map(Self).map_err(|errno| {
-            NetError::new(format!("failed to open a netfilter socket: {}", strerror(errno as i32)))
+        netlink::open(NETLINK_NETFILTER).map(Self).map_err(|error| {
+            let error = KernelError::of_socket(&error);
+            NetError::new(format!("failed to open a netfilter socket: {}", strerror(error.errno)))
                 .unmeasured("use a kernel with netfilter")
         })
     }
@@ -145,11 +129,11 @@ impl Netfilter {
             bytes.extend(message.encode(flags, number as u32));
         }
         bytes.extend(encode(BATCH_END, REQUEST, 0, 0, Subsystem::Tables as u16, &[]));
-        self.send(&bytes)?;
+        netlink::send(&self.0, &bytes)?;
         // The kernel answers before it returns from `send`: one error for each
         // message that is at fault, and the last one's receipt.
         let mut first = None;
-        while let Some(datagram) = self.receive(MsgFlags::MSG_DONTWAIT)? {
+        while let Some(datagram) = self.receive(libc::MSG_DONTWAIT)? {
             for (header, payload) in messages_of(&datagram) {
                 if header.kind == ERROR
                     && let Some(error) = error_of(payload)
@@ -165,11 +149,11 @@ impl Netfilter {
     /// again.
     pub(super) fn dump(&self, message: &Message) -> Result<Vec<Answer>, KernelError> {
         'again: loop {
-            self.send(&message.encode(REQUEST | DUMP | message.flags, 1))?;
+            netlink::send(&self.0, &message.encode(REQUEST | DUMP | message.flags, 1))?;
             let mut answers = Vec::new();
             let mut interrupted = false;
             loop {
-                let Some(datagram) = self.receive(MsgFlags::empty())? else { continue };
+                let Some(datagram) = self.receive(0)? else { continue };
                 for (header, payload) in messages_of(&datagram) {
                     interrupted |= header.flags & DUMP_INTR != 0;
                     match header.kind {
@@ -186,20 +170,12 @@ impl Netfilter {
         }
     }
 
-    fn send(&self, bytes: &[u8]) -> Result<(), KernelError> {
-        send(self.0.as_raw_fd(), bytes, MsgFlags::empty()).map(drop).map_err(kernel_error)
-    }
-
-    fn receive(&self, flags: MsgFlags) -> Result<Option<Vec<u8>>, KernelError> {
-        let mut bytes = vec![0; 1 << 17];
-        match recv(self.0.as_raw_fd(), &mut bytes, flags) {
-            Ok(length) => {
-                bytes.truncate(length);
-                Ok(Some(bytes))
-            }
-            Err(Errno::EAGAIN) => Ok(None),
-            Err(Errno::EINTR) => self.receive(flags),
-            Err(errno) => Err(kernel_error(errno)),
+    fn receive(&self, flags: i32) -> Result<Option<Vec<u8>>, KernelError> {
+        let mut bytes = Vec::with_capacity(PACKET);
+        match retry(|| self.0.recv(&mut bytes, flags)) {
+            Ok(_) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(KernelError::of_socket(&error)),
         }
     }
 }
@@ -253,10 +229,6 @@ fn messages_of(mut bytes: &[u8]) -> impl Iterator<Item = (Header, &[u8])> {
 fn error_of(payload: &[u8]) -> Option<KernelError> {
     let code = i32::from_ne_bytes(payload.get(..4)?.try_into().ok()?);
     (code != 0).then(|| KernelError { errno: -code, text: extended_ack(&payload[4..]) })
-}
-
-fn kernel_error(errno: Errno) -> KernelError {
-    KernelError { errno: errno as i32, text: None }
 }
 
 #[cfg(test)]
