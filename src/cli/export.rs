@@ -1,31 +1,23 @@
 use super::Export;
-use super::exit::{Findings, USAGE};
-use super::run::misuse;
+use super::exit::Findings;
+use super::one;
 use crate::check::{Shelf, Update};
 use crate::event::{Event, Stop};
 use crate::lab::{Lab, Language};
 use crate::net::CHOSEN;
 use crate::report;
 use crate::run::{self, Settings};
-use crate::sandbox::doctor;
-use crate::script::{Compiler, Stage};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// `nslab export`
 pub(super) fn run(typed: &Export) -> ExitCode {
-    if let Some(error) = misuse(&typed.lab) {
-        eprintln!("error: {error}");
-        return ExitCode::from(USAGE);
+    if let Err(code) = one::look_at(&typed.lab) {
+        return code;
     }
-    let mut stage = Stage::new();
-    let prepared = run::prepare(&mut stage);
-    let lab = match run::read(&Compiler::new(stage), &typed.lab) {
-        Ok(lab) => lab,
-        Err(invalid) => {
-            eprintln!("error: {invalid}");
-            return Findings { invalid: true, ..Findings::default() }.into();
-        }
+    let (lab, prepared) = match one::read(&typed.lab) {
+        Ok(read) => read,
+        Err(code) => return code,
     };
     if lab.language == Language::Shell {
         // It is one already.
@@ -46,11 +38,7 @@ pub(super) fn run(typed: &Export) -> ExitCode {
         outcomes
     });
     if let Err(error) = ran {
-        eprintln!("error: {error}");
-        if let Some(remedy) = doctor::remedy(&error) {
-            eprintln!("hint: {remedy}");
-        }
-        return Findings { nothing_measured: true, ..Findings::default() }.into();
+        return one::without_sandbox(&error);
     }
     let bug = matches!(stop, Some(Stop::Bug(_)));
     if let Some(stop) = &stop {

@@ -4,6 +4,7 @@ mod captures;
 mod doctor;
 mod exit;
 mod export;
+mod one;
 mod run;
 mod test;
 

@@ -1,22 +1,18 @@
 use super::Run;
 use super::captures::Captures;
 use super::exit::{Findings, USAGE};
+use super::one;
 use crate::check::{Shelf, Update, Verdict};
 use crate::event::Event;
 use crate::report::Narration;
 use crate::run::{self, Settings};
-use crate::sandbox::doctor;
-use crate::script::{Compiler, Stage};
-use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
 use std::process::ExitCode;
 
 /// `nslab run`
 pub(super) fn run(typed: &Run) -> ExitCode {
-    if let Some(error) = misuse(&typed.lab) {
-        eprintln!("error: {error}");
-        return ExitCode::from(USAGE);
+    if let Err(code) = one::look_at(&typed.lab) {
+        return code;
     }
     let mut captures = match typed.captures.as_deref().map(Captures::in_folder).transpose() {
         Ok(captures) => captures,
@@ -25,14 +21,9 @@ pub(super) fn run(typed: &Run) -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
-    let mut stage = Stage::new();
-    let prepared = run::prepare(&mut stage);
-    let lab = match run::read(&Compiler::new(stage), &typed.lab) {
-        Ok(lab) => lab,
-        Err(invalid) => {
-            eprintln!("error: {invalid}");
-            return Findings { invalid: true, ..Findings::default() }.into();
-        }
+    let (lab, prepared) = match one::read(&typed.lab) {
+        Ok(read) => read,
+        Err(code) => return code,
     };
     let shelf = Shelf::of(&typed.lab, &lab.source.name, Update::Never);
     let settings = Settings {
@@ -65,13 +56,7 @@ pub(super) fn run(typed: &Run) -> ExitCode {
     });
     let outcomes = match outcomes {
         Ok(outcomes) => outcomes,
-        Err(error) => {
-            eprintln!("error: {error}");
-            if let Some(remedy) = doctor::remedy(&error) {
-                eprintln!("hint: {remedy}");
-            }
-            return Findings { nothing_measured: true, ..Findings::default() }.into();
-        }
+        Err(error) => return one::without_sandbox(&error),
     };
     if !written.is_empty() {
         say(&format!("\nWhat was captured\n{written}"));
@@ -95,16 +80,4 @@ pub(super) fn run(typed: &Run) -> ExitCode {
         ..Findings::default()
     }
     .into()
-}
-
-/// Says why what was typed is no lab's path.
-pub(super) fn misuse(path: &Path) -> Option<String> {
-    let shown = path.display();
-    match fs::metadata(path) {
-        Err(error) => Some(format!("failed to read `{shown}`: {}", run::words(&error))),
-        Ok(found) if found.is_dir() => Some(format!(
-            "`{shown}` is a folder\nhint: name one lab in it, or run them all with `nslab test {shown}`"
-        )),
-        Ok(_) => None,
-    }
 }
