@@ -44,7 +44,7 @@ fn a_namespace_that_is_not_there() {
            |
          3 | set_netns("a", "rde");
            | ^
-        command: ip link set a netns rde
+        command: ip link set dev a netns rde
         hint: the namespaces are `red`, and the host's, `host()`
         "#,
     );
@@ -62,7 +62,7 @@ fn a_master_that_is_not_there() {
            |
          2 | set_master("a", "v-net-0");
            | ^
-        command: ip link set a master v-net-0
+        command: ip link set dev a master v-net-0
         hint: `host` has `lo`, `b`, `a`
         "#,
     );

@@ -207,12 +207,10 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// What a lab has left, in the words of the real tools.
-fn left_by_lab(lab: &Path, script: &str, scratch: &Scratch) -> Result<Vec<String>, String> {
-    let own = fs::read_to_string(lab).expect("a lab");
+fn left_by_lab(own: &str, below: &str, script: &str, scratch: &Scratch) -> Result<Vec<String>, String> {
     let listing = serde_json::to_string(LISTING).expect("a string");
-    let below = lab.strip_prefix(root()).expect("a lab of ours");
-    scratch.write(&below.display().to_string(), format!("{own}\nnote(sh({listing}).stdout);\n"));
-    let told = output(nslab(&["run", &below.display().to_string()], scratch.path()));
+    scratch.write(below, format!("{own}\nnote(sh({listing}).stdout);\n"));
+    let told = output(nslab(&["run", below], scratch.path()));
     let told = format!("{}{}", text(&told.stdout), text(&told.stderr));
     let listing = told.rsplit_once("  LISTING\n").and_then(|(_, rest)| rest.split_once("  LISTED\n"));
     let lines = listing.ok_or(told.clone())?.0.lines().map(|line| line.strip_prefix("  ").unwrap_or(line));
@@ -356,8 +354,62 @@ fn compare(lab: &Path) -> Result<(), String> {
             scratch.write(&below, fs::read(&path).expect("a file"));
         }
     }
-    let wanted = left_by_lab(lab, &script, &scratch)?;
+    let own = fs::read_to_string(lab).expect("a lab");
+    let wanted = left_by_lab(&own, &below, &script, &scratch)?;
     left_by_script(&script, &wanted)
+}
+
+/// Names that `ip` would take for its own words, or for options.
+const ODD_NAMES: &str = r#"
+let odd = netns("-x");
+let other = netns("a");
+let help = netns("help");
+veth("-a", "-b");
+veth("name", "dev");
+veth(odd, "up", other, "m");
+for name in ["a", "ad", "b", "br", "d", "down", "h", "index", "l", "link-", "n", "numr", "type", "vf", "xdp"] {
+    bridge(name);
+    up(name);
+}
+down("d");
+del_link("b");
+bridge(odd, "mtu");
+set_master(odd, "up", "mtu");
+up(odd, "up");
+up(odd, "mtu");
+set_nomaster(odd, "up");
+up("-a");
+up("dev");
+set_mtu("name", 1400);
+set_mac("-b", "02:00:00:00:00:01");
+addr_add("-a", "10.0.0.1/24");
+route_add("10.9.0.0/16", #{dev: "-a"});
+neigh_add("10.0.0.2", "02:00:00:00:00:02", "-a");
+odd.sysctl("net.ipv4.ip_forward", "1");
+check("the bridge has rows", fdb(odd, "mtu").len() > 0);
+macvlan("t", "dev");
+vxlan(odd, "group", #{id: 7, remote: "10.0.0.2"});
+set_netns("-b", odd);
+set_netns("t", help);
+exec(odd, "true");
+links(odd);
+neigh_flush("-a");
+delete(other);
+"#;
+
+#[test]
+fn names_that_are_words_of_ip_can_be_typed() {
+    if let Some(lack) = lack() {
+        return skip(&lack);
+    }
+    let scratch = Scratch::new();
+    scratch.write("lab.rhai", ODD_NAMES);
+    let exported = output(nslab(&["export", "lab.rhai"], scratch.path()));
+    assert!(exported.status.success(), "{}", text(&exported.stderr));
+    let script = text(&exported.stdout);
+    let same = left_by_lab(ODD_NAMES, "lab.rhai", &script, &scratch)
+        .and_then(|wanted| left_by_script(&script, &wanted));
+    assert_eq!(same, Ok(()), "{script}");
 }
 
 /// `nslab export labs/x/lab.rhai`, and what it ought to print: the same at
@@ -435,8 +487,8 @@ fn a_script_says_what_was_typed() {
         # a note
         # of two lines
         ip -n red link add veth-red type veth peer name veth-host netns $$
-        ip link set veth-host address 02:15:14:ba:ff:e3
-        ip -n red link set veth-red address 02:63:21:b6:70:95
+        ip link set dev veth-host address 02:15:14:ba:ff:e3
+        ip -n red link set dev veth-red address 02:63:21:b6:70:95
         ip -n red addr add 1992.168.15.2 dev veth-red || true
         #   refused: any valid prefix is expected rather than "1992.168.15.2"
         # no

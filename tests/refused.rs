@@ -255,7 +255,7 @@ fn a_size_that_the_kernel_refuses() {
            |
          2 | set_mtu("a", 100000);
            | ^
-        command: ip link set a mtu 100000
+        command: ip link set dev a mtu 100000
         "#,
     );
 }

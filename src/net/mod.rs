@@ -60,5 +60,5 @@ pub use service::{Record, Service};
 pub use tcp::{TcpAnswer, TcpOptions};
 pub use terminal::Terminal;
 pub use traceroute::{TracerouteAnswer, TracerouteOptions};
-pub use typed::{typed, typed_words};
+pub use typed::{link_add, link_del, link_set, typed, typed_words};
 pub use vxlan::VxlanOptions;

@@ -7,7 +7,7 @@ use super::delta::Watch;
 use super::error::strerror;
 use super::netlink::{KernelError, Netlink};
 use super::service::Services;
-use super::typed::typed_words;
+use super::typed::{link_set, typed_words};
 use super::{NetError, Netns, Rooms};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -276,7 +276,7 @@ impl Network {
         let error = NetError::new(format!("argument \"{name}\" is wrong: Invalid \"netns\" value"));
         match self.look_for(netns, name) {
             Ok(Some(found)) if found.bridge => {
-                let command = typed_words(&["link", "set", link, "master", name]);
+                let command = typed_words(&link_set(link, &["master", name]));
                 Err(error.hint(format!(
                     "`{name}` is a bridge, no namespace; a port stays where it is, and gets a master: `{} {command}`",
                     netns.ip()

@@ -77,7 +77,7 @@ impl<'a> Export<'a> {
         if command.contains(" link add ") {
             for (netns, link, mac) in action.changes.iter().filter_map(|change| born(change)) {
                 let ip = if netns == "host" { "ip".into() } else { format!("ip -n {}", quoted(netns)) };
-                let _ = writeln!(self.body, "{ip} link set {} address {mac}", quoted(link));
+                let _ = writeln!(self.body, "{ip} link set dev {} address {mac}", quoted(link));
             }
         }
         if let Some(rest) = command.strip_prefix("ip netns add ") {
