@@ -272,6 +272,225 @@ fn what_never_ends_is_interrupted() {
 }
 
 #[test]
+fn prompts_of_lines_that_go_on_are_left_out() {
+    run_shell(
+        r#"
+        $ for name in red blue; do
+        >   ip netns add $name
+        > done
+        $ echo a \
+        > b
+        $ cat <<EOF > file
+        > one
+        >  two
+        > EOF
+        $ cat file
+        dquote> none
+        $ echo "x
+        dquote> y" |
+        pipe> nope
+        $ cat <<EOF
+        > a quote
+        and an answer
+        EOF
+        > file
+        "#,
+    )
+    .stdout(
+        r#"
+        x/lab
+
+          $ ip netns add $name
+              red: a namespace, with `lo` alone
+          $ ip netns add $name
+              blue: a namespace, with `lo` alone
+          $ echo a \
+          b
+            a b
+          $ cat <<EOF > file
+          $ cat file
+            one
+             two
+          $ dquote> none
+            labs/x/lab.sh: line 11: dquote: command not found
+            labs/x/lab.sh:11:1: exit code 127
+          $ echo "x
+          y" |
+          nope
+            labs/x/lab.sh: line 14: nope: command not found
+            labs/x/lab.sh:12:3: exit code 127
+          $ cat <<EOF
+            > a quote
+            and an answer
+          $ > file
+
+        what did not work
+          labs/x/lab.sh:11:1: dquote> none
+          labs/x/lab.sh:12:3: echo "x
+          y" |
+          nope
+
+        1 passed
+        "#,
+    )
+    .run();
+}
+
+#[test]
+fn a_command_has_its_place_behind_such_a_prompt() {
+    run_shell("$ for n in 1; do\n> nope; nope2\n>   nope3\n> done\n")
+        .stdout(
+            r#"
+            x/lab
+
+              $ nope
+                labs/x/lab.sh: line 2: nope: command not found
+                labs/x/lab.sh:2:3: exit code 127
+              $ nope2
+                labs/x/lab.sh: line 2: nope2: command not found
+                labs/x/lab.sh:2:9: exit code 127
+              $ nope3
+                labs/x/lab.sh: line 3: nope3: command not found
+                labs/x/lab.sh:3:5: exit code 127
+
+            what did not work
+              labs/x/lab.sh:2:3: nope
+              labs/x/lab.sh:2:9: nope2
+              labs/x/lab.sh:3:5: nope3
+
+            1 passed
+            "#,
+        )
+        .run();
+}
+
+#[test]
+fn a_here_document_that_is_not_closed_fails_alone() {
+    run_shell(
+        r#"
+        cat <<EOF
+        nearly
+         EOF
+        echo one
+        if true; then
+            cat <<END > file
+            echo two
+        fi
+        $ cat <<LAST
+        three
+        $ echo four
+        "#,
+    )
+    .stdout(
+        r#"
+        x/lab
+
+          $ cat <<EOF
+          nearly
+           EOF
+            labs/x/lab.sh: line 11: warning: here-document at line 1 delimited by end-of-file (wanted `EOF')
+            labs/x/lab.sh:1:1: exit code 2
+          $ echo one
+            one
+          $ true
+          $ cat <<END > file
+            labs/x/lab.sh: line 11: warning: here-document at line 6 delimited by end-of-file (wanted `END')
+            labs/x/lab.sh:6:5: exit code 2
+          $ echo two
+            two
+          $ cat <<LAST
+          three
+            labs/x/lab.sh: line 11: warning: here-document at line 9 delimited by end-of-file (wanted `LAST')
+            labs/x/lab.sh:9:3: exit code 2
+          $ echo four
+            four
+
+        what did not work
+          labs/x/lab.sh:1:1: cat <<EOF
+          nearly
+           EOF
+          labs/x/lab.sh:6:5: cat <<END > file
+          labs/x/lab.sh:9:3: cat <<LAST
+          three
+
+        1 passed
+        "#,
+    )
+    .run();
+}
+
+#[test]
+fn the_answer_of_a_condition_is_no_failure() {
+    run_shell(
+        r#"
+        there() { ip link show "$1"; }
+        if there red0; then echo never; elif ip link show red1; then echo never; fi
+        until ip link show red0; do ip link add red0 address 02:00:00:00:00:01 type bridge; done > /dev/null
+        ip link show nope || ip link show nope2
+        ! there lo > /dev/null
+        if nope; then echo never; else true; fi
+        ip link show nope3 && echo never
+        { ip link show nope4; ip link show nope5; } || true
+        there nope6
+        "#,
+    )
+    .stdout(
+        r#"
+        x/lab
+
+          $ there red0
+          $ ip link show "$1"
+            Device "red0" does not exist.
+            labs/x/lab.sh:1:11: exit code 1
+          $ ip link show red1
+            Device "red1" does not exist.
+          $ ip link show red0
+            Device "red0" does not exist.
+            labs/x/lab.sh:3:7: exit code 1
+          $ ip link add red0 address 02:00:00:00:00:01 type bridge
+              host: + red0: mtu 1500 state DOWN bridge 02:00:00:00:00:01
+          $ ip link show red0
+          $ ip link show nope
+            Device "nope" does not exist.
+            labs/x/lab.sh:4:1: exit code 1
+          $ ip link show nope2
+            Device "nope2" does not exist.
+            labs/x/lab.sh:4:22: exit code 1
+          $ there lo > /dev/null
+          $ ip link show "$1"
+            labs/x/lab.sh:1:11: exit code 1
+          $ nope
+            labs/x/lab.sh: line 6: nope: command not found
+            labs/x/lab.sh:6:4: exit code 127
+          $ true
+          $ ip link show nope3
+            Device "nope3" does not exist.
+            labs/x/lab.sh:7:1: exit code 1
+          $ ip link show nope4
+            Device "nope4" does not exist.
+            labs/x/lab.sh:8:3: exit code 1
+          $ ip link show nope5
+            Device "nope5" does not exist.
+            labs/x/lab.sh:8:23: exit code 1
+          $ true
+          $ there nope6
+          $ ip link show "$1"
+            Device "nope6" does not exist.
+            labs/x/lab.sh:1:11: exit code 1
+
+        what did not work
+          labs/x/lab.sh:4:22: ip link show nope2
+          labs/x/lab.sh:6:4: nope
+          labs/x/lab.sh:7:1: ip link show nope3
+          labs/x/lab.sh:1:11: ip link show "$1"
+
+        1 passed
+        "#,
+    )
+    .run();
+}
+
+#[test]
 fn a_script_that_asks_for_it_ends_at_the_first_failure() {
     test_shell(
         r#"

@@ -100,7 +100,7 @@ pub struct Action {
 }
 
 /// A command of a shell lab, which bash has run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ran {
     /// Its number, from 1.
     pub n: u32,
@@ -114,6 +114,8 @@ pub struct Ran {
     pub output: String,
     /// Its exit code, where bash has told it.
     pub code: Option<i32>,
+    /// Whether that is an answer, as that of a condition, and no failure.
+    pub asks: bool,
     /// Why and how it was ended by us.
     pub ended: Option<String>,
     /// What it changed, a line each, where somebody watches.

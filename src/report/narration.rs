@@ -76,7 +76,7 @@ impl Narration {
                     // What we ended by a signal has not failed; a ping that
                     // got no answer has, and says so by its own code.
                     let by_signal = ran.ended.is_some() && code > 128;
-                    if !is_question(&ran.command) && !by_signal {
+                    if !ran.asks && !is_question(&ran.command) && !by_signal {
                         self.failed.push(format!("{path}:{}: {}", ran.place, ran.command));
                     }
                 }

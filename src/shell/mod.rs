@@ -9,6 +9,8 @@
 //! events, *never* runs a command itself, nor parses one where bash can be
 //! asked.
 
+mod condition;
+mod continued;
 mod ending;
 mod paste;
 mod prelude;

@@ -4,6 +4,7 @@
 //! was; a line that bash can't parse becomes a command that fails, so that
 //! the others run. What bash can parse it gets as it stands.
 
+use super::continued::{Continued, ends_with_backslash};
 use super::prompt::prompt_of;
 use super::scan::Scan;
 use std::collections::BTreeMap;
@@ -19,6 +20,9 @@ pub(super) struct Complaint {
     pub words: String,
     /// Whether the text ended before a command did.
     pub at_end: bool,
+    /// The delimiter of a here-document that is not closed: the line is the
+    /// one that begins it.
+    pub here: Option<String>,
 }
 
 /// What bash says of a text.
@@ -26,8 +30,6 @@ pub(super) struct Complaint {
 pub(super) enum Parsed {
     /// It can be run.
     Sound,
-    /// It can be run; a here-document in it goes on to its end.
-    OpenHere,
     /// It can't.
     Wrong(Complaint),
 }
@@ -42,7 +44,10 @@ pub(super) struct Script {
     /// The lines that bash can't parse.
     pub unparsable: BTreeMap<u32, Unparsable>,
     /// The line of that `exit`. Bash comes there when it has run all others.
-    pub end: Option<u32>,
+    pub end: u32,
+    /// How many characters of a line the text does not have: a prompt that is
+    /// shown where a command goes on.
+    pub widths: BTreeMap<u32, usize>,
 }
 
 /// A line, with those that a backslash joins to it, that bash can't parse.
@@ -70,16 +75,21 @@ const TRIES: usize = 100;
 impl Script {
     /// Makes a script of a text; `check` asks bash whether it can parse one.
     pub fn of<E>(text: &str, mut check: impl FnMut(&str) -> Result<Parsed, E>) -> Result<Self, E> {
-        let lines: Vec<&str> = text.lines().collect();
+        let mut lines: Vec<String> = text.lines().map(String::from).collect();
         let mut unparsable: BTreeMap<u32, Unparsable> = BTreeMap::new();
+        let mut continued = Continued::default();
         loop {
             let (cleaned, scan) = clean(&lines, &unparsable);
+            if continued.take(&mut lines, &scan, &mut check)? {
+                continue;
+            }
             let complaint = match check(&cleaned)? {
                 Parsed::Wrong(complaint) => complaint,
-                parsed => return Ok(Self::finish(cleaned, scan, unparsable, parsed)),
+                Parsed::Sound => return Ok(Self::finish(&cleaned, scan, unparsable, continued.widths)),
             };
             let line = match complaint.at_end {
                 false => shown(&cleaned, &complaint),
+                true if complaint.here.is_some() => complaint.line,
                 true => match scan.open {
                     Some(line) => line,
                     None => unfinished(&cleaned, &scan, &mut check)?.unwrap_or(complaint.line),
@@ -91,6 +101,8 @@ impl Script {
             match known.and_then(|first| unparsable.get_mut(&first)) {
                 None => {
                     let (first, last) = joined(&lines, line);
+                    let here = complaint.here.map(|delimiter| end_of_here(&lines, first, last, &delimiter));
+                    let last = here.unwrap_or(last);
                     let text = lines[first as usize - 1..last as usize].join("\n");
                     let text: String = text.chars().skip(prompt_of(&text)).collect();
                     let text = Some(text.trim()).filter(|text| !text.is_empty());
@@ -112,15 +124,16 @@ impl Script {
         }
     }
 
-    fn finish(cleaned: String, scan: Scan, unparsable: BTreeMap<u32, Unparsable>, parsed: Parsed) -> Self {
-        let mut text = watched_traps(&cleaned, &scan);
-        // In a here-document that is not closed, an `exit` would be text.
-        let end = (parsed == Parsed::Sound).then_some(cleaned.lines().count() as u32 + 2);
-        if end.is_some() {
-            // A blank line, to which a backslash may join the last one.
-            text.push_str("\nexit\n");
-        }
-        Self { text, scan, unparsable, end }
+    fn finish(
+        cleaned: &str,
+        scan: Scan,
+        unparsable: BTreeMap<u32, Unparsable>,
+        widths: BTreeMap<u32, usize>,
+    ) -> Self {
+        // Below a blank line, to which a backslash may join the last one.
+        let text = format!("{}\nexit\n", watched_traps(cleaned, &scan));
+        let end = cleaned.lines().count() as u32 + 2;
+        Self { text, scan, unparsable, end, widths }
     }
 }
 
@@ -135,11 +148,8 @@ fn shown(text: &str, complaint: &Complaint) -> u32 {
 }
 
 /// The lines that backslashes join to this one, from the first to the last.
-fn joined(lines: &[&str], line: u32) -> (u32, u32) {
-    let goes_on = |line: u32| {
-        let text = lines.get(line as usize - 1).copied().unwrap_or_default();
-        text.chars().rev().take_while(|c| *c == '\\').count() % 2 == 1
-    };
+fn joined(lines: &[String], line: u32) -> (u32, u32) {
+    let goes_on = |line: u32| lines.get(line as usize - 1).is_some_and(|text| ends_with_backslash(text));
     let (mut first, mut last) = (line, line);
     while first > 1 && goes_on(first - 1) {
         first -= 1;
@@ -150,9 +160,25 @@ fn joined(lines: &[&str], line: u32) -> (u32, u32) {
     (first, last)
 }
 
+/// The last line of a here-document that is not closed: one that is nearly
+/// its delimiter, or the last one before the next prompt, where it began with
+/// one. Otherwise nobody knows, and what is below it are commands.
+fn end_of_here(lines: &[String], first: u32, last: u32, delimiter: &str) -> u32 {
+    let prompted = prompt_of(&lines[first as usize - 1]) > 0;
+    for (at, line) in (last..).zip(&lines[last as usize..]) {
+        if prompted && prompt_of(line) > 0 {
+            return at;
+        }
+        if line.trim() == delimiter {
+            return at + 1;
+        }
+    }
+    last
+}
+
 /// The text with blanks for prompts and fences, and without what can't be
 /// parsed.
-fn clean(lines: &[&str], unparsable: &BTreeMap<u32, Unparsable>) -> (String, Scan) {
+fn clean(lines: &[String], unparsable: &BTreeMap<u32, Unparsable>) -> (String, Scan) {
     let mut kept: Vec<String> = lines.iter().map(|line| line.trim_end_matches('\r').to_string()).collect();
     for (first, what) in unparsable {
         for line in *first..=what.last {
@@ -220,7 +246,8 @@ mod tests {
 
     /// Says of each text that has `(x)` what bash says of it.
     fn check(text: &str) -> Result<Parsed, ()> {
-        let complaint = |at| Complaint { line: at as u32 + 1, text: None, words: "no".into(), at_end: false };
+        let complaint =
+            |at| Complaint { line: at as u32 + 1, text: None, words: "no".into(), at_end: false, here: None };
         let line = text.lines().position(|line| line.contains("(x)"));
         Ok(line.map_or(Parsed::Sound, |at| Parsed::Wrong(complaint(at))))
     }
@@ -231,15 +258,13 @@ mod tests {
         assert_eq!(script.text, format!("  a\n{FAILING}\n{FAILING}\n\n  e\n\nexit\n"));
         assert_eq!(script.unparsable[&2].text, "b (x)");
         assert_eq!(script.unparsable[&3].text, "c \\\n d (x)");
-        assert_eq!(script.end, Some(7));
+        assert_eq!(script.end, 7);
     }
 
     #[test]
     fn text_in_a_here_document_stays() {
         let script = Script::of("cat <<E\n$ a\n```\nE\n", check).unwrap();
         assert_eq!(script.text, "cat <<E\n$ a\n```\nE\n\nexit\n");
-        let open = |_: &str| Ok::<_, ()>(Parsed::OpenHere);
-        assert_eq!(Script::of("cat <<E\na", open).unwrap().end, None);
     }
 
     #[test]

@@ -113,9 +113,11 @@ fn parse(network: &Network, order: &Order, text: &str) -> Result<Parsed, NetErro
     // An option that the script sets is not set while it is only parsed.
     let extended = if text.contains("extglob") { "-O extglob " } else { "" };
     let answer = network.exec(&network.host(), &format!("bash {extended}-n {path}"), Limits::default())?;
+    if let Some(complaint) = open_here(&answer.stderr, &path, order, text, answer.code) {
+        return Ok(Parsed::Wrong(complaint));
+    }
     if answer.code == 0 {
-        let open = answer.stderr.contains("here-document at line");
-        return Ok(if open { Parsed::OpenHere } else { Parsed::Sound });
+        return Ok(Parsed::Sound);
     }
     let begin = format!("{path}: line ");
     let said: Vec<(u32, &str)> = answer
@@ -132,7 +134,31 @@ fn parse(network: &Network, order: &Order, text: &str) -> Result<Parsed, NetErro
     let at_end = first.contains("unexpected EOF") || first.contains("unexpected end of file");
     let shown = |words: &str| Some(words.strip_prefix('`')?.strip_suffix('\'')?.to_string());
     let text = said.get(1).and_then(|(_, words)| shown(words));
-    Ok(Parsed::Wrong(Complaint { line: *line, text, words: words.collect::<Vec<_>>().join("\n"), at_end }))
+    let words = words.collect::<Vec<_>>().join("\n");
+    Ok(Parsed::Wrong(Complaint { line: *line, text, words, at_end, here: None }))
+}
+
+/// A here-document that goes on to the end of the text, of which bash only
+/// warns.
+fn open_here(said: &str, path: &str, order: &Order, text: &str, code: i32) -> Option<Complaint> {
+    let begin = format!("{path}: line ");
+    let warnings = said.lines().filter_map(|line| line.strip_prefix(&begin)?.split_once(": warning: "));
+    for (line, words) in warnings {
+        let Some((at, rest)) = words
+            .strip_prefix("here-document at line ")
+            .and_then(|words| words.split_once(" delimited by end-of-file (wanted `"))
+        else {
+            continue;
+        };
+        // In `$(…)`, the end may be the bracket.
+        let at_end = code != 0 || line.parse().is_ok_and(|line: usize| line >= text.lines().count());
+        if let (true, Ok(at), Some(delimiter)) = (at_end, at.parse(), rest.strip_suffix("')")) {
+            let words = format!("{}: line {line}: warning: {words}", order.path);
+            let here = Some(delimiter.to_string());
+            return Some(Complaint { line: at, text: None, words, at_end: true, here });
+        }
+    }
+    None
 }
 
 pub(super) fn fault(error: NetError) -> Stop {

@@ -5,6 +5,7 @@
 //! new command begins (where a prompt that was pasted along is none of bash's
 //! business). What it gets wrong costs a column, never a command.
 
+use super::condition::Conditions;
 use super::prompt::prompt;
 
 /// A simple command as it stands in the text.
@@ -28,6 +29,8 @@ pub(super) struct Simple {
     pub captured: bool,
     /// Whether it stands in `{ …; } &` or the like.
     pub background: bool,
+    /// Whether its exit code is an answer, as that of a condition.
+    pub asks: bool,
 }
 
 /// What was found in a text.
@@ -51,6 +54,9 @@ impl Scan {
         scanner.prompt();
         while !scanner.at_end() {
             scanner.list(Until::End, false);
+        }
+        for range in scanner.conditions.found {
+            scanner.found.simples[range].iter_mut().for_each(|simple| simple.asks = true);
         }
         scanner.found
     }
@@ -79,6 +85,7 @@ struct Scanner {
     column: u32,
     pipelines: usize,
     pending: Vec<Here>,
+    conditions: Conditions,
     found: Scan,
 }
 
@@ -178,6 +185,9 @@ impl Scanner {
                         let all = &mut self.found.simples[list_start..];
                         all.iter_mut().for_each(|simple| simple.background = true);
                     }
+                    if self.starts("||") {
+                        self.conditions.found.push(list_start..self.found.simples.len());
+                    }
                     if !and_or {
                         list_start = self.found.simples.len();
                     }
@@ -217,6 +227,7 @@ impl Scanner {
     fn end_pipeline(&mut self, start: &mut Option<usize>, direct: &mut Vec<usize>, compound: &mut bool) {
         let number = self.pipelines;
         self.pipelines += 1;
+        self.conditions.end_pipeline(self.found.simples.len());
         let whole: Option<String> = start.filter(|_| !*compound).map(|start| {
             let end = direct.last().map_or(self.at, |last| self.found.simples[*last].end);
             self.text[start..end].iter().collect::<String>().trim_end().to_string()
@@ -286,6 +297,7 @@ impl Scanner {
     fn command(&mut self, until: Until, captured: bool) -> Head {
         let (start, line, column) = (self.at, self.line, self.column);
         let first = self.word(until);
+        self.conditions.word(&first, self.found.simples.len());
         match first.as_str() {
             word if BEFORE.contains(&word) => return Head::Before,
             word if OPENS.contains(&word) => return Head::Opens,
@@ -356,6 +368,7 @@ impl Scanner {
             whole: None,
             captured,
             background: false,
+            asks: false,
         });
         self.found.simples.len() - 1
     }
@@ -488,7 +501,7 @@ mod tests {
     fn commands(text: &str) -> Vec<String> {
         let scan = Scan::of(text);
         let show = |simple: &Simple| {
-            let flags = [(simple.captured, "c"), (simple.background, "b")];
+            let flags = [(simple.captured, "c"), (simple.background, "b"), (simple.asks, "?")];
             let flags: String = flags.iter().filter(|(set, _)| *set).map(|(_, flag)| *flag).collect();
             format!("{}:{}{flags} {}", simple.line, simple.column, simple.text)
         };
@@ -501,12 +514,12 @@ mod tests {
             commands("ip link; ip addr\n  ip route # all\n"),
             ["1:1 ip link", "1:10 ip addr", "2:3 ip route"]
         );
-        assert_eq!(commands("if a; then b; else c; fi"), ["1:4 a", "1:12 b", "1:20 c"]);
+        assert_eq!(commands("if a; then b; else c; fi"), ["1:4? a", "1:12 b", "1:20 c"]);
         assert_eq!(commands("for n in red blue; do ip netns add $n; done"), ["1:23 ip netns add $n"]);
         assert_eq!(commands("f() {\n  a\n}\nf 'x;y'"), ["2:3 a", "4:1 f 'x;y'"]);
         assert_eq!(
             commands("[[ a && b ]] || c > /dev/null 2>&1"),
-            ["1:1 [[ a && b ]]", "1:17 c > /dev/null 2>&1"]
+            ["1:1? [[ a && b ]]", "1:17 c > /dev/null 2>&1"]
         );
         assert_eq!(commands("echo a \\\n  b"), ["1:1 echo a \\\n  b"]);
         assert_eq!(commands("x=(1 2)\necho ${x[0]}"), ["1:1 x=(1 2)", "2:1 echo ${x[0]}"]);
@@ -519,6 +532,19 @@ mod tests {
         assert_eq!(commands("{ a; b; } &\nc"), ["1:3b a", "1:6b b", "2:1 c"]);
         assert_eq!(commands("for x in 1; do (a) done & c"), ["1:17b a", "1:27 c"]);
         assert_eq!(commands("a & b"), ["1:1b a", "1:5 b"]);
+    }
+
+    #[test]
+    fn what_only_asks_is_known() {
+        assert_eq!(commands("a || b || c; d"), ["1:1? a", "1:6? b", "1:11 c", "1:14 d"]);
+        assert_eq!(commands("a && b\n! c | d; e"), ["1:1 a", "1:6 b", "2:3? c", "2:7? d", "2:10 e"]);
+        assert_eq!(commands("{ a; b; } || c"), ["1:3? a", "1:6? b", "1:14 c"]);
+        assert_eq!(
+            commands("if a; then b; elif c; then\n until d; do e; done; fi; f"),
+            ["1:4? a", "1:12 b", "1:20? c", "2:8? d", "2:14 e", "2:27 f"]
+        );
+        assert_eq!(commands("for x in 1; do a; done; b"), ["1:16 a", "1:25 b"]);
+        assert_eq!(commands("f() {\n a\n}\nwhile f; do b; done"), ["2:2 a", "4:7? f", "4:13 b"]);
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub(super) struct Session<'a> {
     current: Option<Current>,
     /// Up to which line the script's comments were told.
     noted: u32,
+    /// How deep in functions the condition stands that is being asked.
+    asking: Option<u32>,
     story: Story,
 }
 
@@ -87,6 +89,7 @@ impl<'a> Session<'a> {
             acts: 0,
             current: None,
             noted: 0,
+            asking: None,
             story,
         }
     }
@@ -111,10 +114,6 @@ impl<'a> Session<'a> {
                     Exit::Signal(signal) => 128 + signal,
                 };
                 self.close(Some(code))?;
-                // A script that ends in a here-document has no last line of
-                // ours, and may end in any way but by `set -e`.
-                let free = self.script.end.is_none() && !self.story.options.contains('e');
-                self.story.reached_end |= free && matches!(exit, Exit::Code(_));
                 return Ok(exit);
             }
             self.listen();
@@ -202,7 +201,7 @@ impl<'a> Session<'a> {
             return What::PartOfCurrent;
         }
         let own = told.file == self.order.path;
-        if own && Some(told.line) == self.script.end && told.command == "exit" && told.pid == main {
+        if own && told.line == self.script.end && told.command == "exit" && told.pid == main {
             return What::End;
         }
         let simple = self.find(told);
@@ -283,7 +282,7 @@ impl<'a> Session<'a> {
         let unparsable = self.script.unparsable.get(&told.line).filter(|_| own);
         let found = simple.map(|at| (at, &self.script.scan.simples[at]));
         let place = match found.filter(|_| unparsable.is_none()) {
-            Some((_, simple)) => Place::new(simple.line, simple.column),
+            Some((_, simple)) => Place::new(simple.line, simple.column + self.hidden(simple.line)),
             None => self.beginning(told.line),
         };
         let command = match (unparsable, found) {
@@ -295,6 +294,11 @@ impl<'a> Session<'a> {
             self.notes(told.line);
         }
         self.story.options.clone_from(&told.options);
+        // What a condition calls asks as well.
+        self.asking = self.asking.filter(|depth| told.depth > *depth);
+        if self.asking.is_none() && found.is_some_and(|(_, simple)| simple.asks) {
+            self.asking = Some(told.depth);
+        }
         self.current = Some(Current {
             place,
             command,
@@ -318,12 +322,17 @@ impl<'a> Session<'a> {
         self.script.scan.simples.iter().rposition(sets)
     }
 
+    /// How many characters of a line bash does not see.
+    fn hidden(&self, line: u32) -> u32 {
+        self.script.widths.get(&line).map_or(0, |width| *width as u32)
+    }
+
     /// Where the text of a line begins.
     fn beginning(&self, line: u32) -> Place {
         let at = (line as usize).saturating_sub(1);
         let text = self.order.text.lines().nth(at).unwrap_or_default();
         let indent = text.chars().take_while(|c| c.is_whitespace()).count();
-        let width = super::prompt::prompt_of(text);
+        let width = super::prompt::prompt_of(text).max(self.hidden(line) as usize);
         let blanks = text.chars().skip(width).take_while(|c| c.is_whitespace()).count();
         Place::new(line.max(1), if width > 0 { width + blanks } else { indent } as u32 + 1)
     }
@@ -338,7 +347,8 @@ impl<'a> Session<'a> {
             let place = Place::new(at, 1);
             if let Some(unparsable) = self.script.unparsable.get(&at).filter(|what| what.left_out) {
                 let (command, output) = (unparsable.text.clone(), unparsable.words.clone());
-                self.report(place, None, command, output, Some(SYNTAX_ERROR), None, Vec::new());
+                let code = Some(SYNTAX_ERROR);
+                self.report(Ran { place, command, output, code, ..Ran::default() });
             } else if fresh && text.starts_with('#') && !text.starts_with("#!") {
                 (self.tell)(Event::Note { place, text: text.into() });
             }
@@ -372,24 +382,17 @@ impl<'a> Session<'a> {
         let came = self.order.helpers.iter().find(|helper| file.rsplit('/').next() == Some(&helper.import));
         let file = came.map_or(file.clone(), |helper| helper.path.clone());
         let helper = Some(file).filter(|file| *file != self.order.path && !file.is_empty());
-        self.report(current.place, helper, current.command, output, code, ended, changes);
+        // A program that is not there has answered nothing.
+        let asks = self.asking.is_some() && !matches!(code, Some(126 | 127));
+        let (place, command) = (current.place, current.command);
+        self.report(Ran { n: 0, helper, place, command, output, code, asks, ended, changes });
         Ok(())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one for each field of what is told")]
-    fn report(
-        &mut self,
-        place: Place,
-        helper: Option<String>,
-        command: String,
-        output: String,
-        code: Option<i32>,
-        ended: Option<String>,
-        changes: Vec<String>,
-    ) {
+    fn report(&mut self, ran: Ran) {
         self.acts += 1;
-        let ran = Ran { n: self.acts, helper, place, command, output, code, ended, changes };
-        if ran.code.is_some_and(|code| code != 0) {
+        let ran = Ran { n: self.acts, ..ran };
+        if ran.code.is_some_and(|code| code != 0) && !ran.asks {
             self.story.failed = Some(ran.clone());
         }
         self.story.ran = Some(ran.clone());
