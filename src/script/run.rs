@@ -1,6 +1,6 @@
 use super::engine::Stage;
 use super::world::{Teller, World, place};
-use super::{fault, foresight};
+use super::{caught, fault, foresight};
 use crate::event::{Captured, Event, Fault, Order, Stop};
 use crate::lab::Helper;
 use crate::net::{CaptureFile, Network, Rooms};
@@ -38,9 +38,10 @@ fn try_run(
     rooms: Box<dyn Rooms>,
     teller: impl Fn() -> Box<dyn Teller>,
 ) -> Result<(), Stop> {
+    caught::register(engine);
     engine.set_module_resolver(Helpers(order.helpers.clone()));
     listen_to_print(engine, &teller);
-    let ast = engine.compile(&order.text).map_err(|error| Stop::Fault(fault::syntax(&error)))?;
+    let ast = caught::compile(engine, &order.text).map_err(|error| Stop::Fault(fault::syntax(&error)))?;
     rooms.expect(foresight::namespaces(&ast));
     let network = Network::new(rooms, order.watched).map_err(|error| {
         let (place, helper) = (Default::default(), None);
@@ -78,8 +79,8 @@ impl ModuleResolver for Helpers {
     ) -> Result<Shared<Module>, Box<EvalAltResult>> {
         let missing = || EvalAltResult::ErrorModuleNotFound(path.into(), position);
         let helper = self.0.iter().find(|helper| helper.import == path).ok_or_else(missing)?;
-        let mut ast =
-            engine.compile(&helper.text).map_err(|error| EvalAltResult::ErrorParsing(*error.0, error.1))?;
+        let mut ast = caught::compile(engine, &helper.text)
+            .map_err(|error| EvalAltResult::ErrorParsing(*error.0, error.1))?;
         ast.set_source(&helper.path);
         let module = Module::eval_ast_as_new(Scope::new(), &ast, engine);
         let in_helper = |error| EvalAltResult::ErrorInModule(helper.path.clone(), error, position);

@@ -1,6 +1,6 @@
 //! What a running script acts on: the network, the way up, and the clock.
 
-use crate::event::{Action, Event, Order, Question, Refusal, Unmeasured};
+use crate::event::{Action, Event, Fault, Order, Question, Refusal, Unmeasured};
 use crate::lab::Place;
 use crate::net::{NetError, Network};
 use crate::table::Table;
@@ -44,6 +44,8 @@ pub(super) type Stand = Rc<OnceCell<World>>;
 pub(super) enum Halt {
     Deadline,
     NotMeasured(Unmeasured),
+    /// A mistake in the script.
+    Fault(Fault),
 }
 
 impl World {
