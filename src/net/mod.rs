@@ -47,7 +47,11 @@ pub use error::NetError;
 pub use http::{HttpAnswer, HttpOptions};
 pub use link::MacvlanMode;
 pub use names::NameAnswer;
-pub use netfilter::{Action, Chain, FirewallOptions, PacketOptions, Policy, Ruling, nft_command};
+pub use netfilter::{
+    Action, Backend, Chain, Counters, Culprit, FirewallOptions, FirewallRule, FirewallSnapshot, Flow,
+    FlowEnd, PacketOptions, Policy, Ruling, StepKind, StepVerdict, Trace, TraceStep, TracedIcmp,
+    TracedPacket, nft_command,
+};
 pub use netns::Netns;
 pub use network::Network;
 pub use observe::Family;

@@ -3,7 +3,7 @@
 use super::super::error::strerror;
 use super::super::{NetError, Netns, Network};
 use super::packet::protocol_name;
-use super::wire::{Attributes, Message, Subsystem, find, number};
+use super::wire::{Answer, Attributes, Message, Subsystem, find, number};
 use crate::table::Connection;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -27,6 +27,64 @@ const TCP_STATES: [&str; 10] = [
     "SYN_SENT2",
 ];
 
+/// Bits of a connection's status (`IPS_*`).
+const REPLIED: u32 = 1 << 1;
+const SOURCE_NAT: u32 = 1 << 4;
+const DESTINATION_NAT: u32 = 1 << 5;
+
+/// A connection as the kernel keeps track of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flow {
+    /// How its first packet looked when it came in.
+    pub original: FlowEnd,
+    /// How an answer to it must look when it comes in.
+    pub reply: FlowEnd,
+    /// The protocol above IP, by number.
+    pub proto: u8,
+    /// The state of a TCP connection.
+    pub state: Option<&'static str>,
+    /// `IPS_*` bits.
+    pub status: u32,
+    /// Its zone; connections of different ones don't know each other.
+    pub zone: u16,
+    /// Its mark.
+    pub mark: u32,
+    /// How many seconds it is kept.
+    pub timeout: u32,
+}
+
+/// One direction of a [`Flow`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlowEnd {
+    /// Where a packet comes from.
+    pub src: IpAddr,
+    /// Where it goes.
+    pub dst: IpAddr,
+    /// The port that it comes from.
+    pub sport: Option<u16>,
+    /// The port that it goes to.
+    pub dport: Option<u16>,
+    /// Type, code and identifier of ICMP.
+    pub icmp: Option<(u8, u8, u16)>,
+}
+
+impl Flow {
+    /// Tells whether something has come back.
+    pub fn is_replied(&self) -> bool {
+        self.status & REPLIED != 0
+    }
+
+    /// Tells whether its packets get another source.
+    pub fn is_source_nat(&self) -> bool {
+        self.status & SOURCE_NAT != 0
+    }
+
+    /// Tells whether its packets go elsewhere than they were sent.
+    pub fn is_destination_nat(&self) -> bool {
+        self.status & DESTINATION_NAT != 0
+    }
+}
+
 /// One direction of a connection (`CTA_TUPLE_*`).
 struct Direction {
     source: IpAddr,
@@ -45,6 +103,25 @@ impl Network {
     ///
     /// Where the namespace was deleted, or the kernel keeps track of none.
     pub fn conntrack(&self, netns: &Netns) -> Result<Vec<Connection>, NetError> {
+        let mut connections: Vec<(_, Connection)> =
+            self.tracked(netns)?.iter().filter_map(|answer| read(&answer.bytes)).collect();
+        connections.sort_by(|(a, row_a), (b, row_b)| {
+            a.cmp(b).then_with(|| row_a.to_string().cmp(&row_b.to_string()))
+        });
+        Ok(connections.into_iter().map(|(_, connection)| connection).collect())
+    }
+
+    /// The connections of a namespace with all that is known of them, as
+    /// `conntrack -L` lists them.
+    ///
+    /// # Errors
+    ///
+    /// Where the namespace was deleted, or the kernel keeps track of none.
+    pub fn flows(&self, netns: &Netns) -> Result<Vec<Flow>, NetError> {
+        Ok(self.tracked(netns)?.iter().filter_map(|answer| flow(&answer.bytes)).collect())
+    }
+
+    fn tracked(&self, netns: &Netns) -> Result<Vec<Answer>, NetError> {
         self.settle()?;
         let all = Message {
             subsystem: Subsystem::Conntrack,
@@ -53,21 +130,46 @@ impl Network {
             flags: 0,
             attributes: Attributes::default(),
         };
-        let answers = self.netfilter(netns)?.dump(&all).map_err(|error| {
+        self.netfilter(netns)?.dump(&all).map_err(|error| {
             let words = error.text.clone().unwrap_or_else(|| strerror(error.errno));
             NetError::new(format!("failed to list the connections: {words}"))
                 .unmeasured("load the kernel's module nf_conntrack_netlink")
-        })?;
-        let mut connections: Vec<(_, Connection)> =
-            answers.iter().filter_map(|answer| read(&answer.bytes)).collect();
-        connections.sort_by(|(a, row_a), (b, row_b)| {
-            a.cmp(b).then_with(|| row_a.to_string().cmp(&row_b.to_string()))
-        });
-        Ok(connections.into_iter().map(|(_, connection)| connection).collect())
+        })
     }
 }
 
 type Order = (u8, IpAddr, IpAddr, Option<u16>, Option<u16>, Option<(u8, u8, u16)>);
+
+fn flow(bytes: &[u8]) -> Option<Flow> {
+    let (there, back) = (Direction::read(find(bytes, 1)?)?, Direction::read(find(bytes, 2)?)?);
+    Some(Flow {
+        proto: there.protocol,
+        state: tcp_state(bytes),
+        status: number(bytes, 3).unwrap_or_default() as u32,
+        zone: number(bytes, 18).unwrap_or_default() as u16,
+        mark: number(bytes, 8).unwrap_or_default() as u32,
+        timeout: number(bytes, 7).unwrap_or_default() as u32,
+        original: there.into(),
+        reply: back.into(),
+    })
+}
+
+impl From<Direction> for FlowEnd {
+    fn from(end: Direction) -> Self {
+        Self {
+            src: end.source,
+            dst: end.destination,
+            sport: end.source_port,
+            dport: end.destination_port,
+            icmp: end.icmp,
+        }
+    }
+}
+
+fn tcp_state(bytes: &[u8]) -> Option<&'static str> {
+    let state = number(find(find(bytes, 4)?, 1)?, 1)?;
+    Some(TCP_STATES.get(state as usize).copied().unwrap_or("NONE"))
+}
 
 fn read(bytes: &[u8]) -> Option<(Order, Connection)> {
     let (there, back) = (Direction::read(find(bytes, 1)?)?, Direction::read(find(bytes, 2)?)?);
@@ -77,10 +179,9 @@ fn read(bytes: &[u8]) -> Option<(Order, Connection)> {
         return None;
     }
     let status = number(bytes, 3).unwrap_or_default();
-    let tcp = find(bytes, 4).and_then(|info| find(info, 1)).and_then(|tcp| number(tcp, 1));
     let replied = status & 2 != 0;
-    let state = match tcp {
-        Some(state) => TCP_STATES.get(state as usize).copied().unwrap_or("NONE"),
+    let state = match tcp_state(bytes) {
+        Some(state) => state,
         None if replied => "REPLIED",
         None => "UNREPLIED",
     };

@@ -4,23 +4,36 @@
 //! What is written is a [`Ruling`]; what is read becomes nft's words again in
 //! `speech`, expression by expression.
 
+mod backend;
 mod conntrack;
+mod culprit;
 mod field;
 mod firewall;
 mod kind;
+mod old;
 mod packet;
 mod rule;
 mod ruleset;
+mod saved;
 mod selected;
 mod set;
+mod snapshot;
 mod speech;
 mod statement;
 mod tool;
+mod trace;
+mod traced;
 mod wire;
 mod xt;
 
+pub use backend::Backend;
+pub use conntrack::{Flow, FlowEnd};
+pub use culprit::Culprit;
 pub use firewall::{Action, Chain, FirewallOptions, Policy, Ruling};
 pub use packet::PacketOptions;
 pub(super) use packet::protocol_name;
+pub use snapshot::{Counters, FirewallRule, FirewallSnapshot};
 pub use tool::nft_command;
+pub use trace::{StepKind, StepVerdict, Trace, TraceStep};
+pub use traced::{TracedIcmp, TracedPacket};
 pub(super) use wire::Netfilter;

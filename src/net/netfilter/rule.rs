@@ -128,6 +128,17 @@ impl Expressions {
     }
 }
 
+/// The expressions of `meta nftrace set 1`, which has the kernel tell by what
+/// rules a packet goes.
+pub(super) fn traced() -> Attributes {
+    /// `NFT_META_NFTRACE`.
+    const NFTRACE: u32 = 12;
+    let mut all = Expressions::default();
+    all.immediate(REG_1, &[1]);
+    all.add("meta", Attributes::default().number(2, NFTRACE).number(3, REG_1));
+    all.0
+}
+
 impl Rule {
     /// The expressions of the rule, in the kernel's words.
     pub fn expressions(&self, dialect: Dialect) -> Attributes {

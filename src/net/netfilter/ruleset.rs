@@ -5,7 +5,7 @@ use super::super::{NetError, Netns, Network};
 use super::kind::Interfaces;
 use super::set::Set;
 use super::speech::{Ground, speak};
-use super::wire::{Answer, Attributes, Message, Netfilter, find, number, text};
+use super::wire::{Answer, Attributes, Message, Netfilter, attributes, find, number, text};
 use crate::table::FirewallRow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -24,20 +24,37 @@ const FAMILIES: [(u8, &str); 6] =
 /// A chain, as far as it is shown.
 #[derive(Debug)]
 pub(super) struct Chain {
-    family: u8,
-    table: String,
-    name: String,
+    pub family: u8,
+    pub table: String,
+    pub name: String,
     /// The hook and the priority of one by which packets come.
-    base: Option<Base>,
+    pub base: Option<Base>,
 }
 
 #[derive(Debug)]
-struct Base {
+pub(super) struct Base {
     kind: String,
-    hook: u32,
-    priority: i32,
-    policy: String,
+    pub hook: u32,
+    pub priority: i32,
+    pub policy: String,
     device: Option<String>,
+    /// The interfaces of one that has some.
+    pub devices: Vec<String>,
+    /// What came to the policy, where that is counted: packets and bytes.
+    pub counted: Option<(u64, u64)>,
+}
+
+/// A rule, as far as it is shown.
+#[derive(Debug)]
+pub(super) struct Spoken {
+    /// Its number within the table.
+    pub handle: u64,
+    /// nft's words for it.
+    pub words: String,
+    pub expressions: Vec<u8>,
+    /// Whether it stands for the policy of a chain of one's own, as ebtables
+    /// has them.
+    pub is_policy: bool,
 }
 
 impl Network {
@@ -65,7 +82,7 @@ impl Network {
         Ok(socket)
     }
 
-    fn interfaces(&self, netns: &Netns) -> Result<Interfaces, NetError> {
+    pub(super) fn interfaces(&self, netns: &Netns) -> Result<Interfaces, NetError> {
         let links = self.dump_links(netns)?;
         Ok(links.iter().map(|link| (link.header.index, super::super::link::Found::read(link).name)).collect())
     }
@@ -73,32 +90,52 @@ impl Network {
 
 /// The rules of the namespace to which the socket speaks.
 pub(super) fn rules_of(socket: &Netfilter, interfaces: &Interfaces) -> Result<Vec<FirewallRow>, NetError> {
+    let mut rows = Vec::new();
+    for (chain, rules) in spoken(socket, || Ok(interfaces.clone()))? {
+        rows.push(chain.row(None));
+        rows.extend(rules.into_iter().map(|rule| chain.row(Some(rule.words))));
+    }
+    Ok(rows)
+}
+
+/// The chains of the namespace to which the socket speaks, each with its
+/// rules. Nobody asks for the interfaces where there is no chain.
+pub(super) fn spoken(
+    socket: &Netfilter,
+    interfaces: impl FnOnce() -> Result<Interfaces, NetError>,
+) -> Result<Vec<(Chain, Vec<Spoken>)>, NetError> {
     let mut chains = chains(socket)?;
     if chains.is_empty() {
         return Ok(Vec::new());
     }
     chains.sort_by_key(Chain::order);
+    let interfaces = interfaces()?;
     let rules = list(socket, GET_RULE, 0, Attributes::default())?;
     let sets = sets(socket)?;
     let none = BTreeMap::new();
-    let mut rows = Vec::new();
-    for chain in &chains {
-        rows.push(chain.row(None));
-        for rule in &rules {
-            let of = |kind| text(&rule.bytes, kind).unwrap_or_default();
-            if rule.family != chain.family || of(1) != chain.table || of(2) != chain.name {
-                continue;
-            }
-            let ground = Ground {
-                family: chain.family,
-                interfaces,
-                sets: sets.get(&(chain.family, chain.table.clone())).unwrap_or(&none),
-            };
-            let expressions = find(&rule.bytes, 4).unwrap_or_default();
-            rows.push(chain.row(Some(speak(expressions, comment(&rule.bytes), &ground))));
+    let speak_of = |chain: &Chain, rule: &Answer| {
+        let ground = Ground {
+            family: chain.family,
+            interfaces: &interfaces,
+            sets: sets.get(&(chain.family, chain.table.clone())).unwrap_or(&none),
+        };
+        let expressions = find(&rule.bytes, 4).unwrap_or_default();
+        Spoken {
+            handle: number(&rule.bytes, 3).unwrap_or_default(),
+            words: speak(expressions, userdata(&rule.bytes, COMMENT), &ground),
+            expressions: expressions.into(),
+            is_policy: chain.family == BRIDGE && userdata(&rule.bytes, EBTABLES_POLICY).is_some(),
         }
-    }
-    Ok(rows)
+    };
+    let with_rules = |chain: Chain| {
+        let is_in = |rule: &&Answer| {
+            let of = |kind| text(&rule.bytes, kind).unwrap_or_default();
+            rule.family == chain.family && of(1) == chain.table && of(2) == chain.name
+        };
+        let rules = rules.iter().filter(is_in).map(|rule| speak_of(&chain, rule)).collect();
+        (chain, rules)
+    };
+    Ok(chains.into_iter().map(with_rules).collect())
 }
 
 fn list(socket: &Netfilter, kind: u16, family: u8, attributes: Attributes) -> Result<Vec<Answer>, NetError> {
@@ -132,18 +169,48 @@ fn sets(socket: &Netfilter) -> Result<Sets, NetError> {
     Ok(sets)
 }
 
-/// The comment that nft keeps for a rule (`NFTNL_UDATA_RULE_COMMENT`).
-fn comment(rule: &[u8]) -> Option<String> {
+/// What is kept with a rule (`enum nftnl_udata_rule_types`): its comment, and
+/// whether it is ebtables' policy.
+const COMMENT: u8 = 0;
+const EBTABLES_POLICY: u8 = 1;
+
+/// `NFPROTO_BRIDGE`.
+const BRIDGE: u8 = 7;
+
+/// What a tool keeps with a rule for itself (`NFTA_RULE_USERDATA`).
+fn userdata(rule: &[u8], wanted: u8) -> Option<String> {
     let mut data = find(rule, 7)?;
     while let [kind, length, rest @ ..] = data {
         let value = rest.get(..usize::from(*length))?;
-        if *kind == 0 {
+        if *kind == wanted {
             let text = value.strip_suffix(&[0]).unwrap_or(value);
             return Some(String::from_utf8_lossy(text).into_owned());
         }
         data = &rest[usize::from(*length)..];
     }
     None
+}
+
+/// The family's name, as nft has it.
+pub(super) fn family_name(number: u8) -> String {
+    let family = FAMILIES.iter().find(|(known, _)| *known == number);
+    family.map_or_else(|| number.to_string(), |(_, name)| (*name).into())
+}
+
+/// What a counter has counted, packets and bytes.
+pub(super) fn counted(counter: &[u8]) -> Option<(u64, u64)> {
+    Some((number(counter, 2)?, number(counter, 1)?))
+}
+
+/// The interfaces of a hook, one (`NFTA_HOOK_DEV`) or several.
+fn devices(place: &[u8]) -> Vec<String> {
+    let several = attributes(find(place, 4).unwrap_or_default());
+    let names = several.map(|(_, name)| {
+        let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
+        String::from_utf8_lossy(&name[..end]).into_owned()
+    });
+    let names: Vec<String> = names.collect();
+    if names.is_empty() { text(place, 3).into_iter().collect() } else { names }
 }
 
 impl Chain {
@@ -155,6 +222,8 @@ impl Chain {
             priority: number(place, 2).unwrap_or_default() as i32,
             policy: if number(bytes, 5) == Some(0) { "drop" } else { "accept" }.into(),
             device: text(place, 3),
+            devices: devices(place),
+            counted: find(bytes, 8).and_then(counted),
         });
         Some(Self { family: answer.family, table: text(bytes, 1)?, name: text(bytes, 3)?, base })
     }
@@ -183,10 +252,9 @@ impl Chain {
     }
 
     fn row(&self, rule: Option<String>) -> FirewallRow {
-        let family = FAMILIES.iter().find(|(number, _)| *number == self.family);
         let hook = self.base.as_ref().filter(|_| rule.is_none()).map(|base| base.words(self.family));
         FirewallRow {
-            family: family.map_or_else(|| self.family.to_string(), |(_, name)| (*name).into()),
+            family: family_name(self.family),
             table: self.table.clone(),
             chain: self.name.clone(),
             rule,
@@ -197,14 +265,19 @@ impl Chain {
 }
 
 impl Base {
+    /// The hook's name.
+    pub fn hook_name(&self, family: u8) -> &'static str {
+        let hooks = match family {
+            3 => ["input", "output", "forward", "", "", ""],
+            5 => ["ingress", "egress", "", "", "", ""],
+            _ => ["prerouting", "input", "forward", "output", "postrouting", "ingress"],
+        };
+        hooks.get(self.hook as usize).copied().unwrap_or_default()
+    }
+
     /// As nft declares it.
     fn words(&self, family: u8) -> String {
-        let hooks = match family {
-            3 => ["input", "output", "forward", "", ""],
-            5 => ["ingress", "egress", "", "", ""],
-            _ => ["prerouting", "input", "forward", "output", "postrouting"],
-        };
-        let hook = hooks.get(self.hook as usize).copied().unwrap_or_default();
+        let hook = self.hook_name(family);
         let device = self.device.as_ref().map(|device| format!(" device \"{device}\"")).unwrap_or_default();
         let (kind, priority) = (&self.kind, priority(self.priority, family, hook));
         format!("type {kind} hook {hook}{device} priority {priority}")

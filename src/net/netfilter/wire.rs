@@ -9,6 +9,9 @@ use std::io;
 /// More than the kernel puts into one packet of answers.
 const PACKET: usize = 1 << 17;
 
+/// How much may wait to be heard, in bytes, as far as the machine allows it.
+const HEARD: u32 = 1 << 22;
+
 /// `NLMSG_*`, `NLM_F_*` and `NFNL_MSG_BATCH_*` of netlink(7).
 const ERROR: u16 = 2;
 const DONE: u16 = 3;
@@ -117,6 +120,31 @@ impl Netfilter {
             NetError::new(format!("failed to open a netfilter socket: {}", strerror(error.errno)))
                 .unmeasured("use a kernel with netfilter")
         })
+    }
+
+    /// Opens a socket that hears what the kernel tells a group of listeners.
+    pub(super) fn listen(group: u32) -> Result<Self, NetError> {
+        let socket = Self::open()?;
+        let _ = socket.0.set_no_enobufs(true);
+        let _ = socket.0.set_rx_buf_sz(HEARD);
+        socket.0.add_membership(group).map_err(|error| {
+            let words = strerror(KernelError::of_socket(&error).errno);
+            NetError::new(format!("failed to listen to netfilter: {words}"))
+        })?;
+        Ok(socket)
+    }
+
+    /// What has come since the last call, without waiting.
+    pub(super) fn heard(&self) -> Result<Vec<Answer>, KernelError> {
+        let mut answers = Vec::new();
+        while let Some(datagram) = self.receive(libc::MSG_DONTWAIT)? {
+            for (_, payload) in messages_of(&datagram) {
+                if payload.len() >= 4 {
+                    answers.push(Answer { family: payload[0], bytes: payload[4..].into() });
+                }
+            }
+        }
+        Ok(answers)
     }
 
     /// Carries out all of the messages, or none.

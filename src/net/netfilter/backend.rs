@@ -1,0 +1,122 @@
+//! Who keeps a rule, and with which tool one speaks to him.
+
+use super::super::program::{Limits, PATH};
+use super::super::{NetError, Netns, Network};
+use super::ruleset::Chain;
+use super::saved::{self, Saved};
+
+/// Who keeps a rule: nf_tables itself, or one of the tools that came before
+/// it, in nf_tables (`-nft`) or in its old place (`-legacy`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Backend {
+    /// nf_tables, by `nft`.
+    Nft,
+    /// `iptables` and `ip6tables`, kept in nf_tables.
+    IptablesNft,
+    /// `iptables` and `ip6tables`, kept by themselves.
+    IptablesLegacy,
+    /// `ebtables`, kept in nf_tables.
+    EbtablesNft,
+    /// `ebtables`, kept by itself.
+    EbtablesLegacy,
+    /// `arptables`, kept in nf_tables.
+    ArptablesNft,
+    /// `arptables`, kept by itself.
+    ArptablesLegacy,
+}
+
+impl Backend {
+    /// Tells whether nf_tables knows nothing of it.
+    pub fn is_old(self) -> bool {
+        matches!(self, Self::IptablesLegacy | Self::EbtablesLegacy | Self::ArptablesLegacy)
+    }
+
+    /// The families in which it keeps rules.
+    pub(super) fn families(self) -> &'static [&'static str] {
+        match self {
+            Self::Nft => &["inet", "netdev"],
+            Self::IptablesNft | Self::IptablesLegacy => &["ip", "ip6"],
+            Self::EbtablesNft | Self::EbtablesLegacy => &["bridge"],
+            Self::ArptablesNft | Self::ArptablesLegacy => &["arp"],
+        }
+    }
+
+    /// Tells whether it could have made a chain: theirs are in capitals.
+    pub(super) fn has(self, chain: &Chain) -> bool {
+        let tables: &[&str] = match self {
+            Self::IptablesNft => &["filter", "nat", "mangle", "raw", "security"],
+            Self::EbtablesNft => &["filter", "nat", "broute"],
+            Self::ArptablesNft => &["filter"],
+            _ => &[],
+        };
+        let capitals = |name: &str| name.chars().all(|c| c.is_ascii_uppercase());
+        tables.contains(&chain.table.as_str()) && chain.base.is_some() && capitals(&chain.name)
+    }
+
+    /// The tool, as one types it: without `-nft` or `-legacy` where the
+    /// machine's plain one speaks to the same backend.
+    pub fn tool(self, family: &str) -> String {
+        let plain = self.plain(family);
+        match variant(plain) {
+            _ if self == Self::Nft => plain.into(),
+            Some(old) if old == self.is_old() => plain.into(),
+            _ => format!("{plain}-{}", self.ending()),
+        }
+    }
+
+    fn plain(self, family: &str) -> &'static str {
+        match self {
+            Self::Nft => "nft",
+            Self::IptablesNft | Self::IptablesLegacy if family == "ip6" => "ip6tables",
+            Self::IptablesNft | Self::IptablesLegacy => "iptables",
+            Self::EbtablesNft | Self::EbtablesLegacy => "ebtables",
+            Self::ArptablesNft | Self::ArptablesLegacy => "arptables",
+        }
+    }
+
+    fn ending(self) -> &'static str {
+        if self.is_old() { "legacy" } else { "nft" }
+    }
+
+    /// The program that speaks to it, where the machine has one: `more` is
+    /// `-save`, or nothing.
+    pub(super) fn program(self, family: &str, more: &str) -> Option<String> {
+        let plain = self.plain(family);
+        let sure = format!("{plain}-{}{more}", self.ending());
+        let other = format!("{plain}{more}");
+        match variant(&sure) {
+            Some(_) => Some(sure),
+            None => (variant(&other) == Some(self.is_old())).then_some(other),
+        }
+    }
+}
+
+/// Whether an installed program is of the old kind, which stands in the name
+/// of the file that it is in the end; nothing where there is none.
+fn variant(program: &str) -> Option<bool> {
+    let path = which::which_in(program, Some(PATH), "/").ok()?;
+    let file = path.canonicalize().unwrap_or(path);
+    Some(!file.file_name()?.to_string_lossy().contains("nft"))
+}
+
+impl Network {
+    /// What the tool of a backend prints of its rules; nothing where there is
+    /// none.
+    pub(super) fn saved(
+        &self,
+        netns: &Netns,
+        backend: Backend,
+        family: &str,
+    ) -> Result<Vec<Saved>, NetError> {
+        let Some(program) = backend.program(family, "-save") else { return Ok(Vec::new()) };
+        let text = self.printed(netns, &[&program, "-c"])?;
+        Ok(text.map(|text| saved::read(&text)).unwrap_or_default())
+    }
+
+    /// What a program prints; nothing where it fails.
+    pub(super) fn printed(&self, netns: &Netns, words: &[&str]) -> Result<Option<String>, NetError> {
+        let argv = words.iter().map(|word| (*word).to_string()).collect();
+        let answer = self.run(netns, &words.join(" "), argv, Limits::default())?;
+        Ok(answer.ok().then_some(answer.stdout))
+    }
+}

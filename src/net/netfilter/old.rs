@@ -1,0 +1,85 @@
+//! Rules that the kernel keeps beside nf_tables, as it was before it: only
+//! their own tools tell of them.
+
+use super::super::link::Found;
+use super::super::{NetError, Netns, Network};
+use super::backend::Backend;
+use super::saved::{self, Saved};
+use super::snapshot::{FirewallRule, target_of_spec};
+use std::fs;
+
+/// The rules of the old kind in a namespace. Where the kernel has no table of
+/// a kind there, nobody is asked.
+pub(super) fn rules(network: &Network, netns: &Netns) -> Result<Vec<FirewallRule>, NetError> {
+    let mut rules = Vec::new();
+    for (family, names) in [("ip", "ip_tables_names"), ("ip6", "ip6_tables_names")] {
+        let backend = Backend::IptablesLegacy;
+        if let Some(program) = backend.program(family, "-save")
+            && !tables(network, netns, names)?.is_empty()
+            && let Some(text) = network.printed(netns, &[&program, "-c"])?
+        {
+            rules.extend(saved::read(&text).into_iter().map(|one| rule(backend, family, one)));
+        }
+    }
+    let backend = Backend::ArptablesLegacy;
+    if let Some(program) = backend.program("arp", "") {
+        for table in tables(network, netns, "arp_tables_names")? {
+            let words = [&program, "-t", &table, "-L", "-n", "-v", "--line-numbers"];
+            if let Some(text) = network.printed(netns, &words)? {
+                let saved = saved::read_arptables(&text, &table);
+                rules.extend(saved.into_iter().map(|one| rule(backend, "arp", one)));
+            }
+        }
+    }
+    let backend = Backend::EbtablesLegacy;
+    if let Some(program) = backend.program("bridge", "") {
+        // No file tells its tables; without a bridge nothing comes by them.
+        let links = network.dump_links(netns)?;
+        let tables: &[&str] = match links.iter().any(|link| Found::read(link).bridge) {
+            true => &["filter", "nat", "broute"],
+            false => &[],
+        };
+        for table in tables {
+            if let Some(text) = network.printed(netns, &[&program, "-t", table, "-L", "--Ln", "--Lc"])? {
+                let saved = saved::read_ebtables(&text, table);
+                rules.extend(saved.into_iter().map(|one| rule(backend, "bridge", one)));
+            }
+        }
+    }
+    Ok(rules)
+}
+
+/// The tables that the kernel has there, of the kind to which the file
+/// belongs.
+fn tables(network: &Network, netns: &Netns, file: &str) -> Result<Vec<String>, NetError> {
+    network.enter(netns)?;
+    let text = match fs::read_to_string(format!("/proc/thread-self/net/{file}")) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        // Not ours to read; a program inside may.
+        Err(_) => network.printed(netns, &["cat", &format!("/proc/net/{file}")])?.unwrap_or_default(),
+    };
+    Ok(text.lines().map(Into::into).collect())
+}
+
+fn rule(backend: Backend, family: &str, saved: Saved) -> FirewallRule {
+    let policy = saved.number.is_none();
+    let hook = saved.chain.to_lowercase();
+    let hooks = ["prerouting", "input", "forward", "output", "postrouting", "brouting"];
+    FirewallRule {
+        backend,
+        family: family.into(),
+        table: saved.table,
+        hook: hooks.contains(&hook.as_str()).then_some(hook),
+        chain: saved.chain,
+        priority: None,
+        devices: Vec::new(),
+        policy,
+        number: saved.number,
+        handle: None,
+        target: if policy { saved.spec.clone() } else { target_of_spec(&saved.spec) },
+        spec: saved.spec,
+        words: None,
+        counters: saved.counters,
+    }
+}

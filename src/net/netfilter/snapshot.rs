@@ -1,0 +1,280 @@
+//! All the rules that a packet may meet in a namespace, whoever keeps them,
+//! with what they have counted.
+//!
+//! nf_tables is asked over netlink. What iptables, ebtables or arptables have
+//! made in it is told in their words, too, as their `-save` prints it. What
+//! the old ones keep in the kernel, beside nf_tables, they have to tell.
+
+use super::super::{NetError, Netns, Network};
+use super::backend::Backend;
+use super::ruleset::{self, Chain, Spoken, counted, family_name};
+use super::saved::Saved;
+use super::trace::{StepKind, StepVerdict, TABLE, TraceStep};
+use super::wire::{attributes, find, number, text};
+use super::{Culprit, old};
+
+/// How often a rule matched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counters {
+    /// How many packets.
+    pub packets: u64,
+    /// How many bytes they had.
+    pub bytes: u64,
+}
+
+/// A rule, or the policy of a chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirewallRule {
+    /// Whose it is.
+    pub backend: Backend,
+    /// `ip`, `ip6`, `inet`, `arp`, `bridge` or `netdev`.
+    pub family: String,
+    /// The table.
+    pub table: String,
+    /// The chain.
+    pub chain: String,
+    /// The chain's hook; nothing for a chain that others call.
+    pub hook: Option<String>,
+    /// The chain's priority, where nf_tables has it.
+    pub priority: Option<i32>,
+    /// The chain's interfaces, where it has some.
+    pub devices: Vec<String>,
+    /// Whether it is the chain's policy.
+    pub policy: bool,
+    /// From 1 in its chain; nothing for a policy.
+    pub number: Option<usize>,
+    /// The number by which nft deletes it.
+    pub handle: Option<u64>,
+    /// What stands after `-A CHAIN`, or nft's words; of a policy its name.
+    pub spec: String,
+    /// nft's words, where it is in nf_tables.
+    pub words: Option<String>,
+    /// What it does: `DROP`, `drop`, `REJECT`, `jump x`; empty where it only
+    /// counts.
+    pub target: String,
+    /// How often it matched, where that is counted.
+    pub counters: Option<Counters>,
+}
+
+/// All rules and policies of a namespace, in the order in which they stand.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FirewallSnapshot {
+    /// The rules and policies; those of a chain follow its policy.
+    pub rules: Vec<FirewallRule>,
+}
+
+impl Network {
+    /// All rules and policies of a namespace, with what they have counted.
+    ///
+    /// # Errors
+    ///
+    /// Where the namespace was deleted, or a tool that is there does not
+    /// answer.
+    pub fn firewall_snapshot(&self, netns: &Netns) -> Result<FirewallSnapshot, NetError> {
+        self.settle()?;
+        // These programs look, and leave nothing behind.
+        let programs = self.programs.get();
+        let rules = self.rules_everywhere(netns);
+        self.programs.set(programs);
+        Ok(FirewallSnapshot { rules: rules? })
+    }
+
+    fn rules_everywhere(&self, netns: &Netns) -> Result<Vec<FirewallRule>, NetError> {
+        let mut rules = Vec::new();
+        // A kernel without nf_tables may have the old ones.
+        if let Ok(socket) = self.netfilter(netns)
+            && let Ok(chains) = ruleset::spoken(&socket, || self.interfaces(netns))
+        {
+            for backend in [Backend::IptablesNft, Backend::ArptablesNft, Backend::EbtablesNft] {
+                for family in backend.families() {
+                    let mine = |chain: &Chain| family_name(chain.family) == *family && backend.has(chain);
+                    let saved = match chains.iter().any(|(chain, _)| mine(chain)) {
+                        true => self.saved(netns, backend, family)?,
+                        false => Vec::new(),
+                    };
+                    let of_family = |chain: &Chain| family_name(chain.family) == *family;
+                    for (chain, spoken) in chains.iter().filter(|(chain, _)| of_family(chain)) {
+                        add(&mut rules, chain, spoken, backend, &saved);
+                    }
+                }
+            }
+            let native = |chain: &Chain| matches!(family_name(chain.family).as_str(), "inet" | "netdev");
+            for (chain, spoken) in chains.iter().filter(|(chain, _)| native(chain)) {
+                add(&mut rules, chain, spoken, Backend::Nft, &[]);
+            }
+        }
+        rules.extend(old::rules(self, netns)?);
+        Ok(rules)
+    }
+}
+
+impl FirewallRule {
+    /// Tells whether a packet that comes to it goes no further.
+    pub fn stops(&self) -> bool {
+        let target = self.target.split_whitespace().next().unwrap_or_default();
+        ["DROP", "REJECT", "QUEUE", "NFQUEUE", "TARPIT", "STOLEN"]
+            .iter()
+            .any(|word| word.eq_ignore_ascii_case(target))
+    }
+
+    /// Tells whether it is the same place of the same chain.
+    fn is_at(&self, other: &Self) -> bool {
+        (self.backend, &self.family, &self.table, &self.chain, self.policy, self.number, self.handle)
+            == (
+                other.backend,
+                &other.family,
+                &other.table,
+                &other.chain,
+                other.policy,
+                other.number,
+                other.handle,
+            )
+    }
+}
+
+impl FirewallSnapshot {
+    /// The rules and policies that have counted a packet since, as they are
+    /// `after`.
+    pub fn moved<'a>(&self, after: &'a Self) -> Vec<&'a FirewallRule> {
+        let packets = |rule: &FirewallRule| rule.counters.map(|counters| counters.packets);
+        let before =
+            |rule: &FirewallRule| self.rules.iter().find(|known| known.is_at(rule)).and_then(packets);
+        after.rules.iter().filter(|rule| packets(rule) > before(rule).or(Some(0))).collect()
+    }
+
+    /// The rule or policy of a step of a packet.
+    pub fn rule_of(&self, step: &TraceStep) -> Option<&FirewallRule> {
+        let policy = step.kind == StepKind::Policy;
+        self.rules.iter().find(|rule| {
+            rule.family == step.family
+                && rule.table == step.table
+                && rule.chain == step.chain
+                && !rule.backend.is_old()
+                && if policy { rule.policy } else { rule.handle.is_some() && rule.handle == step.handle }
+        })
+    }
+
+    /// What stopped the packet at a step; nothing where it went on.
+    pub fn culprit_of(&self, step: &TraceStep) -> Option<Culprit> {
+        let rule = self.rule_of(step).filter(|_| step.verdict.stops())?;
+        Some(Culprit::new(rule, step.verdict.clone()))
+    }
+
+    /// What stopped packets between this and `after`: what nf_tables told by
+    /// steps, and what of the old ones has counted. Each is named once.
+    pub fn culprits(&self, after: &Self, steps: &[TraceStep]) -> Vec<Culprit> {
+        let mut culprits: Vec<Culprit> = Vec::new();
+        let told = steps.iter().filter_map(|step| self.culprit_of(step).or_else(|| after.culprit_of(step)));
+        let moved = self.moved(after).into_iter().filter(|rule| rule.backend.is_old() && rule.stops());
+        let counted = moved.map(|rule| Culprit::new(rule, StepVerdict::Drop));
+        for culprit in told.chain(counted) {
+            if !culprits.contains(&culprit) {
+                culprits.push(culprit);
+            }
+        }
+        culprits
+    }
+}
+
+/// Adds a chain's policy and rules, in the words of `backend` where that has
+/// them.
+fn add(rules: &mut Vec<FirewallRule>, chain: &Chain, spoken: &[Spoken], backend: Backend, saved: &[Saved]) {
+    if chain.table == TABLE {
+        return;
+    }
+    let base = chain.base.as_ref();
+    let rule = FirewallRule {
+        backend: Backend::Nft,
+        family: family_name(chain.family),
+        table: chain.table.clone(),
+        chain: chain.name.clone(),
+        hook: base.map(|base| base.hook_name(chain.family).into()),
+        priority: base.map(|base| base.priority),
+        devices: base.map(|base| base.devices.clone()).unwrap_or_default(),
+        policy: false,
+        number: None,
+        handle: None,
+        spec: String::new(),
+        words: None,
+        target: String::new(),
+        counters: None,
+    };
+    let named =
+        saved.iter().find(|one| one.number.is_none() && one.table == chain.table && one.chain == chain.name);
+    if let Some(base) = base {
+        rules.push(FirewallRule {
+            backend: if named.is_some() { backend } else { Backend::Nft },
+            policy: true,
+            spec: named.map_or_else(|| base.policy.clone(), |one| one.spec.clone()),
+            words: Some(format!("policy {}", base.policy)),
+            target: base.policy.clone(),
+            counters: base.counted.map(Counters::from),
+            ..rule.clone()
+        });
+    }
+    let theirs: Vec<&Saved> = saved.iter().filter(|one| one.is_rule_of(&chain.table, &chain.name)).collect();
+    // Where their tool skips one, nobody knows which is which.
+    let all = theirs.len() == spoken.iter().filter(|one| !one.is_policy).count();
+    for (index, one) in spoken.iter().enumerate() {
+        let counters = counter(&one.expressions).map(Counters::from);
+        // They count each rule that they make.
+        let saved = theirs.get(index).filter(|_| all && counters.is_some() && !one.is_policy);
+        let own_policy = named.filter(|_| one.is_policy);
+        rules.push(FirewallRule {
+            backend: if saved.is_some() || own_policy.is_some() { backend } else { Backend::Nft },
+            policy: one.is_policy,
+            number: (!one.is_policy).then_some(index + 1),
+            handle: Some(one.handle),
+            spec: saved.copied().or(own_policy).map_or_else(|| one.words.clone(), |saved| saved.spec.clone()),
+            words: Some(one.words.clone()),
+            target: match saved {
+                Some(saved) => target_of_spec(&saved.spec),
+                None => target(&one.expressions),
+            },
+            counters,
+            ..rule.clone()
+        });
+    }
+}
+
+impl From<(u64, u64)> for Counters {
+    fn from((packets, bytes): (u64, u64)) -> Self {
+        Self { packets, bytes }
+    }
+}
+
+/// What follows `-j` or `-g`.
+pub(super) fn target_of_spec(spec: &str) -> String {
+    let words = shell_words::split(spec).unwrap_or_default();
+    let at = words.iter().position(|word| matches!(word.as_str(), "-j" | "-g" | "--jump" | "--goto"));
+    at.and_then(|at| words.get(at + 1)).cloned().unwrap_or_default()
+}
+
+/// The expressions of a rule, each with its name.
+fn expressions(list: &[u8]) -> impl Iterator<Item = (String, &[u8])> {
+    attributes(list).map(|(_, one)| (text(one, 1).unwrap_or_default(), find(one, 2).unwrap_or_default()))
+}
+
+fn counter(list: &[u8]) -> Option<(u64, u64)> {
+    expressions(list).find(|(name, _)| name == "counter").and_then(|(_, data)| counted(data))
+}
+
+/// What a rule of nf_tables does with a packet, in a word or two.
+fn target(list: &[u8]) -> String {
+    let mut target = String::new();
+    for (name, data) in expressions(list) {
+        let found = match name.as_str() {
+            "immediate" => find(data, 2).and_then(|value| find(value, 2)).and_then(|verdict| {
+                let code = number(verdict, 1)? as u32 as i32;
+                Some(StepVerdict::of_code(code, text(verdict, 2)).to_string())
+            }),
+            "target" => text(data, 1),
+            "reject" | "queue" | "masq" | "redir" | "tproxy" | "nat" | "log" | "notrack" => Some(name),
+            // A map to verdicts.
+            "lookup" if number(data, 3) == Some(0) => Some("vmap".into()),
+            _ => None,
+        };
+        target = found.unwrap_or(target);
+    }
+    target
+}

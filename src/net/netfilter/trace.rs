@@ -1,0 +1,328 @@
+//! Which rules and policies a packet goes by, as the kernel itself tells it.
+//!
+//! A table of our own, ahead of all others, marks each packet to be traced
+//! (`meta nftrace set 1`), and a group of netlink tells of each rule that such
+//! a packet matches, of each policy that it comes to, and what became of it.
+//! The table looks at nothing, so that packets meet what they would meet
+//! without it: no connection is kept track of on its behalf.
+
+use super::super::error::strerror;
+use super::super::{NetError, Netns, Network};
+use super::kind::Interfaces;
+use super::rule::traced;
+use super::ruleset::{self, Chain, family_name};
+use super::traced::TracedPacket;
+use super::wire::{APPEND, Answer, Attributes, CREATE, Message, Netfilter, find, number, text};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::rc::Rc;
+
+/// The name of the tables that have packets traced.
+pub(super) const TABLE: &str = "nslab-why";
+
+/// `NFNLGRP_NFTRACE` of the kernel, and `NFT_MSG_*`.
+const GROUP: u32 = 9;
+const NEW_TABLE: u16 = 0;
+const DELETE_TABLE: u16 = 2;
+const NEW_CHAIN: u16 = 3;
+const NEW_RULE: u16 = 6;
+
+/// `NFPROTO_*`.
+const INET: u8 = 1;
+const IP: u8 = 2;
+const ARP: u8 = 3;
+const NETDEV: u8 = 5;
+const BRIDGE: u8 = 7;
+const IP6: u8 = 10;
+
+/// The hook of the family inet that has interfaces (`NF_INET_INGRESS`).
+const INET_INGRESS: u32 = 5;
+
+/// Where packets come in, by family: by the first hook, or by the one that
+/// the namespace's own packets begin with.
+const BEGINNINGS: [(u8, [(u32, &str); 2]); 5] = [
+    (INET, [(0, "prerouting"), (3, "output")]),
+    (IP, [(0, "prerouting"), (3, "output")]),
+    (IP6, [(0, "prerouting"), (3, "output")]),
+    (BRIDGE, [(0, "prerouting"), (3, "output")]),
+    (ARP, [(0, "input"), (1, "output")]),
+];
+
+/// A namespace whose packets are traced, until this is dropped.
+pub struct Trace {
+    listener: Option<Netfilter>,
+    /// The namespace's own socket, by which the tables were made.
+    socket: Rc<Netfilter>,
+    families: BTreeSet<u8>,
+    interfaces: Interfaces,
+    /// The packets that were told of: a chain tells what one is but once.
+    packets: BTreeMap<u32, Told>,
+}
+
+/// A packet, and the interfaces that it came by and leaves by.
+#[derive(Debug, Clone, Default)]
+struct Told {
+    packet: TracedPacket,
+    iif: Option<String>,
+    oif: Option<String>,
+}
+
+impl fmt::Debug for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trace").field("families", &self.families).finish_non_exhaustive()
+    }
+}
+
+/// What the kernel tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepKind {
+    /// A rule that the packet matched.
+    Rule,
+    /// A chain whose rules let it go on to the policy.
+    Policy,
+    /// A rule that sends it back to the chain that called.
+    Return,
+}
+
+/// What became of the packet there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StepVerdict {
+    /// It goes on to the next table.
+    Accept,
+    /// It is gone; the rule may have answered it.
+    Drop,
+    /// Somebody else has it now.
+    Stolen,
+    /// It waits for a program.
+    Queue,
+    /// It goes on to the next rule.
+    Continue,
+    /// The rule was left.
+    Break,
+    /// It goes through a chain, and comes back.
+    Jump(String),
+    /// It goes through a chain, and does not come back.
+    Goto(String),
+    /// It goes back to the chain that called.
+    Return,
+}
+
+/// One step of one packet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TraceStep {
+    /// The packet's number; it keeps it as long as it is in the namespace.
+    pub id: u32,
+    /// The table's family: `ip`, `ip6`, `inet`, `arp`, `bridge` or `netdev`.
+    pub family: String,
+    /// The table.
+    pub table: String,
+    /// The chain.
+    pub chain: String,
+    /// The rule's number within the table.
+    pub handle: Option<u64>,
+    /// What it is that the kernel tells of.
+    pub kind: StepKind,
+    /// What became of the packet.
+    pub verdict: StepVerdict,
+    /// The interface that it came by.
+    pub iif: Option<String>,
+    /// The interface by which it leaves.
+    pub oif: Option<String>,
+    /// Its mark, where it has one.
+    pub mark: Option<u32>,
+    /// What it is, as it looks at this step.
+    pub packet: TracedPacket,
+}
+
+impl StepVerdict {
+    /// Tells whether the packet goes no further.
+    pub fn stops(&self) -> bool {
+        matches!(self, Self::Drop | Self::Stolen | Self::Queue)
+    }
+
+    /// Of a code of the kernel's; `chain` is that of a jump.
+    pub(super) fn of_code(code: i32, chain: Option<String>) -> Self {
+        match code {
+            -1 => Self::Continue,
+            -2 => Self::Break,
+            -3 => Self::Jump(chain.unwrap_or_default()),
+            -4 => Self::Goto(chain.unwrap_or_default()),
+            -5 => Self::Return,
+            // Above the verdict stands the error number, or the queue.
+            code => match code & 0xff {
+                0 => Self::Drop,
+                2 => Self::Stolen,
+                3 => Self::Queue,
+                _ => Self::Accept,
+            },
+        }
+    }
+}
+
+impl fmt::Display for StepVerdict {
+    /// As `nft monitor trace` has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accept => f.write_str("accept"),
+            Self::Drop => f.write_str("drop"),
+            Self::Stolen => f.write_str("stolen"),
+            Self::Queue => f.write_str("queue"),
+            Self::Continue => f.write_str("continue"),
+            Self::Break => f.write_str("break"),
+            Self::Jump(chain) => write!(f, "jump {chain}"),
+            Self::Goto(chain) => write!(f, "goto {chain}"),
+            Self::Return => f.write_str("return"),
+        }
+    }
+}
+
+impl Network {
+    /// Has the packets of a namespace traced, from now until the trace is
+    /// dropped.
+    ///
+    /// # Errors
+    ///
+    /// Where the namespace was deleted, or the kernel has no nf_tables.
+    pub fn trace_packets(&self, netns: &Netns) -> Result<Trace, NetError> {
+        self.settle()?;
+        let socket = self.netfilter(netns)?;
+        let interfaces = self.interfaces(netns)?;
+        let chains = ruleset::chains(&socket)?;
+        self.enter(netns)?;
+        let listener = Some(Netfilter::listen(GROUP)?);
+        let mut trace =
+            Trace { listener, socket, families: BTreeSet::new(), interfaces, packets: BTreeMap::new() };
+        trace.begin(&chains)?;
+        Ok(trace)
+    }
+}
+
+impl Trace {
+    /// What has come since the last call, in the order in which it happened.
+    pub fn steps(&mut self) -> Vec<TraceStep> {
+        let heard = self.listener.as_ref().and_then(|listener| listener.heard().ok()).unwrap_or_default();
+        heard.iter().filter_map(|answer| self.read(answer)).collect()
+    }
+
+    /// Makes the tables.
+    fn begin(&mut self, chains: &[Chain]) -> Result<(), NetError> {
+        let mut refused = None;
+        for (family, hooks) in BEGINNINGS {
+            // Where there is inet, IPv4 and IPv6 go by it.
+            if matches!(family, IP | IP6) && self.families.contains(&INET) {
+                continue;
+            }
+            let mut messages = table(family);
+            for (hook, name) in hooks {
+                messages.extend(chain(family, name, hook, None));
+            }
+            match self.socket.transact(messages) {
+                Ok(()) => drop(self.families.insert(family)),
+                // A kernel may lack a family.
+                Err(error) => drop(refused.get_or_insert(error)),
+            }
+        }
+        if let (true, Some(error)) = (self.families.is_empty(), refused) {
+            let words = error.text.unwrap_or_else(|| strerror(error.errno));
+            return Err(NetError::new(format!("failed to trace packets: {words}"))
+                .unmeasured("load the kernel's module nf_tables"));
+        }
+        self.begin_at_devices(chains);
+        Ok(())
+    }
+
+    /// Interfaces have hooks of their own. It is asked for none where nobody
+    /// has a chain.
+    fn begin_at_devices(&mut self, chains: &[Chain]) {
+        let mut hooks = BTreeSet::new();
+        for chain in chains {
+            let Some(base) = &chain.base else { continue };
+            let hook = match (chain.family, base.hook) {
+                (NETDEV, hook) => hook,
+                (INET, INET_INGRESS) => 0,
+                _ => continue,
+            };
+            hooks.extend(base.devices.iter().map(|device| (hook, device.clone())));
+        }
+        for (hook, device) in hooks {
+            let mut messages = table(NETDEV);
+            messages.extend(chain(NETDEV, &format!("{hook}-{device}"), hook, Some(&device)));
+            if self.socket.transact(messages).is_ok() {
+                self.families.insert(NETDEV);
+            }
+        }
+    }
+
+    /// Reads what the kernel tells (`NFTA_TRACE_*`).
+    fn read(&mut self, answer: &Answer) -> Option<TraceStep> {
+        let bytes = &answer.bytes;
+        let (table, id) = (text(bytes, 1)?, number(bytes, 6)? as u32);
+        if let Some(packet) = TracedPacket::read(find(bytes, 7), find(bytes, 8), find(bytes, 9)) {
+            let interface = |kind| {
+                let index = number(bytes, kind).filter(|index| *index != 0)? as u32;
+                Some(self.interfaces.get(&index).cloned().unwrap_or_else(|| format!("if{index}")))
+            };
+            let told = Told { packet, iif: interface(10), oif: interface(12) };
+            self.packets.insert(id, told);
+        }
+        if table == TABLE {
+            return None;
+        }
+        let handle = number(bytes, 3).filter(|handle| *handle != 0);
+        let kind = match number(bytes, 4)? {
+            1 => StepKind::Policy,
+            2 => StepKind::Return,
+            // The end of a chain's rules is told of as a rule without a number.
+            3 if handle.is_some() => StepKind::Rule,
+            _ => return None,
+        };
+        let verdict = match find(bytes, 5) {
+            Some(verdict) => StepVerdict::of_code(number(verdict, 1)? as u32 as i32, text(verdict, 2)),
+            None => StepVerdict::of_code(number(bytes, 16)? as u32 as i32, None),
+        };
+        let Told { packet, iif, oif } = self.packets.get(&id).cloned().unwrap_or_default();
+        Some(TraceStep {
+            id,
+            family: family_name(answer.family),
+            table,
+            chain: text(bytes, 2)?,
+            handle,
+            kind,
+            verdict,
+            iif,
+            oif,
+            mark: number(bytes, 14).map(|mark| mark as u32).filter(|mark| *mark != 0),
+            packet,
+        })
+    }
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        // Who listens goes first: what is closed while a table is cleared away
+        // waits for that.
+        self.listener = None;
+        for family in &self.families {
+            let name = Attributes::default().text(1, TABLE);
+            let _ = self.socket.transact(vec![Message::tables(DELETE_TABLE, *family, 0, name)]);
+        }
+    }
+}
+
+fn table(family: u8) -> Vec<Message> {
+    vec![Message::tables(NEW_TABLE, family, CREATE, Attributes::default().text(1, TABLE))]
+}
+
+/// A chain ahead of all others, with its one rule.
+fn chain(family: u8, name: &str, hook: u32, device: Option<&str>) -> [Message; 2] {
+    let mut place = Attributes::default().number(1, hook).number(2, i32::MIN as u32);
+    if let Some(device) = device {
+        place = place.text(3, device);
+    }
+    let chain = Attributes::default().text(1, TABLE).text(3, name).nest(4, place).text(7, "filter");
+    let rule = Attributes::default().text(1, TABLE).text(2, name).nest(4, traced());
+    [
+        Message::tables(NEW_CHAIN, family, CREATE, chain),
+        Message::tables(NEW_RULE, family, CREATE | APPEND, rule),
+    ]
+}

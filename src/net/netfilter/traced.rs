@@ -1,0 +1,117 @@
+//! What a packet is, of what the kernel tells of one that is traced: the
+//! beginnings of its headers.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// A packet, as far as it was told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TracedPacket {
+    /// Where it comes from; of ARP the sender's address.
+    pub src: Option<IpAddr>,
+    /// Where it goes; of ARP the address that is asked for.
+    pub dst: Option<IpAddr>,
+    /// The protocol above IP, by number.
+    pub proto: Option<u8>,
+    /// ICMP of either version.
+    pub icmp: Option<TracedIcmp>,
+    /// The port that it comes from.
+    pub sport: Option<u16>,
+    /// The port that it goes to.
+    pub dport: Option<u16>,
+    /// The operation of ARP: 1 asks, 2 answers.
+    pub arp: Option<u16>,
+}
+
+/// A message of ICMP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TracedIcmp {
+    /// Its type.
+    pub kind: u8,
+    /// Its code.
+    pub code: u8,
+    /// The identifier of an echo.
+    pub id: Option<u16>,
+    /// The sequence number of an echo.
+    pub seq: Option<u16>,
+}
+
+const ICMP: u8 = 1;
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const ICMPV6: u8 = 58;
+const SCTP: u8 = 132;
+
+impl TracedPacket {
+    /// Reads the headers that there are: link, network and transport.
+    pub(super) fn read(
+        link: Option<&[u8]>,
+        network: Option<&[u8]>,
+        transport: Option<&[u8]>,
+    ) -> Option<Self> {
+        let network = network?;
+        // Behind the addresses stands the type, behind a VLAN's tag as well.
+        let ether =
+            link.and_then(|link| link.get(12..)).and_then(|rest| half(rest, rest.len().checked_sub(2)?));
+        let is_arp = match ether {
+            Some(ether) => ether == 0x0806,
+            // Ethernet, IPv4, and the lengths of their addresses.
+            None => network.get(..6) == Some(&[0, 1, 8, 0, 6, 4]),
+        };
+        if is_arp {
+            return Some(Self {
+                src: v4(network, 14),
+                dst: v4(network, 24),
+                arp: half(network, 6),
+                ..Self::default()
+            });
+        }
+        let mut packet = match network.first()? >> 4 {
+            4 => Self {
+                src: v4(network, 12),
+                dst: v4(network, 16),
+                proto: network.get(9).copied(),
+                ..Self::default()
+            },
+            6 => Self {
+                src: v6(network, 8),
+                dst: v6(network, 24),
+                proto: network.get(6).copied(),
+                ..Self::default()
+            },
+            _ => return None,
+        };
+        let Some(transport) = transport else { return Some(packet) };
+        match packet.proto {
+            Some(protocol @ (ICMP | ICMPV6)) => packet.icmp = icmp(protocol, transport),
+            Some(TCP | UDP | SCTP) => {
+                packet.sport = half(transport, 0);
+                packet.dport = half(transport, 2);
+            }
+            _ => {}
+        }
+        Some(packet)
+    }
+}
+
+fn icmp(protocol: u8, bytes: &[u8]) -> Option<TracedIcmp> {
+    let kind = *bytes.first()?;
+    let echo = if protocol == ICMP { [0, 8] } else { [128, 129] }.contains(&kind);
+    Some(TracedIcmp {
+        kind,
+        code: *bytes.get(1)?,
+        id: half(bytes, 4).filter(|_| echo),
+        seq: half(bytes, 6).filter(|_| echo),
+    })
+}
+
+fn half(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
+}
+
+fn v4(bytes: &[u8], at: usize) -> Option<IpAddr> {
+    Some(Ipv4Addr::from(<[u8; 4]>::try_from(bytes.get(at..at + 4)?).ok()?).into())
+}
+
+fn v6(bytes: &[u8], at: usize) -> Option<IpAddr> {
+    Some(Ipv6Addr::from(<[u8; 16]>::try_from(bytes.get(at..at + 16)?).ok()?).into())
+}
