@@ -127,6 +127,25 @@ fn a_plugin_that_fails() {
 }
 
 #[test]
+fn a_subnet_that_is_none() {
+    // In the words of host-local, whose plugin fails for it.
+    stops(
+        &[("mine", r#"echo '{"code": 999, "msg": "invalid CIDR address: 10.22.0.0/33"}'; exit 1"#)],
+        r#"
+        cni_add(red, #{name: "mynet", type: "mine", ipam: #{subnet: "10.22.0.0/33"}}, own);
+        "#,
+        r#"
+        labs/x/lab.rhai:LINE:1: plugin type="mine" failed (add): invalid CIDR address: 10.22.0.0/33
+         INDENT |
+         LINE | cni_add(red, #{name: "mynet", type: "mine", ipam: #{subnet: "10.22.0.0/33"}}, own);
+         INDENT | ^
+        command: CNI_COMMAND=ADD CNI_CONTAINERID=red CNI_NETNS=/run/netns/red CNI_IFNAME=eth0 CNI_PATH=/tmp/cni:/usr/lib/cni:/opt/cni/bin /tmp/cni/mine <<< '{"cniVersion":"0.1.0","ipam":{"subnet":"10.22.0.0/33"},"name":"mynet","type":"mine"}'
+        hint: a subnet is the address of a network and its mask, as `10.22.0.0/16`
+        "#,
+    );
+}
+
+#[test]
 fn a_plugin_that_prints_no_json() {
     stops(
         &[("mine", "echo hello")],

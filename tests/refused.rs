@@ -430,7 +430,7 @@ fn a_misspelt_field_of_an_answer() {
         note(ping("127.0.0.1").tll);
         "#,
         r#"
-        labs/x/lab.rhai:1:24: a ping has no field `tll`
+        labs/x/lab.rhai:1:24: a ping answer has no field `tll`
            |
          1 | note(ping("127.0.0.1").tll);
            |                        ^

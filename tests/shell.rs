@@ -253,7 +253,7 @@ fn what_never_ends_is_interrupted() {
                 labs/x/lab.sh:6:3: exit code 130
               $ echo after
                 after
-              $ sleep 1000
+              $ sleep 1000 &
               $ wait
                 interrupted, as with Ctrl-C, after 1 s; `--patience` gives it longer
                 labs/x/lab.sh:8:1: exit code 130
@@ -488,6 +488,24 @@ fn the_answer_of_a_condition_is_no_failure() {
         "#,
     )
     .run();
+}
+
+#[test]
+fn what_runs_in_the_background_is_told_with_its_sign() {
+    run_shell("sleep 1000 & sleep 1001|cat&\necho a # &\n{ sleep 1000; } &\n")
+        .stdout(
+            r#"
+            x/lab
+
+              $ sleep 1000 &
+              $ sleep 1001|cat &
+              $ echo a
+                a
+
+            1 passed
+            "#,
+        )
+        .run();
 }
 
 #[test]

@@ -72,6 +72,11 @@ fn hint(text: &str) -> String {
         let length = length.unwrap_or("");
         return format!("the mask is a number from 0 to {most}, not `{length}`");
     }
+    // A port, or what ought to be one.
+    let port = address.split_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+    if port.is_some_and(|(before, _)| before.is_empty() || before.contains('.')) {
+        return "an address stands here alone, without a port, as `192.168.15.1`".into();
+    }
     if address.contains(':') {
         return "an IPv6 address is up to eight groups of hexadecimal digits, as `fd00::1`".into();
     }

@@ -381,7 +381,9 @@ impl Network {
         self.programs.set(true);
         let ends: [BorrowedFd; 2] = [their_out.as_fd(), their_err.as_fd()];
         let pid = self.rooms.start(&inside, ends[0], ends[1]).map_err(|error| {
-            NetError::new(format!("exec of \"{program}\" failed: {}", strerror(error.errno)))
+            let refused = NetError::new(format!("exec of \"{program}\" failed: {}", strerror(error.errno)));
+            let absent = error.errno == nix::errno::Errno::ENOENT as i32 && program.contains('/');
+            if absent { refused.hint(format!("no file is at `{program}` in the sandbox")) } else { refused }
         })?;
         Ok(Process(Rc::new(Running {
             command: command.into(),
@@ -394,10 +396,13 @@ impl Network {
 
 /// Splits a command into words as a shell would, without expanding anything.
 pub(super) fn words(command: &str) -> Result<Vec<String>, NetError> {
-    let words = shell_words::split(command)
-        .map_err(|_| NetError::new(format!("`{command}` has a quote that is not closed")))?;
+    let words = shell_words::split(command).map_err(|_| {
+        NetError::new(format!("`{command}` has a quote that is not closed"))
+            .hint("what begins with a quote ends with the same one, as in a shell")
+    })?;
     if words.is_empty() {
-        return Err(NetError::new("there is no command"));
+        return Err(NetError::new("there is no command")
+            .hint("a command is the name of a program and its arguments, as `ip link`"));
     }
     Ok(words)
 }

@@ -1,7 +1,7 @@
 //! The script language's errors in our own words, at their places.
 
 use super::engine::{ARRAY_ITEMS, MAP_ITEMS, STRING_BYTES};
-use super::suggest::nearest;
+use super::suggest::{meant, nearest};
 use super::words;
 use super::world::{Halt, place};
 use crate::event::{Fault, Stop};
@@ -32,7 +32,7 @@ pub(super) fn stop(error: EvalAltResult, timeout_ms: u64) -> Stop {
             fault(message, hint)
         }
         EvalAltResult::ErrorPropertyNotFound(name, _) => {
-            fault(format!("there is no field `{name}` here"), did_you_mean(nearest(&name, fields())))
+            fault(format!("there is no field `{name}` here"), did_you_mean(meant(&name, fields())))
         }
         EvalAltResult::ErrorDotExpr(text, _) => {
             let (message, hint) = no_field(&text);
@@ -40,8 +40,7 @@ pub(super) fn stop(error: EvalAltResult, timeout_ms: u64) -> Stop {
         }
         EvalAltResult::ErrorMismatchDataType(wanted, found, _) if wanted == "bool" => {
             let found = type_name(&found);
-            let hint = ["ping", "tcp", "http", "resolve", "traceroute", "cni", "exec"]
-                .contains(&found.as_str())
+            let hint = is_answer(&found)
                 .then(|| format!("an answer is not a bool; ask for its `.ok`, as in `{found}(…).ok`"));
             fault(format!("a bool is needed here, not {}", a(&found)), hint)
         }
@@ -116,9 +115,14 @@ fn thrown(value: Dynamic) -> (String, Option<String>, Option<String>) {
 /// the script ran, so it is the arguments.
 fn not_found(signature: &str) -> (String, Option<String>) {
     let (name, types) = signature.split_once(" (").unwrap_or((signature, ""));
-    let types = types.trim_end_matches(')');
+    let types = types.strip_suffix(')').unwrap_or(types);
     let types: Vec<String> = types.split(", ").map(type_name).collect();
     let word = words::all().find(|word| word.name == name);
+    // `x.len()` of a field that a row does not have.
+    let absent = types.len() > 1 && types[0] == "nothing" || word.is_none() && types == ["nothing"];
+    let absent = absent.then(|| {
+        "what a row does not have is `()`, as the `rule` of a chain: ask `x != () && …`".to_string()
+    });
     let hint = word.map(|word| {
         // Where all are strings already, one of them stands for a namespace.
         let strings = types.iter().all(|name| name == "string");
@@ -138,7 +142,7 @@ fn not_found(signature: &str) -> (String, Option<String>) {
     } else {
         format!("`{name}` does not take ({types})")
     };
-    (message, hint)
+    (message, absent.or(hint))
 }
 
 /// A property that a value does not have, or that can't be set.
@@ -147,11 +151,12 @@ fn no_field(text: &str) -> (String, Option<String>) {
     let (Some(name), Some(owner)) = (quoted.next(), quoted.next()) else {
         return (ours(text), None);
     };
-    let owner = a(&type_name(owner));
+    let owner = type_name(owner);
+    let owner = if is_answer(&owner) { format!("{} answer", a(&owner)) } else { a(&owner) };
     if text.contains("setter") {
         return (format!("the field `{name}` of {owner} can't be set"), None);
     }
-    (format!("{owner} has no field `{name}`"), did_you_mean(nearest(name, fields())))
+    (format!("{owner} has no field `{name}`"), did_you_mean(meant(name, fields())))
 }
 
 /// What has grown past a limit, and the limit.
@@ -185,8 +190,14 @@ fn type_name(text: &str) -> String {
     }
 }
 
+/// Tells whether a type is that of an answer to a question.
+fn is_answer(name: &str) -> bool {
+    ["ping", "tcp", "http", "resolve", "traceroute", "cni", "exec"].contains(&name)
+}
+
 fn a(found: &str) -> String {
-    let article = if found.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+    let vowel = found.starts_with(['a', 'e', 'i', 'o']) || found == "http";
+    let article = if vowel { "an" } else { "a" };
     format!("{article} {found}")
 }
 

@@ -15,9 +15,43 @@ pub(super) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) 
         .map(|(_, name)| name)
 }
 
+/// What others call a field or an option, and what `ip` and we do.
+const OTHER_NAMES: [(&str, &str); 15] = [
+    ("address", "addr"),
+    ("cmd", "command"),
+    ("destination", "dst"),
+    ("ether", "mac"),
+    ("gateway", "via"),
+    ("gw", "via"),
+    ("iface", "dev"),
+    ("ifname", "name"),
+    ("interface", "dev"),
+    ("lladdr", "mac"),
+    ("order", "pref"),
+    ("prio", "pref"),
+    ("priority", "pref"),
+    ("source", "src"),
+    ("status", "state"),
+];
+
+/// The field or option of these that was probably meant: by what it means, or
+/// by how it is written.
+pub(super) fn meant<'a>(word: &str, names: impl IntoIterator<Item = &'a str> + Clone) -> Option<&'a str> {
+    let other = OTHER_NAMES.iter().filter(|(other, _)| *other == word).map(|(_, name)| *name);
+    let known = other.filter_map(|name| names.clone().into_iter().find(|known| *known == name)).next();
+    known.or_else(|| nearest(word, names))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{meant, nearest};
+
+    #[test]
+    fn what_others_call_a_field_is_known() {
+        assert_eq!(meant("prio", ["pref", "from"]), Some("pref"));
+        assert_eq!(meant("prio", ["via", "proto"]), None);
+        assert_eq!(meant("vai", ["via", "proto"]), Some("via"));
+    }
 
     #[test]
     fn a_slip_is_seen_and_another_word_is_not() {

@@ -1,6 +1,6 @@
 //! The values that a script gets: tables and answers.
 
-use super::suggest::nearest;
+use super::suggest::meant;
 use super::world::{Fallible, refused};
 use crate::event::Refusal;
 use crate::net::{
@@ -185,7 +185,7 @@ impl TableValue {
     fn contains(&self, context: &NativeCallContext, wanted: &Map) -> Fallible<bool> {
         let fields = self.0.fields();
         if let Some(wrong) = wanted.keys().find(|key| !fields.contains(&key.as_str())) {
-            let near = nearest(wrong, fields.iter().copied());
+            let near = meant(wrong, fields.iter().copied());
             let hint = match near {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("its fields are {}", fields.join(", ")),

@@ -1,6 +1,15 @@
-//! Which commands only ask.
+//! Words that are the shell's own, and which commands between them only ask.
 
 use std::ops::Range;
+
+/// Words after which another command begins.
+pub(super) const BEFORE: [&str; 7] = ["then", "else", "elif", "do", "!", "time", "coproc"];
+/// Words that begin a compound command, and a command in it.
+pub(super) const OPENS: [&str; 4] = ["if", "while", "until", "{"];
+/// Words that begin a compound command, and words of its own.
+pub(super) const HEADERS: [&str; 4] = ["for", "case", "select", "function"];
+/// Words that end one.
+pub(super) const CLOSES: [&str; 4] = ["fi", "done", "esac", "}"];
 
 /// Finds the commands whose exit code is an answer, and no failure: those
 /// before `then` and `do`, before `||` and behind `!`. Commands are named by
@@ -21,7 +30,7 @@ impl Conditions {
         match word {
             "if" | "while" | "until" => self.open.push(Some(next)),
             "{" | "for" | "case" | "select" => self.open.push(None),
-            "fi" | "done" | "esac" | "}" => {
+            word if CLOSES.contains(&word) => {
                 self.open.pop();
             }
             "elif" => {

@@ -5,7 +5,7 @@
 //! new command begins (where a prompt that was pasted along is none of bash's
 //! business). What it gets wrong costs a column, never a command.
 
-use super::condition::Conditions;
+use super::condition::{BEFORE, CLOSES, Conditions, HEADERS, OPENS};
 use super::prompt::prompt;
 
 /// A simple command as it stands in the text.
@@ -101,15 +101,6 @@ enum Head {
     Closes,
 }
 
-/// Words after which another command begins.
-const BEFORE: [&str; 7] = ["then", "else", "elif", "do", "!", "time", "coproc"];
-/// Words that begin a compound command, and a command in it.
-const OPENS: [&str; 4] = ["if", "while", "until", "{"];
-/// Words that begin a compound command, and words of its own.
-const HEADERS: [&str; 4] = ["for", "case", "select", "function"];
-/// Words that end one.
-const CLOSES: [&str; 4] = ["fi", "done", "esac", "}"];
-
 impl Scanner {
     fn at_end(&self) -> bool {
         self.at >= self.text.len()
@@ -182,6 +173,7 @@ impl Scanner {
                         (self.starts("&&") || self.starts("||"), c == '&' && !self.starts("&&"));
                     self.end_pipeline(&mut pipe_start, &mut direct, &mut compound);
                     if ground {
+                        self.background();
                         let all = &mut self.found.simples[list_start..];
                         all.iter_mut().for_each(|simple| simple.background = true);
                     }
@@ -238,6 +230,14 @@ impl Scanner {
             simple.whole.clone_from(&whole);
         }
         (*start, *compound) = (None, false);
+    }
+
+    /// The pipeline that was read last runs in the background: its `&` belongs
+    /// to it.
+    fn background(&mut self) {
+        let last = self.pipelines - 1;
+        let simples = self.found.simples.iter_mut().rev().take_while(|simple| simple.pipeline == last);
+        simples.filter_map(|simple| simple.whole.as_mut()).for_each(|whole| whole.push_str(" &"));
     }
 
     /// Skips what separates words on a line.

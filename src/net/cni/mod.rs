@@ -304,7 +304,7 @@ impl Network {
             let package = package_of(tool).unwrap_or(tool);
             return Err(refused.unmeasured(format!("install it: `apt-get install {package}`")));
         }
-        Err(match code_in_words(code.as_i64()) {
+        Err(match hint(&message).or_else(|| code_in_words(code.as_i64())) {
             Some(words) => refused.hint(words),
             None => refused,
         })
@@ -386,6 +386,17 @@ fn container_id(name: &str) -> String {
 }
 
 /// What the specification's error codes mean.
+/// What helps where a plugin does not say it, as of a subnet that is none.
+fn hint(message: &str) -> Option<&'static str> {
+    let known = [
+        ("invalid CIDR address", "a subnet is the address of a network and its mask, as `10.22.0.0/16`"),
+        ("Network has host bits set", "a subnet is the address of the network, not of one in it"),
+        ("no IP ranges specified", "`ipam` needs a `subnet`, as `subnet: \"10.22.0.0/16\"`, or `ranges`"),
+        ("too small to allocate", "a subnet needs room for a gateway and a container: a mask of 30 at most"),
+    ];
+    known.iter().find(|(words, _)| message.contains(words)).map(|(_, hint)| *hint)
+}
+
 fn code_in_words(code: Option<i64>) -> Option<&'static str> {
     Some(match code? {
         1 => "the plugin does not know this version of CNI",

@@ -11,6 +11,10 @@ impl Network {
     /// Where this machine lacks it, or it refuses: in its own words.
     pub fn iptables(&self, netns: &Netns, arguments: &str, limits: Limits) -> Result<ExecAnswer, NetError> {
         let mut argv = vec!["iptables".to_string()];
+        if arguments.trim().is_empty() {
+            let hint = "write what would stand behind `iptables`, as `-A FORWARD -s 10.0.0.0/8 -j DROP`";
+            return Err(NetError::new("no command specified").hint(hint));
+        }
         argv.extend(words(arguments)?);
         let answer = self.run(netns, &format!("iptables {arguments}"), argv.clone(), limits)?;
         refusal(&answer, || iptables_hint(&answer.stderr, &argv[1..]))?;

@@ -260,7 +260,8 @@ fn listening_place(at: &str) -> Result<(Option<IpAddr>, u16), NetError> {
         None => (None, at),
         Some((address, number)) => (Some(address), number),
     };
-    if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+    let digits = number.strip_prefix('-').unwrap_or(number);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(NetError::new(format!("\"{at}\" is no place to listen")).hint(hint));
     }
     let port = port(number)?;
@@ -327,6 +328,8 @@ mod tests {
         let error = |at: &str| listening_place(at).unwrap_err().error;
         assert_eq!(error("70000"), "port number too large: 70000");
         assert_eq!(error("0"), "port number too small: 0");
+        assert_eq!(error("-5"), "port number too small: -5");
+        assert_eq!(error("-"), "\"-\" is no place to listen");
         assert_eq!(error("10.0.0.1"), "\"10.0.0.1\" is no place to listen");
         assert_eq!(error("fd00::1:x"), "\"fd00::1:x\" is no place to listen");
         assert_eq!(error("fd00::1:80"), "\"fd00::1:80\" is no place to listen");

@@ -79,10 +79,15 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
 fn read(call: &Call, word: &str, value: &Dynamic) -> Fallible<Answer> {
     answer(value).ok_or_else(|| {
         let found = type_of(value);
-        let hint = if found == "a table" {
-            "ask something of the table, as `.is_empty()` or `.contains(#{…})`, or keep it with `snapshot`"
-        } else {
-            ""
+        let hint = match found {
+            "a table" => {
+                "ask something of the table, as `.is_empty()` or `.contains(#{…})`, or keep it with `snapshot`"
+            }
+            "a capture" => "ask something of its packets, as `.rows().contains(#{…})`",
+            "a process" => "ask something of it, as `.running`; what a program answers, `exec` gives",
+            "a service" => "it is there when the call returns; ask it something, as with `http_get` or `resolve`",
+            "nothing" => "what only acts gives no answer: let it stand alone, and ask about it afterwards",
+            _ => "",
         };
         call.misuse(format!("`{word}` takes a bool or an answer, not {found}"), hint)
     })

@@ -104,7 +104,7 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
     });
     here_or_host!(engine, stand, "iptables", |call, ns, arguments: &str| {
         let limits = limits(&call);
-        let command = ns.exec(&format!("iptables {arguments}"));
+        let command = ns.exec(format!("iptables {arguments}").trim_end());
         let answer = call.act(command, |network| network.iptables(&ns, arguments, limits))?;
         call.in_time(ExecValue(Rc::new(answer)))
     });

@@ -1,6 +1,6 @@
 //! Option maps: `#{count: 3}`.
 
-use super::super::suggest::nearest;
+use super::super::suggest::meant;
 use super::super::value::type_of;
 use super::super::world::{Call, Fallible};
 use crate::net::Family;
@@ -16,7 +16,7 @@ impl<'a> Options<'a> {
     /// Begins to read; an option that is none of `known` is a misuse.
     pub fn new(call: &'a Call<'a>, word: &str, map: Map, known: &[&str]) -> Fallible<Self> {
         if let Some(wrong) = map.keys().find(|key| !known.contains(&key.as_str())) {
-            let hint = match nearest(wrong, known.iter().copied()) {
+            let hint = match meant(wrong, known.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("its options are {}", known.join(", ")),
             };
