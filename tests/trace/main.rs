@@ -20,7 +20,7 @@ struct World {
 
 type Case = (&'static str, fn());
 
-const CASES: [Case; 19] = [
+const CASES: [Case; 28] = [
     ("an nft rule", an_nft_rule),
     ("an nft policy", an_nft_policy),
     ("an nft jump", an_nft_jump),
@@ -38,6 +38,15 @@ const CASES: [Case; 19] = [
     ("arptables drops", arptables_drops),
     ("ebtables drops", ebtables_drops),
     ("the old iptables drops", legacy_drops),
+    ("the old arptables drops", legacy_arptables),
+    ("the old rules and those of nft", both_kinds),
+    ("ingress of the family inet", inet_ingress),
+    ("what the sender itself drops", output),
+    ("a bridge that asks iptables", bridge_asks_iptables),
+    ("a chain that iptables can't read any more", mixed),
+    ("a chain of ebtables with a policy", ebtables_chain),
+    ("what accepts packets like that one", accepted),
+    ("connections with zone, mark and other addresses", flows),
     ("the same as nft monitor", as_nft_monitor),
     ("nothing is left, and nobody is tracked", nothing_is_left),
 ];
@@ -99,7 +108,7 @@ impl World {
     }
 
     fn new(bridge: bool) -> Self {
-        let network = Network::with_kernel_defaults(Box::new(Plain::new()), false).expect("a network");
+        let network = Network::new(Box::new(Plain::new()), false).expect("a network");
         let make = |name| network.netns(name, true).expect("a namespace");
         let (red, blue) = (make("red"), make("blue"));
         let between = bridge.then(|| make("box"));
@@ -432,6 +441,162 @@ fn legacy_drops() {
     );
 }
 
+fn legacy_arptables() {
+    let world = World::cable();
+    if !nslab::net::is_installed("arptables-legacy") {
+        return;
+    }
+    world.sh("ip netns exec blue arptables-legacy -A INPUT -s 10.0.0.1 -j DROP; ip -n red neigh flush all");
+    world.stops(
+        &world.blue,
+        "10.0.0.2",
+        "ArptablesLegacy arp filter INPUT 1: -j DROP -s 10.0.0.1 (drop)",
+        "ip netns exec blue arptables-legacy -D INPUT -j DROP -s 10.0.0.1",
+    );
+}
+
+/// Rules of both kinds in one namespace: the one that stops it is blamed, and
+/// then the other.
+fn both_kinds() {
+    let world = World::cable();
+    world.sh("ip netns exec blue iptables-nft -A INPUT -p icmp -j DROP
+         ip netns exec blue iptables-legacy -A INPUT -p icmp -j DROP");
+    let (_, culprits) = world.lost(&world.blue, "10.0.0.2");
+    let [first] = &culprits[..] else { panic!("one at a time: {culprits:#?}") };
+    world.sh(&first.delete_command(&world.blue));
+    let (_, culprits) = world.lost(&world.blue, "10.0.0.2");
+    let [second] = &culprits[..] else { panic!("one at a time: {culprits:#?}") };
+    assert_ne!(first.backend, second.backend);
+    world.sh(&second.delete_command(&world.blue));
+    assert!(world.ping("10.0.0.2"));
+}
+
+fn inet_ingress() {
+    let world = World::cable();
+    world.sh("ip netns exec blue nft 'add table inet f
+         add chain inet f in { type filter hook ingress device eth0 priority 0; policy drop; }'");
+    world.stops(
+        &world.blue,
+        "fd00::2",
+        "Nft inet f in policy: drop (drop)",
+        "ip netns exec blue nft 'chain inet f in { policy accept; }'",
+    );
+}
+
+fn output() {
+    let world = World::cable();
+    world.sh("ip netns exec red iptables-nft -A OUTPUT -d 10.0.0.2 -j DROP");
+    world.stops(
+        &world.red,
+        "10.0.0.2",
+        "IptablesNft ip filter OUTPUT 1: -d 10.0.0.2/32 -j DROP (drop)",
+        &format!("ip netns exec red {} -D OUTPUT -d 10.0.0.2/32 -j DROP", nft_kind("iptables")),
+    );
+}
+
+fn bridge_asks_iptables() {
+    let world = World::bridge();
+    let between = world.between.as_ref().expect("a bridge");
+    if world.network.set_sysctl(between, "net.bridge.bridge-nf-call-iptables", "1").is_err() {
+        return;
+    }
+    world.sh("ip netns exec box iptables-nft -P FORWARD DROP");
+    world.stops(
+        between,
+        "10.0.0.2",
+        "IptablesNft ip filter FORWARD policy: DROP (drop)",
+        &format!("ip netns exec box {} -P FORWARD ACCEPT", nft_kind("iptables")),
+    );
+}
+
+fn mixed() {
+    let world = World::cable();
+    world.sh("ip netns exec blue iptables-nft -A INPUT -p tcp -j ACCEPT
+         ip netns exec blue nft add rule ip filter INPUT fib daddr type local drop");
+    world.stops(
+        &world.blue,
+        "10.0.0.2",
+        "Nft ip filter INPUT 2: fib daddr type local drop (drop)",
+        "ip netns exec blue nft delete rule ip filter INPUT handle 3",
+    );
+}
+
+fn ebtables_chain() {
+    let world = World::bridge();
+    let between = world.between.as_ref().expect("a bridge");
+    world.sh("ip netns exec box ebtables-nft -N guests
+         ip netns exec box ebtables-nft -P guests DROP
+         ip netns exec box ebtables-nft -A guests -p ARP -j ACCEPT
+         ip netns exec box ebtables-nft -A FORWARD -j guests");
+    world.stops(
+        between,
+        "10.0.0.2",
+        "EbtablesNft bridge filter guests policy: DROP (drop)",
+        &format!("ip netns exec box {} -P guests ACCEPT", nft_kind("ebtables")),
+    );
+}
+
+/// The least that lets such packets pass, whoever stops them.
+fn accepted() {
+    let plain = nft_kind("iptables");
+    let rows: [(&str, &str, bool, String); 7] = [
+        ("iptables-nft -P INPUT DROP", "blue", false, format!("{plain} -A INPUT -p icmp -j ACCEPT")),
+        (
+            "iptables-nft -A INPUT -s 10.0.0.9 -j DROP; $x iptables-nft -A INPUT -j DROP",
+            "blue",
+            false,
+            format!("{plain} -I INPUT 2 -p icmp -j ACCEPT"),
+        ),
+        (
+            "iptables-nft -P INPUT DROP",
+            "red",
+            true,
+            format!("{plain} -A INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT"),
+        ),
+        ("iptables-legacy -P INPUT DROP", "blue", false, "iptables-legacy -A INPUT -p icmp -j ACCEPT".into()),
+        (
+            "nft 'add table inet f; add chain inet f in { type filter hook input priority 0; policy drop; }'",
+            "red",
+            true,
+            "nft add rule inet f in ct state established,related accept".into(),
+        ),
+        (
+            "nft 'add table inet f; add chain inet f in { type filter hook input priority 0; };
+             add rule inet f in drop'",
+            "blue",
+            false,
+            "nft insert rule inet f in handle 2 meta l4proto icmp accept".into(),
+        ),
+        (
+            "nft 'add table ip f; add chain ip f in { type filter hook prerouting priority -300; policy drop; }'",
+            "blue",
+            false,
+            "nft add rule ip f in meta l4proto icmp accept".into(),
+        ),
+    ];
+    let world = World::cable();
+    for (command, place, reply, expected) in rows {
+        let netns = if place == "red" { &world.red } else { &world.blue };
+        let x = format!("ip netns exec {place}");
+        world.sh(&format!("x='{x}'; $x {command}"));
+        let (steps, culprits) = world.lost(netns, "10.0.0.2");
+        let [culprit] = &culprits[..] else { panic!("{command}: {culprits:#?}") };
+        let stopped = steps.iter().find(|step| step.verdict.stops());
+        let packet = stopped.map(|step| step.packet.clone()).unwrap_or_else(|| nslab::net::TracedPacket {
+            src: Some("10.0.0.1".parse().expect("an address")),
+            proto: Some(1),
+            ..Default::default()
+        });
+        let accept = culprit.accept_command(netns, &packet, reply).expect("a command");
+        assert_eq!(accept, format!("{x} {expected}"));
+        world.sh(&accept);
+        assert!(world.ping("10.0.0.2"), "after `{accept}` it is reached");
+        world.sh(&format!(
+            "{x} nft flush ruleset; {x} iptables-legacy -P INPUT ACCEPT; {x} iptables-legacy -F"
+        ));
+    }
+}
+
 /// What `nft monitor trace` prints of the packets is what we tell.
 fn as_nft_monitor() {
     let world = World::cable();
@@ -494,6 +659,25 @@ fn nothing_is_left() {
     drop(trace);
     let rows = world.network.firewall(&world.blue).expect("rules");
     assert!(rows.is_empty(), "{rows:?}");
+}
+
+fn flows() {
+    let world = World::cable();
+    world.sh("ip netns exec blue iptables-nft -t raw -A PREROUTING -i eth0 -j CT --zone 5
+         ip netns exec blue iptables-nft -t mangle -A PREROUTING -j CONNMARK --set-mark 9
+         ip netns exec blue iptables-nft -t nat -A PREROUTING -d 10.0.0.77 -j DNAT --to-destination 10.0.0.2
+         ip -n red route add 10.0.0.77/32 via 10.0.0.2");
+    // The answer is of no zone, and comes from another address than was asked;
+    // some versions of ping take it.
+    let _ = world.ping("10.0.0.77");
+    let flows = world.network.flows(&world.blue).expect("connections");
+    let there = flows.iter().find(|flow| flow.zone == 5).expect("one of zone 5");
+    let ends = [&there.original, &there.reply].map(|end| format!("{} {}", end.src, end.dst));
+    assert_eq!(ends, ["10.0.0.1 10.0.0.77", "10.0.0.2 10.0.0.1"], "{flows:#?}");
+    assert_eq!((there.proto, there.mark, there.state), (1, 9, None));
+    assert!(there.is_destination_nat() && !there.is_source_nat() && !there.is_replied());
+    assert!((1..=30).contains(&there.timeout), "{there:?}");
+    assert!(there.original.icmp.is_some_and(|(kind, code, _)| (kind, code) == (8, 0)));
 }
 
 /// The tool as one types it on this machine, where it is to speak to

@@ -4,6 +4,8 @@ use super::super::program::{Limits, PATH};
 use super::super::{NetError, Netns, Network};
 use super::ruleset::Chain;
 use super::saved::{self, Saved};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 /// Who keeps a rule: nf_tables itself, or one of the tools that came before
 /// it, in nf_tables (`-nft`) or in its old place (`-legacy`).
@@ -94,9 +96,15 @@ impl Backend {
 /// Whether an installed program is of the old kind, which stands in the name
 /// of the file that it is in the end; nothing where there is none.
 fn variant(program: &str) -> Option<bool> {
-    let path = which::which_in(program, Some(PATH), "/").ok()?;
-    let file = path.canonicalize().unwrap_or(path);
-    Some(!file.file_name()?.to_string_lossy().contains("nft"))
+    thread_local! {
+        static KNOWN: RefCell<BTreeMap<String, Option<bool>>> = RefCell::default();
+    }
+    let look = || {
+        let path = which::which_in(program, Some(PATH), "/").ok()?;
+        let file = path.canonicalize().unwrap_or(path);
+        Some(!file.file_name()?.to_string_lossy().contains("nft"))
+    };
+    KNOWN.with_borrow_mut(|known| *known.entry(program.into()).or_insert_with(look))
 }
 
 impl Network {

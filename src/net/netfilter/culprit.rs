@@ -1,10 +1,15 @@
 //! What stopped a packet, and the command that takes it away.
 
 use super::super::{Netns, typed, typed_words};
-use super::Backend;
+use super::packet::protocol_name;
 use super::snapshot::FirewallRule;
 use super::tool::nft_command;
 use super::trace::StepVerdict;
+use super::{Backend, TracedPacket};
+
+/// The priority at which packets are told apart by their connections
+/// (`NF_IP_PRI_CONNTRACK`).
+const CONNTRACK: i32 = -200;
 
 /// A rule or a policy that stopped a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +32,10 @@ pub struct Culprit {
     pub verdict: StepVerdict,
     /// Whether it is the chain's policy.
     pub policy: bool,
+    /// The chain's hook; nothing for a chain that others call.
+    pub hook: Option<String>,
+    /// The chain's priority, where nf_tables has it.
+    pub priority: Option<i32>,
 }
 
 impl Culprit {
@@ -41,6 +50,8 @@ impl Culprit {
             spec: rule.spec.clone(),
             verdict,
             policy: rule.policy,
+            hook: rule.hook.clone(),
+            priority: rule.priority,
         }
     }
 
@@ -60,6 +71,58 @@ impl Culprit {
             (_, false) => format!("{} -D {} {}", self.tool(), typed(&self.chain), as_typed(&self.spec)),
             (_, true) => format!("{} -P {} ACCEPT", self.tool(), typed(&self.chain)),
         })
+    }
+
+    /// The command that accepts packets like this one, ahead of the rule, or
+    /// at the chain's end where it is the policy that stops them. What is a
+    /// `reply` is accepted as one, where connections are known.
+    pub fn accept_command(&self, netns: &Netns, packet: &TracedPacket, reply: bool) -> Option<String> {
+        let family = match self.family.as_str() {
+            // After the packets are told apart by their connections.
+            "ip" | "ip6" | "inet" => self.table != "raw" && self.priority.is_none_or(|at| at > CONNTRACK),
+            _ => false,
+        };
+        let reply = reply && family && self.hook.as_deref() != Some("ingress");
+        let native = self.backend == Backend::Nft;
+        let like = match (self.backend, packet.arp, packet.proto) {
+            (Backend::Nft, ..) if reply => "ct state established,related".into(),
+            (Backend::IptablesNft | Backend::IptablesLegacy, ..) if reply => {
+                "-m conntrack --ctstate ESTABLISHED,RELATED".into()
+            }
+            (Backend::Nft, Some(operation), _) if self.family == "arp" => {
+                format!("arp operation {}", if operation == 1 { "request" } else { "reply" })
+            }
+            (Backend::Nft, Some(_), _) => "ether type arp".into(),
+            (Backend::ArptablesNft | Backend::ArptablesLegacy, ..) => format!("-s {}", packet.src?),
+            (Backend::EbtablesNft | Backend::EbtablesLegacy, Some(_), _) => "-p ARP".into(),
+            (Backend::EbtablesNft | Backend::EbtablesLegacy, None, _) if packet.src?.is_ipv4() => {
+                "-p IPv4".into()
+            }
+            (Backend::EbtablesNft | Backend::EbtablesLegacy, ..) => "-p IPv6".into(),
+            (.., Some(number)) => {
+                let name = match number {
+                    58 => "ipv6-icmp".into(),
+                    number => protocol_name(number),
+                };
+                match (packet.sport, packet.dport) {
+                    (Some(_), Some(port)) if native => format!("{name} dport {port}"),
+                    (Some(_), Some(port)) => format!("-p {name} --dport {port}"),
+                    _ if native => format!("meta l4proto {name}"),
+                    _ => format!("-p {name}"),
+                }
+            }
+            _ => return None,
+        };
+        let (table, chain) = (typed(&self.table), typed(&self.chain));
+        Some(netns.exec(&match (native, self.handle, self.number) {
+            (true, Some(handle), _) if !self.policy => {
+                format!("nft insert rule {} {table} {chain} handle {handle} {like} accept", self.family)
+            }
+            (true, ..) => format!("nft add rule {} {table} {chain} {like} accept", self.family),
+            (false, _, Some(1)) => format!("{} -I {chain} {like} -j ACCEPT", self.tool()),
+            (false, _, Some(number)) => format!("{} -I {chain} {number} {like} -j ACCEPT", self.tool()),
+            (false, ..) => format!("{} -A {chain} {like} -j ACCEPT", self.tool()),
+        }))
     }
 
     /// The command that shows the chain that it is in.

@@ -14,16 +14,16 @@ pub(super) fn rules(network: &Network, netns: &Netns) -> Result<Vec<FirewallRule
     let mut rules = Vec::new();
     for (family, names) in [("ip", "ip_tables_names"), ("ip6", "ip6_tables_names")] {
         let backend = Backend::IptablesLegacy;
-        if let Some(program) = backend.program(family, "-save")
-            && !tables(network, netns, names)?.is_empty()
+        if !tables(network, netns, names)?.is_empty()
+            && let Some(program) = backend.program(family, "-save")
             && let Some(text) = network.printed(netns, &[&program, "-c"])?
         {
             rules.extend(saved::read(&text).into_iter().map(|one| rule(backend, family, one)));
         }
     }
     let backend = Backend::ArptablesLegacy;
-    if let Some(program) = backend.program("arp", "") {
-        for table in tables(network, netns, "arp_tables_names")? {
+    for table in tables(network, netns, "arp_tables_names")? {
+        if let Some(program) = backend.program("arp", "") {
             let words = [&program, "-t", &table, "-L", "-n", "-v", "--line-numbers"];
             if let Some(text) = network.printed(netns, &words)? {
                 let saved = saved::read_arptables(&text, &table);

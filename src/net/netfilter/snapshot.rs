@@ -79,6 +79,22 @@ impl Network {
         Ok(FirewallSnapshot { rules: rules? })
     }
 
+    /// The same of those alone that nf_tables knows nothing of, which is all
+    /// that one has to know before packets are traced: what is in nf_tables
+    /// can be looked up afterwards. Quick where there is nothing.
+    ///
+    /// # Errors
+    ///
+    /// Where the namespace was deleted, or a tool that is there does not
+    /// answer.
+    pub fn legacy_snapshot(&self, netns: &Netns) -> Result<FirewallSnapshot, NetError> {
+        self.settle()?;
+        let programs = self.programs.get();
+        let rules = old::rules(self, netns);
+        self.programs.set(programs);
+        Ok(FirewallSnapshot { rules: rules? })
+    }
+
     fn rules_everywhere(&self, netns: &Netns) -> Result<Vec<FirewallRule>, NetError> {
         let mut rules = Vec::new();
         // A kernel without nf_tables may have the old ones.

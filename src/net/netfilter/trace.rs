@@ -38,16 +38,6 @@ const IP6: u8 = 10;
 /// The hook of the family inet that has interfaces (`NF_INET_INGRESS`).
 const INET_INGRESS: u32 = 5;
 
-/// Where packets come in, by family: by the first hook, or by the one that
-/// the namespace's own packets begin with.
-const BEGINNINGS: [(u8, [(u32, &str); 2]); 5] = [
-    (INET, [(0, "prerouting"), (3, "output")]),
-    (IP, [(0, "prerouting"), (3, "output")]),
-    (IP6, [(0, "prerouting"), (3, "output")]),
-    (BRIDGE, [(0, "prerouting"), (3, "output")]),
-    (ARP, [(0, "input"), (1, "output")]),
-];
-
 /// A namespace whose packets are traced, until this is dropped.
 pub struct Trace {
     listener: Option<Netfilter>,
@@ -206,26 +196,28 @@ impl Trace {
 
     /// Makes the tables.
     fn begin(&mut self, chains: &[Chain]) -> Result<(), NetError> {
-        let mut refused = None;
-        for (family, hooks) in BEGINNINGS {
-            // Where there is inet, IPv4 and IPv6 go by it.
-            if matches!(family, IP | IP6) && self.families.contains(&INET) {
-                continue;
+        // All in one go, which is quick; a kernel may lack a family.
+        let usual = [INET, BRIDGE, ARP];
+        let refused = match self.socket.transact(usual.into_iter().flat_map(beginning).collect()) {
+            Ok(()) => {
+                self.families.extend(usual);
+                None
             }
-            let mut messages = table(family);
-            for (hook, name) in hooks {
-                messages.extend(chain(family, name, hook, None));
+            Err(error) => Some(error),
+        };
+        if let Some(error) = refused {
+            for family in [INET, IP, IP6, BRIDGE, ARP] {
+                // Where there is inet, IPv4 and IPv6 go by it.
+                let other = matches!(family, IP | IP6) && self.families.contains(&INET);
+                if !other && self.socket.transact(beginning(family)).is_ok() {
+                    self.families.insert(family);
+                }
             }
-            match self.socket.transact(messages) {
-                Ok(()) => drop(self.families.insert(family)),
-                // A kernel may lack a family.
-                Err(error) => drop(refused.get_or_insert(error)),
+            if self.families.is_empty() {
+                let words = error.text.unwrap_or_else(|| strerror(error.errno));
+                return Err(NetError::new(format!("failed to trace packets: {words}"))
+                    .unmeasured("load the kernel's module nf_tables"));
             }
-        }
-        if let (true, Some(error)) = (self.families.is_empty(), refused) {
-            let words = error.text.unwrap_or_else(|| strerror(error.errno));
-            return Err(NetError::new(format!("failed to trace packets: {words}"))
-                .unmeasured("load the kernel's module nf_tables"));
         }
         self.begin_at_devices(chains);
         Ok(())
@@ -302,11 +294,24 @@ impl Drop for Trace {
         // Who listens goes first: what is closed while a table is cleared away
         // waits for that.
         self.listener = None;
-        for family in &self.families {
-            let name = Attributes::default().text(1, TABLE);
-            let _ = self.socket.transact(vec![Message::tables(DELETE_TABLE, *family, 0, name)]);
-        }
+        let name = Attributes::default().text(1, TABLE);
+        let delete = |family: &u8| Message::tables(DELETE_TABLE, *family, 0, name.clone());
+        let _ = self.socket.transact(self.families.iter().map(delete).collect());
     }
+}
+
+/// The table of a family, with chains where its packets come in: at the first
+/// hook, and at the one that the namespace's own packets begin with.
+fn beginning(family: u8) -> Vec<Message> {
+    let hooks = match family {
+        ARP => [(0, "input"), (1, "output")],
+        _ => [(0, "prerouting"), (3, "output")],
+    };
+    let mut messages = table(family);
+    for (hook, name) in hooks {
+        messages.extend(chain(family, name, hook, None));
+    }
+    messages
 }
 
 fn table(family: u8) -> Vec<Message> {
