@@ -33,6 +33,7 @@ mod rule;
 mod service;
 mod settle;
 mod sockets;
+pub mod survey;
 mod sysctl;
 mod tcp;
 mod terminal;

@@ -9,7 +9,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// States that last (`TCP_ESTABLISHED` … of the kernel's tcp_states.h), in the
 /// words of ss(8). All others pass by the clock.
-const STATES: [(u8, &str); 4] = [(1, "ESTAB"), (7, "UNCONN"), (8, "CLOSE-WAIT"), (10, "LISTEN")];
+const STATES: [(u8, &str); 4] = [(1, "ESTAB"), (7, "UNCONN"), (8, "CLOSE-WAIT"), (LISTEN, "LISTEN")];
+
+/// The state of a TCP socket that waits for others.
+const LISTEN: u8 = 10;
 
 /// One socket.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,6 +92,22 @@ impl End {
         let port = if self.port == 0 { "*".into() } else { self.port.to_string() };
         format!("{ip}{device}:{port}")
     }
+}
+
+/// The sockets that wait for others, of the namespace in which this thread is:
+/// protocol, address, port, whether it is there for IPv4 as well, and the
+/// index of the link to which it is bound.
+pub(super) fn serving() -> Vec<(&'static str, IpAddr, u16, bool, u32)> {
+    let mut found = Vec::new();
+    for (proto, name) in [(libc::IPPROTO_TCP, "tcp"), (libc::IPPROTO_UDP, "udp")] {
+        for family in [libc::AF_INET, libc::AF_INET6] {
+            // A kernel that does not list them has none that we know.
+            let _ = list(family as u8, proto as u8, name, &mut found);
+        }
+    }
+    let waits = |one: &&Found| one.remote.port == 0 && (one.proto == "udp" || one.state == LISTEN);
+    let found = found.iter().filter(waits);
+    found.map(|one| (one.proto, one.local.ip, one.local.port, one.both, one.device)).collect()
 }
 
 /// Asks for the sockets of one family and protocol.

@@ -58,7 +58,7 @@ impl Network {
         let read = |name: &str| {
             let file =
                 openat(folder.as_ref()?, name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
-            let mut text = [0; 16];
+            let mut text = [0; 64];
             let length = nix::unistd::read(&file, &mut text).ok()?;
             Some(String::from_utf8_lossy(&text[..length]).trim_end().to_string())
         };

@@ -23,7 +23,7 @@ mod statement;
 mod tool;
 mod trace;
 mod traced;
-mod wire;
+pub(super) mod wire;
 mod xt;
 
 pub use backend::Backend;

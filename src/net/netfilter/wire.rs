@@ -61,7 +61,7 @@ impl Attributes {
 }
 
 /// The attributes in some bytes, each with its kind.
-pub(super) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+pub(in crate::net) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         let length = usize::from(u16::from_ne_bytes([*bytes.first()?, *bytes.get(1)?]));
         let kind = u16::from_ne_bytes([*bytes.get(2)?, *bytes.get(3)?]) & 0x3fff;
@@ -72,7 +72,7 @@ pub(super) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])>
 }
 
 /// The attribute of this kind.
-pub(super) fn find(bytes: &[u8], kind: u16) -> Option<&[u8]> {
+pub(in crate::net) fn find(bytes: &[u8], kind: u16) -> Option<&[u8]> {
     attributes(bytes).find(|(found, _)| *found == kind).map(|(_, value)| value)
 }
 
@@ -83,7 +83,7 @@ pub(super) fn number(bytes: &[u8], kind: u16) -> Option<u64> {
 }
 
 /// The text in the attribute of this kind.
-pub(super) fn text(bytes: &[u8], kind: u16) -> Option<String> {
+pub(in crate::net) fn text(bytes: &[u8], kind: u16) -> Option<String> {
     let value = find(bytes, kind)?;
     let end = value.iter().position(|byte| *byte == 0).unwrap_or(value.len());
     Some(String::from_utf8_lossy(&value[..end]).into_owned())

@@ -1,0 +1,131 @@
+use super::Space;
+use crate::net::{NetError, Netns, Network};
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, AddressScope};
+use std::net::{IpAddr, Ipv4Addr};
+
+/// An address of a link: a line of `ip -d addr`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Address {
+    /// The link.
+    pub dev: String,
+    /// The link's index.
+    pub index: u32,
+    /// The link's own address.
+    pub ip: IpAddr,
+    /// How long its prefix is.
+    pub prefix_len: u8,
+    /// The other end's, on a link between two points (`peer`).
+    pub peer: Option<IpAddr>,
+    /// The broadcast address.
+    pub broadcast: Option<Ipv4Addr>,
+    /// `global`, `link`, `host` or a number.
+    pub scope: String,
+    /// The label, as `eth0:1`.
+    pub label: Option<String>,
+    /// Whether another address of its network came first.
+    pub secondary: bool,
+    /// Whether nobody has confirmed yet that it is free (IPv6).
+    pub tentative: bool,
+    /// Whether somebody else has it (IPv6).
+    pub dadfailed: bool,
+    /// Whether it is no source for new flows.
+    pub deprecated: bool,
+    /// Whether it came without the route to its network.
+    pub noprefixroute: bool,
+    /// Whether nobody is asked if it is free (IPv6).
+    pub nodad: bool,
+    /// Whether it lasts for ever.
+    pub permanent: bool,
+    /// The metric of the route to its network, where one was given.
+    pub metric: Option<u32>,
+    /// How many seconds it is still valid, where it ends.
+    pub valid_lft: Option<u32>,
+    /// How many seconds it is still preferred, where that ends.
+    pub preferred_lft: Option<u32>,
+}
+
+impl Default for Address {
+    fn default() -> Self {
+        Self {
+            dev: String::new(),
+            index: 0,
+            ip: Ipv4Addr::UNSPECIFIED.into(),
+            prefix_len: 32,
+            peer: None,
+            broadcast: None,
+            scope: "global".into(),
+            label: None,
+            secondary: false,
+            tentative: false,
+            dadfailed: false,
+            deprecated: false,
+            noprefixroute: false,
+            nodad: false,
+            permanent: true,
+            metric: None,
+            valid_lft: None,
+            preferred_lft: None,
+        }
+    }
+}
+
+impl Network {
+    pub(super) fn survey_addrs(&self, netns: &Netns, space: &Space) -> Result<Vec<Address>, NetError> {
+        let rows = self.dump(netns, RouteNetlinkMessage::GetAddress(AddressMessage::default()))?;
+        Ok(rows
+            .iter()
+            .filter_map(|row| match row {
+                RouteNetlinkMessage::NewAddress(message) => read(message, space),
+                _ => None,
+            })
+            .collect())
+    }
+}
+
+fn read(message: &AddressMessage, space: &Space) -> Option<Address> {
+    let (mut local, mut address) = (None, None);
+    let header = &message.header;
+    let mut flags = AddressFlags::from_bits_retain(header.flags.bits().into());
+    let mut row = Address {
+        dev: space.name_of(header.index),
+        index: header.index,
+        prefix_len: header.prefix_len,
+        scope: match header.scope {
+            AddressScope::Universe => "global".into(),
+            AddressScope::Site => "site".into(),
+            AddressScope::Link => "link".into(),
+            AddressScope::Host => "host".into(),
+            AddressScope::Nowhere => "nowhere".into(),
+            other => u8::from(other).to_string(),
+        },
+        ..Address::default()
+    };
+    for attribute in &message.attributes {
+        match attribute {
+            AddressAttribute::Local(ip) => local = Some(*ip),
+            AddressAttribute::Address(ip) => address = Some(*ip),
+            AddressAttribute::Broadcast(ip) => row.broadcast = Some(*ip),
+            AddressAttribute::Label(label) => row.label = Some(label.clone()),
+            AddressAttribute::Flags(all) => flags = *all,
+            AddressAttribute::RoutePriority(metric) => {
+                row.metric = Some(*metric).filter(|metric| *metric != 0)
+            }
+            AddressAttribute::CacheInfo(lives) => {
+                row.valid_lft = Some(lives.ifa_valid).filter(|seconds| *seconds != u32::MAX);
+                row.preferred_lft = Some(lives.ifa_preferred).filter(|seconds| *seconds != u32::MAX);
+            }
+            _ => {}
+        }
+    }
+    row.ip = local.or(address)?;
+    row.peer = address.filter(|address| *address != row.ip);
+    row.secondary = row.ip.is_ipv4() && flags.contains(AddressFlags::Secondary);
+    row.tentative = flags.contains(AddressFlags::Tentative);
+    row.dadfailed = flags.contains(AddressFlags::Dadfailed);
+    row.deprecated = flags.contains(AddressFlags::Deprecated);
+    row.noprefixroute = flags.contains(AddressFlags::Noprefixroute);
+    row.nodad = flags.contains(AddressFlags::Nodad);
+    row.permanent = flags.contains(AddressFlags::Permanent);
+    Some(row)
+}

@@ -1,0 +1,102 @@
+//! What the kernel has counted in a namespace, by the names of nstat(8).
+
+use super::Space;
+use std::collections::BTreeMap;
+use std::fs;
+
+/// Reads those of the namespace in which this thread is; only what is not 0.
+pub(super) fn read() -> BTreeMap<String, u64> {
+    let text = |file: &str| fs::read_to_string(format!("/proc/thread-self/net/{file}")).unwrap_or_default();
+    let mut counters = BTreeMap::new();
+    for file in ["snmp", "netstat"] {
+        columns(&text(file), &mut counters);
+    }
+    for file in ["snmp6", "xfrm_stat"] {
+        rows(&text(file), &mut counters);
+    }
+    conntrack(&text("stat/nf_conntrack"), &mut counters);
+    counters.retain(|_, count| *count != 0);
+    counters
+}
+
+/// Two lines for each group: `Ip: Forwarding …` and `Ip: 1 …`.
+fn columns(text: &str, counters: &mut BTreeMap<String, u64>) {
+    let mut lines = text.lines();
+    while let (Some(names), Some(values)) = (lines.next(), lines.next()) {
+        let Some((group, names)) = names.split_once(':') else { continue };
+        let Some((_, values)) = values.split_once(':') else { continue };
+        for (name, value) in names.split_whitespace().zip(values.split_whitespace()) {
+            // `MaxConn` of TCP is -1.
+            counters.extend(value.parse().ok().map(|value| (format!("{group}{name}"), value)));
+        }
+    }
+}
+
+/// A line for each: `Ip6InReceives 2`.
+fn rows(text: &str, counters: &mut BTreeMap<String, u64>) {
+    let pair = |line: &str| {
+        let (name, value) = line.split_once(char::is_whitespace)?;
+        Some((name.to_string(), value.trim().parse().ok()?))
+    };
+    counters.extend(text.lines().filter_map(pair));
+}
+
+/// A line for each processor, in hexadecimal digits, below their names.
+fn conntrack(text: &str, counters: &mut BTreeMap<String, u64>) {
+    let mut lines = text.lines();
+    let names: Vec<&str> = lines.next().unwrap_or_default().split_whitespace().collect();
+    for line in lines {
+        for (name, value) in names.iter().zip(line.split_whitespace()) {
+            // How many entries there are is told on every line.
+            if let (Ok(value), false) = (u64::from_str_radix(value, 16), *name == "entries") {
+                *counters.entry(format!("conntrack_{name}")).or_default() += value;
+            }
+        }
+    }
+}
+
+impl Space {
+    /// A counter by the name that nstat(8) or the kernel has for it
+    /// (`TcpExtIPReversePathFilter` or `IPReversePathFilter`); 0 where there
+    /// is none.
+    pub fn counter(&self, name: &str) -> u64 {
+        let groups = ["", "TcpExt", "IpExt"];
+        groups
+            .iter()
+            .find_map(|group| self.counters.get(&format!("{group}{name}")).copied())
+            .unwrap_or_default()
+    }
+
+    /// The counters that have grown since an earlier look, and by how much.
+    pub fn counted_since(&self, earlier: &Self) -> BTreeMap<String, u64> {
+        let grown = |(name, count): (&String, &u64)| {
+            let grown = count.saturating_sub(earlier.counters.get(name).copied().unwrap_or_default());
+            (grown != 0).then(|| (name.clone(), grown))
+        };
+        self.counters.iter().filter_map(grown).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_go_by_the_names_of_nstat() {
+        let mut counters = BTreeMap::new();
+        columns("Ip: Forwarding InAddrErrors\nIp: 1 7\nTcp: MaxConn\nTcp: -1\n", &mut counters);
+        rows("Ip6InNoRoutes                   \t3\n", &mut counters);
+        conntrack(
+            "entries  insert_failed drop\n00000004 00000001 0000000a\n00000004 00000002 0\n",
+            &mut counters,
+        );
+        let expected = [
+            ("Ip6InNoRoutes", 3),
+            ("IpForwarding", 1),
+            ("IpInAddrErrors", 7),
+            ("conntrack_drop", 10),
+            ("conntrack_insert_failed", 3),
+        ];
+        assert_eq!(counters, expected.map(|(name, count)| (name.to_string(), count)).into());
+    }
+}

@@ -1,0 +1,104 @@
+use super::Space;
+use crate::net::{NetError, Netns, Network};
+use crate::table;
+use rtnetlink::packet_route::neighbour::{
+    NeighbourAddress, NeighbourAttribute, NeighbourExtFlags, NeighbourFlags, NeighbourMessage,
+};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+use std::net::IpAddr;
+
+/// An entry of a forwarding database: a line of `bridge -d fdb`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FdbEntry {
+    /// The port, or the VXLAN link.
+    pub dev: String,
+    /// Its index.
+    pub index: u32,
+    /// The hardware address; all zeroes for a VXLAN's default.
+    pub mac: String,
+    /// The bridge whose database it is in; none for the device's own (`self`).
+    pub master: Option<u32>,
+    /// The VLAN.
+    pub vlan: Option<u16>,
+    /// `permanent` (the bridge's own), `static`, `stale`, or empty for a
+    /// learned one.
+    pub state: String,
+    /// Whether it stays at its port whatever arrives elsewhere.
+    pub sticky: bool,
+    /// Whether a program keeps it up.
+    pub extern_learn: bool,
+    /// Whether it came by a locked port.
+    pub locked: bool,
+    /// Where a VXLAN sends such frames.
+    pub dst: Option<IpAddr>,
+    /// To which UDP port, where that is not the link's.
+    pub port: Option<u16>,
+    /// With which network identifier, where that is not the link's.
+    pub vni: Option<u32>,
+    /// By which link.
+    pub via: Option<u32>,
+}
+
+impl Network {
+    pub(super) fn survey_fdb(&self, netns: &Netns, space: &Space) -> Result<Vec<FdbEntry>, NetError> {
+        let mut message = NeighbourMessage::default();
+        message.header.family = AddressFamily::Bridge;
+        let rows = self.dump(netns, RouteNetlinkMessage::GetNeighbour(message))?;
+        let mut found: Vec<FdbEntry> = rows
+            .iter()
+            .filter_map(|row| match row {
+                RouteNetlinkMessage::NewNeighbour(message) => read(message, space),
+                _ => None,
+            })
+            .collect();
+        let key = |entry: &FdbEntry| (entry.index, entry.mac.clone(), entry.master, entry.vlan, entry.dst);
+        found.sort_by_key(key);
+        Ok(found)
+    }
+}
+
+fn read(message: &NeighbourMessage, space: &Space) -> Option<FdbEntry> {
+    let header = &message.header;
+    let mut entry = FdbEntry {
+        dev: space.name_of(header.ifindex),
+        index: header.ifindex,
+        state: state(header.state.into()).into(),
+        sticky: header.flags.contains(NeighbourFlags::Sticky),
+        extern_learn: header.flags.contains(NeighbourFlags::ExtLearned),
+        ..FdbEntry::default()
+    };
+    for attribute in &message.attributes {
+        match attribute {
+            NeighbourAttribute::LinkLayerAddress(bytes) => entry.mac = table::mac(bytes),
+            NeighbourAttribute::Controller(index) => entry.master = Some(*index),
+            NeighbourAttribute::Vlan(vlan) => entry.vlan = Some(*vlan),
+            NeighbourAttribute::Destination(NeighbourAddress::Inet(ip)) => entry.dst = Some((*ip).into()),
+            NeighbourAttribute::Destination(NeighbourAddress::Inet6(ip)) => entry.dst = Some((*ip).into()),
+            NeighbourAttribute::Destination(NeighbourAddress::Other(bytes)) => entry.dst = ip(bytes),
+            NeighbourAttribute::Port(port) => entry.port = Some(*port),
+            NeighbourAttribute::Vni(vni) => entry.vni = Some(*vni),
+            NeighbourAttribute::IfIndex(index) => entry.via = Some(*index),
+            NeighbourAttribute::ExtFlags(flags) => entry.locked = flags.contains(NeighbourExtFlags::Locked),
+            _ => {}
+        }
+    }
+    (!entry.mac.is_empty()).then_some(entry)
+}
+
+/// `NUD_*` of linux/neighbour.h, of which a VXLAN's have two at once.
+fn state(bits: u16) -> &'static str {
+    match bits {
+        bits if bits & 0x80 != 0 => "permanent",
+        bits if bits & 0x40 != 0 => "static",
+        bits if bits & 0x04 != 0 => "stale",
+        _ => "",
+    }
+}
+
+/// An address in a message whose family is the bridge's.
+fn ip(bytes: &[u8]) -> Option<IpAddr> {
+    match *bytes {
+        [a, b, c, d] => Some(IpAddr::from([a, b, c, d])),
+        _ => <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from),
+    }
+}

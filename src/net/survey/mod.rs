@@ -1,0 +1,158 @@
+//! The whole state of a network, as the kernel has it: what a diagnosis is
+//! made from.
+//!
+//! Plain data, in the words of `ip -d`, `bridge -d`, `tc` and `sysctl`; so a
+//! diagnosis can be tested on one that is made by hand.
+
+mod address;
+mod counters;
+mod fdb;
+mod kinds;
+mod link;
+mod lookup;
+mod neigh;
+mod raw;
+mod route;
+mod rule;
+mod sockets;
+mod sysctls;
+mod tc;
+mod tc_filter;
+mod xfrm;
+
+pub use address::Address;
+pub use fdb::FdbEntry;
+pub use kinds::{Bridge, BridgePort, Macvlan, Tun, Vxlan};
+pub use link::{Link, LinkCounters, Peer};
+pub use lookup::{NoRoute, RouteQuestion};
+pub use neigh::Neighbour;
+pub use route::{Hop, Net, Route};
+pub use rule::Rule;
+pub use sockets::Listener;
+pub use tc::Qdisc;
+pub use tc_filter::Filter;
+pub use xfrm::{XfrmPolicy, XfrmSelector, XfrmState, XfrmTemplate};
+
+use super::{NetError, Netns, Network};
+use std::collections::BTreeMap;
+
+/// The state of all namespaces.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Survey {
+    /// The host first, then the others by name.
+    pub spaces: Vec<Space>,
+}
+
+/// The state of one namespace.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Space {
+    /// Its name; `host` for the host's own.
+    pub name: String,
+    /// `ip -d link`, by index.
+    pub links: Vec<Link>,
+    /// `ip addr`, in the kernel's order: the first of a link is its primary.
+    pub addrs: Vec<Address>,
+    /// `ip route show table all` and the same with `-6`, cached ones included.
+    pub routes: Vec<Route>,
+    /// `ip rule` and `ip -6 rule`, in the order in which they are asked.
+    pub rules: Vec<Rule>,
+    /// `ip neigh show nud all` and `ip neigh show proxy`.
+    pub neighs: Vec<Neighbour>,
+    /// `bridge fdb`.
+    pub fdb: Vec<FdbEntry>,
+    /// `tc -s qdisc`.
+    pub qdiscs: Vec<Qdisc>,
+    /// `tc filter`, of every device and hook.
+    pub filters: Vec<Filter>,
+    /// The switches that can stop a packet, by the names of sysctl(8).
+    pub sysctls: BTreeMap<String, String>,
+    /// What the kernel has counted: `IpInAddrErrors`, `XfrmOutPolBlock`, ….
+    pub counters: BTreeMap<String, u64>,
+    /// `ip xfrm policy`.
+    pub policies: Vec<XfrmPolicy>,
+    /// `ip xfrm state`.
+    pub states: Vec<XfrmState>,
+    /// What `ip xfrm policy getdefault` says for `in`, `fwd` and `out`: whether
+    /// each blocks.
+    pub xfrm_blocks: [bool; 3],
+    /// `ss -tuln`.
+    pub listeners: Vec<Listener>,
+}
+
+impl Survey {
+    /// The namespace of this name.
+    pub fn space(&self, name: &str) -> Option<&Space> {
+        self.spaces.iter().find(|space| space.name == name)
+    }
+
+    /// A link's peer or parent, with its namespace.
+    pub fn find(&self, peer: &Peer) -> Option<(&Space, &Link)> {
+        let space = self.space(peer.space.as_deref()?)?;
+        Some((space, space.link_at(peer.index)?))
+    }
+}
+
+impl Space {
+    /// A switch by its name in sysctl(8).
+    pub fn sysctl(&self, key: &str) -> Option<&str> {
+        self.sysctls.get(key).map(String::as_str)
+    }
+
+    /// A switch as a number.
+    pub fn switch(&self, key: &str) -> Option<i64> {
+        self.sysctl(key)?.parse().ok()
+    }
+
+    /// The link of this name.
+    pub fn link(&self, name: &str) -> Option<&Link> {
+        self.links.iter().find(|link| link.name == name)
+    }
+
+    /// The link of this index.
+    pub fn link_at(&self, index: u32) -> Option<&Link> {
+        self.links.iter().find(|link| link.index == index)
+    }
+
+    /// The name of a link, or `if7` where there is none of this index.
+    fn name_of(&self, index: u32) -> String {
+        self.link_at(index).map_or_else(|| format!("if{index}"), |link| link.name.clone())
+    }
+}
+
+impl Network {
+    /// The state of every namespace.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel does not answer.
+    pub fn survey(&self) -> Result<Survey, NetError> {
+        self.settle()?;
+        let mut all = vec![self.host()];
+        all.extend(self.namespaces()?);
+        let spaces = all.iter().map(|netns| self.survey_of(netns)).collect::<Result<_, _>>()?;
+        Ok(Survey { spaces })
+    }
+
+    /// The state of one namespace, as it is now.
+    ///
+    /// # Errors
+    ///
+    /// Where it was deleted, or the kernel does not answer.
+    pub fn survey_of(&self, netns: &Netns) -> Result<Space, NetError> {
+        let mut space = Space { name: netns.name().into(), ..Space::default() };
+        // Links first: the others' names and switches come from them.
+        self.survey_links(netns, &mut space)?;
+        space.addrs = self.survey_addrs(netns, &space)?;
+        space.routes = self.survey_routes(netns, &space)?;
+        space.rules = self.survey_rules(netns)?;
+        space.neighs = self.survey_neighs(netns, &space)?;
+        space.fdb = self.survey_fdb(netns, &space)?;
+        self.enter(netns)?;
+        tc::read(&mut space);
+        xfrm::read(&mut space);
+        sockets::read(&mut space);
+        space.counters = counters::read();
+        self.survey_sysctls(netns, &mut space);
+        Ok(space)
+    }
+}

@@ -1,0 +1,305 @@
+use super::Space;
+use crate::net::{NetError, Netns, Network};
+use rtnetlink::packet_route::route::{
+    RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteNextHop, RouteNextHopFlags,
+    RouteProtocol, RouteScope, RouteType, RouteVia,
+};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// A network: an address and how much of it counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Net {
+    /// The address.
+    pub ip: IpAddr,
+    /// How many bits count.
+    pub len: u8,
+}
+
+impl Net {
+    /// A network from what is typed, as `10.0.0.0/24` or `10.0.0.1`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (ip, len) = text.split_once('/').map_or((text, None), |(ip, len)| (ip, Some(len)));
+        let ip: IpAddr = ip.parse().ok()?;
+        let most = if ip.is_ipv4() { 32 } else { 128 };
+        let len = len.map_or(Some(most), |len| len.parse().ok())?;
+        (len <= most).then_some(Self { ip, len })
+    }
+
+    /// Tells whether an address is in it.
+    pub fn contains(&self, ip: IpAddr) -> bool {
+        match (self.ip, ip) {
+            (IpAddr::V4(net), IpAddr::V4(ip)) => {
+                let apart = u32::from(net) ^ u32::from(ip);
+                apart.checked_shr(32 - u32::from(self.len.min(32))).unwrap_or_default() == 0
+            }
+            (IpAddr::V6(net), IpAddr::V6(ip)) => {
+                let apart = u128::from(net) ^ u128::from(ip);
+                apart.checked_shr(128 - u32::from(self.len.min(128))).unwrap_or_default() == 0
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Default for Net {
+    fn default() -> Self {
+        Self { ip: Ipv4Addr::UNSPECIFIED.into(), len: 0 }
+    }
+}
+
+impl fmt::Display for Net {
+    /// As `ip route` writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.ip.is_unspecified(), self.len, self.ip.is_ipv4()) {
+            (true, 0, _) => f.write_str("default"),
+            (_, 32, true) | (_, 128, false) => write!(f, "{}", self.ip),
+            _ => write!(f, "{}/{}", self.ip, self.len),
+        }
+    }
+}
+
+/// A route of any table and family: a line of `ip -d route show table all`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Route {
+    /// Where it leads; `0.0.0.0/0` or `::/0` for the default one.
+    pub dst: Net,
+    /// Whose packets it is for (IPv6).
+    pub from: Option<Net>,
+    /// For which type of service; 0 for any.
+    pub tos: u8,
+    /// The table's number: 254 is `main`, 255 `local`.
+    pub table: u32,
+    /// `unicast`, `local`, `broadcast`, `anycast`, `multicast`, `blackhole`,
+    /// `unreachable`, `prohibit`, `throw`.
+    pub kind: String,
+    /// `global`, `link`, `host`, `nowhere`.
+    pub scope: String,
+    /// Who made it: `kernel`, `boot`, `static`, `ra`, ….
+    pub protocol: String,
+    /// Its metric; 0 for the best.
+    pub metric: u32,
+    /// The source address of packets that have none yet.
+    pub src: Option<IpAddr>,
+    /// The ways that it goes; none for a blackhole.
+    pub hops: Vec<Hop>,
+    /// The nexthop object that it uses.
+    pub nhid: Option<u32>,
+    /// The largest packet on this way.
+    pub mtu: Option<u32>,
+    /// Whether that can't be changed by what routers say (`mtu lock`).
+    pub mtu_locked: bool,
+    /// The largest TCP segment that is asked for.
+    pub advmss: Option<u32>,
+    /// The TTL of packets on this way.
+    pub hoplimit: Option<u32>,
+    /// Whether it was learned from a router's error (`ip route show cache`).
+    pub cached: bool,
+    /// Whether the kernel holds it for unusable at the moment: `dead`,
+    /// `linkdown`, `onlink`, ….
+    pub flags: Vec<String>,
+}
+
+/// A way of a route.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Hop {
+    /// The gateway.
+    pub via: Option<IpAddr>,
+    /// The link; empty where there is none.
+    pub dev: String,
+    /// The link's index.
+    pub index: u32,
+    /// How much of the traffic it gets.
+    pub weight: u32,
+    /// `dead`, `linkdown`, `onlink`, ….
+    pub flags: Vec<String>,
+}
+
+impl Route {
+    /// The first gateway.
+    pub fn via(&self) -> Option<IpAddr> {
+        self.hops.first()?.via
+    }
+
+    /// The first link.
+    pub fn dev(&self) -> Option<&str> {
+        self.hops.first().map(|hop| hop.dev.as_str()).filter(|dev| !dev.is_empty())
+    }
+}
+
+impl Network {
+    pub(super) fn survey_routes(&self, netns: &Netns, space: &Space) -> Result<Vec<Route>, NetError> {
+        let mut found = Vec::new();
+        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+            let mut message = RouteMessage::default();
+            message.header.address_family = family;
+            let rows = self.dump(netns, RouteNetlinkMessage::GetRoute(message))?;
+            found.extend(rows.iter().filter_map(|row| match row {
+                RouteNetlinkMessage::NewRoute(message) => Some(read(message, space)),
+                _ => None,
+            }));
+        }
+        Ok(found)
+    }
+}
+
+pub(super) fn read(message: &RouteMessage, space: &Space) -> Route {
+    let header = &message.header;
+    let v4 = header.address_family == AddressFamily::Inet;
+    let any: IpAddr = if v4 { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let mut route = Route {
+        dst: Net { ip: any, len: header.destination_prefix_length },
+        tos: header.tos,
+        table: header.table.into(),
+        kind: kind(header.kind).into(),
+        scope: scope(header.scope),
+        protocol: protocol(header.protocol),
+        cached: header.flags.contains(RouteFlags::Cloned),
+        flags: flags(header.flags.bits()),
+        ..Route::default()
+    };
+    let (mut hop, mut single) = (Hop { weight: 1, flags: route.flags.clone(), ..Hop::default() }, false);
+    for attribute in &message.attributes {
+        match attribute {
+            RouteAttribute::Destination(dst) => route.dst.ip = ip(dst).unwrap_or(any),
+            RouteAttribute::Source(from) => {
+                route.from = ip(from).map(|ip| Net { ip, len: header.source_prefix_length });
+            }
+            RouteAttribute::Table(table) => route.table = *table,
+            RouteAttribute::Priority(metric) => route.metric = *metric,
+            RouteAttribute::PrefSource(src) => route.src = ip(src),
+            RouteAttribute::NhId(id) => route.nhid = Some(*id),
+            RouteAttribute::Oif(index) => {
+                single = true;
+                (hop.index, hop.dev) = (*index, space.name_of(*index));
+            }
+            RouteAttribute::Gateway(_) | RouteAttribute::Via(_) => {
+                single = true;
+                hop.via = gateway(attribute);
+            }
+            RouteAttribute::MultiPath(hops) => {
+                route.hops = hops.iter().map(|hop| read_hop(hop, space)).collect();
+            }
+            RouteAttribute::Metrics(metrics) => read_metrics(metrics, &mut route),
+            _ => {}
+        }
+    }
+    if single && route.hops.is_empty() {
+        route.hops.push(hop);
+    }
+    route
+}
+
+fn read_hop(hop: &RouteNextHop, space: &Space) -> Hop {
+    Hop {
+        via: hop.attributes.iter().find_map(gateway),
+        dev: space.name_of(hop.interface_index),
+        index: hop.interface_index,
+        weight: u32::from(hop.hops) + 1,
+        flags: flags(RouteNextHopFlags::bits(&hop.flags).into()),
+    }
+}
+
+fn read_metrics(metrics: &[RouteMetric], route: &mut Route) {
+    /// The bit of the MTU among those that are locked.
+    const MTU: u32 = 1 << 2;
+    for metric in metrics {
+        match metric {
+            RouteMetric::Mtu(mtu) => route.mtu = Some(*mtu),
+            RouteMetric::Lock(locked) => route.mtu_locked = locked & MTU != 0,
+            RouteMetric::Advmss(size) => route.advmss = Some(*size),
+            RouteMetric::Hoplimit(hops) => route.hoplimit = Some(*hops),
+            _ => {}
+        }
+    }
+}
+
+/// The next router, of whichever family.
+fn gateway(attribute: &RouteAttribute) -> Option<IpAddr> {
+    match attribute {
+        RouteAttribute::Gateway(address) => ip(address),
+        RouteAttribute::Via(RouteVia::Inet(ip)) => Some((*ip).into()),
+        RouteAttribute::Via(RouteVia::Inet6(ip)) => Some((*ip).into()),
+        _ => None,
+    }
+}
+
+pub(super) fn ip(address: &RouteAddress) -> Option<IpAddr> {
+    match address {
+        RouteAddress::Inet(ip) => Some((*ip).into()),
+        RouteAddress::Inet6(ip) => Some((*ip).into()),
+        _ => None,
+    }
+}
+
+fn flags(bits: u32) -> Vec<String> {
+    let names = [
+        (RouteFlags::Dead, "dead"),
+        (RouteFlags::Onlink, "onlink"),
+        (RouteFlags::Pervasive, "pervasive"),
+        (RouteFlags::Linkdown, "linkdown"),
+        (RouteFlags::Unresolved, "unresolved"),
+    ];
+    names.iter().filter(|(flag, _)| bits & flag.bits() != 0).map(|(_, name)| name.to_string()).collect()
+}
+
+fn kind(kind: RouteType) -> &'static str {
+    match kind {
+        RouteType::Unicast => "unicast",
+        RouteType::Local => "local",
+        RouteType::Broadcast => "broadcast",
+        RouteType::Anycast => "anycast",
+        RouteType::Multicast => "multicast",
+        RouteType::BlackHole => "blackhole",
+        RouteType::Unreachable => "unreachable",
+        RouteType::Prohibit => "prohibit",
+        RouteType::Throw => "throw",
+        _ => "unspec",
+    }
+}
+
+fn scope(scope: RouteScope) -> String {
+    match scope {
+        RouteScope::Universe => "global".into(),
+        RouteScope::Site => "site".into(),
+        RouteScope::Link => "link".into(),
+        RouteScope::Host => "host".into(),
+        RouteScope::NoWhere => "nowhere".into(),
+        other => u8::from(other).to_string(),
+    }
+}
+
+fn protocol(protocol: RouteProtocol) -> String {
+    match protocol {
+        RouteProtocol::IcmpRedirect => "redirect".into(),
+        RouteProtocol::Kernel => "kernel".into(),
+        RouteProtocol::Boot => "boot".into(),
+        RouteProtocol::Static => "static".into(),
+        RouteProtocol::Ra => "ra".into(),
+        RouteProtocol::Dhcp => "dhcp".into(),
+        other => u8::from(other).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_has_its_addresses() {
+        let has = |net: &str, ip: &str| Net::parse(net).unwrap().contains(ip.parse().unwrap());
+        assert!(has("10.0.0.0/24", "10.0.0.255"));
+        assert!(!has("10.0.0.0/24", "10.0.1.0"));
+        assert!(has("0.0.0.0/0", "255.255.255.255"));
+        assert!(!has("10.0.0.1", "10.0.0.2"));
+        assert!(has("::/0", "fd00::1"));
+        assert!(has("fd00::/64", "fd00::ffff:1"));
+        assert!(!has("fd00::1", "fd00::2"));
+        assert!(!has("0.0.0.0/0", "::1"));
+        assert_eq!(Net::parse("10.0.0.0/33"), None);
+        assert_eq!(Net::parse("10.0.0"), None);
+        assert_eq!(Net::parse("10.0.0.1").unwrap().to_string(), "10.0.0.1");
+        assert_eq!(Net::parse("::/0").unwrap().to_string(), "default");
+    }
+}

@@ -1,0 +1,122 @@
+use super::Net;
+use crate::net::{NetError, Netns, Network};
+use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleFlags, RuleMessage};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+
+/// A rule that chooses a table: a line of `ip rule`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Rule {
+    /// Whether it is one of `ip -6 rule`.
+    pub inet6: bool,
+    /// Where it stands.
+    pub pref: u32,
+    /// Whether it is for packets that do not match.
+    pub not: bool,
+    /// Where a packet comes from.
+    pub from: Option<Net>,
+    /// Where it goes to.
+    pub to: Option<Net>,
+    /// The type of service; 0 for any.
+    pub tos: u8,
+    /// The link by which it came; `lo` for one's own.
+    pub iif: Option<String>,
+    /// Whether there is no such link.
+    pub iif_detached: bool,
+    /// The link to which its socket is bound.
+    pub oif: Option<String>,
+    /// Whether there is no such link.
+    pub oif_detached: bool,
+    /// The firewall's mark.
+    pub fwmark: Option<u32>,
+    /// Which bits of it count.
+    pub fwmask: u32,
+    /// The users whose packets it is for.
+    pub uidrange: Option<(u32, u32)>,
+    /// The protocol's number.
+    pub ipproto: Option<u8>,
+    /// The source ports.
+    pub sport: Option<(u16, u16)>,
+    /// The destination ports.
+    pub dport: Option<(u16, u16)>,
+    /// Whether it is for packets of a VRF.
+    pub l3mdev: bool,
+    /// `lookup`, `goto`, `nop`, `blackhole`, `unreachable` or `prohibit`.
+    pub action: String,
+    /// The table to look into.
+    pub table: Option<u32>,
+    /// The rule to go on with.
+    pub goto: Option<u32>,
+    /// Routes with at most so long a prefix don't count.
+    pub suppress_prefixlength: Option<u32>,
+    /// Routes by links of this group don't count.
+    pub suppress_ifgroup: Option<u32>,
+}
+
+impl Network {
+    pub(super) fn survey_rules(&self, netns: &Netns) -> Result<Vec<Rule>, NetError> {
+        let mut found = Vec::new();
+        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+            let mut message = RuleMessage::default();
+            message.header.family = family;
+            // A kernel without IPv6 has none.
+            let rows = self.dump(netns, RouteNetlinkMessage::GetRule(message)).unwrap_or_default();
+            found.extend(rows.iter().filter_map(|row| match row {
+                RouteNetlinkMessage::NewRule(message) => Some(read(message)),
+                _ => None,
+            }));
+        }
+        Ok(found)
+    }
+}
+
+fn read(message: &RuleMessage) -> Rule {
+    let header = &message.header;
+    let mut rule = Rule {
+        inet6: header.family == AddressFamily::Inet6,
+        not: header.flags.contains(RuleFlags::Invert),
+        tos: header.tos,
+        iif_detached: header.flags.contains(RuleFlags::IifDetached),
+        oif_detached: header.flags.contains(RuleFlags::OifDetached),
+        fwmask: u32::MAX,
+        action: match header.action {
+            RuleAction::ToTable => "lookup".into(),
+            RuleAction::Goto => "goto".into(),
+            RuleAction::Nop => "nop".into(),
+            RuleAction::Blackhole => "blackhole".into(),
+            RuleAction::Unreachable => "unreachable".into(),
+            RuleAction::Prohibit => "prohibit".into(),
+            other => u8::from(other).to_string(),
+        },
+        ..Rule::default()
+    };
+    for attribute in &message.attributes {
+        match attribute {
+            RuleAttribute::Priority(pref) => rule.pref = *pref,
+            RuleAttribute::Source(ip) => rule.from = Some(Net { ip: *ip, len: header.src_len }),
+            RuleAttribute::Destination(ip) => rule.to = Some(Net { ip: *ip, len: header.dst_len }),
+            RuleAttribute::Iifname(name) => rule.iif = Some(name.clone()),
+            RuleAttribute::Oifname(name) => rule.oif = Some(name.clone()),
+            RuleAttribute::FwMark(mark) => rule.fwmark = Some(*mark),
+            // The kernel leaves out a mark of 0.
+            RuleAttribute::FwMask(mask) => {
+                rule.fwmask = *mask;
+                rule.fwmark.get_or_insert_default();
+            }
+            RuleAttribute::UidRange(range) => rule.uidrange = Some((range.start, range.end)),
+            RuleAttribute::IpProtocol(protocol) => rule.ipproto = Some(i32::from(*protocol) as u8),
+            RuleAttribute::SourcePortRange(range) => rule.sport = Some((range.start, range.end)),
+            RuleAttribute::DestinationPortRange(range) => rule.dport = Some((range.start, range.end)),
+            RuleAttribute::L3MDev(on) => rule.l3mdev = *on,
+            RuleAttribute::Table(table) if header.action == RuleAction::ToTable => rule.table = Some(*table),
+            RuleAttribute::Goto(pref) => rule.goto = Some(*pref),
+            RuleAttribute::SuppressPrefixLen(length) if *length != u32::MAX => {
+                rule.suppress_prefixlength = Some(*length);
+            }
+            RuleAttribute::SuppressIfGroup(group) if *group != u32::MAX => {
+                rule.suppress_ifgroup = Some(*group);
+            }
+            _ => {}
+        }
+    }
+    rule
+}

@@ -1,0 +1,31 @@
+use super::Space;
+use crate::net::sockets::serving;
+use std::net::IpAddr;
+
+/// A socket that waits for others: a line of `ss -tuln`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listener {
+    /// `tcp` or `udp`.
+    pub proto: String,
+    /// The address; unspecified for any.
+    pub ip: IpAddr,
+    /// The port.
+    pub port: u16,
+    /// Whether it is one of IPv6 that is there for IPv4 as well.
+    pub both: bool,
+    /// The link to which it is bound.
+    pub dev: Option<String>,
+}
+
+/// Reads those of the namespace in which this thread is.
+pub(super) fn read(space: &mut Space) {
+    let listeners = serving().into_iter().map(|(proto, ip, port, both, device)| Listener {
+        proto: proto.into(),
+        ip,
+        port,
+        both,
+        dev: (device != 0).then(|| space.name_of(device)),
+    });
+    space.listeners = listeners.collect();
+    space.listeners.sort_by(|a, b| (&a.proto, a.port, a.ip).cmp(&(&b.proto, b.port, b.ip)));
+}
