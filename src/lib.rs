@@ -72,3 +72,4 @@ pub mod sandbox;
 pub mod script;
 pub mod shell;
 pub mod table;
+pub mod why;

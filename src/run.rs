@@ -1,6 +1,10 @@
 //! The whole flow on one page: a file becomes a lab, the lab runs in a
 //! sandbox, its events become outcomes.
 
+mod inquiry;
+
+pub use inquiry::{Puzzle, why};
+
 use crate::check::{Judge, Outcome, Shelf, Verdict};
 use crate::event::{Event, Fault, Order};
 use crate::lab::{Lab, LabName, Language, Place, Source};
@@ -128,6 +132,7 @@ pub fn order(lab: &Lab, settings: &Settings) -> Order {
         watched: settings.watched,
         linger: settings.linger,
         captures: settings.captures,
+        inquiry: None,
     }
 }
 

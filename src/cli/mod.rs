@@ -7,6 +7,7 @@ mod export;
 mod one;
 mod run;
 mod test;
+mod why;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -42,6 +43,9 @@ enum Command {
     /// Run one lab, told step by step: each command, what it changed, what was seen
     #[command(after_help = RUN_EXAMPLES)]
     Run(Run),
+    /// Tell why one can't reach another: where the packet died, what killed it, and what mends it
+    #[command(after_help = WHY_EXAMPLES)]
+    Why(Why),
     /// Print one lab as a shell script of `ip` commands
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(Export),
@@ -65,6 +69,16 @@ Examples:
   nslab run labs/cable/plug.rhai
   nslab run labs/bridge/capture.rhai --captures /tmp/seen
   nslab run tutorial.sh               commands of a shell, as they were pasted";
+
+const WHY_EXAMPLES: &str = "\
+Examples:
+  nslab why labs/pitfalls/link/down.rhai red 192.168.15.2
+  nslab why what-i-typed.sh host 10.0.0.2      a file of commands, as they were pasted
+  nslab why lab.sh red 10.0.0.2 --tcp 80       as curl would ask
+  nslab why lab.sh red 10.0.0.2 --size 1450 --df
+  nslab why --explain forwarding-off           what this cause is, how it shows, how to cure it
+
+Exit codes: 0 it is reached, 1 it is not.";
 
 const EXPORT_EXAMPLES: &str = "\
 Example:
@@ -100,6 +114,45 @@ struct Run {
     /// Write what is captured into this folder, for tcpdump and tshark
     #[arg(long, value_name = "DIR")]
     captures: Option<PathBuf>,
+    #[command(flatten)]
+    deadline: Deadline,
+    #[command(flatten)]
+    patience: Patience,
+}
+
+/// What was typed for `nslab why`.
+#[derive(Debug, clap::Args)]
+struct Why {
+    /// The lab, a `.rhai` or `.sh` file
+    #[arg(value_name = "LAB", required_unless_present = "explain")]
+    lab: Option<PathBuf>,
+    /// The namespace that asks; `host` is the sandbox's own
+    #[arg(value_name = "FROM", required_unless_present = "explain")]
+    from: Option<String>,
+    /// The address or the name that it can't reach
+    #[arg(value_name = "TO", required_unless_present = "explain")]
+    to: Option<String>,
+    /// Ask a TCP port, in place of an echo request
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), conflicts_with_all = ["size", "df", "broadcast"])]
+    tcp: Option<u16>,
+    /// The payload of the request, in bytes, as `ping -s`
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(..=65_507))]
+    size: Option<u16>,
+    /// Forbid fragments, as `ping -M do`
+    #[arg(long)]
+    df: bool,
+    /// Send from this interface or address, as `ping -I`
+    #[arg(long, value_name = "DEV|ADDR")]
+    interface: Option<String>,
+    /// Ask a broadcast address, as `ping -b`
+    #[arg(long)]
+    broadcast: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    /// Tell what a cause is, how it shows and how to cure it; without a name, list them all
+    #[arg(long, value_name = "CAUSE", num_args = 0..=1, exclusive = true)]
+    explain: Option<Option<String>>,
     #[command(flatten)]
     deadline: Deadline,
     #[command(flatten)]
@@ -153,6 +206,7 @@ pub fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Test(typed) => test::run(typed),
         Command::Run(typed) => run::run(&typed),
+        Command::Why(typed) => why::run(&typed),
         Command::Export(typed) => export::run(&typed),
         Command::Doctor(typed) => doctor::run(&typed),
     }

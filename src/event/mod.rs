@@ -5,6 +5,9 @@
 //! serde can carry, *never* opens a socket.
 
 mod hex;
+mod inquiry;
+
+pub use inquiry::{Cause, Deed, Explanation, Findings, Inquiry, Misuse, Passed, Probe, Suspect, Waypoint};
 
 use crate::lab::{Helper, Language, Place};
 use crate::table::Table;
@@ -33,6 +36,8 @@ pub struct Order {
     pub linger: bool,
     /// Whether the captured packets are wanted as files, too.
     pub captures: bool,
+    /// What is asked when the lab has run.
+    pub inquiry: Option<Inquiry>,
 }
 
 /// What a sandbox tells, in the order in which it happened.
@@ -64,6 +69,8 @@ pub enum Event {
     Expected(Expectation),
     /// A capture, at the lab's end.
     Captured(Captured),
+    /// Why one can't reach another, after the lab's end.
+    Explained(Box<Findings>),
     /// The script ended before its last line.
     Stopped(Stop),
     /// The script reached its end.

@@ -34,6 +34,9 @@ pub(super) fn family(target: Target) -> AddressFamily {
 
 /// Makes a socket send from where it was asked to.
 fn from(socket: &OwnedFd, options: &PingOptions) -> nix::Result<()> {
+    if options.broadcast {
+        setsockopt(socket, sockopt::Broadcast, &true)?;
+    }
     match &options.source {
         None => Ok(()),
         Some(Source::Interface(name)) => setsockopt(socket, sockopt::BindToDevice, &OsString::from(name)),

@@ -49,6 +49,9 @@ pub struct Network {
     /// Whether namespaces get what nslab chooses beside the kernel's defaults.
     chosen: bool,
     watch: Option<RefCell<Watch>>,
+    /// Whether who watches leaves links alone that the kernel has not brought
+    /// in line yet, as a shell does.
+    pub(super) hands_off: Cell<bool>,
     pub(super) services: Services,
     pub(super) captures: RefCell<Vec<Capture>>,
     pub(super) attached: RefCell<Attached>,
@@ -94,6 +97,7 @@ impl Network {
             differing: Vec::new(),
             chosen,
             watch: watched.then(RefCell::default),
+            hands_off: Cell::new(false),
             services: Services::default(),
             captures: RefCell::default(),
             attached: RefCell::default(),
@@ -378,6 +382,12 @@ impl Network {
         self.watch.is_some()
     }
 
+    /// Watches from now on without touching anything: what programs do takes
+    /// the time that it takes without us.
+    pub fn keep_hands_off(&self) {
+        self.hands_off.set(true);
+    }
+
     /// Keeps a change that the tables don't show, for the next report.
     pub(super) fn note_change(&self, line: String) {
         if let Some(watch) = &self.watch {
@@ -395,7 +405,9 @@ impl Network {
         match &self.watch {
             None => Ok(Vec::new()),
             Some(watch) => {
-                self.settle()?;
+                if !self.hands_off.get() {
+                    self.settle()?;
+                }
                 watch.borrow_mut().changes(self)
             }
         }

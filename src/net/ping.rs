@@ -26,6 +26,10 @@ pub struct PingOptions {
     pub source: Option<Source>,
     /// Count only answers that this namespace itself has sent.
     pub by: Option<Netns>,
+    /// Whether a broadcast address is meant, as `ping -b` says.
+    pub broadcast: bool,
+    /// Whether to go ahead with IPv6 addresses that are not usable yet.
+    pub hasty: bool,
     /// When to give up looking for a name.
     pub deadline: Instant,
 }
@@ -43,7 +47,18 @@ impl Default for PingOptions {
     fn default() -> Self {
         let (count, timeout_ms, size) = (1, 1000, 56);
         let deadline = Instant::now() + Duration::from_secs(60);
-        Self { count, timeout_ms, size, ttl: None, df: false, source: None, by: None, deadline }
+        Self {
+            count,
+            timeout_ms,
+            size,
+            ttl: None,
+            df: false,
+            source: None,
+            by: None,
+            broadcast: false,
+            hasty: false,
+            deadline,
+        }
     }
 }
 
@@ -89,6 +104,11 @@ impl PingAnswer {
     /// Tells whether somebody answered.
     pub fn ok(&self) -> bool {
         !self.replies.is_empty() && self.by_others.is_none()
+    }
+
+    /// The address that was pinged, once that was clear.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.ip.or_else(|| self.dst.split('%').next().and_then(|dst| dst.parse().ok()))
     }
 
     /// Why nobody did, in a few words.
@@ -176,7 +196,7 @@ impl Network {
         }
         answer.dst = name.canonical;
         let is_name = !matches!(&targets[..], [target] if dst.starts_with(&target.ip.to_string()));
-        if targets.iter().any(|target| target.ip.is_ipv6()) {
+        if !options.hasty && targets.iter().any(|target| target.ip.is_ipv6()) {
             self.await_addresses()?;
         }
         if let Some(Source::Interface(name)) = &options.source {

@@ -253,6 +253,18 @@ impl Network {
         self.run(netns, script, vec!["sh".into(), "-c".into(), script.into()], limits)
     }
 
+    /// Runs a script of bash(1), and waits for its end.
+    ///
+    /// # Errors
+    ///
+    /// Where the script names a program that this machine lacks.
+    pub fn bash(&self, netns: &Netns, script: &str, limits: Limits) -> Result<ExecAnswer, NetError> {
+        if let Some(tool) = missing_tool(script) {
+            return Err(not_installed(&tool));
+        }
+        self.run(netns, script, vec!["bash".into(), "-c".into(), script.into()], limits)
+    }
+
     /// Starts a command, which runs until it ends or the lab does; with `pid`
     /// as the first process of a pid namespace of its own.
     ///

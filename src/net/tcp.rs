@@ -64,6 +64,11 @@ impl Failed {
 }
 
 impl TcpAnswer {
+    /// The address that was asked, once that was clear.
+    pub fn address(&self) -> Option<std::net::IpAddr> {
+        self.ip
+    }
+
     /// Tells whether there was a connection.
     pub fn ok(&self) -> bool {
         self.failed.is_none() && self.by_others.is_none()

@@ -3,10 +3,12 @@
 //! *Takes* a lab, its events and its outcomes, *gives* text for a person,
 //! *never* decides anything.
 
+mod explanation;
 mod export;
 mod failure;
 mod narration;
 
+pub use explanation::explanation;
 pub use export::Export;
 pub use failure::{failure, fault, not_measured};
 pub use narration::Narration;

@@ -99,7 +99,7 @@ impl Narration {
                     }
                 };
             }
-            Event::Captured(_) | Event::Stopped(_) | Event::Ended => {}
+            Event::Captured(_) | Event::Explained(_) | Event::Stopped(_) | Event::Ended => {}
         }
         visible(&text)
     }

@@ -22,6 +22,10 @@ pub(super) struct Open;
 /// deadline has passed. It knows better than we where the script was.
 const GRACE: Duration = Duration::from_millis(500);
 
+/// How much longer than its budget a search may take that is at its last
+/// cure and probe.
+const INQUIRY: Duration = Duration::from_secs(25);
+
 /// How long a sandbox may take to stand, on a machine that is very busy.
 const SETUP: Duration = Duration::from_secs(60);
 
@@ -163,7 +167,11 @@ impl Sandbox {
         let lost = |error: io::Error| SandboxError::io("reach the sandbox", &error);
         self.order(order);
         self.await_standing()?;
-        let deadline = Instant::now() + Duration::from_millis(order.timeout_ms) + GRACE;
+        let inquiry = order
+            .inquiry
+            .as_ref()
+            .map_or(Duration::ZERO, |inquiry| Duration::from_millis(inquiry.budget_ms) + INQUIRY);
+        let deadline = Instant::now() + Duration::from_millis(order.timeout_ms) + inquiry + GRACE;
         loop {
             let event = match self.next(deadline).map_err(lost)? {
                 Next::Up(Up::Event(event)) => *event,

@@ -3,34 +3,56 @@ use super::paste::{Complaint, Parsed, Script};
 use super::prelude::{FOLDER, GO, PRELUDE, SUDO, TOLD, TOOLS, prelude, tcpdump};
 use super::session::Session;
 use super::told::Talk;
-use crate::event::{Event, Fault, Order, Stop, Unmeasured};
+use crate::event::{Deed, Event, Fault, Order, Stop, Unmeasured};
 use crate::lab::Place;
 use crate::net::{Limits, NetError, Network, PATH, Placed, Rooms, is_installed, package_of};
+use crate::why;
 use nix::fcntl::OFlag;
+use std::cell::RefCell;
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Runs a shell lab in a sandbox, and tells what happens until it ends or
 /// stops.
 pub fn run(order: &Order, rooms: Box<dyn Rooms>, tell: impl Fn(Event)) {
-    let ending = match try_run(order, rooms, &tell) {
+    let network = match begin(order, rooms) {
+        Ok(network) => network,
+        Err(stop) => return tell(Event::Stopped(stop)),
+    };
+    if order.inquiry.is_some() {
+        network.keep_hands_off();
+    }
+    let deeds = RefCell::new(Vec::new());
+    let told = |event: Event| {
+        if order.inquiry.is_some() {
+            deeds.borrow_mut().extend(Deed::of(&event));
+        }
+        tell(event);
+    };
+    let ending = match try_run(order, &network, &told) {
         Ok(()) => Event::Ended,
         Err(stop) => Event::Stopped(stop),
     };
+    if let Some(inquiry) = &order.inquiry {
+        tell(Event::Explained(Box::new(why::round(&network, &deeds.borrow(), inquiry))));
+    }
     tell(ending);
 }
 
-fn try_run(order: &Order, rooms: Box<dyn Rooms>, tell: &dyn Fn(Event)) -> Result<(), Stop> {
+fn begin(order: &Order, rooms: Box<dyn Rooms>) -> Result<Network, Stop> {
     if !is_installed("bash") {
         let remedy = Some(format!("install it: `apt-get install {}`", package_of("bash").unwrap_or("bash")));
         let reason = "exec of \"bash\" failed: No such file or directory".into();
         return Err(Stop::NotMeasured(Unmeasured { place: Place::new(1, 1), reason, remedy }));
     }
+    Network::with_kernel_defaults(rooms, order.watched).map_err(fault)
+}
+
+fn try_run(order: &Order, network: &Network, tell: &dyn Fn(Event)) -> Result<(), Stop> {
     let deadline = Instant::now() + Duration::from_millis(order.timeout_ms);
-    let network = Network::with_kernel_defaults(rooms, order.watched).map_err(fault)?;
     network.place(&furniture()).map_err(fault)?;
     let script = Script::of(&order.text, |text| match Instant::now() < deadline {
-        true => parse(&network, order, text).map_err(fault),
+        true => parse(network, order, text).map_err(fault),
         false => Err(Stop::Deadline { place: Place::default(), timeout_ms: order.timeout_ms }),
     })?;
     let home = Home::of(Path::new(&order.path));
@@ -41,7 +63,7 @@ fn try_run(order: &Order, rooms: Box<dyn Rooms>, tell: &dyn Fn(Event)) -> Result
         format!("cd {} && PATH={TOOLS}:{PATH} BASH_ENV={PRELUDE} exec bash -- \"$0\"", home.folder.display());
     let argv = ["sh", "-c", &enter, &order.path].map(String::from).to_vec();
     let terminal = network.on_terminal(argv).map_err(fault)?;
-    let mut session = Session::new(&network, terminal, talk, &script, order, deadline, tell);
+    let mut session = Session::new(network, terminal, talk, &script, order, deadline, tell);
     let exit = session.follow()?;
     ending::judge(&session.finish(), exit)
 }

@@ -210,6 +210,7 @@ fn ping(call: &Call, ns: &Netns, dst: &str, options: Map) -> Fallible<PingValue>
         source,
         by: options.value("by", "a namespace")?,
         deadline: call.world.deadline(),
+        ..default
     };
     if how.count == 0 || how.ttl == Some(0) || how.size > 65_507 {
         return Err(

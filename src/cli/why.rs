@@ -1,0 +1,74 @@
+use super::Why;
+use super::exit::{Findings, USAGE};
+use super::one;
+use crate::event::{Probe, Stop};
+use crate::report;
+use crate::run::{self, Puzzle, Settings};
+use std::process::ExitCode;
+
+/// `nslab why`
+pub(super) fn run(typed: &Why) -> ExitCode {
+    let (Some(path), Some(from), Some(to)) = (&typed.lab, &typed.from, &typed.to) else {
+        return explain(typed.explain.as_ref().and_then(|name| name.as_deref()));
+    };
+    if let Err(code) = one::look_at(path) {
+        return code;
+    }
+    let (lab, prepared) = match one::read(path) {
+        Ok(read) => read,
+        Err(code) => return code,
+    };
+    let (launcher, sandbox) = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => return one::without_sandbox(&error),
+    };
+    let settings = Settings {
+        timeout_ms: typed.deadline.timeout,
+        patience_ms: typed.patience.patience,
+        ..Settings::default()
+    };
+    let probe = Probe {
+        from: from.clone(),
+        to: to.clone(),
+        tcp: typed.tcp,
+        size: typed.size,
+        df: typed.df,
+        interface: typed.interface.clone(),
+        broadcast: typed.broadcast,
+    };
+    let explained = run::why(&lab, &launcher, sandbox, &settings, &probe);
+    drop(launcher);
+    match explained {
+        Ok(explanation) => {
+            match typed.json {
+                true => println!("{}", serde_json::to_string(&explanation).expect("plain data")),
+                false => print!("{}", report::explanation(&lab, &explanation)),
+            }
+            ExitCode::from(u8::from(!explanation.reached))
+        }
+        Err(Puzzle::Sandbox(error)) => one::without_sandbox(&error),
+        Err(Puzzle::Misuse(misuse)) => {
+            eprintln!("error: {}", misuse.message);
+            if let Some(hint) = misuse.hint {
+                eprintln!("hint: {hint}");
+            }
+            ExitCode::from(USAGE)
+        }
+        Err(Puzzle::Stopped(Stop::NotMeasured(what))) => {
+            eprintln!("error: not measured: {}", what.reason);
+            if let Some(remedy) = what.remedy {
+                eprintln!("hint: {remedy}");
+            }
+            Findings { nothing_measured: true, ..Findings::default() }.into()
+        }
+        Err(puzzle @ Puzzle::Stopped(_)) => {
+            eprintln!("error: {puzzle}");
+            Findings { bug: true, ..Findings::default() }.into()
+        }
+    }
+}
+
+/// `nslab why --explain`
+fn explain(_name: Option<&str>) -> ExitCode {
+    ExitCode::SUCCESS
+}

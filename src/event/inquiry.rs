@@ -1,0 +1,203 @@
+//! Why can one not reach another: what a sandbox is asked, and what it finds.
+
+use super::Stop;
+use crate::lab::Place;
+use serde::{Deserialize, Serialize};
+
+/// A question of why, which a sandbox answers when its lab has run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inquiry {
+    /// What is sent.
+    pub probe: Probe,
+    /// Commands that mend what was found before, run when the lab has ended.
+    pub cures: Vec<String>,
+    /// Suspects that were found innocent in another sandbox, by
+    /// [`Suspect::key`].
+    pub cleared: Vec<String>,
+    /// Whether to look for what is wrong; else only whether it is reached.
+    pub seek: bool,
+    /// How long the search may take, in milliseconds.
+    pub budget_ms: u64,
+}
+
+/// What is sent to find out: as `ping` and `curl` users know it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// The namespace that asks; `host` is the sandbox's own.
+    pub from: String,
+    /// An address, or a name.
+    pub to: String,
+    /// A TCP port to connect to, in place of an echo request.
+    pub tcp: Option<u16>,
+    /// The payload of the request, in bytes.
+    pub size: Option<u16>,
+    /// Whether fragments are forbidden.
+    pub df: bool,
+    /// The interface or the address to send from.
+    pub interface: Option<String>,
+    /// Whether a broadcast address is meant.
+    pub broadcast: bool,
+}
+
+/// What a sandbox has found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Findings {
+    /// Why the question makes no sense here.
+    pub misuse: Option<Misuse>,
+    /// Whether it was reached, when it was first asked.
+    pub reached: bool,
+    /// What the one who asks sees.
+    pub symptom: String,
+    /// Where packets were seen.
+    pub path: Vec<Waypoint>,
+    /// What is wrong, as it was found: the first one was found in the network
+    /// that the lab has left, each other one when those before were mended.
+    pub causes: Vec<Suspect>,
+    /// The suspect whose cure was tried here in vain, which has spoilt this
+    /// sandbox.
+    pub cleared: Option<Suspect>,
+    /// Who else is suspected, and was not tried.
+    pub others: Vec<Suspect>,
+    /// Whether it was reached in the end.
+    pub mended: bool,
+    /// What the cures said that could not be run.
+    pub refused: Option<String>,
+}
+
+/// A question that makes no sense, and what would.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Misuse {
+    /// What is wrong with it.
+    pub message: String,
+    /// What helps.
+    pub hint: Option<String>,
+}
+
+/// Something that keeps a packet from its way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspect {
+    /// One of a documented list: [`crate`]'s `why --explain`.
+    pub id: String,
+    /// Where: `blue: eth0`, `router: chain FORWARD`.
+    pub place: String,
+    /// What is wrong, in a sentence.
+    pub text: String,
+    /// Commands that a person would type to mend it.
+    pub fix: Vec<String>,
+    /// What shows it: a command, and what it says.
+    pub evidence: Vec<String>,
+}
+
+impl Suspect {
+    /// What tells one suspect from another.
+    pub fn key(&self) -> String {
+        format!("{} {} {}", self.id, self.place, self.fix.join("; "))
+    }
+}
+
+/// An interface on the way, and what was seen there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waypoint {
+    /// The namespace.
+    pub ns: String,
+    /// The interface.
+    pub dev: String,
+    /// What passed.
+    pub seen: Vec<Passed>,
+}
+
+/// What passed an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Passed {
+    /// The echo request, or the segment that asks for a connection.
+    Request,
+    /// The question for a hardware address: ARP, or a neighbour solicitation.
+    ArpRequest,
+    /// Its answer.
+    ArpReply,
+    /// What was asked for.
+    Reply,
+    /// An ICMP error, or a segment that refuses the connection.
+    Error,
+}
+
+/// Something that the lab did, for whoever looks into it later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deed {
+    /// Where the lab says it.
+    pub place: Place,
+    /// The command, as one would type it.
+    pub command: String,
+    /// What was said where it failed.
+    pub failed: Option<String>,
+}
+
+impl Deed {
+    /// What an event says was done.
+    pub fn of(event: &super::Event) -> Option<Self> {
+        match event {
+            super::Event::Acted(action) => Some(Self {
+                place: action.place,
+                command: action.command.clone(),
+                failed: action.refused.as_ref().map(|refused| refused.error.clone()),
+            }),
+            super::Event::Ran(ran) => Some(Self {
+                place: ran.place,
+                command: ran.command.clone(),
+                failed: (ran.code != Some(0) && ran.code.is_some()).then(|| ran.output.clone()),
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// Why one can't reach another: what all sandboxes together have found. As
+/// JSON it is what `nslab why --json` prints.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// The namespace that asks.
+    pub from: String,
+    /// Whom it asks.
+    pub to: String,
+    /// Whether it is reached.
+    pub reached: bool,
+    /// What the one who asks sees.
+    pub symptom: String,
+    /// Where packets were seen.
+    pub path: Vec<Waypoint>,
+    /// The first of the causes.
+    pub cause: Option<Cause>,
+    /// What is wrong, most decisive first. Where nothing is proved, these are
+    /// the likely ones.
+    pub causes: Vec<Cause>,
+    /// What one would type to mend it.
+    pub fix: Vec<String>,
+    /// Whether a replay of the lab with these commands has reached it.
+    pub proved: bool,
+    /// What shows it, a command and what it says.
+    #[serde(skip)]
+    pub evidence: Vec<String>,
+    /// Why the lab went no further, where it stopped half-way.
+    #[serde(skip)]
+    pub stopped: Option<Stop>,
+}
+
+/// What is wrong, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Cause {
+    /// One of the documented list.
+    pub id: String,
+    /// Where.
+    #[serde(rename = "where")]
+    pub place: String,
+    /// What is wrong, in a sentence.
+    pub text: String,
+}
+
+impl From<&Suspect> for Cause {
+    fn from(suspect: &Suspect) -> Self {
+        let Suspect { id, place, text, .. } = suspect.clone();
+        Self { id, place, text }
+    }
+}

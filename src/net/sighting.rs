@@ -1,0 +1,353 @@
+//! Taps on every interface of every namespace, and what passed them.
+
+use super::error::strerror;
+use super::{NetError, Netns, Network};
+use etherparse::{EtherType, IpNumber, LaxNetSlice, LaxSlicedPacket};
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrLike,
+    recvmsg, setsockopt, socket, sockopt,
+};
+use std::collections::BTreeMap;
+use std::io::IoSliceMut;
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
+
+/// A packet at one interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    /// The namespace.
+    pub netns: String,
+    /// The interface.
+    pub dev: String,
+    /// The interface's index.
+    pub index: u32,
+    /// Whether it was on its way out.
+    pub out: bool,
+    /// Whether the hardware address is not the interface's, so that the
+    /// network layer does not take it.
+    pub for_another: bool,
+    /// When, since 1970.
+    pub time: Duration,
+    /// The hardware addresses it goes from and to, where there are such.
+    pub macs: Option<(String, String)>,
+    /// How long it is, from the network's header on.
+    pub length: usize,
+    /// What it says.
+    pub packet: SeenPacket,
+    /// What is within a VXLAN packet.
+    pub within: Option<Box<SeenPacket>>,
+}
+
+/// What a packet says, as far as a diagnosis wants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SeenPacket {
+    /// ARP (RFC 826), or a neighbour solicitation or advertisement (RFC 4861).
+    Neighbour {
+        /// Whether it is the question.
+        asks: bool,
+        /// Who sends it: unspecified where it looks for duplicates.
+        sender: IpAddr,
+        /// Whose hardware address it is about: of the one asked for, also in
+        /// an answer.
+        target: IpAddr,
+    },
+    /// An ICMP or ICMPv6 echo.
+    Echo {
+        /// Whether it is the request.
+        request: bool,
+        /// From where.
+        src: IpAddr,
+        /// To where.
+        dst: IpAddr,
+        /// Its sequence number.
+        seq: u16,
+        /// The time to live.
+        ttl: u8,
+    },
+    /// An ICMP or ICMPv6 error, with the addresses of what it is about.
+    Error {
+        /// Who says it.
+        src: IpAddr,
+        /// To whom.
+        dst: IpAddr,
+        /// Its type.
+        kind: u8,
+        /// Its code.
+        code: u8,
+        /// The source and destination of the packet that it is about.
+        about: Option<(IpAddr, IpAddr)>,
+    },
+    /// TCP.
+    Tcp {
+        /// From where.
+        src: IpAddr,
+        /// To where.
+        dst: IpAddr,
+        /// The ports from and to.
+        ports: (u16, u16),
+        /// Of the flags: SYN, ACK, RST.
+        flags: (bool, bool, bool),
+        /// The time to live.
+        ttl: u8,
+    },
+    /// UDP.
+    Udp {
+        /// From where.
+        src: IpAddr,
+        /// To where.
+        dst: IpAddr,
+        /// The ports from and to.
+        ports: (u16, u16),
+    },
+    /// A part of an IP packet, not the first one.
+    Fragment {
+        /// From where.
+        src: IpAddr,
+        /// To where.
+        dst: IpAddr,
+    },
+    /// Another IP packet.
+    Ip {
+        /// From where.
+        src: IpAddr,
+        /// To where.
+        dst: IpAddr,
+        /// Its protocol.
+        protocol: u8,
+    },
+    /// Something else.
+    Other {
+        /// The type of its frame.
+        kind: u16,
+    },
+}
+
+impl SeenPacket {
+    /// From where and to where, where it is an IP packet.
+    pub fn ends(&self) -> Option<(IpAddr, IpAddr)> {
+        match self {
+            Self::Echo { src, dst, .. }
+            | Self::Error { src, dst, .. }
+            | Self::Tcp { src, dst, .. }
+            | Self::Udp { src, dst, .. }
+            | Self::Fragment { src, dst }
+            | Self::Ip { src, dst, .. } => Some((*src, *dst)),
+            Self::Neighbour { .. } | Self::Other { .. } => None,
+        }
+    }
+}
+
+/// Taps on all interfaces of some namespaces.
+pub struct Taps(Vec<(Netns, OwnedFd)>);
+
+impl Network {
+    /// Taps every interface of every namespace, those included that come
+    /// later.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel gives no socket.
+    pub fn tap_everywhere(&self) -> Result<Taps, NetError> {
+        self.namespaces()?;
+        let mut taps = Vec::new();
+        for netns in self.everywhere() {
+            self.enter(&netns)?;
+            let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+            let opened = socket(AddressFamily::Packet, SockType::Raw, flags, SockProtocol::EthAll);
+            let tap = opened.map_err(failed)?;
+            setsockopt(&tap, sockopt::ReceiveTimestampns, &true).map_err(failed)?;
+            let _ = setsockopt(&tap, sockopt::RcvBuf, &(1 << 20));
+            taps.push((netns, tap));
+        }
+        Ok(Taps(taps))
+    }
+
+    /// What passed since the last call, in the order of time.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel does not answer.
+    pub fn sightings(&self, taps: &Taps) -> Result<Vec<Sighting>, NetError> {
+        let mut seen = Vec::new();
+        for (netns, tap) in &taps.0 {
+            let names = if netns.is_deleted() { BTreeMap::new() } else { self.names_of_links(netns)? };
+            drain(netns, tap, &names, &mut seen);
+        }
+        seen.sort_by_key(|sighting| sighting.time);
+        Ok(seen)
+    }
+
+    /// The links of a namespace, by index.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel does not answer.
+    pub fn names_of_links(&self, netns: &Netns) -> Result<BTreeMap<u32, String>, NetError> {
+        self.enter(netns)?;
+        let all = nix::net::if_::if_nameindex().map_err(failed)?;
+        Ok(all.iter().map(|link| (link.index(), link.name().to_string_lossy().into_owned())).collect())
+    }
+}
+
+fn failed(errno: Errno) -> NetError {
+    NetError::new(format!("failed to tap the network: {}", strerror(errno as i32)))
+}
+
+fn drain(netns: &Netns, tap: &OwnedFd, names: &BTreeMap<u32, String>, seen: &mut Vec<Sighting>) {
+    let mut bytes = vec![0; 66_000];
+    loop {
+        let mut control = nix::cmsg_space!(libc::timespec);
+        let mut parts = [IoSliceMut::new(&mut bytes)];
+        let received =
+            recvmsg::<LinkAddr>(tap.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::MSG_DONTWAIT);
+        let (length, from, time) = match received {
+            Ok(received) => {
+                let time = received.cmsgs().ok().into_iter().flatten().find_map(|part| match part {
+                    ControlMessageOwned::ScmTimestampns(time) => Some(Duration::from(time)),
+                    _ => None,
+                });
+                (received.bytes, received.address, time.unwrap_or_default())
+            }
+            // A link that went down is an error once.
+            Err(Errno::EINTR | Errno::ENETDOWN) => continue,
+            Err(_) => return,
+        };
+        let Some(from) = from else { continue };
+        // SAFETY: a LinkAddr is a sockaddr_ll.
+        let kind = unsafe { (*from.as_ptr().cast::<libc::sockaddr_ll>()).sll_pkttype };
+        let is_loopback = from.hatype() == libc::ARPHRD_LOOPBACK;
+        // What goes out by lo comes in by it.
+        if kind == libc::PACKET_OUTGOING && is_loopback {
+            continue;
+        }
+        let index = from.ifindex() as u32;
+        let has_macs = from.hatype() == libc::ARPHRD_ETHER || is_loopback;
+        let (packet, macs, rest) = decode(&bytes[..length], has_macs);
+        seen.push(Sighting {
+            netns: netns.name().into(),
+            dev: names.get(&index).cloned().unwrap_or_else(|| format!("if{index}")),
+            index,
+            out: kind == libc::PACKET_OUTGOING,
+            for_another: kind == libc::PACKET_OTHERHOST,
+            time,
+            macs: macs.filter(|_| !is_loopback),
+            length: rest,
+            within: within(&bytes[..length], &packet),
+            packet,
+        });
+    }
+}
+
+fn mac(bytes: &[u8]) -> String {
+    crate::table::mac(bytes)
+}
+
+/// Reads a frame, or an IP packet without one.
+fn decode(bytes: &[u8], has_macs: bool) -> (SeenPacket, Option<(String, String)>, usize) {
+    if !has_macs {
+        let kind = if bytes.first().is_some_and(|first| first >> 4 == 6) {
+            EtherType::IPV6
+        } else {
+            EtherType::IPV4
+        };
+        return (packet(kind, bytes), None, bytes.len());
+    }
+    let (Some(to), Some(from), Some(kind)) = (bytes.get(..6), bytes.get(6..12), bytes.get(12..14)) else {
+        return (SeenPacket::Other { kind: 0 }, None, 0);
+    };
+    let kind = EtherType(u16::from_be_bytes([kind[0], kind[1]]));
+    (packet(kind, &bytes[14..]), Some((mac(from), mac(to))), bytes.len() - 14)
+}
+
+/// What a packet on the way to a VXLAN port carries.
+fn within(bytes: &[u8], outer: &SeenPacket) -> Option<Box<SeenPacket>> {
+    let SeenPacket::Udp { ports: (_, 4789 | 8472), src, .. } = outer else { return None };
+    // Ethernet, IP, UDP, VXLAN (RFC 7348).
+    let header = if src.is_ipv4() { 20 } else { 40 };
+    let inner = bytes.get(14 + header + 8 + 8..)?;
+    Some(Box::new(decode(inner, true).0))
+}
+
+fn packet(kind: EtherType, bytes: &[u8]) -> SeenPacket {
+    let other = SeenPacket::Other { kind: kind.0 };
+    let sliced = LaxSlicedPacket::from_ether_type(kind, bytes);
+    let (src, dst, ttl, part, payload) = match &sliced.net {
+        Some(LaxNetSlice::Arp(arp)) => {
+            let v4 =
+                |bytes: &[u8]| <[u8; 4]>::try_from(bytes).ok().map(|four| IpAddr::from(Ipv4Addr::from(four)));
+            let asks = arp.operation().0 == 1;
+            let (Some(sender), Some(target)) =
+                (v4(arp.sender_protocol_addr()), v4(arp.target_protocol_addr()))
+            else {
+                return other;
+            };
+            return match asks {
+                true => SeenPacket::Neighbour { asks, sender, target },
+                // An answer is about its sender.
+                false => SeenPacket::Neighbour { asks, sender, target: sender },
+            };
+        }
+        Some(LaxNetSlice::Ipv4(ip)) => {
+            let header = ip.header();
+            let part = header.fragments_offset().value() > 0;
+            (
+                IpAddr::from(header.source_addr()),
+                IpAddr::from(header.destination_addr()),
+                header.ttl(),
+                part,
+                ip.payload(),
+            )
+        }
+        Some(LaxNetSlice::Ipv6(ip)) => {
+            let header = ip.header();
+            (
+                IpAddr::from(header.source_addr()),
+                IpAddr::from(header.destination_addr()),
+                header.hop_limit(),
+                false,
+                ip.payload(),
+            )
+        }
+        _ => return other,
+    };
+    if part {
+        return SeenPacket::Fragment { src, dst };
+    }
+    let (protocol, bytes) = (payload.ip_number, payload.payload);
+    let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
+    let word = |at: usize| u16::from_be_bytes([byte(at), byte(at + 1)]);
+    match protocol {
+        IpNumber::ICMP => match byte(0) {
+            0 | 8 => SeenPacket::Echo { request: byte(0) == 8, src, dst, seq: word(6), ttl },
+            kind @ (3 | 4 | 5 | 11 | 12) => {
+                SeenPacket::Error { src, dst, kind, code: byte(1), about: about(bytes) }
+            }
+            _ => SeenPacket::Ip { src, dst, protocol: protocol.0 },
+        },
+        IpNumber::IPV6_ICMP => match byte(0) {
+            128 | 129 => SeenPacket::Echo { request: byte(0) == 128, src, dst, seq: word(6), ttl },
+            kind @ 135..=136 => {
+                let target = bytes.get(8..24).and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
+                let target = target.map_or(dst, IpAddr::from);
+                SeenPacket::Neighbour { asks: kind == 135, sender: src, target }
+            }
+            kind @ (1..=4 | 137) => SeenPacket::Error { src, dst, kind, code: byte(1), about: about(bytes) },
+            _ => SeenPacket::Ip { src, dst, protocol: protocol.0 },
+        },
+        IpNumber::TCP => {
+            let flag = |bit: u8| byte(13) & bit != 0;
+            SeenPacket::Tcp { src, dst, ports: (word(0), word(2)), flags: (flag(2), flag(16), flag(4)), ttl }
+        }
+        IpNumber::UDP => SeenPacket::Udp { src, dst, ports: (word(0), word(2)) },
+        _ => SeenPacket::Ip { src, dst, protocol: protocol.0 },
+    }
+}
+
+/// The ends of the packet that an ICMP error repeats.
+fn about(icmp: &[u8]) -> Option<(IpAddr, IpAddr)> {
+    let inner = icmp.get(8..)?;
+    let kind = if inner.first()? >> 4 == 6 { EtherType::IPV6 } else { EtherType::IPV4 };
+    packet(kind, inner).ends()
+}

@@ -1,0 +1,166 @@
+//! Why one can't reach another: the lab is replayed until a cure is proved.
+
+use super::{Settings, order};
+use crate::event::{Cause, Event, Explanation, Findings, Inquiry, Misuse, Probe, Stop, Suspect};
+use crate::lab::Lab;
+use crate::sandbox::{Launcher, Sandbox, SandboxError};
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// How long the search goes on, beside the last replay.
+const PATIENCE: Duration = Duration::from_secs(50);
+
+/// How many suspects are tried, each in a sandbox of its own.
+const MOST_TRIALS: usize = 24;
+
+/// How long the search in one sandbox may take, in milliseconds.
+const ROUND_MS: u64 = 30_000;
+
+/// Why there is no explanation.
+#[derive(Debug)]
+pub enum Puzzle {
+    /// The question makes no sense in this lab.
+    Misuse(Misuse),
+    /// There is no sandbox to replay it in.
+    Sandbox(SandboxError),
+    /// The lab could not be measured, or the replay has died.
+    Stopped(Stop),
+}
+
+impl From<SandboxError> for Puzzle {
+    fn from(error: SandboxError) -> Self {
+        Self::Sandbox(error)
+    }
+}
+
+impl fmt::Display for Puzzle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Misuse(misuse) => f.write_str(&misuse.message),
+            Self::Sandbox(error) => error.fmt(f),
+            Self::Stopped(stop) => write!(f, "the replay has ended: {stop:?}"),
+        }
+    }
+}
+
+impl std::error::Error for Puzzle {}
+
+/// Says why a probe of a lab's network is not answered, what mends it, and
+/// whether that was proved by a replay. `first` is a sandbox that is ready.
+///
+/// # Errors
+///
+/// Where the question makes no sense, or there is no sandbox.
+pub fn why(
+    lab: &Lab,
+    launcher: &Launcher,
+    first: Sandbox,
+    settings: &Settings,
+    probe: &Probe,
+) -> Result<Explanation, Puzzle> {
+    let until = Instant::now() + PATIENCE;
+    let mut replay = Replay { lab, launcher, ready: Some(first), settings, probe };
+    let mut cleared: Vec<Suspect> = Vec::new();
+    let mut opening: Option<(Findings, Option<Stop>)> = None;
+    for _ in 0..MOST_TRIALS {
+        let (findings, stop) = replay.ask(Vec::new(), &cleared, true)?;
+        let (at_first, stopped) = opening.get_or_insert_with(|| (findings.clone(), stop)).clone();
+        let explained =
+            |causes: &[Suspect], proved| explain(probe, &at_first, stopped.clone(), causes, proved);
+        if findings.reached {
+            return Ok(explained(&findings.causes, false));
+        }
+        if findings.mended {
+            let fix = findings.causes.iter().flat_map(|cause| cause.fix.clone()).collect();
+            let (proof, _) = replay.ask(fix, &[], false)?;
+            if proof.reached {
+                return Ok(explained(&findings.causes, true));
+            }
+            cleared.extend(findings.causes.last().cloned());
+        } else if let Some(suspect) = findings.cleared {
+            cleared.push(suspect);
+        } else {
+            if !findings.causes.is_empty() && findings.causes.iter().any(|cause| cause.fix.is_empty()) {
+                return Ok(explained(&findings.causes, false));
+            }
+            break;
+        }
+        if Instant::now() > until {
+            break;
+        }
+    }
+    // Nobody is convicted: these are the likely ones.
+    let (findings, stopped) = opening.unwrap_or_default();
+    let mut likely = findings.causes.clone();
+    likely.extend(findings.cleared.clone());
+    likely.extend(findings.others.clone());
+    Ok(explain(probe, &findings, stopped, &likely, false))
+}
+
+fn explain(
+    probe: &Probe,
+    findings: &Findings,
+    stopped: Option<Stop>,
+    causes: &[Suspect],
+    proved: bool,
+) -> Explanation {
+    let fixes = causes.iter().take(if proved { usize::MAX } else { 1 });
+    Explanation {
+        from: probe.from.clone(),
+        to: probe.to.clone(),
+        reached: findings.reached,
+        symptom: findings.symptom.clone(),
+        path: findings.path.clone(),
+        cause: causes.first().map(Cause::from),
+        causes: causes.iter().map(Cause::from).collect(),
+        fix: if findings.reached { Vec::new() } else { fixes.flat_map(|cause| cause.fix.clone()).collect() },
+        proved,
+        evidence: causes.first().map(|cause| cause.evidence.clone()).unwrap_or_default(),
+        stopped,
+    }
+}
+
+/// Runs a lab again and again, each time in a fresh sandbox.
+struct Replay<'a> {
+    lab: &'a Lab,
+    launcher: &'a Launcher,
+    ready: Option<Sandbox>,
+    settings: &'a Settings,
+    probe: &'a Probe,
+}
+
+impl Replay<'_> {
+    fn ask(
+        &mut self,
+        cures: Vec<String>,
+        cleared: &[Suspect],
+        seek: bool,
+    ) -> Result<(Findings, Option<Stop>), Puzzle> {
+        let mut sandbox = match self.ready.take() {
+            Some(sandbox) => sandbox,
+            None => self.launcher.open()?,
+        };
+        // The next one makes itself ready meanwhile.
+        self.ready = Some(self.launcher.open()?);
+        let mut order = order(self.lab, self.settings);
+        order.inquiry = Some(Inquiry {
+            probe: self.probe.clone(),
+            cures,
+            cleared: cleared.iter().map(Suspect::key).collect(),
+            seek,
+            budget_ms: ROUND_MS,
+        });
+        let (mut found, mut stopped) = (None, None);
+        sandbox.run(&order, |event| match event {
+            Event::Explained(findings) => found = Some(*findings),
+            Event::Stopped(stop) => stopped = Some(stop),
+            _ => {}
+        })?;
+        match (found, stopped) {
+            (Some(Findings { misuse: Some(misuse), .. }), _) => Err(Puzzle::Misuse(misuse)),
+            (Some(findings), stopped) => Ok((findings, stopped)),
+            (None, Some(stop)) => Err(Puzzle::Stopped(stop)),
+            (None, None) => Err(Puzzle::Stopped(Stop::Bug("the replay said nothing".into()))),
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! Addresses and their masks: who has which, and whether two who share a wire
+//! are in one network.
+
+use super::{Evidence, Found, suspect, weight};
+use crate::net::survey::{Address, Net};
+use crate::why::ground::{End, network, transplant};
+use std::net::IpAddr;
+
+/// Suspects addresses.
+pub(super) fn find(e: &Evidence) -> Vec<Found> {
+    let Some(dst) = e.shot.target else { return Vec::new() };
+    if e.probe.broadcast || dst.is_multicast() {
+        return Vec::new();
+    }
+    let from = e.probe.from.as_str();
+    let owners: Vec<_> = e.ground.owners(dst).into_iter().filter(|(space, _)| space.name != from).collect();
+    let mut found = Vec::new();
+    if e.from().addrs.iter().any(|addr| addr.ip == dst)
+        && let Some((other, addr)) = owners.first()
+    {
+        found.push(one_s_own(e, dst, &other.name, addr));
+        return found;
+    }
+    match owners.first() {
+        None => found.extend(nobody_has(e, dst)),
+        Some((owner, addr)) => {
+            let Some(there) =
+                e.ground.ends().find(|end| end.space.name == owner.name && end.link.index == addr.index)
+            else {
+                return found;
+            };
+            for here in e.ground.neighbours(&owner.name, there.link) {
+                if here.space.name == from {
+                    found.extend(between(e, here, there, addr));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The one who asks has the address itself.
+fn one_s_own(e: &Evidence, dst: IpAddr, other: &str, addr: &Address) -> Found {
+    let from = &e.probe.from;
+    let text = format!(
+        "{from} has {dst} itself, as {other} has on {}: what {from} sends there is delivered to {from} over lo \
+         and never leaves it; give {other} another address, and ask that one",
+        addr.dev
+    );
+    let mut suspect = suspect("duplicate-address", format!("{from}: {dst}"), text, vec![]);
+    suspect.evidence = vec![format!("{} route get {dst}", e.ip(from))];
+    Found { weight: weight::NAMED, sure: true, suspect }
+}
+
+/// No namespace has the address that is asked for.
+fn nobody_has(e: &Evidence, dst: IpAddr) -> Vec<Found> {
+    let from = e.probe.from.as_str();
+    let mut found = Vec::new();
+    let near: Vec<End> = e.near();
+    for end in e.ground.ends().filter(|end| end.space.name != from) {
+        let is_near =
+            near.iter().any(|near| near.space.name == end.space.name && near.link.index == end.link.index);
+        let base = if is_near { weight::HERE } else { weight::DEED };
+        let addrs: Vec<&Address> = end.addrs(dst.is_ipv6()).collect();
+        let (space, dev) = (&end.space.name, &end.link.name);
+        for addr in &addrs {
+            let apart = strsim::damerau_levenshtein(&addr.ip.to_string(), &dst.to_string());
+            let len = e.prefix_len_for(dst).unwrap_or(addr.prefix_len);
+            let text = format!(
+                "nobody has {dst}: {space} has {} on {dev}, which looks like a slip for {dst}/{len}",
+                show(addr)
+            );
+            let fix = vec![
+                format!("{} addr del {} dev {dev}", e.ip(space), show(addr)),
+                format!("{} addr add {dst}/{len} dev {dev}", e.ip(space)),
+            ];
+            let is_slip = apart <= 2 || e.odd_one_out(end, addr);
+            let weight = if is_slip {
+                base + 50 - 10 * apart.min(5) as u32
+            } else {
+                weight::ODD - 10 * apart.min(15) as u32
+            };
+            found.push(Found {
+                weight,
+                sure: false,
+                suspect: suspect("address-typo", format!("{space}: {dev}"), text, fix),
+            });
+        }
+        if addrs.is_empty() && end.link.kind != "bridge" {
+            let len = e.prefix_len_for(dst).unwrap_or(24);
+            let text = format!("nobody has {dst}: {space} has no address on {dev}");
+            let fix = vec![format!("{} addr add {dst}/{len} dev {dev}{}", e.ip(space), nodad(dst))];
+            found.push(Found {
+                weight: base,
+                sure: false,
+                suspect: suspect("address-missing", format!("{space}: {dev}"), text, fix),
+            });
+        }
+    }
+    found
+}
+
+/// Two who share a wire: are they in one network, in both one's view?
+fn between(e: &Evidence, here: End, there: End, theirs: &Address) -> Vec<Found> {
+    let mut found = Vec::new();
+    let v6 = theirs.ip.is_ipv6();
+    let (space, dev) = (&here.space.name, &here.link.name);
+    let (other, other_dev) = (&there.space.name, &there.link.name);
+    let ours: Vec<&Address> = here.addrs(v6).collect();
+    let their_net = network(theirs.ip, theirs.prefix_len);
+    if ours.is_empty() {
+        found.extend(without_address(e, here, there, theirs));
+    }
+    for our in &ours {
+        let our_net = network(our.ip, our.prefix_len);
+        let change = |space: &str, dev: &str, addr: &Address, new: String| {
+            vec![
+                format!("{} addr del {} dev {dev}", e.ip(space), show(addr)),
+                format!("{} addr add {new} dev {dev}{}", e.ip(space), nodad(addr.ip)),
+            ]
+        };
+        match (our_net.contains(theirs.ip), their_net.contains(our.ip)) {
+            (true, true) => {}
+            (false, true) if !e.reaches_by_route(space, theirs.ip) => {
+                let text = format!(
+                    "{space}'s {} on {dev} does not cover {}: its mask is too narrow, {other} has {} on the same wire{}",
+                    show(our),
+                    theirs.ip,
+                    show(theirs),
+                    if our.prefix_len == 32 {
+                        " (an address without a mask is a /32, which brings no route)"
+                    } else {
+                        ""
+                    }
+                );
+                let fix = change(space, dev, our, format!("{}/{}", our.ip, theirs.prefix_len));
+                found.push(Found {
+                    weight: weight::HERE + 20,
+                    sure: false,
+                    suspect: suspect("netmask-mismatch", format!("{space}: {dev}"), text, fix),
+                });
+            }
+            (true, false) if !e.reaches_by_route(other, our.ip) => {
+                let text = format!(
+                    "{other}'s {} on {other_dev} does not cover {}: its mask differs from {space}'s {}, so {other} has no way back on this wire",
+                    show(theirs),
+                    our.ip,
+                    show(our)
+                );
+                let fix = change(other, other_dev, theirs, format!("{}/{}", theirs.ip, our.prefix_len));
+                found.push(Found {
+                    weight: weight::HERE + 20,
+                    sure: false,
+                    suspect: suspect("netmask-mismatch", format!("{other}: {other_dev}"), text, fix),
+                });
+            }
+            (false, false) if !e.reaches_by_route(space, theirs.ip) => {
+                let moved = transplant(theirs.ip, theirs.prefix_len, our.ip);
+                let moved = if e.ground.owners(moved).is_empty() && !e.is_edge(moved, theirs.prefix_len) {
+                    moved
+                } else {
+                    e.free_address(their_net)
+                };
+                let apart = strsim::damerau_levenshtein(&our.ip.to_string(), &moved.to_string());
+                let slip = if apart <= 2 { "; it looks like a slip" } else { "" };
+                let text = format!(
+                    "{space}'s {} on {dev} and {other}'s {} on {other_dev} share a wire but no network{slip}: {space} sits in {our_net}, {other} in {their_net}",
+                    show(our),
+                    show(theirs)
+                );
+                let fix = change(space, dev, our, format!("{moved}/{}", theirs.prefix_len));
+                let id = if apart <= 2 { "address-typo" } else { "different-subnets" };
+                found.push(Found {
+                    weight: weight::HERE - 10 * apart.min(10) as u32,
+                    sure: false,
+                    suspect: suspect(id, format!("{space}: {dev}"), text, fix),
+                });
+            }
+            _ => {}
+        }
+        let unrouted = here
+            .space
+            .routes
+            .iter()
+            .all(|route| route.table == 255 || !route.dst.contains(theirs.ip) || route.dst.len == 0);
+        if our_net.contains(theirs.ip) && unrouted && here.link.up && our.prefix_len < e.most(v6) {
+            let (why, id) = match our.noprefixroute {
+                true => ("it was added with `noprefixroute`", "noprefixroute"),
+                false => ("it was deleted", "connected-route-missing"),
+            };
+            let text = format!("{space} has {} on {dev}, but no route to {our_net}: {why}", show(our));
+            let fix = vec![format!("{} route add {our_net} dev {dev} src {}", e.ip(space), our.ip)];
+            found.push(Found {
+                weight: weight::HERE + 50,
+                sure: true,
+                suspect: suspect(id, format!("{space}: {dev}"), text, fix),
+            });
+        }
+    }
+    found
+}
+
+/// The one who asks has no address on the wire that it shares with the other.
+fn without_address(e: &Evidence, here: End, there: End, theirs: &Address) -> Option<Found> {
+    let (space, dev, other) = (&here.space.name, &here.link.name, &there.space.name);
+    let net = network(theirs.ip, theirs.prefix_len);
+    // The one over there may have it.
+    let strays: Vec<&Address> = there
+        .addrs(theirs.ip.is_ipv6())
+        .filter(|addr| addr.ip != theirs.ip && net.contains(addr.ip))
+        .collect();
+    if let [stray] = strays[..] {
+        let text = format!(
+            "{space} has no address on {dev}, and {other} has two of one network on {}: {} was given to the wrong namespace",
+            there.link.name,
+            show(stray)
+        );
+        let fix = vec![
+            format!("{} addr del {} dev {}", e.ip(other), show(stray), there.link.name),
+            format!("{} addr add {} dev {dev}", e.ip(space), show(stray)),
+        ];
+        return Some(Found {
+            weight: weight::HERE + 30,
+            sure: false,
+            suspect: suspect(
+                "address-in-wrong-namespace",
+                format!("{other}: {}", there.link.name),
+                text,
+                fix,
+            ),
+        });
+    }
+    let free = e.free_address(net);
+    let text = format!(
+        "{space} has no address on {dev}, so it has no route to {net}, where {other} has {}",
+        theirs.ip
+    );
+    let mut fix =
+        vec![format!("{} addr add {free}/{} dev {dev}{}", e.ip(space), theirs.prefix_len, nodad(free))];
+    if !here.link.up {
+        fix.push(format!("{} link set {dev} up", e.ip(space)));
+    }
+    Some(Found {
+        weight: weight::ON_THE_WAY,
+        sure: false,
+        suspect: suspect("address-missing", format!("{space}: {dev}"), text, fix),
+    })
+}
+
+/// An address as `ip addr` shows it.
+fn show(addr: &Address) -> String {
+    format!("{}/{}", addr.ip, addr.prefix_len)
+}
+
+/// An IPv6 address can be used at once where nobody is asked for it.
+pub(super) fn nodad(ip: IpAddr) -> &'static str {
+    if ip.is_ipv6() { " nodad" } else { "" }
+}
+
+impl Evidence<'_> {
+    /// The interfaces that share a wire with the one by which the packet
+    /// would leave, or did leave where it was stuck.
+    fn near(&self) -> Vec<End<'_>> {
+        use crate::why::gate::Gate;
+        let here = match &self.gate {
+            Gate::Resolve { asker, dev, .. } => Some((asker.as_str(), dev.as_str())),
+            _ => None,
+        };
+        match here.and_then(|(space, dev)| Some((space, self.survey.space(space)?.link(dev)?))) {
+            Some((space, link)) => self.ground.neighbours(space, link),
+            None => {
+                let own = self.ground.ends().filter(|end| end.space.name == self.probe.from);
+                own.flat_map(|end| self.ground.neighbours(&end.space.name, end.link)).collect()
+            }
+        }
+    }
+
+    /// How long the prefix is of the network in which the others expect an
+    /// address.
+    fn prefix_len_for(&self, ip: IpAddr) -> Option<u8> {
+        let all = self.survey.spaces.iter().flat_map(|space| &space.addrs);
+        let nets = all.filter(|addr| {
+            addr.prefix_len < self.most(ip.is_ipv6()) && network(addr.ip, addr.prefix_len).contains(ip)
+        });
+        nets.map(|addr| addr.prefix_len).max()
+    }
+
+    /// Tells whether an address is in no network of its wire's others.
+    fn odd_one_out(&self, end: End, addr: &Address) -> bool {
+        let others = self.ground.neighbours(&end.space.name, end.link);
+        let mut nets = others.iter().flat_map(|other| other.addrs(addr.ip.is_ipv6())).peekable();
+        nets.peek().is_some() && nets.all(|other| !network(other.ip, other.prefix_len).contains(addr.ip))
+    }
+
+    /// How long a prefix can be.
+    fn most(&self, v6: bool) -> u8 {
+        if v6 { 128 } else { 32 }
+    }
+
+    /// Tells whether an address is a network's own or its broadcast address.
+    fn is_edge(&self, ip: IpAddr, len: u8) -> bool {
+        match ip {
+            IpAddr::V4(ip) if len < 31 => {
+                let mask = u32::MAX.checked_shr(len.into()).unwrap_or(0);
+                matches!(ip.to_bits() & mask, rest if rest == 0 || rest == mask)
+            }
+            _ => false,
+        }
+    }
+
+    /// An address of a network that nobody has.
+    pub(super) fn free_address(&self, net: Net) -> IpAddr {
+        let nth = |n: u32| match net.ip {
+            IpAddr::V4(ip) => {
+                transplant(net.ip, net.len, std::net::Ipv4Addr::from_bits(ip.to_bits() | n).into())
+            }
+            IpAddr::V6(ip) => transplant(
+                net.ip,
+                net.len,
+                std::net::Ipv6Addr::from_bits(ip.to_bits() | u128::from(n)).into(),
+            ),
+        };
+        (1..=1000).map(nth).find(|ip| self.ground.owners(*ip).is_empty()).unwrap_or_else(|| nth(1))
+    }
+}

@@ -1,0 +1,171 @@
+//! Who can have stopped the packet: suspects, most decisive first.
+//!
+//! A finder looks at one subject and gives whom it suspects, with a weight:
+//! what the kernel itself has said stands above what a state forbids, and that
+//! above what only looks odd.
+
+mod address;
+mod firewall;
+mod link;
+mod route;
+mod switch;
+
+use super::gate::Gate;
+use super::ground::Ground;
+use super::shot::Shot;
+use super::stuck::Stuck;
+use crate::event::{Deed, Probe, Suspect};
+use crate::net::survey::{Link, Space, Survey};
+use crate::net::{Netns, Network};
+
+/// What is known when suspects are looked for.
+pub(super) struct Evidence<'a> {
+    /// The kernel, which can be asked.
+    pub network: &'a Network,
+    /// The state of all namespaces before the probe was sent.
+    pub survey: &'a Survey,
+    /// What the lab did.
+    pub deeds: &'a [Deed],
+    /// What was sent.
+    pub probe: &'a Probe,
+    /// What became of it.
+    pub shot: &'a Shot,
+    /// Where it was seen last.
+    pub stuck: Stuck,
+    /// What did not let it through there.
+    pub gate: Gate,
+    /// Who shares a wire with whom.
+    pub ground: Ground<'a>,
+}
+
+impl<'a> Evidence<'a> {
+    pub fn new(
+        network: &'a Network,
+        survey: &'a Survey,
+        deeds: &'a [Deed],
+        probe: &'a Probe,
+        shot: &'a Shot,
+    ) -> Self {
+        let stuck = Stuck::of(&probe.from, shot);
+        let gate = Gate::of(survey, &stuck);
+        Self { network, survey, deeds, probe, shot, stuck, gate, ground: Ground::of(survey) }
+    }
+
+    /// The namespace that asks.
+    pub fn from(&self) -> &'a Space {
+        self.survey.space(&self.probe.from).unwrap_or(&self.survey.spaces[0])
+    }
+
+    /// The namespaces that have the address that is asked for, but the one
+    /// that asks.
+    pub fn targets(&self) -> Vec<&'a Space> {
+        let owners = self.shot.target.map(|dst| self.ground.owners(dst)).unwrap_or_default();
+        owners.into_iter().map(|(space, _)| space).filter(|space| space.name != self.probe.from).collect()
+    }
+
+    /// A handle on a namespace.
+    pub fn netns(&self, name: &str) -> Option<Netns> {
+        let host = self.network.host();
+        if name == host.name() {
+            return Some(host);
+        }
+        self.network.namespaces().ok()?.into_iter().find(|netns| netns.name() == name)
+    }
+
+    /// `ip` with the words that make it act in a namespace.
+    pub fn ip(&self, space: &str) -> String {
+        self.netns(space).map_or_else(|| "ip".into(), |netns| netns.ip())
+    }
+
+    /// A tool that knows `-n`, such as `bridge` or `tc`.
+    pub fn tool(&self, tool: &str, space: &str) -> String {
+        self.netns(space).map_or_else(|| tool.into(), |netns| netns.tool(tool))
+    }
+
+    /// A command that runs in a namespace.
+    pub fn exec(&self, space: &str, command: &str) -> String {
+        self.netns(space).map_or_else(|| command.into(), |netns| netns.exec(command))
+    }
+
+    /// A command that sets a switch in a namespace.
+    pub fn sysctl(&self, space: &str, key: &str, value: &str) -> String {
+        self.exec(space, &format!("sysctl -qw {key}={value}"))
+    }
+
+    /// The links between the one who asks and the one who is asked, in their
+    /// order; those around the one who asks where nobody has the address.
+    pub fn links_on_the_way(&self) -> Vec<(&'a Space, &'a Link)> {
+        let target = self.targets().first().map(|space| space.name.as_str());
+        self.ground.links_between(&self.probe.from, target)
+    }
+
+    /// The namespaces between the two, both included, and those where the
+    /// packet was seen, each once.
+    pub fn spaces_on_the_way(&self) -> Vec<&'a Space> {
+        let mut spaces = vec![self.from()];
+        let seen = self.shot.sightings.iter().filter_map(|seen| self.survey.space(&seen.netns));
+        let way = self.links_on_the_way().into_iter().map(|(space, _)| space);
+        for space in seen.chain(way).chain(self.targets()) {
+            if !spaces.iter().any(|known| known.name == space.name) {
+                spaces.push(space);
+            }
+        }
+        spaces
+    }
+}
+
+/// A suspect without evidence yet.
+fn suspect(id: &str, place: String, text: String, fix: Vec<String>) -> Suspect {
+    Suspect { id: id.into(), place, text, fix, evidence: Vec::new() }
+}
+
+/// A suspect, and what speaks against it.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    /// How much: see [`weight`].
+    pub weight: u32,
+    /// Whether the kernel itself has named it, so that it is at fault even
+    /// where mending it alone does not help.
+    pub sure: bool,
+    /// Who.
+    pub suspect: Suspect,
+}
+
+/// How much speaks against a suspect.
+pub(super) mod weight {
+    /// The kernel has named it: a trace, an error's number, a route's type.
+    pub const NAMED: u32 = 900;
+    /// A state at the place where the packet was seen last that stops it.
+    pub const HERE: u32 = 700;
+    /// A state elsewhere on its way that stops it.
+    pub const ON_THE_WAY: u32 = 500;
+    /// A command that failed, or a thing that got lost, which would help.
+    pub const DEED: u32 = 400;
+    /// Something odd that may have to do with it.
+    pub const ODD: u32 = 200;
+}
+
+/// Looks into one subject.
+type Finder = fn(&Evidence) -> Vec<Found>;
+
+const FINDERS: &[Finder] = &[firewall::find, link::find, address::find, route::find, switch::find];
+
+/// All suspects, most decisive first; each once.
+pub(super) fn suspects(evidence: &Evidence) -> Vec<Found> {
+    let mut found: Vec<Found> = FINDERS.iter().flat_map(|find| find(evidence)).collect();
+    found.sort_by_key(|found| std::cmp::Reverse(found.weight));
+    let mut keys = Vec::new();
+    found.retain(|found| {
+        let key = found.suspect.key();
+        let fresh = !keys.contains(&key);
+        keys.push(key);
+        fresh
+    });
+    found
+}
+
+/// Tells whether something on the way may hold a packet back for a while.
+pub(super) fn may_be_slow(survey: &Survey) -> bool {
+    let _ = survey;
+    false
+}

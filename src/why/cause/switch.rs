@@ -1,0 +1,170 @@
+//! The kernel's switches that stop packets: one table of them.
+
+use super::{Evidence, Found, suspect, weight};
+use crate::net::survey::Space;
+
+/// A switch, the values with which it stops something, and its cure.
+struct Switch {
+    id: &'static str,
+    /// Its name; `*` stands for each interface, and `all`.
+    key: &'static str,
+    stops: fn(i64) -> bool,
+    cure: &'static str,
+    /// What it does, after `KEY=VALUE in NS`.
+    text: &'static str,
+    /// In whose hands it matters.
+    at: At,
+}
+
+#[derive(PartialEq, Eq, Clone, Copy)]
+enum At {
+    /// Of those who have the asked address.
+    Target,
+    /// Of those whom the packet passes.
+    Router,
+    /// Of anybody on the way.
+    Anybody,
+}
+
+const SWITCHES: &[Switch] = &[
+    Switch {
+        id: "icmp-echo-ignored",
+        key: "net.ipv4.icmp_echo_ignore_all",
+        stops: |v| v != 0,
+        cure: "0",
+        text: "the kernel answers no echo request there",
+        at: At::Target,
+    },
+    Switch {
+        id: "icmp-echo-ignored",
+        key: "net.ipv6.icmp.echo_ignore_all",
+        stops: |v| v != 0,
+        cure: "0",
+        text: "the kernel answers no ICMPv6 echo request there",
+        at: At::Target,
+    },
+    Switch {
+        id: "broadcast-echo-ignored",
+        key: "net.ipv4.icmp_echo_ignore_broadcasts",
+        stops: |v| v != 0,
+        cure: "0",
+        text: "the kernel answers no echo request to a broadcast address there",
+        at: At::Target,
+    },
+    Switch {
+        id: "arp-ignored",
+        key: "net.ipv4.conf.*.arp_ignore",
+        stops: |v| v > 0,
+        cure: "0",
+        text: "ARP questions are not answered for all addresses there",
+        at: At::Anybody,
+    },
+    Switch {
+        id: "arp-filtered",
+        key: "net.ipv4.conf.*.arp_filter",
+        stops: |v| v > 0,
+        cure: "0",
+        text: "ARP questions are answered only by the interface by which the answer would be routed",
+        at: At::Anybody,
+    },
+    Switch {
+        id: "arp-announce",
+        key: "net.ipv4.conf.*.arp_announce",
+        stops: |v| v > 0,
+        cure: "0",
+        text: "ARP questions are asked with another address than the packet's",
+        at: At::Anybody,
+    },
+    Switch {
+        id: "rp-filter",
+        key: "net.ipv4.conf.*.rp_filter",
+        stops: |v| v > 0,
+        cure: "0",
+        text: "packets that come by another interface than the answer would take are dropped without a word (reverse path filter)",
+        at: At::Anybody,
+    },
+    Switch {
+        id: "ipv6-disabled",
+        key: "net.ipv6.conf.*.disable_ipv6",
+        stops: |v| v != 0,
+        cure: "0",
+        text: "IPv6 is switched off there: no address, no neighbour discovery",
+        at: At::Anybody,
+    },
+    Switch {
+        id: "ttl-too-small",
+        key: "net.ipv4.ip_default_ttl",
+        stops: |v| v < 32,
+        cure: "64",
+        text: "packets start with so small a time to live that routers discard them",
+        at: At::Anybody,
+    },
+    Switch {
+        id: "hop-limit-too-small",
+        key: "net.ipv6.conf.*.hop_limit",
+        stops: |v| v < 32,
+        cure: "64",
+        text: "packets start with so small a hop limit that routers discard them",
+        at: At::Anybody,
+    },
+    Switch {
+        id: "l2-multicast-unicast-dropped",
+        key: "net.ipv4.conf.*.drop_unicast_in_l2_multicast",
+        stops: |v| v != 0,
+        cure: "0",
+        text: "unicast packets in broadcast frames are dropped",
+        at: At::Anybody,
+    },
+    Switch {
+        id: "icmp-ratelimit",
+        key: "net.ipv4.icmp_ratelimit",
+        stops: |v| v > 1000,
+        cure: "1000",
+        text: "ICMP answers are rate-limited",
+        at: At::Anybody,
+    },
+];
+
+/// Suspects switches.
+pub(super) fn find(e: &Evidence) -> Vec<Found> {
+    let mut found = Vec::new();
+    let v6 = e.shot.target.is_some_and(|dst| dst.is_ipv6());
+    for space in e.spaces_on_the_way() {
+        for switch in SWITCHES.iter().filter(|switch| switch.key.starts_with("net.ipv6") == v6) {
+            let is_target = e.shot.target.is_some_and(|dst| crate::why::gate::is_local(space, dst));
+            if switch.at == At::Target && !is_target || switch.at == At::Router && is_target {
+                continue;
+            }
+            if switch.id == "broadcast-echo-ignored" && !e.probe.broadcast {
+                continue;
+            }
+            found.extend(set(e, space, switch));
+        }
+    }
+    found
+}
+
+/// The suspect, where a switch is set so that it stops something.
+fn set(e: &Evidence, space: &Space, switch: &Switch) -> Option<Found> {
+    let mut set: Vec<(String, i64)> = Vec::new();
+    match switch.key.split_once('*') {
+        None => set.extend(space.switch(switch.key).map(|value| (switch.key.to_string(), value))),
+        Some((before, after)) => {
+            let devs = space.links.iter().map(|link| link.name.replace('.', "/"));
+            for dev in ["all".to_string()].into_iter().chain(devs) {
+                let key = format!("{before}{dev}{after}");
+                if let Some(value) = space.switch(&key) {
+                    set.push((key, value));
+                }
+            }
+        }
+    }
+    set.retain(|(_, value)| (switch.stops)(*value));
+    let (key, value) = set.first()?;
+    let text = format!("{key}={value} in {}: {}", space.name, switch.text);
+    let fix = set.iter().map(|(key, _)| e.sysctl(&space.name, key, switch.cure)).collect();
+    let here = e.stuck.ns == space.name;
+    let mut suspect = suspect(switch.id, format!("{}: {key}", space.name), text, fix);
+    suspect.evidence = vec![e.exec(&space.name, &format!("sysctl {key}"))];
+    Some(Found { weight: if here { weight::HERE } else { weight::ON_THE_WAY }, sure: false, suspect })
+}

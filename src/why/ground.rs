@@ -1,0 +1,235 @@
+//! The lie of the land: which interfaces share a wire, whose an address is,
+//! and by which namespaces one would get from one to another.
+
+use crate::net::survey::{Address, Link, Net, Space, Survey};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// An interface: its namespace and index.
+type Port<'a> = (&'a str, u32);
+
+/// A network's wires and addresses.
+pub(super) struct Ground<'a> {
+    survey: &'a Survey,
+    /// What each interface is plugged into.
+    joined: BTreeMap<Port<'a>, Vec<Port<'a>>>,
+    /// The wire of each interface, by a number.
+    wires: BTreeMap<Port<'a>, usize>,
+}
+
+/// An interface that has the network layer's packets: no port of a bridge.
+#[derive(Clone, Copy)]
+pub(super) struct End<'a> {
+    pub space: &'a Space,
+    pub link: &'a Link,
+}
+
+/// A step from one namespace to the next.
+#[derive(Clone, Copy)]
+pub(super) struct Step<'a> {
+    /// The interface by which one leaves.
+    pub out: End<'a>,
+    /// The next namespace's interface on the same wire.
+    pub into: End<'a>,
+}
+
+impl<'a> Ground<'a> {
+    pub fn of(survey: &'a Survey) -> Self {
+        let mut joined: BTreeMap<Port<'a>, Vec<Port<'a>>> = BTreeMap::new();
+        let mut join = |a: Port<'a>, b: Port<'a>| {
+            joined.entry(a).or_default().push(b);
+            joined.entry(b).or_default().push(a);
+        };
+        for space in &survey.spaces {
+            for link in &space.links {
+                let here = (space.name.as_str(), link.index);
+                join(here, here);
+                if let Some(master) = link.master {
+                    join(here, (&space.name, master));
+                }
+                // A veth's other end; what a macvlan or VXLAN stands on.
+                if link.kind != "vxlan"
+                    && let Some((other, end)) = link.peer.as_ref().and_then(|peer| survey.find(peer))
+                {
+                    join(here, (&other.name, end.index));
+                }
+                if let Some(vxlan) = &link.vxlan {
+                    for other in &survey.spaces {
+                        for end in &other.links {
+                            if end.vxlan.as_ref().is_some_and(|end| end.id == vxlan.id) {
+                                join(here, (&other.name, end.index));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        let mut wires = BTreeMap::new();
+        for (number, start) in joined.keys().enumerate() {
+            let mut next = vec![*start];
+            while let Some(port) = next.pop() {
+                if wires.contains_key(&port) {
+                    continue;
+                }
+                wires.insert(port, number);
+                next.extend(joined.get(&port).into_iter().flatten());
+            }
+        }
+        Self { survey, joined, wires }
+    }
+
+    /// The other ends of an interface's wire.
+    pub fn neighbours(&self, space: &str, link: &Link) -> Vec<End<'a>> {
+        let Some(wire) = self.wires.get(&(space, link.index)) else { return Vec::new() };
+        self.ends()
+            .filter(|end| self.wires.get(&end.port()) == Some(wire) && end.port() != (space, link.index))
+            .collect()
+    }
+
+    /// Tells whether two interfaces share a wire.
+    pub fn share(&self, a: (&str, u32), b: (&str, u32)) -> bool {
+        let (a, b) = (self.wires.get(&a), self.wires.get(&b));
+        a.is_some() && a == b
+    }
+
+    /// All interfaces that have the network layer's packets, but `lo`.
+    pub fn ends(&self) -> impl Iterator<Item = End<'a>> {
+        let all = self.survey.spaces.iter();
+        all.flat_map(|space| {
+            let ends = space.links.iter().filter(|link| link.master.is_none() && link.name != "lo");
+            ends.map(move |link| End { space, link })
+        })
+    }
+
+    /// Where an address is configured.
+    pub fn owners(&self, ip: IpAddr) -> Vec<(&'a Space, &'a Address)> {
+        let all = self.survey.spaces.iter();
+        all.flat_map(|space| {
+            space.addrs.iter().filter(move |addr| addr.ip == ip).map(move |addr| (space, addr))
+        })
+        .collect()
+    }
+
+    /// The interfaces, bridges and their ports among them, on the shortest way
+    /// from one namespace to another; to all that share a wire with it, where
+    /// no other is named.
+    pub fn links_between(&self, from: &str, to: Option<&str>) -> Vec<(&'a Space, &'a Link)> {
+        let starts: Vec<Port<'a>> =
+            self.ends().filter(|end| end.space.name == from).map(|end| end.port()).collect();
+        let mut came: BTreeMap<Port<'a>, Option<Port<'a>>> =
+            starts.iter().map(|port| (*port, None)).collect();
+        let mut next: VecDeque<Port<'a>> = starts.into();
+        let mut goals = Vec::new();
+        while let Some(port) = next.pop_front() {
+            let is_end = self.link(port).is_some_and(|(_, link)| link.master.is_none());
+            if is_end && port.0 != from && to.is_none_or(|to| to == port.0) {
+                goals.push(port);
+                if to.is_some() {
+                    break;
+                }
+                continue;
+            }
+            let plugged = self.joined.get(&port).into_iter().flatten().copied();
+            // A router passes on from each of its interfaces to each.
+            let routed = self.ends().map(|end| end.port()).filter(|end| is_end && end.0 == port.0);
+            for other in plugged.chain(routed) {
+                if let std::collections::btree_map::Entry::Vacant(entry) = came.entry(other) {
+                    entry.insert(Some(port));
+                    next.push_back(other);
+                }
+            }
+        }
+        let mut way: Vec<Port<'a>> = Vec::new();
+        for goal in goals {
+            let mut at = Some(goal);
+            let mut steps = Vec::new();
+            while let Some(port) = at {
+                steps.push(port);
+                at = came.get(&port).copied().flatten();
+            }
+            for port in steps.into_iter().rev() {
+                if !way.contains(&port) {
+                    way.push(port);
+                }
+            }
+        }
+        way.into_iter().filter_map(|port| self.link(port)).collect()
+    }
+
+    fn link(&self, port: Port) -> Option<(&'a Space, &'a Link)> {
+        let space = self.survey.space(port.0)?;
+        Some((space, space.link_at(port.1)?))
+    }
+
+    /// The shortest way from one namespace to another, over wires, whatever
+    /// addresses and routes there are.
+    pub fn way(&self, from: &str, to: &str) -> Option<Vec<Step<'a>>> {
+        let mut came: BTreeMap<&str, Step<'a>> = BTreeMap::new();
+        let mut seen = BTreeSet::from([from]);
+        let mut next = VecDeque::from([from]);
+        while let Some(here) = next.pop_front() {
+            if here == to {
+                let mut way = Vec::new();
+                let mut at = to;
+                while at != from {
+                    let step = came[at];
+                    at = &step.out.space.name;
+                    way.push(step);
+                }
+                way.reverse();
+                return Some(way);
+            }
+            for out in self.ends().filter(|end| end.space.name == here) {
+                for into in self.neighbours(here, out.link) {
+                    if seen.insert(&into.space.name) {
+                        came.insert(&into.space.name, Step { out, into });
+                        next.push_back(&into.space.name);
+                    }
+                }
+            }
+        }
+        None
+    }
+}
+
+impl<'a> End<'a> {
+    fn port(&self) -> Port<'a> {
+        (&self.space.name, self.link.index)
+    }
+
+    /// The addresses of one family, but those of a single link.
+    pub fn addrs(&self, v6: bool) -> impl Iterator<Item = &'a Address> {
+        let index = self.link.index;
+        self.space
+            .addrs
+            .iter()
+            .filter(move |addr| addr.index == index && addr.ip.is_ipv6() == v6 && addr.scope != "link")
+    }
+}
+
+/// The network that an address with a prefix is in, as `10.0.0.0/24`.
+pub(super) fn network(ip: IpAddr, len: u8) -> Net {
+    Net { ip: join(ip, ip, len, false), len }
+}
+
+/// The address that has its first bits, `len` of them, from one and the rest
+/// from another.
+pub(super) fn transplant(net: IpAddr, len: u8, host: IpAddr) -> IpAddr {
+    join(net, host, len, true)
+}
+
+fn join(net: IpAddr, host: IpAddr, len: u8, keep: bool) -> IpAddr {
+    match (net, host) {
+        (IpAddr::V4(net), IpAddr::V4(host)) => {
+            let mask = u32::MAX.checked_shl(32 - u32::from(len)).unwrap_or(0);
+            let rest = if keep { host.to_bits() & !mask } else { 0 };
+            Ipv4Addr::from_bits(net.to_bits() & mask | rest).into()
+        }
+        (IpAddr::V6(net), IpAddr::V6(host)) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(len)).unwrap_or(0);
+            let rest = if keep { host.to_bits() & !mask } else { 0 };
+            Ipv6Addr::from_bits(net.to_bits() & mask | rest).into()
+        }
+        _ => net,
+    }
+}

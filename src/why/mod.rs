@@ -1,0 +1,24 @@
+//! Why one can't reach another: evidence becomes a path, a cause and a cure.
+//!
+//! ```text
+//! shot     one probe, with every interface tapped: what passed where
+//! stuck    the last place where it was seen, and what it waited for there
+//! cause    who can have stopped it at such a place: suspects with a cure
+//! round    the cure is tried, the probe sent again; what helps is kept
+//! ```
+//!
+//! All of it happens in a sandbox that was made for it: a replay of the lab,
+//! which nobody looks at afterwards. *Takes* a network as a lab has left it
+//! and the lab's [`Deed`](crate::event::Deed)s, *gives*
+//! [`Findings`](crate::event::Findings), *never* believes what the lab meant
+//! to do where the kernel can be asked what is.
+
+mod cause;
+mod fib;
+mod gate;
+mod ground;
+mod round;
+mod shot;
+mod stuck;
+
+pub use round::round;

@@ -1,0 +1,128 @@
+//! One sandbox's part of an inquiry: look, suspect, mend, look again.
+
+use super::cause::{self, Evidence};
+use super::shot::{Shot, shoot};
+use crate::event::{Deed, Findings, Inquiry, Misuse};
+use crate::net::survey::Survey;
+use crate::net::{Limits, NetError, Netns, Network};
+use std::time::{Duration, Instant};
+
+/// How many faults at once are looked for.
+const MOST_CAUSES: usize = 6;
+
+/// How long the commands of a cure may take, in milliseconds.
+const CURE_MS: u64 = 15_000;
+
+/// Answers an inquiry in the network that a lab has left.
+pub fn round(network: &Network, deeds: &[Deed], inquiry: &Inquiry) -> Findings {
+    let mut findings = Findings::default();
+    match search(network, deeds, inquiry, &mut findings) {
+        Ok(()) => {}
+        Err(error) => findings.misuse = Some(Misuse { message: error.error, hint: error.hint }),
+    }
+    findings
+}
+
+fn search(
+    network: &Network,
+    deeds: &[Deed],
+    inquiry: &Inquiry,
+    findings: &mut Findings,
+) -> Result<(), NetError> {
+    let until = Instant::now() + Duration::from_millis(inquiry.budget_ms);
+    let probe = &inquiry.probe;
+    let from = asker(network, &probe.from)?;
+    if !inquiry.cures.is_empty()
+        && let Err(words) = mend(network, &inquiry.cures)
+    {
+        findings.refused = Some(words);
+        return Ok(());
+    }
+    let mut survey = network.survey()?;
+    let mut shot = shoot(network, &from, probe, &survey)?;
+    findings.reached = shot.reached;
+    findings.symptom.clone_from(&shot.symptom);
+    findings.path = shot.path();
+    findings.mended = shot.reached;
+    if !inquiry.seek {
+        return Ok(());
+    }
+    for round in 0..MOST_CAUSES {
+        let suspects = suspects(network, deeds, inquiry, &survey, &shot);
+        if round == 0 && shot.reached {
+            // It answers, but perhaps for the wrong reason.
+            findings.causes.extend(suspects.into_iter().map(|found| found.suspect));
+            return Ok(());
+        }
+        let mut untried = suspects.into_iter().filter(|found| {
+            let known = |other: &crate::event::Suspect| other.key() == found.suspect.key();
+            !findings.causes.iter().any(known)
+        });
+        // What can only be helped by asking otherwise stands for itself.
+        let Some(found) = untried.next() else { return Ok(()) };
+        if round == 0 {
+            findings.others = untried.map(|found| found.suspect).collect();
+        }
+        if found.suspect.fix.is_empty() {
+            findings.causes.push(found.suspect);
+            return Ok(());
+        }
+        let reach = shot.reach();
+        let helped = mend(network, &found.suspect.fix);
+        survey = network.survey()?;
+        shot = shoot(network, &from, probe, &survey)?;
+        let further = shot.reach() > reach;
+        if helped.is_err() || !(shot.reached || further || found.sure) {
+            findings.cleared = Some(found.suspect);
+            return Ok(());
+        }
+        findings.causes.push(found.suspect);
+        findings.mended = shot.reached;
+        if shot.reached || Instant::now() > until {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn suspects(
+    network: &Network,
+    deeds: &[Deed],
+    inquiry: &Inquiry,
+    survey: &Survey,
+    shot: &Shot,
+) -> Vec<cause::Found> {
+    let evidence = Evidence::new(network, survey, deeds, &inquiry.probe, shot);
+    let mut found = cause::suspects(&evidence);
+    found.retain(|found| !inquiry.cleared.contains(&found.suspect.key()));
+    found
+}
+
+/// The namespace that asks.
+fn asker(network: &Network, name: &str) -> Result<Netns, NetError> {
+    let all = network.namespaces()?;
+    if name == network.host().name() {
+        return Ok(network.host());
+    }
+    if let Some(found) = all.iter().find(|netns| netns.name() == name) {
+        return Ok(found.clone());
+    }
+    let names: Vec<String> = all.iter().map(|netns| format!("`{netns}`")).collect();
+    let error = NetError::new(format!("the lab has no namespace `{name}`"));
+    Err(error.hint(match names.is_empty() {
+        true => "it has none but the host's: `host`".into(),
+        false => format!("it has {}, and the host's: `host`", names.join(", ")),
+    }))
+}
+
+/// Runs the commands of a cure, as one would type them in the sandbox's root
+/// shell; gives the words of the one that was refused.
+fn mend(network: &Network, commands: &[String]) -> Result<(), String> {
+    let script = format!("set -e\n{}\n", commands.join("\n"));
+    let limits = Limits { timeout_ms: CURE_MS, ..Limits::default() };
+    let answer = network.bash(&network.host(), &script, limits).map_err(|error| error.error)?;
+    match answer.error() {
+        None => Ok(()),
+        Some(error) => Err(error),
+    }
+}

@@ -1,0 +1,215 @@
+//! One probe, with every interface tapped.
+
+use super::cause;
+use crate::event::{Passed, Probe, Waypoint};
+use crate::net::survey::Survey;
+use crate::net::{
+    Culprit, FirewallSnapshot, NetError, Netns, Network, PingOptions, PingSource, SeenPacket, Sighting,
+    TcpOptions, TraceStep,
+};
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+/// What came of one probe.
+#[derive(Debug)]
+pub(super) struct Shot {
+    /// Whether the other end answered.
+    pub reached: bool,
+    /// What the one who asks sees.
+    pub symptom: String,
+    /// The address that was asked; none where a name has none.
+    pub target: Option<IpAddr>,
+    /// What passed the interfaces, in the order of time.
+    pub sightings: Vec<Sighting>,
+    /// What the rules of each namespace said of it.
+    pub walls: Vec<Wall>,
+}
+
+/// The firewalls of one namespace, and what they said of a probe.
+#[derive(Debug)]
+pub(super) struct Wall {
+    /// The namespace.
+    pub netns: String,
+    /// The rules, with what they had counted before.
+    pub before: FirewallSnapshot,
+    /// The rules, with what they have counted.
+    pub after: FirewallSnapshot,
+    /// The rules that packets met in nf_tables, in their order.
+    pub steps: Vec<TraceStep>,
+}
+
+impl Wall {
+    /// Who stopped something here, in the order of time.
+    pub fn culprits(&self) -> Vec<Culprit> {
+        self.before.culprits(&self.after, &self.steps)
+    }
+}
+
+/// How long a network that only queues what it can't send at once takes.
+const QUICK: Duration = Duration::from_millis(300);
+/// How long one takes that may hold a packet back.
+const SLOW: Duration = Duration::from_millis(2500);
+
+/// Sends the probe and hears what becomes of it.
+pub(super) fn shoot(
+    network: &Network,
+    from: &Netns,
+    probe: &Probe,
+    survey: &Survey,
+) -> Result<Shot, NetError> {
+    hurry_neighbours(network, survey)?;
+    let mut walls = Vec::new();
+    let mut traces = Vec::new();
+    for netns in network.namespaces()?.into_iter().chain([network.host()]) {
+        let before = network.firewall_snapshot(&netns)?;
+        if !before.rules.is_empty()
+            // A kernel without nf_tables has no such rules either.
+            && let Ok(trace) = network.trace_packets(&netns)
+        {
+            traces.push((walls.len(), netns.clone(), trace));
+        }
+        let netns = netns.name().into();
+        walls.push(Wall { netns, after: before.clone(), before, steps: Vec::new() });
+    }
+    let taps = network.tap_everywhere()?;
+    let wait = if cause::may_be_slow(survey) { SLOW } else { QUICK };
+    let (reached, symptom, target) = match probe.tcp {
+        Some(port) => knock(network, from, &probe.to, port, wait)?,
+        None => ping(network, from, probe, wait)?,
+    };
+    let mut sightings = network.sightings(&taps)?;
+    sightings.retain(|seen| !is_noise(&seen.packet));
+    for (at, netns, mut trace) in traces {
+        walls[at].steps = trace.steps();
+        drop(trace);
+        walls[at].after = network.firewall_snapshot(&netns)?;
+    }
+    Ok(Shot { reached, symptom, target, sightings, walls })
+}
+
+/// Multicast that has nothing to do with it.
+fn is_noise(packet: &SeenPacket) -> bool {
+    match packet {
+        SeenPacket::Ip { protocol, .. } => matches!(protocol, 0 | 2 | 58),
+        SeenPacket::Neighbour { sender, asks, .. } => sender.is_unspecified() && *asks,
+        SeenPacket::Other { .. } => true,
+        _ => false,
+    }
+}
+
+fn ping(
+    network: &Network,
+    from: &Netns,
+    probe: &Probe,
+    wait: Duration,
+) -> Result<(bool, String, Option<IpAddr>), NetError> {
+    let source = probe.interface.as_ref().map(|name| match name.parse() {
+        Ok(ip) => PingSource::Address(ip),
+        Err(_) => PingSource::Interface(name.clone()),
+    });
+    let options = PingOptions {
+        timeout_ms: wait.as_millis() as u64,
+        size: probe.size.unwrap_or(56),
+        df: probe.df,
+        source,
+        broadcast: probe.broadcast,
+        hasty: true,
+        deadline: Instant::now() + Duration::from_secs(10),
+        ..PingOptions::default()
+    };
+    match network.ping(from, &probe.to, &options) {
+        Ok(answer) => {
+            Ok((answer.ok(), answer.error().unwrap_or_else(|| "it answers".into()), answer.address()))
+        }
+        // As an interface that is not there.
+        Err(error) if error.unmeasured.is_none() => Ok((false, error.error, probe.to.parse().ok())),
+        Err(error) => Err(error),
+    }
+}
+
+fn knock(
+    network: &Network,
+    from: &Netns,
+    to: &str,
+    port: u16,
+    wait: Duration,
+) -> Result<(bool, String, Option<IpAddr>), NetError> {
+    let options = TcpOptions { timeout_ms: wait.as_millis() as u64, ..TcpOptions::default() };
+    let answer = network.tcp(from, to, &port.to_string(), &options)?;
+    let symptom = answer.error().unwrap_or_else(|| "it accepts connections".into());
+    Ok((answer.ok(), symptom, answer.address().or_else(|| to.parse().ok())))
+}
+
+/// Has the kernel ask for a hardware address every 50 ms in place of every
+/// second. This sandbox is a replay; nobody looks at it afterwards.
+fn hurry_neighbours(network: &Network, survey: &Survey) -> Result<(), NetError> {
+    for netns in network.namespaces()?.into_iter().chain([network.host()]) {
+        let Some(space) = survey.space(netns.name()) else { continue };
+        for link in &space.links {
+            // By the same clock IPv6 finds out whether an address is free.
+            let waits = space.addrs.iter().any(|addr| addr.index == link.index && addr.tentative);
+            let families: &[&str] = if waits { &["ipv4"] } else { &["ipv4", "ipv6"] };
+            for family in families {
+                let key = format!("net/{family}/neigh/{}/retrans_time_ms", link.name);
+                let _ = network.set_sysctl(&netns, &key, "50");
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Shot {
+    /// How far it got: a longer way is more.
+    pub fn reach(&self) -> [usize; 5] {
+        let mut count = [0; 5];
+        for point in self.path() {
+            for passed in point.seen {
+                count[match passed {
+                    Passed::Reply => 1,
+                    Passed::Request => 2,
+                    Passed::ArpReply => 3,
+                    Passed::ArpRequest => 4,
+                    Passed::Error => continue,
+                }] += 1;
+            }
+        }
+        count[0] = usize::from(self.reached);
+        count
+    }
+
+    /// The interfaces where something passed, in the order in which it did.
+    pub fn path(&self) -> Vec<Waypoint> {
+        let mut path: Vec<Waypoint> = Vec::new();
+        for seen in &self.sightings {
+            let Some(passed) = self.passed(seen) else { continue };
+            let point = match path.iter_mut().find(|point| point.ns == seen.netns && point.dev == seen.dev) {
+                Some(point) => point,
+                None => {
+                    path.push(Waypoint { ns: seen.netns.clone(), dev: seen.dev.clone(), seen: Vec::new() });
+                    path.last_mut().expect("just pushed")
+                }
+            };
+            if !point.seen.contains(&passed) {
+                point.seen.push(passed);
+            }
+        }
+        path
+    }
+
+    /// What a sighting is to the reader.
+    pub fn passed(&self, seen: &Sighting) -> Option<Passed> {
+        let packet = seen.within.as_deref().unwrap_or(&seen.packet);
+        Some(match packet {
+            SeenPacket::Neighbour { asks: true, .. } => Passed::ArpRequest,
+            SeenPacket::Neighbour { asks: false, .. } => Passed::ArpReply,
+            SeenPacket::Echo { request: true, .. } => Passed::Request,
+            SeenPacket::Echo { request: false, .. } => Passed::Reply,
+            SeenPacket::Error { .. } => Passed::Error,
+            SeenPacket::Tcp { flags: (true, false, _), .. } => Passed::Request,
+            SeenPacket::Tcp { flags: (true, true, _), .. } => Passed::Reply,
+            SeenPacket::Tcp { flags: (_, _, true), .. } => Passed::Error,
+            SeenPacket::Fragment { .. } => Passed::Request,
+            _ => return None,
+        })
+    }
+}
