@@ -65,6 +65,7 @@ fn run(launcher: &Launcher, name: &str) -> Result<Completion, Failed> {
         watched: false,
         linger: false,
         captures: false,
+        inquiry: None,
     };
     let mut said = None;
     let mut ended = None;
