@@ -15,7 +15,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("net", &["table"]),
     ("sandbox", &["event", "lab", "net"]),
     // Why one can't reach another.
-    ("why", &["event", "net"]),
+    ("why", &["event", "lab", "net"]),
     // The language.
     ("script", &["event", "lab", "net", "table", "why"]),
     // The other language, which is bash's own.

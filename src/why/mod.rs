@@ -14,6 +14,7 @@
 //! to do where the kernel can be asked what is.
 
 mod cause;
+mod deeds;
 mod fib;
 mod gate;
 mod ground;

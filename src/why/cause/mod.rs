@@ -5,6 +5,7 @@
 //! above what only looks odd.
 
 mod address;
+mod deed;
 mod firewall;
 mod link;
 mod route;
@@ -148,7 +149,8 @@ pub(super) mod weight {
 /// Looks into one subject.
 type Finder = fn(&Evidence) -> Vec<Found>;
 
-const FINDERS: &[Finder] = &[firewall::find, link::find, address::find, route::find, switch::find];
+const FINDERS: &[Finder] =
+    &[deed::find, firewall::find, link::find, address::find, route::find, switch::find];
 
 /// All suspects, most decisive first; each once.
 pub(super) fn suspects(evidence: &Evidence) -> Vec<Found> {

@@ -280,8 +280,15 @@ fn forwarding(e: &Evidence, space: &Space, dev: &str, dst: IpAddr) -> Vec<Found>
 
 /// The one that sent it there has a better gateway.
 fn no_router(e: &Evidence, wrong: &Space, dst: IpAddr) -> Option<Found> {
+    let is_port = |netns: &str, dev: &str| {
+        let link = e.survey.space(netns).and_then(|space| space.link(dev));
+        link.is_some_and(|link| link.master.is_some())
+    };
     let before = e.shot.sightings.iter().rfind(|seen| {
-        seen.out && seen.netns != wrong.name && seen.packet.ends().is_some_and(|(_, to)| to == dst)
+        seen.out
+            && seen.netns != wrong.name
+            && !is_port(&seen.netns, &seen.dev)
+            && seen.packet.ends().is_some_and(|(_, to)| to == dst)
     })?;
     let space = e.survey.space(&before.netns)?;
     let way = e.way_to(&space.name, dst)?;

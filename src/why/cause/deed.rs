@@ -1,0 +1,145 @@
+//! What the lab did and what came of it: commands that were refused, and
+//! things that got lost although nobody took them back.
+
+use super::address::nodad;
+use super::{Evidence, Found, suspect, weight};
+use crate::why::deeds::{self, Given, Since, Typed};
+
+/// Suspects deeds.
+pub(super) fn find(e: &Evidence) -> Vec<Found> {
+    let typed = deeds::read(e.deeds);
+    let mut found = Vec::new();
+    for given in deeds::given(&typed) {
+        found.extend(lost(e, &typed, &given));
+    }
+    found.extend(lost_routes(e, &typed));
+    found
+}
+
+/// An address that was given and is not there any more.
+fn lost(e: &Evidence, typed: &[Typed], given: &Given) -> Option<Found> {
+    let space = e.survey.space(&given.ns)?;
+    if space.addrs.iter().any(|addr| addr.ip == given.ip) {
+        return None;
+    }
+    let link = space.link(&given.dev);
+    let Given { ns, dev, ip, text: addr, since } = given;
+    let mut fix = Vec::new();
+    let (id, why) = match (since.last()?, link) {
+        (Since::LinkDeleted(what), None) => {
+            fix.extend(made_again(e, typed, ns, dev)?);
+            (
+                "veth-deleted",
+                format!(
+                    "the link {dev} of {ns} is gone: {what} was deleted, and a veth pair is one thing with two ends, so that deleting either takes both"
+                ),
+            )
+        }
+        (_, None) => return None,
+        (Since::Moved(command), Some(_)) => (
+            "address-lost-by-move",
+            format!(
+                "{dev} was given {addr} before it was moved (`{command}`), and a move to another namespace takes a link's addresses and routes and switches it off"
+            ),
+        ),
+        (Since::Down, Some(_)) if ip.is_ipv6() => (
+            "ipv6-address-lost-by-down",
+            format!(
+                "{dev} in {ns} lost {addr} when it was switched off: IPv6 addresses don't outlive that, unlike IPv4 ones (keep_addr_on_down=0)"
+            ),
+        ),
+        (Since::OtherDeleted(other), Some(_)) => (
+            "secondary-address-lost",
+            format!(
+                "{dev} in {ns} lost {addr} when {other} was deleted: a primary address takes the secondary ones of its network with it (promote_secondaries=0)"
+            ),
+        ),
+        _ => return None,
+    };
+    if let Some(link) = link {
+        if space.switch(&format!("net.ipv6.conf.{dev}.disable_ipv6")) == Some(1) && ip.is_ipv6() {
+            fix.push(e.sysctl(ns, &format!("net.ipv6.conf.{dev}.disable_ipv6"), "0"));
+        }
+        fix.push(format!("{} addr add {addr} dev {dev}{}", e.ip(ns), nodad(*ip)));
+        if !link.up {
+            fix.push(format!("{} link set {dev} up", e.ip(ns)));
+        }
+    }
+    Some(Found {
+        weight: weight::HERE + 200,
+        sure: false,
+        suspect: suspect(id, format!("{ns}: {dev}"), why, fix),
+    })
+}
+
+/// The commands that made a veth pair which is gone, and what its ends were
+/// given.
+fn made_again(e: &Evidence, typed: &[Typed], ns: &str, dev: &str) -> Option<Vec<String>> {
+    let made = typed.iter().rev().find(|typed| {
+        typed.is("ip", &["link", "add"])
+            && typed.deed.failed.is_none()
+            && typed.words.iter().any(|word| word == dev)
+            && typed.words.iter().any(|word| word == "veth")
+    })?;
+    let mut fix = vec![made.deed.command.clone()];
+    let names: Vec<&str> = made.words.iter().map(String::as_str).collect();
+    let at = typed.iter().position(|typed| std::ptr::eq(typed.deed, made.deed))?;
+    for typed in typed[at + 1..].iter().filter(|typed| typed.deed.failed.is_none()) {
+        let of = typed.after("dev").or(typed.words.get(2).map(String::as_str)).unwrap_or_default();
+        let is_about = typed.program == "ip" && names.contains(&of);
+        let gives = typed.is("ip", &["addr", "add"])
+            || typed.is("ip", &["link", "set"])
+            || typed.is("ip", &["route", "add"]);
+        let exists = e.survey.space(&typed.ns).is_some_and(|space| space.link(of).is_some());
+        if is_about && gives && !exists {
+            fix.push(typed.deed.command.clone());
+        }
+    }
+    let _ = ns;
+    Some(fix)
+}
+
+/// Routes that were added, that nobody deleted, and that are not there.
+fn lost_routes(e: &Evidence, typed: &[Typed]) -> Vec<Found> {
+    let mut found = Vec::new();
+    for (at, route) in typed.iter().enumerate() {
+        let added = route.is("ip", &["route", "add"])
+            || route.is("ip", &["route", "replace"])
+            || route.is("ip", &["route", "append"]);
+        if !added || route.deed.failed.is_some() || route.words.iter().any(|word| word == "table") {
+            continue;
+        }
+        let kinds = ["blackhole", "unreachable", "prohibit", "throw", "unicast", "local"];
+        let Some(dst) = route.words.iter().skip(2).find(|word| !kinds.contains(&word.as_str())) else {
+            continue;
+        };
+        let deleted = typed[at + 1..].iter().any(|later| {
+            later.ns == route.ns
+                && (later.is("ip", &["route", "del"]) || later.is("ip", &["route", "flush"]))
+                && (later.words.contains(dst) || later.is("ip", &["route", "flush"]))
+        });
+        let Some(space) = e.survey.space(&route.ns) else { continue };
+        let there = space.routes.iter().any(|known| {
+            let text = known.dst.to_string();
+            known.table == 254
+                && (text == *dst
+                    || dst.strip_suffix("/32").is_some_and(|dst| dst == text)
+                    || (dst == "0.0.0.0/0" || dst == "::/0") && text == "default")
+        });
+        if deleted || there {
+            continue;
+        }
+        let ns = &route.ns;
+        let text = format!(
+            "{ns} had a route to {dst} and has lost it: a route goes when its link is switched off or moved, or when its source address is deleted (`{}`)",
+            route.deed.command
+        );
+        let fix = vec![route.deed.command.clone()];
+        found.push(Found {
+            weight: weight::HERE + 150,
+            sure: false,
+            suspect: suspect("route-lost", ns.clone(), text, fix),
+        });
+    }
+    found
+}

@@ -1,0 +1,203 @@
+//! What the lab did, read as `ip` reads it: who was given what, what was
+//! refused, and what got lost on the way.
+
+use crate::event::Deed;
+use std::net::IpAddr;
+
+/// A command that acts in a namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Typed<'a> {
+    /// The namespace.
+    pub ns: String,
+    /// The program: `ip`, `iptables`, `sysctl`, ….
+    pub program: String,
+    /// Its words; of `ip` without options, with its object spelt out.
+    pub words: Vec<String>,
+    /// The command as it was typed, and what came of it.
+    pub deed: &'a Deed,
+}
+
+impl Typed<'_> {
+    /// Tells whether it begins with these words.
+    pub fn is(&self, program: &str, words: &[&str]) -> bool {
+        self.program == program
+            && self.words.len() >= words.len()
+            && words.iter().zip(&self.words).all(|(a, b)| a == b)
+    }
+
+    /// The word after another one.
+    pub fn after(&self, word: &str) -> Option<&str> {
+        let at = self.words.iter().position(|known| known == word)?;
+        self.words.get(at + 1).map(String::as_str)
+    }
+}
+
+/// Reads what was done.
+pub(super) fn read(deeds: &[Deed]) -> Vec<Typed<'_>> {
+    deeds.iter().filter_map(typed).collect()
+}
+
+fn typed(deed: &Deed) -> Option<Typed<'_>> {
+    let mut words = shell_words::split(&deed.command).ok()?;
+    let mut ns = "host".to_string();
+    loop {
+        match words.first()?.as_str() {
+            "sudo" | "exec" | "command" | "time" | "!" => drop(words.remove(0)),
+            "ip" if words.get(1).is_some_and(|word| word == "netns")
+                && words.get(2).is_some_and(|word| word == "exec") =>
+            {
+                ns = words.get(3)?.clone();
+                words.drain(..4);
+            }
+            _ => break,
+        }
+    }
+    let program = words.remove(0).rsplit('/').next()?.to_string();
+    // What follows a command in a line is not its own.
+    if let Some(end) = words.iter().position(|word| matches!(word.as_str(), ";" | "&&" | "||" | "|" | "&")) {
+        words.truncate(end);
+    }
+    words.retain(|word| !word.starts_with("2>") && !word.starts_with(">"));
+    if matches!(program.as_str(), "ip" | "bridge" | "tc") {
+        while words.first().is_some_and(|word| word.starts_with('-')) {
+            let option = words.remove(0);
+            if matches!(option.as_str(), "-n" | "-netns") {
+                ns = (!words.is_empty()).then(|| words.remove(0))?;
+            }
+        }
+        if let Some(object) = words.first_mut() {
+            let full = ["address", "link", "route", "rule", "neighbour", "netns", "tuntap", "xfrm"];
+            let known = full.iter().find(|name| name.starts_with(object.as_str())).copied();
+            *object = match known.unwrap_or(object.as_str()) {
+                "address" => "addr".into(),
+                "neighbour" => "neigh".into(),
+                other => other.to_string(),
+            };
+        }
+        if let Some(verb) = words.get_mut(1) {
+            let full = ["add", "append", "change", "replace", "delete", "set", "flush", "show"];
+            let known = full
+                .iter()
+                .find(|name| {
+                    name.starts_with(verb.as_str()) && verb.len() > 1 || **name == "add" && verb == "a"
+                })
+                .copied();
+            *verb = match known.unwrap_or(verb.as_str()) {
+                "delete" => "del".into(),
+                other => other.to_string(),
+            };
+        }
+    }
+    Some(Typed { ns, program, words, deed })
+}
+
+/// An address that somebody was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Given {
+    pub ns: String,
+    pub dev: String,
+    pub ip: IpAddr,
+    /// The address as it was typed, with its mask.
+    pub text: String,
+    /// How the link went its own way since.
+    pub since: Vec<Since>,
+}
+
+/// What may take an address away beside its deletion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Since {
+    /// Its link was moved to another namespace.
+    Moved(String),
+    /// Its link was switched off.
+    Down,
+    /// Another address of the link was deleted.
+    OtherDeleted(String),
+    /// Its link, or the other end, was deleted.
+    LinkDeleted(String),
+}
+
+/// The addresses that were given and not taken back by name.
+pub(super) fn given(all: &[Typed]) -> Vec<Given> {
+    let mut given: Vec<Given> = Vec::new();
+    for typed in all.iter().filter(|typed| typed.deed.failed.is_none()) {
+        let dev = typed.after("dev");
+        if typed.is("ip", &["addr", "add"]) || typed.is("ip", &["addr", "replace"]) {
+            let text = typed
+                .words
+                .get(2)
+                .filter(|word| *word != "dev")
+                .cloned()
+                .or_else(|| typed.words.last().cloned());
+            let ip = text.as_deref().and_then(|text| text.split('/').next()?.parse().ok());
+            if let (Some(dev), Some(text), Some(ip)) = (dev, text, ip) {
+                given.push(Given { ns: typed.ns.clone(), dev: dev.into(), ip, text, since: Vec::new() });
+            }
+        } else if typed.is("ip", &["addr", "del"]) {
+            let gone = typed.words.get(2).cloned().unwrap_or_default();
+            let ip = gone.split('/').next().unwrap_or_default().parse::<IpAddr>().ok();
+            let here = |known: &Given| known.ns == typed.ns && Some(known.dev.as_str()) == dev;
+            given.retain(|known| !(here(known) && Some(known.ip) == ip));
+            for known in given.iter_mut().filter(|known| here(known)) {
+                known.since.push(Since::OtherDeleted(gone.clone()));
+            }
+        } else if typed.is("ip", &["addr", "flush"]) {
+            given.retain(|known| known.ns != typed.ns || dev.is_some_and(|dev| dev != known.dev));
+        } else if typed.is("ip", &["link", "del"]) {
+            let name = dev.or(typed.words.get(2).map(String::as_str)).unwrap_or_default().to_string();
+            let words = format!("{} in {}", name, typed.ns);
+            for known in &mut given {
+                // The other end goes with it, in whatever namespace.
+                known.since.push(Since::LinkDeleted(words.clone()));
+            }
+        } else if typed.is("ip", &["link", "set"]) {
+            let name = dev.or(typed.words.get(2).map(String::as_str)).unwrap_or_default().to_string();
+            let (netns, new) = (typed.after("netns"), typed.after("name"));
+            let down = typed.words.iter().any(|word| word == "down");
+            for known in given.iter_mut().filter(|known| known.ns == typed.ns && known.dev == name) {
+                if let Some(netns) = netns {
+                    known.ns = if netns == "1" { "host".into() } else { netns.into() };
+                    known.since.push(Since::Moved(typed.deed.command.clone()));
+                }
+                if let Some(new) = new {
+                    known.dev = new.into();
+                }
+                if down {
+                    known.since.push(Since::Down);
+                }
+            }
+        }
+    }
+    given
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::Place;
+
+    fn deed(command: &str) -> Deed {
+        Deed { place: Place::default(), command: command.into(), failed: None }
+    }
+
+    #[test]
+    fn commands_are_read_as_ip_reads_them() {
+        let deeds = [
+            deed("sudo ip -n red a add 10.0.0.1/24 dev eth0"),
+            deed("ip netns exec blue iptables -A INPUT -j DROP"),
+        ];
+        let read = read(&deeds);
+        assert!(read[0].is("ip", &["addr", "add"]));
+        assert_eq!((read[0].ns.as_str(), read[0].after("dev")), ("red", Some("eth0")));
+        assert_eq!((read[1].ns.as_str(), read[1].program.as_str()), ("blue", "iptables"));
+    }
+
+    #[test]
+    fn an_address_goes_with_its_link() {
+        let deeds = [deed("ip addr add 10.0.0.1/24 dev vred"), deed("ip link set vred netns red")];
+        let given = given(&read(&deeds));
+        assert_eq!((given[0].ns.as_str(), given[0].dev.as_str()), ("red", "vred"));
+        assert!(matches!(given[0].since[..], [Since::Moved(_)]));
+        let deeds = [deed("ip addr add 10.0.0.1/24 dev e"), deed("ip addr del 10.0.0.1/24 dev e")];
+        assert!(super::given(&super::read(&deeds)).is_empty());
+    }
+}
