@@ -51,8 +51,8 @@ pub use link::MacvlanMode;
 pub use names::NameAnswer;
 pub use netfilter::{
     Action, Backend, Chain, Counters, Culprit, FirewallOptions, FirewallRule, FirewallSnapshot, Flow,
-    FlowEnd, PacketOptions, Policy, Ruling, StepKind, StepVerdict, Trace, TraceStep, TracedIcmp,
-    TracedPacket, nft_command,
+    FlowEnd, PacketOptions, Passage, Policy, Ruling, StepKind, StepVerdict, Stop, Trace, TraceStep,
+    TracedIcmp, TracedPacket, nft_command,
 };
 pub use netns::Netns;
 pub use network::Network;

@@ -5,7 +5,7 @@
 mod rooms;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use nslab::net::{Culprit, FirewallSnapshot, Limits, Netns, Network, TraceStep};
+use nslab::net::{Culprit, FirewallSnapshot, Limits, Netns, Network, Passage, TraceStep};
 use rooms::Plain;
 use std::process::{Command, ExitCode};
 
@@ -20,7 +20,7 @@ struct World {
 
 type Case = (&'static str, fn());
 
-const CASES: [Case; 28] = [
+const CASES: [Case; 30] = [
     ("an nft rule", an_nft_rule),
     ("an nft policy", an_nft_policy),
     ("an nft jump", an_nft_jump),
@@ -46,6 +46,8 @@ const CASES: [Case; 28] = [
     ("a chain that iptables can't read any more", mixed),
     ("a chain of ebtables with a policy", ebtables_chain),
     ("what accepts packets like that one", accepted),
+    ("hooks that a packet comes by", hooks),
+    ("hooks of a bridge", hooks_of_a_bridge),
     ("connections with zone, mark and other addresses", flows),
     ("the same as nft monitor", as_nft_monitor),
     ("nothing is left, and nobody is tracked", nothing_is_left),
@@ -137,13 +139,23 @@ impl World {
         self.network.exec(&self.red, &command, Limits::default()).expect("ping").ok()
     }
 
-    /// Sends a ping that must be lost, and tells what stopped it in `netns`.
+    /// Sends a ping that must be lost, and tells what stopped it in `netns`. Two
+    /// ways to find it out must agree.
     fn lost(&self, netns: &Netns, to: &str) -> (Vec<TraceStep>, Vec<Culprit>) {
         let before = self.snapshot(netns);
+        let old = self.network.legacy_snapshot(netns).expect("the old tables");
         let mut trace = self.network.trace_packets(netns).expect("a trace");
         assert!(!self.ping(to), "it is stopped");
-        let steps = trace.steps();
-        let culprits = before.culprits(&self.snapshot(netns), &steps);
+        let (steps, passages) = (trace.steps(), trace.passages());
+        let after = self.snapshot(netns);
+        let culprits = before.culprits(&after, &steps);
+        let stops = old.stops(&after, &steps, &passages);
+        assert!(!stops.is_empty(), "{passages:#?}");
+        for stop in stops {
+            assert!(stop.hook.is_some(), "{stop:#?}");
+            assert!(stop.culprit.as_ref().is_some_and(|one| culprits.contains(one)), "{stop:#?}");
+            assert!(stop.packet.src.is_some(), "{stop:#?}");
+        }
         (steps, culprits)
     }
 
@@ -659,6 +671,67 @@ fn nothing_is_left() {
     drop(trace);
     let rows = world.network.firewall(&world.blue).expect("rules");
     assert!(rows.is_empty(), "{rows:?}");
+}
+
+/// The hooks that a ping comes by in `netns`: where its request went, and the
+/// ARP that was needed.
+fn passages(world: &World, netns: &Netns, to: &str, reached: bool) -> Vec<String> {
+    let mut trace = world.network.trace_packets(netns).expect("a trace");
+    assert_eq!(world.ping(to), reached);
+    let passages = trace.passages();
+    let requests =
+        passages.iter().filter(|one| one.packet.icmp.is_some_and(|icmp| [8, 128].contains(&icmp.kind)));
+    let tell = |one: &Passage| {
+        let end = if one.done { " done" } else { "" };
+        format!("{} {}{end}", one.family, one.hook)
+    };
+    requests.map(tell).collect()
+}
+
+fn hooks() {
+    let world = World::cable();
+    let came = ["inet prerouting", "inet prerouting done"];
+    let whole = [&came[..], &["inet input", "inet input done"]].concat();
+    let sent = ["inet output", "inet output done", "inet postrouting", "inet postrouting done"];
+    assert_eq!(passages(&world, &world.blue, "10.0.0.2", true), whole);
+    assert_eq!(passages(&world, &world.blue, "fd00::2", true), whole);
+    assert_eq!(passages(&world, &world.red, "10.0.0.2", true), sent);
+    // Of what nf_tables knows nothing.
+    world.sh("ip netns exec blue iptables-legacy -A INPUT -p icmp -j DROP");
+    assert_eq!(passages(&world, &world.blue, "10.0.0.2", false), whole[..3]);
+    world.sh("ip netns exec blue iptables-legacy -F");
+    // Between two hooks stands the route.
+    world.sh("ip -n red addr add 10.9.9.9/32 dev lo; ip -n red route add 10.0.0.2/32 dev eth0 src 10.9.9.9");
+    for kind in ["all", "eth0"] {
+        let key = format!("net.ipv4.conf.{kind}.rp_filter");
+        world.network.set_sysctl(&world.blue, &key, "1").expect("a switch");
+    }
+    assert_eq!(passages(&world, &world.blue, "10.0.0.2", false), came);
+}
+
+fn hooks_of_a_bridge() {
+    let world = World::bridge();
+    let between = world.between.as_ref().expect("a bridge");
+    let _ = world.network.set_sysctl(between, "net.bridge.bridge-nf-call-iptables", "0");
+    let came = ["bridge prerouting", "bridge prerouting done"];
+    let whole = [
+        &came[..],
+        &["bridge forward", "bridge forward done", "bridge postrouting", "bridge postrouting done"],
+    ]
+    .concat();
+    assert_eq!(passages(&world, between, "10.0.0.2", true), whole);
+    world.sh("bridge -n box link set dev red isolated on; bridge -n box link set dev blue isolated on");
+    assert_eq!(passages(&world, between, "10.0.0.2", false), came);
+    // And the question of ARP as well.
+    world.sh("ip -n red neigh flush all");
+    let mut trace = world.network.trace_packets(between).expect("a trace");
+    assert!(!world.ping("10.0.0.2"));
+    let asked: Vec<_> = trace.passages().into_iter().filter(|one| one.packet.arp == Some(1)).collect();
+    assert!(
+        asked.iter().any(|one| one.hook == "prerouting" && one.iif.as_deref() == Some("red")),
+        "{asked:#?}"
+    );
+    assert!(asked.iter().all(|one| one.hook != "forward"), "{asked:#?}");
 }
 
 fn flows() {

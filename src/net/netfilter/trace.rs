@@ -4,7 +4,10 @@
 //! (`meta nftrace set 1`), and a group of netlink tells of each rule that such
 //! a packet matches, of each policy that it comes to, and what became of it.
 //! The table looks at nothing, so that packets meet what they would meet
-//! without it: no connection is kept track of on its behalf.
+//! without it: no connection is kept track of on its behalf. As it has a chain
+//! before all others of a hook, and one after them, it tells as well where a
+//! packet came by: one that does not come out of a hook was stopped there,
+//! even if by somebody of whom nf_tables knows nothing.
 
 use super::super::error::strerror;
 use super::super::{NetError, Netns, Network};
@@ -19,6 +22,10 @@ use std::rc::Rc;
 
 /// The name of the tables that have packets traced.
 pub(super) const TABLE: &str = "nslab-why";
+
+/// The ends of the names of its chains.
+const FIRST: &str = "first";
+const LAST: &str = "last";
 
 /// `NFNLGRP_NFTRACE` of the kernel, and `NFT_MSG_*`.
 const GROUP: u32 = 9;
@@ -39,6 +46,9 @@ const IP6: u8 = 10;
 const INET_INGRESS: u32 = 5;
 
 /// A namespace whose packets are traced, until this is dropped.
+///
+/// One trace does for many packets: to begin another where one was dropped
+/// takes time, as the kernel clears away behind it.
 pub struct Trace {
     listener: Option<Netfilter>,
     /// The namespace's own socket, by which the tables were made.
@@ -47,6 +57,8 @@ pub struct Trace {
     interfaces: Interfaces,
     /// The packets that were told of: a chain tells what one is but once.
     packets: BTreeMap<u32, Told>,
+    steps: Vec<TraceStep>,
+    passages: Vec<Passage>,
 }
 
 /// A packet, and the interfaces that it came by and leaves by.
@@ -124,6 +136,26 @@ pub struct TraceStep {
     pub packet: TracedPacket,
 }
 
+/// A packet at one of the hooks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passage {
+    /// The packet's number.
+    pub id: u32,
+    /// `inet` for IPv4 and IPv6, `bridge` or `arp`.
+    pub family: String,
+    /// The hook: `prerouting`, `input`, `forward`, `output` or `postrouting`.
+    pub hook: String,
+    /// Whether it has come by all rules of the hook; it has come to them
+    /// otherwise.
+    pub done: bool,
+    /// The interface that it came by.
+    pub iif: Option<String>,
+    /// The interface by which it leaves.
+    pub oif: Option<String>,
+    /// What it is, as it looks there.
+    pub packet: TracedPacket,
+}
+
 impl StepVerdict {
     /// Tells whether the packet goes no further.
     pub fn stops(&self) -> bool {
@@ -180,8 +212,15 @@ impl Network {
         let chains = ruleset::chains(&socket)?;
         self.enter(netns)?;
         let listener = Some(Netfilter::listen(GROUP)?);
-        let mut trace =
-            Trace { listener, socket, families: BTreeSet::new(), interfaces, packets: BTreeMap::new() };
+        let mut trace = Trace {
+            listener,
+            socket,
+            families: BTreeSet::new(),
+            interfaces,
+            packets: BTreeMap::new(),
+            steps: Vec::new(),
+            passages: Vec::new(),
+        };
         trace.begin(&chains)?;
         Ok(trace)
     }
@@ -190,8 +229,26 @@ impl Network {
 impl Trace {
     /// What has come since the last call, in the order in which it happened.
     pub fn steps(&mut self) -> Vec<TraceStep> {
-        let heard = self.listener.as_ref().and_then(|listener| listener.heard().ok()).unwrap_or_default();
-        heard.iter().filter_map(|answer| self.read(answer)).collect()
+        self.hear();
+        std::mem::take(&mut self.steps)
+    }
+
+    /// The hooks that packets have come by since the last call, in the order
+    /// in which it happened. For one that was stopped in a hook, the last is
+    /// not `done`; after one that is, it was stopped between two hooks, or is
+    /// where it was to go.
+    pub fn passages(&mut self) -> Vec<Passage> {
+        self.hear();
+        std::mem::take(&mut self.passages)
+    }
+
+    fn hear(&mut self) {
+        let heard = self.listener.as_ref().and_then(|listener| listener.heard().ok());
+        for answer in heard.unwrap_or_default() {
+            if let Some(step) = self.read(&answer) {
+                self.steps.push(step);
+            }
+        }
     }
 
     /// Makes the tables.
@@ -238,11 +295,24 @@ impl Trace {
         }
         for (hook, device) in hooks {
             let mut messages = table(NETDEV);
-            messages.extend(chain(NETDEV, &format!("{hook}-{device}"), hook, Some(&device)));
+            messages.extend(chain(NETDEV, &format!("{hook}-{device}"), hook, i32::MIN, Some(&device)));
             if self.socket.transact(messages).is_ok() {
                 self.families.insert(NETDEV);
             }
         }
+    }
+
+    /// What our own chains tell; of each it is told once, by its rule.
+    fn passage(&self, id: u32, answer: &Answer) -> Option<Passage> {
+        number(&answer.bytes, 3).filter(|handle| *handle != 0)?;
+        let chain = text(&answer.bytes, 2)?;
+        let (hook, end) = chain.split_once(' ')?;
+        let Told { packet, iif, oif } = self.packets.get(&id).cloned().unwrap_or_default();
+        let family = match i32::from(answer.family) {
+            libc::AF_INET | libc::AF_INET6 => "inet".into(),
+            _ => family_name(answer.family),
+        };
+        Some(Passage { id, family, hook: hook.into(), done: end == LAST, iif, oif, packet })
     }
 
     /// Reads what the kernel tells (`NFTA_TRACE_*`).
@@ -258,6 +328,7 @@ impl Trace {
             self.packets.insert(id, told);
         }
         if table == TABLE {
+            self.passages.extend(self.passage(id, answer));
             return None;
         }
         let handle = number(bytes, 3).filter(|handle| *handle != 0);
@@ -300,16 +371,17 @@ impl Drop for Trace {
     }
 }
 
-/// The table of a family, with chains where its packets come in: at the first
-/// hook, and at the one that the namespace's own packets begin with.
+/// The table of a family, with chains before and after all others.
 fn beginning(family: u8) -> Vec<Message> {
-    let hooks = match family {
-        ARP => [(0, "input"), (1, "output")],
-        _ => [(0, "prerouting"), (3, "output")],
+    let hooks: &[&str] = match family {
+        ARP => &["input", "output"],
+        _ => &["prerouting", "input", "forward", "output", "postrouting"],
     };
     let mut messages = table(family);
-    for (hook, name) in hooks {
-        messages.extend(chain(family, name, hook, None));
+    for (number, hook) in hooks.iter().enumerate() {
+        for (end, priority) in [(FIRST, i32::MIN), (LAST, i32::MAX)] {
+            messages.extend(chain(family, &format!("{hook} {end}"), number as u32, priority, None));
+        }
     }
     messages
 }
@@ -318,9 +390,9 @@ fn table(family: u8) -> Vec<Message> {
     vec![Message::tables(NEW_TABLE, family, CREATE, Attributes::default().text(1, TABLE))]
 }
 
-/// A chain ahead of all others, with its one rule.
-fn chain(family: u8, name: &str, hook: u32, device: Option<&str>) -> [Message; 2] {
-    let mut place = Attributes::default().number(1, hook).number(2, i32::MIN as u32);
+/// A chain with its one rule.
+fn chain(family: u8, name: &str, hook: u32, priority: i32, device: Option<&str>) -> [Message; 2] {
+    let mut place = Attributes::default().number(1, hook).number(2, priority as u32);
     if let Some(device) = device {
         place = place.text(3, device);
     }
