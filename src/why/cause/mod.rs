@@ -8,6 +8,7 @@ mod address;
 mod deed;
 mod firewall;
 mod link;
+mod mtu;
 mod route;
 mod switch;
 
@@ -150,7 +151,7 @@ pub(super) mod weight {
 type Finder = fn(&Evidence) -> Vec<Found>;
 
 const FINDERS: &[Finder] =
-    &[deed::find, firewall::find, link::find, address::find, route::find, switch::find];
+    &[deed::find, firewall::find, link::find, address::find, mtu::find, route::find, switch::find];
 
 /// All suspects, most decisive first; each once.
 pub(super) fn suspects(evidence: &Evidence) -> Vec<Found> {

@@ -1,0 +1,91 @@
+//! Packets that are larger than a link or a route takes.
+
+use super::{Evidence, Found, suspect, weight};
+use crate::net::survey::{Link, Route, Space};
+
+/// Suspects links and routes whose packets are small.
+pub(super) fn find(e: &Evidence) -> Vec<Found> {
+    let mut found = Vec::new();
+    let Some(dst) = e.shot.target else { return found };
+    let headers = if dst.is_ipv6() { 48 } else { 28 };
+    let length = u32::from(e.probe.size.unwrap_or(56)) + headers;
+    let said =
+        ["too long", "Frag needed", "Packet too big"].iter().any(|words| e.shot.symptom.contains(words));
+    let base = if said { weight::NAMED } else { weight::ON_THE_WAY };
+    if !said && e.probe.size.is_none() && e.probe.tcp.is_none() {
+        return found;
+    }
+    let links = e.links_on_the_way();
+    let widest = links.iter().map(|(_, link)| link.mtu).max().unwrap_or(1500).max(1500).max(length.min(9000));
+    let small: Vec<&(&Space, &Link)> =
+        links.iter().filter(|(_, link)| link.mtu < length && !link.loopback).collect();
+    if let Some((space, link)) = small.first() {
+        let names: Vec<String> = small
+            .iter()
+            .map(|(space, link)| format!("{}'s {} ({})", space.name, link.name, link.mtu))
+            .collect();
+        let text = format!(
+            "a packet of {length} bytes is larger than the MTU of {}{}",
+            names.join(" and "),
+            if e.probe.df { ", and fragments are forbidden (DF)" } else { "" }
+        );
+        let fix = small
+            .iter()
+            .map(|(space, link)| format!("{} link set {} mtu {widest}", e.ip(&space.name), link.name))
+            .collect();
+        let mut suspect = suspect("mtu-too-small", format!("{}: {}", space.name, link.name), text, fix);
+        suspect.evidence = vec![format!("{} link show {}", e.ip(&space.name), link.name)];
+        found.push(Found { weight: base, sure: false, suspect });
+    }
+    for space in e.spaces_on_the_way() {
+        for route in &space.routes {
+            let Some(mtu) = route.mtu.filter(|mtu| *mtu < length) else { continue };
+            let leads =
+                route.dst.contains(dst) || e.stuck.ends.is_some_and(|(src, _)| route.dst.contains(src));
+            if leads {
+                found.push(by_route(e, space, route, mtu, length, base));
+            }
+        }
+    }
+    found
+}
+
+fn by_route(e: &Evidence, space: &Space, route: &Route, mtu: u32, length: u32, base: u32) -> Found {
+    let ip = if route.dst.ip.is_ipv6() { format!("{} -6", e.ip(&space.name)) } else { e.ip(&space.name) };
+    let (id, why, fix) = match route.cached {
+        true => ("pmtu-cached", "was learned from a router's error", format!("{ip} route flush cache")),
+        false => (
+            "route-mtu",
+            if route.mtu_locked { "is locked to" } else { "has" },
+            format!("{ip} route replace {}", spoken(route)),
+        ),
+    };
+    let text = format!(
+        "{}'s route to {} {why} an MTU of {mtu}, and the packet has {length} bytes",
+        space.name, route.dst
+    );
+    let mut suspect = suspect(id, format!("{}: {}", space.name, route.dst), text, vec![fix]);
+    suspect.evidence = vec![format!("{ip} route show {}", route.dst)];
+    Found { weight: base + 20, sure: false, suspect }
+}
+
+/// A route as one types it, without its MTU.
+fn spoken(route: &Route) -> String {
+    let mut words = route.dst.to_string();
+    if let Some(via) = route.via() {
+        words += &format!(" via {via}");
+    }
+    if let Some(dev) = route.dev() {
+        words += &format!(" dev {dev}");
+    }
+    if let Some(src) = route.src {
+        words += &format!(" src {src}");
+    }
+    if route.table != 254 {
+        words += &format!(" table {}", route.table);
+    }
+    if route.metric != 0 {
+        words += &format!(" metric {}", route.metric);
+    }
+    words
+}
