@@ -20,7 +20,7 @@ struct World {
 
 type Case = (&'static str, fn());
 
-const CASES: [Case; 30] = [
+const CASES: [Case; 33] = [
     ("an nft rule", an_nft_rule),
     ("an nft policy", an_nft_policy),
     ("an nft jump", an_nft_jump),
@@ -29,6 +29,9 @@ const CASES: [Case; 30] = [
     ("a marked packet is accepted by a set", a_set_and_a_mark),
     ("the family arp", the_family_arp),
     ("ingress of a device", ingress),
+    ("egress of several devices", egress),
+    ("a chain within a rule", chain_within),
+    ("a queue that nobody serves", queue),
     ("iptables drops", iptables_drops),
     ("iptables rejects", iptables_rejects),
     ("a policy of iptables", iptables_policy),
@@ -321,6 +324,42 @@ fn ingress() {
         "10.0.0.2",
         "Nft netdev f in 1: ip protocol icmp drop (drop)",
         "ip netns exec blue nft delete rule netdev f in handle 2",
+    );
+}
+
+fn egress() {
+    let world = World::cable();
+    world.sh("ip netns exec red nft 'add table netdev f
+         add chain netdev f out { type filter hook egress devices = { lo, eth0 } priority 0; }
+         add rule netdev f out ip daddr 10.0.0.2 drop'");
+    world.stops(
+        &world.red,
+        "10.0.0.2",
+        "Nft netdev f out 1: ip daddr 10.0.0.2 drop (drop)",
+        "ip netns exec red nft delete rule netdev f out handle 2",
+    );
+}
+
+fn chain_within() {
+    let world = World::cable();
+    world.sh("ip netns exec blue nft 'add table ip f
+         add chain ip f in { type filter hook input priority 0; }
+         add rule ip f in ip saddr 10.0.0.1 jump { ip protocol icmp drop; }'");
+    let (_, culprits) = world.lost(&world.blue, "10.0.0.2");
+    let [culprit] = &culprits[..] else { panic!("{culprits:#?}") };
+    assert_eq!((culprit.chain.as_str(), culprit.number), ("in", Some(1)));
+    world.sh(&culprit.delete_command(&world.blue));
+    assert!(world.ping("10.0.0.2"));
+}
+
+fn queue() {
+    let world = World::cable();
+    world.sh("ip netns exec blue iptables-nft -A INPUT -p icmp -j NFQUEUE --queue-num 5");
+    world.stops(
+        &world.blue,
+        "10.0.0.2",
+        "IptablesNft ip filter INPUT 1: -p icmp -j NFQUEUE --queue-num 5 (queue)",
+        &format!("ip netns exec blue {} -D INPUT -p icmp -j NFQUEUE --queue-num 5", nft_kind("iptables")),
     );
 }
 

@@ -13,6 +13,9 @@ use super::trace::{StepKind, StepVerdict, TABLE, TraceStep};
 use super::wire::{attributes, find, number, text};
 use super::{Culprit, old};
 
+/// How the kernel's names for chains without a name begin.
+const ANONYMOUS: &str = "__chain";
+
 /// How often a rule matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counters {
@@ -172,7 +175,16 @@ impl FirewallSnapshot {
 
     /// What stopped the packet at a step; nothing where it went on.
     pub fn culprit_of(&self, step: &TraceStep) -> Option<Culprit> {
-        let rule = self.rule_of(step).filter(|_| step.verdict.stops())?;
+        let mut rule = self.rule_of(step).filter(|_| step.verdict.stops())?;
+        // A chain within a rule (`jump { … }`) goes as that rule does, and
+        // can't be changed.
+        while rule.chain.starts_with(ANONYMOUS) {
+            let calls = |other: &&FirewallRule| {
+                let to = other.target.strip_prefix("jump ").or_else(|| other.target.strip_prefix("goto "));
+                other.family == rule.family && other.table == rule.table && to == Some(&rule.chain)
+            };
+            rule = self.rules.iter().find(calls)?;
+        }
         Some(Culprit::new(rule, step.verdict.clone()))
     }
 
