@@ -432,6 +432,8 @@ fn the_answer_of_a_condition_is_no_failure() {
         ip link show nope3 && echo never
         { ip link show nope4; ip link show nope5; } || true
         there nope6
+        ip netns list | grep -q nope7 && echo never
+        grep -q nope8 /dev/null | nope9
         "#,
     )
     .stdout(
@@ -477,12 +479,18 @@ fn the_answer_of_a_condition_is_no_failure() {
           $ ip link show "$1"
             Device "nope6" does not exist.
             labs/x/lab.sh:1:11: exit code 1
+          $ ip netns list | grep -q nope7
+            labs/x/lab.sh:10:1: exit code 1
+          $ grep -q nope8 /dev/null | nope9
+            labs/x/lab.sh: line 11: nope9: command not found
+            labs/x/lab.sh:11:1: exit code 127
 
         what did not work
           labs/x/lab.sh:4:22: ip link show nope2
           labs/x/lab.sh:6:4: nope
           labs/x/lab.sh:7:1: ip link show nope3
           labs/x/lab.sh:1:11: ip link show "$1"
+          labs/x/lab.sh:11:1: grep -q nope8 /dev/null | nope9
 
         1 passed
         "#,

@@ -143,7 +143,9 @@ impl Narration {
 
 /// Tells whether a command of a shell is there to be false at times.
 fn is_question(command: &str) -> bool {
-    let word = command.split_whitespace().next().unwrap_or_default();
+    // The last one of a pipeline has the exit code.
+    let last = command.rsplit(" | ").next().unwrap_or_default();
+    let word = last.split_whitespace().next().unwrap_or_default();
     ["[", "[[", "test", "let", "read", "true", "false", "return", "grep"].contains(&word)
         || word.starts_with("((")
 }
