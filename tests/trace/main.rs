@@ -150,7 +150,9 @@ impl World {
         let mut trace = self.network.trace_packets(netns).expect("a trace");
         assert!(!self.ping(to), "it is stopped");
         let (steps, passages) = (trace.steps(), trace.passages());
+        let recount = self.network.firewall_recount(netns, &before).expect("its rules");
         let after = self.snapshot(netns);
+        assert_eq!(recount, after, "who is asked but once knows the same");
         let culprits = before.culprits(&after, &steps);
         let stops = old.stops(&after, &steps, &passages);
         assert!(!stops.is_empty(), "{passages:#?}");

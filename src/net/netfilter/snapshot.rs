@@ -77,9 +77,33 @@ impl Network {
         self.settle()?;
         // These programs look, and leave nothing behind.
         let programs = self.programs.get();
-        let rules = self.rules_everywhere(netns);
+        let rules = self.rules_everywhere(netns, true);
         self.programs.set(programs);
         Ok(FirewallSnapshot { rules: rules? })
+    }
+
+    /// The same once more, where a snapshot has been taken `before`: what the
+    /// tools said then of rules in nf_tables still goes, so that they are not
+    /// asked again.
+    ///
+    /// # Errors
+    ///
+    /// Where the namespace was deleted, or a tool that is there does not
+    /// answer.
+    pub fn firewall_recount(
+        &self,
+        netns: &Netns,
+        before: &FirewallSnapshot,
+    ) -> Result<FirewallSnapshot, NetError> {
+        self.settle()?;
+        let programs = self.programs.get();
+        let rules = self.rules_everywhere(netns, false);
+        self.programs.set(programs);
+        let again = |rule: FirewallRule| match before.rules.iter().find(|known| known.is_same(&rule)) {
+            Some(known) => FirewallRule { counters: rule.counters, ..known.clone() },
+            None => rule,
+        };
+        Ok(FirewallSnapshot { rules: rules?.into_iter().map(again).collect() })
     }
 
     /// The same of those alone that nf_tables knows nothing of, which is all
@@ -98,7 +122,7 @@ impl Network {
         Ok(FirewallSnapshot { rules: rules? })
     }
 
-    fn rules_everywhere(&self, netns: &Netns) -> Result<Vec<FirewallRule>, NetError> {
+    fn rules_everywhere(&self, netns: &Netns, ask: bool) -> Result<Vec<FirewallRule>, NetError> {
         let mut rules = Vec::new();
         // A kernel without nf_tables may have the old ones.
         if let Ok(socket) = self.netfilter(netns)
@@ -107,7 +131,7 @@ impl Network {
             for backend in [Backend::IptablesNft, Backend::ArptablesNft, Backend::EbtablesNft] {
                 for family in backend.families() {
                     let mine = |chain: &Chain| family_name(chain.family) == *family && backend.has(chain);
-                    let saved = match chains.iter().any(|(chain, _)| mine(chain)) {
+                    let saved = match ask && chains.iter().any(|(chain, _)| mine(chain)) {
                         true => self.saved(netns, backend, family)?,
                         false => Vec::new(),
                     };
@@ -134,6 +158,14 @@ impl FirewallRule {
         ["DROP", "REJECT", "QUEUE", "NFQUEUE", "TARPIT", "STOLEN"]
             .iter()
             .any(|word| word.eq_ignore_ascii_case(target))
+    }
+
+    /// Tells whether it is the same rule of nf_tables, in whosever words.
+    fn is_same(&self, other: &Self) -> bool {
+        !self.backend.is_old()
+            && !other.backend.is_old()
+            && (self.policy, self.handle) == (other.policy, other.handle)
+            && (&self.family, &self.table, &self.chain) == (&other.family, &other.table, &other.chain)
     }
 
     /// Tells whether it is the same place of the same chain.
