@@ -791,7 +791,7 @@ fn switches(network: &Network) -> Result<(), String> {
             if space.name == "host" { String::new() } else { format!("ip netns exec {} ", space.name) };
         let theirs = sh(network, &format!("{netns}sysctl -a 2>/dev/null || true"))?;
         let theirs: BTreeMap<&str, &str> = theirs.lines().filter_map(|line| line.split_once(" = ")).collect();
-        must(space.sysctls.len() > 150, &format!("there are switches: {}", space.sysctls.len()))?;
+        must(space.sysctls.len() > 120, &format!("there are switches: {}", space.sysctls.len()))?;
         for (key, value) in &space.sysctls {
             // The namespace's own table has no switches where it belongs to a
             // user namespace; and entries come and go.

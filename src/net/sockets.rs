@@ -9,10 +9,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// States that last (`TCP_ESTABLISHED` … of the kernel's tcp_states.h), in the
 /// words of ss(8). All others pass by the clock.
-const STATES: [(u8, &str); 4] = [(1, "ESTAB"), (7, "UNCONN"), (8, "CLOSE-WAIT"), (LISTEN, "LISTEN")];
+const STATES: [(u8, &str); 4] =
+    [(1, "ESTAB"), (UNCONNECTED, "UNCONN"), (8, "CLOSE-WAIT"), (LISTEN, "LISTEN")];
 
-/// The state of a TCP socket that waits for others.
+/// The state of a TCP socket that waits for others, and of such a UDP socket.
 const LISTEN: u8 = 10;
+const UNCONNECTED: u8 = 7;
 
 /// One socket.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,9 +49,10 @@ impl Network {
             NetError::new(format!("failed to list sockets: {words}"))
         };
         let mut found = Vec::new();
+        let all = STATES.iter().map(|(state, _)| 1 << state).sum();
         for (proto, name) in [(libc::IPPROTO_TCP, "tcp"), (libc::IPPROTO_UDP, "udp")] {
             for family in [libc::AF_INET, libc::AF_INET6] {
-                list(family as u8, proto as u8, name, &mut found).map_err(failed)?;
+                list(family as u8, proto as u8, name, all, &mut found).map_err(failed)?;
             }
         }
         let order = |state: u8| STATES.iter().rev().position(|(other, _)| *other == state);
@@ -99,23 +102,23 @@ impl End {
 /// index of the link to which it is bound.
 pub(super) fn serving() -> Vec<(&'static str, IpAddr, u16, bool, u32)> {
     let mut found = Vec::new();
-    for (proto, name) in [(libc::IPPROTO_TCP, "tcp"), (libc::IPPROTO_UDP, "udp")] {
+    for (proto, name, state) in [(libc::IPPROTO_TCP, "tcp", LISTEN), (libc::IPPROTO_UDP, "udp", UNCONNECTED)]
+    {
         for family in [libc::AF_INET, libc::AF_INET6] {
+            // Not the others: to look through all that are connected takes the
+            // kernel milliseconds, whether there are any or not.
             // A kernel that does not list them has none that we know.
-            let _ = list(family as u8, proto as u8, name, &mut found);
+            let _ = list(family as u8, proto as u8, name, 1 << state, &mut found);
         }
     }
-    let waits = |one: &&Found| one.remote.port == 0 && (one.proto == "udp" || one.state == LISTEN);
-    let found = found.iter().filter(waits);
-    found.map(|one| (one.proto, one.local.ip, one.local.port, one.both, one.device)).collect()
+    found.iter().map(|one| (one.proto, one.local.ip, one.local.port, one.both, one.device)).collect()
 }
 
-/// Asks for the sockets of one family and protocol.
-fn list(family: u8, proto: u8, name: &'static str, found: &mut Vec<Found>) -> io::Result<()> {
+/// Asks for the sockets of one family and protocol, in some states.
+fn list(family: u8, proto: u8, name: &'static str, states: u32, found: &mut Vec<Found>) -> io::Result<()> {
     // struct inet_diag_req_v2 of linux/inet_diag.h, after its header.
     const BY_FAMILY: u16 = 20;
     const ID: usize = 48;
-    let states: u32 = STATES.iter().map(|(state, _)| 1 << state).sum();
     let flags = (libc::NLM_F_REQUEST | libc::NLM_F_DUMP) as u16;
     let length = (16 + 8 + ID) as u32;
     let mut request = length.to_ne_bytes().to_vec();

@@ -15,7 +15,6 @@ pub(super) fn read() -> BTreeMap<String, u64> {
         rows(&text(file), &mut counters);
     }
     conntrack(&text("stat/nf_conntrack"), &mut counters);
-    counters.retain(|_, count| *count != 0);
     counters
 }
 
@@ -26,8 +25,12 @@ fn columns(text: &str, counters: &mut BTreeMap<String, u64>) {
         let Some((group, names)) = names.split_once(':') else { continue };
         let Some((_, values)) = values.split_once(':') else { continue };
         for (name, value) in names.split_whitespace().zip(values.split_whitespace()) {
-            // `MaxConn` of TCP is -1.
-            counters.extend(value.parse().ok().map(|value| (format!("{group}{name}"), value)));
+            // Most are; and `MaxConn` of TCP is -1.
+            if value != "0"
+                && let Ok(value) = value.parse()
+            {
+                counters.insert(format!("{group}{name}"), value);
+            }
         }
     }
 }
@@ -36,7 +39,8 @@ fn columns(text: &str, counters: &mut BTreeMap<String, u64>) {
 fn rows(text: &str, counters: &mut BTreeMap<String, u64>) {
     let pair = |line: &str| {
         let (name, value) = line.split_once(char::is_whitespace)?;
-        Some((name.to_string(), value.trim().parse().ok()?))
+        let value = value.trim();
+        (value != "0").then_some((name.to_string(), value.parse().ok()?))
     };
     counters.extend(text.lines().filter_map(pair));
 }
@@ -48,7 +52,7 @@ fn conntrack(text: &str, counters: &mut BTreeMap<String, u64>) {
     for line in lines {
         for (name, value) in names.iter().zip(line.split_whitespace()) {
             // How many entries there are is told on every line.
-            if let (Ok(value), false) = (u64::from_str_radix(value, 16), *name == "entries") {
+            if let (Ok(value @ 1..), false) = (u64::from_str_radix(value, 16), *name == "entries") {
                 *counters.entry(format!("conntrack_{name}")).or_default() += value;
             }
         }

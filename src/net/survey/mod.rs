@@ -35,6 +35,7 @@ pub use xfrm::{XfrmPolicy, XfrmSelector, XfrmState, XfrmTemplate};
 
 use super::{NetError, Netns, Network};
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 /// The state of all namespaces.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -113,6 +114,16 @@ impl Space {
         self.links.iter().find(|link| link.index == index)
     }
 
+    /// Tells whether an address is tentative though nobody is to be asked.
+    fn is_about_to_be_usable(&self, addr: &Address) -> bool {
+        let asks = |dev: &str| self.switch(&format!("net.ipv6.conf.{dev}.accept_dad")) != Some(0);
+        addr.tentative
+            && !addr.dadfailed
+            && self.link_at(addr.index).is_some_and(|link| link.lower_up)
+            && !asks("all")
+            && !asks(&addr.dev.replace('.', "/"))
+    }
+
     /// The name of a link, or `if7` where there is none of this index.
     fn name_of(&self, index: u32) -> String {
         self.link_at(index).map_or_else(|| format!("if{index}"), |link| link.name.clone())
@@ -153,6 +164,13 @@ impl Network {
         sockets::read(&mut space);
         space.counters = counters::read();
         self.survey_sysctls(netns, &mut space);
+        // Where nobody is asked, an address is tentative until a worker of the
+        // kernel's comes to it.
+        let deadline = Instant::now() + Duration::from_millis(50);
+        while space.addrs.iter().any(|addr| space.is_about_to_be_usable(addr)) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_micros(200));
+            space.addrs = self.survey_addrs(netns, &space)?;
+        }
         Ok(space)
     }
 }

@@ -82,7 +82,7 @@ const OWN: [(&str, &[&str]); 6] = [
     ),
 ];
 
-/// Those of all links, and of links to come.
+/// Those of all links, which count beside a link's own.
 const ALL_V4: [&str; 23] = [
     "forwarding",
     "rp_filter",
@@ -108,27 +108,24 @@ const ALL_V4: [&str; 23] = [
     "send_redirects",
     "src_valid_mark",
 ];
-const ALL_V6: [&str; 19] = [
+const ALL_V6: [&str; 12] = [
     "disable_ipv6",
     "forwarding",
+    "force_forwarding",
     "accept_ra",
     "accept_dad",
-    "accept_redirects",
-    "accept_source_route",
     "addr_gen_mode",
     "autoconf",
-    "dad_transmits",
     "disable_policy",
-    "drop_unicast_in_l2_multicast",
-    "drop_unsolicited_na",
-    "force_forwarding",
     "hop_limit",
     "ignore_routes_with_linkdown",
     "keep_addr_on_down",
-    "mtu",
     "proxy_ndp",
-    "use_tempaddr",
 ];
+
+/// Those of links to come, the few that people set ahead.
+const DEFAULT_V4: [&str; 4] = ["forwarding", "rp_filter", "arp_ignore", "promote_secondaries"];
+const DEFAULT_V6: [&str; 5] = ["disable_ipv6", "forwarding", "accept_ra", "accept_dad", "keep_addr_on_down"];
 
 impl Network {
     /// Reads the switches of a namespace into its state, after its links.
@@ -142,10 +139,10 @@ impl Network {
         for (folder, names) in OWN {
             read(folder, names);
         }
-        for which in ["all", "default"] {
-            read(&format!("net.ipv4.conf.{which}"), &ALL_V4);
-            read(&format!("net.ipv6.conf.{which}"), &ALL_V6);
-        }
+        read("net.ipv4.conf.all", &ALL_V4);
+        read("net.ipv6.conf.all", &ALL_V6);
+        read("net.ipv4.conf.default", &DEFAULT_V4);
+        read("net.ipv6.conf.default", &DEFAULT_V6);
         of_neighbours(space);
     }
 }
