@@ -62,7 +62,7 @@ impl Gate {
 
 /// Tells whether a namespace takes packets to an address as its own.
 pub(super) fn is_local(space: &Space, ip: IpAddr) -> bool {
-    let own = space.addrs.iter().any(|addr| addr.ip == ip || addr.broadcast.is_some_and(|cast| ip == cast));
+    let own = space.addrs.iter().any(|addr| addr.ip == ip || addr.cast() == Some(ip));
     let limited = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast() || ip.is_multicast());
     own || limited || matches!(ip, IpAddr::V6(ip) if ip.is_multicast())
 }

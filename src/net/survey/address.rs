@@ -45,6 +45,23 @@ pub struct Address {
     pub preferred_lft: Option<u32>,
 }
 
+impl Address {
+    /// The broadcast address of its network, which the kernel takes for one
+    /// whether it was given or not.
+    pub fn cast(&self) -> Option<IpAddr> {
+        if let Some(cast) = self.broadcast {
+            return Some(cast.into());
+        }
+        match self.ip {
+            IpAddr::V4(ip) if self.prefix_len < 31 => {
+                let hosts = u32::MAX.checked_shr(self.prefix_len.into()).unwrap_or(0);
+                Some(Ipv4Addr::from_bits(ip.to_bits() | hosts).into())
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Default for Address {
     fn default() -> Self {
         Self {

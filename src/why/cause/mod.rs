@@ -7,6 +7,7 @@
 mod address;
 mod deed;
 mod firewall;
+mod forward;
 mod link;
 mod mtu;
 mod route;
@@ -150,8 +151,16 @@ pub(super) mod weight {
 /// Looks into one subject.
 type Finder = fn(&Evidence) -> Vec<Found>;
 
-const FINDERS: &[Finder] =
-    &[deed::find, firewall::find, link::find, address::find, mtu::find, route::find, switch::find];
+const FINDERS: &[Finder] = &[
+    deed::find,
+    firewall::find,
+    link::find,
+    address::find,
+    mtu::find,
+    forward::find,
+    route::find,
+    switch::find,
+];
 
 /// All suspects, most decisive first; each once.
 pub(super) fn suspects(evidence: &Evidence) -> Vec<Found> {

@@ -1,5 +1,5 @@
-//! Routes and rules: at the one who sends, at the routers, and at the one who
-//! is to answer.
+//! Routes and rules of everybody on the way, there and back: does each one's
+//! table lead to the next?
 
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::{Address, Net, Route, RouteQuestion, Rule, Space};
@@ -10,113 +10,419 @@ use std::net::IpAddr;
 
 /// Suspects routes.
 pub(super) fn find(e: &Evidence) -> Vec<Found> {
-    let mut found = Vec::new();
-    let Some(dst) = e.shot.target else { return found };
-    let from = e.from();
-    match &e.gate {
-        Gate::Send => found.extend(leaving(e, from, dst)),
-        Gate::Resolve { asker, dev, wanted } => {
-            if let Some(space) = e.survey.space(asker) {
-                found.extend(wrong_gateway(e, space, dev, *wanted));
-            }
-        }
-        Gate::Forward => {
-            if let (Some((space, link)), Some((src, dst))) = (e.stuck.link(e.survey), e.stuck.ends) {
-                found.extend(forwarding(e, space, &link.name, dst));
-                let flow = Flow { dst, src: Some(src), iif: Some(&link.name), mark: 0 };
-                found.extend(lookup(e, space, &flow, !e.stuck.is_back()));
-            }
-        }
-        // The request is there: can the answer go back?
-        Gate::Input if !e.stuck.is_back() => {
-            if let (Some((space, _)), Some((src, dst))) = (e.stuck.link(e.survey), e.stuck.ends) {
-                let own = if is_local(space, dst) && !e.probe.broadcast { Some(dst) } else { None };
-                let flow = Flow { dst: src, src: own, iif: None, mark: 0 };
-                found.extend(lookup(e, space, &flow, false));
-            }
-        }
-        _ => {}
+    let Some(dst) = e.shot.target else { return Vec::new() };
+    let src = e.source();
+    let mut found = leg(e, dst, src, true);
+    // Who answers sends to whom the request seems to come from.
+    if let Some((src, own)) = e.ends_at_target().or(src.map(|src| (src, dst))) {
+        found.extend(leg(e, src, Some(own), false));
     }
     found
 }
 
-/// The one who asks can't send it.
-fn leaving(e: &Evidence, from: &Space, dst: IpAddr) -> Vec<Found> {
-    let src = e.probe.interface.as_ref().and_then(|name| name.parse().ok());
-    lookup(e, from, &Flow { dst, src, iif: None, mark: 0 }, true)
+/// One leg: the namespaces on it, and what their tables say.
+fn leg(e: &Evidence, dst: IpAddr, src: Option<IpAddr>, there: bool) -> Vec<Found> {
+    let mut found = Vec::new();
+    let start = match there {
+        true => Some(e.from()),
+        false => e.answerer(),
+    };
+    let Some(start) = start else { return found };
+    let way = e.way_to(&start.name, dst).unwrap_or_default();
+    let mut came: Option<&str> = None;
+    let mut walked = vec![start];
+    for step in &way {
+        walked.push(step.into.space);
+    }
+    // Those where it was seen although they are on no way of ours.
+    let strays = e.survey.spaces.iter().filter(|space| space.name == e.stuck.ns);
+    for stray in strays {
+        if e.gate == Gate::Forward
+            && e.stuck.is_back() != there
+            && !walked.iter().any(|known| known.name == stray.name)
+        {
+            walked.push(stray);
+        }
+    }
+    for (at, space) in walked.iter().enumerate() {
+        if is_local(space, dst) && (at > 0 || space.addrs.iter().any(|addr| addr.ip == dst)) {
+            break;
+        }
+        let flow = Flow {
+            dst,
+            src: src.filter(|_| at > 0 || !there || e.probe.interface.is_some()),
+            iif: came,
+            mark: 0,
+        };
+        found.extend(table(e, space, &flow, there));
+        came = way.get(at).map(|step| step.into.link.name.as_str());
+    }
+    found
 }
 
-/// What a namespace's tables say of a flow, where the kernel finds no way.
-fn lookup(e: &Evidence, space: &Space, flow: &Flow, there: bool) -> Vec<Found> {
+/// What one namespace's tables say of a flow that it is to send on.
+fn table(e: &Evidence, space: &Space, flow: &Flow, there: bool) -> Vec<Found> {
     let mut found = Vec::new();
     let question =
         RouteQuestion { src: flow.src, iif: flow.iif.map(String::from), ..RouteQuestion::to(flow.dst) };
     let Some(netns) = e.netns(&space.name) else { return found };
     let answer = e.network.route_get(&netns, &question);
-    let asked = format!("{} route get {question}", e.ip(&space.name));
-    let decided = fib::decide(space, flow);
     let usable = answer.as_ref().is_ok_and(fib::is_usable);
+    let here = match &e.gate {
+        Gate::Resolve { asker, .. } => *asker == space.name,
+        Gate::Send => space.name == e.probe.from,
+        _ => e.stuck.ns == space.name,
+    };
+    let base = if here { weight::HERE } else { weight::ON_THE_WAY };
     let back = if there { "" } else { ", so the answer can't go back" };
-    match decided {
-        Some((rule, route)) if !fib::is_default(rule) && !usable => {
-            found.push(by_rule(e, space, rule, route, flow, back));
+    let about = About { e, space, flow, base, back, there };
+    match fib::decide(space, flow) {
+        Some((rule, route)) if !fib::is_default(rule) && route.is_none_or(fib::is_dead_end) => {
+            found.push(about.rule(rule, route, if here { weight::NAMED } else { base }));
         }
         Some((_, Some(route))) if fib::is_dead_end(route) => {
-            let text = format!(
-                "{} has a {} route to {}: packets for {} are {}{back}",
-                space.name,
-                route.kind,
-                route.dst,
-                flow.dst,
-                match route.kind.as_str() {
-                    "blackhole" => "discarded without a word",
-                    "prohibit" => "refused (administratively prohibited)",
-                    _ => "refused as unreachable",
-                }
-            );
-            let fix = vec![delete(e, space, route)];
-            let mut suspect = suspect(
-                &format!("{}-route", route.kind),
-                format!("{}: {}", space.name, route.dst),
-                text,
-                fix,
-            );
-            suspect.evidence = vec![asked];
-            found.push(Found { weight: weight::NAMED, sure: true, suspect });
+            found.push(about.dead_end(route, if here && !usable { weight::NAMED } else { base }))
         }
-        None if !usable => found.extend(without_route(e, space, flow, there)),
-        _ => {}
+        Some((rule, Some(route))) => found.extend(about.route(rule, route)),
+        Some((_, None)) => {}
+        None if !usable => {
+            let thrown = space
+                .routes
+                .iter()
+                .filter(|route| route.kind == "throw" && route.dst.contains(flow.dst))
+                .max_by_key(|route| route.dst.len);
+            match thrown {
+                Some(route) => found.push(about.dead_end(route, base + 100)),
+                None => found.extend(about.missing()),
+            }
+        }
+        None => {}
+    }
+    for found in &mut found {
+        found.suspect.evidence.push(format!("{} route get {question}", e.ip(&space.name)));
     }
     found
 }
 
-/// A rule that sends the flow where there is no way.
-fn by_rule(
-    e: &Evidence,
-    space: &Space,
-    rule: &Rule,
-    route: Option<&Route>,
-    flow: &Flow,
-    back: &str,
-) -> Found {
-    let ip = if rule.inet6 { format!("{} -6", e.ip(&space.name)) } else { e.ip(&space.name) };
-    let what = match route {
-        Some(route) => {
-            format!("looks into table {}, where {} is a {} route", route.table, route.dst, route.kind)
+/// What is looked at: one namespace's answer for one flow.
+struct About<'a> {
+    e: &'a Evidence<'a>,
+    space: &'a Space,
+    flow: &'a Flow<'a>,
+    base: u32,
+    /// What follows for the answer, where the flow is one.
+    back: &'static str,
+    there: bool,
+}
+
+impl About<'_> {
+    fn ip(&self) -> String {
+        let ip = self.e.ip(&self.space.name);
+        if self.flow.dst.is_ipv6() { format!("{ip} -6") } else { ip }
+    }
+
+    /// A route that discards or refuses.
+    fn dead_end(&self, route: &Route, weight: u32) -> Found {
+        let Self { space, flow, back, .. } = self;
+        let what = match route.kind.as_str() {
+            "blackhole" => "discarded without a word",
+            "prohibit" => "refused (administratively prohibited)",
+            "throw" => "thrown out of the table, and no other table has a route",
+            _ => "refused as unreachable",
+        };
+        let text = format!(
+            "{} has a {} route to {}: packets for {} are {what}{back}",
+            space.name, route.kind, route.dst, flow.dst
+        );
+        let fix = vec![self.delete(route)];
+        let suspect =
+            suspect(&format!("{}-route", route.kind), format!("{}: {}", space.name, route.dst), text, fix);
+        Found { weight, sure: weight == weight::NAMED, suspect }
+    }
+
+    /// A rule that refuses, or looks where there is no way.
+    fn rule(&self, rule: &Rule, route: Option<&Route>, weight: u32) -> Found {
+        let Self { space, flow, back, .. } = self;
+        let what = match route {
+            Some(route) => {
+                format!("looks into table {}, where {} is a {} route", route.table, route.dst, route.kind)
+            }
+            None => format!("says {}", rule.action),
+        };
+        let text = format!(
+            "the rule {} in {} ({}) catches packets for {} and {what}{back}",
+            rule.pref,
+            space.name,
+            words(rule),
+            flow.dst
+        );
+        let fix = vec![format!("{} rule del pref {}", self.ip(), rule.pref)];
+        let mut suspect = suspect("policy-rule", format!("{}: rule {}", space.name, rule.pref), text, fix);
+        suspect.evidence = vec![format!("{} rule", self.ip())];
+        Found { weight, sure: weight == weight::NAMED, suspect }
+    }
+
+    /// A namespace that knows no way at all.
+    fn missing(&self) -> Option<Found> {
+        let Self { e, space, flow, there, .. } = self;
+        let dst = flow.dst;
+        let (step, gateway) = e.next_gateway(space, dst)?;
+        let v6 = dst.is_ipv6();
+        let wires = e
+            .ground
+            .ends()
+            .filter(|end| end.space.name == space.name && end.addrs(v6).next().is_some())
+            .count();
+        let main = |route: &&Route| route.table == 254 && route.dst.ip.is_ipv6() == v6;
+        let has_default = space.routes.iter().filter(main).any(|route| route.dst.len == 0);
+        // A table that is there for the flow and has nothing for it.
+        let asked = space.rules.iter().find(|rule| rule.inet6 == v6 && rule.table == Some(254));
+        if asked.is_none() {
+            let text = format!("{} has no rule that looks into table main, where its routes are", space.name);
+            let fix = vec![format!("{} rule add pref 32766 lookup main", self.ip())];
+            return Some(Found {
+                weight: self.base + 100,
+                sure: true,
+                suspect: suspect("policy-rule-missing", space.name.clone(), text, fix),
+            });
         }
-        None => format!("says {}", rule.action),
-    };
-    let text = format!(
-        "the rule {} in {} ({}) catches packets for {} and {what}{back}",
-        rule.pref,
-        space.name,
-        words(rule),
-        flow.dst
-    );
-    let fix = vec![format!("{ip} rule del pref {}", rule.pref)];
-    let mut suspect = suspect("policy-rule", format!("{}: rule {}", space.name, rule.pref), text, fix);
-    suspect.evidence = vec![format!("{ip} rule")];
-    Found { weight: weight::NAMED, sure: true, suspect }
+        let net = match wires <= 1 && !has_default {
+            true => "default".to_string(),
+            false => e.network_of(dst).map_or_else(|| dst.to_string(), |net| net.to_string()),
+        };
+        let next = format!("{} is the next one on the way, at {gateway}", step.into.space.name);
+        let (id, text) = match (there, flow.iif) {
+            (true, None) => ("route-missing", format!("{} has no route to {dst}; {next}", space.name)),
+            (true, Some(_)) => (
+                "route-missing",
+                format!("{}, which should pass it on, has no route to {dst}; {next}", space.name),
+            ),
+            (false, None) => (
+                "return-route-missing",
+                format!(
+                    "the request arrives, but {} has no route back to {dst}, and nobody on the way hides that address behind his own (masquerading); {next}",
+                    space.name
+                ),
+            ),
+            (false, Some(_)) => (
+                "return-route-missing",
+                format!(
+                    "{}, which should pass the answer on, has no route back to {dst}; {next}",
+                    space.name
+                ),
+            ),
+        };
+        let fix = vec![format!("{} route add {net} via {gateway}{}", self.ip(), scope(gateway, step))];
+        let mut suspect = suspect(id, space.name.clone(), text, fix);
+        suspect.evidence = vec![format!("{} route", self.ip())];
+        Some(Found { weight: self.base, sure: false, suspect })
+    }
+
+    /// A route that is there: does it lead to the next one?
+    fn route(&self, rule: &Rule, route: &Route) -> Option<Found> {
+        let Self { e, space, flow, .. } = self;
+        let dst = flow.dst;
+        let (step, gateway) = match e.next_gateway(space, dst) {
+            Some((step, gateway)) => (step, Some(gateway)),
+            None => (*e.way_to(&space.name, dst)?.first()?, None),
+        };
+        let on_wire = e.is_on_wire(step, dst);
+        match route.kind.as_str() {
+            "local" => return self.swallowed(route),
+            "broadcast" => return self.broadcast(route, step),
+            _ => {}
+        }
+        let right = route.hops.iter().all(|hop| {
+            let plugged = |ip: IpAddr| {
+                let owners = e.ground.owners(ip);
+                space.link(&hop.dev).and_then(|link| {
+                    owners.into_iter().find(|(owner, addr)| {
+                        owner.name != space.name
+                            && e.ground.share((&space.name, link.index), (&owner.name, addr.index))
+                    })
+                })
+            };
+            match hop.via {
+                Some(via) => plugged(via).is_some_and(|(owner, _)| e.leads(&owner.name, &space.name, dst)),
+                None => {
+                    plugged(dst).is_some()
+                        || !on_wire && hop.dev == step.out.link.name && e.answers_for(step, dst)
+                }
+            }
+        });
+        if right {
+            return None;
+        }
+        self.wrong(rule, route, step, gateway.filter(|_| !on_wire))
+    }
+
+    /// The address is taken for one's own.
+    fn swallowed(&self, route: &Route) -> Option<Found> {
+        let Self { e, space, flow, .. } = self;
+        if route.dst.len >= if flow.dst.is_ipv6() { 128 } else { 32 } {
+            return None;
+        }
+        let addr = space
+            .addrs
+            .iter()
+            .find(|addr| network(addr.ip, addr.prefix_len) == network(route.dst.ip, route.dst.len))?;
+        let (most, ip) = (if addr.ip.is_ipv6() { 128 } else { 32 }, e.ip(&space.name));
+        let text = format!(
+            "{} has {}/{} on {}: on a loopback that makes all of {} its own, {} included; an address alone is a /{most}",
+            space.name, addr.ip, addr.prefix_len, addr.dev, route.dst, flow.dst
+        );
+        let fix = vec![
+            format!("{ip} addr del {}/{} dev {}", addr.ip, addr.prefix_len, addr.dev),
+            format!("{ip} addr add {}/{most} dev {}", addr.ip, addr.dev),
+        ];
+        Some(Found {
+            weight: self.base + 150,
+            sure: true,
+            suspect: suspect("subnet-on-loopback", format!("{}: {}", space.name, addr.dev), text, fix),
+        })
+    }
+
+    /// The address is a broadcast address in one's own view.
+    fn broadcast(&self, route: &Route, step: Step) -> Option<Found> {
+        let Self { e, space, flow, .. } = self;
+        if e.probe.broadcast {
+            return None;
+        }
+        let addr = space
+            .addrs
+            .iter()
+            .find(|addr| addr.cast() == Some(flow.dst) && Some(addr.dev.as_str()) == route.dev())?;
+        let theirs = step.into.addrs(false).find(|theirs| theirs.ip == flow.dst)?;
+        let ip = e.ip(&space.name);
+        let text = format!(
+            "{} has {}/{} on {}: by that mask {} is the broadcast address of its network, and {} has it with a /{}",
+            space.name, addr.ip, addr.prefix_len, addr.dev, flow.dst, step.into.space.name, theirs.prefix_len
+        );
+        let fix = vec![
+            format!("{ip} addr del {}/{} dev {}", addr.ip, addr.prefix_len, addr.dev),
+            format!("{ip} addr add {}/{} dev {}", addr.ip, theirs.prefix_len, addr.dev),
+        ];
+        Some(Found {
+            weight: self.base + 150,
+            sure: false,
+            suspect: suspect("netmask-mismatch", format!("{}: {}", space.name, addr.dev), text, fix),
+        })
+    }
+
+    /// A route that leads elsewhere.
+    fn wrong(&self, rule: &Rule, route: &Route, step: Step, gateway: Option<IpAddr>) -> Option<Found> {
+        let Self { e, space, flow, back, .. } = self;
+        let dst = flow.dst;
+        let ip = self.ip();
+        let bad = route.hops.iter().find(|hop| hop.via.is_some()).or(route.hops.first())?;
+        let goes = match bad.via {
+            Some(via) => {
+                let whose = match e.ground.owners(via).first() {
+                    None => "which nobody has".to_string(),
+                    Some((owner, _)) if owner.name == space.name => "which is its own".to_string(),
+                    Some((owner, _)) => format!("which is {} and does not lead there", owner.name),
+                };
+                format!("via {via}, {whose}")
+            }
+            None => format!("straight out of {}, where {dst} is not", bad.dev),
+        };
+        let right = match gateway {
+            Some(gateway) => format!("the way to {dst} is by {}, at {gateway}", step.into.space.name),
+            None => format!("{dst} is on the wire of {}", step.out.link.name),
+        };
+        let from_table = if fib::is_default(rule) {
+            String::new()
+        } else {
+            format!(" in table {} (by rule {}: {})", route.table, rule.pref, words(rule))
+        };
+        let shown =
+            if route.dst.len == 0 { "default route".to_string() } else { format!("route to {}", route.dst) };
+        let mut text = format!("{}'s {shown}{from_table} goes {goes}; {right}{back}", space.name);
+        // Without it, would another one do?
+        let mut without = (*space).clone();
+        without.routes.retain(|other| other != route);
+        let other =
+            fib::decide(&without, flow).and_then(|(_, other)| other).filter(|other| fib::is_usable(other));
+        let other_right = other.is_some_and(|other| match gateway {
+            Some(gateway) => other.via() == Some(gateway),
+            None => other.via().is_none() && other.dev() == Some(&step.out.link.name),
+        });
+        let table = if route.table == 254 { String::new() } else { format!(" table {}", route.table) };
+        let kernel = route.protocol == "kernel" && route.via().is_none();
+        let fix = match (other_right, gateway) {
+            (true, _) if !kernel && fib::is_default(rule) => {
+                if let Some(other) =
+                    other.filter(|other| other.dst == route.dst && other.table == route.table)
+                {
+                    text += &format!("; its metric {} beats the right one's {}", route.metric, other.metric);
+                }
+                vec![self.delete(route)]
+            }
+            (_, Some(gateway)) if kernel => vec![format!(
+                "{ip} route add {} via {gateway}{}",
+                e.network_of(dst).map_or(dst.to_string(), |net| if net == route.dst {
+                    dst.to_string()
+                } else {
+                    net.to_string()
+                }),
+                scope(gateway, step)
+            )],
+            (_, Some(gateway)) => vec![format!(
+                "{ip} route replace {} via {gateway}{}{table}{}",
+                route.dst,
+                scope(gateway, step),
+                metric(route)
+            )],
+            (_, None) => {
+                let out = &step.out.link.name;
+                match route.dst.len == if dst.is_ipv6() { 128 } else { 32 } || !kernel {
+                    true => vec![self.delete(route)],
+                    false => vec![format!("{ip} route add {dst} dev {out}")],
+                }
+            }
+        };
+        let mut suspect = suspect("wrong-gateway", format!("{}: {}", space.name, route.dst), text, fix);
+        if bad.via.is_none() {
+            suspect.id = "route-wrong-device".into();
+        }
+        Some(Found { weight: self.base + 60, sure: false, suspect })
+    }
+
+    /// The command that deletes a route.
+    fn delete(&self, route: &Route) -> String {
+        let mut words = format!("{} route del ", self.ip());
+        if route.kind != "unicast" {
+            words += &format!("{} ", route.kind);
+        }
+        words += &route.dst.to_string();
+        if let Some(via) = route.via() {
+            words += &format!(" via {via}");
+        }
+        if let Some(dev) = route.dev().filter(|_| route.kind == "unicast") {
+            words += &format!(" dev {dev}");
+        }
+        if route.table != 254 {
+            words += &format!(" table {}", route.table);
+        }
+        words += &metric(route);
+        words
+    }
+}
+
+/// A gateway on a single link needs the link's name.
+fn scope(gateway: IpAddr, step: Step) -> String {
+    match gateway {
+        IpAddr::V6(ip) if ip.is_unicast_link_local() => format!(" dev {}", step.out.link.name),
+        _ => String::new(),
+    }
+}
+
+fn metric(route: &Route) -> String {
+    match route.metric {
+        0 => String::new(),
+        1024 if route.dst.ip.is_ipv6() => String::new(),
+        metric => format!(" metric {metric}"),
+    }
 }
 
 /// A rule's selectors.
@@ -128,214 +434,94 @@ fn words(rule: &Rule) -> String {
     words.extend(rule.iif.as_ref().map(|dev| format!("iif {dev}")));
     words.extend(rule.oif.as_ref().map(|dev| format!("oif {dev}")));
     words.extend(rule.fwmark.map(|mark| format!("fwmark {mark:#x}")));
+    words.extend(rule.uidrange.map(|(first, last)| format!("uidrange {first}-{last}")));
+    words.extend(rule.ipproto.map(|proto| format!("ipproto {proto}")));
     words.extend(rule.table.map(|table| format!("lookup {table}")));
     if words.is_empty() { "from all".into() } else { words.join(" ") }
 }
 
-/// The command that deletes a route.
-fn delete(e: &Evidence, space: &Space, route: &Route) -> String {
-    let mut words = format!("{} route del ", family(e, space, route.dst.ip));
-    if route.kind != "unicast" {
-        words += &format!("{} ", route.kind);
-    }
-    words += &route.dst.to_string();
-    if let Some(via) = route.via() {
-        words += &format!(" via {via}");
-    }
-    if let Some(dev) = route.dev().filter(|_| route.kind == "unicast") {
-        words += &format!(" dev {dev}");
-    }
-    if route.table != 254 {
-        words += &format!(" table {}", route.table);
-    }
-    if route.metric != 0 && !(route.dst.ip.is_ipv6() && route.metric == 1024) {
-        words += &format!(" metric {}", route.metric);
-    }
-    words
-}
-
-fn family(e: &Evidence, space: &Space, ip: IpAddr) -> String {
-    if ip.is_ipv6() { format!("{} -6", e.ip(&space.name)) } else { e.ip(&space.name) }
-}
-
-/// A namespace that knows no way at all.
-fn without_route(e: &Evidence, space: &Space, flow: &Flow, there: bool) -> Option<Found> {
-    let dst = flow.dst;
-    let (step, gateway) = e.next_gateway(space, dst)?;
-    let v6 = dst.is_ipv6();
-    let wires =
-        e.ground.ends().filter(|end| end.space.name == space.name && end.addrs(v6).next().is_some()).count();
-    let has_default = space
-        .routes
-        .iter()
-        .any(|route| route.table == 254 && route.dst.len == 0 && route.dst.ip.is_ipv6() == v6);
-    let net = match wires <= 1 && !has_default {
-        true => "default".to_string(),
-        false => e.network_of(dst).map_or_else(|| dst.to_string(), |net| net.to_string()),
-    };
-    let (id, what) = match (there, flow.iif) {
-        (true, None) => ("route-missing", format!("{} has no route to {dst}", space.name)),
-        (true, Some(_)) => {
-            ("route-missing", format!("{}, which should pass it on, has no route to {dst}", space.name))
-        }
-        (false, _) => (
-            "return-route-missing",
-            format!("the request arrives, but {} has no route back to {dst}", space.name),
-        ),
-    };
-    let text = format!("{what}; {} is the next one on the way, at {gateway}", step.into.space.name);
-    let text = match there {
-        true => text,
-        false => format!("{text} (nor is {dst} hidden by masquerading there)"),
-    };
-    let fix = vec![format!("{} route add {net} via {gateway}", family(e, space, dst))];
-    let mut suspect = suspect(id, space.name.clone(), text, fix);
-    suspect.evidence = vec![format!("{} route", family(e, space, dst))];
-    Some(Found { weight: weight::HERE, sure: false, suspect })
-}
-
-/// The gateway whose hardware address is wanted and not told.
-fn wrong_gateway(e: &Evidence, space: &Space, dev: &str, wanted: IpAddr) -> Option<Found> {
-    let dst = match e.stuck.ends {
-        Some((src, _)) if e.stuck.is_back() && space.name != e.probe.from => src,
-        Some((_, dst)) => dst,
-        None => e.shot.target?,
-    };
-    let flow = Flow { dst, src: None, iif: None, mark: 0 };
-    let (_, route) = fib::decide(space, &flow)?;
-    let route = route?;
-    let owners = e.ground.owners(wanted);
-    let link = space.link(dev)?;
-    let plugged = owners
-        .iter()
-        .any(|(owner, addr)| e.ground.share((&space.name, link.index), (&owner.name, addr.index)));
-    if plugged {
-        return None;
-    }
-    let (step, gateway) = e.next_gateway(space, dst)?;
-    let replaced = match route.via() {
-        Some(via) => format!("via {via}"),
-        None => format!("dev {dev} without a gateway"),
-    };
-    if route.via() == Some(gateway)
-        || (route.via().is_none() && step.out.link.name == dev && e.is_on_wire(step, dst))
-    {
-        return None;
-    }
-    let text = format!(
-        "{}'s route to {} goes {replaced}, where nobody has {wanted}; the way to {dst} is by {}, at {gateway}",
-        space.name, route.dst, step.into.space.name
-    );
-    let mut fix = Vec::new();
-    let kernel = route.protocol == "kernel";
-    let to = if kernel { dst.to_string() } else { route.dst.to_string() };
-    let ip = family(e, space, dst);
-    match e.is_on_wire(step, dst) {
-        // A route to an own neighbour is one too many.
-        true => fix.push(delete(e, space, route)),
-        false => fix.push(format!("{ip} route replace {to} via {gateway}{}", metric(route))),
-    }
-    Some(Found {
-        weight: weight::HERE + 60,
-        sure: false,
-        suspect: suspect("wrong-gateway", format!("{}: {}", space.name, route.dst), text, fix),
-    })
-}
-
-fn metric(route: &Route) -> String {
-    match route.metric {
-        0 => String::new(),
-        1024 if route.dst.ip.is_ipv6() => String::new(),
-        metric => format!(" metric {metric}"),
-    }
-}
-
-/// A namespace that gets packets for another and does not pass them on.
-fn forwarding(e: &Evidence, space: &Space, dev: &str, dst: IpAddr) -> Vec<Found> {
-    let mut found = Vec::new();
-    let (family, master) = match dst {
-        IpAddr::V6(_) => ("ipv6", "net.ipv6.conf.all.forwarding"),
-        IpAddr::V4(_) => ("ipv4", "net.ipv4.ip_forward"),
-    };
-    let own = format!("net.{family}.conf.{}.forwarding", dev.replace('.', "/"));
-    let off = |key: &str| space.switch(key) == Some(0);
-    if !off(&own) && !(off(master) && dst.is_ipv6()) {
-        return found;
-    }
-    let key = if off(master) { master.to_string() } else { own };
-    let text =
-        format!("{} gets packets for {dst} on {dev} and does not forward them: {key}=0 there", space.name);
-    let mut off = suspect(
-        "forwarding-off",
-        format!("{}: {key}", space.name),
-        text,
-        vec![e.sysctl(&space.name, &key, "1")],
-    );
-    off.evidence = vec![e.exec(&space.name, &format!("sysctl {key}"))];
-    found.push(Found { weight: weight::HERE + 100, sure: false, suspect: off });
-    // Or is it no router at all, and the one before it asks the wrong one?
-    found.extend(no_router(e, space, dst));
-    found
-}
-
-/// The one that sent it there has a better gateway.
-fn no_router(e: &Evidence, wrong: &Space, dst: IpAddr) -> Option<Found> {
-    let is_port = |netns: &str, dev: &str| {
-        let link = e.survey.space(netns).and_then(|space| space.link(dev));
-        link.is_some_and(|link| link.master.is_some())
-    };
-    let before = e.shot.sightings.iter().rfind(|seen| {
-        seen.out
-            && seen.netns != wrong.name
-            && !is_port(&seen.netns, &seen.dev)
-            && seen.packet.ends().is_some_and(|(_, to)| to == dst)
-    })?;
-    let space = e.survey.space(&before.netns)?;
-    let way = e.way_to(&space.name, dst)?;
-    if way.iter().any(|step| step.into.space.name == wrong.name) {
-        return None;
-    }
-    let (step, gateway) = e.next_gateway(space, dst)?;
-    let (_, route) = fib::decide(space, &Flow { dst, src: None, iif: None, mark: 0 })?;
-    let route = route?;
-    let others: Vec<&Route> = space
-        .routes
-        .iter()
-        .filter(|other| other.table == route.table && other.dst == route.dst && *other != route)
-        .collect();
-    let right = others.iter().any(|other| other.via() == Some(gateway));
-    let via = route.via().map(|via| via.to_string()).unwrap_or_default();
-    let text = format!(
-        "{}'s route to {} goes via {via}, which is {} and no router; {} at {gateway} leads to {dst}{}",
-        space.name,
-        route.dst,
-        wrong.name,
-        step.into.space.name,
-        if right {
-            format!(", but its route has a worse metric than {}", route.metric)
-        } else {
-            String::new()
-        }
-    );
-    let ip = family(e, space, dst);
-    let fix = match right {
-        true => vec![delete(e, space, route)],
-        false => vec![format!("{ip} route replace {} via {gateway}{}", route.dst, metric(route))],
-    };
-    Some(Found {
-        weight: weight::HERE + 150,
-        sure: false,
-        suspect: suspect("wrong-gateway", format!("{}: {}", space.name, route.dst), text, fix),
-    })
-}
-
 impl Evidence<'_> {
+    /// The address from which the request was sent, or would be.
+    fn source(&self) -> Option<IpAddr> {
+        if let Some(ip) = self.probe.interface.as_ref().and_then(|name| name.parse().ok()) {
+            return Some(ip);
+        }
+        let sent = self.shot.sightings.iter().find(|seen| {
+            seen.netns == self.probe.from && self.shot.passed(seen) == Some(crate::event::Passed::Request)
+        });
+        sent.and_then(|seen| seen.packet.ends())
+            .map(|(src, _)| src)
+            .or_else(|| {
+                let netns = self.netns(&self.probe.from)?;
+                let answer = self.network.route_get(&netns, &RouteQuestion::to(self.shot.target?)).ok()?;
+                answer.src
+            })
+            .or_else(|| {
+                let v6 = self.shot.target?.is_ipv6();
+                self.ground
+                    .ends()
+                    .filter(|end| end.space.name == self.probe.from)
+                    .find_map(|end| end.addrs(v6).next())
+                    .map(|addr| addr.ip)
+            })
+    }
+
+    /// Who answers: the one that has got the request, or has the address.
+    fn answerer(&self) -> Option<&Space> {
+        let got = self.shot.sightings.iter().rfind(|seen| {
+            !seen.out
+                && self.shot.passed(seen) == Some(crate::event::Passed::Request)
+                && seen.packet.ends().is_some_and(|(_, dst)| {
+                    self.survey.space(&seen.netns).is_some_and(|space| is_local(space, dst))
+                })
+        });
+        got.and_then(|seen| self.survey.space(&seen.netns)).or_else(|| self.targets().first().copied())
+    }
+
+    /// From where and to where the request was when its target got it.
+    fn ends_at_target(&self) -> Option<(IpAddr, IpAddr)> {
+        let target = self.answerer()?;
+        let seen = self.shot.sightings.iter().rfind(|seen| {
+            !seen.out
+                && seen.netns == target.name
+                && self.shot.passed(seen) == Some(crate::event::Passed::Request)
+        })?;
+        seen.packet.ends()
+    }
+
     /// Tells whether a namespace has a route to an address, by any gateway.
     pub(super) fn reaches_by_route(&self, space: &str, dst: IpAddr) -> bool {
         let question = RouteQuestion::to(dst);
         self.netns(space).is_some_and(|netns| {
             self.network.route_get(&netns, &question).is_ok_and(|answer| fib::is_usable(&answer))
         })
+    }
+
+    /// Tells whether a namespace passes on to an address, or has it, without
+    /// going back to the one who asks it to.
+    fn leads(&self, space: &str, asker: &str, dst: IpAddr) -> bool {
+        if self.ground.owners(dst).iter().any(|(owner, _)| owner.name == space) {
+            return true;
+        }
+        let Some(there) = self.survey.space(space) else { return false };
+        let on_best =
+            self.way_to(asker, dst).is_some_and(|way| way.iter().any(|step| step.into.space.name == space));
+        let key = if dst.is_ipv6() { "net.ipv6.conf.all.forwarding" } else { "net.ipv4.ip_forward" };
+        let forwards = there.switch(key) != Some(0);
+        let beyond =
+            self.way_to(space, dst).is_some_and(|way| way.iter().all(|step| step.into.space.name != asker));
+        // Who has no such address anywhere can't be led to: leave it alone.
+        on_best || forwards && beyond || self.way_to(asker, dst).is_none()
+    }
+
+    /// Tells whether somebody on a wire answers for an address that is
+    /// elsewhere (`proxy_arp`, or a proxy entry).
+    fn answers_for(&self, step: Step, dst: IpAddr) -> bool {
+        let dev = &step.into.link.name;
+        let on = |key: String| step.into.space.switch(&key) == Some(1);
+        on(format!("net.ipv4.conf.{dev}.proxy_arp"))
+            || on("net.ipv4.conf.all.proxy_arp".into())
+            || step.into.space.neighs.iter().any(|known| known.proxy && known.ip == dst)
     }
 
     /// The way over wires to a namespace that has an address, or a network
@@ -364,8 +550,12 @@ impl Evidence<'_> {
         let ours: Vec<&Address> = step.out.addrs(v6).collect();
         let shared =
             |addr: &&Address| ours.iter().any(|our| network(our.ip, our.prefix_len).contains(addr.ip));
-        let gateway = step.into.addrs(v6).find(shared)?;
-        Some((step, gateway.ip))
+        let gateway = step.into.addrs(v6).find(shared).map(|addr| addr.ip).or_else(|| {
+            // Routers of IPv6 are known by their addresses on the link.
+            let links = step.into.space.addrs.iter().filter(|addr| addr.index == step.into.link.index);
+            links.filter(|addr| v6 && addr.ip.is_ipv6() && addr.scope == "link").map(|addr| addr.ip).next()
+        })?;
+        Some((step, gateway))
     }
 
     /// Tells whether the step leads to the one who has the address, on that

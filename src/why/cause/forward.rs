@@ -1,0 +1,81 @@
+//! Namespaces that get packets for others and do not pass them on.
+
+use super::{Evidence, Found, suspect, weight};
+use crate::net::survey::Space;
+use crate::why::gate::Gate;
+use std::net::IpAddr;
+
+/// Suspects routers.
+pub(super) fn find(e: &Evidence) -> Vec<Found> {
+    let mut found = Vec::new();
+    if e.gate == Gate::Forward
+        && let (Some((space, link)), Some((_, dst))) = (e.stuck.link(e.survey), e.stuck.ends)
+        && !link.loopback
+        && !e.probe.broadcast
+    {
+        found.extend(off(e, space, &link.name, dst, weight::HERE + 100));
+    }
+    // The way back is another leg, by another interface perhaps.
+    for space in e.spaces_on_the_way() {
+        let Some(dst) = e.shot.target else { continue };
+        let is_end = space.name == e.probe.from || e.targets().iter().any(|target| target.name == space.name);
+        if is_end || space.name == e.stuck.ns {
+            continue;
+        }
+        for (_, link) in e
+            .links_on_the_way()
+            .into_iter()
+            .filter(|(at, link)| at.name == space.name && link.master.is_none())
+        {
+            if !is_bridged(e, space, link.index) {
+                found.extend(off(e, space, &link.name, dst, weight::ON_THE_WAY - 50));
+            }
+        }
+    }
+    found
+}
+
+/// A bridge passes frames on, not packets.
+fn is_bridged(e: &Evidence, space: &Space, index: u32) -> bool {
+    space.link_at(index).is_some_and(|link| link.kind == "bridge")
+        && !e.shot.sightings.iter().any(|seen| seen.netns == space.name && seen.index == index)
+}
+
+fn off(e: &Evidence, space: &Space, dev: &str, dst: IpAddr, weight: u32) -> Option<Found> {
+    let (family, master) = match dst {
+        IpAddr::V6(_) => ("ipv6", "net.ipv6.conf.all.forwarding"),
+        IpAddr::V4(_) => ("ipv4", "net.ipv4.ip_forward"),
+    };
+    let own = format!("net.{family}.conf.{}.forwarding", dev.replace('.', "/"));
+    let is_off = |key: &str| space.switch(key) == Some(0);
+    if !is_off(&own) && !(is_off(master) && dst.is_ipv6()) {
+        return None;
+    }
+    let key = if is_off(master) { master.to_string() } else { own };
+    let text = format!(
+        "{} gets packets for others on {dev} and does not forward them: {key}=0 there{}",
+        space.name,
+        elsewhere(e, space, &key)
+    );
+    let mut suspect = suspect(
+        "forwarding-off",
+        format!("{}: {key}", space.name),
+        text,
+        vec![e.sysctl(&space.name, &key, "1")],
+    );
+    suspect.evidence = vec![e.exec(&space.name, &format!("sysctl {key}"))];
+    Some(Found { weight, sure: false, suspect })
+}
+
+/// Where it is switched on instead: each namespace has its own.
+fn elsewhere(e: &Evidence, space: &Space, key: &str) -> String {
+    let on = |other: &&Space| other.name != space.name && other.switch(key) == Some(1);
+    let only = e.survey.spaces.iter().filter(on).map(|other| other.name.as_str()).collect::<Vec<_>>();
+    let routers = e.spaces_on_the_way();
+    match only[..] {
+        [other] if !routers.iter().any(|router| router.name == other) => {
+            format!(" (it is 1 in {other}: each namespace has its own switches)")
+        }
+        _ => String::new(),
+    }
+}
