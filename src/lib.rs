@@ -50,9 +50,9 @@
 //!
 //! let lab = run::read(&Compiler::new(stage), &file)?;
 //! assert_eq!(lab.checks[0].name, "I hear myself");
-//! if let Ok((_launcher, mut sandbox)) = prepared {
+//! if let Ok((launcher, mut sandbox)) = prepared {
 //!     let shelf = Shelf::of(&file, &lab.source.name, Update::Never);
-//!     let outcomes = run::lab(&lab, &mut sandbox, &shelf, &Settings::default(), |_, _| {})?;
+//!     let outcomes = run::lab(&lab, &launcher, &mut sandbox, &shelf, &Settings::default(), |_, _| {})?;
 //!     assert!(outcomes[0].verdict.is_passed());
 //! }
 //! # std::fs::remove_dir_all(&folder)?;

@@ -3,10 +3,11 @@
 
 mod inquiry;
 
+use inquiry::Oracle;
 pub use inquiry::{Puzzle, why};
 
 use crate::check::{Judge, Outcome, Shelf, Verdict};
-use crate::event::{Event, Fault, Order};
+use crate::event::{Answered, Event, Fault, Order, Wonder};
 use crate::lab::{Lab, LabName, Language, Place, Source};
 use crate::sandbox::{Inside, Launcher, Line, Sandbox, SandboxError};
 use crate::script::{self, Compiler, Stage, Teller};
@@ -99,13 +100,16 @@ fn language(source: &Source) -> Language {
 }
 
 /// Step two, in the process that asked: the lab runs in a sandbox, and its
-/// events become outcomes. `see` is shown each event with its verdict.
+/// events become outcomes. `see` is shown each event with its verdict. What
+/// the lab wonders about, and why nobody answered where a check wants an
+/// answer, is found out in replays, whose sandboxes are the launcher's.
 ///
 /// # Errors
 ///
 /// Where there is no sandbox to run it in.
 pub fn lab(
     lab: &Lab,
+    launcher: &Launcher,
     sandbox: &mut Sandbox,
     shelf: &Shelf,
     settings: &Settings,
@@ -113,11 +117,31 @@ pub fn lab(
 ) -> Result<Vec<Outcome>, SandboxError> {
     let order = order(lab, settings);
     let mut judge = Judge::new(lab, shelf);
-    sandbox.run(&order, |event| {
+    let oracle = Oracle::new(lab, launcher, settings);
+    let hear = |event: Event| {
         let verdict = judge.hear(&event);
         see(&event, verdict.as_ref());
-    })?;
-    Ok(judge.finish())
+    };
+    sandbox.run_with(&order, hear, |wonder| oracle.answer(wonder))?;
+    let mut outcomes = judge.finish();
+    explain(&oracle, &mut outcomes);
+    Ok(outcomes)
+}
+
+/// How many failed checks of one lab are explained.
+const EXPLAINED: usize = 4;
+
+/// Finds out why nobody answered where a check wants an answer.
+fn explain(oracle: &Oracle, outcomes: &mut [Outcome]) {
+    let mut explained = 0;
+    for outcome in outcomes {
+        let Verdict::Failed(failure) = &mut outcome.verdict else { continue };
+        let wonder = failure.evidence.iter().find_map(|question| question.wonder.as_deref());
+        if let Some(wonder) = wonder.filter(|_| explained < EXPLAINED) {
+            failure.why = oracle.answer(wonder).map(|answered| answered.text);
+            explained += 1;
+        }
+    }
 }
 
 /// What a sandbox is told to do with a lab.
@@ -143,6 +167,10 @@ impl Teller for Line {
 
     fn flush(&self) {
         Line::flush(self);
+    }
+
+    fn wonder(&self, wonder: Wonder) -> Option<Answered> {
+        Line::wonder(self, wonder)
     }
 }
 

@@ -50,6 +50,8 @@ pub struct Failure {
     pub diff: Option<String>,
     /// The questions that the check is about, with their answers.
     pub evidence: Vec<Question>,
+    /// Why nobody answered, as a replay has found it.
+    pub why: Option<String>,
     /// The command that was refused.
     pub command: Option<String>,
     /// What helps.

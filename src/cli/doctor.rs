@@ -180,22 +180,28 @@ fn try_ability(
     compiler: &Compiler,
     (name, script, cost, remedy): (&str, &str, &str, &str),
 ) -> Ability {
-    let error = match launcher.open().and_then(|mut sandbox| try_lab(&mut sandbox, compiler, script)) {
-        Ok(outcomes) => outcomes.iter().find_map(complaint),
-        Err(error) => Some(error.to_string()),
-    };
+    let error =
+        match launcher.open().and_then(|mut sandbox| try_lab(launcher, &mut sandbox, compiler, script)) {
+            Ok(outcomes) => outcomes.iter().find_map(complaint),
+            Err(error) => Some(error.to_string()),
+        };
     let ok = error.is_none();
     let text = |text: &str| Some(text.to_string()).filter(|text| !ok && !text.is_empty());
     Ability { name: name.into(), ok, error, cost: text(cost), remedy: text(remedy) }
 }
 
-fn try_lab(sandbox: &mut Sandbox, compiler: &Compiler, script: &str) -> Result<Vec<Outcome>, SandboxError> {
+fn try_lab(
+    launcher: &Launcher,
+    sandbox: &mut Sandbox,
+    compiler: &Compiler,
+    script: &str,
+) -> Result<Vec<Outcome>, SandboxError> {
     let path = Path::new("doctor.rhai");
     let source = Source { name: LabName::of(path), path: path.into(), text: script.into() };
     let lab: Lab = compiler.read(source).expect("the doctor's own labs are sound");
     let shelf = Shelf::of(path, &lab.source.name, Update::Never);
     let settings = Settings { timeout_ms: 10_000, ..Settings::default() };
-    run::lab(&lab, sandbox, &shelf, &settings, |_, _| {})
+    run::lab(&lab, launcher, sandbox, &shelf, &settings, |_, _| {})
 }
 
 /// What is wrong, in the words of the machine.

@@ -29,7 +29,7 @@ pub(super) fn run(typed: &Export) -> ExitCode {
     let mut export = report::Export::new(&lab, &sysctls);
     let mut stop = None;
     let ran = prepared.and_then(|(launcher, mut sandbox)| {
-        let outcomes = run::lab(&lab, &mut sandbox, &shelf, &settings, |event, _| match event {
+        let outcomes = run::lab(&lab, &launcher, &mut sandbox, &shelf, &settings, |event, _| match event {
             Event::Stopped(stopped) => stop = Some(stopped.clone()),
             event => export.event(event),
         });

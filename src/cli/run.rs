@@ -44,7 +44,7 @@ pub(super) fn run(typed: &Run) -> ExitCode {
     };
     say(&narration.opening(&lab));
     let outcomes = prepared.and_then(|(launcher, mut sandbox)| {
-        let outcomes = run::lab(&lab, &mut sandbox, &shelf, &settings, |event, verdict| {
+        let outcomes = run::lab(&lab, &launcher, &mut sandbox, &shelf, &settings, |event, verdict| {
             if let (Event::Captured(captured), Some(captures)) = (event, &mut captures) {
                 written += &captures.write(captured);
             }

@@ -14,10 +14,34 @@ pub struct Inquiry {
     /// Suspects that were found innocent in another sandbox, by
     /// [`Suspect::key`].
     pub cleared: Vec<String>,
+    /// Where in the lab it is asked; at its end otherwise.
+    pub door: Option<Door>,
     /// Whether to look for what is wrong; else only whether it is reached.
     pub seek: bool,
     /// How long the search may take, in milliseconds.
     pub budget_ms: u64,
+}
+
+/// A place at which a lab asks something, and the how manieth time it does so
+/// there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Door {
+    /// The helper file; the lab itself otherwise.
+    pub helper: Option<String>,
+    /// Where the lab asks.
+    pub place: Place,
+    /// From 1.
+    pub nth: u32,
+}
+
+/// A question that nobody answered, or `why(…)`: what can be asked again in a
+/// replay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wonder {
+    /// What was sent.
+    pub probe: Probe,
+    /// Where the lab asks it.
+    pub door: Door,
 }
 
 /// What is sent to find out: as `ping` and `curl` users know it.
@@ -37,6 +61,13 @@ pub struct Probe {
     pub interface: Option<String>,
     /// Whether a broadcast address is meant.
     pub broadcast: bool,
+}
+
+impl Probe {
+    /// An echo request as `ping` sends it.
+    pub fn to(from: &str, to: &str) -> Self {
+        Self { from: from.into(), to: to.into(), ..Self::default() }
+    }
 }
 
 /// What a sandbox has found.
@@ -154,7 +185,7 @@ impl Deed {
 
 /// Why one can't reach another: what all sandboxes together have found. As
 /// JSON it is what `nslab why --json` prints.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
     /// The namespace that asks.
     pub from: String,
@@ -183,8 +214,17 @@ pub struct Explanation {
     pub stopped: Option<Stop>,
 }
 
+/// What a lab is answered that has asked why.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Answered {
+    /// The answer.
+    pub explanation: Explanation,
+    /// The same as a person reads it.
+    pub text: String,
+}
+
 /// What is wrong, and where.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cause {
     /// One of the documented list.
     pub id: String,

@@ -7,7 +7,10 @@
 mod hex;
 mod inquiry;
 
-pub use inquiry::{Cause, Deed, Explanation, Findings, Inquiry, Misuse, Passed, Probe, Suspect, Waypoint};
+pub use inquiry::{
+    Answered, Cause, Deed, Door, Explanation, Findings, Inquiry, Misuse, Passed, Probe, Suspect, Waypoint,
+    Wonder,
+};
 
 use crate::lab::{Helper, Language, Place};
 use crate::table::Table;
@@ -69,7 +72,9 @@ pub enum Event {
     Expected(Expectation),
     /// A capture, at the lab's end.
     Captured(Captured),
-    /// Why one can't reach another, after the lab's end.
+    /// The script asks why; it waits for the answer.
+    Wondered(Box<Wonder>),
+    /// Why one can't reach another, as a replay finds it.
     Explained(Box<Findings>),
     /// The script ended before its last line.
     Stopped(Stop),
@@ -153,6 +158,8 @@ pub struct Question {
     pub text: String,
     /// The answer's rows, where it is a table.
     pub table: Option<Table>,
+    /// How to ask it again, where it is about a way and nobody answered.
+    pub wonder: Option<Box<Wonder>>,
     /// What asking changed (a ping fills the neighbour tables), a line each,
     /// where somebody watches.
     pub changes: Vec<String>,

@@ -36,7 +36,8 @@ impl Pool {
             // The first lab's sandbox has its order already: nobody else's.
             let first = self.first.lock().ok().filter(|_| number == 0).and_then(|mut first| first.take());
             let outcome = first.map_or_else(|| self.launcher.open(), Ok).and_then(|mut sandbox| {
-                let outcome = run::lab(&course.lab, &mut sandbox, &course.shelf, settings, |_, _| {});
+                let outcome =
+                    run::lab(&course.lab, &self.launcher, &mut sandbox, &course.shelf, settings, |_, _| {});
                 self.let_go(sandbox);
                 outcome
             });

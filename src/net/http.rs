@@ -60,6 +60,11 @@ impl HttpAnswer {
         self.error.clone()
     }
 
+    /// Tells whether there was no connection, or no word on it.
+    pub fn is_unconnected(&self) -> bool {
+        self.failed.is_some()
+    }
+
     /// What curl prints.
     pub fn text(&self) -> String {
         match (&self.failed, &self.error) {
@@ -76,6 +81,11 @@ impl HttpAnswer {
 }
 
 impl Network {
+    /// Whom a URL asks, and at which port.
+    pub fn host_and_port(url: &str) -> Option<(String, u16)> {
+        Page::parse(url).ok().map(|page| (page.host, page.port))
+    }
+
     /// Fetches a page, as `curl` does.
     ///
     /// # Errors

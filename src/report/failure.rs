@@ -21,6 +21,9 @@ pub fn failure(lab: &Lab, outcome: &Outcome) -> String {
     for question in evidence {
         labelled(&mut text, &format!("$ {}", question.command), &question.text);
     }
+    if let Some(why) = &failure.why {
+        labelled(&mut text, "why", why);
+    }
     if let Some(diff) = diff {
         // The first line says which is which.
         let diff = diff.trim_end().replacen("left", "accepted", 1).replacen("right", "seen", 1);

@@ -99,7 +99,11 @@ impl Narration {
                     }
                 };
             }
-            Event::Captured(_) | Event::Explained(_) | Event::Stopped(_) | Event::Ended => {}
+            Event::Captured(_)
+            | Event::Explained(_)
+            | Event::Wondered(_)
+            | Event::Stopped(_)
+            | Event::Ended => {}
         }
         visible(&text)
     }

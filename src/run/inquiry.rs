@@ -1,9 +1,13 @@
 //! Why one can't reach another: the lab is replayed until a cure is proved.
 
 use super::{Settings, order};
-use crate::event::{Cause, Event, Explanation, Findings, Inquiry, Misuse, Probe, Stop, Suspect};
+use crate::event::{
+    Answered, Cause, Door, Event, Explanation, Findings, Inquiry, Misuse, Probe, Stop, Suspect, Wonder,
+};
 use crate::lab::Lab;
+use crate::report;
 use crate::sandbox::{Launcher, Sandbox, SandboxError};
+use std::cell::RefCell;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -58,8 +62,51 @@ pub fn why(
     settings: &Settings,
     probe: &Probe,
 ) -> Result<Explanation, Puzzle> {
+    search(&Oracle::new(lab, launcher, settings), first, probe, None)
+}
+
+/// Answers what a lab wonders about, in the network that it had there and
+/// then; each question once.
+pub(super) struct Oracle<'a> {
+    lab: &'a Lab,
+    launcher: &'a Launcher,
+    settings: &'a Settings,
+    known: RefCell<Vec<(Wonder, Option<Answered>)>>,
+}
+
+impl<'a> Oracle<'a> {
+    pub fn new(lab: &'a Lab, launcher: &'a Launcher, settings: &'a Settings) -> Self {
+        Self { lab, launcher, settings, known: RefCell::default() }
+    }
+
+    /// The answer; nothing where nothing can be found out.
+    pub fn answer(&self, wonder: &Wonder) -> Option<Answered> {
+        let known =
+            self.known.borrow().iter().find(|(asked, _)| asked == wonder).map(|(_, answer)| answer.clone());
+        if let Some(known) = known {
+            return known;
+        }
+        let explanation = self
+            .launcher
+            .open()
+            .map_err(Puzzle::from)
+            .and_then(|first| search(self, first, &wonder.probe, Some(&wonder.door)));
+        let answer = explanation
+            .ok()
+            .map(|explanation| Answered { text: report::explanation(self.lab, &explanation), explanation });
+        self.known.borrow_mut().push((wonder.clone(), answer.clone()));
+        answer
+    }
+}
+
+fn search(
+    oracle: &Oracle,
+    first: Sandbox,
+    probe: &Probe,
+    door: Option<&Door>,
+) -> Result<Explanation, Puzzle> {
     let until = Instant::now() + PATIENCE;
-    let mut replay = Replay { lab, launcher, ready: Some(first), settings, probe };
+    let mut replay = Replay { oracle, ready: Some(first), probe, door };
     let mut cleared: Vec<Suspect> = Vec::new();
     let mut opening: Option<(Findings, Option<Stop>)> = None;
     for _ in 0..MOST_TRIALS {
@@ -122,11 +169,10 @@ fn explain(
 
 /// Runs a lab again and again, each time in a fresh sandbox.
 struct Replay<'a> {
-    lab: &'a Lab,
-    launcher: &'a Launcher,
+    oracle: &'a Oracle<'a>,
     ready: Option<Sandbox>,
-    settings: &'a Settings,
     probe: &'a Probe,
+    door: Option<&'a Door>,
 }
 
 impl Replay<'_> {
@@ -138,24 +184,27 @@ impl Replay<'_> {
     ) -> Result<(Findings, Option<Stop>), Puzzle> {
         let mut sandbox = match self.ready.take() {
             Some(sandbox) => sandbox,
-            None => self.launcher.open()?,
+            None => self.oracle.launcher.open()?,
         };
         // The next one makes itself ready meanwhile.
-        self.ready = Some(self.launcher.open()?);
-        let mut order = order(self.lab, self.settings);
+        self.ready = Some(self.oracle.launcher.open()?);
+        let mut order = order(self.oracle.lab, self.oracle.settings);
         order.inquiry = Some(Inquiry {
             probe: self.probe.clone(),
+            door: self.door.cloned(),
             cures,
             cleared: cleared.iter().map(Suspect::key).collect(),
             seek,
             budget_ms: ROUND_MS,
         });
         let (mut found, mut stopped) = (None, None);
-        sandbox.run(&order, |event| match event {
+        let hear = |event| match event {
             Event::Explained(findings) => found = Some(*findings),
             Event::Stopped(stop) => stopped = Some(stop),
             _ => {}
-        })?;
+        };
+        // The lab may wonder itself, on the way.
+        sandbox.run_with(&order, hear, |wonder| self.oracle.answer(wonder))?;
         match (found, stopped) {
             (Some(Findings { misuse: Some(misuse), .. }), _) => Err(Puzzle::Misuse(misuse)),
             (Some(findings), stopped) => Ok((findings, stopped)),

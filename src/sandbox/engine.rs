@@ -4,7 +4,7 @@
 use super::launcher::{Up, die_with_parent};
 use super::wire::{Wire, wait_readable};
 use super::{Inside, SandboxError, init};
-use crate::event::{Event, Order, Stop};
+use crate::event::{Answered, Event, Order, Stop, Wonder};
 use nix::libc;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
@@ -131,6 +131,14 @@ impl Line {
         if self.0.watched || self.0.events.borrow().len() >= BATCH {
             self.flush();
         }
+    }
+
+    /// Tells a question that only the parent can answer, and waits for the
+    /// answer.
+    pub fn wonder(&self, wonder: Wonder) -> Option<Answered> {
+        self.emit(Event::Wondered(Box::new(wonder)));
+        self.flush();
+        self.0.wire.receive().ok().flatten()
     }
 
     /// Waits until nobody listens any more.

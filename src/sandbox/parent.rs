@@ -3,7 +3,7 @@
 use super::launcher::{Death, Up, launch};
 use super::wire::Wire;
 use super::{Inside, Line, SandboxError};
-use crate::event::{Event, Order, Stop};
+use crate::event::{Answered, Event, Order, Stop, Wonder};
 use crate::lab::Place;
 use nix::errno::Errno;
 use nix::sys::wait::waitpid;
@@ -163,7 +163,25 @@ impl Sandbox {
     /// # Errors
     ///
     /// Where there is no sandbox to run it in.
-    pub fn run(&mut self, order: &Order, mut hear: impl FnMut(Event)) -> Result<(), SandboxError> {
+    pub fn run(&mut self, order: &Order, hear: impl FnMut(Event)) -> Result<(), SandboxError> {
+        self.run_with(order, hear, |_| None)
+    }
+
+    /// The same where `answer` finds out what the script wonders about.
+    ///
+    /// # Panics
+    ///
+    /// Where another lab was ordered here before.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no sandbox to run it in.
+    pub fn run_with(
+        &mut self,
+        order: &Order,
+        mut hear: impl FnMut(Event),
+        mut answer: impl FnMut(&Wonder) -> Option<Answered>,
+    ) -> Result<(), SandboxError> {
         let lost = |error: io::Error| SandboxError::io("reach the sandbox", &error);
         self.order(order);
         self.await_standing()?;
@@ -171,7 +189,7 @@ impl Sandbox {
             .inquiry
             .as_ref()
             .map_or(Duration::ZERO, |inquiry| Duration::from_millis(inquiry.budget_ms) + INQUIRY);
-        let deadline = Instant::now() + Duration::from_millis(order.timeout_ms) + inquiry + GRACE;
+        let mut deadline = Instant::now() + Duration::from_millis(order.timeout_ms) + inquiry + GRACE;
         loop {
             let event = match self.next(deadline).map_err(lost)? {
                 Next::Up(Up::Event(event)) => *event,
@@ -188,6 +206,12 @@ impl Sandbox {
                 Next::Closed => Event::Stopped(self.post_mortem()),
             };
             match &event {
+                Event::Wondered(wonder) => {
+                    let began = Instant::now();
+                    let found = answer(wonder);
+                    deadline += began.elapsed();
+                    self.wire.send(&found).map_err(lost)?;
+                }
                 Event::Step { place, .. } | Event::Note { place, .. } => self.place = *place,
                 Event::Acted(action) => self.place = action.place,
                 Event::Ran(ran) => self.place = ran.place,

@@ -21,6 +21,7 @@ pub(super) fn stop(error: EvalAltResult, timeout_ms: u64) -> Stop {
         EvalAltResult::ErrorTerminated(token, _) => match token.try_cast::<Halt>() {
             Some(Halt::NotMeasured(what)) => Stop::NotMeasured(what),
             Some(Halt::Fault(fault)) => Stop::Fault(Fault { helper: fault.helper.or(helper), ..fault }),
+            // Nobody hears of the end of a replay.
             _ => Stop::Deadline { place, timeout_ms },
         },
         EvalAltResult::ErrorRuntime(value, _) => {

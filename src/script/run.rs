@@ -1,13 +1,10 @@
 use super::engine::Stage;
 use super::world::{Teller, World, place};
 use super::{caught, fault, foresight};
-use crate::event::{Captured, Deed, Event, Fault, Order, Stop};
+use crate::event::{Captured, Event, Fault, Order, Stop};
 use crate::lab::Helper;
 use crate::net::{CaptureFile, Network, Rooms};
-use crate::why;
 use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
-use std::cell::RefCell;
-use std::rc::Rc;
 
 /// Runs a lab in a sandbox, and tells what happens until it ends or stops.
 ///
@@ -15,14 +12,7 @@ use std::rc::Rc;
 /// built is left to the kernel, which is quicker than taking it apart.
 pub fn run(stage: &mut Stage, order: &Order, rooms: Box<dyn Rooms>, teller: impl Fn() -> Box<dyn Teller>) {
     let tell = teller();
-    let deeds: Rc<RefCell<Vec<Deed>>> = Rc::default();
-    let listening = || -> Box<dyn Teller> {
-        match order.inquiry {
-            Some(_) => Box::new(Listener { tell: teller(), deeds: deeds.clone() }),
-            None => teller(),
-        }
-    };
-    let ending = match try_run(&mut *stage, order, rooms, listening) {
+    let ending = match try_run(&mut *stage, order, rooms, teller) {
         Ok(()) => Event::Ended,
         Err(stop) => Event::Stopped(stop),
     };
@@ -31,8 +21,8 @@ pub fn run(stage: &mut Stage, order: &Order, rooms: Box<dyn Rooms>, teller: impl
             tell.tell(Event::Captured(Captured { name, packets, pcap }));
         }
     }
-    if let (Some(inquiry), Some(world)) = (&order.inquiry, stage.stand.get()) {
-        tell.tell(Event::Explained(Box::new(why::round(&world.network, &deeds.borrow(), inquiry))));
+    if let Some(world) = stage.stand.get() {
+        world.inquire();
     }
     tell.tell(ending);
     tell.flush();
@@ -42,23 +32,6 @@ pub fn run(stage: &mut Stage, order: &Order, rooms: Box<dyn Rooms>, teller: impl
         // What is kept for a while takes nothing that others need. Where that
         // fails, the kernel does it a little later.
         let _ = world.network.forget_neighbours();
-    }
-}
-
-/// Passes on what happens, and keeps what was done.
-struct Listener {
-    tell: Box<dyn Teller>,
-    deeds: Rc<RefCell<Vec<Deed>>>,
-}
-
-impl Teller for Listener {
-    fn tell(&self, event: Event) {
-        self.deeds.borrow_mut().extend(Deed::of(&event));
-        self.tell.tell(event);
-    }
-
-    fn flush(&self) {
-        self.tell.flush();
     }
 }
 

@@ -1,12 +1,15 @@
 //! What a running script acts on: the network, the way up, and the clock.
 
-use crate::event::{Action, Event, Fault, Order, Question, Refusal, Unmeasured};
+use crate::event::{
+    Action, Answered, Deed, Door, Event, Fault, Inquiry, Order, Probe, Question, Refusal, Unmeasured, Wonder,
+};
 use crate::lab::Place;
 use crate::net::{NetError, Network};
 use crate::table::Table;
+use crate::why;
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext, Position};
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -20,6 +23,9 @@ pub trait Teller {
 
     /// Passes on what waits: something slow is about to begin.
     fn flush(&self);
+
+    /// Has somebody find out why, and waits for the answer.
+    fn wonder(&self, wonder: Wonder) -> Option<Answered>;
 }
 
 /// The world of one running script.
@@ -30,10 +36,17 @@ pub(super) struct World {
     may_wait: BTreeSet<Place>,
     teller: Box<dyn Teller>,
     acts: Cell<u32>,
-    deadline: Instant,
+    deadline: Cell<Instant>,
     /// Where events go while an `eventually` tries: only its last try counts.
     held: RefCell<Option<Vec<Event>>>,
     snapshots: RefCell<HashSet<String>>,
+    /// How often each place has asked about a way.
+    visits: RefCell<BTreeMap<(Option<String>, Place), u32>>,
+    /// What is to be found out in this replay, and what was done until then.
+    inquiry: RefCell<Option<Inquiry>>,
+    deeds: RefCell<Vec<Deed>>,
+    /// Whether this is a replay.
+    replay: bool,
 }
 
 /// A place for the world, which comes to be after the vocabulary.
@@ -44,6 +57,8 @@ pub(super) type Stand = Rc<OnceCell<World>>;
 pub(super) enum Halt {
     Deadline,
     NotMeasured(Unmeasured),
+    /// What the replay was made for is done.
+    Explained,
     /// A mistake in the script.
     Fault(Fault),
 }
@@ -56,17 +71,44 @@ impl World {
             may_wait,
             teller,
             acts: Cell::new(0),
-            deadline: Instant::now() + Duration::from_millis(order.timeout_ms),
+            deadline: Cell::new(Instant::now() + Duration::from_millis(order.timeout_ms)),
             held: RefCell::default(),
             snapshots: RefCell::default(),
+            visits: RefCell::default(),
+            inquiry: RefCell::new(order.inquiry.clone()),
+            deeds: RefCell::default(),
+            replay: order.inquiry.is_some(),
         }
     }
 
     pub fn tell(&self, event: Event) {
         match &mut *self.held.borrow_mut() {
             Some(held) => held.push(event),
-            None => self.teller.tell(event),
+            None => self.pass_on(event),
         }
+    }
+
+    fn pass_on(&self, event: Event) {
+        if self.replay {
+            self.deeds.borrow_mut().extend(Deed::of(&event));
+        }
+        self.teller.tell(event);
+    }
+
+    /// Answers the inquiry that this replay was made for; once.
+    pub fn inquire(&self) {
+        if let Some(inquiry) = self.inquiry.take() {
+            let findings = why::round(&self.network, &self.deeds.borrow(), &inquiry);
+            self.teller.tell(Event::Explained(Box::new(findings)));
+        }
+    }
+
+    /// Has somebody find out why, which takes none of the script's time.
+    pub fn wonder(&self, wonder: Wonder) -> Option<Answered> {
+        let began = Instant::now();
+        let answer = self.teller.wonder(wonder);
+        self.deadline.set(self.deadline.get() + began.elapsed());
+        answer
     }
 
     pub fn flush(&self) {
@@ -75,17 +117,17 @@ impl World {
 
     /// Tells whether the deadline has passed.
     pub fn is_late(&self) -> bool {
-        Instant::now() >= self.deadline
+        Instant::now() >= self.deadline.get()
     }
 
     /// When the script must be done.
     pub fn deadline(&self) -> Instant {
-        self.deadline
+        self.deadline.get()
     }
 
     /// At most so long until the deadline.
     pub fn at_most(&self, ms: u64) -> u64 {
-        let left = self.deadline.saturating_duration_since(Instant::now()).as_millis();
+        let left = self.deadline.get().saturating_duration_since(Instant::now()).as_millis();
         // A little more, so that who waited so long is late.
         ms.min(u64::try_from(left).unwrap_or(u64::MAX).saturating_add(1))
     }
@@ -98,7 +140,7 @@ impl World {
     /// Tells what was held.
     pub fn release(&self) {
         for event in self.held.take().unwrap_or_default() {
-            self.teller.tell(event);
+            self.pass_on(event);
         }
     }
 
@@ -168,12 +210,43 @@ impl<'a> Call<'a> {
         result.map_err(|error| self.fault(&command, error))
     }
 
+    /// Comes to a place where it is asked about a way. In a replay that was
+    /// made for this very place, the script goes no further.
+    pub fn door(&self, probe: Probe) -> Fallible<Wonder> {
+        let place = self.place();
+        let nth = {
+            let mut visits = self.world.visits.borrow_mut();
+            let nth = visits.entry((self.helper.clone(), place)).or_default();
+            *nth += 1;
+            *nth
+        };
+        let door = Door { helper: self.helper.clone(), place, nth };
+        let is_wanted = |inquiry: &Inquiry| inquiry.door.as_ref() == Some(&door);
+        if self.world.inquiry.borrow().as_ref().is_some_and(is_wanted) {
+            self.world.inquire();
+            return Err(halt(Halt::Explained, self.position));
+        }
+        Ok(Wonder { probe, door })
+    }
+
     /// The same for questions: each is told with its answer.
     pub fn ask<T>(
         &self,
         command: String,
         ask: impl FnOnce(&Network) -> Result<T, NetError>,
         show: impl FnOnce(&T) -> (String, Option<Table>),
+    ) -> Fallible<T> {
+        self.ask_about(command, ask, show, |_| None)
+    }
+
+    /// The same for questions about a way, which can be asked again where
+    /// nobody answered.
+    pub fn ask_about<T>(
+        &self,
+        command: String,
+        ask: impl FnOnce(&Network) -> Result<T, NetError>,
+        show: impl FnOnce(&T) -> (String, Option<Table>),
+        wonder: impl FnOnce(&T) -> Option<Wonder>,
     ) -> Fallible<T> {
         let answer = ask(&self.world.network).map_err(|error| self.fault(&command, error))?;
         let (text, table) = show(&answer);
@@ -184,6 +257,7 @@ impl<'a> Call<'a> {
             command,
             text,
             table,
+            wonder: wonder(&answer).map(Box::new),
             changes,
         }));
         Ok(answer)

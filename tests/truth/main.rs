@@ -84,14 +84,21 @@ fn compare(launcher: &Launcher, path: &Path) -> Result<Completion, Failed> {
     let mut asked: Vec<Question> = Vec::new();
     let mut stop = None;
     let mut failed = Vec::new();
-    run::lab(&lab, &mut launcher.open()?, &shelf, &Settings::default(), |event, verdict| match event {
-        Event::Expected(expectation) if verdict.is_some_and(|verdict| !verdict.is_passed()) => {
-            failed.push(expectation.clone());
-        }
-        Event::Asked(question) if question.place.line > end => asked.push(question.clone()),
-        Event::Stopped(what) => stop = Some(what.clone()),
-        _ => {}
-    })?;
+    run::lab(
+        &lab,
+        launcher,
+        &mut launcher.open()?,
+        &shelf,
+        &Settings::default(),
+        |event, verdict| match event {
+            Event::Expected(expectation) if verdict.is_some_and(|verdict| !verdict.is_passed()) => {
+                failed.push(expectation.clone());
+            }
+            Event::Asked(question) if question.place.line > end => asked.push(question.clone()),
+            Event::Stopped(what) => stop = Some(what.clone()),
+            _ => {}
+        },
+    )?;
     match stop {
         Some(Stop::NotMeasured(what)) => {
             return Ok(Completion::ignored_with(format!("not measured: {}", what.reason)));

@@ -16,6 +16,7 @@ mod questions;
 mod services;
 mod switches;
 mod telling;
+mod why;
 
 use super::world::Stand;
 use crate::net::{Netns, typed_words};
@@ -46,6 +47,7 @@ pub fn all() -> impl Iterator<Item = &'static Word> {
         services::WORDS,
         questions::WORDS,
         captures::WORDS,
+        why::WORDS,
         containers::WORDS,
         expectations::WORDS,
         telling::WORDS,
@@ -65,6 +67,7 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
     services::register(engine, stand);
     questions::register(engine, stand);
     captures::register(engine, stand);
+    why::register(engine, stand);
     containers::register(engine, stand);
     expectations::register(engine, stand);
     telling::register(engine, stand);

@@ -2,6 +2,7 @@ use super::super::value::{PingValue, TableValue, TracerouteValue};
 use super::super::world::{Call, Fallible, Stand};
 use super::options::Options;
 use super::{Word, here_or_host};
+use crate::event::Probe;
 use crate::net::{Family, NetError, Netns, Network, PingOptions, PingSource, TracerouteOptions, typed};
 use crate::table::Table;
 use rhai::{Engine, Map};
@@ -218,8 +219,22 @@ fn ping(call: &Call, ns: &Netns, dst: &str, options: Map) -> Fallible<PingValue>
         );
     }
     let command = ns.exec(&command(dst, &how));
+    let wonder = call.door(Probe {
+        size: Some(how.size).filter(|size| *size != default.size),
+        df: how.df,
+        interface: how.source.as_ref().map(|source| match source {
+            PingSource::Interface(name) => name.clone(),
+            PingSource::Address(ip) => ip.to_string(),
+        }),
+        ..Probe::to(ns.name(), dst)
+    })?;
     let how = PingOptions { timeout_ms: call.world.at_most(how.timeout_ms), ..how };
-    let answer = call.ask(command, |network| network.ping(ns, dst, &how), |answer| (answer.text(), None))?;
+    let answer = call.ask_about(
+        command,
+        |network| network.ping(ns, dst, &how),
+        |answer| (answer.text(), None),
+        |answer| (!answer.ok()).then_some(wonder),
+    )?;
     call.in_time(PingValue(Rc::new(answer)))
 }
 

@@ -2,6 +2,7 @@ use super::super::value::{HttpValue, NameValue, TcpValue, type_of};
 use super::super::world::{Call, Fallible, Stand};
 use super::options::Options;
 use super::{Word, anywhere, here_or_host};
+use crate::event::Probe;
 use crate::net::{HttpOptions, Netns, Record, Service, TcpOptions, typed};
 use rhai::{Array, Dynamic, Engine, INT, Map};
 use std::rc::Rc;
@@ -172,11 +173,13 @@ fn tcp(call: &Call, ns: &Netns, dst: &str, port: INT, options: Map) -> Fallible<
         deadline: call.world.deadline(),
     };
     call.world.flush();
+    let wonder = call.door(Probe { tcp: u16::try_from(port).ok(), ..Probe::to(ns.name(), dst) })?;
     let seconds = timeout_ms.div_ceil(1000);
-    let answer = call.ask(
+    let answer = call.ask_about(
         ns.exec(&format!("nc -zv -w{seconds} {} {port}", typed(dst))),
         |network| network.tcp(ns, dst, &port.to_string(), &how),
         |answer| (answer.text(), None),
+        |answer| (!answer.ok()).then_some(wonder),
     )?;
     call.in_time(TcpValue(Rc::new(answer)))
 }
@@ -191,11 +194,14 @@ fn http_get(call: &Call, ns: &Netns, url: &str, options: Map) -> Fallible<HttpVa
         deadline: call.world.deadline(),
     };
     call.world.flush();
+    let (host, port) = crate::net::Network::host_and_port(url).unwrap_or_default();
+    let wonder = call.door(Probe { tcp: Some(port), ..Probe::to(ns.name(), &host) })?;
     let seconds = timeout_ms as f64 / 1000.0;
-    let answer = call.ask(
+    let answer = call.ask_about(
         ns.exec(&format!("curl -sS --connect-timeout 1 -m {seconds} {}", typed(url))),
         |network| network.http_get(ns, url, &how),
         |answer| (answer.text(), None),
+        |answer| answer.is_unconnected().then_some(wonder),
     )?;
     call.in_time(HttpValue(Rc::new(answer)))
 }

@@ -1,0 +1,89 @@
+use super::super::world::{Call, Fallible, Stand};
+use super::options::Options;
+use super::{Word, here_or_host};
+use crate::event::{Answered, Cause, Explanation, Probe};
+use crate::net::{Netns, typed};
+use rhai::{Array, Dynamic, Engine, Map};
+use std::rc::Rc;
+
+pub(super) const WORDS: &[Word] = &[Word {
+    name: "why",
+    form: "`why([ns,] dst)` or `why([ns,] dst, #{tcp, size, df, iface, broadcast})`",
+    about: "Says why a namespace can't reach an address or a name: the lab is replayed up to here, one echo \
+            request is sent (with `tcp: 80` a connection is asked for) while every interface is watched, and \
+            a cure is tried and proved in another replay; the lab's own network does not change. Gives \
+            `.reached .symptom .cause .causes .fix .proved .text`: a cause has `id, where, text` (`nslab why \
+            --explain ID` tells more), `fix` is an array of shell commands, `.cause` is `()` where nothing is \
+            wrong.",
+    example: "let red = netns(\"red\");\nveth(red, \"eth0\", host(), \"to-red\");\n\
+              red.addr_add(\"eth0\", \"10.0.0.1/24\");\naddr_add(\"to-red\", \"10.0.0.2/24\");\nup(\"to-red\");\n\
+              let answer = why(red, \"10.0.0.2\");\n\
+              check(\"a link is down\", answer.cause.id == \"link-down\");\n\
+              check(\"and the cure is proved\", answer.proved && answer.fix == [\"ip -n red link set eth0 up\"]);",
+}];
+
+/// Why one can't reach another.
+#[derive(Clone)]
+struct WhyValue(Rc<Answered>);
+
+impl WhyValue {
+    fn explanation(&self) -> &Explanation {
+        &self.0.explanation
+    }
+}
+
+pub(super) fn register(engine: &mut Engine, stand: &Stand) {
+    here_or_host!(engine, stand, "why", |call, ns, dst: &str| why(&call, &ns, dst, Map::new()));
+    here_or_host!(engine, stand, "why", |call, ns, dst: &str, options: Map| why(&call, &ns, dst, options));
+    engine
+        .register_type_with_name::<WhyValue>("why")
+        .register_fn("to_string", |why: &mut WhyValue| why.0.text.clone())
+        .register_fn("to_debug", |why: &mut WhyValue| why.0.text.clone())
+        .register_get("reached", |why: &mut WhyValue| why.explanation().reached)
+        .register_get("symptom", |why: &mut WhyValue| why.explanation().symptom.clone())
+        .register_get("cause", |why: &mut WhyValue| {
+            why.explanation().cause.as_ref().map_or(Dynamic::UNIT, cause)
+        })
+        .register_get("causes", |why: &mut WhyValue| {
+            why.explanation().causes.iter().map(cause).collect::<Array>()
+        })
+        .register_get("fix", |why: &mut WhyValue| -> Array {
+            why.explanation().fix.iter().cloned().map(Dynamic::from).collect()
+        })
+        .register_get("proved", |why: &mut WhyValue| why.explanation().proved)
+        .register_get("text", |why: &mut WhyValue| why.0.text.clone());
+}
+
+fn cause(cause: &Cause) -> Dynamic {
+    let Cause { id, place, text } = cause.clone();
+    Dynamic::from_map(Map::from([
+        ("id".into(), id.into()),
+        ("where".into(), place.into()),
+        ("text".into(), text.into()),
+    ]))
+}
+
+fn why(call: &Call, ns: &Netns, dst: &str, options: Map) -> Fallible<WhyValue> {
+    let mut options = Options::new(call, "why", options, &["tcp", "size", "df", "iface", "broadcast"])?;
+    let probe = Probe {
+        tcp: options.number("tcp", "a port from 1 to 65535")?,
+        size: options.number("size", "a number from 0 to 65507")?,
+        df: options.flag("df")?.unwrap_or(false),
+        interface: options.text("iface")?,
+        broadcast: options.flag("broadcast")?.unwrap_or(false),
+        ..Probe::to(ns.name(), dst)
+    };
+    let command = format!("nslab why LAB {} {}", typed(ns.name()), typed(dst));
+    let wonder = call.door(probe)?;
+    let answered = call.ask(
+        command,
+        |_| Ok(call.world.wonder(wonder).unwrap_or_else(nothing)),
+        |answered| (answered.text.clone(), None),
+    )?;
+    call.in_time(WhyValue(Rc::new(answered)))
+}
+
+/// What is said where nothing could be found out.
+fn nothing() -> Answered {
+    Answered { explanation: Explanation::default(), text: "nothing could be found out".into() }
+}
