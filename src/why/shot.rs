@@ -4,8 +4,8 @@ use super::cause;
 use crate::event::{Passed, Probe, Waypoint};
 use crate::net::survey::Survey;
 use crate::net::{
-    Culprit, FirewallSnapshot, NetError, Netns, Network, PingOptions, PingSource, SeenPacket, Sighting,
-    TcpOptions, TraceStep,
+    Culprit, FirewallSnapshot, NetError, Netns, Network, Passage, PingOptions, PingSource, SeenPacket,
+    Sighting, Stop, TcpOptions, TraceStep,
 };
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -36,9 +36,16 @@ pub(super) struct Wall {
     pub after: FirewallSnapshot,
     /// The rules that packets met in nf_tables, in their order.
     pub steps: Vec<TraceStep>,
+    /// The hooks that packets came by, in their order.
+    pub passages: Vec<Passage>,
 }
 
 impl Wall {
+    /// What was stopped here, in the order of time.
+    pub fn stops(&self) -> Vec<Stop> {
+        self.before.stops(&self.after, &self.steps, &self.passages)
+    }
+
     /// Who stopped something here, in the order of time.
     pub fn culprits(&self) -> Vec<Culprit> {
         self.before.culprits(&self.after, &self.steps)
@@ -69,7 +76,7 @@ pub(super) fn shoot(
             traces.push((walls.len(), netns.clone(), trace));
         }
         let netns = netns.name().into();
-        walls.push(Wall { netns, after: before.clone(), before, steps: Vec::new() });
+        walls.push(Wall { netns, after: before.clone(), before, steps: Vec::new(), passages: Vec::new() });
     }
     let taps = network.tap_everywhere()?;
     let wait = if cause::may_be_slow(survey) { SLOW } else { QUICK };
@@ -81,6 +88,7 @@ pub(super) fn shoot(
     sightings.retain(|seen| !is_noise(&seen.packet));
     for (at, netns, mut trace) in traces {
         walls[at].steps = trace.steps();
+        walls[at].passages = trace.passages();
         drop(trace);
         walls[at].after = network.firewall_snapshot(&netns)?;
     }

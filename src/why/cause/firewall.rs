@@ -1,42 +1,573 @@
-//! Rules and policies that have stopped the packet.
+//! Rules and policies that have stopped the packet, and what was meant to let
+//! it pass.
 
+use super::refused;
+use super::ruling::{Of, Ruling, View, in_net};
 use super::{Evidence, Found, suspect, weight};
-use crate::net::{Backend, Culprit};
+use crate::net::survey::Space;
+use crate::net::{
+    Backend, Culprit, FirewallRule, Netns, StepVerdict, Stop, TracedPacket, nft_command, typed,
+};
+use crate::why::shot::Wall;
 
 /// Suspects whom the kernel's trace and counters name.
 pub(super) fn find(e: &Evidence) -> Vec<Found> {
     let mut found = Vec::new();
     for wall in &e.shot.walls {
-        let Some(netns) = e.netns(&wall.netns) else { continue };
+        let (Some(netns), Some(space)) = (e.netns(&wall.netns), e.survey.space(&wall.netns)) else {
+            continue;
+        };
+        let mut known: Vec<Culprit> = Vec::new();
+        for stop in wall.stops() {
+            let Some(culprit) = &stop.culprit else { continue };
+            if known.contains(culprit) || is_chatter(&stop.packet) {
+                continue;
+            }
+            known.push(culprit.clone());
+            found.extend(Blow { e, wall, netns: &netns, space, stop: &stop, culprit }.suspects());
+        }
         for culprit in wall.culprits() {
-            let place = format!("{}: chain {}", wall.netns, culprit.chain);
-            let what = describe(&culprit);
-            let text = match culprit.policy {
-                true => format!(
-                    "the policy of {what} in {} is DROP, and no rule lets the packet pass",
-                    wall.netns
-                ),
-                false => format!("a rule of {what} in {} stops the packet: {}", wall.netns, culprit.spec),
-            };
-            let mut suspect = suspect(
-                if culprit.policy { "firewall-policy" } else { "firewall-rule" },
-                place,
-                text,
-                vec![culprit.delete_command(&netns)],
-            );
-            suspect.evidence = vec![culprit.show_command(&netns)];
-            found.push(Found { weight: weight::NAMED, sure: true, suspect });
+            // Nobody knows which packet it was.
+            if !known.contains(&culprit) && wall.stops().is_empty() {
+                let stop = nameless(&culprit);
+                found.extend(
+                    Blow { e, wall, netns: &netns, space, stop: &stop, culprit: &culprit }.suspects(),
+                );
+            }
         }
     }
     found
 }
 
-/// The chain, with whose it is.
-fn describe(culprit: &Culprit) -> String {
-    match culprit.backend {
-        Backend::Nft => format!("nft chain {} {} {}", culprit.family, culprit.table, culprit.chain),
-        backend => {
-            format!("{} chain {} (table {})", backend.tool(&culprit.family), culprit.chain, culprit.table)
+fn nameless(culprit: &Culprit) -> Stop {
+    Stop {
+        id: 0,
+        packet: TracedPacket::default(),
+        hook: culprit.hook.clone(),
+        iif: None,
+        oif: None,
+        culprit: Some(culprit.clone()),
+    }
+}
+
+/// What hosts tell each other all the time: listeners and routers.
+fn is_chatter(packet: &TracedPacket) -> bool {
+    packet.proto == Some(2) || packet.icmp.is_some_and(|icmp| matches!(icmp.kind, 130..=134 | 143))
+}
+
+/// A packet that was stopped, and by whom.
+struct Blow<'a> {
+    e: &'a Evidence<'a>,
+    wall: &'a Wall,
+    netns: &'a Netns,
+    space: &'a Space,
+    stop: &'a Stop,
+    culprit: &'a Culprit,
+}
+
+impl Blow<'_> {
+    fn suspects(&self) -> Vec<Found> {
+        let mut found = Vec::new();
+        let catches_all = self.culprit.policy || self.catches_all();
+        if catches_all {
+            found.extend(self.untracked());
+            found.extend(self.near_miss());
+            found.extend(self.refused());
+            found.extend(self.wrong_chain());
         }
+        found.extend(self.behind());
+        found.extend(self.element());
+        if catches_all && let Some(accept) = self.accept() {
+            let only = if self.knows_states() && !self.view().reply {
+                " but what belongs to a connection already established, and this is to begin one"
+            } else if self.view().reply {
+                ", and nothing lets back what belongs to a connection (ESTABLISHED, RELATED)"
+            } else {
+                ""
+            };
+            let text = format!("{}: no rule accepts it there{only}{}", self.what_happened(), self.more());
+            let id = if self.culprit.policy { "firewall-policy" } else { "firewall-rule" };
+            found.push(self.found(id, text, vec![accept], 0, true));
+        } else {
+            let text = format!("{}{}", self.what_happened(), self.more());
+            let delete = self.culprit.delete_command(self.netns);
+            // What is invalid is so for a reason.
+            let invalid = self.culprit.spec.to_lowercase().contains("invalid");
+            let (id, less) = if invalid { ("firewall-invalid", 250) } else { ("firewall-rule", 0) };
+            found.push(self.found(id, text, vec![delete], -less, !invalid));
+        }
+        found
+    }
+
+    fn found(&self, id: &str, text: String, fix: Vec<String>, more: i32, sure: bool) -> Found {
+        let mut suspect =
+            suspect(id, format!("{}: chain {}", self.wall.netns, self.culprit.chain), text, fix);
+        suspect.evidence = vec![self.culprit.show_command(self.netns)];
+        Found { weight: weight::NAMED.saturating_add_signed(more), sure, suspect }
+    }
+
+    fn view(&self) -> View<'_> {
+        View {
+            packet: &self.stop.packet,
+            iif: self.stop.iif.as_deref(),
+            oif: self.stop.oif.as_deref(),
+            reply: self.is_reply(),
+        }
+    }
+
+    /// Tells whether it is what comes back, and not what was asked.
+    fn is_reply(&self) -> bool {
+        let packet = &self.stop.packet;
+        match (packet.icmp, packet.sport, packet.dport) {
+            (Some(icmp), ..) => !matches!(icmp.kind, 8 | 128 | 133..=136),
+            // Who asks takes a port above those of services.
+            (_, Some(from), Some(to)) => from < 32768 && to >= 32768,
+            _ => false,
+        }
+    }
+
+    /// Which packet, in words.
+    fn packet(&self) -> String {
+        let packet = &self.stop.packet;
+        let what = match (packet.arp, packet.icmp, packet.proto) {
+            (Some(1), ..) => "the ARP question".to_string(),
+            (Some(_), ..) => "the ARP answer".into(),
+            (_, Some(icmp), _) => match icmp.kind {
+                8 | 128 => "the echo request".into(),
+                0 | 129 => "the echo reply".into(),
+                135 => "the neighbour solicitation (IPv6's ARP question)".into(),
+                136 => "the neighbour advertisement (IPv6's ARP answer)".into(),
+                3 if icmp.code == 4 => "the ICMP error `fragmentation needed`".into(),
+                kind => format!("the ICMP message of type {kind}"),
+            },
+            (_, _, Some(6)) => match self.is_reply() {
+                true => format!("the TCP answer from port {}", packet.sport.unwrap_or_default()),
+                false => format!("the TCP connection to port {}", packet.dport.unwrap_or_default()),
+            },
+            (_, _, Some(17)) => match packet.dport {
+                Some(53) => "the DNS question (UDP port 53)".into(),
+                Some(port) if self.is_reply() => {
+                    format!("the UDP answer from port {}", packet.sport.unwrap_or(port))
+                }
+                Some(port) => format!("the UDP packet to port {port}"),
+                None => "the UDP packet".into(),
+            },
+            (_, _, Some(50)) => "the ESP packet (IPsec)".into(),
+            (_, _, Some(proto)) => format!("the packet of protocol {proto}"),
+            _ => "the packet".into(),
+        };
+        match (packet.src, packet.dst) {
+            (Some(src), Some(dst)) => format!("{what} {src} → {dst}"),
+            _ => what,
+        }
+    }
+
+    /// The chain, with whose it is.
+    fn chain(&self) -> String {
+        let Culprit { family, table, chain, backend, .. } = self.culprit;
+        match backend {
+            Backend::Nft => format!("nft chain {family} {table} {chain}"),
+            backend if table == "filter" => format!("{} chain {chain}", backend.tool(family)),
+            backend => format!("{} chain {chain} of table {table}", backend.tool(family)),
+        }
+    }
+
+    fn what_happened(&self) -> String {
+        let (netns, chain, packet) = (&self.wall.netns, self.chain(), self.packet());
+        let by = match (&self.stop.iif, &self.stop.oif) {
+            (Some(iif), Some(oif)) => format!(" ({iif} → {oif})"),
+            (Some(iif), None) => format!(" (in by {iif})"),
+            (None, Some(oif)) => format!(" (out by {oif})"),
+            _ => String::new(),
+        };
+        let culprit = self.culprit;
+        match culprit.policy {
+            true => format!("the policy DROP of {chain} in {netns} drops {packet}{by}"),
+            false => {
+                let rejects = culprit.spec.to_uppercase().contains("REJECT");
+                let does = match culprit.verdict {
+                    _ if rejects => "rejects",
+                    StepVerdict::Queue => "hands to a program that isn't there",
+                    _ => "drops",
+                };
+                let number = culprit.number.map_or_else(String::new, |number| format!(" {number}"));
+                format!("rule{number} of {chain} in {netns} (`{}`) {does} {packet}{by}", culprit.spec)
+            }
+        }
+    }
+
+    /// What one may not see at once.
+    fn more(&self) -> String {
+        let culprit = self.culprit;
+        let mut more = String::new();
+        let rules = &self.wall.after.rules;
+        let has = |backend: Backend| rules.iter().any(|rule| rule.backend == backend && !rule.policy);
+        if culprit.backend == Backend::IptablesLegacy {
+            more +=
+                "; `iptables -L` does not show it where it speaks to nf_tables, `iptables-legacy -L` does";
+            if has(Backend::IptablesNft) {
+                more += ": both are active, and each drops for itself";
+            }
+        } else if culprit.backend == Backend::IptablesNft && has(Backend::IptablesLegacy) {
+            more += "; rules of iptables-legacy are active beside it, and what these accept can still be dropped here";
+        } else if culprit.backend == Backend::Nft && rules.iter().any(|rule| rule.backend != Backend::Nft) {
+            more += "; `iptables -L` does not show it, `nft list ruleset` does";
+        }
+        // It was for this host, until it was sent on.
+        let forwarded = culprit.hook.as_deref() == Some("forward") && !self.is_reply();
+        let dnat = rules.iter().find(|rule| forwarded && rule.target.to_uppercase() == "DNAT");
+        if let Some(rule) = dnat.filter(|rule| {
+            self.stop.packet.dst.is_some_and(|dst| rule.spec.contains(&dst.to_string()))
+        }) {
+            more += &format!(
+                "; it goes there by DNAT (`{}`), and what DNAT sends on has to be accepted by the forward chain as well",
+                rule.spec
+            );
+        }
+        // An earlier base chain of the same hook has accepted it.
+        let accepted = self.wall.steps.iter().find(|step| {
+            let chain = (&step.family, &step.table, &step.chain);
+            let at = rules.iter().find(|rule| {
+                rule.policy && (&rule.family, &rule.table, &rule.chain) == chain && rule.hook == culprit.hook
+            });
+            step.id == self.stop.id
+                && step.verdict == StepVerdict::Accept
+                && at.is_some()
+                && chain != (&culprit.family, &culprit.table, &culprit.chain)
+                && step.handle.is_some()
+        });
+        if let Some(step) = accepted {
+            more += &format!(
+                "; chain {} {} {} has accepted it before, but an accept is final only in its own base chain",
+                step.family, step.table, step.chain
+            );
+        }
+        match culprit.table.as_str() {
+            "raw" | "mangle" | "security" if culprit.backend != Backend::Nft => {
+                more += &format!(
+                    "; {} -L does not show it without -t {}",
+                    culprit.backend.tool(&culprit.family),
+                    culprit.table
+                );
+            }
+            _ => {}
+        }
+        more
+    }
+
+    /// The tool of an iptables rule, with its table.
+    fn tool(&self) -> String {
+        let tool = self.culprit.backend.tool(&self.culprit.family);
+        match self.culprit.table.as_str() {
+            "filter" => tool,
+            table => format!("{tool} -t {table}"),
+        }
+    }
+
+    fn native(&self) -> bool {
+        self.culprit.backend == Backend::Nft
+    }
+
+    /// Tells whether the rule drops whatever has come so far.
+    fn catches_all(&self) -> bool {
+        let ruling = Ruling::read(self.native(), &self.culprit.spec);
+        let wide = |of: Of| matches!(of, Of::In | Of::Out);
+        ruling.clauses.iter().all(|clause| wide(clause.of) || clause.not && clause.of != Of::State)
+    }
+
+    /// The other rules of the chain.
+    fn rules(&self) -> impl Iterator<Item = &FirewallRule> {
+        let culprit = self.culprit;
+        self.wall.after.rules.iter().filter(move |rule| {
+            !rule.policy
+                && rule.backend == culprit.backend
+                && (&rule.family, &rule.table, &rule.chain)
+                    == (&culprit.family, &culprit.table, &culprit.chain)
+        })
+    }
+
+    /// The command that accepts it.
+    fn accept(&self) -> Option<String> {
+        // Where its answers are accepted already, it is not known as one.
+        let view = self.view();
+        let states = |rule: &FirewallRule| {
+            let ruling = Ruling::of(rule);
+            is_accept(rule)
+                && ruling.clauses.iter().any(|clause| clause.of == Of::State && !clause.not)
+                && ruling.failing(&view).is_empty()
+        };
+        let reply = view.reply && !self.rules().any(states);
+        self.culprit.accept_command(self.netns, &self.stop.packet, reply)
+    }
+
+    /// The command that puts a rule of these words where it comes in time.
+    fn insert(&self, words: &str) -> Option<String> {
+        let culprit = self.culprit;
+        let (table, chain) = (typed(&culprit.table), typed(&culprit.chain));
+        let number = culprit.number.filter(|_| !culprit.policy);
+        Some(self.netns.exec(&match (self.native(), number) {
+            (true, Some(_)) => nft_command(&format!(
+                "insert rule {} {table} {chain} handle {} {words}",
+                culprit.family, culprit.handle?
+            )),
+            (true, None) => nft_command(&format!("add rule {} {table} {chain} {words}", culprit.family)),
+            (false, Some(1)) => format!("{} -I {chain} {words}", self.tool()),
+            (false, Some(number)) => format!("{} -I {chain} {number} {words}", self.tool()),
+            (false, None) => format!("{} -A {chain} {words}", self.tool()),
+        }))
+    }
+
+    /// The command that gives a rule of the chain other words.
+    fn replace(&self, rule: &FirewallRule, words: &str) -> Option<String> {
+        let (table, chain) = (typed(&rule.table), typed(&rule.chain));
+        Some(self.netns.exec(&match self.native() {
+            true => nft_command(&format!(
+                "replace rule {} {table} {chain} handle {} {words}",
+                rule.family, rule.handle?
+            )),
+            false => format!("{} -R {chain} {} {words}", self.tool(), rule.number?),
+        }))
+    }
+
+    /// A rule that would accept it, were it not for one condition.
+    fn near_miss(&self) -> Vec<Found> {
+        let mut found = Vec::new();
+        let view = self.view();
+        for rule in self.rules().filter(|rule| is_accept(rule) && is_before(rule, self.culprit)) {
+            let ruling = Ruling::of(rule);
+            // A port stands beside its protocol.
+            let failing = ruling.failing(&view);
+            let [clause] = failing[..] else { continue };
+            let Some(meant) = clause.meant(&view) else { continue };
+            let number = rule.number.map_or_else(String::new, |number| format!(" {number}"));
+            let text = format!(
+                "{}: rule{number} (`{}`) accepts it only with the {} {}, and it has {}",
+                self.what_happened(),
+                rule.spec,
+                clause.name(),
+                clause.value,
+                clause.seen(&view).unwrap_or_default()
+            );
+            let words = ruling.with(clause, &meant);
+            let (fix, more) = match self.is_real(clause.of, &clause.value) {
+                false => (self.replace(rule, &words), 40),
+                // That one has its own use.
+                true if !view.reply => (self.insert(&words), 10),
+                true => continue,
+            };
+            found.extend(fix.map(|fix| self.found("firewall-near-miss", text, vec![fix], more, false)));
+        }
+        found
+    }
+
+    /// Tells whether a value stands for something that is there.
+    fn is_real(&self, of: Of, value: &str) -> bool {
+        match of {
+            Of::In | Of::Out => self.space.links.iter().any(|link| {
+                value
+                    .strip_suffix(['+', '*'])
+                    .map_or(link.name == value, |start| link.name.starts_with(start))
+            }),
+            Of::Src | Of::Dst => {
+                let mut addrs = self.e.survey.spaces.iter().flat_map(|space| &space.addrs);
+                addrs.any(|addr| in_net(value, addr.ip) == Some(true))
+            }
+            Of::Dport | Of::Sport => {
+                let mut all = self.e.survey.spaces.iter().flat_map(|space| &space.listeners);
+                all.any(|one| value == one.port.to_string())
+            }
+            _ => true,
+        }
+    }
+
+    /// A command that was to accept it, and was refused.
+    fn refused(&self) -> Vec<Found> {
+        let view = self.view();
+        let of_here = refused::rules(self.e.deeds).into_iter().filter(|one| one.ns == self.wall.netns);
+        let mut found = Vec::new();
+        for one in of_here {
+            let ours = match (&one.corrected, one.chain.as_deref()) {
+                (Some(spec), Some(chain)) if !self.native() => {
+                    chain == self.culprit.chain
+                        && spec.contains("ACCEPT")
+                        && Ruling::read(false, spec).failing(&view).is_empty()
+                }
+                _ => continue,
+            };
+            if ours && let Some(fix) = &one.fix {
+                let text = format!(
+                    "{}: the rule that was to accept it was refused: `{}` said `{}`",
+                    self.what_happened(),
+                    one.command,
+                    one.words
+                );
+                let fix = vec![self.netns.exec(fix)];
+                found.push(self.found("firewall-rule-refused", text, fix, 60, false));
+            }
+        }
+        found
+    }
+
+    /// A rule that accepts it stands in a chain that such packets don't come
+    /// to.
+    fn wrong_chain(&self) -> Vec<Found> {
+        let culprit = self.culprit;
+        let view = self.view();
+        let hooks = ["input", "output", "forward"];
+        let elsewhere = self.wall.after.rules.iter().filter(|rule| {
+            let hook = rule.hook.as_deref().unwrap_or_default();
+            is_accept(rule)
+                && !rule.policy
+                && rule.backend == culprit.backend
+                && (&rule.family, &rule.table) == (&culprit.family, &culprit.table)
+                && rule.hook != culprit.hook
+                && hooks.contains(&hook)
+                && culprit.hook.as_deref().is_some_and(|hook| hooks.contains(&hook))
+        });
+        let mut found = Vec::new();
+        for rule in elsewhere {
+            let ruling = Ruling::of(rule);
+            let says_something = ruling
+                .clauses
+                .iter()
+                .any(|clause| matches!(clause.of, Of::Src | Of::Dst | Of::Dport | Of::Icmp | Of::Proto));
+            if view.reply || !says_something || !ruling.failing(&view).is_empty() {
+                continue;
+            }
+            let why = match (culprit.hook.as_deref(), rule.hook.as_deref()) {
+                (Some("forward"), _) => "packets that are only passed on go by the forward chain alone",
+                (Some("input"), _) => "packets for this host itself go by the input chain",
+                _ => "packets that this host sends go by the output chain",
+            };
+            let text = format!(
+                "{}: the rule that accepts it (`{}`) stands in chain {}, and {why}",
+                self.what_happened(),
+                rule.spec,
+                rule.chain
+            );
+            let fix = self.insert(&ruling.typed());
+            found.extend(fix.map(|fix| self.found("firewall-wrong-chain", text, vec![fix], 20, false)));
+        }
+        found
+    }
+
+    /// A rule that accepts it stands behind the one that drops it.
+    fn behind(&self) -> Vec<Found> {
+        let view = self.view();
+        let mut found = Vec::new();
+        for rule in self.rules().filter(|rule| is_accept(rule)) {
+            let ruling = Ruling::of(rule);
+            let behind = self.culprit.number.is_some() && rule.number > self.culprit.number;
+            if !behind || ruling.clauses.is_empty() || !ruling.failing(&view).is_empty() {
+                continue;
+            }
+            let text = format!(
+                "{}: the rule that accepts it (`{}`) stands behind, and the first match wins",
+                self.what_happened(),
+                rule.spec
+            );
+            let fix = self.insert(&ruling.typed());
+            found.extend(fix.map(|fix| self.found("firewall-order", text, vec![fix], 50, false)));
+        }
+        found
+    }
+
+    /// It is, or is not, an element of a set of nft's.
+    fn element(&self) -> Vec<Found> {
+        let packet = &self.stop.packet;
+        let Culprit { family, table, .. } = self.culprit;
+        let view = self.view();
+        let mut found = Vec::new();
+        if !self.native() {
+            return found;
+        }
+        let own = Ruling::read(true, &self.culprit.spec);
+        let accepts = self.rules().filter(|rule| is_accept(rule)).map(|rule| (false, Ruling::of(rule)));
+        for (drops, ruling) in [(true, own)].into_iter().chain(accepts) {
+            for clause in &ruling.clauses {
+                let Some(set) = clause.value.strip_prefix('@') else { continue };
+                let others = ruling.failing(&view).len() > 1;
+                let value = match clause.of {
+                    Of::Src => packet.src.map(|ip| ip.to_string()),
+                    Of::Dst => packet.dst.map(|ip| ip.to_string()),
+                    Of::Dport => packet.dport.map(|port| port.to_string()),
+                    _ => None,
+                };
+                let (Some(value), false) = (value, others) else { continue };
+                // To be in it is what drops it, or what would accept it.
+                let verb = if drops != clause.not { "delete" } else { "add" };
+                let is = if drops != clause.not { "is" } else { "is not" };
+                let text = format!("{}: {value} {is} in the set {set}", self.what_happened());
+                let fix = nft_command(&format!("{verb} element {family} {table} {set} {{ {value} }}"));
+                found.push(self.found("firewall-set", text, vec![self.netns.exec(&fix)], 30, false));
+            }
+        }
+        found
+    }
+
+    /// Tells whether the chain accepts by the state of connections.
+    fn knows_states(&self) -> bool {
+        let states = |rule: &FirewallRule| {
+            is_accept(rule) && Ruling::of(rule).clauses.iter().any(|clause| clause.of == Of::State)
+        };
+        self.rules().any(states)
+    }
+
+    /// It is not known as what comes back, as nobody keeps track of it.
+    fn untracked(&self) -> Vec<Found> {
+        if !self.knows_states() {
+            return Vec::new();
+        }
+        let says = |rule: &&FirewallRule| {
+            let spec = rule.spec.to_lowercase();
+            !rule.policy && (spec.contains("notrack") || spec.contains("zone"))
+        };
+        let mut found = Vec::new();
+        for rule in self.wall.after.rules.iter().filter(says) {
+            let zone = rule.spec.to_lowercase().contains("zone");
+            let text = format!(
+                "{}: it is not known as part of a connection, because a rule of chain {} in table {} (`{}`) {}",
+                self.what_happened(),
+                rule.chain,
+                rule.table,
+                rule.spec,
+                match zone {
+                    true => "keeps track of one direction in another conntrack zone than of the other",
+                    false => "has one direction of it not tracked (NOTRACK)",
+                }
+            );
+            let culprit = Culprit { number: rule.number, ..as_culprit(rule) };
+            let fix = vec![culprit.delete_command(self.netns)];
+            let id = if zone { "conntrack-zone" } else { "conntrack-notrack" };
+            found.push(self.found(id, text, fix, 70, false));
+        }
+        found
+    }
+}
+
+/// Tells whether a rule lets pass what it matches.
+fn is_accept(rule: &FirewallRule) -> bool {
+    !rule.policy && matches!(rule.target.as_str(), "ACCEPT" | "accept" | "RETURN" | "return")
+}
+
+/// Tells whether a packet comes to it before the other.
+fn is_before(rule: &FirewallRule, culprit: &Culprit) -> bool {
+    culprit.policy || rule.number < culprit.number
+}
+
+/// A rule, as what is to be deleted.
+pub(super) fn as_culprit(rule: &FirewallRule) -> Culprit {
+    Culprit {
+        backend: rule.backend,
+        family: rule.family.clone(),
+        table: rule.table.clone(),
+        chain: rule.chain.clone(),
+        number: rule.number,
+        handle: rule.handle,
+        spec: rule.spec.clone(),
+        verdict: StepVerdict::Continue,
+        policy: rule.policy,
+        hook: rule.hook.clone(),
+        priority: rule.priority,
     }
 }

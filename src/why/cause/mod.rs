@@ -10,7 +10,9 @@ mod firewall;
 mod forward;
 mod link;
 mod mtu;
+mod refused;
 mod route;
+mod ruling;
 mod switch;
 
 use super::gate::Gate;
