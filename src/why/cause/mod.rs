@@ -9,11 +9,13 @@ mod deed;
 mod firewall;
 mod forward;
 mod link;
+mod meant;
 mod mtu;
 mod refused;
 mod route;
 mod ruling;
 mod switch;
+mod xfrm;
 
 use super::gate::Gate;
 use super::ground::Ground;
@@ -162,6 +164,7 @@ const FINDERS: &[Finder] = &[
     forward::find,
     route::find,
     switch::find,
+    xfrm::find,
 ];
 
 /// All suspects, most decisive first; each once.

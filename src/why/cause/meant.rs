@@ -1,0 +1,230 @@
+//! What was meant to let a packet pass that a firewall stopped: rules that
+//! nearly do, that stand elsewhere, or that were refused.
+
+use super::Found;
+use super::firewall::{Blow, as_culprit, is_accept};
+use super::refused;
+use super::ruling::{Of, Ruling, in_net};
+use crate::net::{Culprit, FirewallRule, nft_command};
+
+impl Blow<'_> {
+    /// A rule that would accept it, were it not for one condition.
+    pub fn near_miss(&self) -> Vec<Found> {
+        let mut found = Vec::new();
+        let view = self.view();
+        for rule in self.rules().filter(|rule| is_accept(rule) && is_before(rule, self.culprit)) {
+            let ruling = Ruling::of(rule);
+            // A port stands beside its protocol.
+            let failing = ruling.failing(&view);
+            let [clause] = failing[..] else { continue };
+            let Some(meant) = clause.meant(&view) else { continue };
+            let number = rule.number.map_or_else(String::new, |number| format!(" {number}"));
+            let text = format!(
+                "{}: rule{number} (`{}`) accepts it only with the {} {}, and it has {}",
+                self.what_happened(),
+                rule.spec,
+                clause.name(),
+                clause.value,
+                clause.seen(&view).unwrap_or_default()
+            );
+            let words = ruling.with(clause, &meant);
+            let (fix, more) = match self.is_real(clause.of, &clause.value) {
+                false => (self.replace(rule, &words), 40),
+                // That one has its own use.
+                true if !view.reply => (self.insert(&words), 10),
+                true => continue,
+            };
+            found.extend(fix.map(|fix| self.found("firewall-near-miss", text, vec![fix], more, false)));
+        }
+        found
+    }
+
+    /// Tells whether a value stands for something that is there.
+    fn is_real(&self, of: Of, value: &str) -> bool {
+        match of {
+            Of::In | Of::Out => self.space.links.iter().any(|link| {
+                value
+                    .strip_suffix(['+', '*'])
+                    .map_or(link.name == value, |start| link.name.starts_with(start))
+            }),
+            Of::Src | Of::Dst => {
+                let mut addrs = self.e.survey.spaces.iter().flat_map(|space| &space.addrs);
+                addrs.any(|addr| in_net(value, addr.ip) == Some(true))
+            }
+            Of::Dport | Of::Sport => {
+                let mut all = self.e.survey.spaces.iter().flat_map(|space| &space.listeners);
+                all.any(|one| value == one.port.to_string())
+            }
+            _ => true,
+        }
+    }
+
+    /// A command that was to accept it, and was refused.
+    pub fn refused(&self) -> Vec<Found> {
+        let view = self.view();
+        let of_here = refused::rules(self.e.deeds).into_iter().filter(|one| one.ns == self.wall.netns);
+        let mut found = Vec::new();
+        for one in of_here {
+            let ours = match (&one.corrected, one.chain.as_deref()) {
+                (Some(spec), Some(chain)) if !self.native() => {
+                    chain == self.culprit.chain
+                        && spec.contains("ACCEPT")
+                        && Ruling::read(false, spec).failing(&view).is_empty()
+                }
+                _ => continue,
+            };
+            if ours && let Some(fix) = &one.fix {
+                let text = format!(
+                    "{}: the rule that was to accept it was refused: `{}` said `{}`",
+                    self.what_happened(),
+                    one.command,
+                    one.words
+                );
+                let fix = vec![self.netns.exec(fix)];
+                found.push(self.found("firewall-rule-refused", text, fix, 60, false));
+            }
+        }
+        found
+    }
+
+    /// A rule that accepts it stands in a chain that such packets don't come
+    /// to.
+    pub fn wrong_chain(&self) -> Vec<Found> {
+        let culprit = self.culprit;
+        let view = self.view();
+        let hooks = ["input", "output", "forward"];
+        let elsewhere = self.wall.after.rules.iter().filter(|rule| {
+            let hook = rule.hook.as_deref().unwrap_or_default();
+            is_accept(rule)
+                && !rule.policy
+                && rule.backend == culprit.backend
+                && (&rule.family, &rule.table) == (&culprit.family, &culprit.table)
+                && rule.hook != culprit.hook
+                && hooks.contains(&hook)
+                && culprit.hook.as_deref().is_some_and(|hook| hooks.contains(&hook))
+        });
+        let mut found = Vec::new();
+        for rule in elsewhere {
+            let ruling = Ruling::of(rule);
+            let says_something = ruling
+                .clauses
+                .iter()
+                .any(|clause| matches!(clause.of, Of::Src | Of::Dst | Of::Dport | Of::Icmp | Of::Proto));
+            if view.reply || !says_something || !ruling.failing(&view).is_empty() {
+                continue;
+            }
+            let why = match (culprit.hook.as_deref(), rule.hook.as_deref()) {
+                (Some("forward"), _) => "packets that are only passed on go by the forward chain alone",
+                (Some("input"), _) => "packets for this host itself go by the input chain",
+                _ => "packets that this host sends go by the output chain",
+            };
+            let text = format!(
+                "{}: the rule that accepts it (`{}`) stands in chain {}, and {why}",
+                self.what_happened(),
+                rule.spec,
+                rule.chain
+            );
+            let fix = self.insert(&ruling.typed());
+            found.extend(fix.map(|fix| self.found("firewall-wrong-chain", text, vec![fix], 20, false)));
+        }
+        found
+    }
+
+    /// A rule that accepts it stands behind the one that drops it.
+    pub fn behind(&self) -> Vec<Found> {
+        let view = self.view();
+        let mut found = Vec::new();
+        for rule in self.rules().filter(|rule| is_accept(rule)) {
+            let ruling = Ruling::of(rule);
+            let behind = self.culprit.number.is_some() && rule.number > self.culprit.number;
+            if !behind || ruling.clauses.is_empty() || !ruling.failing(&view).is_empty() {
+                continue;
+            }
+            let text = format!(
+                "{}: the rule that accepts it (`{}`) stands behind, and the first match wins",
+                self.what_happened(),
+                rule.spec
+            );
+            let fix = self.insert(&ruling.typed());
+            found.extend(fix.map(|fix| self.found("firewall-order", text, vec![fix], 50, false)));
+        }
+        found
+    }
+
+    /// It is, or is not, an element of a set of nft's.
+    pub fn element(&self) -> Vec<Found> {
+        let packet = &self.stop.packet;
+        let Culprit { family, table, .. } = self.culprit;
+        let view = self.view();
+        let mut found = Vec::new();
+        if !self.native() {
+            return found;
+        }
+        let own = Ruling::read(true, &self.culprit.spec);
+        let accepts = self.rules().filter(|rule| is_accept(rule)).map(|rule| (false, Ruling::of(rule)));
+        for (drops, ruling) in [(true, own)].into_iter().chain(accepts) {
+            for clause in &ruling.clauses {
+                let Some(set) = clause.value.strip_prefix('@') else { continue };
+                let others = ruling.failing(&view).len() > 1;
+                let value = match clause.of {
+                    Of::Src => packet.src.map(|ip| ip.to_string()),
+                    Of::Dst => packet.dst.map(|ip| ip.to_string()),
+                    Of::Dport => packet.dport.map(|port| port.to_string()),
+                    _ => None,
+                };
+                let (Some(value), false) = (value, others) else { continue };
+                // To be in it is what drops it, or what would accept it.
+                let verb = if drops != clause.not { "delete" } else { "add" };
+                let is = if drops != clause.not { "is" } else { "is not" };
+                let text = format!("{}: {value} {is} in the set {set}", self.what_happened());
+                let fix = nft_command(&format!("{verb} element {family} {table} {set} {{ {value} }}"));
+                found.push(self.found("firewall-set", text, vec![self.netns.exec(&fix)], 30, false));
+            }
+        }
+        found
+    }
+
+    /// Tells whether the chain accepts by the state of connections.
+    pub fn knows_states(&self) -> bool {
+        let states = |rule: &FirewallRule| {
+            is_accept(rule) && Ruling::of(rule).clauses.iter().any(|clause| clause.of == Of::State)
+        };
+        self.rules().any(states)
+    }
+
+    /// It is not known as what comes back, as nobody keeps track of it.
+    pub fn untracked(&self) -> Vec<Found> {
+        if !self.knows_states() {
+            return Vec::new();
+        }
+        let says = |rule: &&FirewallRule| {
+            let spec = rule.spec.to_lowercase();
+            !rule.policy && (spec.contains("notrack") || spec.contains("zone"))
+        };
+        let mut found = Vec::new();
+        for rule in self.wall.after.rules.iter().filter(says) {
+            let zone = rule.spec.to_lowercase().contains("zone");
+            let text = format!(
+                "{}: it is not known as part of a connection, because a rule of chain {} in table {} (`{}`) {}",
+                self.what_happened(),
+                rule.chain,
+                rule.table,
+                rule.spec,
+                match zone {
+                    true => "keeps track of one direction in another conntrack zone than of the other",
+                    false => "has one direction of it not tracked (NOTRACK)",
+                }
+            );
+            let culprit = Culprit { number: rule.number, ..as_culprit(rule) };
+            let fix = vec![culprit.delete_command(self.netns)];
+            let id = if zone { "conntrack-zone" } else { "conntrack-notrack" };
+            found.push(self.found(id, text, fix, 70, false));
+        }
+        found
+    }
+}
+
+/// Tells whether a packet comes to it before the other.
+fn is_before(rule: &FirewallRule, culprit: &Culprit) -> bool {
+    culprit.policy || rule.number < culprit.number
+}

@@ -1,0 +1,170 @@
+//! IPsec: policies that block, or that want what nobody does.
+
+use super::{Evidence, Found, suspect, weight};
+use crate::net::survey::{Space, XfrmPolicy};
+use crate::net::typed_words;
+use crate::why::deeds;
+use std::net::IpAddr;
+
+/// What the kernel counts of packets that IPsec stopped, and why.
+const COUNTERS: [(&str, &str); 8] = [
+    ("XfrmOutPolBlock", "a policy blocks"),
+    ("XfrmInPolBlock", "a policy blocks"),
+    ("XfrmFwdPolBlock", "a policy blocks"),
+    ("XfrmOutNoStates", "no state (SA) to send with"),
+    ("XfrmInNoStates", "no state (SA) for what arrives"),
+    ("XfrmInTmplMismatch", "not protected as the policy wants it"),
+    ("XfrmInNoPols", "the default is to block"),
+    ("XfrmInStateProtoError", "the keys do not fit"),
+];
+
+/// Suspects policies and states of IPsec.
+pub(super) fn find(e: &Evidence) -> Vec<Found> {
+    let mut found = Vec::new();
+    for space in e.spaces_on_the_way() {
+        if space.policies.is_empty() && space.states.is_empty() && space.xfrm_blocks == [false; 3] {
+            continue;
+        }
+        let counted = counted(e, space);
+        let here = !counted.is_empty() || e.stuck.ns == space.name;
+        let weight = match (counted.is_empty(), here) {
+            (false, _) => weight::NAMED,
+            (true, true) => weight::HERE,
+            _ => weight::ON_THE_WAY,
+        };
+        let said = match counted.first() {
+            Some((name, why)) => format!(" (the kernel has counted {name}: {why})"),
+            None => String::new(),
+        };
+        found.extend(missing_states(e, space, weight + 40, &said));
+        for policy in &space.policies {
+            let Some((src, dst)) = concerned(e, policy) else { continue };
+            let what = match (policy.block, policy.templates.is_empty()) {
+                (true, _) => format!("blocks packets {src} → {dst}"),
+                (false, true) => continue,
+                (false, false) => match policy.dir.as_str() {
+                    "out" => format!("wants packets {src} → {dst} sent by {}", protocols(policy)),
+                    _ => format!("lets packets {src} → {dst} in only by {}", protocols(policy)),
+                },
+            };
+            let but = match (policy.block, policy.dir.as_str()) {
+                (true, _) => "",
+                (_, "out") => ", and what comes of it does not arrive",
+                _ => ", and they come in clear",
+            };
+            let text = format!(
+                "an IPsec policy of {} (`ip xfrm policy`, direction {}) {what}{but}{said}",
+                space.name, policy.dir
+            );
+            let fix = vec![format!("{} {}", e.ip(&space.name), policy.deletion())];
+            let id = if policy.block { "xfrm-policy-block" } else { "xfrm-policy-without-state" };
+            found.push(made(e, space, id, text, fix, weight));
+        }
+        if space.xfrm_blocks != [false; 3] {
+            let directions: Vec<&str> = ["in", "fwd", "out"]
+                .into_iter()
+                .zip(space.xfrm_blocks)
+                .filter_map(|(direction, blocks)| blocks.then_some(direction))
+                .collect();
+            let text = format!(
+                "IPsec's default in {} is to block ({}): what no policy names is discarded{said}",
+                space.name,
+                directions.join(", ")
+            );
+            let words: Vec<String> = directions.iter().map(|one| format!("{one} accept")).collect();
+            let fix = vec![format!("{} xfrm policy setdefault {}", e.ip(&space.name), words.join(" "))];
+            found.push(made(e, space, "xfrm-default-block", text, fix, weight));
+        }
+    }
+    found
+}
+
+fn made(e: &Evidence, space: &Space, id: &str, text: String, fix: Vec<String>, weight: u32) -> Found {
+    let mut suspect = suspect(id, format!("{}: xfrm", space.name), text, fix);
+    suspect.evidence = vec![format!("{} xfrm policy", e.ip(&space.name))];
+    Found { weight, sure: false, suspect }
+}
+
+/// What has been counted since the probe was sent.
+fn counted(e: &Evidence, space: &Space) -> Vec<(&'static str, &'static str)> {
+    let after = e.netns(&space.name).and_then(|netns| e.network.survey_of(&netns).ok());
+    let Some(after) = after else { return Vec::new() };
+    let count = |space: &Space, name: &str| space.counters.get(name).copied().unwrap_or_default();
+    COUNTERS.into_iter().filter(|(name, _)| count(&after, name) > count(space, name)).collect()
+}
+
+/// The packet that a policy is for: what is asked, or the answer.
+fn concerned(e: &Evidence, policy: &XfrmPolicy) -> Option<(IpAddr, IpAddr)> {
+    let target = e.shot.target?;
+    let own = e.from().addrs.iter().map(|addr| addr.ip).filter(|ip| ip.is_ipv4() == target.is_ipv4());
+    let seen = e.shot.sightings.iter().filter_map(|seen| seen.packet.ends());
+    let selector = &policy.selector;
+    own.map(|ip| (ip, target))
+        .chain(seen)
+        .flat_map(|(src, dst)| [(src, dst), (dst, src)])
+        .find(|(src, dst)| selector.src.contains(*src) && selector.dst.contains(*dst))
+}
+
+fn protocols(policy: &XfrmPolicy) -> String {
+    let names = policy.templates.iter().map(|template| match template.proto {
+        50 => "ESP",
+        51 => "AH",
+        108 => "IPcomp",
+        _ => "IPsec",
+    });
+    names.collect::<Vec<_>>().join(" and ")
+}
+
+/// A state that one end was given, and the other was not, or otherwise.
+fn missing_states(e: &Evidence, space: &Space, weight: u32, said: &str) -> Vec<Found> {
+    let typed = deeds::read(e.deeds);
+    let mut found = Vec::new();
+    let stated: Vec<_> = typed
+        .iter()
+        .filter(|one| one.deed.failed.is_none())
+        .filter(|one| one.is("ip", &["xfrm", "state", "add"]) || one.is("ip", &["xfrm", "state", "update"]))
+        .collect();
+    for one in stated.iter().filter(|one| one.ns != space.name) {
+        let (Some(src), Some(dst)) = (one.after("src"), one.after("dst")) else { continue };
+        let (Ok(src), Ok(dst)) = (src.parse::<IpAddr>(), dst.parse::<IpAddr>()) else { continue };
+        let own = |ip: IpAddr| space.addrs.iter().any(|addr| addr.ip == ip);
+        if !own(src) && !own(dst) {
+            continue;
+        }
+        let same = stated.iter().find(|other| {
+            other.ns == space.name
+                && other.after("src") == one.after("src")
+                && other.after("dst") == one.after("dst")
+        });
+        if same.is_some_and(|same| same.words[3..] == one.words[3..]) {
+            continue;
+        }
+        let words: Vec<&str> = one.words[3..].iter().map(String::as_str).collect();
+        let mut fix = Vec::new();
+        let text = match same {
+            Some(same) => {
+                let spi = same.after("spi").unwrap_or_default();
+                let proto = same.after("proto").unwrap_or("esp");
+                fix.push(format!(
+                    "{} xfrm state delete src {src} dst {dst} proto {proto} spi {spi}",
+                    e.ip(&space.name)
+                ));
+                format!(
+                    "the IPsec states (SAs) for {src} → {dst} differ at the two ends: {} has SPI {} (`{}`), {} has SPI {spi} (`{}`){said}",
+                    one.ns,
+                    one.after("spi").unwrap_or("?"),
+                    one.deed.command,
+                    space.name,
+                    same.deed.command,
+                )
+            }
+            None => format!(
+                "{} has no IPsec state (SA) for {src} → {dst}, and {} has one{said}",
+                space.name, one.ns
+            ),
+        };
+        fix.push(format!("{} xfrm state add {}", e.ip(&space.name), typed_words(&words)));
+        found.push(made(e, space, "xfrm-state-mismatch", text, fix, weight));
+    }
+    found
+}
