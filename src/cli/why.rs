@@ -4,6 +4,7 @@ use super::one;
 use crate::event::{Probe, Stop};
 use crate::report;
 use crate::run::{self, Puzzle, Settings};
+use crate::why::pages;
 use std::process::ExitCode;
 
 /// `nslab why`
@@ -69,6 +70,21 @@ pub(super) fn run(typed: &Why) -> ExitCode {
 }
 
 /// `nslab why --explain`
-fn explain(_name: Option<&str>) -> ExitCode {
-    ExitCode::SUCCESS
+fn explain(name: Option<&str>) -> ExitCode {
+    let Some(name) = name else {
+        print!("{}", pages::contents());
+        return ExitCode::SUCCESS;
+    };
+    if let Some(page) = pages::page(name) {
+        print!("{page}");
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("error: there is no cause `{name}`");
+    let near = pages::nearest(name);
+    let near: Vec<String> = near.iter().map(|id| format!("`{id}`")).collect();
+    match near.is_empty() {
+        false => eprintln!("hint: is it {}?", near.join(" or ")),
+        true => eprintln!("hint: `nslab why --explain` lists them all"),
+    }
+    ExitCode::from(USAGE)
 }

@@ -5,6 +5,7 @@
 //! stuck    the last place where it was seen, and what it waited for there
 //! cause    who can have stopped it at such a place: suspects with a cure
 //! round    the cure is tried, the probe sent again; what helps is kept
+//! pages    what is to be known of each cause, for a reader
 //! ```
 //!
 //! All of it happens in a sandbox that was made for it: a replay of the lab,
@@ -18,6 +19,7 @@ mod deeds;
 mod fib;
 mod gate;
 mod ground;
+pub mod pages;
 mod round;
 mod shot;
 mod stuck;

@@ -48,7 +48,8 @@ fn off(e: &Evidence, space: &Space, dev: &str, dst: IpAddr, weight: u32) -> Opti
     };
     let own = format!("net.{family}.conf.{}.forwarding", dev.replace('.', "/"));
     let is_off = |key: &str| space.switch(key) == Some(0);
-    if !is_off(&own) && !(is_off(master) && dst.is_ipv6()) {
+    let is_at_fault = is_off(&own) || dst.is_ipv6() && is_off(master);
+    if !is_at_fault {
         return None;
     }
     let key = if is_off(master) { master.to_string() } else { own };

@@ -131,9 +131,8 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
     let v6 = e.shot.target.is_some_and(|dst| dst.is_ipv6());
     for space in e.spaces_on_the_way() {
         for switch in SWITCHES.iter().filter(|switch| switch.key.starts_with("net.ipv6") == v6) {
-            let is_target = e.shot.target.is_some_and(|dst| crate::why::gate::is_local(space, dst))
-                && space.name != e.probe.from
-                || e.probe.broadcast && space.name != e.probe.from;
+            let has_it = e.shot.target.is_some_and(|dst| crate::why::gate::is_local(space, dst));
+            let is_target = (has_it || e.probe.broadcast) && space.name != e.probe.from;
             if switch.at == At::Target && !is_target || switch.at == At::Router && is_target {
                 continue;
             }
