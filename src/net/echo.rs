@@ -73,6 +73,10 @@ fn zone(ip: IpAddr, scope: u32) -> String {
     }
 }
 
+/// How long an answer has time that nothing stands in the way of, before it
+/// is looked whether it will come at all.
+const SOON: Duration = Duration::from_millis(1);
+
 /// A raw socket for one ping.
 pub(super) struct Echo {
     socket: OwnedFd,
@@ -119,7 +123,14 @@ impl Echo {
     }
 
     /// Sends one request and waits for what becomes of it.
-    pub fn exchange(&self, seq: u16, options: &PingOptions, answer: &mut PingAnswer) {
+    /// `is_over` says whether it is of no use to wait on.
+    pub fn exchange(
+        &self,
+        seq: u16,
+        options: &PingOptions,
+        answer: &mut PingAnswer,
+        mut is_over: impl FnMut() -> bool,
+    ) {
         let request = self.request(seq);
         let sent = Instant::now();
         let to = address(self.target, 0);
@@ -131,6 +142,7 @@ impl Echo {
             return;
         }
         let deadline = sent + Duration::from_millis(options.timeout_ms);
+        let (mut looked, mut over) = (false, false);
         loop {
             match self.read_reply(seq) {
                 Some((from, zone, ttl)) => {
@@ -141,9 +153,18 @@ impl Echo {
                 None if self.read_error(seq, answer) => return,
                 None => {}
             }
-            if !wait(&self.socket, deadline) {
+            // What has come since it was looked has been read by now.
+            if over {
                 return;
             }
+            if wait(&self.socket, if looked { deadline } else { deadline.min(sent + SOON) }) {
+                continue;
+            }
+            if looked || Instant::now() >= deadline {
+                return;
+            }
+            looked = true;
+            over = is_over();
         }
     }
 

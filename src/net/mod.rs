@@ -27,6 +27,7 @@ mod ping;
 mod prefix;
 mod processes;
 mod program;
+mod quiet;
 mod rooms;
 mod route;
 mod rule;

@@ -69,7 +69,7 @@ impl Network {
     }
 
     /// Tells whether an address waits although its link has a carrier.
-    fn has_tentative(&self, netns: &Netns) -> Result<bool, NetError> {
+    pub(super) fn has_tentative(&self, netns: &Netns) -> Result<bool, NetError> {
         let mut message = AddressMessage::default();
         message.header.family = AddressFamily::Inet6;
         let rows = self.dump(netns, RouteNetlinkMessage::GetAddress(message))?;

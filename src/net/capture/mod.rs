@@ -11,15 +11,12 @@ use super::{NetError, Netns, Network};
 use crate::table::Packet;
 use decode::Decoder;
 use nix::errno::Errno;
-use nix::sched::{CloneFlags, unshare};
 use nix::unistd::pipe2;
 use pcap::LinkType;
 use ring::{Ring, Seen};
 use rtnetlink::packet_route::link::LinkLayerType;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::net::UdpSocket;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -225,7 +222,7 @@ impl Network {
     pub fn captured(&self, capture: &Capture) -> Result<Vec<Packet>, NetError> {
         self.settle()?;
         if capture.is_running() {
-            self.let_packets_pass();
+            self.let_packets_pass(8);
             if !capture.catch_up() {
                 return Err(NetError::new(format!(
                     "{}: the kernel does not hand over its packets",
@@ -273,7 +270,7 @@ impl Network {
     /// Ends a capture; what it has seen stays.
     pub fn stop_capture(&self, capture: &Capture) {
         if capture.is_running() {
-            self.let_packets_pass();
+            self.let_packets_pass(8);
         }
         capture.end();
     }
@@ -290,56 +287,6 @@ impl Network {
     pub fn capture_files(&self) -> Vec<CaptureFile> {
         self.captures.borrow().iter().map(Capture::file).collect()
     }
-
-    /// Waits until the packets that are on their way have arrived.
-    ///
-    /// A packet between two namespaces waits in the queue of a CPU until this
-    /// one has time for it. One to oneself queues behind it; it has to be sent
-    /// as often as a packet may change from link to link.
-    fn let_packets_pass(&self) {
-        const LINKS: usize = 8;
-        if self.queue.get().is_none()
-            && let Ok(socket) = self.own_queue()
-        {
-            let _ = self.queue.set(socket);
-        }
-        let Some(socket) = self.queue.get() else { return };
-        let Ok(own) = socket.local_addr() else { return };
-        on_each_cpu(|| {
-            for _ in 0..LINKS {
-                if socket.send_to(&[0], own).is_err() || socket.recv(&mut [0]).is_err() {
-                    return;
-                }
-            }
-        });
-    }
-
-    /// A socket that speaks to itself, in a namespace where nobody looks.
-    fn own_queue(&self) -> Result<UdpSocket, NetError> {
-        let failed = |error: std::io::Error| NetError::new(error.to_string());
-        unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| failed(errno.into()))?;
-        let file = File::open("/proc/thread-self/ns/net").map_err(failed)?;
-        let netns = Netns::new("queue", false, file.into());
-        self.set_up(&netns, "lo", true)?;
-        self.enter(&netns)?;
-        let socket = UdpSocket::bind("127.0.0.1:0").map_err(failed)?;
-        socket.set_read_timeout(Some(Duration::from_secs(1))).map_err(failed)?;
-        Ok(socket)
-    }
-}
-
-/// Does something on each CPU that this thread may use.
-fn on_each_cpu(mut act: impl FnMut()) {
-    use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
-    let this = nix::unistd::Pid::from_raw(0);
-    let Ok(allowed) = sched_getaffinity(this) else { return act() };
-    for cpu in (0..CpuSet::count()).filter(|cpu| allowed.is_set(*cpu).unwrap_or(false)) {
-        let mut one = CpuSet::new();
-        if one.set(cpu).and_then(|()| sched_setaffinity(this, &one)).is_ok() {
-            act();
-        }
-    }
-    let _ = sched_setaffinity(this, &allowed);
 }
 
 /// Empties a ring until the other end of a pipe is closed.
