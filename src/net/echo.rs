@@ -75,7 +75,7 @@ fn zone(ip: IpAddr, scope: u32) -> String {
 
 /// How long an answer has time that nothing stands in the way of, before it
 /// is looked whether it will come at all.
-const SOON: Duration = Duration::from_millis(1);
+pub(super) const SOON: Duration = Duration::from_millis(1);
 
 /// A raw socket for one ping.
 pub(super) struct Echo {

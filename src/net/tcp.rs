@@ -1,6 +1,6 @@
 //! Tries a TCP port, in the words of nc(1).
 
-use super::echo::{Packet, Tap, Target, address, family};
+use super::echo::{Packet, SOON, Tap, Target, address, family};
 use super::error::strerror;
 use super::{NetError, Netns, Network};
 use nix::errno::Errno;
@@ -150,7 +150,7 @@ impl Network {
         self.enter(netns)?;
         let mut failed = (None, Failed::TimedOut);
         for target in targets {
-            match connect_to(target, port, deadline) {
+            match connect_to(target, port, deadline, || self.is_over().unwrap_or(false)) {
                 Ok(socket) => return Ok(Ok(socket.into())),
                 Err(why) => failed = (Some(target.ip), why),
             }
@@ -166,7 +166,14 @@ impl Network {
 }
 
 /// Connects a socket in the namespace in which this thread is.
-fn connect_to(target: Target, port: u16, deadline: Instant) -> Result<OwnedFd, Failed> {
+///
+/// `is_over` says whether it is of no use to wait on.
+fn connect_to(
+    target: Target,
+    port: u16,
+    deadline: Instant,
+    is_over: impl FnOnce() -> bool,
+) -> Result<OwnedFd, Failed> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket(family(target), SockType::Stream, flags, None).map_err(Failed::Kernel)?;
     match connect(socket.as_raw_fd(), &address(target, port)) {
@@ -174,8 +181,12 @@ fn connect_to(target: Target, port: u16, deadline: Instant) -> Result<OwnedFd, F
         Err(Errno::EINPROGRESS | Errno::EINTR) => {}
         Err(errno) => return Err(Failed::Kernel(errno)),
     }
-    if !wait_for(&socket, PollFlags::POLLOUT, deadline) {
-        return Err(Failed::TimedOut);
+    let soon = deadline.min(Instant::now() + SOON);
+    if !wait_for(&socket, PollFlags::POLLOUT, soon) {
+        let until = if is_over() { Instant::now() } else { deadline };
+        if !wait_for(&socket, PollFlags::POLLOUT, until) {
+            return Err(Failed::TimedOut);
+        }
     }
     match getsockopt(&socket, sockopt::SocketError) {
         Ok(0) => Ok(socket),
