@@ -19,11 +19,14 @@ pub struct TcpOptions {
     pub by: Option<Netns>,
     /// When to give up looking for a name.
     pub deadline: Instant,
+    /// Whether a request has to get through as well, and not the handshake
+    /// alone.
+    pub talks: bool,
 }
 
 impl Default for TcpOptions {
     fn default() -> Self {
-        Self { timeout_ms: 1000, by: None, deadline: Instant::now() + Duration::from_secs(60) }
+        Self { timeout_ms: 1000, by: None, deadline: Instant::now() + Duration::from_secs(60), talks: false }
     }
 }
 
@@ -125,6 +128,9 @@ impl Network {
             Ok(stream) => {
                 answer.ip = stream.peer_addr().ok().map(|peer| peer.ip());
                 answer.by_others = witness.and_then(|witness| witness.objects(dst, &stream));
+                if options.talks {
+                    answer.failed = talk(&stream, Duration::from_millis(options.timeout_ms)).err();
+                }
                 hang_up(&stream, self.services.patience());
             }
             Err((ip, failed)) => (answer.ip, answer.failed) = (ip, Some(failed)),
@@ -208,6 +214,44 @@ fn wait_for(socket: impl AsFd, events: PollFlags, deadline: Instant) -> bool {
             _ => return true,
         }
     }
+}
+
+/// How long somebody who has got a request may think about the answer. Not
+/// every service has one.
+const THINKS: Duration = Duration::from_millis(300);
+
+/// Says something that a service may answer, and sees whether it has got it.
+fn talk(stream: &TcpStream, patience: Duration) -> Result<(), Failed> {
+    let deadline = Instant::now() + patience;
+    let sent = nix::unistd::write(stream, b"GET / HTTP/1.0\r\n\r\n");
+    sent.map_err(Failed::Kernel)?;
+    let mut thinks_until: Option<Instant> = None;
+    loop {
+        let step = Instant::now() + Duration::from_millis(5);
+        if wait_for(stream, PollFlags::POLLIN, step) {
+            return match nix::unistd::read(stream, &mut [0; 4096]) {
+                Ok(_) => Ok(()),
+                Err(errno) => Err(Failed::Kernel(errno)),
+            };
+        }
+        let now = Instant::now();
+        if thinks_until.is_none() && waiting(stream) == 0 {
+            thinks_until = Some(now + THINKS);
+        }
+        match thinks_until {
+            Some(until) if now > until => return Ok(()),
+            None if now > deadline => return Err(Failed::TimedOut),
+            _ => {}
+        }
+    }
+}
+
+/// How many bytes were sent that nobody has confirmed (`SIOCOUTQ`).
+fn waiting(stream: &TcpStream) -> i32 {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: it writes an int.
+    let done = unsafe { libc::ioctl(stream.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+    if done == 0 { bytes } else { 0 }
 }
 
 /// Ends a connection, and gives the other side a moment to end it as well, so

@@ -221,12 +221,12 @@ pub(super) fn transplant(net: IpAddr, len: u8, host: IpAddr) -> IpAddr {
 fn join(net: IpAddr, host: IpAddr, len: u8, keep: bool) -> IpAddr {
     match (net, host) {
         (IpAddr::V4(net), IpAddr::V4(host)) => {
-            let mask = u32::MAX.checked_shl(32 - u32::from(len)).unwrap_or(0);
+            let mask = u32::MAX.checked_shl(32u32.saturating_sub(len.into())).unwrap_or(0);
             let rest = if keep { host.to_bits() & !mask } else { 0 };
             Ipv4Addr::from_bits(net.to_bits() & mask | rest).into()
         }
         (IpAddr::V6(net), IpAddr::V6(host)) => {
-            let mask = u128::MAX.checked_shl(128 - u32::from(len)).unwrap_or(0);
+            let mask = u128::MAX.checked_shl(128u32.saturating_sub(len.into())).unwrap_or(0);
             let rest = if keep { host.to_bits() & !mask } else { 0 };
             Ipv6Addr::from_bits(net.to_bits() & mask | rest).into()
         }

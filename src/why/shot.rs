@@ -142,7 +142,7 @@ fn knock(
     port: u16,
     wait: Duration,
 ) -> Result<(bool, String, Option<IpAddr>), NetError> {
-    let options = TcpOptions { timeout_ms: wait.as_millis() as u64, ..TcpOptions::default() };
+    let options = TcpOptions { timeout_ms: wait.as_millis() as u64, talks: true, ..TcpOptions::default() };
     let answer = network.tcp(from, to, &port.to_string(), &options)?;
     let symptom = answer.error().unwrap_or_else(|| "it accepts connections".into());
     Ok((answer.ok(), symptom, answer.address().or_else(|| to.parse().ok())))

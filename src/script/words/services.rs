@@ -168,6 +168,7 @@ fn tcp(call: &Call, ns: &Netns, dst: &str, port: INT, options: Map) -> Fallible<
     let timeout_ms = options.number("timeout_ms", "a number of milliseconds")?;
     let timeout_ms = timeout_ms.unwrap_or(TcpOptions::default().timeout_ms);
     let how = TcpOptions {
+        talks: false,
         timeout_ms: call.world.at_most(timeout_ms),
         by: options.value("by", "a namespace")?,
         deadline: call.world.deadline(),

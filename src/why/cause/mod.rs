@@ -9,11 +9,14 @@ mod deed;
 mod firewall;
 mod forward;
 mod link;
+mod mangle;
 mod meant;
 mod mtu;
+mod nat;
 mod refused;
 mod route;
 mod ruling;
+mod service;
 mod switch;
 mod xfrm;
 
@@ -159,11 +162,14 @@ type Finder = fn(&Evidence) -> Vec<Found>;
 const FINDERS: &[Finder] = &[
     deed::find,
     firewall::find,
+    mangle::find,
+    nat::find,
     link::find,
     address::find,
     mtu::find,
     forward::find,
     route::find,
+    service::find,
     switch::find,
     xfrm::find,
 ];

@@ -1,0 +1,77 @@
+//! Rules that change a packet without stopping it: its time to live, or a
+//! mark that sends it elsewhere.
+
+use super::firewall::as_culprit;
+use super::{Evidence, Found, suspect, weight};
+use crate::net::FirewallRule;
+use crate::net::survey::Space;
+use crate::why::shot::Wall;
+
+/// Suspects what changes packets.
+pub(super) fn find(e: &Evidence) -> Vec<Found> {
+    let mut found = Vec::new();
+    let way = e.spaces_on_the_way();
+    for wall in &e.shot.walls {
+        let Some(space) = way.iter().find(|space| space.name == wall.netns) else { continue };
+        for rule in wall.after.rules.iter().filter(|rule| !rule.policy) {
+            found.extend(hop_limit(e, wall, rule));
+        }
+        found.extend(marked(e, space, wall));
+    }
+    found
+}
+
+fn hop_limit(e: &Evidence, wall: &Wall, rule: &FirewallRule) -> Option<Found> {
+    let words: Vec<&str> = rule.spec.split_whitespace().collect();
+    let after = |names: &[&str]| {
+        let at = words.windows(names.len()).position(|window| window == names)?;
+        words.get(at + names.len())?.parse::<u32>().ok()
+    };
+    let set = after(&["--ttl-set"]).or(after(&["--hl-set"]));
+    let set = set.or(after(&["ip", "ttl", "set"])).or(after(&["ip6", "hoplimit", "set"]));
+    let less = after(&["--ttl-dec"]).or(after(&["--hl-dec"]));
+    let what = match (set, less) {
+        (Some(ttl), _) if ttl < 32 => format!("sets the time to live (TTL) of packets to {ttl}"),
+        (_, Some(less)) => format!("takes {less} from the time to live (TTL) of packets"),
+        _ => return None,
+    };
+    let netns = e.netns(&wall.netns)?;
+    let expired = e.stuck.error.as_ref().is_some_and(|error| matches!(error.kind, 11 | 3));
+    let text = format!(
+        "the rule `{}` of chain {} (table {}) in {} {what}: it runs out before they arrive",
+        rule.spec, rule.chain, rule.table, wall.netns
+    );
+    let culprit = as_culprit(rule);
+    let place = format!("{}: chain {}", wall.netns, rule.chain);
+    let mut suspect = suspect("ttl-rewritten", place, text, vec![culprit.delete_command(&netns)]);
+    suspect.evidence = vec![culprit.show_command(&netns)];
+    let weight = if expired { weight::NAMED + 50 } else { weight::HERE };
+    Some(Found { weight, sure: false, suspect })
+}
+
+/// A mark, and the rule that looks up what has it in another table.
+fn marked(e: &Evidence, space: &Space, wall: &Wall) -> Vec<Found> {
+    let mut found = Vec::new();
+    for rule in &space.rules {
+        let Some(mark) = rule.fwmark.filter(|mark| *mark != 0 && !rule.not) else { continue };
+        let marks = |rule: &&FirewallRule| {
+            let spec = rule.spec.to_lowercase();
+            !rule.policy
+                && (spec.contains("mark set") || spec.contains("-j mark") || spec.contains("-j connmark"))
+        };
+        let Some(marking) = wall.after.rules.iter().find(marks) else { continue };
+        let ip = if rule.inet6 { format!("{} -6", e.ip(&space.name)) } else { e.ip(&space.name) };
+        let table = rule.table.map_or_else(|| rule.action.clone(), |table| format!("table {table}"));
+        let text = format!(
+            "the rule `{}` of chain {} in {} marks the packet, and the policy rule {} (fwmark {mark:#x}) sends what has this mark to {table}",
+            marking.spec, marking.chain, space.name, rule.pref
+        );
+        let fix = vec![format!("{ip} rule del pref {}", rule.pref)];
+        let place = format!("{}: rule {}", space.name, rule.pref);
+        let mut suspect = suspect("policy-rule-fwmark", place, text, fix);
+        suspect.evidence = vec![format!("{ip} rule")];
+        let weight = if e.stuck.ns == space.name { weight::NAMED } else { weight::HERE };
+        found.push(Found { weight, sure: false, suspect });
+    }
+    found
+}

@@ -1,0 +1,556 @@
+//! Addresses that are rewritten on the way: wrongly, not at all, or too
+//! often.
+
+use super::firewall::as_culprit;
+use super::ruling::{Of, Ruling, View};
+use super::{Evidence, Found, suspect, weight};
+use crate::net::survey::Space;
+use crate::net::{Backend, FirewallRule, SeenPacket, Sighting, TracedPacket, nft_command, typed};
+use crate::why::ground::network;
+use crate::why::shot::Wall;
+use std::net::IpAddr;
+
+/// Suspects rules that rewrite addresses, and the lack of one.
+pub(super) fn find(e: &Evidence) -> Vec<Found> {
+    let mut found = Vec::new();
+    for wall in &e.shot.walls {
+        let Some(space) = e.survey.space(&wall.netns) else { continue };
+        for rule in wall.after.rules.iter().filter(|rule| !rule.policy) {
+            let nat = Nat { e, wall, space, rule, ruling: Ruling::of(rule) };
+            match nat.kind() {
+                Some(Kind::Destination) if nat.is_hit() => found.extend(nat.sent_elsewhere()),
+                Some(Kind::Source) if nat.is_hit() => found.extend(nat.foreign_source()),
+                Some(_) => found.extend(nat.near_miss()),
+                None => {}
+            }
+        }
+    }
+    found.extend(missing_masquerade(e));
+    found
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Destination,
+    Source,
+}
+
+/// A rule that rewrites.
+struct Nat<'a> {
+    e: &'a Evidence<'a>,
+    wall: &'a Wall,
+    space: &'a Space,
+    rule: &'a FirewallRule,
+    ruling: Ruling,
+}
+
+impl Nat<'_> {
+    fn kind(&self) -> Option<Kind> {
+        let spec = format!(" {} ", self.rule.spec);
+        let says = |words: &[&str]| words.iter().any(|word| spec.contains(&format!(" {word} ")));
+        if says(&["DNAT", "REDIRECT", "dnat", "redirect"]) {
+            Some(Kind::Destination)
+        } else if says(&["SNAT", "MASQUERADE", "snat", "masquerade"]) {
+            Some(Kind::Source)
+        } else {
+            None
+        }
+    }
+
+    /// Tells whether the probe has met it.
+    fn is_hit(&self) -> bool {
+        let moved = self.wall.before.moved(&self.wall.after);
+        let traced = self.wall.steps.iter().any(|step| {
+            step.handle.is_some()
+                && step.handle == self.rule.handle
+                && (&step.table, &step.chain) == (&self.rule.table, &self.rule.chain)
+        });
+        traced || moved.iter().any(|rule| std::ptr::eq(*rule, self.rule))
+    }
+
+    fn found(&self, id: &str, text: String, fix: Vec<String>, weight: u32) -> Found {
+        let place = format!("{}: chain {}", self.wall.netns, self.rule.chain);
+        let mut suspect = suspect(id, place, text, fix);
+        if let Some(netns) = self.e.netns(&self.wall.netns) {
+            suspect.evidence = vec![as_culprit(self.rule).show_command(&netns)];
+        }
+        Found { weight, sure: false, suspect }
+    }
+
+    /// How the rule is told.
+    fn name(&self) -> String {
+        format!("the rule `{}` of chain {} in {}", self.rule.spec, self.rule.chain, self.wall.netns)
+    }
+
+    fn delete(&self) -> Vec<String> {
+        let netns = self.e.netns(&self.wall.netns);
+        netns.map(|netns| as_culprit(self.rule).delete_command(&netns)).into_iter().collect()
+    }
+
+    fn replace(&self, words: &str) -> Vec<String> {
+        let rule = self.rule;
+        let (table, chain) = (typed(&rule.table), typed(&rule.chain));
+        let command = match (rule.backend, rule.handle, rule.number) {
+            (Backend::Nft, Some(handle), _) => {
+                nft_command(&format!("replace rule {} {table} {chain} handle {handle} {words}", rule.family))
+            }
+            (backend, _, Some(number)) => {
+                format!("{} -t {table} -R {chain} {number} {words}", backend.tool(&rule.family))
+            }
+            _ => return Vec::new(),
+        };
+        vec![self.e.exec(&self.wall.netns, &command)]
+    }
+
+    /// The word that stands before where it sends to.
+    fn before_aim(&self) -> &'static str {
+        match (self.rule.backend, self.rule.spec.contains("REDIRECT")) {
+            (Backend::Nft, _) => "to",
+            (_, true) => "--to-ports",
+            (_, false) => "--to-destination",
+        }
+    }
+
+    /// Where it sends to.
+    fn aim(&self) -> (Option<IpAddr>, Option<u16>) {
+        let aim = self.ruling.after(self.before_aim()).unwrap_or_default();
+        if let Ok(ip) = aim.trim_matches(['[', ']']).parse::<IpAddr>() {
+            return (Some(ip), None);
+        }
+        match aim.rsplit_once(':') {
+            Some((ip, port)) => (ip.trim_matches(['[', ']']).parse().ok(), port.parse().ok()),
+            None => (None, aim.parse().ok()),
+        }
+    }
+
+    fn aimed(&self, ip: Option<IpAddr>, port: Option<u16>) -> Vec<String> {
+        let aim = match (ip, port) {
+            (Some(IpAddr::V6(ip)), Some(port)) => format!("[{ip}]:{port}"),
+            (Some(ip), Some(port)) => format!("{ip}:{port}"),
+            (Some(ip), None) => ip.to_string(),
+            (None, Some(port)) if self.rule.backend == Backend::Nft => format!(":{port}"),
+            (None, Some(port)) => port.to_string(),
+            (None, None) => return Vec::new(),
+        };
+        self.ruling.with_after(self.before_aim(), &aim).map(|words| self.replace(&words)).unwrap_or_default()
+    }
+
+    /// The probe was sent on by DNAT: can it arrive, and the answer come back?
+    fn sent_elsewhere(&self) -> Vec<Found> {
+        let e = self.e;
+        let mut found = Vec::new();
+        let (to, to_port) = self.aim();
+        let port = to_port.or(e.probe.tcp);
+        let asked = e.shot.target;
+        // Somebody else than this host was asked, and is there.
+        let others = asked.map(|ip| e.ground.owners(ip)).unwrap_or_default();
+        if let Some((owner, _)) = others.iter().find(|(owner, _)| owner.name != self.space.name) {
+            let text = format!(
+                "{} catches what is meant for {} ({}) and sends it to {}: it says neither for whom nor for what it is",
+                self.name(),
+                asked.map(|ip| ip.to_string()).unwrap_or_default(),
+                owner.name,
+                to.map_or_else(|| self.wall.netns.clone(), |ip| ip.to_string())
+            );
+            found.push(self.found("dnat-catches-too-much", text, self.delete(), weight::NAMED + 80));
+        }
+        let Some(to) = to else {
+            found.extend(self.redirected(port));
+            return found;
+        };
+        let owners = e.ground.owners(to);
+        if to.is_loopback() {
+            let dev = self.came_by().map_or("all".to_string(), |seen| seen.dev.clone());
+            let key = format!("net.ipv4.conf.{}.route_localnet", dev.replace('.', "/"));
+            let text = format!(
+                "{} sends to {to}, and what comes from outside may not go to 127.0.0.0/8 (a martian destination) while {key} is 0",
+                self.name()
+            );
+            found.push(self.found(
+                "dnat-to-loopback",
+                text,
+                vec![e.sysctl(&self.space.name, &key, "1")],
+                weight::NAMED + 60,
+            ));
+            return found;
+        }
+        if owners.is_empty() {
+            for ip in self.likely(to, port) {
+                let text =
+                    format!("{} sends to {to}, which nobody has; {} has {ip}", self.name(), self.owner(ip));
+                found.push(self.found(
+                    "dnat-wrong-address",
+                    text,
+                    self.aimed(Some(ip), to_port),
+                    weight::NAMED + 60,
+                ));
+            }
+            return found;
+        }
+        let own = e.from().addrs.iter().any(|addr| addr.ip == to);
+        let there = owners.iter().find(|(space, _)| space.name != self.space.name).or(owners.first());
+        if let (Some(_), Some(port), Some((there, _))) = (e.probe.tcp, port, there)
+            && !listens(there, to, port)
+        {
+            for other in ports(there, to) {
+                let text = format!(
+                    "{} sends to port {port} of {to} ({}), where nobody listens: the service there has port {other}",
+                    self.name(),
+                    there.name
+                );
+                found.push(self.found(
+                    "dnat-wrong-port",
+                    text,
+                    self.aimed(Some(to), Some(other)),
+                    weight::NAMED + 50,
+                ));
+            }
+            for ip in self.likely(to, Some(port)).into_iter().filter(|ip| *ip != to) {
+                let text = format!(
+                    "{} sends to {to} ({}), where nobody listens on port {port}: {} ({ip}) does",
+                    self.name(),
+                    there.name,
+                    self.owner(ip)
+                );
+                found.push(self.found(
+                    "dnat-wrong-address",
+                    text,
+                    self.aimed(Some(ip), to_port),
+                    weight::NAMED + 60,
+                ));
+            }
+        }
+        // The answer has to come back by here.
+        let asker = self.came_by().and_then(|seen| seen.packet.ends()).map(|(src, _)| src);
+        if let Some(asker) = asker.filter(|_| self.space.name != e.probe.from) {
+            let near = self.space.addrs.iter().find(|addr| {
+                network(addr.ip, addr.prefix_len) == network(to, addr.prefix_len)
+                    && network(addr.ip, addr.prefix_len) == network(asker, addr.prefix_len)
+            });
+            let (src, why, weight) = match (own, near) {
+                (true, _) => (
+                    Some(to.to_string()),
+                    format!(
+                        "sends {asker} back to itself: a packet with one's own source address is discarded (martian source)"
+                    ),
+                    weight::NAMED + 40,
+                ),
+                (_, Some(addr)) => (
+                    Some(network(addr.ip, addr.prefix_len).to_string()),
+                    format!(
+                        "sends {asker} to {to}, which is in the same network: the answer goes to {asker} directly, past the NAT, from an address that was never asked (hairpin NAT)"
+                    ),
+                    weight::NAMED + 40,
+                ),
+                _ => (
+                    None,
+                    format!(
+                        "sends {asker} to {to}, and the answer does not come back by {}",
+                        self.wall.netns
+                    ),
+                    weight::ODD,
+                ),
+            };
+            let fix = match (self.rule.backend, &src) {
+                (Backend::Nft, Some(src)) => format!("ip saddr {src} ip daddr {to} masquerade"),
+                (Backend::Nft, None) => format!("ip daddr {to} masquerade"),
+                (_, Some(src)) => format!("-s {src} -d {to} -j MASQUERADE"),
+                (_, None) => format!("-d {to} -j MASQUERADE"),
+            };
+            let text = format!("{} {why}; it needs MASQUERADE as well", self.name());
+            let fix = source_nat(e, self.wall, self.rule.backend, &fix);
+            found.push(self.found("hairpin-without-masquerade", text, fix, weight));
+        }
+        found
+    }
+
+    /// Sent to this host itself.
+    fn redirected(&self, port: Option<u16>) -> Vec<Found> {
+        let Some(port) = port.filter(|_| self.e.probe.tcp.is_some()) else { return Vec::new() };
+        let tcp = self.space.listeners.iter().filter(|one| one.proto == "tcp");
+        if tcp.clone().any(|one| one.port == port && !one.ip.is_loopback()) {
+            return Vec::new();
+        }
+        let other = tcp.filter(|one| !one.ip.is_loopback()).map(|one| {
+            let text = format!(
+                "{} sends to port {port} of {} itself, where nobody listens: the service there has port {}",
+                self.name(),
+                self.wall.netns,
+                one.port
+            );
+            self.found("dnat-wrong-port", text, self.aimed(None, Some(one.port)), weight::NAMED + 50)
+        });
+        other.collect()
+    }
+
+    fn owner(&self, ip: IpAddr) -> String {
+        self.e.ground.owners(ip).first().map_or_else(String::new, |(space, _)| space.name.clone())
+    }
+
+    /// Who may have been meant by an address: near it, and with the service.
+    fn likely(&self, wrong: IpAddr, port: Option<u16>) -> Vec<IpAddr> {
+        let own = self
+            .space
+            .addrs
+            .iter()
+            .find(|addr| network(addr.ip, addr.prefix_len) == network(wrong, addr.prefix_len));
+        let mut likely: Vec<(bool, bool, IpAddr)> = Vec::new();
+        for space in self.e.survey.spaces.iter().filter(|space| space.name != self.space.name) {
+            for addr in space.addrs.iter().filter(|addr| addr.ip.is_ipv4() == wrong.is_ipv4()) {
+                let near = own
+                    .is_some_and(|own| network(own.ip, own.prefix_len) == network(addr.ip, own.prefix_len));
+                let serves = port.is_some_and(|port| listens(space, addr.ip, port));
+                let asks = space.name == self.e.probe.from;
+                if !addr.ip.is_loopback()
+                    && !asks
+                    && (near || serves)
+                    && (self.e.probe.tcp.is_none() || serves)
+                {
+                    likely.push((!serves, !near, addr.ip));
+                }
+            }
+        }
+        likely.sort();
+        likely.into_iter().map(|(.., ip)| ip).take(3).collect()
+    }
+
+    /// The probe, as it came here.
+    fn came_by(&self) -> Option<&Sighting> {
+        request_at(self.e, &self.space.name, false)
+    }
+
+    /// Its packets leave with an address that is not this host's.
+    fn foreign_source(&self) -> Vec<Found> {
+        let word = if self.rule.backend == Backend::Nft { "to" } else { "--to-source" };
+        let Some(source) = self.ruling.after(word).and_then(|word| word.parse::<IpAddr>().ok()) else {
+            return Vec::new();
+        };
+        if self.space.addrs.iter().any(|addr| addr.ip == source) {
+            return Vec::new();
+        }
+        let left = request_at(self.e, &self.space.name, true);
+        let link = left.and_then(|seen| self.space.link(&seen.dev));
+        let own = self.space.addrs.iter().find(|addr| {
+            link.is_some_and(|link| link.index == addr.index) && addr.ip.is_ipv4() == source.is_ipv4()
+        });
+        let Some(own) = own else { return Vec::new() };
+        let text = format!(
+            "{} gives packets the source {source}, which {} does not have, so that answers go to nobody or to somebody else; its own address there is {}",
+            self.name(),
+            self.wall.netns,
+            own.ip
+        );
+        let fix = self
+            .ruling
+            .with_after(word, &own.ip.to_string())
+            .map(|words| self.replace(&words))
+            .unwrap_or_default();
+        vec![self.found("snat-foreign-address", text, fix, weight::NAMED + 50)]
+    }
+
+    /// It would have rewritten the probe, were it not for one condition, its
+    /// chain, or its namespace.
+    fn near_miss(&self) -> Vec<Found> {
+        let e = self.e;
+        let mut found = Vec::new();
+        let Some(kind) = self.kind() else { return found };
+        let (id, out) = match kind {
+            Kind::Source => ("masquerade-near-miss", true),
+            Kind::Destination => ("dnat-near-miss", false),
+        };
+        let elsewhere = !e.shot.sightings.iter().any(|seen| seen.netns == self.space.name);
+        if elsewhere && kind == Kind::Source {
+            return self.wrong_namespace();
+        }
+        let Some(seen) = request_at(e, &self.space.name, out) else { return found };
+        let packet = traced(seen);
+        let came = request_at(e, &self.space.name, false).map(|seen| seen.dev.as_str());
+        let view = View {
+            packet: &packet,
+            iif: came.filter(|_| !out),
+            oif: Some(seen.dev.as_str()).filter(|_| out),
+            reply: false,
+        };
+        let failing = self.ruling.failing(&view);
+        // One's own packets don't come by PREROUTING.
+        if failing.is_empty() && kind == Kind::Destination && self.space.name == e.probe.from {
+            let text = format!(
+                "{} is for what arrives: packets that {} itself sends go by OUTPUT",
+                self.name(),
+                self.wall.netns
+            );
+            if self.rule.backend != Backend::Nft {
+                let tool = self.rule.backend.tool(&self.rule.family);
+                let command = format!("{tool} -t nat -A OUTPUT {}", self.ruling.typed());
+                let fix = vec![e.exec(&self.wall.netns, &command)];
+                found.push(self.found("dnat-wrong-chain", text, fix, weight::HERE + 60));
+            }
+            return found;
+        }
+        let [clause] = failing[..] else { return found };
+        let Some(meant) = clause.meant(&view) else { return found };
+        let text = format!(
+            "{} does not match: it is for the {} {}, and the packet has {}",
+            self.name(),
+            clause.name(),
+            clause.value,
+            clause.seen(&view).unwrap_or_default()
+        );
+        let fix = self.replace(&self.ruling.with(clause, &meant));
+        let weight = if clause.of == Of::Proto { weight::ODD } else { weight::HERE + 150 };
+        found.push(self.found(id, text, fix, weight));
+        found
+    }
+
+    /// A rule where packets don't come by.
+    fn wrong_namespace(&self) -> Vec<Found> {
+        let Some((router, out, src)) = last_router(self.e) else { return Vec::new() };
+        let Some(wall) = self.e.shot.walls.iter().find(|wall| wall.netns == router.name) else {
+            return Vec::new();
+        };
+        let packet = TracedPacket { src: Some(src), dst: self.e.shot.target, ..TracedPacket::default() };
+        let view = View { packet: &packet, iif: None, oif: Some(out), reply: false };
+        if self.rule.backend == Backend::Nft || !self.ruling.failing(&view).is_empty() {
+            return Vec::new();
+        }
+        let text = format!(
+            "{} stands in a namespace where the packets don't come by: they leave by {}'s {out}",
+            self.name(),
+            router.name
+        );
+        let fix = source_nat(self.e, wall, self.rule.backend, &self.ruling.typed());
+        vec![self.found("masquerade-wrong-namespace", text, fix, weight::HERE + 160)]
+    }
+}
+
+/// The first request of the probe that was seen in a namespace.
+fn request_at<'a>(e: &'a Evidence, ns: &str, out: bool) -> Option<&'a Sighting> {
+    e.shot.sightings.iter().find(|seen| {
+        seen.netns == ns
+            && seen.out == out
+            && e.shot.passed(seen) == Some(crate::event::Passed::Request)
+            && e.survey
+                .space(ns)
+                .and_then(|space| space.link(&seen.dev))
+                .is_none_or(|link| link.master.is_none())
+    })
+}
+
+/// A packet that was seen, as rules look at it.
+fn traced(seen: &Sighting) -> TracedPacket {
+    let ends = seen.packet.ends();
+    let mut packet = TracedPacket {
+        src: ends.map(|(src, _)| src),
+        dst: ends.map(|(_, dst)| dst),
+        ..TracedPacket::default()
+    };
+    match &seen.packet {
+        SeenPacket::Echo { src, .. } => packet.proto = Some(if src.is_ipv4() { 1 } else { 58 }),
+        SeenPacket::Tcp { ports, .. } => {
+            (packet.proto, packet.sport, packet.dport) = (Some(6), Some(ports.0), Some(ports.1));
+        }
+        SeenPacket::Udp { ports, .. } => {
+            (packet.proto, packet.sport, packet.dport) = (Some(17), Some(ports.0), Some(ports.1));
+        }
+        _ => {}
+    }
+    packet
+}
+
+/// The last router that the request came by: where it left, with which source.
+fn last_router<'a>(e: &'a Evidence) -> Option<(&'a Space, &'a str, IpAddr)> {
+    let seen = e.shot.sightings.iter().rfind(|seen| {
+        seen.out
+            && seen.netns != e.probe.from
+            && e.shot.passed(seen) == Some(crate::event::Passed::Request)
+            && e.survey
+                .space(&seen.netns)
+                .and_then(|space| space.link(&seen.dev))
+                .is_some_and(|link| link.master.is_none())
+            && request_at(e, &seen.netns, false).is_some()
+    })?;
+    Some((e.survey.space(&seen.netns)?, &seen.dev, seen.packet.ends()?.0))
+}
+
+/// A private source leaves as it is, and the other end knows no way back.
+fn missing_masquerade(e: &Evidence) -> Vec<Found> {
+    let Some((router, out, src)) = last_router(e) else { return Vec::new() };
+    let (Some(IpAddr::V4(dst)), IpAddr::V4(from)) = (e.shot.target, src) else { return Vec::new() };
+    let Some(target) = e.targets().first().copied() else { return Vec::new() };
+    // Whoever is asked has got it, and can't answer.
+    let knows = crate::why::fib::best(target, 254, src).is_some_and(crate::why::fib::is_usable);
+    if !from.is_private() || e.stuck.is_back() && knows || e.stuck.ns != target.name {
+        return Vec::new();
+    }
+    let Some(wall) = e.shot.walls.iter().find(|wall| wall.netns == router.name) else { return Vec::new() };
+    // The network that the asker is in.
+    let len = e.from().addrs.iter().find(|addr| addr.ip == src).map_or(24, |addr| addr.prefix_len);
+    let net = network(src, len);
+    let native = wall.after.rules.iter().any(|rule| rule.backend == Backend::Nft && rule.table == "nat");
+    let backend = if native { Backend::Nft } else { Backend::IptablesNft };
+    let words = match backend {
+        Backend::Nft => format!("ip saddr {net} oifname \"{out}\" masquerade"),
+        _ => format!("-s {net} -o {out} -j MASQUERADE"),
+    };
+    let text = format!(
+        "the private source {src} leaves {} by {out} untranslated, and {} has no route back to it: there is no MASQUERADE (a route back in {} would do as well)",
+        router.name, target.name, target.name
+    );
+    let fix = source_nat(e, wall, backend, &words);
+    if fix.is_empty() {
+        return Vec::new();
+    }
+    // A private source has nothing to do on a public network.
+    let weight = if dst.is_private() { weight::ON_THE_WAY } else { weight::NAMED + 20 };
+    let suspect = suspect("masquerade-missing", format!("{}: {out}", router.name), text, fix);
+    vec![Found { weight, sure: false, suspect }]
+}
+
+/// The command that adds a rule where sources are rewritten.
+fn source_nat(e: &Evidence, wall: &Wall, backend: Backend, words: &str) -> Vec<String> {
+    let command = match backend {
+        Backend::Nft => {
+            let chain = wall.after.rules.iter().find(|rule| {
+                rule.backend == Backend::Nft && rule.policy && rule.hook.as_deref() == Some("postrouting")
+            });
+            match chain {
+                Some(chain) => nft_command(&format!(
+                    "add rule {} {} {} {words}",
+                    chain.family,
+                    typed(&chain.table),
+                    typed(&chain.chain)
+                )),
+                // One of one's own has to be made.
+                None => nft_command(&format!(
+                    "add table ip nat; add chain ip nat postrouting {{ type nat hook postrouting priority srcnat; }}; add rule ip nat postrouting {words}"
+                )),
+            }
+        }
+        backend => {
+            let v6 = words.contains("::");
+            format!("{} -t nat -A POSTROUTING {words}", backend.tool(if v6 { "ip6" } else { "ip" }))
+        }
+    };
+    vec![e.exec(&wall.netns, &command)]
+}
+
+/// Tells whether somebody waits for connections there.
+pub(super) fn listens(space: &Space, ip: IpAddr, port: u16) -> bool {
+    space.listeners.iter().any(|one| {
+        one.proto == "tcp"
+            && one.port == port
+            && (one.ip == ip || one.ip.is_unspecified() && (one.both || one.ip.is_ipv4() == ip.is_ipv4()))
+    })
+}
+
+/// The ports where somebody waits for connections to an address.
+pub(super) fn ports(space: &Space, ip: IpAddr) -> Vec<u16> {
+    let mut ports: Vec<u16> = space
+        .listeners
+        .iter()
+        .filter(|one| one.proto == "tcp" && listens(space, ip, one.port))
+        .map(|one| one.port)
+        .collect();
+    ports.dedup();
+    ports
+}

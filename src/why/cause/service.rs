@@ -1,0 +1,205 @@
+//! Services that are not where they are asked for.
+
+use super::nat::listens;
+use super::{Evidence, Found, suspect, weight};
+use crate::net::survey::{Listener, Space};
+use crate::net::{SeenPacket, Sighting, typed_words};
+use std::net::IpAddr;
+
+/// Suspects services.
+pub(super) fn find(e: &Evidence) -> Vec<Found> {
+    let Some(asked) = e.probe.tcp else { return Vec::new() };
+    let Some((space, ip, port)) = arrived(e, asked) else { return Vec::new() };
+    if listens(space, ip, port) {
+        return bound_to_link(e, space, ip, port);
+    }
+    let mut found = Vec::new();
+    let tcp = || space.listeners.iter().filter(|one| one.proto == "tcp");
+    for one in tcp().filter(|one| one.port == port) {
+        found.extend(elsewhere(e, space, one, ip));
+    }
+    for one in tcp().filter(|one| one.port != port && listens(space, ip, one.port)) {
+        found.extend(other_port(e, space, one, ip, port));
+    }
+    if found.iter().all(|found: &Found| found.suspect.fix.is_empty()) {
+        found.extend(somebody_else(e, space, ip, port));
+    }
+    if found.is_empty() {
+        let text = format!(
+            "nobody listens on TCP port {port} of {ip} in {}: the kernel refuses the connection; start the service there",
+            space.name
+        );
+        found.push(made(e, space, "tcp-nobody-listens", text, Vec::new(), weight::ODD));
+    }
+    found
+}
+
+fn made(e: &Evidence, space: &Space, id: &str, text: String, fix: Vec<String>, weight: u32) -> Found {
+    let mut suspect = suspect(id, format!("{}: sockets", space.name), text, fix);
+    suspect.evidence = vec![e.exec(&space.name, "ss -tlnp")];
+    Found { weight, sure: false, suspect }
+}
+
+/// Where the request to connect arrived at last: in which namespace, for which
+/// address and port.
+fn arrived<'a>(e: &'a Evidence, asked: u16) -> Option<(&'a Space, IpAddr, u16)> {
+    let is_local =
+        |space: &Space, ip: IpAddr| ip.is_loopback() || space.addrs.iter().any(|addr| addr.ip == ip);
+    let request = |seen: &&Sighting| {
+        matches!(seen.packet, SeenPacket::Tcp { flags: (true, false, _), .. })
+            && !seen.out
+            && !seen.for_another
+    };
+    for seen in e.shot.sightings.iter().filter(request).rev() {
+        let SeenPacket::Tcp { dst, ports, .. } = seen.packet else { continue };
+        let Some(space) = e.survey.space(&seen.netns) else { continue };
+        if is_local(space, dst) {
+            return Some((space, dst, ports.1));
+        }
+    }
+    // One who asks himself.
+    let target = e.shot.target?;
+    is_local(e.from(), target).then(|| (e.from(), target, asked))
+}
+
+/// The command of the program that listens, as `ps` has it; of several the one
+/// that names the port.
+fn program(e: &Evidence, space: &Space, port: u16) -> Option<Vec<String>> {
+    let netns = e.netns(&space.name)?;
+    let rows = e.network.processes(&netns).ok()?;
+    let text = port.to_string();
+    let commands =
+        rows.iter().map(|row| row.command.split_whitespace().map(String::from).collect::<Vec<_>>());
+    commands
+        .filter(|words| words.iter().any(|word| has_number(word, &text)))
+        .min_by_key(|words| !words.iter().any(|word| *word == text))
+}
+
+/// Tells whether a word has a port, as `80`, `:80`, `10.0.0.2:80` or
+/// `TCP-LISTEN:80,fork`.
+fn has_number(word: &str, number: &str) -> bool {
+    word.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| part == number)
+}
+
+/// A word with one number in the place of another.
+fn with_number(word: &str, old: &str, new: &str) -> String {
+    let mut text = String::new();
+    let mut part = String::new();
+    for c in word.chars().chain(['\0']) {
+        if c.is_ascii_alphanumeric() {
+            part.push(c);
+            continue;
+        }
+        text += if part == old { new } else { &part };
+        part.clear();
+        if c != '\0' {
+            text.push(c);
+        }
+    }
+    text
+}
+
+/// The command that starts it so.
+fn start(e: &Evidence, space: &Space, words: &[String]) -> Vec<String> {
+    let line = typed_words(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    vec![format!("{} >/dev/null 2>&1 & sleep 0.7", e.exec(&space.name, &line))]
+}
+
+/// It listens on another address.
+fn elsewhere(e: &Evidence, space: &Space, one: &Listener, ip: IpAddr) -> Vec<Found> {
+    let port = one.port;
+    let only = match one.ip {
+        bound if bound.is_unspecified() => {
+            if bound.is_ipv6() {
+                "by IPv6 only".to_string()
+            } else {
+                "by IPv4 only".into()
+            }
+        }
+        bound if bound.is_loopback() => format!("on {bound} only, which is for {} itself", space.name),
+        bound => format!("on {bound} only"),
+    };
+    let text = format!("the service on port {port} in {} listens {only}, and {ip} is asked", space.name);
+    let bound = one.ip.to_string();
+    let fix = program(e, space, port).and_then(|mut words| {
+        let names = [bound.as_str(), if one.ip.is_loopback() { "localhost" } else { bound.as_str() }];
+        let at = words.iter().position(|word| names.iter().any(|name| word.contains(name)))?;
+        let name = names.iter().find(|name| words[at].contains(*name))?;
+        words[at] = words[at].replace(name, &ip.to_string());
+        Some(start(e, space, &words))
+    });
+    vec![made(e, space, "tcp-bound-elsewhere", text, fix.unwrap_or_default(), weight::HERE + 150)]
+}
+
+/// It listens on another port.
+fn other_port(e: &Evidence, space: &Space, one: &Listener, ip: IpAddr, port: u16) -> Vec<Found> {
+    let text = format!(
+        "nobody listens on TCP port {port} of {ip} in {}: the service there listens on port {}",
+        space.name, one.port
+    );
+    let (old, new) = (one.port.to_string(), port.to_string());
+    let fix = program(e, space, one.port).map(|words| {
+        // The last is the port, where a number stands elsewhere as well.
+        let at = words.iter().rposition(|word| has_number(word, &old)).unwrap_or_default();
+        let mut words = words;
+        words[at] = with_number(&words[at], &old, &new);
+        start(e, space, &words)
+    });
+    vec![made(e, space, "tcp-wrong-port", text, fix.unwrap_or_default(), weight::HERE + 50)]
+}
+
+/// The service runs in another namespace.
+fn somebody_else(e: &Evidence, space: &Space, ip: IpAddr, port: u16) -> Vec<Found> {
+    let mut found = Vec::new();
+    for other in e.survey.spaces.iter().filter(|other| other.name != space.name) {
+        let one = other.listeners.iter().find(|one| one.proto == "tcp" && one.port == port);
+        let Some(one) = one else { continue };
+        let text = format!(
+            "nobody listens on TCP port {port} of {ip} in {}: the service runs in {}",
+            space.name, other.name
+        );
+        let fix = program(e, other, port).map(|mut words| {
+            for word in &mut words {
+                if !one.ip.is_unspecified() {
+                    *word = word.replace(&one.ip.to_string(), &ip.to_string());
+                }
+            }
+            start(e, space, &words)
+        });
+        let Some(fix) = fix else { continue };
+        found.push(made(e, space, "tcp-wrong-namespace", text, fix, weight::ON_THE_WAY));
+    }
+    found
+}
+
+/// It takes connections by one link only.
+fn bound_to_link(e: &Evidence, space: &Space, ip: IpAddr, port: u16) -> Vec<Found> {
+    let all = space.listeners.iter().filter(|one| one.proto == "tcp" && one.port == port);
+    let bound: Vec<&Listener> = all.clone().filter(|one| one.dev.is_some()).collect();
+    if bound.len() != all.count() {
+        return Vec::new();
+    }
+    let Some(dev) = bound.first().and_then(|one| one.dev.as_deref()) else { return Vec::new() };
+    let came = e.shot.sightings.iter().rfind(|seen| seen.netns == space.name && !seen.out);
+    if came.is_none_or(|came| came.dev == dev) {
+        return Vec::new();
+    }
+    let text = format!(
+        "the service on port {port} of {ip} in {} is bound to the interface {dev}, and the connection comes by another",
+        space.name
+    );
+    vec![made(e, space, "tcp-bound-elsewhere", text, Vec::new(), weight::ODD)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_found_within_a_word() {
+        assert!(has_number("TCP-LISTEN:80,fork", "80") && has_number("80", "80"));
+        assert!(!has_number("8080", "80") && !has_number("--port=8", "80"));
+        assert_eq!(with_number("10.0.0.80:8080", "8080", "80"), "10.0.0.80:80");
+        assert_eq!(with_number("--port=8080", "8080", "80"), "--port=80");
+    }
+}
