@@ -10,6 +10,7 @@ mod firewall;
 mod forward;
 mod link;
 mod mangle;
+mod masquerade;
 mod meant;
 mod mtu;
 mod nat;

@@ -2,10 +2,11 @@
 //! often.
 
 use super::firewall::as_culprit;
+use super::masquerade::{self, last_router, listens, ports, request_at, source_nat, traced};
 use super::ruling::{Of, Ruling, View};
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::Space;
-use crate::net::{Backend, FirewallRule, SeenPacket, Sighting, TracedPacket, nft_command, typed};
+use crate::net::{Backend, FirewallRule, Sighting, TracedPacket, nft_command, typed};
 use crate::why::ground::network;
 use crate::why::shot::Wall;
 use std::net::IpAddr;
@@ -25,7 +26,7 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
             }
         }
     }
-    found.extend(missing_masquerade(e));
+    found.extend(masquerade::missing(e));
     found
 }
 
@@ -421,136 +422,4 @@ impl Nat<'_> {
         let fix = source_nat(self.e, wall, self.rule.backend, &self.ruling.typed());
         vec![self.found("masquerade-wrong-namespace", text, fix, weight::HERE + 160)]
     }
-}
-
-/// The first request of the probe that was seen in a namespace.
-fn request_at<'a>(e: &'a Evidence, ns: &str, out: bool) -> Option<&'a Sighting> {
-    e.shot.sightings.iter().find(|seen| {
-        seen.netns == ns
-            && seen.out == out
-            && e.shot.passed(seen) == Some(crate::event::Passed::Request)
-            && e.survey
-                .space(ns)
-                .and_then(|space| space.link(&seen.dev))
-                .is_none_or(|link| link.master.is_none())
-    })
-}
-
-/// A packet that was seen, as rules look at it.
-fn traced(seen: &Sighting) -> TracedPacket {
-    let ends = seen.packet.ends();
-    let mut packet = TracedPacket {
-        src: ends.map(|(src, _)| src),
-        dst: ends.map(|(_, dst)| dst),
-        ..TracedPacket::default()
-    };
-    match &seen.packet {
-        SeenPacket::Echo { src, .. } => packet.proto = Some(if src.is_ipv4() { 1 } else { 58 }),
-        SeenPacket::Tcp { ports, .. } => {
-            (packet.proto, packet.sport, packet.dport) = (Some(6), Some(ports.0), Some(ports.1));
-        }
-        SeenPacket::Udp { ports, .. } => {
-            (packet.proto, packet.sport, packet.dport) = (Some(17), Some(ports.0), Some(ports.1));
-        }
-        _ => {}
-    }
-    packet
-}
-
-/// The last router that the request came by: where it left, with which source.
-fn last_router<'a>(e: &'a Evidence) -> Option<(&'a Space, &'a str, IpAddr)> {
-    let seen = e.shot.sightings.iter().rfind(|seen| {
-        seen.out
-            && seen.netns != e.probe.from
-            && e.shot.passed(seen) == Some(crate::event::Passed::Request)
-            && e.survey
-                .space(&seen.netns)
-                .and_then(|space| space.link(&seen.dev))
-                .is_some_and(|link| link.master.is_none())
-            && request_at(e, &seen.netns, false).is_some()
-    })?;
-    Some((e.survey.space(&seen.netns)?, &seen.dev, seen.packet.ends()?.0))
-}
-
-/// A private source leaves as it is, and the other end knows no way back.
-fn missing_masquerade(e: &Evidence) -> Vec<Found> {
-    let Some((router, out, src)) = last_router(e) else { return Vec::new() };
-    let (Some(IpAddr::V4(dst)), IpAddr::V4(from)) = (e.shot.target, src) else { return Vec::new() };
-    let Some(target) = e.targets().first().copied() else { return Vec::new() };
-    // Whoever is asked has got it, and can't answer.
-    let knows = crate::why::fib::best(target, 254, src).is_some_and(crate::why::fib::is_usable);
-    if !from.is_private() || e.stuck.is_back() && knows || e.stuck.ns != target.name {
-        return Vec::new();
-    }
-    let Some(wall) = e.shot.walls.iter().find(|wall| wall.netns == router.name) else { return Vec::new() };
-    // The network that the asker is in.
-    let len = e.from().addrs.iter().find(|addr| addr.ip == src).map_or(24, |addr| addr.prefix_len);
-    let net = network(src, len);
-    let native = wall.after.rules.iter().any(|rule| rule.backend == Backend::Nft && rule.table == "nat");
-    let backend = if native { Backend::Nft } else { Backend::IptablesNft };
-    let words = match backend {
-        Backend::Nft => format!("ip saddr {net} oifname \"{out}\" masquerade"),
-        _ => format!("-s {net} -o {out} -j MASQUERADE"),
-    };
-    let text = format!(
-        "the private source {src} leaves {} by {out} untranslated, and {} has no route back to it: there is no MASQUERADE (a route back in {} would do as well)",
-        router.name, target.name, target.name
-    );
-    let fix = source_nat(e, wall, backend, &words);
-    if fix.is_empty() {
-        return Vec::new();
-    }
-    // A private source has nothing to do on a public network.
-    let weight = if dst.is_private() { weight::ON_THE_WAY } else { weight::NAMED + 20 };
-    let suspect = suspect("masquerade-missing", format!("{}: {out}", router.name), text, fix);
-    vec![Found { weight, sure: false, suspect }]
-}
-
-/// The command that adds a rule where sources are rewritten.
-fn source_nat(e: &Evidence, wall: &Wall, backend: Backend, words: &str) -> Vec<String> {
-    let command = match backend {
-        Backend::Nft => {
-            let chain = wall.after.rules.iter().find(|rule| {
-                rule.backend == Backend::Nft && rule.policy && rule.hook.as_deref() == Some("postrouting")
-            });
-            match chain {
-                Some(chain) => nft_command(&format!(
-                    "add rule {} {} {} {words}",
-                    chain.family,
-                    typed(&chain.table),
-                    typed(&chain.chain)
-                )),
-                // One of one's own has to be made.
-                None => nft_command(&format!(
-                    "add table ip nat; add chain ip nat postrouting {{ type nat hook postrouting priority srcnat; }}; add rule ip nat postrouting {words}"
-                )),
-            }
-        }
-        backend => {
-            let v6 = words.contains("::");
-            format!("{} -t nat -A POSTROUTING {words}", backend.tool(if v6 { "ip6" } else { "ip" }))
-        }
-    };
-    vec![e.exec(&wall.netns, &command)]
-}
-
-/// Tells whether somebody waits for connections there.
-pub(super) fn listens(space: &Space, ip: IpAddr, port: u16) -> bool {
-    space.listeners.iter().any(|one| {
-        one.proto == "tcp"
-            && one.port == port
-            && (one.ip == ip || one.ip.is_unspecified() && (one.both || one.ip.is_ipv4() == ip.is_ipv4()))
-    })
-}
-
-/// The ports where somebody waits for connections to an address.
-pub(super) fn ports(space: &Space, ip: IpAddr) -> Vec<u16> {
-    let mut ports: Vec<u16> = space
-        .listeners
-        .iter()
-        .filter(|one| one.proto == "tcp" && listens(space, ip, one.port))
-        .map(|one| one.port)
-        .collect();
-    ports.dedup();
-    ports
 }

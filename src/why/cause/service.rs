@@ -1,6 +1,6 @@
 //! Services that are not where they are asked for.
 
-use super::nat::listens;
+use super::masquerade::listens;
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::{Listener, Space};
 use crate::net::{SeenPacket, Sighting, typed_words};
