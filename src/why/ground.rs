@@ -47,9 +47,9 @@ impl<'a> Ground<'a> {
                 if let Some(master) = link.master {
                     join(here, (&space.name, master));
                 }
-                // A veth's other end; what a macvlan or VXLAN stands on.
-                if link.kind != "vxlan"
-                    && let Some((other, end)) = link.peer.as_ref().and_then(|peer| survey.find(peer))
+                // A veth's other end; what a macvlan stands on.
+                let below = if link.kind == "vxlan" { &None } else { &link.parent };
+                for (other, end) in [&link.peer, below].into_iter().flatten().filter_map(|it| survey.find(it))
                 {
                     join(here, (&other.name, end.index));
                 }
@@ -156,6 +156,28 @@ impl<'a> Ground<'a> {
         way.into_iter().filter_map(|port| self.link(port)).collect()
     }
 
+    /// The port by which a bridge reaches an interface; none where it does not,
+    /// or where that is the bridge's own.
+    pub fn port_to(&self, space: &Space, bridge: &Link, end: End<'a>) -> Option<&'a Link> {
+        let home = (space.name.as_str(), bridge.index);
+        if end.port() == home {
+            return None;
+        }
+        let mut seen = BTreeSet::from([end.port()]);
+        let mut next = vec![end.port()];
+        while let Some(port) = next.pop() {
+            if let Some((at, link)) = self.link(port)
+                && at.name == space.name
+                && link.master == Some(bridge.index)
+            {
+                return Some(link);
+            }
+            let plugged = self.joined.get(&port).into_iter().flatten();
+            next.extend(plugged.filter(|other| **other != home && seen.insert(**other)));
+        }
+        None
+    }
+
     fn link(&self, port: Port) -> Option<(&'a Space, &'a Link)> {
         let space = self.survey.space(port.0)?;
         Some((space, space.link_at(port.1)?))
@@ -193,7 +215,8 @@ impl<'a> Ground<'a> {
 }
 
 impl<'a> End<'a> {
-    fn port(&self) -> Port<'a> {
+    /// Its namespace and index.
+    pub fn port(&self) -> Port<'a> {
         (&self.space.name, self.link.index)
     }
 

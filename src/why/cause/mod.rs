@@ -5,20 +5,27 @@
 //! above what only looks odd.
 
 mod address;
+mod bridge;
 mod deed;
 mod firewall;
 mod forward;
 mod link;
+mod macvlan;
 mod mangle;
 mod masquerade;
 mod meant;
 mod mtu;
 mod nat;
+mod neigh;
+mod plug;
+mod queue;
 mod refused;
 mod route;
 mod ruling;
 mod service;
 mod switch;
+mod tunnel;
+mod vxlan;
 mod xfrm;
 
 use super::gate::Gate;
@@ -162,6 +169,12 @@ type Finder = fn(&Evidence) -> Vec<Found>;
 
 const FINDERS: &[Finder] = &[
     deed::find,
+    bridge::find,
+    plug::find,
+    neigh::find,
+    macvlan::find,
+    vxlan::find,
+    queue::find,
     firewall::find,
     mangle::find,
     nat::find,
@@ -191,6 +204,5 @@ pub(super) fn suspects(evidence: &Evidence) -> Vec<Found> {
 
 /// Tells whether something on the way may hold a packet back for a while.
 pub(super) fn may_be_slow(survey: &Survey) -> bool {
-    let _ = survey;
-    false
+    queue::may_be_slow(survey)
 }

@@ -1,0 +1,402 @@
+//! Bridges: what a port does not take, does not give, or gives to another.
+
+use super::{Evidence, Found, suspect, weight};
+use crate::net::survey::{BridgePort, FdbEntry, Link, Space};
+use crate::why::gate::Gate;
+use crate::why::ground::End;
+
+/// Suspects bridges and their ports.
+pub(super) fn find(e: &Evidence) -> Vec<Found> {
+    let mut found = Vec::new();
+    let way = e.links_on_the_way();
+    for (space, bridge) in bridges(e) {
+        let is_port = |link: &Link| link.master == Some(bridge.index);
+        let ports: Vec<&Link> = way
+            .iter()
+            .filter(|(at, link)| at.name == space.name && is_port(link))
+            .map(|(_, link)| *link)
+            .collect();
+        if ports.is_empty() {
+            continue;
+        }
+        for port in &ports {
+            let Some(state) = &port.port else { continue };
+            found.extend(not_forwarding(e, space, bridge, port, state));
+            found.extend(silent(e, space, port, state));
+            found.extend(locked(e, space, port, state));
+        }
+        found.extend(isolated(e, space, &ports));
+        found.extend(database(e, space, bridge));
+        found.extend(same_mac(e, space, bridge));
+        found.extend(through_the_firewall(e, space, bridge));
+    }
+    found
+}
+
+/// All bridges, each with its namespace.
+pub(super) fn bridges<'a>(e: &Evidence<'a>) -> Vec<(&'a Space, &'a Link)> {
+    let all = e.survey.spaces.iter();
+    let bridges = all.flat_map(|space| {
+        space.links.iter().filter(|link| link.kind == "bridge").map(move |link| (space, link))
+    });
+    bridges.collect()
+}
+
+impl<'a> Evidence<'a> {
+    /// How much a state of this interface weighs: more where its wire is the
+    /// one on which the packet was seen last.
+    pub(super) fn weight_at(&self, space: &str, link: &Link) -> u32 {
+        let asks = match &self.gate {
+            Gate::Resolve { asker, dev, .. } => {
+                self.survey.space(asker).and_then(|space| Some((space, space.link(dev)?)))
+            }
+            _ => None,
+        };
+        let mut last = self.stuck.link(self.survey).into_iter().chain(asks);
+        let here = last.any(|(at, last)| self.ground.share((&at.name, last.index), (space, link.index)));
+        if here || self.gate_is_send(space) { weight::HERE } else { weight::ON_THE_WAY }
+    }
+
+    /// Tells whether the packet has not left this namespace at all.
+    fn gate_is_send(&self, space: &str) -> bool {
+        self.gate == Gate::Send && self.stuck.ns == space
+    }
+
+    /// The interfaces on the way that have the network layer's packets.
+    pub(super) fn stations(&self) -> Vec<End<'a>> {
+        let way = self.links_on_the_way();
+        let on_way =
+            |end: &End| way.iter().any(|(space, link)| (space.name.as_str(), link.index) == end.port());
+        let mut ends: Vec<End<'a>> = self.ground.ends().filter(on_way).collect();
+        let place =
+            |end: &End| way.iter().position(|(space, link)| (space.name.as_str(), link.index) == end.port());
+        ends.sort_by_key(place);
+        ends
+    }
+
+    /// A hardware address as one types it. One that the kernel has chosen by
+    /// chance is another each time: it is read from its interface.
+    pub(super) fn mac_words(&self, mac: &str) -> String {
+        let typed = self.deeds.iter().any(|deed| deed.command.to_lowercase().contains(mac));
+        let all =
+            self.survey.spaces.iter().flat_map(|space| space.links.iter().map(move |link| (space, link)));
+        // Of one who has it, rather than of a bridge that took it from a port.
+        let owner = all.filter(|(_, link)| link.mac == mac).min_by_key(|(_, link)| link.kind == "bridge");
+        match owner {
+            Some((space, link)) if !typed => {
+                format!("$({})", self.exec(&space.name, &format!("cat /sys/class/net/{}/address", link.name)))
+            }
+            _ => mac.into(),
+        }
+    }
+
+    /// A hardware address that nobody has.
+    pub(super) fn free_mac(&self) -> String {
+        let all: Vec<&str> =
+            self.survey.spaces.iter().flat_map(|space| &space.links).map(|link| link.mac.as_str()).collect();
+        let nth = |n: u32| format!("02:00:00:00:{:02x}:{:02x}", n >> 8, n & 0xff);
+        (1..=0xfffe).rev().map(nth).find(|mac| !all.contains(&mac.as_str())).unwrap_or_else(|| nth(1))
+    }
+}
+
+fn at(e: &Evidence, id: &str, space: &Space, link: &Link, text: String, fix: Vec<String>) -> Found {
+    let mut suspect = suspect(id, format!("{}: {}", space.name, link.name), text, fix);
+    suspect.evidence = vec![format!("{} -d link show {}", e.tool("bridge", &space.name), link.name)];
+    Found { weight: e.weight_at(&space.name, link), sure: false, suspect }
+}
+
+/// A port that is not (yet) forwarding.
+fn not_forwarding(
+    e: &Evidence,
+    space: &Space,
+    bridge: &Link,
+    port: &Link,
+    state: &BridgePort,
+) -> Option<Found> {
+    if state.state == "forwarding" || !port.up || !bridge.up {
+        return None;
+    }
+    let set = format!("{} link set dev {} state 3", e.tool("bridge", &space.name), port.name);
+    let stp = bridge.bridge.as_ref().filter(|bridge| bridge.stp);
+    let (id, why, mut fix) = match stp {
+        Some(of) if state.state != "disabled" => {
+            let off = format!("{} link set {} type bridge stp_state 0", e.ip(&space.name), bridge.name);
+            let (delay, text) = (f64::from(of.forward_delay) / 100.0, &state.state);
+            let why = match text.as_str() {
+                "blocking" => "STP blocks it, since there is another way or its bridge fears a loop".into(),
+                _ => format!(
+                    "STP makes a new port listen and learn for twice its forward delay of {delay} s before it forwards"
+                ),
+            };
+            ("bridge-stp-delay", why, vec![off])
+        }
+        _ => ("bridge-port-state", "it passes no frame in either direction".to_string(), Vec::new()),
+    };
+    fix.push(set);
+    let text = format!(
+        "{}, a port of {} in {}, is in state {}: {why}",
+        port.name, bridge.name, space.name, state.state
+    );
+    let mut found = at(e, id, space, port, text, fix);
+    found.weight += 60;
+    Some(found)
+}
+
+/// A port that does not get what nobody has asked it for.
+fn silent(e: &Evidence, space: &Space, port: &Link, state: &BridgePort) -> Option<Found> {
+    let v6 = e.shot.target.is_some_and(|dst| dst.is_ipv6());
+    let mut off = Vec::new();
+    let mut why = Vec::new();
+    if !state.learning && !state.flood {
+        off.push("learning");
+        why.push("it never learns who is behind it (learning off)");
+    }
+    if !state.flood {
+        off.push("flood");
+        why.push(
+            "frames for hardware addresses that the bridge does not know are not flooded to it (flood off)",
+        );
+    }
+    if !state.bcast_flood {
+        off.push("bcast_flood");
+        why.push("broadcasts, such as ARP questions, are not flooded to it (bcast_flood off)");
+    }
+    if !state.mcast_flood && v6 {
+        off.push("mcast_flood");
+        why.push(
+            "multicasts, such as IPv6's neighbour solicitations, are not flooded to it (mcast_flood off)",
+        );
+    }
+    if off.is_empty() {
+        return None;
+    }
+    let words: Vec<String> = off.iter().map(|word| format!("{word} on")).collect();
+    let fix =
+        vec![format!("{} link set dev {} {}", e.tool("bridge", &space.name), port.name, words.join(" "))];
+    let text = format!("bridge port {} in {}: {}", port.name, space.name, why.join(", and "));
+    let mut found = at(e, "bridge-port-flood-off", space, port, text, fix);
+    found.weight += 40;
+    Some(found)
+}
+
+/// A port that takes frames from known senders only.
+fn locked(e: &Evidence, space: &Space, port: &Link, state: &BridgePort) -> Option<Found> {
+    if !state.locked {
+        return None;
+    }
+    let fix = vec![format!("{} link set dev {} locked off", e.tool("bridge", &space.name), port.name)];
+    let text = format!(
+        "bridge port {} in {} is locked: it drops frames from every hardware address that the forwarding database does not hold at it",
+        port.name, space.name
+    );
+    let mut found = at(e, "bridge-port-locked", space, port, text, fix);
+    found.weight += 50;
+    Some(found)
+}
+
+/// Two ports that are both kept apart from others that are.
+fn isolated(e: &Evidence, space: &Space, ports: &[&Link]) -> Option<Found> {
+    let apart: Vec<&&Link> =
+        ports.iter().filter(|link| link.port.as_ref().is_some_and(|port| port.isolated)).collect();
+    let [first, .., last] = apart[..] else { return None };
+    let text = format!(
+        "the bridge ports {} and {} in {} are both isolated: isolated ports reach only ports that are not",
+        first.name, last.name, space.name
+    );
+    let fix = vec![format!("{} link set dev {} isolated off", e.tool("bridge", &space.name), last.name)];
+    let mut found = at(e, "bridge-port-isolated", space, last, text, fix);
+    found.weight += 60;
+    Some(found)
+}
+
+/// Entries that somebody wrote into the forwarding database, and that lead
+/// astray.
+fn database(e: &Evidence, space: &Space, bridge: &Link) -> Vec<Found> {
+    let mut found = Vec::new();
+    for end in e.stations() {
+        let Some(right) = e.ground.port_to(space, bridge, end) else { continue };
+        let is_wrong = |entry: &&FdbEntry| {
+            let fixed =
+                entry.sticky || entry.extern_learn || matches!(entry.state.as_str(), "static" | "permanent");
+            entry.master == Some(bridge.index)
+                && entry.mac == end.link.mac
+                && fixed
+                && (entry.index != right.index || entry.state == "permanent")
+        };
+        for entry in space.fdb.iter().filter(is_wrong) {
+            // The bridge's own address, and its ports', are of another kind.
+            let owner = space.link_at(entry.index);
+            if owner.is_some_and(|owner| owner.mac == entry.mac) || bridge.mac == entry.mac {
+                continue;
+            }
+            let what = match entry.state.as_str() {
+                "permanent" => format!(
+                    "as permanent on {}, so {} takes frames for it as its own in place of passing them on (static was meant)",
+                    entry.dev, bridge.name
+                ),
+                state => format!(
+                    "as {state}{} behind {}, but it is behind {}",
+                    if entry.sticky { " and sticky" } else { "" },
+                    entry.dev,
+                    right.name
+                ),
+            };
+            let whose = if entry.index == bridge.index { "self" } else { "master" };
+            let vlan = entry.vlan.map(|vlan| format!(" vlan {vlan}")).unwrap_or_default();
+            let text = format!(
+                "the forwarding database (FDB) of {} in {} has {}'s hardware address {} {what}",
+                bridge.name, space.name, end.space.name, entry.mac
+            );
+            let tool = e.tool("bridge", &space.name);
+            let fix =
+                vec![format!("{tool} fdb del {} dev {} {whose}{vlan}", e.mac_words(&entry.mac), entry.dev)];
+            let mut one = at(e, "bridge-fdb-wrong", space, bridge, text, fix);
+            one.suspect.evidence = vec![format!("{tool} fdb show br {}", bridge.name)];
+            one.weight += 80;
+            found.push(one);
+        }
+    }
+    found
+}
+
+/// Hardware addresses that two have on one bridge.
+fn same_mac(e: &Evidence, space: &Space, bridge: &Link) -> Vec<Found> {
+    let mut found = Vec::new();
+    let stations = e.stations();
+    let own: Vec<&Link> = space
+        .links
+        .iter()
+        .filter(|link| link.index == bridge.index || link.master == Some(bridge.index))
+        .collect();
+    for (number, end) in stations.iter().enumerate() {
+        if e.ground.port_to(space, bridge, *end).is_none() || end.link.mac.is_empty() {
+            continue;
+        }
+        let same: Vec<&&Link> = own.iter().filter(|link| link.mac == end.link.mac).collect();
+        if let Some(first) = same.first() {
+            let names: Vec<&str> = same.iter().map(|link| link.name.as_str()).collect();
+            let text = format!(
+                "{} in {} {} the same hardware address {} as {}'s {}: the bridge takes frames for {} as its own",
+                names.join(" and "),
+                space.name,
+                if names.len() == 1 { "has" } else { "have" },
+                end.link.mac,
+                end.space.name,
+                end.link.name,
+                end.space.name
+            );
+            let mut fix: Vec<String> = Vec::new();
+            let ports = same.iter().filter(|link| link.index != bridge.index);
+            for (n, port) in ports.enumerate() {
+                let mac = e.free_mac();
+                let mac = format!("{}{:x}", &mac[..mac.len() - 1], n % 14);
+                fix.push(format!("{} link set {} address {mac}", e.ip(&space.name), port.name));
+            }
+            if bridge.mac == end.link.mac {
+                fix.push(format!("{} link set {} address {}", e.ip(&space.name), bridge.name, e.free_mac()));
+            }
+            let mut one = at(e, "duplicate-mac", space, first, text, fix);
+            one.weight = weight::NAMED + 60;
+            one.suspect.evidence = vec![format!("{} -br link", e.ip(&space.name))];
+            found.push(one);
+        }
+        for other in e.ground.neighbours(&end.space.name, end.link) {
+            let later = stations.iter().position(|known| known.port() == other.port());
+            if other.link.mac != end.link.mac
+                || e.ground.port_to(space, bridge, other).is_none()
+                || later.is_some_and(|later| later < number)
+            {
+                continue;
+            }
+            let text = format!(
+                "{}'s {} and {}'s {} have the same hardware address {} on one wire: {} in {} learns it now here, now there, and sends frames to the wrong one or back where they came from",
+                end.space.name,
+                end.link.name,
+                other.space.name,
+                other.link.name,
+                end.link.mac,
+                bridge.name,
+                space.name
+            );
+            let fix = vec![format!(
+                "{} link set {} address {}",
+                e.ip(&other.space.name),
+                other.link.name,
+                e.free_mac()
+            )];
+            let mut one = at(e, "duplicate-mac", other.space, other.link, text, fix);
+            one.weight += 90;
+            one.suspect.evidence = vec![format!("{} -br link", e.ip(&other.space.name))];
+            found.push(one);
+        }
+    }
+    found
+}
+
+/// Bridged frames that iptables judges as if they were routed.
+fn through_the_firewall(e: &Evidence, space: &Space, bridge: &Link) -> Option<Found> {
+    let wall = e.shot.walls.iter().find(|wall| wall.netns == space.name)?;
+    let culprits = wall.culprits();
+    let culprit = culprits.iter().find(|culprit| {
+        let hook = culprit.hook.as_deref().unwrap_or(&culprit.chain).to_lowercase();
+        let forward = hook.contains("forward") || culprit.hook.is_none();
+        forward
+            && matches!(culprit.family.as_str(), "ip" | "ip6" | "inet" | "arp")
+            && !culprit.spec.contains("physdev")
+    })?;
+    // Both ends are behind ports of it, so that nothing is to be routed here.
+    let (_, last) = e.stuck.link(e.survey)?;
+    let bridged = e.stuck.ns == space.name && last.master == Some(bridge.index);
+    let to = e.shot.sightings.iter().rfind(|seen| {
+        seen.netns == space.name && seen.index == last.index && !seen.out && seen.macs.is_some()
+    })?;
+    let (_, to) = to.macs.as_ref()?;
+    let through =
+        e.ground.ends().any(|end| end.link.mac == *to && e.ground.port_to(space, bridge, end).is_some());
+    if !bridged || !through || bridge.mac == *to {
+        return None;
+    }
+    let (tool, option) = match culprit.family.as_str() {
+        "arp" => ("arptables", "nf_call_arptables"),
+        "ip6" => ("ip6tables", "nf_call_ip6tables"),
+        "inet" if e.shot.target.is_some_and(|dst| dst.is_ipv6()) => ("ip6tables", "nf_call_ip6tables"),
+        _ => ("iptables", "nf_call_iptables"),
+    };
+    let of = bridge.bridge.as_ref()?;
+    let key = format!("net.bridge.bridge-nf-call-{tool}");
+    let mut fix = Vec::new();
+    let mut set = Vec::new();
+    if space.switch(&key).is_some_and(|value| value != 0) {
+        fix.push(e.sysctl(&space.name, &key, "0"));
+        set.push(format!("{key}=1"));
+    }
+    let own = match tool {
+        "arptables" => of.nf_call_arptables,
+        "ip6tables" => of.nf_call_ip6tables,
+        _ => of.nf_call_iptables,
+    };
+    if own {
+        fix.push(format!("{} link set {} type bridge {option} 0", e.ip(&space.name), bridge.name));
+        set.push(format!("{option} 1"));
+    }
+    if fix.is_empty() {
+        return None;
+    }
+    let verdict = match culprit.policy {
+        true => format!("whose policy is {}", culprit.spec.to_uppercase()),
+        false => format!("where a rule stops them: {}", culprit.spec),
+    };
+    let text = format!(
+        "br_netfilter ({}) hands frames that {} in {} only bridges to {tool}, chain {}, {verdict}",
+        set.join(", "),
+        bridge.name,
+        space.name,
+        culprit.chain
+    );
+    let mut found = at(e, "bridge-netfilter", space, bridge, text, fix);
+    found.suspect.evidence =
+        vec![e.exec(&space.name, &format!("sysctl {key}")), e.exec(&space.name, &format!("{tool} -nvL"))];
+    found.weight = weight::NAMED + 50;
+    found.sure = true;
+    Some(found)
+}

@@ -1,0 +1,179 @@
+//! Macvlans: whom their mode lets them reach.
+
+use super::{Evidence, Found, suspect, weight};
+use crate::net::survey::{Link, Macvlan, Space};
+use crate::why::ground::End;
+
+/// Suspects macvlans.
+pub(super) fn find(e: &Evidence) -> Vec<Found> {
+    let stations = e.stations();
+    let mut found = Vec::new();
+    for (number, end) in stations.iter().enumerate() {
+        for other in stations[number + 1..].iter().filter(|other| other.space.name != end.space.name) {
+            found.extend(siblings(e, *end, *other));
+            found.extend(of_parent(e, *end, *other));
+            found.extend(of_parent(e, *other, *end));
+        }
+        found.extend(source(e, *end, &stations));
+    }
+    for (space, link) in e.links_on_the_way() {
+        found.extend(held_down(e, space, link));
+    }
+    found
+}
+
+fn at(e: &Evidence, id: &str, end: End, text: String, fix: Vec<String>) -> Found {
+    let mut suspect = suspect(id, format!("{}: {}", end.space.name, end.link.name), text, fix);
+    suspect.evidence = vec![format!("{} -d link show {}", e.ip(&end.space.name), end.link.name)];
+    Found { weight: weight::HERE + 60, sure: false, suspect }
+}
+
+fn macvlan(link: &Link) -> Option<&Macvlan> {
+    link.macvlan.as_ref()
+}
+
+/// The command that gives a macvlan the mode in which siblings reach each
+/// other.
+fn to_bridge(e: &Evidence, end: End) -> String {
+    let (kind, dev) = (&end.link.kind, &end.link.name);
+    format!("{} link set {dev} type {kind} mode bridge", e.ip(&end.space.name))
+}
+
+/// Two macvlans of one parent.
+fn siblings(e: &Evidence, a: End, b: End) -> Option<Found> {
+    let (one, other) = (macvlan(a.link)?, macvlan(b.link)?);
+    if a.link.parent.is_none() || a.link.parent != b.link.parent {
+        return None;
+    }
+    let odd: Vec<(End, &Macvlan)> = [(a, one), (b, other)]
+        .into_iter()
+        .filter(|(_, of)| !matches!(of.mode.as_str(), "bridge" | "source"))
+        .collect();
+    let (first, _) = *odd.first()?;
+    let names: Vec<String> =
+        odd.iter().map(|(end, of)| format!("{}'s {} ({})", end.space.name, end.link.name, of.mode)).collect();
+    let (host, parent) = e.survey.find(a.link.parent.as_ref()?)?;
+    if odd.iter().all(|(_, of)| of.mode == "vepa")
+        && let Some((switch, port)) = parent.peer.as_ref().and_then(|peer| e.survey.find(peer))
+        && let Some(state) = &port.port
+        && !state.hairpin
+    {
+        let text = format!(
+            "{} are macvlans of mode vepa: even siblings send by the switch, which has to send frames back out of the port they came from, and hairpin is off on its port {} in {}",
+            names.join(" and "),
+            port.name,
+            switch.name
+        );
+        let fix = vec![format!("{} link set dev {} hairpin on", e.tool("bridge", &switch.name), port.name)];
+        let mut one = at(e, "macvlan-vepa-without-hairpin", first, text, fix);
+        one.weight += 10;
+        return Some(one);
+    }
+    let why = match odd.iter().all(|(_, of)| of.mode == "vepa") {
+        true => {
+            "mode vepa sends everything to an outer switch that would have to send it back, and there is none"
+        }
+        false => "only macvlans of mode bridge reach their siblings",
+    };
+    let text = format!("{} on the parent {} of {}: {why}", names.join(" and "), parent.name, host.name);
+    let fix = odd.iter().map(|(end, _)| to_bridge(e, *end)).collect();
+    Some(at(e, "macvlan-mode", first, text, fix))
+}
+
+/// A macvlan and its own parent, which never reach each other.
+fn of_parent(e: &Evidence, child: End, parent: End) -> Option<Found> {
+    let mode = &macvlan(child.link)?.mode;
+    let (space, link) = e.survey.find(child.link.parent.as_ref()?)?;
+    if space.name != parent.space.name || link.index != parent.link.index {
+        return None;
+    }
+    let v6 = e.shot.target.is_some_and(|dst| dst.is_ipv6());
+    let theirs = child.addrs(v6).next()?;
+    let ours = parent.addrs(v6).next()?;
+    let len = if v6 { 128 } else { 32 };
+    let free = e.free_address(crate::why::ground::network(ours.ip, ours.prefix_len));
+    let (ip, family) = (e.ip(&space.name), if v6 { " -6" } else { "" });
+    let name = (0..).map(|n| if n == 0 { "shim".into() } else { format!("shim{n}") });
+    let name = name.into_iter().find(|name: &String| space.link(name).is_none())?;
+    let mut fix = vec![
+        format!("{ip} link add {name} link {} type macvlan mode bridge", link.name),
+        format!("{ip} addr add {free}/{len} dev {name}{}", super::address::nodad(free)),
+        format!("{ip} link set {name} up"),
+        format!("{ip}{family} route add {}/{len} dev {name}", theirs.ip),
+    ];
+    if mode != "bridge" {
+        fix.push(to_bridge(e, child));
+    }
+    let text = format!(
+        "{}'s {} is a macvlan on {} of {}, and a macvlan never reaches its own parent interface, nor that the macvlan: {} needs a macvlan of its own beside it, with a route to {} over it",
+        child.space.name, child.link.name, link.name, space.name, space.name, theirs.ip
+    );
+    let mut one = at(e, "macvlan-parent-unreachable", child, text, fix);
+    one.weight += 70;
+    Some(one)
+}
+
+/// A macvlan that takes frames of certain senders only.
+fn source(e: &Evidence, end: End, stations: &[End]) -> Option<Found> {
+    let of = macvlan(end.link).filter(|of| of.mode == "source")?;
+    let near = e.ground.neighbours(&end.space.name, end.link);
+    let missing: Vec<&End> = stations
+        .iter()
+        .filter(|other| {
+            near.iter().any(|near| near.port() == other.port()) && !of.macs.contains(&other.link.mac)
+        })
+        .collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let fix = missing
+        .iter()
+        .map(|other| {
+            let (kind, dev, mac) = (&end.link.kind, &end.link.name, e.mac_words(&other.link.mac));
+            format!("{} link set {dev} type {kind} macaddr add {mac}", e.ip(&end.space.name))
+        })
+        .collect();
+    let names: Vec<String> =
+        missing.iter().map(|other| format!("{}'s {}", other.space.name, other.link.mac)).collect();
+    let text = format!(
+        "{}'s {} is a macvlan of mode source: it takes frames only from the hardware addresses of its list, in which {} {} missing",
+        end.space.name,
+        end.link.name,
+        names.join(" and "),
+        if names.len() == 1 { "is" } else { "are" }
+    );
+    Some(at(e, "macvlan-source", end, text, fix))
+}
+
+/// A link that is switched on and has no carrier, as somebody wants it.
+fn held_down(e: &Evidence, space: &Space, link: &Link) -> Option<Found> {
+    let (ip, ns, dev) = (e.ip(&space.name), &space.name, &link.name);
+    let (id, text, fix) = if link.protodown {
+        (
+            "link-protodown",
+            format!("{dev} in {ns} is held down (protodown on), so it has no carrier"),
+            vec![format!("{ip} link set {dev} protodown off")],
+        )
+    } else if link.xdp {
+        (
+            "xdp-attached",
+            format!("an XDP program on {dev} in {ns} sees each frame first, and may drop it"),
+            vec![format!("{ip} link set dev {dev} xdp off")],
+        )
+    } else if link.up && link.tun.as_ref().is_some_and(|tun| !tun.attached) {
+        let text = format!(
+            "{dev} in {ns} is a {} that no program has open: it has no carrier (NO-CARRIER), and nobody reads what is sent into it; start the program that is to hold it",
+            if link.tun.as_ref().is_some_and(|tun| tun.tap) { "tap" } else { "tun" }
+        );
+        ("tun-without-reader", text, vec![])
+    } else {
+        return None;
+    };
+    let mut suspect = suspect(id, format!("{ns}: {dev}"), text, fix);
+    suspect.evidence = vec![format!("{ip} -d link show {dev}")];
+    let mut weight = e.weight_at(ns, link) + 20;
+    if id == "tun-without-reader" {
+        weight -= 100;
+    }
+    Some(Found { weight, sure: false, suspect })
+}

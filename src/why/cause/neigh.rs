@@ -1,0 +1,271 @@
+//! Neighbours: entries that say the wrong hardware address, and questions that
+//! nobody answers or the wrong one does.
+
+use super::{Evidence, Found, suspect, weight};
+use crate::net::SeenPacket;
+use crate::net::survey::{Link, Neighbour, Space};
+use crate::why::gate::Gate;
+use crate::why::ground::{End, network};
+use std::net::IpAddr;
+
+/// Suspects neighbours.
+pub(super) fn find(e: &Evidence) -> Vec<Found> {
+    let mut found = entries(e);
+    found.extend(without_arp(e));
+    found.extend(not_asked_for(e));
+    found.extend(wrong_answer(e));
+    found
+}
+
+/// The hardware addresses by which one reaches an address over a link: those
+/// of its owner's interfaces on that wire.
+fn right_macs(e: &Evidence, space: &Space, link: &Link, ip: IpAddr) -> Vec<String> {
+    let owners: Vec<&str> = e.ground.owners(ip).iter().map(|(owner, _)| owner.name.as_str()).collect();
+    let ends = e.ground.neighbours(&space.name, link).into_iter();
+    ends.filter(|end| owners.contains(&end.space.name.as_str())).map(|end| end.link.mac.clone()).collect()
+}
+
+/// Entries that hold another hardware address than the owner's.
+fn entries(e: &Evidence) -> Vec<Found> {
+    let mut found = Vec::new();
+    for space in e.spaces_on_the_way() {
+        for entry in space.neighs.iter().filter(|entry| !entry.proxy) {
+            let (Some(link), Some(mac)) = (space.link_at(entry.index), entry.mac.as_ref()) else { continue };
+            if link.loopback || entry.ip.is_multicast() || link.pointopoint {
+                continue;
+            }
+            let right = right_macs(e, space, link, entry.ip);
+            let fixed = matches!(entry.state.as_str(), "PERMANENT" | "NOARP");
+            if right.contains(mac) || entry.state == "NOARP" && link.noarp {
+                continue;
+            }
+            if right.is_empty() {
+                // A gateway that nobody has: somebody may answer for it.
+                let near = e.ground.neighbours(&space.name, link);
+                if !fixed
+                    || near.is_empty()
+                    || near.iter().any(|end| end.link.mac == *mac)
+                    || !is_used(e, space, entry)
+                {
+                    continue;
+                }
+            }
+            found.push(wrong_entry(e, space, link, entry, mac, &right));
+        }
+    }
+    found
+}
+
+/// Tells whether an entry is for one of those the packet goes to.
+fn is_used(e: &Evidence, space: &Space, entry: &Neighbour) -> bool {
+    e.shot.target == Some(entry.ip)
+        || space.routes.iter().any(|route| route.hops.iter().any(|hop| hop.via == Some(entry.ip)))
+}
+
+fn wrong_entry(
+    e: &Evidence,
+    space: &Space,
+    link: &Link,
+    entry: &Neighbour,
+    mac: &str,
+    right: &[String],
+) -> Found {
+    let (ip, ns, dev) = (e.ip(&space.name), &space.name, &link.name);
+    let asks = !link.noarp
+        && !e.ground.neighbours(ns, link).iter().any(|end| end.link.noarp && right.contains(&end.link.mac));
+    let state = entry.state.to_lowercase();
+    let truth = match right.first() {
+        Some(right) => format!("its owner's is {right}"),
+        None => "nobody on that wire has that one".to_string(),
+    };
+    let text = format!(
+        "{ns}'s neighbour entry for {} on {dev} is {state} with the wrong hardware address (MAC) {mac}: {truth}",
+        entry.ip
+    );
+    let fix = match right.first() {
+        Some(right) if !asks => {
+            vec![format!(
+                "{ip} neigh replace {} lladdr {} nud permanent dev {dev}",
+                entry.ip,
+                e.mac_words(right)
+            )]
+        }
+        _ => vec![format!("{ip} neigh del {} dev {dev}", entry.ip)],
+    };
+    let mut suspect = suspect("neighbour-wrong-mac", format!("{ns}: {dev}"), text, fix);
+    suspect.evidence = vec![format!("{ip} neigh show {}", entry.ip)];
+    Found { weight: e.weight_at(ns, link) + 100, sure: true, suspect }
+}
+
+/// Interfaces that neither ask nor answer.
+fn without_arp(e: &Evidence) -> Vec<Found> {
+    let stations = e.stations();
+    let off = stations.iter().filter(|end| {
+        end.link.noarp && !end.link.loopback && !end.link.pointopoint && end.link.kind != "tun"
+    });
+    off.map(|end| {
+        let (ns, dev) = (&end.space.name, &end.link.name);
+        let text = format!(
+            "{dev} in {ns} has ARP switched off (NOARP): it neither asks for hardware addresses nor answers who asks for its own"
+        );
+        let fix = vec![format!("{} link set {dev} arp on", e.ip(ns))];
+        let mut suspect = suspect("arp-off", format!("{ns}: {dev}"), text, fix);
+        suspect.evidence = vec![format!("{} link show {dev}", e.ip(ns))];
+        Found { weight: e.weight_at(ns, end.link) + 90, sure: true, suspect }
+    })
+    .collect()
+}
+
+/// Addresses that nobody on the wire has, but that a router could answer for.
+fn not_asked_for(e: &Evidence) -> Vec<Found> {
+    let Gate::Resolve { asker, dev, wanted } = &e.gate else { return Vec::new() };
+    let Some(space) = e.survey.space(asker) else { return Vec::new() };
+    let Some(link) = space.link(dev) else { return Vec::new() };
+    let near = e.ground.neighbours(asker, link);
+    let owners = e.ground.owners(*wanted);
+    if near.iter().any(|end| owners.iter().any(|(owner, _)| owner.name == end.space.name)) {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for router in &near {
+        found.extend(proxy(e, space, link, *wanted, router, !owners.is_empty()));
+        if !owners.is_empty() {
+            found.extend(too_wide(e, space, link, *wanted, router));
+        }
+    }
+    found
+}
+
+/// A router that could answer in another's place.
+fn proxy(
+    e: &Evidence,
+    space: &Space,
+    link: &Link,
+    wanted: IpAddr,
+    router: &End,
+    owned: bool,
+) -> Option<Found> {
+    let (ns, dev) = (&router.space.name, &router.link.name);
+    let own: Vec<_> = space
+        .addrs
+        .iter()
+        .filter(|addr| addr.index == link.index && addr.ip.is_ipv6() == wanted.is_ipv6())
+        .collect();
+    let v6 = wanted.is_ipv6();
+    let is_on = |which: &str| {
+        router.space.switch(&format!("net.ipv4.conf.{which}.proxy_arp")).is_some_and(|on| on != 0)
+    };
+    let key = dev.replace('.', "/");
+    let mut fix = Vec::new();
+    if v6 {
+        let known = router.space.neighs.iter().any(|entry| entry.proxy && entry.ip == wanted);
+        if router.space.switch(&format!("net.ipv6.conf.{key}.proxy_ndp")) != Some(1) {
+            fix.push(e.sysctl(ns, &format!("net.ipv6.conf.{key}.proxy_ndp"), "1"));
+        }
+        if !known {
+            fix.push(format!("{} -6 neigh add proxy {wanted} dev {dev}", e.ip(ns)));
+        }
+    } else if !is_on("all") && !is_on(&key) {
+        fix.push(e.sysctl(ns, &format!("net.ipv4.conf.{key}.proxy_arp"), "1"));
+    }
+    let routes = router.space.switch("net.ipv4.ip_forward") == Some(1)
+        || router.space.switch(if v6 {
+            "net.ipv6.conf.all.forwarding"
+        } else {
+            "net.ipv4.conf.all.forwarding"
+        }) == Some(1);
+    if fix.is_empty() || !routes {
+        return None;
+    }
+    // Who has a single address and a gateway of no network counts on it.
+    let single = !own.is_empty() && own.iter().all(|addr| addr.prefix_len >= if v6 { 128 } else { 32 });
+    let linklocal = matches!(wanted, IpAddr::V4(ip) if ip.is_link_local());
+    let whose = match owned {
+        true => format!("{wanted} is not on that wire but beyond {ns}"),
+        false => format!("{wanted} is nobody's own address"),
+    };
+    let how = if v6 { "proxy_ndp with a neighbour proxy entry" } else { "proxy ARP (proxy_arp)" };
+    let text = format!(
+        "{} asks on {} for the hardware address of {wanted}, and nobody answers: {whose}, so {ns} has to answer in its place by {how} on {dev}, which is off",
+        space.name, link.name
+    );
+    let mut suspect = suspect("proxy-arp-off", format!("{ns}: {dev}"), text, fix);
+    suspect.evidence = vec![e.exec(ns, &format!("sysctl net.ipv4.conf.{key}.proxy_arp"))];
+    let weight = if single || linklocal { weight::HERE + 40 } else { weight::ODD };
+    Some(Found { weight, sure: false, suspect })
+}
+
+/// Who takes a far address for a near one, because of its own mask.
+fn too_wide(e: &Evidence, space: &Space, link: &Link, wanted: IpAddr, router: &End) -> Vec<Found> {
+    let mut found = Vec::new();
+    let v6 = wanted.is_ipv6();
+    for addr in space.addrs.iter().filter(|addr| addr.index == link.index && addr.ip.is_ipv6() == v6) {
+        for via in router.addrs(v6) {
+            let narrow = network(via.ip, via.prefix_len);
+            let wide = network(addr.ip, addr.prefix_len);
+            if via.prefix_len <= addr.prefix_len
+                || !narrow.contains(addr.ip)
+                || !wide.contains(wanted)
+                || narrow.contains(wanted)
+            {
+                continue;
+            }
+            let (ip, dev) = (e.ip(&space.name), &link.name);
+            let nodad = super::address::nodad(addr.ip);
+            let mut fix = vec![
+                format!("{ip} addr del {}/{} dev {dev}", addr.ip, addr.prefix_len),
+                format!("{ip} addr add {}/{} dev {dev}{nodad}", addr.ip, via.prefix_len),
+            ];
+            let family = if v6 { " -6" } else { "" };
+            fix.push(format!("{ip}{family} route replace default via {} dev {dev}", via.ip));
+            let text = format!(
+                "{}'s mask on {dev} is too wide: {}/{} makes {wanted} look on-link, so {} asks for its hardware address instead of using the router {} ({}/{})",
+                space.name, addr.ip, addr.prefix_len, space.name, router.space.name, via.ip, via.prefix_len
+            );
+            let mut suspect = suspect("netmask-too-wide", format!("{}: {dev}", space.name), text, fix);
+            suspect.evidence = vec![format!("{ip} route get {wanted}")];
+            found.push(Found { weight: weight::HERE + 60, sure: false, suspect });
+        }
+    }
+    found
+}
+
+/// Somebody who answers for an address of another on the same wire.
+fn wrong_answer(e: &Evidence) -> Vec<Found> {
+    let mut found = Vec::new();
+    for seen in e.shot.sightings.iter().filter(|seen| seen.out) {
+        let SeenPacket::Neighbour { asks: false, target, .. } = seen.packet else { continue };
+        let Some(space) = e.survey.space(&seen.netns) else { continue };
+        let Some(link) = space.link(&seen.dev).filter(|link| link.master.is_none()) else { continue };
+        let owners = e.ground.owners(target);
+        if owners.iter().any(|(owner, _)| owner.name == space.name) {
+            continue;
+        }
+        let near = e.ground.neighbours(&space.name, link);
+        let Some(owner) =
+            near.iter().find(|end| owners.iter().any(|(owner, _)| owner.name == end.space.name))
+        else {
+            continue;
+        };
+        let (ns, dev) = (&space.name, &link.name);
+        let key = format!("net.ipv4.conf.{}.proxy_arp", dev.replace('.', "/"));
+        let entry = space.neighs.iter().find(|entry| entry.proxy && entry.ip == target);
+        let (fix, why) = match entry {
+            Some(entry) => {
+                let dev = if entry.dev.is_empty() { String::new() } else { format!(" dev {}", entry.dev) };
+                (format!("{} neigh del proxy {target}{dev}", e.ip(ns)), "a neighbour proxy entry")
+            }
+            None if space.switch(&key) == Some(1) => (e.sysctl(ns, &key, "0"), "proxy_arp"),
+            None => (e.sysctl(ns, "net.ipv4.conf.all.proxy_arp", "0"), "proxy_arp"),
+        };
+        let text = format!(
+            "{ns} answers by {why} on {dev} for {target}, which is {}'s on the same wire: packets for it go to {ns}",
+            owner.space.name
+        );
+        let mut suspect = suspect("proxy-arp-steals", format!("{ns}: {dev}"), text, vec![fix]);
+        suspect.evidence =
+            vec![format!("{} neigh show proxy", e.ip(ns)), e.exec(ns, &format!("sysctl {key}"))];
+        found.push(Found { weight: weight::HERE + 70, sure: false, suspect });
+    }
+    found
+}

@@ -1,0 +1,316 @@
+//! What is plugged into which bridge: ports that nobody has enslaved, ports of
+//! the wrong bridge, bridges that nothing joins, and addresses that stayed on
+//! a port.
+
+use super::bridge::bridges;
+use super::{Evidence, Found, suspect, weight};
+use crate::net::survey::{Address, Link, Space};
+use crate::why::gate::Gate;
+use crate::why::ground::{End, network};
+use std::net::IpAddr;
+
+/// Suspects what is plugged where.
+pub(super) fn find(e: &Evidence) -> Vec<Found> {
+    let mut found = address_on_port(e);
+    if found.is_empty() {
+        found.extend(loose(e));
+    }
+    found.extend(wrong_bridge(e));
+    if found.is_empty() {
+        found.extend(apart(e));
+    }
+    found
+}
+
+/// Addresses of a link that is a bridge's port: its frames go to the bridge.
+fn address_on_port(e: &Evidence) -> Vec<Found> {
+    let mut found = Vec::new();
+    for space in &e.survey.spaces {
+        for link in &space.links {
+            let Some(bridge) = link.master.and_then(|master| space.link_at(master)) else { continue };
+            let addrs: Vec<&Address> =
+                space.addrs.iter().filter(|addr| addr.index == link.index && addr.scope != "link").collect();
+            if addrs.is_empty() || !e.spaces_on_the_way().iter().any(|on| on.name == space.name) {
+                continue;
+            }
+            let ip = e.ip(&space.name);
+            let mut fix = Vec::new();
+            for addr in &addrs {
+                fix.push(format!("{ip} addr del {}/{} dev {}", addr.ip, addr.prefix_len, link.name));
+            }
+            for addr in &addrs {
+                if !space.addrs.iter().any(|other| other.index == bridge.index && other.ip == addr.ip) {
+                    fix.push(format!("{ip} addr add {}/{} dev {}", addr.ip, addr.prefix_len, bridge.name));
+                }
+            }
+            if !bridge.up {
+                fix.push(format!("{ip} link set {} up", bridge.name));
+            }
+            let routes: Vec<String> = space
+                .routes
+                .iter()
+                .filter(|route| {
+                    route.table != 255
+                        && route.protocol != "kernel"
+                        && route.kind == "unicast"
+                        && route.hops.len() == 1
+                        && route.dev() == Some(link.name.as_str())
+                })
+                .map(|route| {
+                    let family = if route.dst.ip.is_ipv6() { " -6" } else { "" };
+                    let via = route.via().map(|via| format!(" via {via}")).unwrap_or_default();
+                    let table =
+                        if route.table == 254 { String::new() } else { format!(" table {}", route.table) };
+                    let metric = match route.metric {
+                        0 | 1024 => String::new(),
+                        metric => format!(" metric {metric}"),
+                    };
+                    format!(
+                        "{ip}{family} route replace {}{via} dev {}{table}{metric}",
+                        route.dst, bridge.name
+                    )
+                })
+                .collect();
+            let moves = if routes.is_empty() { "it" } else { "it and the routes over it" };
+            fix.extend(routes);
+            let names: Vec<String> =
+                addrs.iter().map(|addr| format!("{}/{}", addr.ip, addr.prefix_len)).collect();
+            let text = format!(
+                "{} is on {}, a port of the bridge {} in {}: what comes in by a port goes to the bridge, so that the port's own address is deaf; {moves} must be moved to {}",
+                names.join(" and "),
+                link.name,
+                bridge.name,
+                space.name,
+                bridge.name
+            );
+            let mut suspect =
+                suspect("address-on-bridge-port", format!("{}: {}", space.name, link.name), text, fix);
+            suspect.evidence = vec![format!("{ip} -br addr"), format!("{ip} route")];
+            found.push(Found { weight: weight::HERE + 130, sure: false, suspect });
+        }
+    }
+    found
+}
+
+/// The ends that would come to be on one wire with a link, if it were plugged.
+fn behind<'a>(e: &Evidence<'a>, space: &str, link: &Link) -> Vec<End<'a>> {
+    let mut ends = e.ground.neighbours(space, link);
+    ends.retain(|end| e.ground.share(end.port(), (space, link.index)));
+    ends
+}
+
+/// How many pairs of two sets of ends are in one network.
+fn fits(some: &[End], others: &[End]) -> usize {
+    let sees = |a: &End, b: &End| {
+        [false, true].into_iter().any(|v6| {
+            a.addrs(v6).any(|our| {
+                b.addrs(v6)
+                    .any(|their| our.ip != their.ip && network(our.ip, our.prefix_len).contains(their.ip))
+            })
+        })
+    };
+    some.iter()
+        .flat_map(|a| others.iter().map(move |b| (a, b)))
+        .filter(|(a, b)| sees(a, b) || sees(b, a))
+        .count()
+}
+
+/// A bridge and all that it joins, itself included.
+fn joined<'a>(e: &Evidence<'a>, space: &'a Space, bridge: &'a Link) -> Vec<End<'a>> {
+    let mut ends = behind(e, &space.name, bridge);
+    if bridge.master.is_none() {
+        ends.push(End { space, link: bridge });
+    }
+    ends
+}
+
+/// Tells whether a link could be a port, and is plugged into nothing.
+fn is_loose(e: &Evidence, space: &Space, link: &Link) -> bool {
+    let kinds = ["veth", "vxlan", "tun", "macvlan", "macvtap"];
+    let bare = !space.addrs.iter().any(|addr| addr.index == link.index && addr.scope != "link");
+    link.master.is_none() && bare && kinds.contains(&link.kind.as_str())
+        // A macvlan's or VXLAN's parent has work to do as it is.
+        && !e.survey.spaces.iter().flat_map(|space| &space.links).any(|other| {
+            other.parent.as_ref().is_some_and(|parent| {
+                parent.index == link.index && parent.space.as_deref() == Some(&space.name)
+            })
+        })
+        && !space.routes.iter().any(|route| route.table == 254 && route.dev() == Some(link.name.as_str()) && route.protocol != "kernel")
+}
+
+fn plug(e: &Evidence, space: &Space, link: &Link, bridge: &Link) -> Vec<String> {
+    let ip = e.ip(&space.name);
+    let mut fix = vec![format!("{ip} link set {} master {}", link.name, bridge.name)];
+    for one in [link, bridge] {
+        if !one.up {
+            fix.push(format!("{ip} link set {} up", one.name));
+        }
+    }
+    fix
+}
+
+/// Tells whether one of these is who asks, who is asked, or whose hardware
+/// address is wanted.
+fn matters(e: &Evidence, ends: &[End]) -> bool {
+    let wanted = match &e.gate {
+        Gate::Resolve { wanted, .. } => Some(*wanted),
+        _ => None,
+    };
+    let has = |end: &End, ip: IpAddr| end.addrs(ip.is_ipv6()).any(|addr| addr.ip == ip);
+    ends.iter().any(|end| {
+        end.space.name == e.probe.from || [wanted, e.shot.target].into_iter().flatten().any(|ip| has(end, ip))
+    })
+}
+
+fn unplugged(
+    e: &Evidence,
+    space: &Space,
+    link: &Link,
+    text: String,
+    fix: Vec<String>,
+    matters: bool,
+) -> Found {
+    let mut suspect =
+        suspect("bridge-port-not-enslaved", format!("{}: {}", space.name, link.name), text, fix);
+    suspect.evidence = vec![format!("{} link", e.tool("bridge", &space.name))];
+    let weight = if matters { weight::HERE + 110 } else { weight::ON_THE_WAY + 110 };
+    Found { weight, sure: false, suspect }
+}
+
+/// Links that nobody has plugged into a bridge beside them.
+fn loose(e: &Evidence) -> Vec<Found> {
+    let mut found = Vec::new();
+    let all = bridges(e);
+    for space in &e.survey.spaces {
+        for link in space.links.iter().filter(|link| is_loose(e, space, link)) {
+            let ends = behind(e, &space.name, link);
+            let here = all.iter().filter(|(at, _)| at.name == space.name);
+            let fit = |bridge| fits(&ends, &joined(e, space, bridge));
+            let best = here.clone().map(|(_, bridge)| (fit(bridge), *bridge)).max_by_key(|(fit, _)| *fit);
+            let Some((count, bridge)) = best else { continue };
+            // The other end may be as loose as this one: a trunk.
+            let other = link.peer.as_ref().and_then(|peer| e.survey.find(peer));
+            if let Some((other_space, other)) = other
+                && is_loose(e, other_space, other)
+            {
+                let pairs = here.flat_map(|(_, near)| {
+                    let far = all.iter().filter(|(at, _)| at.name == other_space.name);
+                    far.map(|(_, far)| (*near, *far))
+                });
+                let pairs = pairs.filter(|(near, far)| {
+                    space.name != other_space.name || near.index != far.index && link.index < other.index
+                });
+                let fit = |near, far| fits(&joined(e, space, near), &joined(e, other_space, far));
+                let best = pairs.map(|(near, far)| (fit(near, far), near, far)).max_by_key(|(fit, ..)| *fit);
+                if let Some((1.., near, far)) = best {
+                    let text = format!(
+                        "{} in {} and its other end {} in {} are ports of no bridge: they were to join {} and {}, which nothing joins",
+                        link.name, space.name, other.name, other_space.name, near.name, far.name
+                    );
+                    let mut fix = plug(e, space, link, near);
+                    fix.extend(plug(e, other_space, other, far));
+                    found.push(unplugged(e, space, link, text, fix, true));
+                    continue;
+                }
+            }
+            if count == 0
+                && (ends.is_empty() || all.iter().filter(|(at, _)| at.name == space.name).count() > 1)
+            {
+                continue;
+            }
+            let whose: Vec<&str> = ends.iter().map(|end| end.space.name.as_str()).collect();
+            let text = format!(
+                "{} in {}, the other end of the link of {}, is a port of no bridge: it was never attached to {} (no master)",
+                link.name,
+                space.name,
+                whose.join(" and "),
+                bridge.name
+            );
+            let mut one = unplugged(e, space, link, text, plug(e, space, link, bridge), matters(e, &ends));
+            if count == 0 {
+                one.weight = weight::ODD + 100;
+            }
+            found.push(one);
+        }
+    }
+    found
+}
+
+/// Ports whose station has nothing to do with their bridge's others, and all
+/// with another's.
+fn wrong_bridge(e: &Evidence) -> Vec<Found> {
+    let mut found = Vec::new();
+    let all = bridges(e);
+    for (space, bridge) in &all {
+        let ports = space.links.iter().filter(|link| link.master == Some(bridge.index));
+        for port in ports {
+            let stations: Vec<End> = joined(e, space, bridge);
+            let (ends, rest): (Vec<End>, Vec<End>) = stations.into_iter().partition(|end| {
+                e.ground.port_to(space, bridge, *end).is_some_and(|by| by.index == port.index)
+            });
+            if ends.is_empty() || fits(&ends, &rest) > 0 || !matters(e, &ends) && !matters(e, &rest) {
+                continue;
+            }
+            let others =
+                all.iter().filter(|(at, other)| at.name == space.name && other.index != bridge.index);
+            let best = others
+                .map(|(_, other)| {
+                    let mut there = joined(e, space, other);
+                    there.retain(|end| !ends.iter().any(|known| known.port() == end.port()));
+                    (fits(&ends, &there), *other)
+                })
+                .max_by_key(|(fit, _)| *fit);
+            let Some((1.., other)) = best else { continue };
+            let whose = &ends[0];
+            let text = format!(
+                "{}, the port of {}, is attached to {} in {}, but {}'s network is that of {}: two bridges are two separate segments",
+                port.name, whose.space.name, bridge.name, space.name, whose.space.name, other.name
+            );
+            let mut one = unplugged(e, space, port, text, plug(e, space, port, other), true);
+            one.suspect.id = "bridge-port-of-wrong-bridge".into();
+            // Rather the one who is asked than the one who asks.
+            one.weight -= if ends.iter().any(|end| end.space.name == e.probe.from) { 5 } else { 0 };
+            found.push(one);
+        }
+    }
+    found
+}
+
+/// Two bridges of one network that nothing joins.
+fn apart(e: &Evidence) -> Vec<Found> {
+    let mut found = Vec::new();
+    let all = bridges(e);
+    for (number, (space, bridge)) in all.iter().enumerate() {
+        for (other_space, other) in &all[number + 1..] {
+            let near = joined(e, space, bridge);
+            let far = joined(e, other_space, other);
+            if e.ground.share((&space.name, bridge.index), (&other_space.name, other.index))
+                || space.name != other_space.name
+                || fits(&near, &far) == 0
+                || !(matters(e, &near) && matters(e, &far))
+            {
+                continue;
+            }
+            let ip = e.ip(&space.name);
+            let (a, b) = (short("to", &other.name), short("to", &bridge.name));
+            let fix = vec![
+                format!("{ip} link add {a} type veth peer name {b}"),
+                format!("{ip} link set {a} master {} up", bridge.name),
+                format!("{ip} link set {b} master {} up", other.name),
+            ];
+            let text = format!(
+                "{} and {} in {} hold stations of one network, and nothing joins the two bridges: they are separate segments",
+                bridge.name, other.name, space.name
+            );
+            let mut one = unplugged(e, space, bridge, text, fix, true);
+            one.suspect.id = "bridges-not-connected".into();
+            found.push(one);
+        }
+    }
+    found
+}
+
+/// A link's name, which has at most 15 letters.
+fn short(before: &str, name: &str) -> String {
+    format!("{before}-{name}").chars().take(15).collect()
+}

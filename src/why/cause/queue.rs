@@ -1,0 +1,185 @@
+//! Queues: disciplines that swallow a packet, and filters that drop it.
+
+use super::{Evidence, Found, suspect, weight};
+use crate::net::survey::{Filter, Link, Qdisc, Space, Survey};
+
+/// Suspects queues and filters.
+pub(super) fn find(e: &Evidence) -> Vec<Found> {
+    let mut found = Vec::new();
+    let way = e.links_on_the_way();
+    for space in e.spaces_on_the_way() {
+        let busy = |qdisc: &Qdisc| !is_plain(qdisc);
+        if !space.qdiscs.iter().any(busy) && space.filters.is_empty() {
+            continue;
+        }
+        // What they have counted since.
+        let now = e.netns(&space.name).and_then(|netns| e.network.survey_of(&netns).ok());
+        for qdisc in space.qdiscs.iter().filter(|qdisc| busy(qdisc)) {
+            found.extend(discipline(e, space, qdisc, now.as_ref()));
+        }
+        for filter in &space.filters {
+            found.extend(stops(e, space, filter));
+        }
+    }
+    let is_near = |found: &Found| {
+        way.iter().any(|(space, link)| found.suspect.place == format!("{}: {}", space.name, link.name))
+    };
+    for one in &mut found {
+        if !is_near(one) {
+            one.weight = one.weight.min(weight::ODD + 50);
+        }
+    }
+    found
+}
+
+/// Tells whether a discipline only queues what can't be sent at once.
+fn is_plain(qdisc: &Qdisc) -> bool {
+    const PLAIN: [&str; 11] = [
+        "noqueue",
+        "pfifo_fast",
+        "fq_codel",
+        "fq",
+        "mq",
+        "noop",
+        "clsact",
+        "ingress",
+        "codel",
+        "cake",
+        "sfq",
+    ];
+    PLAIN.contains(&qdisc.kind.as_str())
+}
+
+/// Tells whether something may hold a packet back for a while: a discipline
+/// that delays, a bridge's port on its way to forwarding, one who takes his
+/// time to answer in another's place, a program that reads frames.
+pub(super) fn may_be_slow(survey: &Survey) -> bool {
+    survey.spaces.iter().any(|space| {
+        const HOLDS: [&str; 9] = ["tbf", "htb", "netem", "hfsc", "cbq", "plug", "etf", "taprio", "fq_pie"];
+        let queues = space.qdiscs.iter().any(|qdisc| HOLDS.contains(&qdisc.kind.as_str()));
+        let learns = |link: &Link| {
+            let moves = |state: &str| matches!(state, "listening" | "learning");
+            link.up && link.port.as_ref().is_some_and(|port| moves(&port.state))
+        };
+        let proxies = space.sysctls.iter().any(|(key, value)| {
+            (key.ends_with(".proxy_arp") || key.ends_with(".proxy_ndp"))
+                && !key.contains(".default.")
+                && value != "0"
+        });
+        let reads = |link: &Link| link.up && link.tun.as_ref().is_some_and(|tun| tun.attached);
+        queues || proxies || space.links.iter().any(|link| learns(link) || reads(link))
+    })
+}
+
+/// A discipline that is more than a queue.
+fn discipline(e: &Evidence, space: &Space, qdisc: &Qdisc, now: Option<&Space>) -> Option<Found> {
+    let link = space.link_at(qdisc.index)?;
+    let headers = if e.shot.target.is_some_and(|dst| dst.is_ipv6()) { 48 } else { 28 };
+    // An ARP question has 42 bytes, with its frame.
+    let frame = 14 + headers + u64::from(e.probe.size.unwrap_or(56));
+    let after = now.and_then(|now| {
+        now.qdiscs.iter().find(|other| {
+            other.index == qdisc.index && other.handle == qdisc.handle && other.class == qdisc.class
+        })
+    });
+    let lost = after.map_or(0, |after| after.drops.saturating_sub(qdisc.drops));
+    let waits = after.map_or(0, |after| after.qlen);
+    let kind = qdisc.kind.as_str();
+    let words = {
+        let mut words = kind.to_string();
+        if let Some(rate) = qdisc.rate {
+            words += &format!(" rate {}bit", rate * 8);
+        }
+        if let Some(burst) = qdisc.burst {
+            words += &format!(" burst {burst}");
+        }
+        if let Some(limit) = qdisc.limit {
+            words += &format!(" limit {limit}");
+        }
+        if let Some(loss) = qdisc.loss.filter(|loss| *loss > 0.0) {
+            words += &format!(" loss {:.0}%", loss * 100.0);
+        }
+        words
+    };
+    let leafless = matches!(kind, "drr" | "qfq" | "hfsc" | "ets")
+        && !space.filters.iter().any(|filter| filter.dev == qdisc.dev);
+    let sized = |limit: u64| limit < frame;
+    let why = match kind {
+        "blackhole" => "drops every packet".to_string(),
+        "plug" => "holds every packet until it is released".into(),
+        "tbf" if qdisc.burst.is_some_and(sized) || qdisc.limit.is_some_and(|limit| sized(limit.into())) => {
+            format!("has room for fewer bytes than a frame has ({frame}): each one is too large and dropped")
+        }
+        "bfifo" if qdisc.limit.is_some_and(|limit| sized(limit.into())) => {
+            format!("may hold fewer bytes than a frame has ({frame}), so each one is dropped")
+        }
+        "pfifo" | "pfifo_head_drop" if qdisc.limit == Some(0) => "may hold no packet".into(),
+        "netem" if qdisc.loss.is_some_and(|loss| loss > 0.0) => "loses packets on purpose".into(),
+        "netem" if qdisc.delay.is_some_and(|delay| delay > 500_000) => "delays packets on purpose".into(),
+        _ if leafless => "drops packets that no filter puts into a class, and there is no filter".into(),
+        _ if lost > 0 => format!("has dropped {lost} packets of this attempt"),
+        _ if waits > 0 => format!("holds {waits} packets back: it is too slow"),
+        _ => return None,
+    };
+    let at = match qdisc.parent.as_str() {
+        "root" | "" => "root".to_string(),
+        parent => format!("parent {parent}"),
+    };
+    let at = if qdisc.class { "root".to_string() } else { at };
+    let tool = e.tool("tc", &space.name);
+    let fix = vec![format!("{tool} qdisc del dev {} {at}", qdisc.dev)];
+    let text = format!("the queueing discipline of {} in {} ({words}) {why}", qdisc.dev, space.name);
+    let mut suspect = suspect("qdisc-drops", format!("{}: {}", space.name, qdisc.dev), text, fix);
+    suspect.evidence = vec![format!("{tool} -s qdisc show dev {}", qdisc.dev)];
+    let base = if lost > 0 || waits > 0 { weight::NAMED } else { e.weight_at(&space.name, link) + 90 };
+    Some(Found { weight: base, sure: false, suspect })
+}
+
+/// A filter that does not just let packets pass.
+fn stops(e: &Evidence, space: &Space, filter: &Filter) -> Option<Found> {
+    let link = space.link(&filter.dev)?;
+    let does = |word: &str| filter.actions.iter().any(|action| action.contains(word));
+    let v6 = e.shot.target.is_some_and(|dst| dst.is_ipv6());
+    let concerns = match filter.protocol.as_str() {
+        "ip" | "arp" => !v6,
+        "ipv6" => v6,
+        "all" => true,
+        _ => false,
+    };
+    let why = if does("drop") || does("shot") {
+        "drops"
+    } else if does("redirect") || does("stolen") {
+        "sends elsewhere"
+    } else if filter
+        .actions
+        .iter()
+        .all(|action| matches!(action.as_str(), "pass" | "mirror" | "continue" | "pipe" | "reclassify"))
+        && filter.kind != "bpf"
+    {
+        return None;
+    } else {
+        "changes"
+    };
+    let tool = e.tool("tc", &space.name);
+    let what = match filter.matches.is_empty() {
+        true => format!("every packet ({})", filter.protocol),
+        false => format!("packets ({}) that match {}", filter.protocol, filter.matches.join(", ")),
+    };
+    let text = format!(
+        "a tc filter ({} on {} of {} in {}) {why} {what}: {}",
+        filter.kind,
+        filter.hook,
+        filter.dev,
+        space.name,
+        filter.actions.join(", ")
+    );
+    let fix = vec![format!("{tool} {}", filter.deletion())];
+    let mut suspect = suspect("tc-filter", format!("{}: {}", space.name, filter.dev), text, fix);
+    suspect.evidence = vec![format!("{tool} -s filter show dev {} {}", filter.dev, filter.hook)];
+    let base = match why {
+        "changes" => weight::ODD,
+        _ if !concerns => weight::ODD,
+        _ => e.weight_at(&space.name, link) + 80,
+    };
+    Some(Found { weight: base, sure: false, suspect })
+}

@@ -1,0 +1,228 @@
+//! The two ends of a VXLAN: which belong together, and how one is made again.
+
+use super::{Evidence, Found, suspect, weight};
+use crate::net::survey::{FdbEntry, Link, Space, Vxlan};
+use crate::why::gate::Gate;
+use crate::why::ground::network;
+use std::net::IpAddr;
+
+/// One end of a tunnel.
+#[derive(Clone, Copy)]
+pub(super) struct Tunnel<'a> {
+    pub space: &'a Space,
+    pub link: &'a Link,
+    pub of: &'a Vxlan,
+}
+
+/// All VXLANs.
+pub(super) fn tunnels<'a>(e: &Evidence<'a>) -> Vec<Tunnel<'a>> {
+    let all = e.survey.spaces.iter();
+    all.flat_map(|space| {
+        space.links.iter().filter_map(move |link| Some(Tunnel { space, link, of: link.vxlan.as_ref()? }))
+    })
+    .collect()
+}
+
+/// The two ends of the tunnel between the one who has the packet and the one
+/// whom it goes to next.
+pub(super) fn pairs<'a>(e: &Evidence<'a>) -> Vec<(Tunnel<'a>, Tunnel<'a>)> {
+    let tunnels = tunnels(e);
+    let Some(dst) = e.shot.target else { return Vec::new() };
+    let wanted = match &e.gate {
+        Gate::Resolve { wanted, .. } => *wanted,
+        _ => dst,
+    };
+    // Who is on the wire of whose address this is, or of a bridge with it.
+    let serves = |tunnel: &Tunnel, space: &str, index: u32| {
+        e.ground.share((&tunnel.space.name, tunnel.link.index), (space, index))
+    };
+    let near_ends: Vec<(&str, u32)> = match &e.gate {
+        Gate::Resolve { asker, dev, .. } => {
+            let link = e.survey.space(asker).and_then(|space| space.link(dev));
+            link.map(|link| (asker.as_str(), link.index)).into_iter().collect()
+        }
+        _ => e.ground.ends().filter(|end| end.space.name == e.probe.from).map(|end| end.port()).collect(),
+    };
+    let far_ends: Vec<(&str, u32)> = e
+        .ground
+        .owners(wanted)
+        .into_iter()
+        .chain(e.ground.owners(dst))
+        .map(|(space, addr)| (space.name.as_str(), addr.index))
+        .filter(|end| !near_ends.contains(end))
+        .collect();
+    let mut pairs: Vec<(Tunnel<'a>, Tunnel<'a>)> = Vec::new();
+    for near in tunnels.iter().filter(|one| near_ends.iter().any(|end| serves(one, end.0, end.1))) {
+        for far in tunnels.iter().filter(|one| far_ends.iter().any(|end| serves(one, end.0, end.1))) {
+            let same = near.space.name == far.space.name && near.link.index == far.link.index;
+            if !same && near.space.name != far.space.name {
+                pairs.push((*near, *far));
+            }
+        }
+    }
+    // Of many on one wire those that mean each other, or stand with the two.
+    let is_home = |tunnel: &Tunnel, ends: &[(&str, u32)]| {
+        ends.iter().any(|end| {
+            tunnel.port() == *end
+                || tunnel.space.name == end.0
+                || tunnel.link.master.is_some_and(|master| plugged(e, tunnel.space, master, *end))
+        })
+    };
+    let closest: Vec<_> = pairs
+        .iter()
+        .copied()
+        .filter(|(near, far)| is_home(near, &near_ends) && is_home(far, &far_ends))
+        .collect();
+    let mut pairs = if closest.is_empty() { pairs } else { closest };
+    // Each pair once, from the one who has the packet.
+    let mut known: Vec<[(&str, u32); 2]> = Vec::new();
+    pairs.retain(|(near, far)| {
+        let fresh = !known.contains(&[far.port(), near.port()]);
+        known.push([near.port(), far.port()]);
+        fresh
+    });
+    pairs
+}
+
+/// Tells whether an interface is behind another port of the bridge that a
+/// tunnel's end is a port of.
+fn plugged(e: &Evidence, space: &Space, bridge: u32, end: (&str, u32)) -> bool {
+    let Some(bridge) = space.link_at(bridge) else { return false };
+    let ends = e.ground.ends().find(|known| known.port() == end);
+    ends.is_some_and(|end| e.ground.port_to(space, bridge, end).is_some_and(|port| port.kind != "vxlan"))
+}
+
+impl<'a> Tunnel<'a> {
+    fn port(&self) -> (&'a str, u32) {
+        (&self.space.name, self.link.index)
+    }
+
+    /// Its namespace and its own name.
+    pub fn name(&self) -> String {
+        format!("{}'s {}", self.space.name, self.link.name)
+    }
+
+    /// The namespace in which its packets go.
+    pub fn underlay(&self, e: &Evidence<'a>) -> Option<&'a Space> {
+        e.survey.space(self.of.underlay.as_deref()?)
+    }
+
+    /// What it was told about where frames for everybody go.
+    pub fn flood(&self) -> Vec<&'a FdbEntry> {
+        let all = self.space.fdb.iter();
+        all.filter(|entry| {
+            entry.index == self.link.index
+                && entry.master.is_none()
+                && is_zero(&entry.mac)
+                && entry.dst.is_some()
+        })
+        .collect()
+    }
+
+    /// The address at which the other end reaches it.
+    pub fn address(&self, e: &Evidence<'a>, other: Tunnel<'a>) -> Option<IpAddr> {
+        let space = self.underlay(e)?;
+        let has = |ip: IpAddr| space.addrs.iter().any(|addr| addr.ip == ip);
+        if let Some(local) = self.of.local.filter(|ip| has(*ip)) {
+            return Some(local);
+        }
+        let v6 = [self.of.remote, other.of.remote].into_iter().flatten().any(|ip| ip.is_ipv6());
+        let usable = space.addrs.iter().filter(|addr| {
+            let link = space.link_at(addr.index);
+            addr.ip.is_ipv6() == v6
+                && addr.scope != "host"
+                && (v6 || addr.scope != "link")
+                && link.is_some_and(|link| !link.loopback && link.kind != "vxlan")
+                && Some(addr.index) != self.link.master
+        });
+        let near: Vec<_> = other.underlay(e).map(|space| space.addrs.iter().collect()).unwrap_or_default();
+        let mut usable: Vec<_> = usable.collect();
+        usable.sort_by_key(|addr| {
+            let on_dev = self.of.dev == Some(addr.index);
+            let on_wire = near
+                .iter()
+                .any(|near| near.ip != addr.ip && network(near.ip, near.prefix_len).contains(addr.ip));
+            (!on_dev, !on_wire)
+        });
+        usable.first().map(|addr| addr.ip)
+    }
+
+    /// A suspicion against it.
+    pub fn suspect(&self, e: &Evidence, id: &str, text: String, fix: Vec<String>) -> Found {
+        let mut suspect = suspect(id, format!("{}: {}", self.space.name, self.link.name), text, fix);
+        suspect.evidence = vec![
+            format!("{} -d link show {}", e.ip(&self.space.name), self.link.name),
+            format!("{} fdb show dev {}", e.tool("bridge", &self.space.name), self.link.name),
+        ];
+        Found { weight: weight::HERE + 120, sure: false, suspect }
+    }
+
+    /// The commands that make it again, otherwise: its number and its port
+    /// can't be changed.
+    pub fn again(&self, e: &Evidence<'a>, new: &Vxlan) -> Vec<String> {
+        let (ns, dev) = (&self.space.name, &self.link.name);
+        let ip = e.ip(ns);
+        let mut add = format!("{ip} link add {dev} type vxlan id {} dstport {}", new.id, new.port);
+        match new.remote {
+            Some(group) if group.is_multicast() => add += &format!(" group {group}"),
+            Some(remote) => add += &format!(" remote {remote}"),
+            None => {}
+        }
+        if let Some(local) = new.local {
+            add += &format!(" local {local}");
+        }
+        if let Some(below) = new.dev.and_then(|index| self.space.link_at(index)) {
+            add += &format!(" dev {}", below.name);
+        }
+        for (on, word) in [
+            (!new.learning, "nolearning"),
+            (new.gbp, "gbp"),
+            (new.gpe, "gpe"),
+            (new.proxy, "proxy"),
+            (new.rsc, "rsc"),
+        ] {
+            if on {
+                add += &format!(" {word}");
+            }
+        }
+        if new.ttl != 0 {
+            add += &format!(" ttl {}", new.ttl);
+        }
+        let mut fix = vec![format!("{ip} link del {dev}"), add];
+        if let Some(master) = self.link.master.and_then(|master| self.space.link_at(master)) {
+            fix.push(format!("{ip} link set {dev} master {}", master.name));
+        }
+        for addr in
+            self.space.addrs.iter().filter(|addr| addr.index == self.link.index && addr.scope != "link")
+        {
+            let nodad = super::address::nodad(addr.ip);
+            fix.push(format!("{ip} addr add {}/{} dev {dev}{nodad}", addr.ip, addr.prefix_len));
+        }
+        fix.push(format!("{ip} link set {dev} up"));
+        for route in self.space.routes.iter().filter(|route| {
+            route.table == 254
+                && route.protocol != "kernel"
+                && route.kind == "unicast"
+                && route.dev() == Some(dev)
+        }) {
+            let family = if route.dst.ip.is_ipv6() { " -6" } else { "" };
+            let via = route.via().map(|via| format!(" via {via}")).unwrap_or_default();
+            fix.push(format!("{ip}{family} route add {}{via} dev {dev}", route.dst));
+        }
+        for entry in self.space.fdb.iter().filter(|entry| {
+            entry.index == self.link.index && entry.master.is_none() && entry.state == "permanent"
+        }) {
+            // What came with `remote` comes again by itself.
+            if let Some(dst) = entry.dst.filter(|dst| !(is_zero(&entry.mac) && Some(*dst) == new.remote)) {
+                let tool = e.tool("bridge", ns);
+                fix.push(format!("{tool} fdb append {} dev {dev} dst {dst}", entry.mac));
+            }
+        }
+        fix
+    }
+}
+
+/// Tells whether it stands for all hardware addresses that are unknown.
+pub(super) fn is_zero(mac: &str) -> bool {
+    mac == "00:00:00:00:00:00"
+}

@@ -1,0 +1,342 @@
+//! VXLANs: two ends that differ, that don't know each other, or whose packets
+//! don't get through what is below.
+
+use super::tunnel::{Tunnel, pairs, tunnels};
+use super::{Evidence, Found, suspects, weight};
+use crate::event::Probe;
+use crate::net::survey::{Link, Space, Vxlan};
+use crate::why::shot::shoot;
+use std::net::IpAddr;
+
+/// Suspects VXLANs.
+pub(super) fn find(e: &Evidence) -> Vec<Found> {
+    let mut found = Vec::new();
+    for (near, far) in pairs(e) {
+        let differ = differs(e, near, far);
+        let fine = differ.is_empty();
+        found.extend(differ);
+        for (a, b) in [(near, far), (far, near)] {
+            found.extend(source(e, a));
+            found.extend(towards(e, a, b));
+            found.extend(stations(e, a, b));
+            found.extend(short_lived(e, a, b));
+            found.extend(answers_itself(e, a));
+        }
+        found.extend(too_small(e, near, far));
+        if fine && found.is_empty() {
+            found.extend(below(e, near, far));
+        }
+    }
+    found
+}
+
+/// What both ends must have alike.
+fn differs<'a>(e: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Vec<Found> {
+    let mut found = Vec::new();
+    let all = tunnels(e);
+    // The odd one is the one of the minority; of two, the other side.
+    let odd = |like: &dyn Fn(&Vxlan, &Vxlan) -> bool| {
+        let count = |one: &Tunnel| all.iter().filter(|other| like(one.of, other.of)).count();
+        if count(&near) < count(&far) { (near, far) } else { (far, near) }
+    };
+    if near.of.id != far.of.id {
+        let (odd, right) = odd(&|a, b| a.id == b.id);
+        let text = format!(
+            "the two ends of the VXLAN have different network identifiers (VNI): {} has {}, {} has {}",
+            near.name(),
+            near.of.id,
+            far.name(),
+            far.of.id
+        );
+        // A wrong number and a wrong port are one deed of making it again.
+        let new = Vxlan { id: right.of.id, port: right.of.port, ..odd.of.clone() };
+        let mut one = odd.suspect(e, "vxlan-vni-mismatch", text, odd.again(e, &new));
+        one.weight += 60;
+        found.push(one);
+    } else if near.of.port != far.of.port {
+        let (odd, right) = odd(&|a, b| a.port == b.port);
+        let text = format!(
+            "the two ends of the VXLAN have different UDP ports: {} has dstport {}, {} has {}{}",
+            near.name(),
+            near.of.port,
+            far.name(),
+            far.of.port,
+            if [near.of.port, far.of.port].contains(&8472) {
+                " (8472 is Linux's old default, 4789 the standard's)"
+            } else {
+                ""
+            }
+        );
+        let new = Vxlan { port: right.of.port, ..odd.of.clone() };
+        let mut one = odd.suspect(e, "vxlan-port-mismatch", text, odd.again(e, &new));
+        one.weight += 60;
+        found.push(one);
+    } else if (near.of.gbp, near.of.gpe) != (far.of.gbp, far.of.gpe) {
+        let (odd, right) = odd(&|a, b| (a.gbp, a.gpe) == (b.gbp, b.gpe));
+        let text = format!(
+            "only one end of the VXLAN has an extension that both must have (gbp or gpe): {} and {} differ",
+            near.name(),
+            far.name()
+        );
+        let new = Vxlan { gbp: right.of.gbp, gpe: right.of.gpe, ..odd.of.clone() };
+        found.push(odd.suspect(e, "vxlan-extension-mismatch", text, odd.again(e, &new)));
+    }
+    found
+}
+
+/// An end that sends from an address that its namespace does not have.
+fn source<'a>(e: &Evidence<'a>, end: Tunnel<'a>) -> Option<Found> {
+    let local = end.of.local?;
+    let space = end.underlay(e)?;
+    if space.addrs.iter().any(|addr| addr.ip == local) {
+        return None;
+    }
+    let right = space
+        .addrs
+        .iter()
+        .filter(|addr| {
+            addr.ip.is_ipv4() == local.is_ipv4() && addr.index != end.link.index && addr.scope == "global"
+        })
+        .min_by_key(|addr| {
+            (
+                end.of.dev != Some(addr.index),
+                strsim::damerau_levenshtein(&addr.ip.to_string(), &local.to_string()),
+            )
+        })?;
+    let text = format!(
+        "{} sends from {local} (local), which {} does not have: it has {}",
+        end.name(),
+        space.name,
+        right.ip
+    );
+    let fix = vec![format!(
+        "{} link set {} type vxlan id {} local {}",
+        e.ip(&end.space.name),
+        end.link.name,
+        end.of.id,
+        right.ip
+    )];
+    let mut one = end.suspect(e, "vxlan-local-missing", text, fix);
+    one.weight += 30;
+    Some(one)
+}
+
+/// An end that does not know where the other is.
+fn towards<'a>(e: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Option<Found> {
+    if end.of.external {
+        return None;
+    }
+    let right = other.address(e, end)?;
+    let theirs = other.underlay(e)?;
+    let leads = |ip: IpAddr| theirs.addrs.iter().any(|addr| addr.ip == ip);
+    let flood = end.flood();
+    let group = end.of.remote.filter(|ip| ip.is_multicast());
+    if let Some(group) = group {
+        let others = other.of.remote.filter(|ip| ip.is_multicast() && *ip != group)?;
+        let text = format!(
+            "the two ends of the VXLAN have different multicast groups: {} has {group}, {} has {others}",
+            end.name(),
+            other.name()
+        );
+        let new = Vxlan { remote: Some(others), ..end.of.clone() };
+        return Some(end.suspect(e, "vxlan-remote-wrong", text, end.again(e, &new)));
+    }
+    if flood.iter().any(|entry| entry.dst.is_some_and(leads)) {
+        return None;
+    }
+    let (tool, dev) = (e.tool("bridge", &end.space.name), &end.link.name);
+    let wrong = flood.iter().min_by_key(|entry| {
+        let text = entry.dst.map(|dst| dst.to_string()).unwrap_or_default();
+        strsim::damerau_levenshtein(&text, &right.to_string())
+    });
+    // One of many remotes may be right for another.
+    let known = |ip: IpAddr| !e.ground.owners(ip).is_empty();
+    match wrong.and_then(|wrong| wrong.dst) {
+        Some(wrong) if end.of.remote == Some(wrong) && (flood.len() == 1 || !known(wrong)) => {
+            let text = format!(
+                "{} sends to {wrong} (remote), where {} is not: {} has {right}",
+                end.name(),
+                other.name(),
+                theirs.name
+            );
+            let fix = vec![format!(
+                "{} link set {dev} type vxlan id {} remote {right}",
+                e.ip(&end.space.name),
+                end.of.id
+            )];
+            Some(end.suspect(e, "vxlan-remote-wrong", text, fix))
+        }
+        Some(wrong) if !known(wrong) => {
+            let text =
+                format!("{} floods to {wrong}, which nobody has; {} is at {right}", end.name(), other.name());
+            let fix = vec![
+                format!("{tool} fdb append 00:00:00:00:00:00 dev {dev} dst {right}"),
+                format!("{tool} fdb del 00:00:00:00:00:00 dev {dev} dst {wrong}"),
+            ];
+            Some(end.suspect(e, "vxlan-remote-wrong", text, fix))
+        }
+        _ => {
+            let (mut fix, mut names) = (Vec::new(), vec![end.name()]);
+            fix.push(format!("{tool} fdb append 00:00:00:00:00:00 dev {dev} dst {right}"));
+            // Two ends that know of nobody are one omission.
+            if let Some(back) =
+                end.address(e, other).filter(|_| other.flood().is_empty() && other.of.remote.is_none())
+            {
+                let tool = e.tool("bridge", &other.space.name);
+                fix.push(format!("{tool} fdb append 00:00:00:00:00:00 dev {} dst {back}", other.link.name));
+                names.push(other.name());
+            }
+            let text = format!(
+                "{} {} no remote and no FDB entry 00:00:00:00:00:00 for the other end: broadcasts (ARP questions) and frames for unknown addresses go nowhere",
+                names.join(" and "),
+                if names.len() == 1 { "has" } else { "have" },
+            );
+            Some(end.suspect(e, "vxlan-fdb-missing", text, fix))
+        }
+    }
+}
+
+/// Entries for the stations over there that lead elsewhere.
+fn stations<'a>(e: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Vec<Found> {
+    let Some(theirs) = other.underlay(e) else { return Vec::new() };
+    let leads = |ip: IpAddr| theirs.addrs.iter().any(|addr| addr.ip == ip);
+    let macs: Vec<&str> = std::iter::once(other.link)
+        .chain(
+            e.stations()
+                .into_iter()
+                .filter(|station| {
+                    station.space.name == other.space.name || station.space.name != end.space.name
+                })
+                .map(|station| station.link),
+        )
+        .map(|link| link.mac.as_str())
+        .collect();
+    let (tool, dev) = (e.tool("bridge", &end.space.name), &end.link.name);
+    let wrong = end.space.fdb.iter().filter(|entry| {
+        entry.index == end.link.index
+            && entry.master.is_none()
+            && matches!(entry.state.as_str(), "permanent" | "static")
+            && macs.contains(&entry.mac.as_str())
+            && entry.dst.is_some_and(|dst| !leads(dst))
+    });
+    wrong
+        .filter_map(|entry| {
+            let (dst, right) = (entry.dst?, other.address(e, end)?);
+            let text = format!(
+                "the FDB of {} sends frames for {} to {dst}, but it is behind {} at {right}",
+                end.name(),
+                entry.mac,
+                other.name()
+            );
+            let mac = e.mac_words(&entry.mac);
+            let fix = vec![format!("{tool} fdb replace {mac} dev {dev} dst {right}")];
+            Some(end.suspect(e, "vxlan-fdb-wrong", text, fix))
+        })
+        .collect()
+}
+
+/// Packets whose time to live does not take them to the other end.
+fn short_lived<'a>(e: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Option<Found> {
+    let (from, to) = (end.underlay(e)?, other.underlay(e)?);
+    let routers = e.ground.way(&from.name, &to.name)?.len();
+    if end.of.ttl == 0 || usize::from(end.of.ttl) >= routers {
+        return None;
+    }
+    let text = format!(
+        "{} sends its packets with a TTL of {}, and there are {} routers on the way to {}",
+        end.name(),
+        end.of.ttl,
+        routers - 1,
+        other.name()
+    );
+    let fix = vec![format!(
+        "{} link set {} type vxlan id {} ttl 64",
+        e.ip(&end.space.name),
+        end.link.name,
+        end.of.id
+    )];
+    Some(end.suspect(e, "vxlan-ttl-too-small", text, fix))
+}
+
+/// An end that answers ARP itself and knows nobody.
+fn answers_itself<'a>(e: &Evidence<'a>, end: Tunnel<'a>) -> Option<Found> {
+    let knows =
+        end.space.neighs.iter().any(|entry| entry.index == end.link.index && entry.state == "PERMANENT");
+    if !end.of.proxy || knows {
+        return None;
+    }
+    let text = format!(
+        "{} was made with `proxy`: it answers ARP questions itself out of its neighbour table, which is empty, and passes none on",
+        end.name()
+    );
+    let new = Vxlan { proxy: false, ..end.of.clone() };
+    Some(end.suspect(e, "vxlan-proxy", text, end.again(e, &new)))
+}
+
+/// Packets that are too large with what a VXLAN puts before them.
+fn too_small<'a>(e: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Option<Found> {
+    let dst = e.shot.target?;
+    let length = u32::from(e.probe.size?) + if dst.is_ipv6() { 48 } else { 28 };
+    let smallest = near.link.mtu.min(far.link.mtu);
+    let (from, to) = (near.underlay(e)?, far.underlay(e)?);
+    let head = if near.of.remote.is_some_and(|ip| ip.is_ipv6()) { 70 } else { 50 };
+    let below = e.ground.links_between(&from.name, Some(&to.name));
+    let mut narrow: Vec<(&Space, &Link)> =
+        below.into_iter().filter(|(_, link)| link.vxlan.is_none() && link.mtu < length + head).collect();
+    for end in [near, far] {
+        let space = end.underlay(e)?;
+        if let Some(link) = end.of.dev.and_then(|index| space.link_at(index))
+            && link.mtu < length + head
+            && !narrow.iter().any(|(at, known)| at.name == space.name && known.index == link.index)
+        {
+            narrow.push((space, link));
+        }
+    }
+    if smallest >= length && (narrow.is_empty() || !e.probe.df) {
+        return None;
+    }
+    let mut fix: Vec<String> = narrow
+        .iter()
+        .map(|(space, link)| format!("{} link set {} mtu {}", e.ip(&space.name), link.name, length + head))
+        .collect();
+    for end in [near, far].iter().filter(|end| end.link.mtu < length) {
+        fix.push(format!("{} link set {} mtu {length}", e.ip(&end.space.name), end.link.name));
+    }
+    let text = format!(
+        "a VXLAN takes {head} bytes of each packet: {} has an MTU of {smallest}, and the packet has {length}{}; what is below must carry {}",
+        near.name(),
+        if e.probe.df { " and must not be cut (DF)" } else { "" },
+        length + head
+    );
+    let mut one = near.suspect(e, "vxlan-mtu", text, fix);
+    one.weight = weight::NAMED + 40;
+    Some(one)
+}
+
+/// What stops packets between the two ends, below the VXLAN: a probe there
+/// tells.
+fn below<'a>(e: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Vec<Found> {
+    let (Some(from), Some(to)) = (near.underlay(e), far.address(e, near)) else { return Vec::new() };
+    // A tunnel in a tunnel is asked for once.
+    if e.probe.to == to.to_string() {
+        return Vec::new();
+    }
+    let Some(netns) = e.netns(&from.name) else { return Vec::new() };
+    let probe = Probe { from: from.name.clone(), to: to.to_string(), ..Probe::default() };
+    let Ok(shot) = shoot(e.network, &netns, &probe, e.survey) else { return Vec::new() };
+    if shot.reached {
+        return Vec::new();
+    }
+    let evidence = Evidence::new(e.network, e.survey, e.deeds, &probe, &shot);
+    let mut found = suspects(&evidence);
+    for one in &mut found {
+        one.suspect.text = format!(
+            "{} can't reach {} at {to}, below the VXLAN: {}",
+            near.name(),
+            far.name(),
+            one.suspect.text
+        );
+        one.weight = one.weight.min(weight::NAMED - 50);
+    }
+    found
+}
