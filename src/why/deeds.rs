@@ -2,6 +2,7 @@
 //! refused, and what got lost on the way.
 
 use crate::event::Deed;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// A command that acts in a namespace.
@@ -13,6 +14,9 @@ pub(super) struct Typed<'a> {
     pub program: String,
     /// Its words; of `ip` without options, with its object spelt out.
     pub words: Vec<String>,
+    /// All words as they were typed, with the namespace, and with the values
+    /// of the variables that the lab has set.
+    pub raw: Vec<String>,
     /// The command as it was typed, and what came of it.
     pub deed: &'a Deed,
 }
@@ -34,15 +38,66 @@ impl Typed<'_> {
 
 /// Reads what was done.
 pub(super) fn read(deeds: &[Deed]) -> Vec<Typed<'_>> {
-    deeds.iter().filter_map(typed).collect()
+    let mut variables = BTreeMap::new();
+    deeds
+        .iter()
+        .filter_map(|deed| {
+            variables.extend(assigned(&deed.command));
+            typed(deed, &variables)
+        })
+        .collect()
 }
 
-fn typed(deed: &Deed) -> Option<Typed<'_>> {
-    let mut words = shell_words::split(&deed.command).ok()?;
+/// The variables that a command sets, where it does nothing else.
+fn assigned(command: &str) -> Vec<(String, String)> {
+    let words = shell_words::split(command).unwrap_or_default();
+    let pair = |word: &String| {
+        let (name, value) = word.split_once('=')?;
+        let is_name = name.chars().all(|c| c.is_alphanumeric() || c == '_') && !name.is_empty();
+        is_name.then(|| (name.to_string(), value.to_string()))
+    };
+    let words = words.iter().skip_while(|word| matches!(word.as_str(), "export" | "local" | "declare"));
+    words.map(pair).collect::<Option<Vec<_>>>().unwrap_or_default()
+}
+
+/// A word with the variables' values.
+fn expanded(word: &str, variables: &BTreeMap<String, String>) -> String {
+    let mut word = word.to_string();
+    for (name, value) in variables.iter().rev() {
+        word = word.replace(&format!("${{{name}}}"), value).replace(&format!("${name}"), value);
+    }
+    word
+}
+
+/// The words of one command, without what follows it and without where its
+/// output goes.
+fn own_words(words: Vec<String>) -> Vec<String> {
+    let mut own = Vec::new();
+    let mut words = words.into_iter();
+    while let Some(word) = words.next() {
+        if matches!(word.as_str(), ";" | "&&" | "||" | "|" | "&") {
+            break;
+        }
+        let arrow = word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '&');
+        if matches!(arrow, ">" | ">>" | "<") {
+            words.next();
+        } else if !arrow.starts_with('>') {
+            own.push(word);
+        }
+    }
+    own
+}
+
+fn typed<'a>(deed: &'a Deed, variables: &BTreeMap<String, String>) -> Option<Typed<'a>> {
+    let words = shell_words::split(&deed.command).ok()?;
+    let mut words = own_words(words.iter().map(|word| expanded(word, variables)).collect());
     let mut ns = "host".to_string();
+    while matches!(words.first()?.as_str(), "sudo" | "exec" | "command" | "time" | "!") {
+        words.remove(0);
+    }
+    let raw = words.clone();
     loop {
         match words.first()?.as_str() {
-            "sudo" | "exec" | "command" | "time" | "!" => drop(words.remove(0)),
             "ip" if words.get(1).is_some_and(|word| word == "netns")
                 && words.get(2).is_some_and(|word| word == "exec") =>
             {
@@ -53,11 +108,6 @@ fn typed(deed: &Deed) -> Option<Typed<'_>> {
         }
     }
     let program = words.remove(0).rsplit('/').next()?.to_string();
-    // What follows a command in a line is not its own.
-    if let Some(end) = words.iter().position(|word| matches!(word.as_str(), ";" | "&&" | "||" | "|" | "&")) {
-        words.truncate(end);
-    }
-    words.retain(|word| !word.starts_with("2>") && !word.starts_with(">"));
     if matches!(program.as_str(), "ip" | "bridge" | "tc") {
         while words.first().is_some_and(|word| word.starts_with('-')) {
             let option = words.remove(0);
@@ -88,7 +138,7 @@ fn typed(deed: &Deed) -> Option<Typed<'_>> {
             };
         }
     }
-    Some(Typed { ns, program, words, deed })
+    Some(Typed { ns, program, words, raw, deed })
 }
 
 /// An address that somebody was given.

@@ -6,6 +6,7 @@
 
 mod address;
 mod bridge;
+mod command;
 mod deed;
 mod firewall;
 mod forward;
@@ -20,9 +21,12 @@ mod neigh;
 mod plug;
 mod queue;
 mod refused;
+mod repair;
 mod route;
+mod rule_slip;
 mod ruling;
 mod service;
+mod slip;
 mod switch;
 mod tunnel;
 mod vxlan;
@@ -175,6 +179,7 @@ const FINDERS: &[Finder] = &[
     macvlan::find,
     vxlan::find,
     queue::find,
+    command::find,
     firewall::find,
     mangle::find,
     nat::find,

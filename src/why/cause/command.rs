@@ -1,0 +1,269 @@
+//! Commands of the lab that were refused, and would have helped.
+
+use super::{Evidence, Found, suspect, weight};
+use crate::event::Deed;
+use crate::lab::Place;
+use crate::net::survey::Net;
+use crate::net::typed_words;
+use crate::why::cause::repair::{self, Repair};
+use crate::why::deeds::{self, Typed};
+use crate::why::gate::Gate;
+use std::net::IpAddr;
+
+/// The programs that build a network.
+const BUILDERS: [&str; 14] = [
+    "ip",
+    "bridge",
+    "tc",
+    "sysctl",
+    "iptables",
+    "ip6tables",
+    "iptables-legacy",
+    "ip6tables-legacy",
+    "iptables-nft",
+    "ip6tables-nft",
+    "nft",
+    "ebtables",
+    "arptables",
+    "brctl",
+];
+
+/// Suspects commands that were refused.
+pub(super) fn find(e: &Evidence) -> Vec<Found> {
+    let mut found = Vec::new();
+    if e.shot.reached {
+        return found;
+    }
+    let typed = deeds::read(e.deeds);
+    for (at, refused) in typed.iter().enumerate() {
+        let Some(words) = &refused.deed.failed else { continue };
+        let later = &typed[at + 1..];
+        let again = |other: &Typed| other.deed.failed.is_none() && other.raw == refused.raw;
+        let unknown = refused.raw.iter().any(|word| word.contains('$'));
+        if unknown || later.iter().any(again) || !builds(refused, words) {
+            continue;
+        }
+        for (nth, repair) in repair::repairs(e, &typed, refused, words).into_iter().enumerate() {
+            found.extend(one(e, refused, words, later, &repair, nth as u32));
+        }
+    }
+    found
+}
+
+/// Tells whether a command builds rather than asks.
+fn builds(typed: &Typed, words: &str) -> bool {
+    let verb = typed.words.get(1).map(String::as_str).unwrap_or_default();
+    if matches!(verb, "show" | "list" | "ls" | "get" | "del" | "flush") {
+        return false;
+    }
+    BUILDERS.contains(&typed.program.as_str())
+        || words.contains("not found")
+        || words.contains("No such file")
+}
+
+fn one(
+    e: &Evidence,
+    refused: &Typed,
+    words: &str,
+    later: &[Typed],
+    repair: &Repair,
+    nth: u32,
+) -> Option<Found> {
+    let command = line(&repair.words);
+    let deed = Deed { place: Place::default(), command: command.clone(), failed: None };
+    let meant = deeds::read(std::slice::from_ref(&deed)).pop()?;
+    let weight = concerns(e, &meant)?.checked_sub(nth * 5)?;
+    let mut fix = repair.before.clone();
+    fix.push(command);
+    fix.extend(consequences(e, &meant, later, repair));
+    let said = said(words);
+    let mut text = format!("`{}` was refused", line(&refused.raw));
+    if !said.is_empty() {
+        text += &format!(" ({said})");
+    }
+    match repair.said.is_empty() {
+        true => text += ": it can have come too early; typed now, it is right",
+        false => text += &format!(": {}", repair.said.join(", and ")),
+    }
+    let mut suspect = suspect("command-refused", meant.ns.clone(), text, fix);
+    suspect.evidence = vec![line(&refused.raw)];
+    Some(Found { weight, sure: false, suspect })
+}
+
+/// A command as one would type it.
+fn line(words: &[String]) -> String {
+    typed_words(&words.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// What a tool said, in one line.
+fn said(words: &str) -> String {
+    let mut lines = words.lines().map(str::trim).filter(|line| {
+        !line.is_empty()
+            && !line.starts_with("Try `")
+            && !line.starts_with("Usage")
+            && !line.starts_with("For more")
+    });
+    let line = lines.next_back().unwrap_or_default();
+    let line = line.rsplit_once(": line ").map_or(line, |(_, rest)| rest);
+    let line = line.strip_prefix("Error: ").unwrap_or(line).trim_end_matches('.');
+    line.strip_prefix("RTNETLINK answers: ").unwrap_or(line).to_string()
+}
+
+/// What was refused later only because this one was.
+fn consequences(e: &Evidence, meant: &Typed, later: &[Typed], repair: &Repair) -> Vec<String> {
+    let mut commands = Vec::new();
+    let net = meant
+        .is("ip", &["addr", "add"])
+        .then(|| meant.words.iter().find_map(|word| Net::parse(word)))
+        .flatten();
+    let makes = meant.is("ip", &["link", "add"]) || meant.is("ip", &["netns", "add"]);
+    let made: Vec<&String> = meant.words.iter().skip(2).filter(|_| makes).collect();
+    for other in later.iter().filter(|other| other.deed.failed.is_some()) {
+        let mut raw = other.raw.clone();
+        let mut follows = false;
+        for (old, new) in &repair.swaps {
+            for word in raw.iter_mut().filter(|word| *word == old) {
+                word.clone_from(new);
+                follows = true;
+            }
+        }
+        follows |= made.iter().any(|name| {
+            !matches!(name.as_str(), "type" | "veth" | "peer" | "name" | "netns" | "bridge" | "dev")
+                && raw.contains(name)
+        });
+        let via = other.after("via").and_then(|via| via.parse::<IpAddr>().ok());
+        let dev =
+            |typed: &Typed| typed.after("dev").or(typed.words.get(2).map(String::as_str)).map(String::from);
+        follows |= !repair.before.is_empty() && other.ns == meant.ns && dev(other) == dev(meant);
+        follows |= other.ns == meant.ns && net.zip(via).is_some_and(|(net, via)| net.contains(via));
+        let repeated = later.iter().any(|known| known.deed.failed.is_none() && known.raw == other.raw);
+        if follows && !repeated && e.survey.space(&other.ns).is_some_and(|_| other.program == "ip") {
+            commands.push(line(&raw));
+        }
+    }
+    commands
+}
+
+/// How much a command that was not done has to do with it; nothing where it
+/// would change nothing, or nothing that helps.
+fn concerns(e: &Evidence, meant: &Typed) -> Option<u32> {
+    let v6 = e.shot.target.is_some_and(|dst| dst.is_ipv6());
+    let space = e.survey.space(&meant.ns);
+    let on_way = meant.ns == "host" || e.spaces_on_the_way().iter().any(|space| space.name == meant.ns);
+    let (mut low_layer, mut late) = (false, false);
+    match meant.program.as_str() {
+        "ip" => {
+            let object = meant.words.first().map(String::as_str).unwrap_or_default();
+            let verb = meant.words.get(1).map(String::as_str).unwrap_or_default();
+            match (object, verb) {
+                ("addr", _) => {
+                    let net = meant.words.iter().skip(2).find_map(|word| Net::parse(word))?;
+                    let has = space?
+                        .addrs
+                        .iter()
+                        .any(|addr| addr.ip == net.ip && meant.after("dev") == Some(&addr.dev));
+                    if has || net.ip.is_ipv6() != v6 {
+                        return None;
+                    }
+                    low_layer = true;
+                }
+                ("link", "set") => {
+                    let name = meant.after("dev").or(meant.words.get(2).map(String::as_str))?;
+                    let link = space?.link(name)?;
+                    let only_up = meant.words.iter().skip(2).all(|w| w == "dev" || w == "up" || w == name);
+                    if only_up && link.up {
+                        return None;
+                    }
+                    low_layer = true;
+                }
+                ("link", _) => {
+                    let name = meant.after("name").or(meant.words.get(2).map(String::as_str))?;
+                    if space.is_some_and(|space| space.link(name).is_some()) {
+                        return None;
+                    }
+                    low_layer = true;
+                }
+                ("netns", _) => {
+                    if meant.words.get(2).is_some_and(|name| e.survey.space(name).is_some()) {
+                        return None;
+                    }
+                    low_layer = true;
+                }
+                ("route", _) => {
+                    let dst = meant.words.iter().skip(2).find_map(|word| route_dst(word, v6))?;
+                    let ends = [e.shot.target, e.source_seen()];
+                    if !ends.into_iter().flatten().any(|ip| dst.contains(ip)) {
+                        return Some(weight::ODD);
+                    }
+                }
+                ("rule" | "neigh", _) => {}
+                _ => low_layer = true,
+            }
+        }
+        "bridge" | "brctl" => low_layer = true,
+        "tc" => return Some(weight::ODD),
+        "sysctl" => {
+            let set = |word: &String| {
+                let (key, value) = word.split_once('=')?;
+                let key = key.replace('/', ".");
+                let switch = |key: &str| space.and_then(|space| space.sysctl(key));
+                Some(switch(&key) == Some(value))
+            };
+            if meant.words.iter().filter_map(set).all(|done| done) {
+                return None;
+            }
+        }
+        program if program.contains("tables") || program == "nft" => {
+            let drops = ["DROP", "REJECT", "drop", "reject"];
+            if meant.words.iter().any(|word| drops.contains(&word.as_str())) {
+                return None;
+            }
+            if program.starts_with("ip6") != v6 && program != "nft" {
+                return None;
+            }
+            late = meant.words.iter().any(|word| word.to_uppercase().contains("NAT") || word == "MASQUERADE");
+            let walled =
+                e.shot.walls.iter().any(|wall| wall.netns == meant.ns && !wall.culprits().is_empty());
+            if walled && on_way {
+                return Some(weight::NAMED + 50);
+            }
+        }
+        _ => {}
+    }
+    let here = match &e.gate {
+        Gate::Send => low_layer || meant.ns == e.probe.from,
+        Gate::Forward => low_layer || late || meant.ns == e.stuck.ns,
+        _ => true,
+    };
+    Some(match (on_way, here) {
+        (true, true) => weight::NAMED + 50,
+        (true, false) => weight::ON_THE_WAY + 20,
+        (false, _) if e.targets().is_empty() && low_layer => weight::HERE + 120,
+        (false, _) => weight::ODD,
+    })
+}
+
+fn route_dst(word: &str, v6: bool) -> Option<Net> {
+    match word {
+        "default" => Some(Net {
+            ip: if v6 {
+                std::net::Ipv6Addr::UNSPECIFIED.into()
+            } else {
+                std::net::Ipv4Addr::UNSPECIFIED.into()
+            },
+            len: 0,
+        }),
+        word => Net::parse(word),
+    }
+}
+
+impl Evidence<'_> {
+    /// From where the request was sent, where it was seen.
+    pub(super) fn source_seen(&self) -> Option<IpAddr> {
+        let seen = self.shot.sightings.iter().find_map(|seen| seen.packet.ends());
+        seen.map(|(src, _)| src).or_else(|| {
+            let addrs = &self.from().addrs;
+            addrs.iter().find(|addr| addr.scope == "global").map(|addr| addr.ip)
+        })
+    }
+}
