@@ -3,6 +3,7 @@
 //! The ids are a promise: scripts and books rely on them.
 
 mod addresses;
+mod commands;
 mod firewalls;
 mod ipsec;
 mod links;
@@ -31,6 +32,7 @@ pub struct Page {
 
 /// All pages, by subject.
 pub const PAGES: &[(&str, &[Page])] = &[
+    ("commands", commands::PAGES),
     ("links", links::PAGES),
     ("addresses", addresses::PAGES),
     ("neighbours", neighbours::PAGES),
@@ -133,6 +135,10 @@ mod tests {
         "destination-unreachable",
         "echo-reply",
         "echo-request",
+        "ip6tables-legacy",
+        "ip6tables-nft",
+        "iptables-legacy",
+        "iptables-nft",
         "ipv6-icmp",
         "nd-neighbor-advert",
         "nd-neighbor-solicit",
