@@ -8,6 +8,7 @@
 //! cargo bench -- --nslab FILE       another binary than the one just built
 //! cargo bench -- load               2,000 runs on a busy machine: what goes wrong?
 //! cargo bench -- sustained          a minute of many labs: how many are kept up, and who suffers?
+//! cargo bench -- verdicts           10,000 pings that fail at once, beside ping(8), which waits
 //! cargo test --benches              does every variant work?
 //! ```
 //!
@@ -28,6 +29,7 @@ mod stages;
 mod sustained;
 mod table;
 mod variant;
+mod verdicts;
 mod w1;
 mod w2;
 mod w4;
@@ -47,6 +49,9 @@ use workshop::Workshop;
 
 /// How many runs under load, where nobody says it.
 const RUNS_UNDER_LOAD: usize = 2000;
+/// How many verdicts are compared, where nobody says it, and in a rehearsal.
+const VERDICTS: usize = 10_000;
+const FEW_VERDICTS: usize = 40;
 /// How often the big ones are run, at most.
 const LARGE_ROUNDS: usize = 3;
 /// How often many labs are run at once, at most.
@@ -57,14 +62,15 @@ const LASTING: Duration = Duration::from_secs(60);
 const FEW_LABS: usize = 3;
 
 const USAGE: &str = "\
-usage: cargo bench --bench speed -- [w1] [w2] [w4] [load] [sustained] [--rounds N] [--stages] [--nslab FILE]
+usage: cargo bench --bench speed -- [w1] [w2] [w4] [load] [sustained] [verdicts] [--rounds N] [--stages] [--nslab FILE]
 
   w1            two namespaces and a cable
   w2            a bridge behind NAT
   w4            many namespaces on a bridge (without a word: w1, w2 and w4)
   load          run one lab again and again on a busy machine, and count what goes wrong
   sustained     run many labs for a minute, and one beside them
-  --rounds N    rounds of each race (40, 32 and 9), or runs of `load` (2000)
+  verdicts      compare what is said at once with what ping(8) says in the end
+  --rounds N    rounds of each race (40, 32 and 9), runs of `load` (2000), or `verdicts` (10000)
   --stages      tell where the floors spend their time
   --nslab FILE  measure this binary";
 
@@ -102,6 +108,7 @@ enum Part {
     W4,
     Load,
     Sustained,
+    Verdicts,
 }
 
 /// What was typed.
@@ -127,6 +134,7 @@ impl Asked {
                 "w2" => asked.parts.push(Part::W2),
                 "w4" => asked.parts.push(Part::W4),
                 "load" => asked.parts.push(Part::Load),
+                "verdicts" => asked.parts.push(Part::Verdicts),
                 "sustained" => asked.parts.push(Part::Sustained),
                 "--stages" => asked.stages = true,
                 "--rounds" => {
@@ -170,6 +178,10 @@ fn run(asked: &Asked) -> io::Result<bool> {
     if asked.wants(Part::Sustained) {
         let (lasting, labs) = if asked.measure { (LASTING, crowd::LABS) } else { (Duration::ZERO, FEW_LABS) };
         works &= sustained::run(&setting, lasting, labs)?;
+    }
+    if asked.wants(Part::Verdicts) {
+        let usual = if asked.measure { VERDICTS } else { FEW_VERDICTS };
+        works &= verdicts::run(&setting, asked.rounds.unwrap_or(usual))?;
     }
     let races = races(asked, &setting)?;
     if !races.is_empty() {
