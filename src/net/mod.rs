@@ -49,7 +49,7 @@ pub use defaults::CHOSEN;
 pub use error::NetError;
 pub use http::{HttpAnswer, HttpOptions};
 pub use link::MacvlanMode;
-pub use names::NameAnswer;
+pub use names::{NameAnswer, NameFiles};
 pub use netfilter::{
     Action, Backend, Chain, Counters, Culprit, FirewallOptions, FirewallRule, FirewallSnapshot, Flow,
     FlowEnd, PacketOptions, Passage, Policy, Ruling, StepKind, StepVerdict, Stop, Trace, TraceStep,

@@ -19,6 +19,9 @@ pub(super) struct Shot {
     pub symptom: String,
     /// The address that was asked; none where a name has none.
     pub target: Option<IpAddr>,
+    /// Whether the name was not resolved; then the target is the server that
+    /// is asked for it, and what passed are the question and its answer.
+    pub unnamed: bool,
     /// What passed the interfaces, in the order of time.
     pub sightings: Vec<Sighting>,
     /// What the rules of each namespace said of it.
@@ -57,6 +60,9 @@ const QUICK: Duration = Duration::from_millis(300);
 /// How long one takes that may hold a packet back.
 const SLOW: Duration = Duration::from_millis(2500);
 
+/// How long a name is looked up, so that a second server has its turn.
+const PATIENCE: Duration = Duration::from_secs(6);
+
 /// Sends the probe and hears what becomes of it.
 pub(super) fn shoot(
     network: &Network,
@@ -92,7 +98,12 @@ pub(super) fn shoot(
         drop(trace);
         walls[at].after = network.firewall_snapshot(&netns)?;
     }
-    Ok(Shot { reached, symptom, target, sightings, walls })
+    let unnamed = target.is_none() && !reached;
+    let target = target.or_else(|| {
+        let servers = network.name_files(from).ok()?.servers;
+        servers.into_iter().find(|server| !server.is_loopback())
+    });
+    Ok(Shot { reached, symptom, target, unnamed, sightings, walls })
 }
 
 /// Multicast that has nothing to do with it.
@@ -122,7 +133,7 @@ fn ping(
         source,
         broadcast: probe.broadcast,
         hasty: true,
-        deadline: Instant::now() + Duration::from_secs(10),
+        deadline: Instant::now() + PATIENCE,
         ..PingOptions::default()
     };
     match network.ping(from, &probe.to, &options) {
@@ -142,7 +153,12 @@ fn knock(
     port: u16,
     wait: Duration,
 ) -> Result<(bool, String, Option<IpAddr>), NetError> {
-    let options = TcpOptions { timeout_ms: wait.as_millis() as u64, talks: true, ..TcpOptions::default() };
+    let options = TcpOptions {
+        timeout_ms: wait.as_millis() as u64,
+        talks: true,
+        deadline: Instant::now() + PATIENCE,
+        ..TcpOptions::default()
+    };
     let answer = network.tcp(from, to, &port.to_string(), &options)?;
     let symptom = answer.error().unwrap_or_else(|| "it accepts connections".into());
     Ok((answer.ok(), symptom, answer.address().or_else(|| to.parse().ok())))
@@ -217,6 +233,8 @@ impl Shot {
             SeenPacket::Tcp { flags: (true, true, _), .. } => Passed::Reply,
             SeenPacket::Tcp { flags: (_, _, true), .. } => Passed::Error,
             SeenPacket::Fragment { .. } => Passed::Request,
+            SeenPacket::Udp { ports: (_, 53), .. } if self.unnamed => Passed::Request,
+            SeenPacket::Udp { ports: (53, _), .. } if self.unnamed => Passed::Reply,
             _ => return None,
         })
     }

@@ -3,12 +3,14 @@
 //! in hosts(5), and with the servers of resolv.conf(5).
 
 mod conf;
+mod files;
 mod order;
 mod stub;
 
 use super::echo::Target;
 use super::{NetError, Netns, Network};
 use conf::{HostsLine, Resolv, Source, Status, Step, hosts, steps};
+pub use files::NameFiles;
 use nix::fcntl::OFlag;
 use simple_dns::TYPE;
 use std::fs::File;

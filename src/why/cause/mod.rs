@@ -16,6 +16,7 @@ mod mangle;
 mod masquerade;
 mod meant;
 mod mtu;
+mod names;
 mod nat;
 mod neigh;
 mod plug;
@@ -182,6 +183,7 @@ const FINDERS: &[Finder] = &[
     command::find,
     firewall::find,
     mangle::find,
+    names::find,
     nat::find,
     link::find,
     address::find,

@@ -1,0 +1,425 @@
+//! Names that nobody knows, or that stand for the wrong address.
+
+use super::{Evidence, Found, suspect, weight};
+use crate::net::survey::Space;
+use crate::net::{Limits, NameFiles, Netns, is_installed};
+use std::net::IpAddr;
+
+/// Suspects what names are looked up with.
+pub(super) fn find(e: &Evidence) -> Vec<Found> {
+    let name = e.probe.to.as_str();
+    if name.parse::<IpAddr>().is_ok() || name.contains(['%', '/']) {
+        return Vec::new();
+    }
+    let Some(netns) = e.netns(&e.probe.from) else { return Vec::new() };
+    let Ok(files) = e.network.name_files(&netns) else { return Vec::new() };
+    let names = Names { e, netns, files, name };
+    match e.shot.unnamed {
+        false => names.wrong_address(),
+        true => names.unknown(),
+    }
+}
+
+struct Names<'a> {
+    e: &'a Evidence<'a>,
+    netns: Netns,
+    files: NameFiles,
+    name: &'a str,
+}
+
+impl Names<'_> {
+    fn found(&self, id: &str, text: String, fix: Vec<String>, weight: u32) -> Found {
+        let from = &self.e.probe.from;
+        let mut suspect = suspect(id, format!("{from}: names"), text, fix);
+        suspect.evidence = vec![
+            self.netns.exec(&format!("getent hosts {}", self.name)),
+            self.netns.exec("cat /etc/resolv.conf"),
+        ];
+        Found { weight, sure: false, suspect }
+    }
+
+    /// The namespaces that are called as the name's first part, and their
+    /// addresses.
+    fn meant(&self) -> Vec<(&Space, IpAddr)> {
+        let first = self.name.split('.').next().unwrap_or_default();
+        let spaces = self.e.survey.spaces.iter();
+        let called = spaces.filter(|space| space.name.eq_ignore_ascii_case(first));
+        called
+            .flat_map(|space| {
+                let public = space.addrs.iter().filter(|addr| !addr.ip.is_loopback() && addr.scope != "link");
+                public.map(move |addr| (space, addr.ip))
+            })
+            .collect()
+    }
+
+    /// It stands for an address, and that one is not reached.
+    fn wrong_address(&self) -> Vec<Found> {
+        let e = self.e;
+        let Some(ip) = e.shot.target else { return Vec::new() };
+        let mut found = Vec::new();
+        let owners = e.ground.owners(ip);
+        let told = self.files.lines.iter().any(|(addr, names)| {
+            *addr == ip && names.iter().any(|name| name.eq_ignore_ascii_case(self.name))
+        });
+        // What the servers say, and whose namespace is called so.
+        let mut right: Vec<IpAddr> = Vec::new();
+        if told {
+            for server in &self.files.servers {
+                right.extend(e.network.ask_server(&self.netns, *server, self.name).unwrap_or_default());
+            }
+        }
+        right.extend(self.meant().into_iter().map(|(_, ip)| ip));
+        if owners.is_empty() && right.is_empty() {
+            let others = e.survey.spaces.iter().filter(|space| space.name != e.probe.from);
+            right.extend(
+                others
+                    .flat_map(|space| &space.addrs)
+                    .map(|addr| addr.ip)
+                    .filter(|other| differs_little(*other, ip)),
+            );
+        }
+        right.retain(|other| *other != ip && other.is_ipv4() == ip.is_ipv4());
+        right.dedup();
+        let has = match owners.first() {
+            Some((space, _)) => format!("which is {}'s", space.name),
+            None => "which nobody has".into(),
+        };
+        for other in right.into_iter().take(3) {
+            let owner = e
+                .ground
+                .owners(other)
+                .first()
+                .map_or_else(String::new, |(space, _)| format!(" ({})", space.name));
+            if told {
+                let hosts = &self.files.hosts;
+                let text = format!(
+                    "{hosts} has {ip} for `{}`, {has}: a stale or wrong entry, as it is {other}{owner}",
+                    self.name
+                );
+                let fix = vec![format!(
+                    "sed -i 's/^{}\\([[:space:]]\\)/{other}\\1/' {hosts}",
+                    ip.to_string().replace('.', "\\.")
+                )];
+                found.push(self.found("name-hosts-wrong", text, fix, weight::NAMED + 80));
+            } else {
+                let text = format!(
+                    "the server's record of `{}` is {ip}, {has}, and not {other}{owner}: correct the record there",
+                    self.name
+                );
+                found.push(self.found("name-record-wrong", text, Vec::new(), weight::ODD - 50));
+            }
+        }
+        found
+    }
+
+    /// Nobody knows the name.
+    fn unknown(&self) -> Vec<Found> {
+        let e = self.e;
+        let mut found = Vec::new();
+        let Names { files, name, .. } = self;
+        found.extend(self.misspelt_in_hosts());
+        if !files.asks_servers {
+            let text = format!(
+                "{} does not have `dns` in its line `hosts:`, so that no server is asked for `{name}`, only {}",
+                files.nsswitch, files.hosts
+            );
+            let fix = vec![format!("sed -i 's/^hosts:.*/hosts: files dns/' {}", files.nsswitch)];
+            found.push(self.found("name-dns-not-asked", text, fix, weight::NAMED + 80));
+        }
+        if !files.asks_hosts && files.lines.iter().any(|(_, names)| names.iter().any(|one| one == name)) {
+            let text = format!(
+                "{} has no `files` in its line `hosts:`, so that {} is not looked into",
+                files.nsswitch, files.hosts
+            );
+            let fix = vec![format!("sed -i 's/^hosts:.*/hosts: files dns/' {}", files.nsswitch)];
+            found.push(self.found("name-dns-not-asked", text, fix, weight::NAMED + 80));
+        }
+        let serving = self.servers_there_are();
+        let (mut answers, mut deaf) = (Vec::new(), Vec::new());
+        for server in &files.servers {
+            match e.network.ask_server(&self.netns, *server, name) {
+                Ok(_) => answers.push(*server),
+                Err(words) => deaf.push((*server, words)),
+            }
+        }
+        for server in &answers {
+            found.extend(self.not_known_to(*server));
+        }
+        if answers.is_empty() {
+            for (server, words) in &deaf {
+                found.extend(self.deaf(*server, words, &serving));
+            }
+        }
+        found
+    }
+
+    /// The servers that there are in the lab, those that answer first.
+    fn servers_there_are(&self) -> Vec<(String, IpAddr)> {
+        let mut servers = Vec::new();
+        for space in &self.e.survey.spaces {
+            let dns = space.listeners.iter().filter(|one| one.proto == "udp" && one.port == 53);
+            for one in dns.filter(|one| !one.ip.is_loopback()) {
+                let own = space.addrs.iter().map(|addr| addr.ip);
+                let own = own.filter(|ip| {
+                    !ip.is_loopback() && !matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
+                });
+                servers.extend(
+                    own.filter(|ip| one.ip == *ip || one.ip.is_unspecified())
+                        .map(|ip| (space.name.clone(), ip)),
+                );
+            }
+        }
+        servers.sort();
+        servers.dedup();
+        let asked = |ip: &IpAddr| self.e.network.ask_server(&self.netns, *ip, self.name).is_ok();
+        servers.sort_by_key(|(_, ip)| !asked(ip));
+        servers
+    }
+
+    /// A server does not answer.
+    fn deaf(&self, server: IpAddr, words: &str, serving: &[(String, IpAddr)]) -> Vec<Found> {
+        let e = self.e;
+        let mut found = Vec::new();
+        let Names { files, .. } = self;
+        let owners = e.ground.owners(server);
+        let own_file = files.resolv.starts_with("/etc/netns/") || self.netns.is_host();
+        let who = match owners.first() {
+            _ if server.is_loopback() => format!("{server} is {} itself", e.probe.from),
+            Some((space, _)) => format!("{server} is {}'s", space.name),
+            None => format!("nobody has {server}"),
+        };
+        for (name, ip) in serving.iter().filter(|(_, ip)| *ip != server).take(3) {
+            if serving.iter().any(|(_, ip)| *ip == server) {
+                break;
+            }
+            let (text, fix) = match own_file {
+                true => (
+                    format!(
+                        "{} names the server {server}, and {words}: {who}; the server is {ip} ({name})",
+                        files.resolv
+                    ),
+                    vec![format!("sed -i 's/^nameserver {server}$/nameserver {ip}/' {}", files.resolv)],
+                ),
+                false => {
+                    let folder = format!("/etc/netns/{}", e.probe.from);
+                    (
+                        format!(
+                            "{} has no resolv.conf of its own ({folder}/resolv.conf), so that the host's is read, which names {server}: {words} ({who}); the lab's server is {ip} ({name})",
+                            e.probe.from
+                        ),
+                        vec![
+                            format!("mkdir -p {folder}"),
+                            format!("echo 'nameserver {ip}' > {folder}/resolv.conf"),
+                        ],
+                    )
+                }
+            };
+            let id = if own_file { "name-server-wrong" } else { "name-no-resolv-conf" };
+            found.push(self.found(id, text, fix, weight::NAMED + 60));
+        }
+        let Some((space, _)) = owners.first().filter(|_| !server.is_loopback()) else {
+            if found.is_empty() && owners.is_empty() {
+                found.extend(
+                    self.into_hosts(&format!(
+                        "{} names the server {server}, and {words}: {who}",
+                        files.resolv
+                    )),
+                );
+            }
+            return found;
+        };
+        let udp = || space.listeners.iter().filter(|one| one.proto == "udp" && one.port == 53);
+        if udp().any(|one| one.ip == server || one.ip.is_unspecified()) {
+            return found;
+        }
+        let text = match udp().next() {
+            Some(one) => format!(
+                "the DNS server in {} listens on {} only, and {server} is asked: let it listen there",
+                space.name, one.ip
+            ),
+            None => format!(
+                "nobody listens on UDP port 53 of {server} in {}: no DNS server runs there",
+                space.name
+            ),
+        };
+        if let (Some((_, ip)), true) = (self.meant().first(), is_installed("dnsmasq")) {
+            let command = format!(
+                "dnsmasq --conf-file=/dev/null --no-resolv --no-hosts --user=root --pid-file --bind-interfaces --listen-address={server} --host-record={},{ip}",
+                self.name
+            );
+            let text = format!("{text}; the cure starts one that knows `{}`", self.name);
+            found.push(self.found(
+                "name-server-not-running",
+                text,
+                vec![e.exec(&space.name, &command)],
+                weight::NAMED + 40,
+            ));
+        }
+        found.extend(self.into_hosts(&text));
+        found
+    }
+
+    /// Without a server one's own file helps.
+    fn into_hosts(&self, text: &str) -> Option<Found> {
+        let (_, ip) = *self.meant().first()?;
+        let own = self.files.hosts.starts_with("/etc/netns/") || self.netns.is_host();
+        let folder = format!("/etc/netns/{}", self.e.probe.from);
+        let mut fix = Vec::new();
+        let hosts = match own {
+            true => self.files.hosts.clone(),
+            false => {
+                fix.push(format!("mkdir -p {folder}"));
+                fix.push(format!("cp /etc/hosts {folder}/hosts"));
+                format!("{folder}/hosts")
+            }
+        };
+        fix.push(format!("echo '{ip} {}' >> {hosts}", self.name));
+        let text = format!("{text}; as long as there is none, {hosts} may have the name");
+        Some(self.found("name-server-not-running", text, fix, weight::HERE))
+    }
+
+    /// A server answers, and has no such name.
+    fn not_known_to(&self, server: IpAddr) -> Vec<Found> {
+        let e = self.e;
+        let mut found = Vec::new();
+        let Names { files, name, .. } = self;
+        let knows =
+            |whole: &str| e.network.ask_server(&self.netns, server, whole).is_ok_and(|ips| !ips.is_empty());
+        let mentioned = self.mentioned();
+        let bare = name.trim_end_matches('.');
+        let longer = mentioned.iter().filter_map(|one| one.strip_prefix(bare)?.strip_prefix('.'));
+        for domain in longer {
+            if !knows(&format!("{bare}.{domain}")) {
+                continue;
+            }
+            let resolv = &files.resolv;
+            let fix = match files.search.is_empty() {
+                true => format!("echo 'search {domain}' >> {resolv}"),
+                false => format!("sed -i 's/^\\(search\\|domain\\) .*/search {domain}/' {resolv}"),
+            };
+            let has = match files.search.is_empty() {
+                true => "has no `search` line".to_string(),
+                false => format!("has `search {}`", files.search.join(" ")),
+            };
+            let text = format!(
+                "the server {server} does not know `{name}`, it knows `{bare}.{domain}`: {resolv} {has}, so that the domain `{domain}` is not tried behind a short name"
+            );
+            found.push(self.found("name-search-missing", text, vec![fix], weight::NAMED + 60));
+        }
+        for near in mentioned.iter().filter(|one| edits(one, bare) <= 2 && *one != bare).take(4) {
+            if knows(near) {
+                let text = format!(
+                    "the server {server} does not know `{name}`; it knows `{near}`: a slip of the pen?"
+                );
+                found.push(self.found("name-unknown", text, Vec::new(), weight::ODD));
+            }
+        }
+        if found.is_empty() {
+            let text = format!(
+                "the server {server} answers that there is no name `{name}`: its record is missing there"
+            );
+            found.push(self.found("name-unknown", text, Vec::new(), weight::ODD - 100));
+        }
+        found
+    }
+
+    /// The hosts file has nearly that name.
+    fn misspelt_in_hosts(&self) -> Option<Found> {
+        let files = &self.files;
+        let nearly = |one: &&String| edits(one, self.name) == 1 && self.name.len() > 2;
+        let (ip, wrong) =
+            files.lines.iter().find_map(|(ip, names)| Some((ip, names.iter().find(nearly)?)))?;
+        let text = format!("{} has {ip} for `{wrong}`, and `{}` is asked for", files.hosts, self.name);
+        let fix =
+            vec![format!("sed -i 's/\\b{}\\b/{}/' {}", wrong.replace('.', "\\."), self.name, files.hosts)];
+        Some(self.found("name-hosts-wrong", text, fix, weight::NAMED + 30))
+    }
+
+    /// Names that programs, their files or the lab mention, which begin like
+    /// the one that is asked for.
+    fn mentioned(&self) -> Vec<String> {
+        let start = self.name.split('.').next().unwrap_or_default();
+        let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        let mut names: Vec<String> = Vec::new();
+        let mut read = |text: &str| {
+            for word in text.split(|c: char| !sound(c)) {
+                let word = word.trim_matches('.').to_lowercase();
+                if word.contains('.') && word.parse::<IpAddr>().is_err() && !names.contains(&word) {
+                    names.push(word);
+                }
+            }
+        };
+        for deed in self.e.deeds {
+            read(&deed.command);
+        }
+        if let Ok(rows) = self.e.network.processes(&self.netns) {
+            rows.iter().for_each(|row| read(&row.command));
+        }
+        for space in &self.e.survey.spaces {
+            let netns = self.e.netns(&space.name);
+            let rows = netns.and_then(|netns| self.e.network.processes(&netns).ok()).unwrap_or_default();
+            rows.iter().for_each(|row| read(&row.command));
+        }
+        // Zone files and the like lie where the lab has put them.
+        let quoted = start.replace(|c: char| !(c.is_ascii_alphanumeric() || c == '-'), ".");
+        let script = format!(
+            "find . /etc/netns /etc/hosts /etc/dnsmasq.conf /etc/dnsmasq.d -maxdepth 2 -type f -size -64k 2>/dev/null | head -n 200 | xargs -r grep -hoiE '\\b{quoted}\\.[a-z0-9.-]+' 2>/dev/null | sort -u | head -n 50"
+        );
+        let limits = Limits { timeout_ms: 2000, ..Limits::default() };
+        if let Ok(answer) = self.e.network.bash(&self.e.network.host(), &script, limits) {
+            read(&answer.stdout);
+        }
+        // Domains that others search.
+        for space in &self.e.survey.spaces {
+            let files = self.e.netns(&space.name).and_then(|netns| self.e.network.name_files(&netns).ok());
+            for domain in files.map(|files| files.search).unwrap_or_default() {
+                read(&format!("{start}.{domain}"));
+            }
+        }
+        let domains: Vec<String> =
+            names.iter().filter_map(|one| Some(format!("{start}.{}", one.split_once('.')?.1))).collect();
+        names.extend(domains);
+        names.dedup();
+        names.truncate(60);
+        names
+    }
+}
+
+/// Tells whether two addresses look alike: one part differs.
+fn differs_little(a: IpAddr, b: IpAddr) -> bool {
+    match (a, b) {
+        (IpAddr::V4(a), IpAddr::V4(b)) => {
+            let (a, b) = (a.octets(), b.octets());
+            a != b && a[..3] == b[..3]
+        }
+        _ => false,
+    }
+}
+
+/// How many letters have to be changed, added or left out.
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let above = row[j + 1];
+            row[j + 1] = (corner + usize::from(x != *y)).min(above + 1).min(row[j] + 1);
+            corner = above;
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_compared_letter_by_letter() {
+        assert_eq!(edits("blue.lab", "bleu.lab"), 2);
+        assert_eq!(edits("web", "webs"), 1);
+        assert_eq!(edits("", "ab"), 2);
+    }
+}
