@@ -244,7 +244,7 @@ impl Names<'_> {
         };
         if let (Some((_, ip)), true) = (self.meant().first(), is_installed("dnsmasq")) {
             let command = format!(
-                "dnsmasq --conf-file=/dev/null --no-resolv --no-hosts --user=root --pid-file --bind-interfaces --listen-address={server} --host-record={},{ip}",
+                "dnsmasq --conf-file=/dev/null --no-resolv --no-hosts --user=root --group=root --pid-file --bind-interfaces --listen-address={server} --host-record={},{ip}",
                 self.name
             );
             let text = format!("{text}; the cure starts one that knows `{}`", self.name);

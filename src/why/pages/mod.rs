@@ -7,8 +7,11 @@ mod commands;
 mod firewalls;
 mod ipsec;
 mod links;
+mod names;
 mod neighbours;
+mod rewriting;
 mod routes;
+mod services;
 mod sizes;
 
 use std::fmt;
@@ -38,6 +41,9 @@ pub const PAGES: &[(&str, &[Page])] = &[
     ("neighbours", neighbours::PAGES),
     ("routes", routes::PAGES),
     ("firewalls", firewalls::PAGES),
+    ("NAT and marks", rewriting::PAGES),
+    ("services", services::PAGES),
+    ("names", names::PAGES),
     ("IPsec", ipsec::PAGES),
     ("sizes", sizes::PAGES),
 ];
