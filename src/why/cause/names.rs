@@ -2,7 +2,7 @@
 
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::Space;
-use crate::net::{Limits, NameFiles, Netns, is_installed};
+use crate::net::{Limits, NameFiles, Netns};
 use std::net::IpAddr;
 
 /// Suspects what names are looked up with.
@@ -242,19 +242,6 @@ impl Names<'_> {
                 space.name
             ),
         };
-        if let (Some((_, ip)), true) = (self.meant().first(), is_installed("dnsmasq")) {
-            let command = format!(
-                "dnsmasq --conf-file=/dev/null --no-resolv --no-hosts --user=root --group=root --pid-file --bind-interfaces --listen-address={server} --host-record={},{ip}",
-                self.name
-            );
-            let text = format!("{text}; the cure starts one that knows `{}`", self.name);
-            found.push(self.found(
-                "name-server-not-running",
-                text,
-                vec![e.exec(&space.name, &command)],
-                weight::NAMED + 40,
-            ));
-        }
         found.extend(self.into_hosts(&text));
         found
     }

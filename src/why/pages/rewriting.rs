@@ -53,7 +53,7 @@ pub(super) const PAGES: &[Page] = &[
     },
     Page {
         id: "hairpin-without-masquerade",
-        title: "DNAT back into the network that the packet came from",
+        title: "DNAT back to where the packet came from",
         symptom: "Silence or a reset: the answer comes from an address that was not asked.",
         cause: "The server answers its neighbour directly, past the NAT, which can't translate the answer back. Sent back to the asker itself, the packet has its own source and is a martian one.",
         evidence: "Which rules rewrite, and which counters grow?\n  ip netns exec NS iptables -t nat -vS\n  ip netns exec NS conntrack -L",
