@@ -21,6 +21,7 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
         found.push(one_s_own(e, dst, &other.name, addr));
         return found;
     }
+    found.extend(gateways(e, dst.is_ipv6()));
     match owners.first() {
         None => found.extend(nobody_has(e, dst)),
         Some((owner, addr)) => {
@@ -74,7 +75,7 @@ fn nobody_has(e: &Evidence, dst: IpAddr) -> Vec<Found> {
                 format!("{} addr del {} dev {dev}", e.ip(space), show(addr)),
                 format!("{} addr add {dst}/{len} dev {dev}", e.ip(space)),
             ];
-            let is_slip = apart <= 2 || e.odd_one_out(end, addr);
+            let is_slip = apart <= 2 || apart <= 4 && e.odd_one_out(end, addr);
             let weight = if is_slip {
                 base + 50 - 10 * apart.min(5) as u32
             } else {
@@ -94,6 +95,40 @@ fn nobody_has(e: &Evidence, dst: IpAddr) -> Vec<Found> {
                 weight: base,
                 sure: false,
                 suspect: suspect("address-missing", format!("{space}: {dev}"), text, fix),
+            });
+        }
+    }
+    found
+}
+
+/// Somebody's gateway has no address: it is nobody's, and on the same wire
+/// there is an interface without one.
+fn gateways(e: &Evidence, v6: bool) -> Vec<Found> {
+    let mut found = Vec::new();
+    for space in e.spaces_on_the_way() {
+        for hop in
+            space.routes.iter().filter(|route| route.dst.ip.is_ipv6() == v6).flat_map(|route| &route.hops)
+        {
+            let (Some(via), Some(link)) = (hop.via, space.link(&hop.dev)) else { continue };
+            if !e.ground.owners(via).is_empty() {
+                continue;
+            }
+            let bare = |end: &End| {
+                end.addrs(v6).next().is_none() && (end.link.kind != "bridge" || end.space.name == "host")
+            };
+            let ends = e.ground.neighbours(&space.name, link);
+            let [end] = ends.iter().filter(|end| bare(end)).collect::<Vec<_>>()[..] else { continue };
+            let len = e.prefix_len_for(via).unwrap_or(24);
+            let (other, dev) = (&end.space.name, &end.link.name);
+            let text = format!(
+                "{other} has no address on {dev}, where {} expects its gateway {via}: nobody has that address",
+                space.name
+            );
+            let fix = vec![format!("{} addr add {via}/{len} dev {dev}{}", e.ip(other), nodad(via))];
+            found.push(Found {
+                weight: weight::HERE + 80,
+                sure: false,
+                suspect: suspect("address-missing", format!("{other}: {dev}"), text, fix),
             });
         }
     }

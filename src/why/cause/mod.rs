@@ -29,6 +29,7 @@ mod ruling;
 mod service;
 mod slip;
 mod switch;
+mod ttl;
 mod tunnel;
 mod vxlan;
 mod xfrm;
@@ -192,6 +193,7 @@ const FINDERS: &[Finder] = &[
     route::find,
     service::find,
     switch::find,
+    ttl::find,
     xfrm::find,
 ];
 

@@ -320,7 +320,10 @@ impl About<'_> {
                 let whose = match e.ground.owners(via).first() {
                     None => "which nobody has".to_string(),
                     Some((owner, _)) if owner.name == space.name => "which is its own".to_string(),
-                    Some((owner, _)) => format!("which is {} and does not lead there", owner.name),
+                    Some((owner, _)) if e.is_no_router(owner, dst) => {
+                        format!("which is {}, no router: it forwards nothing", owner.name)
+                    }
+                    Some((owner, _)) => format!("which is {}'s, and does not lead there", owner.name),
                 };
                 format!("via {via}, {whose}")
             }
@@ -512,6 +515,12 @@ impl Evidence<'_> {
             self.way_to(space, dst).is_some_and(|way| way.iter().all(|step| step.into.space.name != asker));
         // Who has no such address anywhere can't be led to: leave it alone.
         on_best || forwards && beyond || self.way_to(asker, dst).is_none()
+    }
+
+    /// Tells whether a namespace forwards nothing.
+    fn is_no_router(&self, space: &Space, dst: IpAddr) -> bool {
+        space.switch(if dst.is_ipv6() { "net.ipv6.conf.all.forwarding" } else { "net.ipv4.ip_forward" })
+            == Some(0)
     }
 
     /// Tells whether somebody on a wire answers for an address that is
