@@ -32,6 +32,7 @@ mod switch;
 mod ttl;
 mod tunnel;
 mod vxlan;
+mod way;
 mod xfrm;
 
 use super::gate::Gate;
