@@ -212,6 +212,17 @@ impl Blow<'_> {
         } else if culprit.backend == Backend::Nft && rules.iter().any(|rule| rule.backend != Backend::Nft) {
             more += "; `iptables -L` does not show it, `nft list ruleset` does";
         }
+        // A rule before it may have had enough.
+        let limited = self.rules().find(|rule| {
+            let before = culprit.policy || rule.number < culprit.number;
+            let ruling = Ruling::of(rule);
+            let others = ruling.failing(&self.view()).iter().any(|clause| clause.of != Of::Other);
+            before && is_accept(rule) && rule.spec.contains("limit") && !others
+        });
+        if let Some(rule) = limited {
+            more +=
+                &format!("; the rule that accepts it has a rate limit, which is used up (`{}`)", rule.spec);
+        }
         // It was for this host, until it was sent on.
         let forwarded = culprit.hook.as_deref() == Some("forward") && !self.is_reply();
         let dnat = rules.iter().find(|rule| forwarded && rule.target.to_uppercase() == "DNAT");

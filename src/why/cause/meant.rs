@@ -17,7 +17,8 @@ impl Blow<'_> {
             // A port stands beside its protocol.
             let failing = ruling.failing(&view);
             let [clause] = failing[..] else { continue };
-            let Some(meant) = clause.meant(&view) else { continue };
+            let extended = clause.extended(&view);
+            let Some(meant) = extended.clone().or_else(|| clause.meant(&view)) else { continue };
             let number = rule.number.map_or_else(String::new, |number| format!(" {number}"));
             let text = format!(
                 "{}: rule{number} (`{}`) accepts it only with the {} {}, and it has {}",
@@ -28,7 +29,7 @@ impl Blow<'_> {
                 clause.seen(&view).unwrap_or_default()
             );
             let words = ruling.with(clause, &meant);
-            let (fix, more) = match self.is_real(clause.of, &clause.value) {
+            let (fix, more) = match extended.is_none() && self.is_real(clause.of, &clause.value) {
                 false => (self.replace(rule, &words), 40),
                 // That one has its own use.
                 true if !view.reply => (self.insert(&words), 10),

@@ -219,12 +219,10 @@ impl Names<'_> {
         }
         let Some((space, _)) = owners.first().filter(|_| !server.is_loopback()) else {
             if found.is_empty() && owners.is_empty() {
-                found.extend(
-                    self.into_hosts(&format!(
-                        "{} names the server {server}, and {words}: {who}",
-                        files.resolv
-                    )),
-                );
+                found.extend(self.hosts_instead(&format!(
+                    "{} names the server {server}, and {words}: {who}",
+                    files.resolv
+                )));
             }
             return found;
         };
@@ -242,12 +240,12 @@ impl Names<'_> {
                 space.name
             ),
         };
-        found.extend(self.into_hosts(&text));
+        found.extend(self.hosts_instead(&text));
         found
     }
 
     /// Without a server one's own file helps.
-    fn into_hosts(&self, text: &str) -> Option<Found> {
+    fn hosts_instead(&self, text: &str) -> Option<Found> {
         let (_, ip) = *self.meant().first()?;
         let own = self.files.hosts.starts_with("/etc/netns/") || self.netns.is_host();
         let folder = format!("/etc/netns/{}", self.e.probe.from);

@@ -236,6 +236,16 @@ impl Clause {
         }
     }
 
+    /// The value with the packet's beside those that it has, where it is a
+    /// list.
+    pub fn extended(&self, view: &View) -> Option<String> {
+        let one = self.seen(view).filter(|_| !self.not && !self.value.starts_with('@'))?;
+        match self.value.strip_suffix('}') {
+            Some(list) => Some(format!("{}, {one} }}", list.trim_end())),
+            None => self.value.contains(',').then(|| format!("{},{one}", self.value)),
+        }
+    }
+
     /// What a packet has there.
     pub fn seen(&self, view: &View) -> Option<String> {
         let narrow = Self { value: String::new(), not: false, ..self.clone() };

@@ -72,7 +72,7 @@ fn program(e: &Evidence, space: &Space, port: u16) -> Option<Vec<String>> {
         rows.iter().map(|row| row.command.split_whitespace().map(String::from).collect::<Vec<_>>());
     commands
         .filter(|words| words.iter().any(|word| has_number(word, &text)))
-        .min_by_key(|words| !words.iter().any(|word| *word == text))
+        .min_by_key(|words| !words.contains(&text))
 }
 
 /// Tells whether a word has a port, as `80`, `:80`, `10.0.0.2:80` or

@@ -57,7 +57,7 @@ pub(super) const PAGES: &[Page] = &[
         symptom: "Silence or a reset: the answer comes from an address that was not asked.",
         cause: "The server answers its neighbour directly, past the NAT, which can't translate the answer back. Sent back to the asker itself, the packet has its own source and is a martian one.",
         evidence: "Which rules rewrite, and which counters grow?\n  ip netns exec NS iptables -t nat -vS\n  ip netns exec NS conntrack -L",
-        cure: "Translate the source as well, so that the answer comes back by the NAT:\n  ip netns exec NS iptables -t nat -A POSTROUTING -s NET -d SERVER -j MASQUERADE",
+        cure: "Translate the source as well, so that the answer comes back by the NAT:\n  iptables -t nat -A POSTROUTING -s NET -d SERVER -j MASQUERADE",
     },
     Page {
         id: "masquerade-missing",
@@ -65,7 +65,7 @@ pub(super) const PAGES: &[Page] = &[
         symptom: "Silence: the request arrives, the answer has no way back.",
         cause: "Networks like 10.0.0.0/8 are not routed outside. The router has to put its own address in their place.",
         evidence: "The source of what leaves is private:\n  ip netns exec ROUTER tcpdump -ni OUT\n  ip netns exec ROUTER iptables -t nat -S",
-        cure: "Translate it (or add a route back, where the other end is yours):\n  ip netns exec ROUTER iptables -t nat -A POSTROUTING -s NET -o OUT -j MASQUERADE",
+        cure: "Translate it (or add a route back, where the other end is yours):\n  iptables -t nat -A POSTROUTING -s NET -o OUT -j MASQUERADE",
     },
     Page {
         id: "masquerade-near-miss",
