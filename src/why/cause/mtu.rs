@@ -29,10 +29,15 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
             names.join(" and "),
             if e.probe.df { ", and fragments are forbidden (DF)" } else { "" }
         );
-        let fix = small
+        let mut fix: Vec<String> = small
             .iter()
             .map(|(space, link)| format!("{} link set {} mtu {widest}", e.ip(&space.name), link.name))
             .collect();
+        // What a router has said is remembered for ten minutes.
+        if e.shot.symptom.starts_with("From ") {
+            let family = if dst.is_ipv6() { " -6" } else { "" };
+            fix.push(format!("{}{family} route flush cache", e.ip(&e.probe.from)));
+        }
         let mut suspect = suspect("mtu-too-small", format!("{}: {}", space.name, link.name), text, fix);
         suspect.evidence = vec![format!("{} link show {}", e.ip(&space.name), link.name)];
         found.push(Found { weight: base, sure: false, suspect });
