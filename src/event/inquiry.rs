@@ -93,6 +93,17 @@ pub struct Findings {
     pub mended: bool,
     /// What the cures said that could not be run.
     pub refused: Option<String>,
+    /// What the machine lacks to run them, and what helps.
+    pub lacking: Option<Lack>,
+}
+
+/// What a machine lacks to try a cure, and what its owner can do about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lack {
+    /// What it lacks.
+    pub reason: String,
+    /// What helps.
+    pub remedy: String,
 }
 
 /// A question that makes no sense, and what would.
@@ -209,6 +220,9 @@ pub struct Explanation {
     /// What shows it, a command and what it says.
     #[serde(skip)]
     pub evidence: Vec<String>,
+    /// Why no cure could be tried.
+    #[serde(skip)]
+    pub lacking: Option<Lack>,
     /// Why the lab went no further, where it stopped half-way.
     #[serde(skip)]
     pub stopped: Option<Stop>,
@@ -221,6 +235,8 @@ pub struct Answered {
     pub explanation: Explanation,
     /// The same as a person reads it.
     pub text: String,
+    /// Why no cure could be tried.
+    pub lacking: Option<Lack>,
 }
 
 /// What is wrong, and where.

@@ -91,9 +91,11 @@ impl<'a> Oracle<'a> {
             .open()
             .map_err(Puzzle::from)
             .and_then(|first| search(self, first, &wonder.probe, Some(&wonder.door)));
-        let answer = explanation
-            .ok()
-            .map(|explanation| Answered { text: report::explanation(self.lab, &explanation), explanation });
+        let answer = explanation.ok().map(|explanation| Answered {
+            text: report::explanation(self.lab, &explanation),
+            lacking: explanation.lacking.clone(),
+            explanation,
+        });
         self.known.borrow_mut().push((wonder.clone(), answer.clone()));
         answer
     }
@@ -164,6 +166,7 @@ fn explain(
         proved,
         evidence: causes.first().map(|cause| cause.evidence.clone()).unwrap_or_default(),
         stopped,
+        lacking: findings.lacking.clone(),
     }
 }
 

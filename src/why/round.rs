@@ -2,7 +2,7 @@
 
 use super::cause::{self, Evidence};
 use super::shot::{Shot, shoot};
-use crate::event::{Deed, Findings, Inquiry, Misuse};
+use crate::event::{Deed, Findings, Inquiry, Lack, Misuse};
 use crate::net::survey::Survey;
 use crate::net::{Limits, NetError, Netns, Network};
 use std::time::{Duration, Instant};
@@ -33,9 +33,12 @@ fn search(
     let probe = &inquiry.probe;
     let from = asker(network, &probe.from)?;
     if !inquiry.cures.is_empty()
-        && let Err(words) = mend(network, &inquiry.cures)
+        && let Err(unmended) = mend(network, &inquiry.cures)
     {
-        findings.refused = Some(words);
+        match unmended {
+            Unmended::Refused(words) => findings.refused = Some(words),
+            Unmended::Lacking(lack) => findings.lacking = Some(lack),
+        }
         return Ok(());
     }
     let mut survey = network.survey()?;
@@ -69,6 +72,11 @@ fn search(
         }
         let reach = shot.reach();
         let helped = mend(network, &found.suspect.fix);
+        if let Err(Unmended::Lacking(lack)) = helped {
+            findings.lacking = Some(lack);
+            findings.causes.push(found.suspect);
+            return Ok(());
+        }
         survey = network.survey()?;
         shot = shoot(network, &from, probe, &survey)?;
         let further = shot.reach() > reach;
@@ -115,14 +123,25 @@ fn asker(network: &Network, name: &str) -> Result<Netns, NetError> {
     }))
 }
 
+/// Why a cure was not carried out.
+enum Unmended {
+    /// One of its commands was refused, with these words.
+    Refused(String),
+    /// The machine has no program for it.
+    Lacking(Lack),
+}
+
 /// Runs the commands of a cure, as one would type them in the sandbox's root
-/// shell; gives the words of the one that was refused.
-fn mend(network: &Network, commands: &[String]) -> Result<(), String> {
+/// shell.
+fn mend(network: &Network, commands: &[String]) -> Result<(), Unmended> {
     let script = format!("set -e\n{}\n", commands.join("\n"));
     let limits = Limits { timeout_ms: CURE_MS, ..Limits::default() };
-    let answer = network.bash(&network.host(), &script, limits).map_err(|error| error.error)?;
+    let answer = network.bash(&network.host(), &script, limits).map_err(|error| match error.unmeasured {
+        Some(remedy) => Unmended::Lacking(Lack { reason: error.error, remedy }),
+        None => Unmended::Refused(error.error),
+    })?;
     match answer.error() {
         None => Ok(()),
-        Some(error) => Err(error),
+        Some(error) => Err(Unmended::Refused(error)),
     }
 }

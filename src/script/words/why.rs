@@ -2,7 +2,7 @@ use super::super::world::{Call, Fallible, Stand};
 use super::options::Options;
 use super::{Word, here_or_host};
 use crate::event::{Answered, Cause, Explanation, Probe};
-use crate::net::{Netns, typed};
+use crate::net::{NetError, Netns, typed};
 use rhai::{Array, Dynamic, Engine, Map};
 use std::rc::Rc;
 
@@ -77,7 +77,13 @@ fn why(call: &Call, ns: &Netns, dst: &str, options: Map) -> Fallible<WhyValue> {
     let wonder = call.door(probe)?;
     let answered = call.ask(
         command,
-        |_| Ok(call.world.wonder(wonder).unwrap_or_else(nothing)),
+        |_| {
+            let answered = call.world.wonder(wonder).unwrap_or_else(nothing);
+            match answered.lacking {
+                Some(lack) => Err(NetError::new(lack.reason).unmeasured(lack.remedy)),
+                None => Ok(answered),
+            }
+        },
         |answered| (answered.text.clone(), None),
     )?;
     call.in_time(WhyValue(Rc::new(answered)))
@@ -85,5 +91,5 @@ fn why(call: &Call, ns: &Netns, dst: &str, options: Map) -> Fallible<WhyValue> {
 
 /// What is said where nothing could be found out.
 fn nothing() -> Answered {
-    Answered { explanation: Explanation::default(), text: "nothing could be found out".into() }
+    Answered { explanation: Explanation::default(), text: "nothing could be found out".into(), lacking: None }
 }
