@@ -84,7 +84,12 @@ impl<'a> Evidence<'a> {
         let owner = all.filter(|(_, link)| link.mac == mac).min_by_key(|(_, link)| link.kind == "bridge");
         match owner {
             Some((space, link)) if !typed => {
-                format!("$({})", self.exec(&space.name, &format!("cat /sys/class/net/{}/address", link.name)))
+                // Not every shell has the host's own /sys.
+                let read = match self.netns(&space.name).is_some_and(|netns| netns.is_host()) {
+                    true => format!("ip -br link show dev {} | awk '{{print $3}}'", link.name),
+                    false => self.exec(&space.name, &format!("cat /sys/class/net/{}/address", link.name)),
+                };
+                format!("$({read})")
             }
             _ => mac.into(),
         }

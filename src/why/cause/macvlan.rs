@@ -45,10 +45,8 @@ fn siblings(e: &Evidence, a: End, b: End) -> Option<Found> {
     if a.link.parent.is_none() || a.link.parent != b.link.parent {
         return None;
     }
-    let odd: Vec<(End, &Macvlan)> = [(a, one), (b, other)]
-        .into_iter()
-        .filter(|(_, of)| !matches!(of.mode.as_str(), "bridge" | "source"))
-        .collect();
+    let odd: Vec<(End, &Macvlan)> =
+        [(a, one), (b, other)].into_iter().filter(|(_, of)| of.mode != "bridge").collect();
     let (first, _) = *odd.first()?;
     let names: Vec<String> =
         odd.iter().map(|(end, of)| format!("{}'s {} ({})", end.space.name, end.link.name, of.mode)).collect();
@@ -117,10 +115,14 @@ fn of_parent(e: &Evidence, child: End, parent: End) -> Option<Found> {
 fn source(e: &Evidence, end: End, stations: &[End]) -> Option<Found> {
     let of = macvlan(end.link).filter(|of| of.mode == "source")?;
     let near = e.ground.neighbours(&end.space.name, end.link);
+    let v6 = e.shot.target.is_some_and(|dst| dst.is_ipv6());
     let missing: Vec<&End> = stations
         .iter()
         .filter(|other| {
-            near.iter().any(|near| near.port() == other.port()) && !of.macs.contains(&other.link.mac)
+            near.iter().any(|near| near.port() == other.port())
+                && !of.macs.contains(&other.link.mac)
+                && (other.link.macvlan.is_none() || other.link.parent != end.link.parent)
+                && other.addrs(v6).next().is_some()
         })
         .collect();
     if missing.is_empty() {

@@ -51,8 +51,8 @@ fn is_plain(qdisc: &Qdisc) -> bool {
 }
 
 /// Tells whether something may hold a packet back for a while: a discipline
-/// that delays, a bridge's port on its way to forwarding, one who takes his
-/// time to answer in another's place, a program that reads frames.
+/// that delays, a bridge's port on its way to forwarding, a program that reads
+/// frames.
 pub(super) fn may_be_slow(survey: &Survey) -> bool {
     survey.spaces.iter().any(|space| {
         const HOLDS: [&str; 9] = ["tbf", "htb", "netem", "hfsc", "cbq", "plug", "etf", "taprio", "fq_pie"];
@@ -61,13 +61,8 @@ pub(super) fn may_be_slow(survey: &Survey) -> bool {
             let moves = |state: &str| matches!(state, "listening" | "learning");
             link.up && link.port.as_ref().is_some_and(|port| moves(&port.state))
         };
-        let proxies = space.sysctls.iter().any(|(key, value)| {
-            (key.ends_with(".proxy_arp") || key.ends_with(".proxy_ndp"))
-                && !key.contains(".default.")
-                && value != "0"
-        });
         let reads = |link: &Link| link.up && link.tun.as_ref().is_some_and(|tun| tun.attached);
-        queues || proxies || space.links.iter().any(|link| learns(link) || reads(link))
+        queues || space.links.iter().any(|link| learns(link) || reads(link))
     })
 }
 

@@ -4,14 +4,21 @@
 use super::tunnel::{Tunnel, pairs, tunnels};
 use super::{Evidence, Found, suspects, weight};
 use crate::event::Probe;
-use crate::net::survey::{Link, Space, Vxlan};
+use crate::net::survey::{Link, Space, Survey, Vxlan};
+use crate::why::ground::Ground;
 use crate::why::shot::shoot;
 use std::net::IpAddr;
 
 /// Suspects VXLANs.
 pub(super) fn find(e: &Evidence) -> Vec<Found> {
     let mut found = Vec::new();
-    for (near, far) in pairs(e) {
+    let pairs = pairs(e);
+    if pairs.is_empty() {
+        return found;
+    }
+    let bare = without_tunnels(e.survey);
+    let under = Ground::of(&bare);
+    for (near, far) in pairs {
         let differ = differs(e, near, far);
         let fine = differ.is_empty();
         found.extend(differ);
@@ -19,15 +26,29 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
             found.extend(source(e, a));
             found.extend(towards(e, a, b));
             found.extend(stations(e, a, b));
-            found.extend(short_lived(e, a, b));
+            found.extend(short_lived(e, &under, a, b));
             found.extend(answers_itself(e, a));
         }
-        found.extend(too_small(e, near, far));
+        found.extend(too_small(e, &under, near, far));
         if fine && found.is_empty() {
-            found.extend(below(e, near, far));
+            found.extend(below(e, &bare, near, far));
         }
     }
     found
+}
+
+/// A network as if it had no VXLAN: what is below.
+fn without_tunnels(survey: &Survey) -> Survey {
+    let mut bare = survey.clone();
+    for space in &mut bare.spaces {
+        let tunnels: Vec<u32> =
+            space.links.iter().filter(|link| link.vxlan.is_some()).map(|link| link.index).collect();
+        space.links.retain(|link| !tunnels.contains(&link.index));
+        space.addrs.retain(|addr| !tunnels.contains(&addr.index));
+        space.neighs.retain(|entry| !tunnels.contains(&entry.index));
+        space.routes.retain(|route| !route.hops.iter().any(|hop| tunnels.contains(&hop.index)));
+    }
+    bare
 }
 
 /// What both ends must have alike.
@@ -236,17 +257,17 @@ fn stations<'a>(e: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Vec<Fou
 }
 
 /// Packets whose time to live does not take them to the other end.
-fn short_lived<'a>(e: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Option<Found> {
+fn short_lived<'a>(e: &Evidence<'a>, under: &Ground, end: Tunnel<'a>, other: Tunnel<'a>) -> Option<Found> {
     let (from, to) = (end.underlay(e)?, other.underlay(e)?);
-    let routers = e.ground.way(&from.name, &to.name)?.len();
+    let routers = under.way(&from.name, &to.name)?.len();
     if end.of.ttl == 0 || usize::from(end.of.ttl) >= routers {
         return None;
     }
     let text = format!(
-        "{} sends its packets with a TTL of {}, and there are {} routers on the way to {}",
+        "{} sends its packets with a TTL of {}, which does not take them over the {} hops to {}",
         end.name(),
         end.of.ttl,
-        routers - 1,
+        routers,
         other.name()
     );
     let fix = vec![format!(
@@ -274,13 +295,13 @@ fn answers_itself<'a>(e: &Evidence<'a>, end: Tunnel<'a>) -> Option<Found> {
 }
 
 /// Packets that are too large with what a VXLAN puts before them.
-fn too_small<'a>(e: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Option<Found> {
+fn too_small<'a>(e: &Evidence<'a>, under: &Ground, near: Tunnel<'a>, far: Tunnel<'a>) -> Option<Found> {
     let dst = e.shot.target?;
     let length = u32::from(e.probe.size?) + if dst.is_ipv6() { 48 } else { 28 };
     let smallest = near.link.mtu.min(far.link.mtu);
     let (from, to) = (near.underlay(e)?, far.underlay(e)?);
     let head = if near.of.remote.is_some_and(|ip| ip.is_ipv6()) { 70 } else { 50 };
-    let below = e.ground.links_between(&from.name, Some(&to.name));
+    let below = under.links_between(&from.name, Some(&to.name));
     let mut narrow: Vec<(&Space, &Link)> =
         below.into_iter().filter(|(_, link)| link.vxlan.is_none() && link.mtu < length + head).collect();
     for end in [near, far] {
@@ -315,7 +336,7 @@ fn too_small<'a>(e: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Option<
 
 /// What stops packets between the two ends, below the VXLAN: a probe there
 /// tells.
-fn below<'a>(e: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Vec<Found> {
+fn below<'a>(e: &Evidence<'a>, bare: &Survey, near: Tunnel<'a>, far: Tunnel<'a>) -> Vec<Found> {
     let (Some(from), Some(to)) = (near.underlay(e), far.address(e, near)) else { return Vec::new() };
     // A tunnel in a tunnel is asked for once.
     if e.probe.to == to.to_string() {
@@ -327,7 +348,7 @@ fn below<'a>(e: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Vec<Found> 
     if shot.reached {
         return Vec::new();
     }
-    let evidence = Evidence::new(e.network, e.survey, e.deeds, &probe, &shot);
+    let evidence = Evidence::new(e.network, bare, e.deeds, &probe, &shot);
     let mut found = suspects(&evidence);
     for one in &mut found {
         one.suspect.text = format!(

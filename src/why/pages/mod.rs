@@ -3,6 +3,7 @@
 //! The ids are a promise: scripts and books rely on them.
 
 mod addresses;
+mod bridges;
 mod commands;
 mod firewalls;
 mod ipsec;
@@ -13,6 +14,7 @@ mod rewriting;
 mod routes;
 mod services;
 mod sizes;
+mod tunnels;
 
 use std::fmt;
 
@@ -37,6 +39,8 @@ pub struct Page {
 pub const PAGES: &[(&str, &[Page])] = &[
     ("commands", commands::PAGES),
     ("links", links::PAGES),
+    ("bridges", bridges::PAGES),
+    ("tunnels and queues", tunnels::PAGES),
     ("addresses", addresses::PAGES),
     ("neighbours", neighbours::PAGES),
     ("routes", routes::PAGES),
