@@ -330,7 +330,8 @@ fn same_mac(e: &Evidence, space: &Space, bridge: &Link) -> Vec<Found> {
                 e.free_mac()
             )];
             let mut one = at(e, "duplicate-mac", other.space, other.link, text, fix);
-            one.weight += 90;
+            // Frames that go astray look like somebody else's fault.
+            one.weight = if one.weight >= weight::HERE { weight::NAMED + 40 } else { weight::HERE };
             one.suspect.evidence = vec![format!("{} -br link", e.ip(&other.space.name))];
             found.push(one);
         }

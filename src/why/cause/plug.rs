@@ -40,7 +40,13 @@ fn address_on_port(e: &Evidence) -> Vec<Found> {
             }
             for addr in &addrs {
                 if !space.addrs.iter().any(|other| other.index == bridge.index && other.ip == addr.ip) {
-                    fix.push(format!("{ip} addr add {}/{} dev {}", addr.ip, addr.prefix_len, bridge.name));
+                    fix.push(format!(
+                        "{ip} addr add {}/{} dev {}{}",
+                        addr.ip,
+                        addr.prefix_len,
+                        bridge.name,
+                        super::address::nodad(addr.ip)
+                    ));
                 }
             }
             if !bridge.up {

@@ -57,7 +57,7 @@ pub(super) const PAGES: &[Page] = &[
         symptom: "`Destination Host Unreachable`: the question who has the address, or the packet itself, never comes out of the port.",
         cause: "Frames for unknown addresses, broadcasts and multicasts are flooded to all ports, unless `flood`, `bcast_flood` or `mcast_flood` is off. Without `learning` every address stays unknown.",
         evidence: "Which of them are off?\n  bridge -d link show dev p-blue",
-        cure: "Switch them on:\n  bridge link set dev p-blue learning on flood on bcast_flood on mcast_flood on",
+        cure: "Switch them on:\n  bridge link set dev p-blue learning on flood on bcast_flood on\n  bridge link set dev p-blue mcast_flood on",
     },
     Page {
         id: "bridge-port-locked",
