@@ -213,24 +213,6 @@ fn between(e: &Evidence, here: End, there: End, theirs: &Address) -> Vec<Found> 
             }
             _ => {}
         }
-        let unrouted = here
-            .space
-            .routes
-            .iter()
-            .all(|route| route.table == 255 || !route.dst.contains(theirs.ip) || route.dst.len == 0);
-        if our_net.contains(theirs.ip) && unrouted && here.link.up && our.prefix_len < e.most(v6) {
-            let (why, id) = match our.noprefixroute {
-                true => ("it was added with `noprefixroute`", "noprefixroute"),
-                false => ("it was deleted", "connected-route-missing"),
-            };
-            let text = format!("{space} has {} on {dev}, but no route to {our_net}: {why}", show(our));
-            let fix = vec![format!("{} route add {our_net} dev {dev} src {}", e.ip(space), our.ip)];
-            found.push(Found {
-                weight: weight::HERE + 50,
-                sure: true,
-                suspect: suspect(id, format!("{space}: {dev}"), text, fix),
-            });
-        }
     }
     found
 }
@@ -283,7 +265,7 @@ fn without_address(e: &Evidence, here: End, there: End, theirs: &Address) -> Opt
 }
 
 /// An address as `ip addr` shows it.
-fn show(addr: &Address) -> String {
+pub(super) fn show(addr: &Address) -> String {
     format!("{}/{}", addr.ip, addr.prefix_len)
 }
 

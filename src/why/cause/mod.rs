@@ -7,6 +7,7 @@
 mod address;
 mod bridge;
 mod command;
+mod connected;
 mod deed;
 mod firewall;
 mod forward;
@@ -189,6 +190,7 @@ const FINDERS: &[Finder] = &[
     nat::find,
     link::find,
     address::find,
+    connected::find,
     mtu::find,
     forward::find,
     route::find,

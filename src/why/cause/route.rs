@@ -134,7 +134,19 @@ impl About<'_> {
             "{} has a {} route to {}: packets for {} are {what}{back}",
             space.name, route.kind, route.dst, flow.dst
         );
-        let fix = vec![self.delete(route)];
+        // A nexthop object says what becomes of it: another way is wanted.
+        let gateway = self.e.next_gateway(space, flow.dst).filter(|_| route.nhid.is_some());
+        let fix = match gateway {
+            Some((step, gateway)) => {
+                vec![format!(
+                    "{} route replace {} via {gateway}{}",
+                    self.ip(),
+                    route.dst,
+                    scope(gateway, step)
+                )]
+            }
+            None => vec![self.delete(route)],
+        };
         let suspect =
             suspect(&format!("{}-route", route.kind), format!("{}: {}", space.name, route.dst), text, fix);
         Found { weight, sure: weight == weight::NAMED, suspect }

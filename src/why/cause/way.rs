@@ -74,7 +74,7 @@ impl Evidence<'_> {
         let on_best =
             self.way_to(asker, dst).is_some_and(|way| way.iter().any(|step| step.into.space.name == space));
         let key = if dst.is_ipv6() { "net.ipv6.conf.all.forwarding" } else { "net.ipv4.ip_forward" };
-        let forwards = there.switch(key) != Some(0);
+        let forwards = there.switch(key) != Some(0) && self.reaches_by_route(space, dst);
         let beyond =
             self.way_to(space, dst).is_some_and(|way| way.iter().all(|step| step.into.space.name != asker));
         // Who has no such address anywhere can't be led to: leave it alone.

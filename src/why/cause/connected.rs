@@ -1,0 +1,135 @@
+//! What an address brings along, and what it may lack: the route to its
+//! network, the local route, the other end's address, the broadcast address.
+
+use super::address::show;
+use super::{Evidence, Found, suspect, weight};
+use crate::net::survey::Address;
+use crate::why::ground::{End, network};
+
+/// Suspects what goes with the addresses of those on the way.
+pub(super) fn find(e: &Evidence) -> Vec<Found> {
+    let mut found = Vec::new();
+    let Some(dst) = e.shot.target else { return found };
+    let v6 = dst.is_ipv6();
+    let spaces = e.spaces_on_the_way();
+    for end in
+        e.ground.ends().filter(|end| end.link.up && spaces.iter().any(|space| space.name == end.space.name))
+    {
+        for addr in end.addrs(v6) {
+            found.extend(without_local_route(e, end, addr));
+            found.extend(without_route(e, end, addr));
+            found.extend(wrong_peer(e, end, addr));
+            if e.probe.broadcast && end.space.name != e.probe.from {
+                found.extend(wrong_broadcast(e, end, addr));
+            }
+        }
+    }
+    found
+}
+
+/// The address is there, but the kernel was told not to feel addressed.
+fn without_local_route(e: &Evidence, end: End, addr: &Address) -> Option<Found> {
+    let (space, dev, ip) = (&end.space.name, &end.link.name, addr.ip);
+    let local = end
+        .space
+        .routes
+        .iter()
+        .any(|route| route.table == 255 && route.kind == "local" && route.dst.contains(ip));
+    if local || addr.tentative || addr.dadfailed {
+        return None;
+    }
+    let text = format!(
+        "{space} has {} on {dev}, but its local route was deleted: the kernel takes no packet to {ip} for its own",
+        show(addr)
+    );
+    let fix = vec![format!("{} route add local {ip} dev {dev} table local src {ip}", e.ip(space))];
+    let mut suspect = suspect("local-route-missing", format!("{space}: {ip}"), text, fix);
+    suspect.evidence = vec![format!("{} route show table local", e.ip(space))];
+    Some(Found { weight: weight::HERE + 80, sure: false, suspect })
+}
+
+/// The address is there, but not the route to its network.
+fn without_route(e: &Evidence, end: End, addr: &Address) -> Option<Found> {
+    let net = network(addr.ip, addr.prefix_len);
+    let most = if addr.ip.is_ipv6() { 128 } else { 32 };
+    if addr.prefix_len >= most || addr.peer.is_some() || addr.tentative {
+        return None;
+    }
+    let routed = end.space.routes.iter().any(|route| {
+        route.table != 255
+            && route.dst.len >= addr.prefix_len
+            && net.contains(route.dst.ip)
+            && route.dst.len > 0
+    });
+    if routed {
+        return None;
+    }
+    let (space, dev) = (&end.space.name, &end.link.name);
+    let zero = matches!(addr.ip, std::net::IpAddr::V4(ip) if ip.octets()[0] == 0);
+    if zero {
+        return None;
+    }
+    let (why, id) = match addr.noprefixroute {
+        true => ("it was added with `noprefixroute`", "noprefixroute"),
+        false => ("it was deleted", "connected-route-missing"),
+    };
+    let text = format!("{space} has {} on {dev}, but no route to {net}: {why}", show(addr));
+    let fix = vec![format!("{} route add {net} dev {dev} src {}", e.ip(space), addr.ip)];
+    Some(Found {
+        weight: weight::HERE + 50,
+        sure: false,
+        suspect: suspect(id, format!("{space}: {dev}"), text, fix),
+    })
+}
+
+/// On a link between two points, the other point has another address.
+fn wrong_peer(e: &Evidence, end: End, addr: &Address) -> Option<Found> {
+    let peer = addr.peer?;
+    let others = e.ground.neighbours(&end.space.name, end.link);
+    let [other] = others[..] else { return None };
+    let theirs = other.addrs(peer.is_ipv6()).next()?;
+    if theirs.ip == peer || network(peer, addr.prefix_len).contains(theirs.ip) {
+        return None;
+    }
+    let (space, dev, ip) = (&end.space.name, &end.link.name, e.ip(&end.space.name));
+    let text = format!(
+        "{space}'s {} on {dev} says that the other end (peer) is {peer}, but that is {}'s {}",
+        addr.ip, other.space.name, theirs.ip
+    );
+    let fix = vec![
+        format!("{ip} addr del {} peer {peer}/{} dev {dev}", addr.ip, addr.prefix_len),
+        format!("{ip} addr add {} peer {}/{} dev {dev}", addr.ip, theirs.ip, addr.prefix_len),
+    ];
+    Some(Found {
+        weight: weight::HERE + 60,
+        sure: false,
+        suspect: suspect("wrong-peer", format!("{space}: {dev}"), text, fix),
+    })
+}
+
+/// The address that is asked is no broadcast address in somebody's view.
+fn wrong_broadcast(e: &Evidence, end: End, addr: &Address) -> Option<Found> {
+    let dst = e.shot.target?;
+    let asker = e.from().addrs.iter().find(|own| own.cast() == Some(dst))?;
+    let in_net = network(asker.ip, asker.prefix_len).contains(addr.ip);
+    if !in_net || addr.cast() == Some(dst) && addr.broadcast.is_none_or(|cast| dst == cast) {
+        return None;
+    }
+    let (space, dev, ip) = (&end.space.name, &end.link.name, e.ip(&end.space.name));
+    let cast = addr.cast().map_or("none".into(), |cast| cast.to_string());
+    let text = format!(
+        "{space} has {} on {dev}, whose broadcast address is {cast}: {dst} is one by {}'s /{} only",
+        show(addr),
+        e.probe.from,
+        asker.prefix_len
+    );
+    let fix = vec![
+        format!("{ip} addr del {} dev {dev}", show(addr)),
+        format!("{ip} addr add {}/{} brd + dev {dev}", addr.ip, asker.prefix_len),
+    ];
+    Some(Found {
+        weight: weight::HERE + 80,
+        sure: false,
+        suspect: suspect("netmask-mismatch", format!("{space}: {dev}"), text, fix),
+    })
+}
