@@ -43,7 +43,8 @@ pub(super) fn run(typed: &Why) -> ExitCode {
         Ok(explanation) => {
             match typed.json {
                 true => println!("{}", serde_json::to_string(&explanation).expect("plain data")),
-                false => print!("{}", report::explanation(&lab, &explanation)),
+                // Without colour where nobody sees it.
+                false => anstream::print!("{}", report::explanation_in_colour(&lab, &explanation)),
             }
             ExitCode::from(u8::from(!explanation.reached))
         }

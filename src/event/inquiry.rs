@@ -81,6 +81,8 @@ pub struct Findings {
     pub symptom: String,
     /// Where packets were seen.
     pub path: Vec<Waypoint>,
+    /// The ways that they took.
+    pub trails: Vec<Trail>,
     /// What is wrong, as it was found: the first one was found in the network
     /// that the lab has left, each other one when those before were mended.
     pub causes: Vec<Suspect>,
@@ -128,6 +130,8 @@ pub struct Suspect {
     pub fix: Vec<String>,
     /// What shows it: a command, and what it says.
     pub evidence: Vec<String>,
+    /// Where the lab did it, if it did.
+    pub deed: Option<Place>,
 }
 
 impl Suspect {
@@ -146,6 +150,45 @@ pub struct Waypoint {
     pub dev: String,
     /// What passed.
     pub seen: Vec<Passed>,
+}
+
+/// The way that one packet took, interface by interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trail {
+    /// What it is.
+    pub what: Passed,
+    /// Whose hardware address is asked for, or who says an error.
+    pub about: Option<String>,
+    /// Where it was seen, in their order.
+    pub steps: Vec<Step>,
+    /// What became of it.
+    pub end: TrailEnd,
+}
+
+/// A packet at an interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// The namespace.
+    pub ns: String,
+    /// The interface.
+    pub dev: String,
+    /// Whether it was on its way out.
+    pub out: bool,
+}
+
+/// What became of a packet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TrailEnd {
+    /// It came where it was to come.
+    Arrived,
+    /// It waits for a hardware address.
+    Waits,
+    /// It was lost in this namespace.
+    Within(String),
+    /// It was lost on the way to the next interface, where that is known.
+    Before(Option<Step>),
+    /// It goes in a circle.
+    Round,
 }
 
 /// What passed an interface.
@@ -208,6 +251,9 @@ pub struct Explanation {
     pub symptom: String,
     /// Where packets were seen.
     pub path: Vec<Waypoint>,
+    /// The ways that they took.
+    #[serde(skip)]
+    pub trails: Vec<Trail>,
     /// The first of the causes.
     pub cause: Option<Cause>,
     /// What is wrong, most decisive first. Where nothing is proved, these are
@@ -249,11 +295,14 @@ pub struct Cause {
     pub place: String,
     /// What is wrong, in a sentence.
     pub text: String,
+    /// Where the lab did it, if it did.
+    #[serde(skip)]
+    pub deed: Option<Place>,
 }
 
 impl From<&Suspect> for Cause {
     fn from(suspect: &Suspect) -> Self {
-        let Suspect { id, place, text, .. } = suspect.clone();
-        Self { id, place, text }
+        let Suspect { id, place, text, deed, .. } = suspect.clone();
+        Self { id, place, text, deed }
     }
 }

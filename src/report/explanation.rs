@@ -1,35 +1,397 @@
-use crate::event::{Explanation, Passed};
-use crate::lab::Lab;
-use std::fmt::Write;
+use super::failure::visible;
+use super::trail::drawing;
+use crate::event::{Cause, Explanation, Stop};
+use crate::lab::{Lab, Place};
+
+/// How wide an answer is.
+const WIDTH: usize = 80;
+
+/// Whether to paint: a terminal's colours only stress what the words say.
+#[derive(Clone, Copy)]
+pub(super) enum Ink {
+    Plain,
+    Coloured,
+}
+
+impl Ink {
+    pub fn bold(self, text: &str) -> String {
+        self.paint("1", text)
+    }
+
+    pub fn good(self, text: &str) -> String {
+        self.paint("32", text)
+    }
+
+    pub fn bad(self, text: &str) -> String {
+        self.paint("1;31", text)
+    }
+
+    pub fn faint(self, text: &str) -> String {
+        self.paint("2", text)
+    }
+
+    fn paint(self, code: &str, text: &str) -> String {
+        match self {
+            Self::Plain => text.into(),
+            Self::Coloured => format!("\x1b[{code}m{text}\x1b[0m"),
+        }
+    }
+}
 
 /// Why one can't reach another, for a person: the sentence that matters
-/// first, then the path, the evidence and the cure.
-pub fn explanation(_lab: &Lab, why: &Explanation) -> String {
-    let mut text = String::new();
-    let Explanation { from, to, symptom, .. } = why;
-    let _ = match why.reached {
-        true => writeln!(text, "{from} reaches {to}."),
-        false => writeln!(text, "{from} can't reach {to}: {symptom}"),
+/// first, then the path, what to look at, the cure, and whether it is proved.
+pub fn explanation(lab: &Lab, why: &Explanation) -> String {
+    told(lab, why, Ink::Plain)
+}
+
+/// The same in the colours of a terminal.
+pub fn explanation_in_colour(lab: &Lab, why: &Explanation) -> String {
+    told(lab, why, Ink::Coloured)
+}
+
+fn told(lab: &Lab, why: &Explanation, ink: Ink) -> String {
+    let parts = [
+        why.stopped.as_ref().map(|stop| stopped(lab, stop)).unwrap_or_default(),
+        headline(lab, why, ink),
+        drawing(why, ink),
+        commands("look at", &why.evidence, ink),
+        cure(why, ink),
+    ];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// Where the lab went no further.
+fn stopped(lab: &Lab, stop: &Stop) -> String {
+    let path = lab.source.path.display().to_string();
+    let at = |path: &str, place: Place| match place.is_known() {
+        true => format!("{path}:{place}"),
+        false => path.to_string(),
     };
-    for cause in &why.causes {
-        let _ = writeln!(text, "{}: {} ({})", cause.place, cause.text, cause.id);
-    }
-    for point in &why.path {
-        let seen: Vec<&str> = point.seen.iter().map(|passed| words(*passed)).collect();
-        let _ = writeln!(text, "  {} {}: {}", point.ns, point.dev, seen.join(", "));
-    }
-    for line in &why.fix {
-        let _ = writeln!(text, "  {line}");
+    let (at, said) = match stop {
+        Stop::Fault(fault) => {
+            (at(fault.helper.as_deref().unwrap_or(&path), fault.place), fault.message.clone())
+        }
+        Stop::NotMeasured(what) => (at(&path, what.place), format!("not measured: {}", what.reason)),
+        Stop::Deadline { place, timeout_ms } => {
+            (at(&path, *place), format!("not done after {} s (--timeout)", *timeout_ms as f64 / 1000.0))
+        }
+        Stop::Bug(said) => (path, said.clone()),
+    };
+    let first = format!("{at}: the lab stopped here: {}", visible(said.trim()));
+    format!("{}\nThis is about the network as it was then.\n", paragraph(&first, "", ""))
+}
+
+/// The sentence that matters.
+fn headline(lab: &Lab, why: &Explanation, ink: Ink) -> String {
+    let Explanation { from, to, symptom, .. } = why;
+    let of = |cause: &Cause| {
+        let line = cause.deed.map(|place| format!(" [{}:{place}]", lab.source.path.display()));
+        visible(&format!("{}{}", cause.text, line.unwrap_or_default()))
+    };
+    let mut text = String::new();
+    let one = |cause: &Cause| format!("  ({})\n", ink.faint(&format!("nslab why --explain {}", cause.id)));
+    let list = |text: &mut String| {
+        for (n, cause) in why.causes.iter().enumerate() {
+            *text += &paragraph(&of(cause), &format!("  {}. ", n + 1), "     ");
+            *text += &format!("\n     ({})\n", ink.faint(&format!("nslab why --explain {}", cause.id)));
+        }
+    };
+    match (&why.causes[..], why.reached, why.proved) {
+        ([], true, _) => text += &format!("{}.\n", ink.good(&format!("{from} reaches {to}"))),
+        ([cause], true, _) => {
+            let what = format!("{to} answers {from}, but for the wrong reason: {}", of(cause));
+            text += &stressed(&what, ink, Ink::bold);
+            text += &one(cause);
+        }
+        (_, true, _) => {
+            text += &stressed(&format!("{to} answers {from}, but for the wrong reason:"), ink, Ink::bold);
+            list(&mut text);
+        }
+        ([], false, _) => {
+            let what = format!(
+                "{from} can't reach {to} ({}), and nothing is found that explains it",
+                visible(symptom)
+            );
+            text += &stressed(&what, ink, Ink::bad);
+        }
+        ([cause], false, true) => {
+            text += &stressed(&format!("{from} can't reach {to}: {}", of(cause)), ink, Ink::bad);
+            text += &one(cause);
+        }
+        (causes, false, true) => {
+            let what =
+                format!("{from} can't reach {to}, for {} reasons, each of which is enough:", causes.len());
+            text += &stressed(&what, ink, Ink::bad);
+            list(&mut text);
+        }
+        (causes, false, false) => {
+            let these =
+                if causes.len() == 1 { "This is likely" } else { "These are likely, the first one most" };
+            let what = format!("{from} can't reach {to} ({}). {these}, and not proved:", visible(symptom));
+            text += &stressed(&what, ink, Ink::bad);
+            list(&mut text);
+        }
     }
     text
 }
 
-fn words(passed: Passed) -> &'static str {
-    match passed {
-        Passed::Request => "request",
-        Passed::ArpRequest => "who has?",
-        Passed::ArpReply => "is at",
-        Passed::Reply => "reply",
-        Passed::Error => "error",
+/// What to type, and whether that is proved.
+fn cure(why: &Explanation, ink: Ink) -> String {
+    if why.reached {
+        return String::new();
+    }
+    let to = &why.to;
+    if why.proved {
+        let proof = format!(
+            "proved: a replay of the lab with {} reaches {to}",
+            match why.fix.len() {
+                1 => "this command",
+                _ => "these commands",
+            }
+        );
+        return format!("{}{}\n", commands("cure", &why.fix, ink), ink.good(&proof));
+    }
+    let said = match (why.fix.is_empty(), why.causes.is_empty()) {
+        (false, _) => format!("not proved: no replay of the lab has reached {to}"),
+        (true, false) => "not proved: no command mends that alone".into(),
+        (true, true) => return String::new(),
+    };
+    format!("{}{said}\n", commands("try", &why.fix, ink))
+}
+
+/// Commands below a label.
+fn commands(label: &str, commands: &[String], ink: Ink) -> String {
+    let lines = commands.iter().flat_map(|command| command.lines());
+    let lines: String = lines.map(|line| format!("    {}\n", visible(line))).collect();
+    if lines.is_empty() { lines } else { format!("{}\n{lines}", ink.bold(label)) }
+}
+
+fn stressed(text: &str, ink: Ink, paint: fn(Ink, &str) -> String) -> String {
+    let lines = paragraph(text, "", "");
+    lines.lines().map(|line| format!("{}\n", paint(ink, line))).collect()
+}
+
+/// A paragraph in lines of at most [`WIDTH`].
+pub(super) fn paragraph(text: &str, first: &str, others: &str) -> String {
+    let mut lines = Vec::new();
+    let mut line = first.to_string();
+    let mut is_empty = true;
+    for word in text.split_whitespace() {
+        if !is_empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
+            lines.push(std::mem::replace(&mut line, others.to_string()));
+            is_empty = true;
+        }
+        if !is_empty {
+            line.push(' ');
+        }
+        line += word;
+        is_empty = false;
+    }
+    lines.push(line);
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{explanation, explanation_in_colour};
+    use crate::event::{Cause, Explanation, Fault, Passed, Step, Stop, Trail, TrailEnd};
+    use crate::lab::{Lab, LabName, Language, Place, Source};
+
+    fn lab() -> Lab {
+        let source = Source { name: LabName::of("x.sh".as_ref()), path: "x.sh".into(), text: String::new() };
+        Lab { source, language: Language::Shell, tool: None, checks: Vec::new(), helpers: Vec::new() }
+    }
+
+    /// `red>eth0 r0>router router>r1`: out of red by eth0, and so on.
+    fn trail(what: Passed, way: &str, end: TrailEnd) -> Trail {
+        let about = matches!(what, Passed::ArpRequest | Passed::ArpReply).then(|| "10.0.2.2".to_string());
+        Trail { what, about, steps: way.split_whitespace().map(step).collect(), end }
+    }
+
+    fn step(text: &str) -> Step {
+        match text.split_once('>') {
+            Some((ns, dev)) => Step { ns: ns.into(), dev: dev.into(), out: true },
+            None => {
+                let (dev, ns) = text.split_once('@').expect("dev@ns");
+                Step { ns: ns.into(), dev: dev.into(), out: false }
+            }
+        }
+    }
+
+    fn cause(id: &str, text: &str) -> Cause {
+        Cause { id: id.into(), place: "router".into(), text: text.into(), deed: None }
+    }
+
+    fn lost() -> Explanation {
+        Explanation {
+            from: "red".into(),
+            to: "10.0.2.2".into(),
+            symptom: "100% packet loss".into(),
+            ..Explanation::default()
+        }
+    }
+
+    const WAY: &str = "red>eth0 r0@router router>r1 eth0@blue";
+    const BACK: &str = "blue>eth0 r1@router router>r0 eth0@red";
+
+    #[test]
+    fn a_closed_case_is_a_path_that_works() {
+        let why = Explanation {
+            reached: true,
+            trails: vec![
+                trail(Passed::Request, WAY, TrailEnd::Arrived),
+                trail(Passed::Reply, BACK, TrailEnd::Arrived),
+            ],
+            ..lost()
+        };
+        assert_eq!(
+            explanation(&lab(), &why),
+            "\
+red reaches 10.0.2.2.
+
+  request  [red] eth0 ──▶ r0 [router] r1 ──▶ eth0 [blue]
+  reply    [red] eth0 ◀── r0 [router] r1 ◀── eth0 [blue]
+"
+        );
+        assert!(explanation_in_colour(&lab(), &why).starts_with("\x1b[32mred reaches 10.0.2.2\x1b[0m.\n"));
+    }
+
+    #[test]
+    fn a_proved_cause_comes_first_and_its_place_is_marked() {
+        let end = TrailEnd::Before(Some(Step { ns: "router".into(), dev: "r0".into(), out: true }));
+        let found =
+            Cause { deed: Some(Place::new(7, 1)), ..cause("firewall-rule", "a rule of router drops it") };
+        let why = Explanation {
+            trails: vec![
+                trail(Passed::Request, WAY, TrailEnd::Arrived),
+                trail(Passed::Reply, "blue>eth0 r1@router", end),
+            ],
+            causes: vec![found],
+            evidence: vec!["ip netns exec router iptables -S".into()],
+            fix: vec!["ip netns exec router iptables -D FORWARD 1".into()],
+            proved: true,
+            ..lost()
+        };
+        assert_eq!(
+            explanation(&lab(), &why),
+            "\
+red can't reach 10.0.2.2: a rule of router drops it [x.sh:7:1]
+  (nslab why --explain firewall-rule)
+
+  request  [red] eth0 ──▶ r0 [router] r1 ──▶ eth0 [blue]
+  reply                 r0 ✗ [router] r1 ◀── eth0 [blue]
+  the reply was last seen entering router by r1, and not at router's r0
+
+look at
+    ip netns exec router iptables -S
+
+cure
+    ip netns exec router iptables -D FORWARD 1
+proved: a replay of the lab with this command reaches 10.0.2.2
+"
+        );
+    }
+
+    #[test]
+    fn several_causes_are_numbered_and_a_question_without_answer_is_drawn() {
+        let end = TrailEnd::Before(Some(Step { ns: "blue".into(), dev: "eth0".into(), out: false }));
+        let why = Explanation {
+            trails: vec![
+                trail(Passed::Request, "red>eth0 r0@router", TrailEnd::Waits),
+                trail(Passed::ArpRequest, "router>r1", end),
+            ],
+            causes: vec![
+                cause("link-down", "blue's eth0 is DOWN"),
+                cause("forwarding-off", "router does not forward"),
+            ],
+            fix: vec![
+                "ip -n blue link set eth0 up".into(),
+                "ip netns exec router sysctl -qw net.ipv4.ip_forward=1".into(),
+            ],
+            proved: true,
+            ..lost()
+        };
+        assert_eq!(
+            explanation(&lab(), &why),
+            "\
+red can't reach 10.0.2.2, for 2 reasons, each of which is enough:
+  1. blue's eth0 is DOWN
+     (nslab why --explain link-down)
+  2. router does not forward
+     (nslab why --explain forwarding-off)
+
+  request   [red] eth0 ──▶ r0 [router] …
+  who has?  [router] r1 ──✗ eth0 [blue]
+  the question who has 10.0.2.2 was last seen leaving router by r1, and not at
+  blue's eth0
+
+cure
+    ip -n blue link set eth0 up
+    ip netns exec router sysctl -qw net.ipv4.ip_forward=1
+proved: a replay of the lab with these commands reaches 10.0.2.2
+"
+        );
+    }
+
+    #[test]
+    fn what_is_not_proved_is_called_likely_after_the_lab_s_own_stop() {
+        let fault = Fault {
+            helper: None,
+            place: Place::new(3, 1),
+            message: "Cannot find device \"eth9\" (exit code 1)".into(),
+            command: None,
+            hint: None,
+        };
+        let why = Explanation {
+            trails: vec![trail(Passed::Request, "", TrailEnd::Within("red".into()))],
+            causes: vec![cause("link-down", "a link is off"), cause("route-missing", "no route")],
+            fix: vec!["ip -n red link set eth0 up".into()],
+            stopped: Some(Stop::Fault(fault)),
+            ..lost()
+        };
+        assert_eq!(
+            explanation(&lab(), &why),
+            "\
+x.sh:3:1: the lab stopped here: Cannot find device \"eth9\" (exit code 1)
+This is about the network as it was then.
+
+red can't reach 10.0.2.2 (100% packet loss). These are likely, the first one
+most, and not proved:
+  1. a link is off
+     (nslab why --explain link-down)
+  2. no route
+     (nslab why --explain route-missing)
+
+  request  [red] ✗
+  the request did not leave any interface of red
+
+try
+    ip -n red link set eth0 up
+not proved: no replay of the lab has reached 10.0.2.2
+"
+        );
+    }
+
+    #[test]
+    fn a_long_way_is_broken_and_what_a_lab_says_can_t_steer_a_terminal() {
+        let way = "red>eth0 a-long-name0@one one>a-long-name1 a-long-name0@two two>a-long-name1 a-long-name0@three three>a-long-name1 eth0@blue";
+        let why = Explanation {
+            symptom: "\x1b[2J".into(),
+            trails: vec![trail(Passed::Request, way, TrailEnd::Within("blue".into()))],
+            ..lost()
+        };
+        let text = explanation(&lab(), &why);
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        assert_eq!(
+            text,
+            "\
+red can't reach 10.0.2.2 (^[[2J), and nothing is found that explains it
+
+  request  [red] eth0 ──▶ a-long-name0 [one] a-long-name1 ──▶
+           a-long-name0 [two] a-long-name1 ──▶
+           a-long-name0 [three] a-long-name1 ──▶ eth0 [blue] ✗
+  the request was last seen entering blue by eth0, and goes no further
+"
+        );
     }
 }

@@ -7,8 +7,9 @@ mod explanation;
 mod export;
 mod failure;
 mod narration;
+mod trail;
 
-pub use explanation::explanation;
+pub use explanation::{explanation, explanation_in_colour};
 pub use export::Export;
 pub use failure::{failure, fault, not_measured};
 pub use narration::Narration;

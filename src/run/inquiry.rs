@@ -153,18 +153,30 @@ fn explain(
     causes: &[Suspect],
     proved: bool,
 ) -> Explanation {
-    let fixes = causes.iter().take(if proved { usize::MAX } else { 1 });
+    // All that is proved, or else the likeliest.
+    let chosen = &causes[..causes.len().min(if proved { usize::MAX } else { 1 })];
+    let mut evidence: Vec<String> = Vec::new();
+    for look in chosen.iter().flat_map(|cause| &cause.evidence) {
+        if !evidence.contains(look) {
+            evidence.push(look.clone());
+        }
+    }
     Explanation {
         from: probe.from.clone(),
         to: probe.to.clone(),
         reached: findings.reached,
         symptom: findings.symptom.clone(),
         path: findings.path.clone(),
+        trails: findings.trails.clone(),
         cause: causes.first().map(Cause::from),
         causes: causes.iter().map(Cause::from).collect(),
-        fix: if findings.reached { Vec::new() } else { fixes.flat_map(|cause| cause.fix.clone()).collect() },
+        fix: if findings.reached {
+            Vec::new()
+        } else {
+            chosen.iter().flat_map(|cause| cause.fix.clone()).collect()
+        },
         proved,
-        evidence: causes.first().map(|cause| cause.evidence.clone()).unwrap_or_default(),
+        evidence,
         stopped,
         lacking: findings.lacking.clone(),
     }

@@ -3,6 +3,7 @@
 //! ```text
 //! shot     one probe, with every interface tapped: what passed where
 //! stuck    the last place where it was seen, and what it waited for there
+//! trail    the same for a reader: the way of each packet
 //! cause    who can have stopped it at such a place: suspects with a cure
 //! round    the cure is tried, the probe sent again; what helps is kept
 //! pages    what is to be known of each cause, for a reader
@@ -23,5 +24,6 @@ pub mod pages;
 mod round;
 mod shot;
 mod stuck;
+mod trail;
 
 pub use round::round;

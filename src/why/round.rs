@@ -2,6 +2,7 @@
 
 use super::cause::{self, Evidence};
 use super::shot::{Shot, shoot};
+use super::trail;
 use crate::event::{Deed, Findings, Inquiry, Lack, Misuse};
 use crate::net::survey::Survey;
 use crate::net::{Limits, NetError, Netns, Network};
@@ -46,6 +47,7 @@ fn search(
     findings.reached = shot.reached;
     findings.symptom.clone_from(&shot.symptom);
     findings.path = shot.path();
+    findings.trails = trail::trails(&survey, from.name(), &shot);
     findings.mended = shot.reached;
     if !inquiry.seek {
         return Ok(());
@@ -54,7 +56,8 @@ fn search(
         let suspects = suspects(network, deeds, inquiry, &survey, &shot);
         if round == 0 && shot.reached {
             // It answers, but perhaps for the wrong reason.
-            findings.causes.extend(suspects.into_iter().map(|found| found.suspect));
+            let explains = |found: &cause::Found| cause::SPOIL_ANSWERS.contains(&found.suspect.id.as_str());
+            findings.causes.extend(suspects.into_iter().filter(explains).map(|found| found.suspect));
             return Ok(());
         }
         let mut untried = suspects.into_iter().filter(|found| {

@@ -150,7 +150,7 @@ impl Stuck {
 
 /// The last place where a packet was taken in by whom it was sent to, or
 /// else the last where it was seen: a bridge sends copies to all its ports.
-fn last_step(seen: &[Sighting], is: impl Fn(&Sighting) -> bool) -> Option<&Sighting> {
+pub(super) fn last_step(seen: &[Sighting], is: impl Fn(&Sighting) -> bool) -> Option<&Sighting> {
     let taken = |at: &&Sighting| is(at) && !at.out && !at.for_another;
     let last = seen.iter().rfind(|at| is(at))?;
     let into = seen.iter().rfind(taken);

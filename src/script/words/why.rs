@@ -55,7 +55,7 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
 }
 
 fn cause(cause: &Cause) -> Dynamic {
-    let Cause { id, place, text } = cause.clone();
+    let Cause { id, place, text, .. } = cause.clone();
     Dynamic::from_map(Map::from([
         ("id".into(), id.into()),
         ("where".into(), place.into()),

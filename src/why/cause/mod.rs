@@ -104,7 +104,6 @@ impl<'a> Evidence<'a> {
     }
 
     /// A tool that knows `-n`, such as `bridge` or `tc`.
-    #[allow(dead_code, reason = "the finders of bridges and queues are on their way")]
     pub fn tool(&self, tool: &str, space: &str) -> String {
         self.netns(space).map_or_else(|| tool.into(), |netns| netns.tool(tool))
     }
@@ -143,7 +142,7 @@ impl<'a> Evidence<'a> {
 
 /// A suspect without evidence yet.
 fn suspect(id: &str, place: String, text: String, fix: Vec<String>) -> Suspect {
-    Suspect { id: id.into(), place, text, fix, evidence: Vec::new() }
+    Suspect { id: id.into(), place, text, fix, evidence: Vec::new(), deed: None }
 }
 
 /// A suspect, and what speaks against it.
@@ -171,6 +170,9 @@ pub(super) mod weight {
     /// Something odd that may have to do with it.
     pub const ODD: u32 = 200;
 }
+
+/// What has somebody else answer than the one who is meant.
+pub(super) const SPOIL_ANSWERS: [&str; 2] = ["duplicate-address", "subnet-on-loopback"];
 
 /// Looks into one subject.
 type Finder = fn(&Evidence) -> Vec<Found>;

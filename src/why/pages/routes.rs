@@ -123,4 +123,12 @@ pub(super) const PAGES: &[Page] = &[
         evidence: "1000 is usual, 0 holds nothing back:\n  ip netns exec NS sysctl net.ipv4.icmp_ratelimit",
         cure: "Set it back:\n  ip netns exec NS sysctl -w net.ipv4.icmp_ratelimit=1000",
     },
+    Page {
+        id: "routing-loop",
+        title: "routers send the packet round in a circle",
+        symptom: "`Time to live exceeded`, or silence, and the same packet at the same interface again and again.",
+        cause: "Each router believes another one to be the way, as where one has lost the network and its default route leads back.",
+        evidence: "Ask each router; traceroute shows the same ones in turns:\n  ip -n NS route get ADDR\n  ip netns exec NS traceroute -n ADDR",
+        cure: "Correct the route of the one that sends it back:\n  ip -n NS route replace NETWORK/LEN via GATEWAY",
+    },
 ];
