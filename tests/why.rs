@@ -55,3 +55,73 @@ fn a_misspelt_cause_has_the_nearest_ones() {
         .code(2)
         .run();
 }
+
+const LAB: &str = "
+    ip netns add red
+    ip netns add blue
+    ip link add eth0 netns red type veth peer name eth0 netns blue
+    ip -n red addr add 10.0.0.1/24 dev eth0
+    ip -n blue addr add 10.0.0.2/24 dev eth0
+    ip -n red link set eth0 up
+    ";
+
+fn why(arguments: &[&str]) -> Nslab {
+    let all = ["why", "lab.sh"].into_iter().chain(arguments.iter().copied());
+    Nslab::new(all).file("lab.sh", support::unindent(LAB))
+}
+
+#[test]
+fn a_cable_with_one_end_down() {
+    why(&["red", "10.0.0.2"])
+        .stdout(
+            "
+            red can't reach 10.0.0.2: blue's eth0 is DOWN: nobody has switched it on
+              (nslab why --explain link-down)
+
+              request  [red] ✗
+              the request did not leave any interface of red
+
+            look at
+                ip -n blue -br link show eth0
+
+            cure
+                ip -n blue link set eth0 up
+            proved: a replay of the lab with this command reaches 10.0.0.2
+            ",
+        )
+        .code(1)
+        .run();
+}
+
+#[test]
+fn a_question_that_makes_no_sense_is_an_error() {
+    for format in [&[][..], &["--json"][..]] {
+        why(&[&["rde", "10.0.0.2"], format].concat())
+            .stderr(
+                "
+                error: the lab has no namespace `rde`
+                hint: it has `blue`, `red`, and the host's: `host`
+                ",
+            )
+            .code(2)
+            .run();
+    }
+    why(&["red", "10.0.0.300"])
+        .stderr(
+            "
+            error: `10.0.0.300` is no address, and no name that could have one
+            hint: an address is wanted, as 10.0.0.2 or fd00::2, or a name, as web.example
+            ",
+        )
+        .code(2)
+        .run();
+    why(&["red", "10.0.0.2", "--interface", "nosuch"])
+        .stderr(
+            "
+            error: red has no interface `nosuch`
+            hint: it has `lo`, `eth0`
+            ",
+        )
+        .code(2)
+        .run();
+}

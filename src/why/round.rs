@@ -33,6 +33,7 @@ fn search(
     let until = Instant::now() + Duration::from_millis(inquiry.budget_ms);
     let probe = &inquiry.probe;
     let from = asker(network, &probe.from)?;
+    sound(network, &from, inquiry)?;
     if !inquiry.cures.is_empty()
         && let Err(unmended) = mend(network, &inquiry.cures)
     {
@@ -107,6 +108,25 @@ fn suspects(
     let mut found = cause::suspects(&evidence);
     found.retain(|found| !inquiry.cleared.contains(&found.suspect.key()));
     found
+}
+
+/// Looks that what is asked can be asked.
+fn sound(network: &Network, from: &Netns, inquiry: &Inquiry) -> Result<(), NetError> {
+    let to = inquiry.probe.to.as_str();
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let digits = to.chars().all(|c| c.is_ascii_digit() || c == '.');
+    if to.parse::<std::net::IpAddr>().is_err() && (to.is_empty() || digits || !to.chars().all(is_name)) {
+        let error = NetError::new(format!("`{to}` is no address, and no name that could have one"));
+        return Err(error.hint("an address is wanted, as 10.0.0.2 or fd00::2, or a name, as web.example"));
+    }
+    let Some(interface) = &inquiry.probe.interface else { return Ok(()) };
+    let links = network.names_of_links(from)?;
+    if interface.parse::<std::net::IpAddr>().is_ok() || links.values().any(|name| name == interface) {
+        return Ok(());
+    }
+    let names: Vec<String> = links.values().map(|name| format!("`{name}`")).collect();
+    Err(NetError::new(format!("{from} has no interface `{interface}`"))
+        .hint(format!("it has {}", names.join(", "))))
 }
 
 /// The namespace that asks.

@@ -91,4 +91,20 @@ pub(super) const PAGES: &[Page] = &[
         evidence: "`all` and the interface's own have to be 0:\n  ip netns exec NS sysctl net.ipv6.conf.DEV.disable_ipv6",
         cure: "Switch it on, and give the addresses again:\n  ip netns exec NS sysctl -w net.ipv6.conf.DEV.disable_ipv6=0",
     },
+    Page {
+        id: "local-route-missing",
+        title: "the kernel does not know an address as its own",
+        symptom: "The address is configured, and yet the namespace does not answer for it.",
+        cause: "With an address, the kernel adds a route to it in the table local. That route was deleted, or the table is not asked.",
+        evidence: "No line `local ADDR`, or no rule that looks there:\n  ip -n NS route show table local\n  ip -n NS rule",
+        cure: "Add it again:\n  ip -n NS route add local ADDR dev DEV table local",
+    },
+    Page {
+        id: "wrong-peer",
+        title: "an address names another peer than the one at the other end",
+        symptom: "`Network is unreachable`, or the request goes elsewhere.",
+        cause: "An address with `peer` brings a route to that peer alone, in place of one to its network.",
+        evidence: "The address behind `peer`:\n  ip -n NS addr show dev DEV",
+        cure: "Give the address again with the right peer:\n  ip -n NS addr del ADDR peer WRONG dev DEV\n  ip -n NS addr add ADDR peer RIGHT dev DEV",
+    },
 ];
