@@ -91,6 +91,8 @@ impl<'a> Oracle<'a> {
             .open()
             .map_err(Puzzle::from)
             .and_then(|first| search(self, first, &wonder.probe, Some(&wonder.door)));
+        // Where the lab wonders, each replay ends: that is no stop to tell of.
+        let explanation = explanation.map(|explanation| Explanation { stopped: None, ..explanation });
         let answer = explanation.ok().map(|explanation| Answered {
             text: report::explanation(self.lab, &explanation),
             lacking: explanation.lacking.clone(),
