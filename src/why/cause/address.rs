@@ -73,7 +73,7 @@ fn nobody_has(e: &Evidence, dst: IpAddr) -> Vec<Found> {
             );
             let fix = vec![
                 format!("{} addr del {} dev {dev}", e.ip(space), show(addr)),
-                format!("{} addr add {dst}/{len} dev {dev}", e.ip(space)),
+                format!("{} addr add {dst}/{len} dev {dev}{}", e.ip(space), nodad(dst)),
             ];
             let is_slip = apart <= 2 || apart <= 4 && e.odd_one_out(end, addr);
             let weight = if is_slip {

@@ -11,15 +11,18 @@ mod connected;
 mod deed;
 mod firewall;
 mod forward;
+mod ipv6;
 mod link;
 mod macvlan;
 mod mangle;
+mod martian;
 mod masquerade;
 mod meant;
 mod mtu;
 mod names;
 mod nat;
 mod neigh;
+mod owner;
 mod plug;
 mod queue;
 mod refused;
@@ -186,6 +189,9 @@ const FINDERS: &[Finder] = &[
     vxlan::find,
     queue::find,
     command::find,
+    owner::find,
+    martian::find,
+    ipv6::find,
     firewall::find,
     mangle::find,
     names::find,

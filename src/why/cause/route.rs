@@ -239,6 +239,10 @@ impl About<'_> {
             None => (*e.way_to(&space.name, dst)?.first()?, None),
         };
         let on_wire = e.is_on_wire(step, dst);
+        // Where it should be, and nobody has it: that is not the route's fault.
+        if route.protocol == "kernel" && route.kind == "unicast" && e.ground.owners(dst).is_empty() {
+            return None;
+        }
         match route.kind.as_str() {
             "local" => return self.swallowed(route),
             "broadcast" => return self.broadcast(route, step),

@@ -76,22 +76,6 @@ const SWITCHES: &[Switch] = &[
         at: At::Anybody,
     },
     Switch {
-        id: "rp-filter",
-        key: "net.ipv4.conf.*.rp_filter",
-        stops: |v| v > 0,
-        cure: "0",
-        text: "packets that come by another interface than the answer would take are dropped without a word (reverse path filter)",
-        at: At::Anybody,
-    },
-    Switch {
-        id: "ipv6-disabled",
-        key: "net.ipv6.conf.*.disable_ipv6",
-        stops: |v| v != 0,
-        cure: "0",
-        text: "IPv6 is switched off there: no address, no neighbour discovery",
-        at: At::Anybody,
-    },
-    Switch {
         id: "ttl-too-small",
         key: "net.ipv4.ip_default_ttl",
         stops: |v| v < 32,

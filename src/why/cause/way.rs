@@ -126,7 +126,10 @@ impl Evidence<'_> {
         let gateway = step.into.addrs(v6).find(shared).map(|addr| addr.ip).or_else(|| {
             // Routers of IPv6 are known by their addresses on the link.
             let links = step.into.space.addrs.iter().filter(|addr| addr.index == step.into.link.index);
-            links.filter(|addr| v6 && addr.ip.is_ipv6() && addr.scope == "link").map(|addr| addr.ip).next()
+            // One that was made from a hardware address is another next time.
+            let made = |ip: &IpAddr| matches!(ip, IpAddr::V6(ip) if ip.octets()[11..13] == [0xff, 0xfe]);
+            let of_link = links.filter(|addr| v6 && addr.ip.is_ipv6() && addr.scope == "link");
+            of_link.map(|addr| addr.ip).find(|ip| !made(ip))
         })?;
         Some((step, gateway))
     }

@@ -1,0 +1,246 @@
+//! What only IPv6 has: addresses that are tried first, or switched off,
+//! routers that tell who they are, and addresses of a single link.
+
+use super::address::nodad;
+use super::{Evidence, Found, suspect, weight};
+use crate::net::survey::{Address, Net, RouteQuestion, Space};
+use crate::why::deeds;
+use crate::why::gate::Gate;
+use crate::why::ground::network;
+use std::net::IpAddr;
+
+/// Suspects what is of IPv6.
+pub(super) fn find(e: &Evidence) -> Vec<Found> {
+    let mut found = Vec::new();
+    if !e.shot.target.is_some_and(|dst| dst.is_ipv6()) || e.shot.reached {
+        return found;
+    }
+    found.extend(without_scope(e));
+    for space in e.spaces_on_the_way() {
+        for addr in space.addrs.iter().filter(|addr| addr.tentative || addr.dadfailed) {
+            found.extend(tried(e, space, addr));
+        }
+        found.extend(disabled(e, space));
+    }
+    found.extend(advertised(e));
+    found
+}
+
+/// An address of a single link, and nobody has said of which.
+fn without_scope(e: &Evidence) -> Option<Found> {
+    let dst = e.shot.target?;
+    let IpAddr::V6(ip) = dst else { return None };
+    if !ip.is_unicast_link_local() || e.probe.to.contains('%') || e.probe.interface.is_some() {
+        return None;
+    }
+    let from = e.from();
+    let near = e.ground.ends().filter(|end| end.space.name == from.name).find(|end| {
+        let others = e.ground.neighbours(&from.name, end.link);
+        others.iter().any(|other| {
+            other.space.addrs.iter().any(|addr| addr.ip == dst && addr.index == other.link.index)
+        })
+    });
+    let (dev, whose) = match &near {
+        Some(end) => (end.link.name.as_str(), ""),
+        None => ("DEV", " (DEV is the link by which it is reached)"),
+    };
+    let mut text = format!(
+        "{dst} is a link-local address, of which each link has its own network fe80::/64, and nobody said by which link it is meant: ask for {dst}%{dev}{whose}"
+    );
+    let routed = |dev: &str| {
+        from.routes
+            .iter()
+            .any(|route| route.dev() == Some(dev) && route.dst.contains(dst) && route.table == 254)
+    };
+    if near.is_some() && !routed(dev) {
+        text += &format!(
+            "; and {} has no route to fe80::/64 on {dev}: `{} -6 route add fe80::/64 dev {dev}`",
+            from.name,
+            e.ip(&from.name)
+        );
+    }
+    let suspect = suspect("link-local-without-scope", format!("{}: {dst}", from.name), text, Vec::new());
+    Some(Found { weight: weight::NAMED + 80, sure: true, suspect })
+}
+
+/// An address that is being tried, or has failed.
+fn tried(e: &Evidence, space: &Space, addr: &Address) -> Option<Found> {
+    let (ns, ip, dev) = (&space.name, addr.ip, &addr.dev);
+    let matters = Some(ip) == e.shot.target
+        || Some(ip) == e.probe.interface.as_deref().and_then(|name| name.parse().ok())
+        || addr.scope == "global";
+    let place = format!("{ns}: {ip}");
+    if !matters {
+        return None;
+    }
+    if addr.dadfailed {
+        let owner = e
+            .ground
+            .owners(ip)
+            .into_iter()
+            .find(|(owner, other)| (owner.name != *ns || other.index != addr.index) && !other.dadfailed);
+        let (who, fix) = match owner {
+            Some((owner, _)) => (format!("{} has it", owner.name), Vec::new()),
+            None => (
+                "somebody had it when it was given, and it stays unusable although it is free now".into(),
+                vec![
+                    format!("{} addr del {ip}/{} dev {dev}", e.ip(ns), addr.prefix_len),
+                    format!("{} addr add {ip}/{} dev {dev}{}", e.ip(ns), addr.prefix_len, nodad(ip)),
+                ],
+            ),
+        };
+        let text = format!("{ns}'s {ip} on {dev} is dadfailed, a duplicate: {who}");
+        let suspect = suspect("ipv6-dadfailed", place, text, fix);
+        return Some(Found { weight: weight::NAMED + 60, sure: true, suspect });
+    }
+    let link = space.link_at(addr.index)?;
+    if !link.lower_up {
+        return None;
+    }
+    let text = format!(
+        "{ns}'s {ip} on {dev} is still tentative: duplicate address detection takes one to two seconds, in which the address can't be used; wait, or give it with `nodad`"
+    );
+    let fix = vec![format!(
+        "while {} -6 addr show dev {dev} tentative | grep -q inet6; do sleep 0.2; done",
+        e.ip(ns)
+    )];
+    let mut suspect = suspect("ipv6-tentative", place, text, fix);
+    suspect.evidence = vec![format!("{} -6 addr show tentative", e.ip(ns))];
+    Some(Found { weight: weight::NAMED + 60, sure: false, suspect })
+}
+
+/// IPv6 is switched off, and has lost what it had.
+fn disabled(e: &Evidence, space: &Space) -> Option<Found> {
+    let ns = &space.name;
+    let links = e.links_on_the_way();
+    let devs: Vec<&str> = links
+        .iter()
+        .filter(|(at, _)| at.name == *ns)
+        .map(|(_, link)| link.name.as_str())
+        .chain(
+            space
+                .links
+                .iter()
+                .filter(|link| !link.loopback && link.master.is_none())
+                .map(|l| l.name.as_str()),
+        )
+        .collect();
+    let all = "net.ipv6.conf.all.disable_ipv6".to_string();
+    let of = |dev: &str| format!("net.ipv6.conf.{}.disable_ipv6", dev.replace('.', "/"));
+    let mut off: Vec<&str> = devs.into_iter().filter(|dev| space.switch(&of(dev)) == Some(1)).collect();
+    off.dedup();
+    off.sort_unstable();
+    off.dedup();
+    if off.is_empty() {
+        return None;
+    }
+    let keys = match space.switch(&all) {
+        Some(1) => vec![all],
+        _ => off.iter().map(|dev| of(dev)).collect(),
+    };
+    let mut fix: Vec<String> = keys.iter().map(|key| e.sysctl(ns, key, "0")).collect();
+    let mut lost = Vec::new();
+    let typed = deeds::read(e.deeds);
+    for typed in typed.iter().filter(|typed| typed.ns == *ns) {
+        let net = typed.words.iter().skip(2).find_map(|word| Net::parse(word));
+        let v6 = net.is_some_and(|net| net.ip.is_ipv6())
+            || typed.after("via").and_then(|via| via.parse::<IpAddr>().ok()).is_some_and(|via| via.is_ipv6());
+        let command = crate::net::typed_words(&typed.raw.iter().map(String::as_str).collect::<Vec<_>>());
+        if !v6 {
+            continue;
+        }
+        if typed.is("ip", &["addr", "add"]) {
+            let on_it = typed.after("dev").is_some_and(|dev| off.contains(&dev));
+            let has = net.is_some_and(|net| space.addrs.iter().any(|addr| addr.ip == net.ip));
+            if on_it && !has {
+                let quick = if command.contains(" nodad") { "" } else { " nodad" };
+                fix.push(format!("{command}{quick}"));
+                let how = if typed.deed.failed.is_some() { "was refused" } else { "is gone" };
+                lost.extend(net.map(|net| format!("{} {how}", net.ip)));
+            }
+        } else if typed.is("ip", &["route", "add"]) {
+            fix.push(command);
+        }
+    }
+    let lost = if lost.is_empty() { String::new() } else { format!("; {}", lost.join(", ")) };
+    let text = format!(
+        "IPv6 is switched off on {} in {ns} ({}=1): no address, no neighbour discovery{lost}",
+        off.join(" and "),
+        keys.join("=1, ")
+    );
+    let mut suspect = suspect("ipv6-disabled", format!("{ns}: {}", off.join(", ")), text, fix);
+    suspect.evidence = vec![e.exec(ns, &format!("sysctl {}", keys.join(" ")))];
+    Some(Found { weight: weight::NAMED + 60, sure: true, suspect })
+}
+
+/// A router tells of itself, and nobody listens; or it does not.
+fn advertised(e: &Evidence) -> Vec<Found> {
+    let mut found = Vec::new();
+    let (from, Some(dst)) = (e.from(), e.shot.target) else { return found };
+    let ns = &from.name;
+    let unreached =
+        e.netns(ns).is_some_and(|netns| e.network.route_get(&netns, &RouteQuestion::to(dst)).is_err());
+    if e.gate != Gate::Send || !unreached {
+        return found;
+    }
+    let heard = from.counters.contains_key("Icmp6InRouterAdvertisements");
+    for end in e.ground.ends().filter(|end| end.space.name == *ns && end.addrs(true).next().is_none()) {
+        let dev = &end.link.name;
+        let routers = e.ground.neighbours(ns, end.link);
+        let router = routers.iter().find_map(|other| other.addrs(true).next().map(|addr| (other, addr)));
+        let Some((router, addr)) = router else { continue };
+        let key = |name: &str| format!("net.ipv6.conf.{}.{name}", dev.replace('.', "/"));
+        let value = |name: &str| from.switch(&key(name));
+        let why = match (value("accept_ra"), value("forwarding"), value("autoconf")) {
+            (Some(0), forwarding, _) => Some((
+                format!("{}=0", key("accept_ra")),
+                "accept_ra",
+                if forwarding == Some(1) { "2" } else { "1" },
+            )),
+            (Some(1), Some(1), _) => Some((
+                format!(
+                    "{}=1: who forwards is a router himself, for whom accept_ra=1 is not enough ({}=1)",
+                    key("forwarding"),
+                    key("accept_ra")
+                ),
+                "accept_ra",
+                "2",
+            )),
+            (_, _, Some(0)) => Some((format!("{}=0", key("autoconf")), "autoconf", "1")),
+            _ => None,
+        };
+        if let Some((why, name, value)) = why {
+            let text = format!(
+                "{ns} takes no router advertisements on {dev}, so it has neither an address nor a default route: {why}"
+            );
+            let fix = vec![
+                e.sysctl(ns, &key(name), value),
+                format!(
+                    "for i in $(seq 60); do {ip} -6 route show default | grep -q . && ! {ip} -6 addr show tentative | grep -q inet6 && break; sleep 0.1; done",
+                    ip = e.ip(ns)
+                ),
+            ];
+            let mut suspect = suspect("ipv6-advertisement-ignored", format!("{ns}: {dev}"), text, fix);
+            suspect.evidence =
+                vec![e.exec(ns, &format!("sysctl {} {}", key("accept_ra"), key("forwarding")))];
+            let weight = if heard { weight::NAMED } else { weight::ODD };
+            found.push(Found { weight, sure: heard, suspect });
+        }
+        if addr.ip == dst {
+            continue;
+        }
+        let net = network(addr.ip, addr.prefix_len);
+        let free = e.free_address(net);
+        let text = format!(
+            "{ns} has neither an IPv6 address nor a default route on {dev}: no router advertisement came, and none was given by hand; {} has {}/{} there",
+            router.space.name, addr.ip, addr.prefix_len
+        );
+        let fix = vec![
+            format!("{} addr add {free}/{} dev {dev}{}", e.ip(ns), addr.prefix_len, nodad(free)),
+            format!("{} -6 route add default via {}", e.ip(ns), addr.ip),
+        ];
+        let suspect = suspect("ipv6-no-advertisement", format!("{ns}: {dev}"), text, fix);
+        found.push(Found { weight: weight::HERE + 80, sure: false, suspect });
+    }
+    found
+}

@@ -1,0 +1,177 @@
+//! Packets that the kernel drops on their arrival because of where they say
+//! they come from: the reverse path filter, and martians.
+
+use super::{Evidence, Found, suspect, weight};
+use crate::net::SeenPacket;
+use crate::net::survey::{Link, RouteQuestion, Space};
+use crate::why::gate::Gate;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// Suspects what a packet's source is to the one that got it.
+pub(super) fn find(e: &Evidence) -> Vec<Found> {
+    let mut found = Vec::new();
+    if e.shot.reached {
+        return found;
+    }
+    let Some(arrival) = Arrival::of(e) else { return found };
+    let question = RouteQuestion {
+        src: Some(arrival.src),
+        iif: Some(arrival.link.name.clone()),
+        ..RouteQuestion::to(arrival.dst)
+    };
+    let Some(netns) = e.netns(&arrival.space.name) else { return found };
+    // The kernel answers as it would treat the packet.
+    let answer = e.network.route_get(&netns, &question);
+    if let Some(libc::EXDEV | libc::EINVAL) = answer.err().map(|refused| refused.errno) {
+        match arrival.martian(e) {
+            Some(martian) => found.push(martian),
+            None => found.extend(arrival.filtered(e)),
+        }
+    }
+    for found in &mut found {
+        let ip = e.ip(&arrival.space.name);
+        found.suspect.evidence.push(format!("{ip} route get {question}"));
+    }
+    found
+}
+
+/// A packet, or a question by ARP, that somebody got and did not take.
+struct Arrival<'a> {
+    space: &'a Space,
+    link: &'a Link,
+    src: IpAddr,
+    dst: IpAddr,
+}
+
+impl<'a> Arrival<'a> {
+    fn of(e: &Evidence<'a>) -> Option<Self> {
+        let (space, dev, src, dst) = match &e.gate {
+            Gate::Input | Gate::Forward => {
+                let (src, dst) = e.stuck.ends?;
+                (e.stuck.ns.as_str(), e.stuck.dev.as_deref()?, src, dst)
+            }
+            Gate::Resolve { asker, wanted, .. } => {
+                let owners = e.ground.owners(*wanted);
+                e.shot.sightings.iter().rev().find_map(|seen| match seen.packet {
+                    SeenPacket::Neighbour { asks: true, sender, target }
+                        if target == *wanted && !seen.out && seen.netns != *asker =>
+                    {
+                        let owns = owners.iter().any(|(owner, _)| owner.name == seen.netns);
+                        owns.then_some((seen.netns.as_str(), seen.dev.as_str(), sender, target))
+                    }
+                    _ => None,
+                })?
+            }
+            _ => return None,
+        };
+        let space = e.survey.space(space)?;
+        let link = space.link(dev)?;
+        (link.master.is_none() && !link.loopback && src.is_ipv4() && dst.is_ipv4()).then_some(Self {
+            space,
+            link,
+            src,
+            dst,
+        })
+    }
+
+    /// The reverse path filter.
+    fn filtered(&self, e: &Evidence) -> Vec<Found> {
+        let Self { space, link, src, .. } = self;
+        let (ns, dev) = (&space.name, &link.name);
+        let own = format!("net.ipv4.conf.{}.rp_filter", dev.replace('.', "/"));
+        let all = "net.ipv4.conf.all.rp_filter".to_string();
+        let value = |key: &String| space.switch(key).unwrap_or_default();
+        // The larger one counts.
+        let key = if value(&own) >= value(&all) { &own } else { &all };
+        let mode = value(key);
+        if mode == 0 || space.addrs.iter().any(|addr| addr.ip == *src) {
+            return Vec::new();
+        }
+        let Some(netns) = e.netns(ns) else { return Vec::new() };
+        let back = e.network.route_get(&netns, &RouteQuestion::to(*src)).ok();
+        let way = back.as_ref().and_then(|route| route.dev());
+        let name = if mode == 2 { "loose" } else { "strict" };
+        let why = match way {
+            Some(way) => format!(
+                "its way back to {src} goes out of {way}, and {key}={mode} ({name} reverse path filter) lets in only what comes by the way back"
+            ),
+            None => format!(
+                "it has no route back to {src} at all, and {key}={mode} ({name} reverse path filter) drops what has none"
+            ),
+        };
+        let text = format!("{ns} drops what comes from {src} in by {dev}: {why}");
+        let mut found = Vec::new();
+        // A route that is wrong is mended, rather than the filter opened.
+        let of_route = ["wrong-gateway", "route-wrong-device"];
+        for mut wrong in super::route::find(e) {
+            let here = wrong.suspect.place.split(':').next() == Some(ns.as_str());
+            if here && of_route.contains(&wrong.suspect.id.as_str()) {
+                wrong.suspect.text += &format!("; {text}");
+                wrong.weight = weight::NAMED + 20;
+                found.push(wrong);
+            }
+        }
+        let fix = match (way, e.next_gateway(space, *src)) {
+            (None, Some((_, gateway))) => vec![format!("{} route add {src} via {gateway}", e.ip(ns))],
+            (None, None) => vec![e.sysctl(ns, &own, "0"), e.sysctl(ns, &all, "0")],
+            // Loose is enough where there is a route by any interface.
+            (Some(_), _) => vec![e.sysctl(ns, &own, "2")],
+        };
+        let mut suspect = suspect("rp-filter", format!("{ns}: {dev}"), text, fix);
+        suspect.evidence = vec![e.exec(ns, &format!("sysctl {all} {own}"))];
+        found.push(Found { weight: weight::NAMED, sure: true, suspect });
+        found
+    }
+
+    /// A source that can't be.
+    fn martian(&self, e: &Evidence) -> Option<Found> {
+        let Self { space, link, src, dst } = self;
+        let (ns, dev) = (&space.name, &link.name);
+        let place = format!("{ns}: {dev}");
+        if let Some(own) = space.addrs.iter().find(|addr| addr.ip == *src) {
+            // What comes back to its sender is a matter of who turned it.
+            if *ns == e.probe.from {
+                return None;
+            }
+            let whose = e.ground.owners(*src);
+            let whose = whose.iter().map(|(owner, _)| owner.name.as_str()).find(|name| name != ns);
+            let whose = whose.map_or(String::new(), |name| format!(", which is {name}'s"));
+            let text = format!(
+                "{ns} has {src} itself, on {}{whose}: what comes in from outside with one's own address as its source is a martian, dropped without a word, and its ARP question is not answered",
+                own.dev
+            );
+            let fix = vec![format!("{} addr del {}/{} dev {}", e.ip(ns), own.ip, own.prefix_len, own.dev)];
+            let suspect = suspect("martian-source", place, text, fix);
+            return Some(Found { weight: weight::NAMED + 20, sure: true, suspect });
+        }
+        let (bad, what) = match (odd(*src), odd(*dst)) {
+            (Some(what), _) => (src, what),
+            (None, Some(what)) => (dst, what),
+            (None, None) => return None,
+        };
+        let id = if bad == src { "martian-source" } else { "martian-address" };
+        let text = format!("{ns} drops what comes in by {dev}: {bad} is {what}, a martian on a wire");
+        let fix = match bad {
+            IpAddr::V4(ip) if ip.is_loopback() => {
+                vec![e.sysctl(ns, &format!("net.ipv4.conf.{}.route_localnet", dev.replace('.', "/")), "1")]
+            }
+            _ => Vec::new(),
+        };
+        Some(Found { weight: weight::NAMED, sure: true, suspect: suspect(id, place, text, fix) })
+    }
+}
+
+/// What is odd about an address that is to be used on a wire.
+pub(super) fn odd(ip: IpAddr) -> Option<&'static str> {
+    let IpAddr::V4(ip) = ip else { return None };
+    match ip.octets()[0] {
+        0 if ip != Ipv4Addr::UNSPECIFIED => {
+            Some("in 0.0.0.0/8 (\"this network\"), for which the kernel makes no route to a neighbour")
+        }
+        127 => {
+            Some("in 127.0.0.0/8, the loopback's own, which never goes over a wire unless route_localnet=1")
+        }
+        240..=255 if !ip.is_broadcast() => Some("in 240.0.0.0/4, which is reserved"),
+        _ => None,
+    }
+}
