@@ -86,6 +86,20 @@ fn a_failed_check_shows_what_was_asked() {
             seen: true
             $ ip netns exec red ping -c1 -W1 127.0.0.1
                 ping: connect: Network is unreachable
+            why
+                red can't reach 127.0.0.1: lo is DOWN in red: a new namespace has it switched
+                off, and what one sends to one's own address (127.0.0.1) goes over lo
+                  (nslab why --explain loopback-down)
+
+                  request  [red] ✗
+                  the request did not leave any interface of red
+
+                look at
+                    ip -n red route get 127.0.0.1
+
+                cure
+                    ip -n red link set lo up
+                proved: a replay of the lab with this command reaches 127.0.0.1
 
 
             failures:

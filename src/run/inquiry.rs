@@ -131,7 +131,8 @@ fn search(
         } else if let Some(suspect) = findings.cleared {
             cleared.push(suspect);
         } else {
-            if !findings.causes.is_empty() && findings.causes.iter().any(|cause| cause.fix.is_empty()) {
+            let ask_otherwise = findings.causes.iter().any(|cause| cause.fix.is_empty());
+            if ask_otherwise && cleared.is_empty() {
                 return Ok(explained(&findings.causes, false));
             }
             break;

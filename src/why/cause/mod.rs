@@ -22,6 +22,7 @@ mod mtu;
 mod names;
 mod nat;
 mod neigh;
+mod nobody;
 mod owner;
 mod plug;
 mod queue;
@@ -206,6 +207,7 @@ const FINDERS: &[Finder] = &[
     switch::find,
     ttl::find,
     xfrm::find,
+    nobody::find,
 ];
 
 /// All suspects, most decisive first; each once.

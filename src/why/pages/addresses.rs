@@ -4,6 +4,14 @@ use super::Page;
 
 pub(super) const PAGES: &[Page] = &[
     Page {
+        id: "address-unknown",
+        title: "nobody has the address that is asked for",
+        symptom: "`Network is unreachable` where there is no route to it, `Destination Host Unreachable` where there is one.",
+        cause: "No interface of the lab has it, and no rule sends packets for it elsewhere. Perhaps it was typed wrong, or never given.",
+        evidence: "Who has which address?\n  ip -n NS -br addr",
+        cure: "Ask an address that somebody has, or give it to somebody:\n  ip -n NS addr add ADDR/LEN dev DEV",
+    },
+    Page {
         id: "address-missing",
         title: "nobody has the address that is asked for, or one's own is missing",
         symptom: "`Destination Host Unreachable` after the question who has it, or `Network is unreachable` from the start.",

@@ -4,6 +4,14 @@ use super::Page;
 
 pub(super) const PAGES: &[Page] = &[
     Page {
+        id: "link-missing",
+        title: "a namespace has no interface but its loopback",
+        symptom: "`Network is unreachable`, whoever is asked.",
+        cause: "A new namespace has `lo` alone. The cable was never made, or was plugged in elsewhere, or went with its other end.",
+        evidence: "Only `lo` is there:\n  ip -n NS link",
+        cure: "Make a cable, one end here:\n  ip link add DEV netns NS type veth peer name DEV netns OTHER",
+    },
+    Page {
         id: "link-down",
         title: "a link on the way is switched off",
         symptom: "`Network is unreachable` where the one who asks has it off, `Destination Host Unreachable` or silence where it is the other end or a bridge.",
