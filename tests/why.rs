@@ -125,3 +125,17 @@ fn a_question_that_makes_no_sense_is_an_error() {
         .code(2)
         .run();
 }
+
+/// A lab of three steps.
+const STEPS: &str = r#"
+let red = netns("red");
+let blue = netns("blue");
+step("Plug the cable in");
+veth(red, "eth0", blue, "eth0");
+step("Give addresses");
+red.addr_add("eth0", "10.0.0.1/24");
+blue.addr_add("eth0", "10.0.0.2/24");
+step("Switch on");
+red.up("eth0");
+blue.up("eth0");
+"#;

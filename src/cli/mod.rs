@@ -132,6 +132,10 @@ struct Why {
     /// The address or the name that it can't reach
     #[arg(value_name = "TO", required_unless_present = "explain")]
     to: Option<String>,
+    /// Ask when this step is done, by its number or how its text begins; of a `.sh` lab, when the lines up
+    /// to this one have run
+    #[arg(long, value_name = "STEP")]
+    at: Option<String>,
     /// Ask a TCP port, in place of an echo request
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), conflicts_with_all = ["size", "df", "broadcast"])]
     tcp: Option<u16>,

@@ -1,7 +1,7 @@
 use super::Why;
 use super::exit::{Findings, USAGE};
 use super::one;
-use crate::event::{Probe, Stop};
+use crate::event::{Moment, Probe, Stop};
 use crate::report;
 use crate::run::{self, Puzzle, Settings};
 use crate::why::pages;
@@ -37,7 +37,8 @@ pub(super) fn run(typed: &Why) -> ExitCode {
         interface: typed.interface.clone(),
         broadcast: typed.broadcast,
     };
-    let explained = run::why(&lab, &launcher, sandbox, &settings, &probe);
+    let at = typed.at.clone().map_or(Moment::End, Moment::Step);
+    let explained = run::why(&lab, &launcher, sandbox, &settings, &probe, &at);
     drop(launcher);
     match explained {
         Ok(explanation) => {

@@ -14,12 +14,25 @@ pub struct Inquiry {
     /// Suspects that were found innocent in another sandbox, by
     /// [`Suspect::key`].
     pub cleared: Vec<String>,
-    /// Where in the lab it is asked; at its end otherwise.
-    pub door: Option<Door>,
+    /// When in the course of the lab it is asked.
+    pub at: Moment,
     /// Whether to look for what is wrong; else only whether it is reached.
     pub seek: bool,
     /// How long the search may take, in milliseconds.
     pub budget_ms: u64,
+}
+
+/// A moment in the course of a lab.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Moment {
+    /// When it has ended.
+    #[default]
+    End,
+    /// When it comes to a place where it asks something itself.
+    Door(Door),
+    /// At the end of a step: its number, or how its text begins; of a shell
+    /// lab, the line up to which commands run.
+    Step(String),
 }
 
 /// A place at which a lab asks something, and the how manieth time it does so

@@ -2,7 +2,7 @@
 
 use super::{Settings, order};
 use crate::event::{
-    Answered, Cause, Door, Event, Explanation, Findings, Inquiry, Misuse, Probe, Stop, Suspect, Wonder,
+    Answered, Cause, Event, Explanation, Findings, Inquiry, Misuse, Moment, Probe, Stop, Suspect, Wonder,
 };
 use crate::lab::Lab;
 use crate::report;
@@ -50,7 +50,8 @@ impl fmt::Display for Puzzle {
 impl std::error::Error for Puzzle {}
 
 /// Says why a probe of a lab's network is not answered, what mends it, and
-/// whether that was proved by a replay. `first` is a sandbox that is ready.
+/// whether that was proved by a replay. `first` is a sandbox that is ready, and
+/// `at` when in the course of the lab it is asked.
 ///
 /// # Errors
 ///
@@ -61,8 +62,9 @@ pub fn why(
     first: Sandbox,
     settings: &Settings,
     probe: &Probe,
+    at: &Moment,
 ) -> Result<Explanation, Puzzle> {
-    search(&Oracle::new(lab, launcher, settings), first, probe, None)
+    search(&Oracle::new(lab, launcher, settings), first, probe, at)
 }
 
 /// Answers what a lab wonders about, in the network that it had there and
@@ -90,9 +92,7 @@ impl<'a> Oracle<'a> {
             .launcher
             .open()
             .map_err(Puzzle::from)
-            .and_then(|first| search(self, first, &wonder.probe, Some(&wonder.door)));
-        // Where the lab wonders, each replay ends: that is no stop to tell of.
-        let explanation = explanation.map(|explanation| Explanation { stopped: None, ..explanation });
+            .and_then(|first| search(self, first, &wonder.probe, &Moment::Door(wonder.door.clone())));
         let answer = explanation.ok().map(|explanation| Answered {
             text: report::explanation(self.lab, &explanation),
             lacking: explanation.lacking.clone(),
@@ -103,14 +103,9 @@ impl<'a> Oracle<'a> {
     }
 }
 
-fn search(
-    oracle: &Oracle,
-    first: Sandbox,
-    probe: &Probe,
-    door: Option<&Door>,
-) -> Result<Explanation, Puzzle> {
+fn search(oracle: &Oracle, first: Sandbox, probe: &Probe, at: &Moment) -> Result<Explanation, Puzzle> {
     let until = Instant::now() + PATIENCE;
-    let mut replay = Replay { oracle, ready: Some(first), probe, door };
+    let mut replay = Replay { oracle, ready: Some(first), probe, at };
     let mut cleared: Vec<Suspect> = Vec::new();
     let mut opening: Option<(Findings, Option<Stop>)> = None;
     for _ in 0..MOST_TRIALS {
@@ -190,7 +185,7 @@ struct Replay<'a> {
     oracle: &'a Oracle<'a>,
     ready: Option<Sandbox>,
     probe: &'a Probe,
-    door: Option<&'a Door>,
+    at: &'a Moment,
 }
 
 impl Replay<'_> {
@@ -209,7 +204,7 @@ impl Replay<'_> {
         let mut order = order(self.oracle.lab, self.oracle.settings);
         order.inquiry = Some(Inquiry {
             probe: self.probe.clone(),
-            door: self.door.cloned(),
+            at: self.at.clone(),
             cures,
             cleared: cleared.iter().map(Suspect::key).collect(),
             seek,

@@ -12,8 +12,12 @@ use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, 
 /// built is left to the kernel, which is quicker than taking it apart.
 pub fn run(stage: &mut Stage, order: &Order, rooms: Box<dyn Rooms>, teller: impl Fn() -> Box<dyn Teller>) {
     let tell = teller();
-    let ending = match try_run(&mut *stage, order, rooms, teller) {
+    let ran = try_run(&mut *stage, order, rooms, teller);
+    // A replay that was made for this ends here, as it should.
+    let explained = stage.stand.get().is_some_and(World::is_explained);
+    let ending = match ran {
         Ok(()) => Event::Ended,
+        Err(_) if explained => Event::Ended,
         Err(stop) => Event::Stopped(stop),
     };
     if let Some(world) = stage.stand.get().filter(|_| order.captures) {
@@ -22,7 +26,7 @@ pub fn run(stage: &mut Stage, order: &Order, rooms: Box<dyn Rooms>, teller: impl
         }
     }
     if let Some(world) = stage.stand.get() {
-        world.inquire();
+        world.inquire_at_end();
     }
     tell.tell(ending);
     tell.flush();

@@ -1,7 +1,8 @@
 //! What a running script acts on: the network, the way up, and the clock.
 
 use crate::event::{
-    Action, Answered, Deed, Door, Event, Fault, Inquiry, Order, Probe, Question, Refusal, Unmeasured, Wonder,
+    Action, Answered, Deed, Door, Event, Fault, Findings, Inquiry, Misuse, Moment, Order, Probe, Question,
+    Refusal, Unmeasured, Wonder,
 };
 use crate::lab::Place;
 use crate::net::{NetError, Network};
@@ -45,6 +46,10 @@ pub(super) struct World {
     /// What is to be found out in this replay, and what was done until then.
     inquiry: RefCell<Option<Inquiry>>,
     deeds: RefCell<Vec<Deed>>,
+    /// The steps so far, and whether the last one is the one after which it is
+    /// asked.
+    steps: RefCell<Vec<String>>,
+    in_wanted_step: Cell<bool>,
     /// Whether this is a replay.
     replay: bool,
 }
@@ -77,6 +82,8 @@ impl World {
             visits: RefCell::default(),
             inquiry: RefCell::new(order.inquiry.clone()),
             deeds: RefCell::default(),
+            steps: RefCell::default(),
+            in_wanted_step: Cell::new(false),
             replay: order.inquiry.is_some(),
         }
     }
@@ -93,6 +100,52 @@ impl World {
             self.deeds.borrow_mut().extend(Deed::of(&event));
         }
         self.teller.tell(event);
+    }
+
+    /// Tells whether this is a replay whose inquiry was answered.
+    pub fn is_explained(&self) -> bool {
+        self.replay && self.inquiry.borrow().is_none()
+    }
+
+    /// Answers the inquiry that this replay was made for, at the lab's end.
+    pub fn inquire_at_end(&self) {
+        let wanted = self.inquiry.borrow().as_ref().map(|inquiry| inquiry.at.clone());
+        match wanted {
+            Some(Moment::Step(step)) if !self.in_wanted_step.get() => {
+                self.inquiry.take();
+                let findings = Findings { misuse: Some(self.no_such_step(&step)), ..Findings::default() };
+                self.teller.tell(Event::Explained(Box::new(findings)));
+            }
+            _ => self.inquire(),
+        }
+    }
+
+    fn no_such_step(&self, step: &str) -> Misuse {
+        let steps = self.steps.borrow();
+        let list: Vec<String> =
+            steps.iter().enumerate().map(|(n, text)| format!("{} `{text}`", n + 1)).collect();
+        let message = format!("the lab has no step `{step}`");
+        let hint = match list.is_empty() {
+            true => "it has no `step(…)` at all".to_string(),
+            false => format!("its steps are {}", list.join(", ")),
+        };
+        Misuse { message, hint: Some(hint) }
+    }
+
+    /// Comes to a step. Where the one before it was the last that is wanted
+    /// in this replay, answers the inquiry and says that all is done.
+    pub fn come_to_step(&self, text: &str) -> bool {
+        if self.in_wanted_step.get() {
+            self.inquire();
+            return true;
+        }
+        self.steps.borrow_mut().push(text.into());
+        let number = self.steps.borrow().len().to_string();
+        let begins =
+            |wanted: &str| *wanted == number || text.to_lowercase().starts_with(&wanted.to_lowercase());
+        let is_wanted = matches!(self.inquiry.borrow().as_ref(), Some(Inquiry { at: Moment::Step(wanted), .. }) if begins(wanted));
+        self.in_wanted_step.set(is_wanted);
+        false
     }
 
     /// Answers the inquiry that this replay was made for; once.
@@ -221,7 +274,7 @@ impl<'a> Call<'a> {
             *nth
         };
         let door = Door { helper: self.helper.clone(), place, nth };
-        let is_wanted = |inquiry: &Inquiry| inquiry.door.as_ref() == Some(&door);
+        let is_wanted = |inquiry: &Inquiry| inquiry.at == Moment::Door(door.clone());
         if self.world.inquiry.borrow().as_ref().is_some_and(is_wanted) {
             self.world.inquire();
             return Err(halt(Halt::Explained, self.position));

@@ -4,7 +4,7 @@ use super::paste::{SYNTAX_ERROR, Script};
 use super::prelude::{INTERRUPTED, PREFIX};
 use super::scan::Simple;
 use super::told::{Talk, Told};
-use crate::event::{Event, Order, Ran, Stop};
+use crate::event::{Event, Moment, Order, Ran, Stop};
 use crate::lab::Place;
 use crate::net::{Exit, NetError, Network, Terminal};
 use std::time::{Duration, Instant};
@@ -31,6 +31,9 @@ pub(super) struct Session<'a> {
     current: Option<Current>,
     /// Up to which line the script's comments were told.
     noted: u32,
+    /// The last line whose commands are to run, and whether it is behind us.
+    last_line: Option<u32>,
+    beyond: bool,
     /// How deep in functions the condition stands that is being asked.
     asking: Option<u32>,
     story: Story,
@@ -78,6 +81,10 @@ impl<'a> Session<'a> {
         tell: &'a dyn Fn(Event),
     ) -> Self {
         let story = Story::default();
+        let last_line = match order.inquiry.as_ref().map(|inquiry| &inquiry.at) {
+            Some(Moment::Step(line)) => line.parse().ok(),
+            _ => None,
+        };
         Self {
             network,
             terminal,
@@ -89,6 +96,8 @@ impl<'a> Session<'a> {
             acts: 0,
             current: None,
             noted: 0,
+            last_line,
+            beyond: false,
             asking: None,
             story,
         }
@@ -103,6 +112,9 @@ impl<'a> Session<'a> {
         loop {
             while let Some(told) = self.talk.next() {
                 self.hear(told)?;
+                if self.beyond {
+                    return Ok(Exit::Code(0));
+                }
             }
             if let Some(exit) = self.network.exit_of_terminal(&self.terminal) {
                 // Its last words may have come between.
@@ -171,6 +183,13 @@ impl<'a> Session<'a> {
                 self.story.reached_end = true;
             }
             What::Header => self.close(Some(told.status))?,
+            What::New(_) if self.is_beyond(&told) => {
+                self.close(Some(told.status).filter(|_| !self.has_called(&told)))?;
+                self.story.reached_end = true;
+                self.beyond = true;
+                // Bash waits for its turn, which does not come.
+                return Ok(());
+            }
             What::New(simple) => {
                 self.close(Some(told.status).filter(|_| !self.has_called(&told)))?;
                 self.open(told, simple, parents);
@@ -179,6 +198,14 @@ impl<'a> Session<'a> {
         // Where nobody waits any more, nobody needs to be told.
         let _ = self.talk.go();
         Ok(())
+    }
+
+    /// Tells whether a command stands below the last line that is to run.
+    fn is_beyond(&self, told: &Told) -> bool {
+        self.last_line.is_some_and(|last| told.line > last)
+            && told.file == self.order.path
+            && told.pid == self.terminal.pid()
+            && told.depth <= 1
     }
 
     fn has_called(&self, told: &Told) -> bool {

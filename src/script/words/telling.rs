@@ -1,5 +1,5 @@
 use super::super::value::show;
-use super::super::world::Stand;
+use super::super::world::{Halt, Stand, halt};
 use super::{Word, anywhere};
 use crate::event::Event;
 use rhai::Engine;
@@ -31,6 +31,9 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
         Ok(())
     });
     anywhere!(engine, stand, "step", |call, text: &str| {
+        if call.world.come_to_step(text) {
+            return Err(halt(Halt::Explained, call.position));
+        }
         call.world.tell(Event::Step { place: call.place(), text: text.into() });
         Ok(())
     });
