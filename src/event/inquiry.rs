@@ -18,6 +18,9 @@ pub struct Inquiry {
     pub at: Moment,
     /// Whether to look for what is wrong; else only whether it is reached.
     pub seek: bool,
+    /// Whether to keep each cure, though it does not help alone: what is
+    /// wrong in several places may only be mended in all.
+    pub gather: bool,
     /// How long the search may take, in milliseconds.
     pub budget_ms: u64,
 }

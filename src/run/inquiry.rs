@@ -109,7 +109,7 @@ fn search(oracle: &Oracle, first: Sandbox, probe: &Probe, at: &Moment) -> Result
     let mut cleared: Vec<Suspect> = Vec::new();
     let mut opening: Option<(Findings, Option<Stop>)> = None;
     for _ in 0..MOST_TRIALS {
-        let (findings, stop) = replay.ask(Vec::new(), &cleared, true)?;
+        let (findings, stop) = replay.ask(Vec::new(), &cleared, Aim::Seek)?;
         let (at_first, stopped) = opening.get_or_insert_with(|| (findings.clone(), stop)).clone();
         let explained =
             |causes: &[Suspect], proved| explain(probe, &at_first, stopped.clone(), causes, proved);
@@ -118,8 +118,7 @@ fn search(oracle: &Oracle, first: Sandbox, probe: &Probe, at: &Moment) -> Result
         }
         if findings.mended {
             let fix = findings.causes.iter().flat_map(|cause| cause.fix.clone()).collect();
-            let (proof, _) = replay.ask(fix, &[], false)?;
-            if proof.reached {
+            if replay.reaches(fix)? {
                 return Ok(explained(&findings.causes, true));
             }
             cleared.extend(findings.causes.last().cloned());
@@ -136,8 +135,14 @@ fn search(oracle: &Oracle, first: Sandbox, probe: &Probe, at: &Moment) -> Result
             break;
         }
     }
-    // Nobody is convicted: these are the likely ones.
     let (findings, stopped) = opening.unwrap_or_default();
+    if !cleared.is_empty()
+        && Instant::now() < until
+        && let Some(together) = replay.gather(until)?
+    {
+        return Ok(explain(probe, &findings, stopped, &together, true));
+    }
+    // Nobody is convicted: these are the likely ones.
     let mut likely = findings.causes.clone();
     likely.extend(findings.cleared.clone());
     likely.extend(findings.others.clone());
@@ -188,12 +193,50 @@ struct Replay<'a> {
     at: &'a Moment,
 }
 
+/// What a replay is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Aim {
+    /// Look for who is at fault, one after the other.
+    Seek,
+    /// Mend whatever is suspected, until it is reached.
+    Gather,
+    /// See whether it is reached with the cures.
+    Prove,
+}
+
 impl Replay<'_> {
+    /// Tells whether a fresh replay reaches it with these cures.
+    fn reaches(&mut self, cures: Vec<String>) -> Result<bool, Puzzle> {
+        Ok(self.ask(cures, &[], Aim::Prove)?.0.reached)
+    }
+
+    /// Finds faults of which none shows as long as the others are there: all
+    /// suspects are mended together, and then those are let go without whom
+    /// it is reached as well.
+    fn gather(&mut self, until: Instant) -> Result<Option<Vec<Suspect>>, Puzzle> {
+        let (findings, _) = self.ask(Vec::new(), &[], Aim::Gather)?;
+        let cures =
+            |causes: &[Suspect]| causes.iter().flat_map(|cause| cause.fix.clone()).collect::<Vec<_>>();
+        let mut causes = findings.causes;
+        if !findings.mended || !self.reaches(cures(&causes))? {
+            return Ok(None);
+        }
+        let mut at = 0;
+        while causes.len() > 1 && at < causes.len() && Instant::now() < until {
+            let without = [&causes[..at], &causes[at + 1..]].concat();
+            match self.reaches(cures(&without))? {
+                true => causes = without,
+                false => at += 1,
+            }
+        }
+        Ok(Some(causes))
+    }
+
     fn ask(
         &mut self,
         cures: Vec<String>,
         cleared: &[Suspect],
-        seek: bool,
+        aim: Aim,
     ) -> Result<(Findings, Option<Stop>), Puzzle> {
         let mut sandbox = match self.ready.take() {
             Some(sandbox) => sandbox,
@@ -207,7 +250,8 @@ impl Replay<'_> {
             at: self.at.clone(),
             cures,
             cleared: cleared.iter().map(Suspect::key).collect(),
-            seek,
+            seek: aim != Aim::Prove,
+            gather: aim == Aim::Gather,
             budget_ms: ROUND_MS,
         });
         let (mut found, mut stopped) = (None, None);

@@ -53,6 +53,7 @@ fn search(
     if !inquiry.seek {
         return Ok(());
     }
+    let mut refused: Vec<String> = Vec::new();
     for round in 0..MOST_CAUSES {
         let suspects = suspects(network, deeds, inquiry, &survey, &shot);
         if round == 0 && shot.reached {
@@ -61,14 +62,18 @@ fn search(
             findings.causes.extend(suspects.into_iter().filter(explains).map(|found| found.suspect));
             return Ok(());
         }
+        let tried = &refused;
         let mut untried = suspects.into_iter().filter(|found| {
             let known = |other: &crate::event::Suspect| other.key() == found.suspect.key();
-            !findings.causes.iter().any(known)
+            !findings.causes.iter().any(known) && !tried.contains(&found.suspect.key())
         });
         // What can only be helped by asking otherwise stands for itself.
         let Some(found) = untried.next() else { return Ok(()) };
         if round == 0 {
             findings.others = untried.map(|found| found.suspect).collect();
+        }
+        if found.suspect.fix.is_empty() && inquiry.gather {
+            return Ok(());
         }
         if found.suspect.fix.is_empty() {
             findings.causes.push(found.suspect);
@@ -84,7 +89,11 @@ fn search(
         survey = network.survey()?;
         shot = shoot(network, &from, probe, &survey)?;
         let further = shot.reach() > reach;
-        if helped.is_err() || !(shot.reached || further || found.sure) {
+        if helped.is_err() && inquiry.gather {
+            refused.push(found.suspect.key());
+            continue;
+        }
+        if helped.is_err() || !(shot.reached || further || found.sure || inquiry.gather) {
             findings.cleared = Some(found.suspect);
             return Ok(());
         }
