@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::Nslab;
+use support::{NOTHING, Nslab};
 
 #[test]
 fn a_cause_has_a_page() {
@@ -139,3 +139,160 @@ step("Switch on");
 red.up("eth0");
 blue.up("eth0");
 "#;
+
+/// A lab of commands of our own.
+fn why_rhai(text: &str, arguments: &[&str]) -> Nslab {
+    let all = ["why", "lab.rhai"].into_iter().chain(arguments.iter().copied());
+    Nslab::new(all).file("lab.rhai", text)
+}
+
+#[test]
+fn it_is_asked_at_the_end_of_a_step() {
+    for step in ["2", "give"] {
+        why_rhai(STEPS, &["red", "10.0.0.2", "--at", step])
+            .stdout(
+                "
+                red can't reach 10.0.0.2: red's eth0 and blue's eth0 are DOWN: nobody has
+                switched them on
+                  (nslab why --explain link-down)
+
+                  request  [red] ✗
+                  the request did not leave any interface of red
+
+                look at
+                    ip -n red -br link show eth0
+
+                cure
+                    ip -n red link set eth0 up
+                    ip -n blue link set eth0 up
+                proved: a replay of the lab with these commands reaches 10.0.0.2
+                ",
+            )
+            .code(1)
+            .run();
+    }
+    why_rhai(STEPS, &["red", "10.0.0.2"])
+        .stdout(
+            "
+            red reaches 10.0.0.2.
+
+              request  [red] eth0 ──▶ eth0 [blue]
+              reply    [red] eth0 ◀── eth0 [blue]
+            ",
+        )
+        .run();
+    why_rhai(STEPS, &["red", "10.0.0.2", "--at", "7"])
+        .stderr(
+            "
+            error: the lab has no step `7`
+            hint: its steps are 1 `Plug the cable in`, 2 `Give addresses`, 3 `Switch on`
+            ",
+        )
+        .code(2)
+        .run();
+}
+
+#[test]
+fn a_shell_lab_is_asked_after_a_line() {
+    // The cable is not there yet.
+    why(&["red", "10.0.0.2", "--at", "2"])
+        .stdout(
+            "
+            red can't reach 10.0.0.2: red has no interface but lo: no cable is plugged in
+              (nslab why --explain link-missing)
+
+              request  [red] ✗
+              the request did not leave any interface of red
+
+            look at
+                ip -n red link
+            ",
+        )
+        .code(1)
+        .run();
+}
+
+#[test]
+fn a_lab_that_stops_half_way_is_explained_from_where_it_stands() {
+    let lab = "let red = netns(\"red\");\nveth(red, \"eth0\", host(), \"to-red\");\nred.addr_add(\"eth0\", \"10.0.0.1/24\");\n\
+               addr_add(\"to-red\", \"10.0.0.2/24\");\nup(\"to-red\");\nred.up(\"eth1\");\n";
+    why_rhai(lab, &["red", "10.0.0.2"])
+        .stdout(
+            "
+            lab.rhai:6:5: the lab stopped here: Cannot find device \"eth1\"
+            This is about the network as it was then.
+
+            red can't reach 10.0.0.2: `ip -n red link set eth1 up` was refused (Cannot find
+            device \"eth1\"): red has no eth1, but eth0
+              (nslab why --explain command-refused)
+
+              request  [red] ✗
+              the request did not leave any interface of red
+
+            look at
+                ip -n red link set eth1 up
+
+            cure
+                ip -n red link set eth0 up
+            proved: a replay of the lab with this command reaches 10.0.0.2
+            ",
+        )
+        .code(1)
+        .run();
+}
+
+#[test]
+fn what_is_typed_wrong_is_refused() {
+    let refused = |arguments: &[&str], error: &str| why(arguments).stderr(error).code(2).run();
+    refused(
+        &["red", "10.0.0.2", "--tcp", "70000"],
+        "
+        error: invalid value '70000' for '--tcp <PORT>': 70000 is not in 1..=65535
+
+        For more information, try '--help'.
+        ",
+    );
+    refused(
+        &["red", "10.0.0.2", "--size", "70000"],
+        "
+        error: invalid value '70000' for '--size <BYTES>': 70000 is not in 0..=65507
+
+        For more information, try '--help'.
+        ",
+    );
+    refused(
+        &["red", "10.0.0.2", "--tcp", "80", "--df"],
+        "
+        error: the argument '--tcp <PORT>' cannot be used with '--df'
+
+        Usage: nslab why --tcp <PORT> <LAB> <FROM> <TO>
+
+        For more information, try '--help'.
+        ",
+    );
+    Nslab::new(["why", "nosuch.sh", "red", "10.0.0.2"])
+        .stderr("error: failed to read `nosuch.sh`: No such file or directory\n")
+        .code(2)
+        .run();
+}
+
+#[test]
+fn a_script_asks_why_too() {
+    Nslab::test(NOTHING)
+        .file(
+            "labs/x/lab.rhai",
+            r#"
+            let red = netns("red");
+            veth(red, "eth0", host(), "to-red");
+            red.addr_add("eth0", "10.0.0.1/24");
+            addr_add("to-red", "10.0.0.2/24");
+            up("to-red");
+            let first = why(red, "10.0.0.2");
+            check("a link is down", first.cause.id == "link-down");
+            red.up("eth0");
+            check("it is reached", why(red, "10.0.0.2").reached);
+            "#,
+        )
+        .passes(&["a link is down", "it is reached"])
+        .run();
+}

@@ -5,6 +5,7 @@ use crate::event::{Moment, Probe, Stop};
 use crate::report;
 use crate::run::{self, Puzzle, Settings};
 use crate::why::pages;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// `nslab why`
@@ -42,10 +43,18 @@ pub(super) fn run(typed: &Why) -> ExitCode {
     drop(launcher);
     match explained {
         Ok(explanation) => {
-            match typed.json {
-                true => println!("{}", serde_json::to_string(&explanation).expect("plain data")),
+            let mut out = anstream::stdout();
+            let printed = match typed.json {
+                true => {
+                    let json = serde_json::to_string(&explanation).expect("plain data");
+                    writeln!(out, "{json}")
+                }
                 // Without colour where nobody sees it.
-                false => anstream::print!("{}", report::explanation_in_colour(&lab, &explanation)),
+                false => write!(out, "{}", report::explanation_in_colour(&lab, &explanation)),
+            };
+            if let Err(error) = printed.and_then(|()| out.flush()) {
+                eprintln!("error: failed to print why: {}", run::words(&error));
+                return Findings { failed: true, ..Findings::default() }.into();
             }
             ExitCode::from(u8::from(!explanation.reached))
         }

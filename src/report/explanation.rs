@@ -114,7 +114,8 @@ fn headline(lab: &Lab, why: &Explanation, ink: Ink) -> String {
             );
             text += &stressed(&what, ink, Ink::bad);
         }
-        ([cause], false, true) => {
+        // What no command mends needs no proof.
+        ([cause], false, proved) if proved || why.fix.is_empty() => {
             text += &stressed(&format!("{from} can't reach {to}: {}", of(cause)), ink, Ink::bad);
             text += &one(cause);
         }
@@ -151,10 +152,12 @@ fn cure(why: &Explanation, ink: Ink) -> String {
         );
         return format!("{}{}\n", commands("cure", &why.fix, ink), ink.good(&proof));
     }
-    let said = match (why.fix.is_empty(), why.causes.is_empty()) {
-        (false, _) => format!("not proved: no replay of the lab has reached {to}"),
-        (true, false) => "not proved: no command mends that alone".into(),
-        (true, true) => return String::new(),
+    if why.fix.is_empty() {
+        return String::new();
+    }
+    let said = match &why.lacking {
+        Some(lack) => format!("not proved: {}; {}", lack.reason, lack.remedy),
+        None => format!("not proved: no replay of the lab has reached {to}"),
     };
     format!("{}{said}\n", commands("try", &why.fix, ink))
 }

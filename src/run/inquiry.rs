@@ -164,6 +164,13 @@ fn explain(
             evidence.push(look.clone());
         }
     }
+    // Two cures for the same are told once.
+    let mut told: Vec<Cause> = Vec::new();
+    for cause in causes.iter().map(Cause::from) {
+        if !told.contains(&cause) {
+            told.push(cause);
+        }
+    }
     Explanation {
         from: probe.from.clone(),
         to: probe.to.clone(),
@@ -172,7 +179,7 @@ fn explain(
         path: findings.path.clone(),
         trails: findings.trails.clone(),
         cause: causes.first().map(Cause::from),
-        causes: causes.iter().map(Cause::from).collect(),
+        causes: told,
         fix: if findings.reached {
             Vec::new()
         } else {

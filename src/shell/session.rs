@@ -187,7 +187,9 @@ impl<'a> Session<'a> {
                 self.close(Some(told.status).filter(|_| !self.has_called(&told)))?;
                 self.story.reached_end = true;
                 self.beyond = true;
-                // Bash waits for its turn, which does not come.
+                // Bash waits for its turn, which does not come; what it has
+                // started goes on.
+                self.network.signal(&[self.terminal.pid()], "KILL");
                 return Ok(());
             }
             What::New(simple) => {
