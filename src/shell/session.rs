@@ -190,6 +190,10 @@ impl<'a> Session<'a> {
                 // Bash waits for its turn, which does not come; what it has
                 // started goes on.
                 self.network.signal(&[self.terminal.pid()], "KILL");
+                let soon = Instant::now() + AFTER_INTERRUPT;
+                while self.network.exit_of_terminal(&self.terminal).is_none() && Instant::now() < soon {
+                    std::thread::sleep(Duration::from_micros(200));
+                }
                 return Ok(());
             }
             What::New(simple) => {
