@@ -54,20 +54,35 @@ impl Network {
     pub fn neigh_flush(&self, netns: &Netns, link: Option<&str>) -> Result<(), NetError> {
         self.lay_cables()?;
         let only = link.map(|link| self.index_of(netns, link)).transpose()?;
-        for message in self.dump_neighbours(netns)? {
-            let state = message.header.state;
-            let learned = !matches!(state, NeighbourState::Permanent | NeighbourState::Noarp);
-            if learned && only.is_none_or(|index| index == message.header.ifindex) {
-                let mut gone = NeighbourMessage::default();
-                gone.header = message.header.clone();
-                gone.attributes = message
-                    .attributes
-                    .into_iter()
-                    .filter(|attribute| matches!(attribute, NeighbourAttribute::Destination(_)))
-                    .collect();
-                // It may have gone by itself in between.
-                let _ = self.change(netns, RouteNetlinkMessage::DelNeighbour(gone), 0);
-            }
+        let learned = |state| !matches!(state, NeighbourState::Permanent | NeighbourState::Noarp);
+        self.forget(netns, |message| {
+            learned(message.header.state) && only.is_none_or(|index| index == message.header.ifindex)
+        })
+    }
+
+    /// Forgets in all namespaces who was asked for and has not answered.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel does not answer.
+    pub fn forget_unanswered(&self) -> Result<(), NetError> {
+        let unanswered = |state| matches!(state, NeighbourState::Incomplete | NeighbourState::Failed);
+        self.everywhere()
+            .iter()
+            .try_for_each(|netns| self.forget(netns, |message| unanswered(message.header.state)))
+    }
+
+    fn forget(&self, netns: &Netns, is_one: impl Fn(&NeighbourMessage) -> bool) -> Result<(), NetError> {
+        for message in self.dump_neighbours(netns)?.into_iter().filter(is_one) {
+            let mut gone = NeighbourMessage::default();
+            gone.header = message.header.clone();
+            gone.attributes = message
+                .attributes
+                .into_iter()
+                .filter(|attribute| matches!(attribute, NeighbourAttribute::Destination(_)))
+                .collect();
+            // It may have gone by itself in between.
+            let _ = self.change(netns, RouteNetlinkMessage::DelNeighbour(gone), 0);
         }
         Ok(())
     }

@@ -166,18 +166,14 @@ enum Unmended {
 /// Runs the commands of a cure, as one would type them in the sandbox's root
 /// shell.
 fn mend(network: &Network, commands: &[String]) -> Result<(), Unmended> {
-    let mut script = format!("set -e\n{}\n", commands.join("\n"));
-    // Who asked in vain before the cure would give up soon, cured or not.
-    let others = network.namespaces().unwrap_or_default();
-    for netns in others.iter().chain([&network.host()]) {
-        let ip = netns.ip();
-        script += &format!("{ip} neigh flush nud incomplete; {ip} neigh flush nud failed\n");
-    }
+    let script = format!("set -e\n{}\n", commands.join("\n"));
     let limits = Limits { timeout_ms: CURE_MS, ..Limits::default() };
     let answer = network.bash(&network.host(), &script, limits).map_err(|error| match error.unmeasured {
         Some(remedy) => Unmended::Lacking(Lack { reason: error.error, remedy }),
         None => Unmended::Refused(error.error),
     })?;
+    // Who asked in vain before the cure would give up soon, cured or not.
+    let _ = network.forget_unanswered();
     match answer.error() {
         None => Ok(()),
         Some(error) => Err(Unmended::Refused(error)),

@@ -12,9 +12,10 @@ use std::fs;
 /// a kind there, nobody is asked.
 pub(super) fn rules(network: &Network, netns: &Netns) -> Result<Vec<FirewallRule>, NetError> {
     let mut rules = Vec::new();
-    for (family, names) in [("ip", "ip_tables_names"), ("ip6", "ip6_tables_names")] {
+    let [ip, ip6, arp] = tables(network, netns)?;
+    for (family, tables) in [("ip", ip), ("ip6", ip6)] {
         let backend = Backend::IptablesLegacy;
-        if !tables(network, netns, names)?.is_empty()
+        if !tables.is_empty()
             && let Some(program) = backend.program(family, "-save")
             && let Some(text) = network.printed(netns, &[&program, "-c"])?
         {
@@ -22,10 +23,10 @@ pub(super) fn rules(network: &Network, netns: &Netns) -> Result<Vec<FirewallRule
         }
     }
     let backend = Backend::ArptablesLegacy;
-    for table in tables(network, netns, "arp_tables_names")? {
+    for table in arp {
         if let Some(program) = backend.program("arp", "") {
             let words = [&program, "-t", &table, "-L", "-n", "-v", "--line-numbers"];
-            if let Some(text) = network.printed(netns, &words)? {
+            if let Some(text) = network.printed(netns, &["sh", "-c", &script])? {
                 let saved = saved::read_arptables(&text, &table);
                 rules.extend(saved.into_iter().map(|one| rule(backend, "arp", one)));
             }
@@ -49,17 +50,36 @@ pub(super) fn rules(network: &Network, netns: &Netns) -> Result<Vec<FirewallRule
     Ok(rules)
 }
 
-/// The tables that the kernel has there, of the kind to which the file
-/// belongs.
-fn tables(network: &Network, netns: &Netns, file: &str) -> Result<Vec<String>, NetError> {
+/// The files that name the tables which the kernel has in a namespace.
+const FILES: [&str; 3] = ["ip_tables_names", "ip6_tables_names", "arp_tables_names"];
+
+/// The tables that the kernel has there: of IPv4, IPv6 and ARP.
+fn tables(network: &Network, netns: &Netns) -> Result<[Vec<String>; 3], NetError> {
+    // Only programs make such tables.
+    if !network.programs.get() {
+        return Ok(Default::default());
+    }
     network.enter(netns)?;
-    let text = match fs::read_to_string(format!("/proc/thread-self/net/{file}")) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        // Not ours to read; a program inside may.
-        Err(_) => network.printed(netns, &["cat", &format!("/proc/net/{file}")])?.unwrap_or_default(),
-    };
-    Ok(text.lines().map(Into::into).collect())
+    let mut unreadable = false;
+    let found = FILES.map(|file| match fs::read_to_string(format!("/proc/thread-self/net/{file}")) {
+        Ok(text) => text.lines().map(Into::into).collect(),
+        Err(error) => {
+            unreadable |= error.kind() != std::io::ErrorKind::NotFound;
+            Vec::new()
+        }
+    });
+    if !unreadable {
+        return Ok(found);
+    }
+    // Not ours to read; a program inside may.
+    let paths = FILES.map(|file| format!("/proc/net/{file}"));
+    // A kernel may lack one of them.
+    let script = format!("grep -sH . {}; true", paths.join(" "));
+    let text = network.printed(netns, &["sh", "-c", &script])?.unwrap_or_default();
+    Ok(paths.map(|path| {
+        let begin = format!("{path}:");
+        text.lines().filter_map(|line| line.strip_prefix(&begin)).map(Into::into).collect()
+    }))
 }
 
 fn rule(backend: Backend, family: &str, saved: Saved) -> FirewallRule {
