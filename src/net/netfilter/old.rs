@@ -26,7 +26,7 @@ pub(super) fn rules(network: &Network, netns: &Netns) -> Result<Vec<FirewallRule
     for table in arp {
         if let Some(program) = backend.program("arp", "") {
             let words = [&program, "-t", &table, "-L", "-n", "-v", "--line-numbers"];
-            if let Some(text) = network.printed(netns, &["sh", "-c", &script])? {
+            if let Some(text) = network.printed(netns, &words)? {
                 let saved = saved::read_arptables(&text, &table);
                 rules.extend(saved.into_iter().map(|one| rule(backend, "arp", one)));
             }
