@@ -228,6 +228,11 @@ fn mutants(launcher: &Launcher, networks: &[&Sound]) -> Result<Completion, Faile
                 return;
             }
             let result = try_one(launcher, networks, seed, number);
+            if let Ok(Tried { verdict, story, .. }) = &result
+                && !matches!(verdict, Verdict::NoMutant | Verdict::Right)
+            {
+                println!("{story}");
+            }
             tried.lock().unwrap_or_else(PoisonError::into_inner).push((number, result));
         }
     };
@@ -242,9 +247,6 @@ fn mutants(launcher: &Launcher, networks: &[&Sound]) -> Result<Completion, Faile
     let mut scores: BTreeMap<String, [usize; 5]> = BTreeMap::new();
     for (number, result) in tried {
         let tried = result.map_err(|error| format!("mutant {number}: {error}"))?;
-        if !matches!(tried.verdict, Verdict::NoMutant | Verdict::Right) {
-            println!("{}", tried.story);
-        }
         for kind in [tried.kind, "all".into()] {
             scores.entry(kind).or_default()[tried.verdict as usize] += 1;
         }

@@ -38,6 +38,12 @@ pub struct Culprit {
     pub priority: Option<i32>,
 }
 
+/// Tells whether iptables does not find a rule again by its own words: it
+/// says a mask of these matches that nobody has typed, and compares it.
+fn is_unlike_itself(spec: &str) -> bool {
+    ["-m connlimit ", "-m recent "].iter().any(|of| spec.contains(of))
+}
+
 impl Culprit {
     pub(super) fn new(rule: &FirewallRule, verdict: StepVerdict) -> Self {
         Self {
@@ -68,7 +74,13 @@ impl Culprit {
                 let chain = format!("{} {} {}", self.family, self.table, self.chain);
                 nft_command(&format!("chain {chain} {{ policy accept; }}"))
             }
-            (_, false) => format!("{} -D {} {}", self.tool(), typed(&self.chain), as_typed(&self.spec)),
+            (_, false) => {
+                let rule = match self.number.filter(|_| is_unlike_itself(&self.spec)) {
+                    Some(number) => number.to_string(),
+                    None => as_typed(&self.spec),
+                };
+                format!("{} -D {} {rule}", self.tool(), typed(&self.chain))
+            }
             (_, true) => format!("{} -P {} ACCEPT", self.tool(), typed(&self.chain)),
         })
     }

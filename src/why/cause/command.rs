@@ -77,17 +77,30 @@ fn one(
     fix.push(command);
     fix.extend(consequences(e, &meant, later, repair));
     let said = said(words);
+    let lacking = repair.said.is_empty() && is_lacking(words);
+    if lacking {
+        // Whatever is typed, it is refused again.
+        fix.clear();
+    }
     let mut text = format!("`{}` was refused", line(&refused.raw));
     if !said.is_empty() {
         text += &format!(" ({said})");
     }
     match repair.said.is_empty() {
+        true if lacking => text += ": this machine's kernel has no such thing, and none of its modules is loaded",
         true => text += ": it can have come too early; typed now, it is right",
         false => text += &format!(": {}", repair.said.join(", and ")),
     }
     let mut suspect = suspect("command-refused", meant.ns.clone(), text, fix);
     suspect.evidence = vec![line(&refused.raw)];
     Some(Found { weight, sure: false, suspect })
+}
+
+/// Tells whether the kernel lacks what a command wants.
+fn is_lacking(words: &str) -> bool {
+    ["Unknown device type", "qdisc kind is unknown", "load TC action module"]
+        .iter()
+        .any(|lack| words.contains(lack))
 }
 
 /// A command as one would type it.

@@ -2,7 +2,7 @@
 
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::{Link, Macvlan, Space};
-use crate::why::ground::End;
+use crate::why::ground::{End, network};
 
 /// Suspects macvlans.
 pub(super) fn find(e: &Evidence) -> Vec<Found> {
@@ -15,6 +15,12 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
             found.extend(of_parent(e, *other, *end));
         }
         found.extend(source(e, *end, &stations));
+    }
+    let targets = e.targets();
+    for own in e.ground.ends().filter(|end| end.space.name == e.probe.from) {
+        for target in e.ground.ends().filter(|end| targets.iter().any(|space| space.name == end.space.name)) {
+            found.extend(strangers(e, own, target));
+        }
     }
     for (space, link) in e.links_on_the_way() {
         found.extend(held_down(e, space, link));
@@ -78,6 +84,49 @@ fn siblings(e: &Evidence, a: End, b: End) -> Option<Found> {
     Some(at(e, "macvlan-mode", first, text, fix))
 }
 
+/// Two macvlans of one network whose parents share no wire.
+fn strangers(e: &Evidence, a: End, b: End) -> Option<Found> {
+    let (_, of) = (macvlan(a.link)?, macvlan(b.link)?);
+    let v6 = e.shot.target.is_some_and(|dst| dst.is_ipv6());
+    let (ours, theirs) = (a.addrs(v6).next()?, b.addrs(v6).next()?);
+    if e.ground.share(a.port(), b.port()) || !network(ours.ip, ours.prefix_len).contains(theirs.ip) {
+        return None;
+    }
+    let (host, parent) = e.survey.find(a.link.parent.as_ref()?)?;
+    let (other_host, other_parent) = e.survey.find(b.link.parent.as_ref()?)?;
+    let (space, dev) = (&b.space.name, &b.link.name);
+    let ip = e.ip(space);
+    let netns = if *space == host.name { String::new() } else { format!(" netns {space}") };
+    let mut fix = vec![
+        format!("{ip} link del {dev}"),
+        format!(
+            "{} link add {dev} link {}{netns} type {} mode {}",
+            e.ip(&host.name),
+            parent.name,
+            b.link.kind,
+            of.mode
+        ),
+    ];
+    for addr in b.addrs(false).chain(b.addrs(true)) {
+        fix.push(format!(
+            "{ip} addr add {}/{} dev {dev}{}",
+            addr.ip,
+            addr.prefix_len,
+            super::address::nodad(addr.ip)
+        ));
+    }
+    fix.push(format!("{ip} link set {dev} up"));
+    let through = b.space.routes.iter().filter(|route| route.table == 254 && route.dev() == Some(dev));
+    fix.extend(through.filter_map(|route| Some(format!("{ip} route add {} via {}", route.dst, route.via()?))));
+    let text = format!(
+        "{}'s {} and {space}'s {dev} are macvlans of different parents, {} of {} and {} of {}, which nothing connects: {dev} belongs on {}",
+        a.space.name, a.link.name, parent.name, host.name, other_parent.name, other_host.name, parent.name
+    );
+    let mut one = at(e, "macvlan-parents-apart", b, text, fix);
+    one.weight += 90;
+    Some(one)
+}
+
 /// A macvlan and its own parent, which never reach each other.
 fn of_parent(e: &Evidence, child: End, parent: End) -> Option<Found> {
     let mode = &macvlan(child.link)?.mode;
@@ -89,7 +138,7 @@ fn of_parent(e: &Evidence, child: End, parent: End) -> Option<Found> {
     let theirs = child.addrs(v6).next()?;
     let ours = parent.addrs(v6).next()?;
     let len = if v6 { 128 } else { 32 };
-    let free = e.free_address(crate::why::ground::network(ours.ip, ours.prefix_len));
+    let free = e.free_address(network(ours.ip, ours.prefix_len));
     let (ip, family) = (e.ip(&space.name), if v6 { " -6" } else { "" });
     let name = (0..).map(|n| if n == 0 { "shim".into() } else { format!("shim{n}") });
     let name = name.into_iter().find(|name: &String| space.link(name).is_none())?;

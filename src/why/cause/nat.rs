@@ -5,9 +5,9 @@ use super::firewall::as_culprit;
 use super::masquerade::{self, last_router, listens, ports, request_at, source_nat, traced};
 use super::ruling::{Of, Ruling, View};
 use super::{Evidence, Found, suspect, weight};
-use crate::net::survey::Space;
+use crate::net::survey::{Net, Space};
 use crate::net::{Backend, FirewallRule, Sighting, TracedPacket, nft_command, typed};
-use crate::why::ground::network;
+use crate::why::ground::{network, transplant};
 use crate::why::shot::Wall;
 use std::net::IpAddr;
 
@@ -49,7 +49,8 @@ impl Nat<'_> {
     fn kind(&self) -> Option<Kind> {
         let spec = format!(" {} ", self.rule.spec);
         let says = |words: &[&str]| words.iter().any(|word| spec.contains(&format!(" {word} ")));
-        if says(&["DNAT", "REDIRECT", "dnat", "redirect"]) {
+        let arriving = matches!(self.rule.chain.as_str(), "PREROUTING" | "OUTPUT");
+        if says(&["DNAT", "REDIRECT", "dnat", "redirect"]) || says(&["NETMAP"]) && arriving {
             Some(Kind::Destination)
         } else if says(&["SNAT", "MASQUERADE", "snat", "masquerade"]) {
             Some(Kind::Source)
@@ -139,6 +140,9 @@ impl Nat<'_> {
     /// The probe was sent on by DNAT: can it arrive, and the answer come back?
     fn sent_elsewhere(&self) -> Vec<Found> {
         let e = self.e;
+        if let Some(net) = self.ruling.after("--to").and_then(Net::parse) {
+            return self.mapped(net);
+        }
         let mut found = Vec::new();
         let (to, to_port) = self.aim();
         let port = to_port.or(e.probe.tcp);
@@ -263,6 +267,34 @@ impl Nat<'_> {
             found.push(self.found("hairpin-without-masquerade", text, fix, weight));
         }
         found
+    }
+
+    /// A whole network was mapped onto another one (NETMAP): is it there?
+    fn mapped(&self, net: Net) -> Vec<Found> {
+        let Some(asked) = self.e.shot.target else { return Vec::new() };
+        let to = transplant(net.ip, net.len, asked);
+        if !self.e.ground.owners(to).is_empty() {
+            return Vec::new();
+        }
+        let others = self.e.survey.spaces.iter().filter(|space| space.name != self.space.name);
+        let mut nets: Vec<Net> = others
+            .filter(|space| space.name != self.e.probe.from)
+            .flat_map(|space| &space.addrs)
+            .map(|addr| network(addr.ip, net.len))
+            .filter(|other| !self.e.ground.owners(transplant(other.ip, net.len, asked)).is_empty())
+            .collect();
+        nets.dedup();
+        let one = |right: Net| {
+            let ip = transplant(right.ip, net.len, asked);
+            let text = format!(
+                "{} maps {asked} to {to}, which nobody has; {} has {ip}: the network {right} was meant, not {net}",
+                self.name(),
+                self.owner(ip)
+            );
+            let fix = self.ruling.with_after("--to", &right.to_string()).map(|words| self.replace(&words));
+            self.found("dnat-wrong-address", text, fix.unwrap_or_default(), weight::NAMED + 60)
+        };
+        nets.into_iter().map(one).collect()
     }
 
     /// Sent to this host itself.

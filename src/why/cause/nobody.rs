@@ -1,7 +1,9 @@
 //! What can be said where nothing is wrong that a command would mend.
 
-use super::{Evidence, Found, suspect};
+use super::address::{nodad, show};
+use super::{Evidence, Found, suspect, weight};
 use crate::why::gate::is_local;
+use crate::why::ground::network;
 
 /// Says that the asked address is nobody's, or that the one who asks has no
 /// link at all. Whoever else is suspected comes first.
@@ -14,6 +16,7 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
         let mut suspect = suspect("link-missing", from.clone(), text, Vec::new());
         suspect.evidence = vec![format!("{} link", e.ip(from))];
         found.push(Found { weight: 2, sure: false, suspect });
+        found.extend(plugged_elsewhere(e));
     }
     let Some(dst) = e.shot.target else { return found };
     if e.ground.owners(dst).is_empty() && !dst.is_loopback() && !e.probe.broadcast && !dst.is_multicast() {
@@ -35,6 +38,43 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
         let mut suspect = suspect("address-unknown", dst.to_string(), text, Vec::new());
         suspect.evidence = vec![format!("{} route get {dst}", e.ip(from))];
         found.push(Found { weight: 1, sure: false, suspect });
+    }
+    found
+}
+
+/// The other end of the target's cable is in a namespace that is not asked
+/// for anything: it may belong to the one who asks.
+fn plugged_elsewhere(e: &Evidence) -> Vec<Found> {
+    let (Some(dst), from) = (e.shot.target, &e.probe.from) else { return Vec::new() };
+    let mut found = Vec::new();
+    for (target, addr) in e.ground.owners(dst) {
+        let Some(link) = target.link_at(addr.index) else { continue };
+        for end in e.ground.neighbours(&target.name, link) {
+            let (space, dev) = (&end.space.name, &end.link.name);
+            let only = end.space.links.iter().filter(|link| !link.loopback).count() == 1;
+            if space == from || space == "host" || !only || end.link.kind != "veth" {
+                continue;
+            }
+            let text = format!(
+                "{from} has no interface but lo: the cable of {} ends in {space}, at {dev}, and was probably plugged into the wrong namespace",
+                target.name
+            );
+            let mut fix = vec![format!("{} link set {dev} netns {from}", e.ip(space))];
+            let addrs: Vec<String> = end.addrs(dst.is_ipv6()).map(show).collect();
+            let addrs = match addrs.is_empty() {
+                true => {
+                    vec![format!("{}/{}", e.free_address(network(addr.ip, addr.prefix_len)), addr.prefix_len)]
+                }
+                false => addrs,
+            };
+            fix.extend(
+                addrs.iter().map(|addr| format!("{} addr add {addr} dev {dev}{}", e.ip(from), nodad(dst))),
+            );
+            fix.push(format!("{} link set {dev} up", e.ip(from)));
+            let mut suspect = suspect("cable-in-wrong-namespace", format!("{space}: {dev}"), text, fix);
+            suspect.evidence = vec![format!("{} link", e.ip(from)), format!("{} link", e.ip(space))];
+            found.push(Found { weight: weight::DEED, sure: false, suspect });
+        }
     }
     found
 }

@@ -99,6 +99,10 @@ fn ip(e: &Evidence, all: &[Typed], typed: &Typed, repair: Repair, ns: &str, word
     let too_long = names_too_long(&mut repair);
     let Some(space) = e.survey.space(ns) else { return vec![repair] };
     let mut all_repairs = if too_long { vec![repair] } else { devices(e, repair, space, typed) };
+    if let Some(name) = never_made(all, typed, space) {
+        // It follows from another refusal, and has no slip of its own.
+        all_repairs.retain(|repair| !repair.swaps.iter().any(|(old, _)| *old == name));
+    }
     all_repairs = all_repairs
         .into_iter()
         .flat_map(|repair| addresses(e, repair, space, typed))
@@ -121,8 +125,25 @@ fn ip(e: &Evidence, all: &[Typed], typed: &Typed, repair: Repair, ns: &str, word
             }
         }
     }
-    let _ = all;
     all_repairs
+}
+
+/// The link of a command that is not there because the command that was to
+/// make it was refused.
+fn never_made(all: &[Typed], typed: &Typed, space: &Space) -> Option<String> {
+    let made = |name: &&String| {
+        space.link(name).is_none()
+            && all.iter().any(|other| {
+                other.is("ip", &["link", "add"])
+                    && other.deed.failed.is_some()
+                    && other.deed.command != typed.deed.command
+                    && other.words.contains(name)
+                    && (other.ns == typed.ns || other.words.contains(&typed.ns))
+            })
+    };
+    let words = &typed.words;
+    let at = |word: &str| words.iter().position(|known| known == word).and_then(|at| words.get(at + 1));
+    at("dev").or_else(|| at("set")).filter(made).cloned()
 }
 
 /// IPv6 may be switched off on a link; and whoever repairs does not wait for

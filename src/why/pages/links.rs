@@ -12,6 +12,14 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Make a cable, one end here:\n  ip link add DEV netns NS type veth peer name DEV netns OTHER",
     },
     Page {
+        id: "cable-in-wrong-namespace",
+        title: "the other end of the cable is in another namespace",
+        symptom: "`Network is unreachable`: the one who asks has `lo` alone.",
+        cause: "A veth pair has two ends, and the second one was given to a namespace that is not meant.",
+        evidence: "Where is the other end (`link-netns`)?\n  ip -n NS link",
+        cure: "Move it, and give it its address there, for a move takes that away:\n  ip -n OTHER link set DEV netns NS\n  ip -n NS addr add ADDR/LEN dev DEV\n  ip -n NS link set DEV up",
+    },
+    Page {
         id: "link-down",
         title: "a link on the way is switched off",
         symptom: "`Network is unreachable` where the one who asks has it off, `Destination Host Unreachable` or silence where it is the other end or a bridge.",

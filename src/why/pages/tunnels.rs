@@ -12,6 +12,14 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Give both the mode bridge:\n  ip -n NS link set eth0 type macvlan mode bridge",
     },
     Page {
+        id: "macvlan-parents-apart",
+        title: "macvlans of one network whose parents nothing connects",
+        symptom: "`Destination Host Unreachable`: both have an address of one network and a link that is up.",
+        cause: "A macvlan is on the wire of its parent. Two of different parents share a wire only where the parents do.",
+        evidence: "What stands behind the `@`:\n  ip -n NS -d link show eth0",
+        cure: "Make one of them again, on the other's parent:\n  ip -n NS link del eth0\n  ip link add eth0 link PARENT netns NS type macvlan mode bridge",
+    },
+    Page {
         id: "macvlan-vepa-without-hairpin",
         title: "a vepa macvlan needs a switch that sends back",
         symptom: "`Destination Host Unreachable`: frames go out to the switch and do not come back.",
