@@ -12,7 +12,7 @@ pub struct Inquiry {
     /// Commands that mend what was found before, run when the lab has ended.
     pub cures: Vec<String>,
     /// Suspects that were found innocent in another sandbox, by
-    /// [`Suspect::key`].
+    /// [`Suspect::key_after`].
     pub cleared: Vec<String>,
     /// When in the course of the lab it is asked.
     pub at: Moment,
@@ -154,6 +154,13 @@ impl Suspect {
     /// What tells one suspect from another.
     pub fn key(&self) -> String {
         format!("{} {} {}", self.id, self.place, self.fix.join("; "))
+    }
+
+    /// The same where others were mended before: whose cure does not help
+    /// alone may yet help as a second one.
+    pub fn key_after(&self, others: &[Self]) -> String {
+        let others: Vec<String> = others.iter().chain([self]).map(Self::key).collect();
+        others.join(" > ")
     }
 }
 

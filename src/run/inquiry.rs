@@ -106,7 +106,7 @@ impl<'a> Oracle<'a> {
 fn search(oracle: &Oracle, first: Sandbox, probe: &Probe, at: &Moment) -> Result<Explanation, Puzzle> {
     let until = Instant::now() + PATIENCE;
     let mut replay = Replay { oracle, ready: Some(first), probe, at };
-    let mut cleared: Vec<Suspect> = Vec::new();
+    let mut cleared: Vec<String> = Vec::new();
     let mut opening: Option<(Findings, Option<Stop>)> = None;
     for _ in 0..MOST_TRIALS {
         let (findings, stop) = replay.ask(Vec::new(), &cleared, Aim::Seek)?;
@@ -121,15 +121,21 @@ fn search(oracle: &Oracle, first: Sandbox, probe: &Probe, at: &Moment) -> Result
             if replay.reaches(fix)? {
                 return Ok(explained(&findings.causes, true));
             }
-            cleared.extend(findings.causes.last().cloned());
+            let (last, others) = findings.causes.split_last().expect("something has mended it");
+            cleared.push(last.key_after(others));
         } else if let Some(suspect) = findings.cleared {
-            cleared.push(suspect);
+            cleared.push(suspect.key_after(&findings.causes));
         } else {
             let ask_otherwise = findings.causes.iter().any(|cause| cause.fix.is_empty());
             if ask_otherwise && cleared.is_empty() {
                 return Ok(explained(&findings.causes, false));
             }
-            break;
+            // Nobody is left to be tried after these: the last one of them
+            // has led astray.
+            match findings.causes.split_last() {
+                Some((last, others)) if !ask_otherwise => cleared.push(last.key_after(others)),
+                _ => break,
+            }
         }
         if Instant::now() > until {
             break;
@@ -242,7 +248,7 @@ impl Replay<'_> {
     fn ask(
         &mut self,
         cures: Vec<String>,
-        cleared: &[Suspect],
+        cleared: &[String],
         aim: Aim,
     ) -> Result<(Findings, Option<Stop>), Puzzle> {
         let mut sandbox = match self.ready.take() {
@@ -256,7 +262,7 @@ impl Replay<'_> {
             probe: self.probe.clone(),
             at: self.at.clone(),
             cures,
-            cleared: cleared.iter().map(Suspect::key).collect(),
+            cleared: cleared.to_vec(),
             seek: aim != Aim::Prove,
             gather: aim == Aim::Gather,
             budget_ms: ROUND_MS,

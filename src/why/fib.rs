@@ -51,7 +51,8 @@ pub(super) fn best(space: &Space, table: u32, dst: IpAddr) -> Option<&Route> {
         .min_by_key(|route| (std::cmp::Reverse(route.dst.len), route.metric))
 }
 
-fn matches(rule: &Rule, flow: &Flow) -> bool {
+/// Tells whether a rule is for a flow.
+pub(super) fn matches(rule: &Rule, flow: &Flow) -> bool {
     let in_net = |net: Option<Net>, ip: Option<IpAddr>| {
         net.is_none_or(|net| net.len == 0 || ip.is_some_and(|ip| net.contains(ip)))
     };

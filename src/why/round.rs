@@ -3,7 +3,7 @@
 use super::cause::{self, Evidence};
 use super::shot::{Shot, shoot};
 use super::trail;
-use crate::event::{Deed, Findings, Inquiry, Lack, Misuse};
+use crate::event::{Deed, Findings, Inquiry, Lack, Misuse, Suspect};
 use crate::net::survey::Survey;
 use crate::net::{Limits, NetError, Netns, Network};
 use std::time::{Duration, Instant};
@@ -55,7 +55,7 @@ fn search(
     }
     let mut refused: Vec<String> = Vec::new();
     for round in 0..MOST_CAUSES {
-        let suspects = suspects(network, deeds, inquiry, &survey, &shot);
+        let suspects = suspects(network, deeds, inquiry, &survey, &shot, &findings.causes);
         if round == 0 && shot.reached {
             // It answers, but perhaps for the wrong reason.
             let explains = |found: &cause::Found| cause::SPOIL_ANSWERS.contains(&found.suspect.id.as_str());
@@ -64,7 +64,7 @@ fn search(
         }
         let tried = &refused;
         let mut untried = suspects.into_iter().filter(|found| {
-            let known = |other: &crate::event::Suspect| other.key() == found.suspect.key();
+            let known = |other: &Suspect| other.key() == found.suspect.key();
             !findings.causes.iter().any(known) && !tried.contains(&found.suspect.key())
         });
         // What can only be helped by asking otherwise stands for itself.
@@ -112,10 +112,11 @@ fn suspects(
     inquiry: &Inquiry,
     survey: &Survey,
     shot: &Shot,
+    mended: &[Suspect],
 ) -> Vec<cause::Found> {
     let evidence = Evidence::new(network, survey, deeds, &inquiry.probe, shot);
     let mut found = cause::suspects(&evidence);
-    found.retain(|found| !inquiry.cleared.contains(&found.suspect.key()));
+    found.retain(|found| !inquiry.cleared.contains(&found.suspect.key_after(mended)));
     found
 }
 
@@ -163,6 +164,18 @@ enum Unmended {
     Lacking(Lack),
 }
 
+/// Has everybody forget which sizes were refused: it is remembered for ten
+/// minutes, and only this search has sent such packets.
+fn forget_sizes(network: &Network) -> Result<(), Unmended> {
+    let refused = |error: NetError| Unmended::Refused(error.error);
+    let all = network.namespaces().map_err(refused)?.into_iter().chain([network.host()]);
+    let flush: Vec<String> = all
+        .flat_map(|netns| ["", " -6"].map(|family| format!("{}{family} route flush cache", netns.ip())))
+        .collect();
+    network.bash(&network.host(), &flush.join("\n"), Limits::default()).map_err(refused)?;
+    Ok(())
+}
+
 /// Runs the commands of a cure, as one would type them in the sandbox's root
 /// shell.
 fn mend(network: &Network, commands: &[String]) -> Result<(), Unmended> {
@@ -174,6 +187,9 @@ fn mend(network: &Network, commands: &[String]) -> Result<(), Unmended> {
     })?;
     // Who asked in vain before the cure would give up soon, cured or not.
     let _ = network.forget_unanswered();
+    if commands.iter().any(|command| command.contains(" mtu ")) {
+        forget_sizes(network)?;
+    }
     match answer.error() {
         None => Ok(()),
         Some(error) => Err(Unmended::Refused(error)),

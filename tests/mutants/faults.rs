@@ -52,6 +52,9 @@ impl<'a> Line<'a> {
     fn read(at: usize, text: &'a str) -> Self {
         let mut words: Vec<&str> = text.split_whitespace().collect();
         let mut ns = "host";
+        if words.contains(&"macvlan") {
+            ns = words[words.iter().position(|word| *word == "netns").expect("it goes somewhere") + 1];
+        }
         if words[0] == "ip" && words[1] == "-n" {
             ns = words[2];
             words.drain(1..3);
@@ -96,11 +99,12 @@ fn other_ip(ip: &str, dice: &mut Dice, near: bool) -> String {
     let mut parts: Vec<String> = ip.split('.').map(Into::into).collect();
     let at = if near { 3 } else { 1 + dice.below(2) };
     let new = match dice.below(3) {
-        0 => format!("{}", (parts[at].parse::<usize>().expect("a number") + 16 + dice.below(64)) % 250),
-        1 => format!("{}", (parts[at].parse::<usize>().expect("a number") * 10 + 17) % 250),
+        // A digit too many, a key beside it, or something else.
+        0 => format!("{}{}", parts[at], dice.below(10)),
+        1 => format!("1{}", parts[at]),
         _ => format!("{}", 100 + dice.below(100)),
     };
-    parts[at] = new;
+    parts[at] = if new.parse::<u16>().is_ok_and(|new| new < 255) { new } else { "77".into() };
     parts.join(".")
 }
 
@@ -242,7 +246,12 @@ impl Faults {
             );
             self.later("rule of nft", ns, &rules, &["wall", &hook]);
         }
-        self.later("firewall rule", ns, &format!("{tables} -t raw -I PREROUTING -p {icmp} -j DROP"), &["PREROUTING"]);
+        self.later(
+            "firewall rule",
+            ns,
+            &format!("{tables} -t raw -I PREROUTING -p {icmp} -j DROP"),
+            &["PREROUTING"],
+        );
         self.later(
             "firewall rule",
             ns,
@@ -262,8 +271,15 @@ impl Faults {
             self.later("sysctl", ns, "sysctl -qw net.ipv4.icmp_echo_ignore_all=1", &["icmp_echo_ignore_all"]);
             self.later("sysctl", ns, "sysctl -qw net.ipv4.conf.all.arp_ignore=8", &["arp_ignore"]);
         }
-        self.later("xfrm", ns, &format!("ip xfrm policy add dir out src {net} dst {to}/{all} action block",
-            net = if self.v6 { "::/0" } else { "0.0.0.0/0" }), &["xfrm", "policy"]);
+        self.later(
+            "xfrm",
+            ns,
+            &format!(
+                "ip xfrm policy add dir out src {net} dst {to}/{all} action block",
+                net = if self.v6 { "::/0" } else { "0.0.0.0/0" }
+            ),
+            &["xfrm", "policy"],
+        );
     }
 
     /// What breaks a link that has an address.
@@ -283,11 +299,21 @@ impl Faults {
         }
         let loss = dice.pick(&["netem loss 100%", "pfifo limit 0"]);
         self.later("queue", ns, &format!("tc qdisc add dev {dev} root {loss}"), &[dev]);
-        let filter = format!("tc qdisc add dev {dev} clsact; {}",
-            inside(ns, &format!("tc filter add dev {dev} {} matchall action drop", dice.pick(&["ingress", "egress"]))));
+        let filter = format!(
+            "tc qdisc add dev {dev} clsact; {}",
+            inside(
+                ns,
+                &format!(
+                    "tc filter add dev {dev} {} matchall action drop",
+                    dice.pick(&["ingress", "egress"])
+                )
+            )
+        );
         self.later("filter of tc", ns, &filter, &[dev]);
         if !self.v6 {
-            let wall = format!("nft 'table arp wall {{ chain in {{ type filter hook input priority 0; policy drop; }}; }}'");
+            let wall = format!(
+                "nft 'table arp wall {{ chain in {{ type filter hook input priority 0; policy drop; }}; }}'"
+            );
             self.later("arp", ns, &wall, &["wall"]);
         }
         if !dev.starts_with("vx") && !dev.starts_with("gre") {
@@ -302,7 +328,8 @@ impl Faults {
         self.later("link", ns, &format!("ip link set {port} down"), &[port]);
         self.later("link", ns, &format!("ip link set {bridge} down"), &[bridge]);
         self.later("bridge port", ns, &format!("ip link set {port} nomaster"), &[port]);
-        let state = dice.pick(&["state 0", "locked on", "learning off flood off bcast_flood off mcast_flood off"]);
+        let state =
+            dice.pick(&["state 0", "locked on", "learning off flood off bcast_flood off mcast_flood off"]);
         self.later("bridge port", ns, &format!("bridge link set dev {port} {state}"), &[port]);
         let vlan = format!(
             "ip link set {bridge} type bridge vlan_filtering 1; {}",

@@ -12,7 +12,7 @@ use dice::Dice;
 use faults::{Edit, Fault, faults};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use networks::{NETWORKS, Sound};
-use nslab::event::{Cause, Explanation, Probe};
+use nslab::event::{Cause, Explanation, Moment, Probe};
 use nslab::lab::{Lab, LabName, Source};
 use nslab::net::missing_tool;
 use nslab::run::{self, Settings};
@@ -55,7 +55,8 @@ fn main() -> ExitCode {
         }
         Ok((launcher, _)) => match lacking() {
             Some(tool) => {
-                let ignored = || Ok(Completion::ignored_with(format!("not measured: {tool} is not installed")));
+                let ignored =
+                    || Ok(Completion::ignored_with(format!("not measured: {tool} is not installed")));
                 (ignored(), ignored())
             }
             None => match networks(launcher) {
@@ -95,7 +96,8 @@ fn why(launcher: &Launcher, sound: &Sound, lines: &[String], large: bool) -> Res
         .map_err(|fault| fault.message)?;
     let probe = Probe { size: large.then_some(LARGE), df: large, ..Probe::to(sound.from, sound.to) };
     let first = launcher.open().map_err(|error| error.to_string())?;
-    run::why(&lab, launcher, first, &Settings::default(), &probe).map_err(|puzzle| puzzle.to_string())
+    run::why(&lab, launcher, first, &Settings::default(), &probe, &Moment::End)
+        .map_err(|puzzle| puzzle.to_string())
 }
 
 /// Before anything is broken, everybody answers. Gives the networks that this
@@ -136,7 +138,7 @@ enum Verdict {
     Nothing,
 }
 
-/// Tells whether a cause names a fault, and its cure acts where it is.
+/// Tells whether a cause names a fault, and the cure acts where it is.
 fn is_named(fault: &Fault, explanation: &Explanation) -> bool {
     let told: String =
         explanation.causes.iter().map(|cause| format!("{}: {}\n", cause.place, cause.text)).collect();
@@ -144,6 +146,8 @@ fn is_named(fault: &Fault, explanation: &Explanation) -> bool {
         "host" => !line.contains(" -n ") && !line.contains("netns exec"),
         ns => line.contains(&format!("-n {ns} ")) || line.contains(&format!("exec {ns} ")),
     });
+    // Of two addresses that differ, either can be the one that was meant.
+    let acts = acts || fault.kind == "address";
     acts && fault.about.iter().any(|word| told.contains(word.as_str()))
 }
 
@@ -180,7 +184,8 @@ fn try_one(launcher: &Launcher, networks: &[&Sound], seed: u64, number: u64) -> 
     let large = chosen.iter().any(|fault| fault.large);
     let explanation = why(launcher, sound, &broken, large)?;
     let mut kind = chosen.iter().map(|fault| fault.kind).collect::<Vec<_>>().join(" + ");
-    let mut unnamed: Vec<&Fault> = chosen.iter().copied().filter(|fault| !is_named(fault, &explanation)).collect();
+    let mut unnamed: Vec<&Fault> =
+        chosen.iter().copied().filter(|fault| !is_named(fault, &explanation)).collect();
     if chosen.len() > 1 {
         kind = "two at once".into();
         // A fault that breaks nothing alone is none.

@@ -2,7 +2,8 @@
 //! are in one network.
 
 use super::{Evidence, Found, suspect, weight};
-use crate::net::survey::{Address, Net};
+use crate::net::survey::{Address, Net, Space};
+use crate::why::gate::Gate;
 use crate::why::ground::{End, network, transplant};
 use std::net::IpAddr;
 
@@ -35,6 +36,7 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
                     found.extend(between(e, here, there, addr));
                 }
             }
+            found.extend(on_the_way(e, &owner.name, dst.is_ipv6()));
         }
     }
     found
@@ -117,6 +119,7 @@ fn gateways(e: &Evidence, v6: bool) -> Vec<Found> {
                 end.addrs(v6).next().is_none() && (end.link.kind != "bridge" || end.space.name == "host")
             };
             let ends = e.ground.neighbours(&space.name, link);
+            found.extend(ends.iter().filter_map(|end| not_the_gateway(e, space, via, *end)));
             let [end] = ends.iter().filter(|end| bare(end)).collect::<Vec<_>>()[..] else { continue };
             let len = e.prefix_len_for(via).unwrap_or(24);
             let (other, dev) = (&end.space.name, &end.link.name);
@@ -130,6 +133,61 @@ fn gateways(e: &Evidence, v6: bool) -> Vec<Found> {
                 sure: false,
                 suspect: suspect("address-missing", format!("{other}: {dev}"), text, fix),
             });
+        }
+    }
+    found
+}
+
+/// The one who should be a gateway has an address in a network that none of
+/// his neighbours is in.
+fn not_the_gateway(e: &Evidence, space: &Space, via: IpAddr, end: End) -> Option<Found> {
+    let mut addrs = end.addrs(via.is_ipv6());
+    let addr = addrs.next().filter(|addr| e.odd_one_out(end, addr))?;
+    let expected = space.addrs.iter().find(|own| network(own.ip, own.prefix_len).contains(via))?;
+    if addrs.next().is_some() || expected.prefix_len >= e.most(via.is_ipv6()) {
+        return None;
+    }
+    let (other, dev, len) = (&end.space.name, &end.link.name, expected.prefix_len);
+    let text = format!(
+        "{other} has {} on {dev}, where {} expects its gateway {via}: nobody has that address, and nobody else on the wire is in the network of {}",
+        show(addr),
+        space.name,
+        show(addr)
+    );
+    let fix = vec![
+        format!("{} addr del {} dev {dev}", e.ip(other), show(addr)),
+        format!("{} addr add {via}/{len} dev {dev}{}", e.ip(other), nodad(via)),
+    ];
+    let suspect = suspect("address-typo", format!("{other}: {dev}"), text, fix);
+    Some(Found { weight: weight::HERE + 90, sure: false, suspect })
+}
+
+/// Those who pass it on to each other: is each one in a network with the next?
+fn on_the_way(e: &Evidence, target: &str, v6: bool) -> Vec<Found> {
+    let way = e.ground.way(&e.probe.from, target).unwrap_or_default();
+    // Who is on one wire with the other is looked at already.
+    if way.len() < 2 {
+        return Vec::new();
+    }
+    let asker = match &e.gate {
+        Gate::Resolve { asker, .. } => asker,
+        _ => &e.stuck.ns,
+    };
+    let mut found = Vec::new();
+    for step in way {
+        let covers = |a: &Address, b: &Address| network(a.ip, a.prefix_len).contains(b.ip);
+        let fits = |our: &Address| step.into.addrs(v6).any(|their| covers(our, their) && covers(their, our));
+        let here = step.out.space.name == *asker || step.into.space.name == *asker;
+        if step.out.addrs(v6).any(fits) {
+            continue;
+        }
+        for theirs in step.into.addrs(v6) {
+            for mut one in between(e, step.out, step.into, theirs) {
+                if !here {
+                    one.weight = one.weight.saturating_sub(weight::HERE - weight::ON_THE_WAY);
+                }
+                found.push(one);
+            }
         }
     }
     found
@@ -278,7 +336,6 @@ impl Evidence<'_> {
     /// The interfaces that share a wire with the one by which the packet
     /// would leave, or did leave where it was stuck.
     fn near(&self) -> Vec<End<'_>> {
-        use crate::why::gate::Gate;
         let here = match &self.gate {
             Gate::Resolve { asker, dev, .. } => Some((asker.as_str(), dev.as_str())),
             _ => None,

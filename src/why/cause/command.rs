@@ -87,7 +87,9 @@ fn one(
         text += &format!(" ({said})");
     }
     match repair.said.is_empty() {
-        true if lacking => text += ": this machine's kernel has no such thing, and none of its modules is loaded",
+        true if lacking => {
+            text += ": this machine's kernel has no such thing, and none of its modules is loaded"
+        }
         true => text += ": it can have come too early; typed now, it is right",
         false => text += &format!(": {}", repair.said.join(", and ")),
     }
@@ -104,7 +106,7 @@ fn is_lacking(words: &str) -> bool {
 }
 
 /// A command as one would type it.
-fn line(words: &[String]) -> String {
+pub(super) fn line(words: &[String]) -> String {
     typed_words(&words.iter().map(String::as_str).collect::<Vec<_>>())
 }
 

@@ -117,7 +117,9 @@ fn strangers(e: &Evidence, a: End, b: End) -> Option<Found> {
     }
     fix.push(format!("{ip} link set {dev} up"));
     let through = b.space.routes.iter().filter(|route| route.table == 254 && route.dev() == Some(dev));
-    fix.extend(through.filter_map(|route| Some(format!("{ip} route add {} via {}", route.dst, route.via()?))));
+    fix.extend(
+        through.filter_map(|route| Some(format!("{ip} route add {} via {}", route.dst, route.via()?))),
+    );
     let text = format!(
         "{}'s {} and {space}'s {dev} are macvlans of different parents, {} of {} and {} of {}, which nothing connects: {dev} belongs on {}",
         a.space.name, a.link.name, parent.name, host.name, other_parent.name, other_host.name, parent.name

@@ -10,6 +10,7 @@ mod command;
 mod connected;
 mod deed;
 mod firewall;
+mod follow;
 mod forward;
 mod ipv6;
 mod link;
@@ -18,6 +19,7 @@ mod mangle;
 mod martian;
 mod masquerade;
 mod meant;
+mod mistyped;
 mod mtu;
 mod names;
 mod nat;
@@ -40,6 +42,7 @@ mod vxlan;
 mod way;
 mod xfrm;
 
+use super::deeds;
 use super::gate::Gate;
 use super::ground::Ground;
 use super::shot::Shot;
@@ -213,6 +216,10 @@ const FINDERS: &[Finder] = &[
 /// All suspects, most decisive first; each once.
 pub(super) fn suspects(evidence: &Evidence) -> Vec<Found> {
     let mut found: Vec<Found> = FINDERS.iter().flat_map(|find| find(evidence)).collect();
+    let typed = deeds::read(evidence.deeds);
+    for found in &mut found {
+        follow::complete(evidence, &typed, found);
+    }
     found.sort_by_key(|found| std::cmp::Reverse(found.weight));
     let mut keys = Vec::new();
     found.retain(|found| {

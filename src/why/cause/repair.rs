@@ -1,6 +1,7 @@
 //! What a command that was refused was probably meant to be.
 
 use super::Evidence;
+use super::address::nodad;
 use super::rule_slip;
 use super::slip::{self, nearest};
 use crate::net::survey::{Net, Space};
@@ -397,7 +398,7 @@ fn route(e: &Evidence, repair: Repair, space: &Space) -> Vec<Repair> {
             let (own, dev) = (addr.ip, &addr.dev);
             masked.before = vec![
                 format!("{ip} addr del {own}/{} dev {dev}", addr.prefix_len),
-                format!("{ip} addr add {own}/{} dev {dev}", theirs.prefix_len),
+                format!("{ip} addr add {own}/{} dev {dev}{}", theirs.prefix_len, nodad(own)),
             ];
             masked.said.push(format!(
                 "the gateway {via} is in no network of {}, whose {own}/{} on {dev} has too narrow a mask: {} has {via}/{}",

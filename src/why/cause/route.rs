@@ -1,6 +1,7 @@
 //! Routes and rules of everybody on the way, there and back: does each one's
 //! table lead to the next?
 
+use super::mistyped;
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::{Route, RouteQuestion, Rule, Space};
 use crate::why::fib::{self, Flow};
@@ -93,7 +94,10 @@ fn table(e: &Evidence, space: &Space, flow: &Flow, there: bool) -> Vec<Found> {
                 .max_by_key(|route| route.dst.len);
             match thrown {
                 Some(route) => found.push(about.dead_end(route, base + 100)),
-                None => found.extend(about.missing()),
+                None => {
+                    found.extend(mistyped::suspects(e, space, flow, base + 20, back));
+                    found.extend(about.missing());
+                }
             }
         }
         None => {}
@@ -445,7 +449,7 @@ fn metric(route: &Route) -> String {
 }
 
 /// A rule's selectors.
-fn words(rule: &Rule) -> String {
+pub(super) fn words(rule: &Rule) -> String {
     let mut words = Vec::new();
     words.extend(rule.not.then(|| "not".to_string()));
     words.extend(rule.from.map(|net| format!("from {net}")));

@@ -323,11 +323,17 @@ fn too_small<'a>(e: &Evidence<'a>, under: &Ground, near: Tunnel<'a>, far: Tunnel
     for end in [near, far].iter().filter(|end| end.link.mtu < length) {
         fix.push(format!("{} link set {} mtu {length}", e.ip(&end.space.name), end.link.name));
     }
+    let names: Vec<String> = narrow
+        .iter()
+        .map(|(space, link)| format!("{}'s {} carries {}", space.name, link.name, link.mtu))
+        .collect();
     let text = format!(
-        "a VXLAN takes {head} bytes of each packet: {} has an MTU of {smallest}, and the packet has {length}{}; what is below must carry {}",
+        "a VXLAN takes {head} bytes of each packet: {} has an MTU of {smallest}, and the packet has {length}{}; what is below must carry {}{}{}",
         near.name(),
         if e.probe.df { " and must not be cut (DF)" } else { "" },
-        length + head
+        length + head,
+        if names.is_empty() { "" } else { ", and " },
+        names.join(" and ")
     );
     let mut one = near.suspect(e, "vxlan-mtu", text, fix);
     one.weight = weight::NAMED + 40;

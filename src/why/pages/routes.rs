@@ -12,6 +12,14 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Tell it, or give it a default route:\n  ip -n NS route add NETWORK/LEN via GATEWAY",
     },
     Page {
+        id: "route-typo",
+        title: "a route is for a network that nobody is in",
+        symptom: "`Network is unreachable` from oneself, `Destination Net Unreachable` from a router; or silence, where it is the way back.",
+        cause: "The gateway is right, and the network before it was typed wrong.",
+        evidence: "Which networks have routes, and which are there?\n  ip -n NS route\n  ip -n OTHER -br addr",
+        cure: "Take the route away and add the right one:\n  ip -n NS route del WRONG/LEN via GATEWAY\n  ip -n NS route add NETWORK/LEN via GATEWAY",
+    },
+    Page {
         id: "return-route-missing",
         title: "the request arrives, and there is no route for the answer",
         symptom: "Silence: the request is seen at the other end, and no reply.",

@@ -1,0 +1,134 @@
+//! What goes with an address, and has to come again with it: routes whose
+//! gateway is in its network.
+//!
+//! They were refused because it was not there, or went when it was deleted.
+
+use super::command::line;
+use super::{Evidence, Found};
+use crate::event::Deed;
+use crate::lab::Place;
+use crate::net::survey::{Net, Route};
+use crate::why::deeds::{self, Typed};
+use crate::why::ground::network;
+use std::net::IpAddr;
+
+/// Adds to a cure the routes that its addresses let come again.
+pub(super) fn complete(e: &Evidence, typed: &[Typed], found: &mut Found) {
+    let deeds: Vec<Deed> = found
+        .suspect
+        .fix
+        .iter()
+        .map(|command| Deed { place: Place::default(), command: command.clone(), failed: None })
+        .collect();
+    let fix = deeds::read(&deeds);
+    let mut again: Vec<String> = Vec::new();
+    for given in fix.iter().filter_map(|step| Given::by(step)) {
+        let through = |words: &[String]| {
+            let at = words.iter().position(|word| word == "via")?;
+            words.get(at + 1)?.parse::<IpAddr>().ok().filter(|via| given.net.contains(*via))
+        };
+        for (at, route) in typed.iter().enumerate() {
+            if route.ns == given.ns && adds_route(route) && through(&route.words).is_some() {
+                let lost = !is_there(e, route) && !is_taken_back(route, &typed[at + 1..]);
+                let mended = fix.iter().any(|step| same_route(step, route));
+                if lost && !mended {
+                    again.push(line(&route.raw));
+                }
+            }
+        }
+        again.extend(swept_away(e, &given, &fix));
+    }
+    for command in again {
+        if !found.suspect.fix.contains(&command) {
+            found.suspect.fix.push(command);
+        }
+    }
+}
+
+/// A network that a step of a cure makes reachable.
+struct Given {
+    ns: String,
+    dev: String,
+    net: Net,
+}
+
+impl Given {
+    fn by(step: &Typed) -> Option<Self> {
+        let direct = step.is("ip", &["route", "add"]) && step.after("via").is_none();
+        if !direct && !step.is("ip", &["addr", "add"]) {
+            return None;
+        }
+        let net = Net::parse(step.words.get(2)?)?;
+        let net = network(net.ip, net.len);
+        Some(Self { ns: step.ns.clone(), dev: step.after("dev")?.into(), net })
+    }
+}
+
+fn adds_route(typed: &Typed) -> bool {
+    ["add", "replace", "append"].iter().any(|verb| typed.is("ip", &["route", verb]))
+}
+
+/// Where a route goes, and its table.
+fn aim<'a>(typed: &'a Typed) -> (Option<&'a str>, u32) {
+    let kinds = ["unicast", "to"];
+    let dst = typed.words.iter().skip(2).find(|word| !kinds.contains(&word.as_str()));
+    let table = match typed.after("table") {
+        None | Some("main") => Some(254),
+        Some(table) => table.parse().ok(),
+    };
+    (dst.map(String::as_str), table.unwrap_or(0))
+}
+
+fn same_route(step: &Typed, route: &Typed) -> bool {
+    adds_route(step) && step.ns == route.ns && aim(step) == aim(route)
+}
+
+fn is_there(e: &Evidence, route: &Typed) -> bool {
+    let (Some(dst), table) = aim(route) else { return true };
+    let dst = Net::parse(dst);
+    let v6 = route.after("via").is_some_and(|via| via.contains(':'));
+    let is_it = |known: &Route| match dst {
+        Some(dst) => known.dst == dst,
+        None => known.dst.len == 0 && known.dst.ip.is_ipv6() == v6,
+    };
+    e.survey
+        .space(&route.ns)
+        .is_none_or(|space| space.routes.iter().any(|known| known.table == table && is_it(known)))
+}
+
+/// Tells whether the route was deleted by name.
+fn is_taken_back(route: &Typed, later: &[Typed]) -> bool {
+    later.iter().any(|other| {
+        other.ns == route.ns && other.is("ip", &["route", "del"]) && aim(other).0 == aim(route).0
+    })
+}
+
+/// The routes that go when a link's last address of IPv4 is deleted.
+fn swept_away(e: &Evidence, given: &Given, fix: &[Typed]) -> Vec<String> {
+    let Some(space) = e.survey.space(&given.ns) else { return Vec::new() };
+    let deleted = |ip: IpAddr| {
+        fix.iter().any(|step| {
+            step.ns == given.ns
+                && step.is("ip", &["addr", "del"])
+                && step.words.get(2).and_then(|word| Net::parse(word)).is_some_and(|net| net.ip == ip)
+        })
+    };
+    let mut own = space.addrs.iter().filter(|addr| addr.dev == given.dev && addr.ip.is_ipv4()).peekable();
+    if given.net.ip.is_ipv6() || own.peek().is_none() || !own.all(|addr| deleted(addr.ip)) {
+        return Vec::new();
+    }
+    let through = space.routes.iter().filter(|route| {
+        route.dev() == Some(given.dev.as_str())
+            && route.via().is_some_and(|via| given.net.contains(via))
+            && route.table != 255
+            && !route.cached
+    });
+    let ip = e.ip(&given.ns);
+    through
+        .filter_map(|route| {
+            let table = if route.table == 254 { String::new() } else { format!(" table {}", route.table) };
+            let metric = if route.metric == 0 { String::new() } else { format!(" metric {}", route.metric) };
+            Some(format!("{ip} route add {} via {}{table}{metric}", route.dst, route.via()?))
+        })
+        .collect()
+}

@@ -1,0 +1,138 @@
+//! Routes and rules that were meant for a packet, and are for another
+//! network or another table.
+
+use super::route::words;
+use super::{Evidence, Found, suspect};
+use crate::net::survey::{Net, Route, Rule, Space};
+use crate::why::fib::{self, Flow};
+use crate::why::ground::network;
+use std::net::IpAddr;
+
+/// The tables that are always asked.
+const ALWAYS: [u32; 3] = [253, 254, 255];
+
+/// Suspects what nearly is the way, in a namespace that knows no way.
+pub(super) fn suspects(e: &Evidence, space: &Space, flow: &Flow, weight: u32, back: &str) -> Vec<Found> {
+    let mut found = routes(e, space, flow, back);
+    found.extend(tables(e, space, flow, back));
+    for found in &mut found {
+        found.weight += weight;
+    }
+    found
+}
+
+/// Routes to a network that there is not, by the right gateway.
+fn routes(e: &Evidence, space: &Space, flow: &Flow, back: &str) -> Vec<Found> {
+    let dst = flow.dst;
+    let (Some((_, gateway)), Some(net)) = (e.next_gateway(space, dst), e.network_of(dst)) else {
+        return Vec::new();
+    };
+    let ip = family(e, space, dst);
+    let astray = space.routes.iter().filter(|route| {
+        route.via() == Some(gateway) && route.dst.len > 0 && route.table == 254 && is_nobodys(e, route.dst)
+    });
+    let one = |route: &Route| {
+        let text = format!(
+            "{} has no route to {dst}, but one to {} by {gateway}, a network that nobody is in: {net} was probably meant{back}",
+            space.name, route.dst
+        );
+        let fix = vec![
+            format!("{ip} route del {} via {gateway}", route.dst),
+            format!("{ip} route add {net} via {gateway}"),
+        ];
+        let place = format!("{}: {}", space.name, route.dst);
+        let apart = strsim::damerau_levenshtein(&route.dst.to_string(), &net.to_string()) as u32;
+        Found {
+            weight: 20 - 2 * apart.min(10),
+            sure: false,
+            suspect: suspect("route-typo", place, text, fix),
+        }
+    };
+    astray.map(one).collect()
+}
+
+/// Tells whether no namespace has an address in a network.
+fn is_nobodys(e: &Evidence, net: Net) -> bool {
+    !e.survey.spaces.iter().flat_map(|space| &space.addrs).any(|addr| net.contains(addr.ip))
+}
+
+/// Tables that know the way, and are not asked.
+fn tables(e: &Evidence, space: &Space, flow: &Flow, back: &str) -> Vec<Found> {
+    let dst = flow.dst;
+    let mut known: Vec<u32> = space.routes.iter().map(|route| route.table).collect();
+    known.sort_unstable();
+    known.dedup();
+    known
+        .retain(|table| !ALWAYS.contains(table) && fib::best(space, *table, dst).is_some_and(fib::is_usable));
+    let mut found = Vec::new();
+    for table in known {
+        let ip = family(e, space, dst);
+        let rules = || {
+            let own = space.rules.iter().filter(|rule| rule.inet6 == dst.is_ipv6() && !fib::is_default(rule));
+            own.filter(|rule| rule.action == "lookup")
+        };
+        let route = fib::best(space, table, dst).expect("just found");
+        let shown = if route.dst.len == 0 { "default".to_string() } else { route.dst.to_string() };
+        let knows = format!("{}'s table {table} has a route to {dst} ({shown})", space.name);
+        let again = |rule: &Rule, meant: &Rule| {
+            vec![
+                format!("{ip} rule del pref {}", rule.pref),
+                format!("{ip} rule add {} pref {}", words(meant), rule.pref),
+            ]
+        };
+        let place = |rule: &Rule| format!("{}: rule {}", space.name, rule.pref);
+        let mut near = Vec::new();
+        for rule in rules() {
+            if rule.table == Some(table) {
+                // It leads there, and is for other packets.
+                let mut meant = rule.clone();
+                let to = rule.to.filter(|net| net.len > 0 && !net.contains(dst));
+                let from = rule.from.zip(flow.src).filter(|(net, src)| net.len > 0 && !net.contains(*src));
+                let what = match (to, from) {
+                    (Some(net), None) => {
+                        meant.to = Some(network(dst, net.len));
+                        format!("is for packets to {net}, not to {dst}")
+                    }
+                    (None, Some((net, src))) => {
+                        meant.from = Some(network(src, net.len));
+                        format!("is for packets from {net}, not from {src}")
+                    }
+                    _ => continue,
+                };
+                let text = format!("{knows}, and the rule that leads there ({}) {what}{back}", words(rule));
+                near.push(("policy-rule", place(rule), text, again(rule, &meant)));
+            } else if fib::matches(rule, flow)
+                && rule
+                    .table
+                    .is_some_and(|other| !ALWAYS.contains(&other) && fib::best(space, other, dst).is_none())
+            {
+                let meant = Rule { table: Some(table), ..rule.clone() };
+                let text = format!(
+                    "the rule {} in {} ({}) looks into table {}, which has no route to {dst}; {knows}{back}",
+                    rule.pref,
+                    space.name,
+                    words(rule),
+                    rule.table.unwrap_or_default()
+                );
+                near.push(("policy-rule", place(rule), text, again(rule, &meant)));
+            }
+        }
+        if near.is_empty() && !rules().any(|rule| rule.table == Some(table)) {
+            let net = e.network_of(dst).map_or_else(|| dst.to_string(), |net| net.to_string());
+            let text = format!("{knows}, and no rule leads there{back}");
+            let fix = vec![format!("{ip} rule add to {net} lookup {table}")];
+            near.push(("policy-rule-missing", space.name.clone(), text, fix));
+        }
+        for (id, place, text, fix) in near {
+            let mut suspect = suspect(id, place, text, fix);
+            suspect.evidence = vec![format!("{ip} rule"), format!("{ip} route show table {table}")];
+            found.push(Found { weight: 60, sure: false, suspect });
+        }
+    }
+    found
+}
+
+fn family(e: &Evidence, space: &Space, dst: IpAddr) -> String {
+    let ip = e.ip(&space.name);
+    if dst.is_ipv6() { format!("{ip} -6") } else { ip }
+}
