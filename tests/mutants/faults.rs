@@ -311,10 +311,9 @@ impl Faults {
         );
         self.later("filter of tc", ns, &filter, &[dev]);
         if !self.v6 {
-            let wall = format!(
-                "nft 'table arp wall {{ chain in {{ type filter hook input priority 0; policy drop; }}; }}'"
-            );
-            self.later("arp", ns, &wall, &["wall"]);
+            let wall =
+                "nft 'table arp wall { chain in { type filter hook input priority 0; policy drop; }; }'";
+            self.later("arp", ns, wall, &["wall"]);
         }
         if !dev.starts_with("vx") && !dev.starts_with("gre") {
             let mtu = 1280 + dice.below(60);
@@ -336,9 +335,8 @@ impl Faults {
             inside(ns, &format!("bridge vlan del vid 1 dev {port}"))
         );
         self.later("vlan of a bridge", ns, &vlan, &[port]);
-        let rules = format!(
-            "nft 'table bridge wall {{ chain f {{ type filter hook forward priority 0; policy drop; }}; }}'"
-        );
-        self.later("bridge firewall", ns, &rules, &["wall"]);
+        let rules =
+            "nft 'table bridge wall { chain f { type filter hook forward priority 0; policy drop; }; }'";
+        self.later("bridge firewall", ns, rules, &["wall"]);
     }
 }
