@@ -190,9 +190,9 @@ fn try_one(launcher: &Launcher, networks: &[&Sound], seed: u64, number: u64) -> 
         kind = "two at once".into();
         // A fault that breaks nothing alone is none.
         let mut breaking = Vec::new();
-        for fault in unnamed {
+        for fault in &unnamed {
             if !why(launcher, sound, &Edit::apply(&[&fault.edit], &lines), large)?.reached {
-                breaking.push(fault);
+                breaking.push(*fault);
             }
         }
         if breaking.len() < unnamed.len() {
