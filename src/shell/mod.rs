@@ -12,6 +12,7 @@
 mod condition;
 mod continued;
 mod ending;
+mod output;
 mod paste;
 mod prelude;
 mod prompt;

@@ -1,5 +1,6 @@
 //! Follows a script from its first command to bash's end.
 
+use super::output::Output;
 use super::paste::{SYNTAX_ERROR, Script};
 use super::prelude::{INTERRUPTED, PREFIX};
 use super::scan::Simple;
@@ -8,11 +9,6 @@ use crate::event::{Event, Moment, Order, Ran, Stop};
 use crate::lab::Place;
 use crate::net::{Exit, NetError, Network, Terminal};
 use std::time::{Duration, Instant};
-
-/// Of what a command prints, so many bytes are kept from its beginning, and
-/// so many from its end.
-const HEAD: usize = 256 * 1024;
-const TAIL: usize = 64 * 1024;
 
 /// How long a command that was interrupted may take to end, before it is
 /// ended with more force.
@@ -490,34 +486,4 @@ fn is_above(pid: i32, mut below: i32, parents: &[(i32, i32)]) -> bool {
         }
     }
     false
-}
-
-/// What a command has printed: all of it, or its two ends.
-#[derive(Debug, Default)]
-struct Output {
-    head: Vec<u8>,
-    tail: Vec<u8>,
-    more: usize,
-}
-
-impl Output {
-    fn take(&mut self, bytes: &[u8]) {
-        let (head, rest) = bytes.split_at(bytes.len().min(HEAD - self.head.len()));
-        self.head.extend_from_slice(head);
-        self.tail.extend_from_slice(rest);
-        if self.tail.len() > 2 * TAIL {
-            let out = self.tail.len() - TAIL;
-            self.tail.drain(..out);
-            self.more += out;
-        }
-    }
-
-    fn text(&self) -> String {
-        let mut text = String::from_utf8_lossy(&self.head).into_owned();
-        if self.more > 0 {
-            text.push_str(&format!("\n[{} more bytes are left out]\n", self.more));
-        }
-        text.push_str(&String::from_utf8_lossy(&self.tail));
-        text
-    }
 }
