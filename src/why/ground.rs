@@ -114,6 +114,16 @@ impl<'a> Ground<'a> {
     /// from one namespace to another; to all that share a wire with it, where
     /// no other is named.
     pub fn links_between(&self, from: &str, to: Option<&str>) -> Vec<(&'a Space, &'a Link)> {
+        let links = self.links_by(from, to, |end| !end.is_bare_bridge());
+        if links.is_empty() { self.links_by(from, to, |_| true) } else { links }
+    }
+
+    fn links_by(
+        &self,
+        from: &str,
+        to: Option<&str>,
+        passes: impl Fn(&End) -> bool,
+    ) -> Vec<(&'a Space, &'a Link)> {
         let starts: Vec<Port<'a>> =
             self.ends().filter(|end| end.space.name == from).map(|end| end.port()).collect();
         let mut came: BTreeMap<Port<'a>, Option<Port<'a>>> =
@@ -131,7 +141,9 @@ impl<'a> Ground<'a> {
             }
             let plugged = self.joined.get(&port).into_iter().flatten().copied();
             // A router passes on from each of its interfaces to each.
-            let routed = self.ends().map(|end| end.port()).filter(|end| is_end && end.0 == port.0);
+            let open = is_end && self.link(port).is_some_and(|(space, link)| passes(&End { space, link }));
+            let routers = self.ends().filter(|end| open && end.space.name == port.0 && passes(end));
+            let routed = routers.map(|end| end.port());
             for other in plugged.chain(routed) {
                 if let std::collections::btree_map::Entry::Vacant(entry) = came.entry(other) {
                     entry.insert(Some(port));
@@ -186,6 +198,10 @@ impl<'a> Ground<'a> {
     /// The shortest way from one namespace to another, over wires, whatever
     /// addresses and routes there are.
     pub fn way(&self, from: &str, to: &str) -> Option<Vec<Step<'a>>> {
+        self.way_by(from, to, |end| !end.is_bare_bridge()).or_else(|| self.way_by(from, to, |_| true))
+    }
+
+    fn way_by(&self, from: &str, to: &str, passes: impl Fn(&End) -> bool) -> Option<Vec<Step<'a>>> {
         let mut came: BTreeMap<&str, Step<'a>> = BTreeMap::new();
         let mut seen = BTreeSet::from([from]);
         let mut next = VecDeque::from([from]);
@@ -201,8 +217,8 @@ impl<'a> Ground<'a> {
                 way.reverse();
                 return Some(way);
             }
-            for out in self.ends().filter(|end| end.space.name == here) {
-                for into in self.neighbours(here, out.link) {
+            for out in self.ends().filter(|end| end.space.name == here && passes(end)) {
+                for into in self.neighbours(here, out.link).into_iter().filter(&passes) {
                     if seen.insert(&into.space.name) {
                         came.insert(&into.space.name, Step { out, into });
                         next.push_back(&into.space.name);
@@ -218,6 +234,12 @@ impl<'a> End<'a> {
     /// Its namespace and index.
     pub fn port(&self) -> Port<'a> {
         (&self.space.name, self.link.index)
+    }
+
+    /// Tells whether it is a bridge without an address: it passes frames on
+    /// among its ports, and its namespace has no part in that network.
+    pub fn is_bare_bridge(&self) -> bool {
+        self.link.kind == "bridge" && self.addrs(false).chain(self.addrs(true)).next().is_none()
     }
 
     /// The addresses of one family, but those of a single link.
