@@ -277,8 +277,8 @@ fn add(rules: &mut Vec<FirewallRule>, chain: &Chain, spoken: &[Spoken], backend:
     let all = theirs.len() == spoken.iter().filter(|one| !one.is_policy).count();
     for (index, one) in spoken.iter().enumerate() {
         let counters = counter(&one.expressions).map(Counters::from);
-        // They count each rule that they make.
-        let saved = theirs.get(index).filter(|_| all && counters.is_some() && !one.is_policy);
+        // Who has added it, the tool or nft, makes no difference to the tool.
+        let saved = theirs.get(index).filter(|_| all && !one.is_policy);
         let own_policy = named.filter(|_| one.is_policy);
         rules.push(FirewallRule {
             backend: if saved.is_some() || own_policy.is_some() { backend } else { Backend::Nft },

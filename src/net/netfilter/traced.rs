@@ -20,6 +20,9 @@ pub struct TracedPacket {
     pub dport: Option<u16>,
     /// The operation of ARP: 1 asks, 2 answers.
     pub arp: Option<u16>,
+    /// Whether it is a piece of a larger packet, and not the first: that one
+    /// alone has the header of ICMP, TCP or UDP.
+    pub is_later_fragment: bool,
 }
 
 /// A message of ICMP.
@@ -70,6 +73,7 @@ impl TracedPacket {
                 src: v4(network, 12),
                 dst: v4(network, 16),
                 proto: network.get(9).copied(),
+                is_later_fragment: half(network, 6).is_some_and(|fragment| fragment & 0x1fff != 0),
                 ..Self::default()
             },
             6 => Self {
@@ -80,7 +84,7 @@ impl TracedPacket {
             },
             _ => return None,
         };
-        let Some(transport) = transport else { return Some(packet) };
+        let Some(transport) = transport.filter(|_| !packet.is_later_fragment) else { return Some(packet) };
         match packet.proto {
             Some(protocol @ (ICMP | ICMPV6)) => packet.icmp = icmp(protocol, transport),
             Some(TCP | UDP | SCTP) => {

@@ -131,6 +131,7 @@ impl Blow<'_> {
         let what = match (packet.arp, packet.icmp, packet.proto) {
             (Some(1), ..) => "the ARP question".to_string(),
             (Some(_), ..) => "the ARP answer".into(),
+            _ if packet.is_later_fragment => "a fragment (not the first one)".into(),
             (_, Some(icmp), _) => match icmp.kind {
                 8 | 128 => "the echo request".into(),
                 0 | 129 => "the echo reply".into(),
