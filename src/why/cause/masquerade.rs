@@ -86,7 +86,12 @@ pub(super) fn missing(e: &Evidence) -> Vec<Found> {
     }
     // A private source has nothing to do on a public network.
     let weight = if dst.is_private() { weight::ON_THE_WAY } else { weight::NAMED + 20 };
-    let suspect = suspect("masquerade-missing", format!("{}: {out}", router.name), text, fix);
+    let mut suspect = suspect("masquerade-missing", format!("{}: {out}", router.name), text, fix);
+    let look = match backend {
+        Backend::Nft => "nft list ruleset",
+        _ => "iptables -t nat -S POSTROUTING",
+    };
+    suspect.evidence = vec![e.exec(&router.name, look)];
     vec![Found { weight, sure: false, suspect }]
 }
 
