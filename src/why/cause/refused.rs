@@ -60,13 +60,20 @@ pub(super) fn rules(deeds: &[Deed]) -> Vec<Refused> {
         refused.push(Refused {
             ns: typed.ns.clone(),
             command: typed.deed.command.clone(),
-            words: said.lines().next().unwrap_or_default().trim().to_string(),
+            words: complaint(said).to_string(),
             chain,
             corrected: behind.filter(|_| is_other).map(|words| line(&words)),
             fix: is_other.then(|| format!("{} {}", typed.program, line(&words))),
         });
     }
     refused
+}
+
+/// What a tool has said first, without its own name and version.
+fn complaint(said: &str) -> &str {
+    let line = said.lines().next().unwrap_or_default().trim();
+    let own = line.starts_with("iptables v") || line.starts_with("ip6tables v");
+    line.split_once(": ").filter(|_| own).map_or(line, |(_, complaint)| complaint)
 }
 
 /// What was meant by words that iptables does not take.
@@ -126,5 +133,11 @@ mod tests {
             some("iptables -A INPUT -p udp --dport 80 -j ACCEPT")
         );
         assert_eq!(fix("iptables -A FOO -j ACCEPT"), None);
+    }
+
+    #[test]
+    fn a_complaint_is_told_without_a_version() {
+        assert_eq!(complaint("iptables v1.8.9 (nf_tables): unknown option\nmore"), "unknown option");
+        assert_eq!(complaint("Bad argument: x"), "Bad argument: x");
     }
 }
