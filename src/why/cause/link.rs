@@ -3,7 +3,6 @@
 use super::{Evidence, Found, suspect, weight};
 use crate::event::Suspect;
 use crate::net::survey::{Link, Space};
-use crate::why::gate::is_local;
 
 /// Suspects links.
 pub(super) fn find(e: &Evidence) -> Vec<Found> {
@@ -34,7 +33,7 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
 fn loopback(e: &Evidence) -> Option<Found> {
     let (dst, space) = (e.shot.target?, e.from());
     let lo = space.links.iter().find(|link| link.loopback)?;
-    let own = is_local(space, dst) || dst.is_loopback();
+    let own = space.addrs.iter().any(|addr| addr.ip == dst) || dst.is_loopback();
     if lo.up || !own {
         return None;
     }

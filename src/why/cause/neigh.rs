@@ -36,7 +36,9 @@ fn entries(e: &Evidence) -> Vec<Found> {
             }
             let right = right_macs(e, space, link, entry.ip);
             let fixed = matches!(entry.state.as_str(), "PERMANENT" | "NOARP");
-            if right.contains(mac) || entry.state == "NOARP" && link.noarp {
+            // The kernel's own entry for everybody on the wire.
+            let all = space.addrs.iter().any(|addr| addr.cast() == Some(entry.ip));
+            if right.contains(mac) || entry.state == "NOARP" && (link.noarp || all) {
                 continue;
             }
             if right.is_empty() {
