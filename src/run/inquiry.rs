@@ -152,6 +152,8 @@ fn search(oracle: &Oracle, first: Sandbox, probe: &Probe, at: &Moment) -> Result
     let mut likely = findings.causes.clone();
     likely.extend(findings.cleared.clone());
     likely.extend(findings.others.clone());
+    // What was tried in vain is less so than what could not be tried.
+    likely.sort_by_key(|one| cleared.contains(&one.key()));
     Ok(explain(probe, &findings, stopped, &likely, false))
 }
 

@@ -93,7 +93,9 @@ fn one(
         true => text += ": it can have come too early; typed now, it is right",
         false => text += &format!(": {}", repair.said.join(", and ")),
     }
-    let mut suspect = suspect("command-refused", meant.ns.clone(), text, fix);
+    let switched_off = repair.said.iter().any(|said| said.starts_with("IPv6 is switched off"));
+    let id = if switched_off { "ipv6-disabled" } else { "command-refused" };
+    let mut suspect = suspect(id, meant.ns.clone(), text, fix);
     suspect.evidence = vec![line(&refused.raw)];
     Some(Found { weight, sure: false, suspect })
 }

@@ -106,7 +106,12 @@ impl Names<'_> {
                     "the server's record of `{}` is {ip}, {has}, and not {other}{owner}: correct the record there",
                     self.name
                 );
-                found.push(self.found("name-record-wrong", text, Vec::new(), weight::ODD - 50));
+                // Whoever bears that name is elsewhere, and not by a slip.
+                let moved = owners.is_empty()
+                    && self.meant().iter().any(|(_, own)| *own == other)
+                    && edits(&other.to_string(), &ip.to_string()) > 1;
+                let weight = if moved { weight::NAMED + 70 } else { weight::ODD - 50 };
+                found.push(self.found("name-record-wrong", text, Vec::new(), weight));
             }
         }
         found
@@ -202,9 +207,11 @@ impl Names<'_> {
                 ),
                 false => {
                     let folder = format!("/etc/netns/{}", e.probe.from);
+                    // Where none is named, this one is asked.
+                    let no_other = if server.is_loopback() { "no server but " } else { "" };
                     (
                         format!(
-                            "{} has no resolv.conf of its own ({folder}/resolv.conf), so that the host's is read, which names {server}: {words} ({who}); the lab's server is {ip} ({name})",
+                            "{} has no resolv.conf of its own ({folder}/resolv.conf), so that the host's is read, which names {no_other}{server}: {words} ({who}); the lab's server is {ip} ({name})",
                             e.probe.from
                         ),
                         vec![
@@ -219,7 +226,7 @@ impl Names<'_> {
         }
         let Some((space, _)) = owners.first().filter(|_| !server.is_loopback()) else {
             if found.is_empty() && owners.is_empty() {
-                found.extend(self.hosts_instead(&format!(
+                found.push(self.hosts_instead(&format!(
                     "{} names the server {server}, and {words}: {who}",
                     files.resolv
                 )));
@@ -240,13 +247,16 @@ impl Names<'_> {
                 space.name
             ),
         };
-        found.extend(self.hosts_instead(&text));
+        found.push(self.hosts_instead(&text));
         found
     }
 
     /// Without a server one's own file helps.
-    fn hosts_instead(&self, text: &str) -> Option<Found> {
-        let (_, ip) = *self.meant().first()?;
+    fn hosts_instead(&self, text: &str) -> Found {
+        let id = "name-server-not-running";
+        let Some((_, ip)) = self.meant().first().copied() else {
+            return self.found(id, format!("{text}; start one there"), Vec::new(), weight::ODD);
+        };
         let own = self.files.hosts.starts_with("/etc/netns/") || self.netns.is_host();
         let folder = format!("/etc/netns/{}", self.e.probe.from);
         let mut fix = Vec::new();
@@ -260,7 +270,7 @@ impl Names<'_> {
         };
         fix.push(format!("echo '{ip} {}' >> {hosts}", self.name));
         let text = format!("{text}; as long as there is none, {hosts} may have the name");
-        Some(self.found("name-server-not-running", text, fix, weight::HERE))
+        self.found(id, text, fix, weight::HERE)
     }
 
     /// A server answers, and has no such name.

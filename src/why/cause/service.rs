@@ -166,8 +166,8 @@ fn somebody_else(e: &Evidence, space: &Space, ip: IpAddr, port: u16) -> Vec<Foun
             }
             start(e, space, &words)
         });
-        let Some(fix) = fix else { continue };
-        found.push(made(e, space, "tcp-wrong-namespace", text, fix, weight::ON_THE_WAY));
+        let weight = if fix.is_some() { weight::ON_THE_WAY } else { weight::ODD };
+        found.push(made(e, space, "tcp-wrong-namespace", text, fix.unwrap_or_default(), weight));
     }
     found
 }
