@@ -88,6 +88,10 @@ impl<'a> Export<'a> {
 
     fn ask(&mut self, question: &Question) {
         let command = self.command(&question.command);
+        // Only a replay can say why: a script is none.
+        if program(&command) == "nslab" {
+            return self.comment(&format!("# {command}"));
+        }
         // Its last line says so where it has failed.
         let failed = question.text.lines().last().is_some_and(|line| line.starts_with("exit code "));
         let sure = SURE.contains(&program(&command).as_str());
