@@ -278,7 +278,9 @@ fn labs() -> Vec<PathBuf> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).expect("a folder of labs").flatten() {
             let path = entry.path();
-            if path.is_dir() && !path.ends_with("solutions") {
+            // Pitfalls end with a cure that `why` has given; what it adds has
+            // hardware addresses that the kernel picks.
+            if path.is_dir() && !path.ends_with("solutions") && !path.ends_with("pitfalls") {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rhai") {
                 labs.push(path);

@@ -64,7 +64,7 @@ pub use rooms::{Exit, MOST_PROCESSES, Placed, Program, Rooms, RoomsError};
 pub use route::RouteOptions;
 pub use rule::RuleOptions;
 pub use service::{Record, Service};
-pub use sighting::{SeenPacket, Sighting, Taps};
+pub use sighting::{SeenPacket, Sighting, Taps, stamp_packets};
 pub use tcp::{TcpAnswer, TcpOptions};
 pub use terminal::Terminal;
 pub use traceroute::{TracerouteAnswer, TracerouteOptions};

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::io::IoSliceMut;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// A packet at one interface.
@@ -141,6 +142,19 @@ impl SeenPacket {
 
 /// Taps on all interfaces of some namespaces.
 pub struct Taps(Vec<(Netns, OwnedFd)>);
+
+/// Has the kernel stamp packets with the time from now on, as long as this
+/// process lives. It begins only some time after it was asked to; who taps
+/// before that gets the time at which he reads, and an order by chance.
+pub fn stamp_packets() {
+    static STAMPED: OnceLock<Option<OwnedFd>> = OnceLock::new();
+    STAMPED.get_or_init(|| {
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let any = socket(AddressFamily::Inet, SockType::Datagram, flags, None).ok()?;
+        setsockopt(&any, sockopt::ReceiveTimestampns, &true).ok()?;
+        Some(any)
+    });
+}
 
 impl Network {
     /// Taps every interface of every namespace, those included that come

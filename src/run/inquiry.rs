@@ -154,6 +154,12 @@ fn search(oracle: &Oracle, first: Sandbox, probe: &Probe, at: &Moment) -> Result
     likely.extend(findings.others.clone());
     // What was tried in vain is less so than what could not be tried.
     likely.sort_by_key(|one| cleared.contains(&one.key()));
+    let mut keys = Vec::new();
+    likely.retain(|suspect| {
+        let fresh = !keys.contains(&suspect.key());
+        keys.push(suspect.key());
+        fresh
+    });
     Ok(explain(probe, &findings, stopped, &likely, false))
 }
 

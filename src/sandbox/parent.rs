@@ -56,6 +56,8 @@ impl Launcher {
             let step = format!("{step}: this process has threads already; start it first thing in `main`");
             return Err(SandboxError::new(step, Errno::EINVAL));
         }
+        // Long before anybody taps.
+        crate::net::stamp_packets();
         let (ours, theirs) = Wire::pair().map_err(|error| SandboxError::io(step, &error))?;
         let parent = getpid();
         // SAFETY: this process has one thread.

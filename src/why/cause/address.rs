@@ -22,6 +22,9 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
         found.push(one_s_own(e, dst, &other.name, addr));
         return found;
     }
+    if owners.is_empty() {
+        found.extend(strayed(e, dst));
+    }
     found.extend(gateways(e, dst.is_ipv6()));
     match owners.first() {
         None => found.extend(nobody_has(e, dst)),
@@ -53,6 +56,38 @@ fn one_s_own(e: &Evidence, dst: IpAddr, other: &str, addr: &Address) -> Found {
     let mut suspect = suspect("duplicate-address", format!("{from}: {dst}"), text, vec![]);
     suspect.evidence = vec![format!("{} route get {dst}", e.ip(from))];
     Found { weight: weight::NAMED, sure: true, suspect }
+}
+
+/// The one who asks has the address, beside another one of that network, and
+/// the other end of the wire has none.
+fn strayed(e: &Evidence, dst: IpAddr) -> Option<Found> {
+    let from = e.from();
+    let addr = from.addrs.iter().find(|addr| addr.ip == dst)?;
+    let net = network(addr.ip, addr.prefix_len);
+    let link = from.link_at(addr.index).filter(|link| !link.loopback)?;
+    let of_net = |other: &&Address| other.index == addr.index && net.contains(other.ip);
+    let near = e.ground.neighbours(&from.name, link);
+    let [end] = near[..] else { return None };
+    let bare = end.addrs(dst.is_ipv6()).next().is_none();
+    if from.addrs.iter().filter(of_net).count() < 2 || !bare || end.link.kind == "bridge" {
+        return None;
+    }
+    let (ns, other, dev) = (&from.name, &end.space.name, &end.link.name);
+    let text = format!(
+        "{ns} has {dst} itself: it has two addresses of {net} on {}, and {other} has none on {dev}, at the other end: {} was given to the wrong namespace",
+        link.name,
+        show(addr)
+    );
+    let mut fix = vec![
+        format!("{} addr del {} dev {}", e.ip(ns), show(addr), link.name),
+        format!("{} addr add {} dev {dev}{}", e.ip(other), show(addr), nodad(dst)),
+    ];
+    if !end.link.up {
+        fix.push(format!("{} link set {dev} up", e.ip(other)));
+    }
+    let mut suspect = suspect("address-in-wrong-namespace", format!("{ns}: {}", link.name), text, fix);
+    suspect.evidence = vec![format!("{} route get {dst}", e.ip(ns))];
+    Some(Found { weight: weight::NAMED + 60, sure: false, suspect })
 }
 
 /// No namespace has the address that is asked for.
@@ -247,6 +282,13 @@ fn between(e: &Evidence, here: End, there: End, theirs: &Address) -> Vec<Found> 
                     suspect: suspect("netmask-mismatch", format!("{other}: {other_dev}"), text, fix),
                 });
             }
+            (false, false)
+                if our_net.len == e.most(v6)
+                    && their_net.len == our_net.len
+                    && !e.reaches_by_route(space, theirs.ip) =>
+            {
+                found.push(without_masks(e, here, our, there, theirs));
+            }
             (false, false) if !e.reaches_by_route(space, theirs.ip) => {
                 let moved = transplant(theirs.ip, theirs.prefix_len, our.ip);
                 let moved = if e.ground.owners(moved).is_empty() && !e.is_edge(moved, theirs.prefix_len) {
@@ -273,6 +315,37 @@ fn between(e: &Evidence, here: End, there: End, theirs: &Address) -> Vec<Found> 
         }
     }
     found
+}
+
+/// Two whose addresses are single ones, as they are without a mask.
+fn without_masks(e: &Evidence, here: End, our: &Address, there: End, theirs: &Address) -> Found {
+    let v6 = our.ip.is_ipv6();
+    let usual: &[u8] = if v6 { &[64, 48] } else { &[24, 16, 8] };
+    let both = |len: &&u8| network(our.ip, **len).contains(theirs.ip);
+    let len = usual.iter().find(both).copied().unwrap_or(0);
+    let mut fix = Vec::new();
+    for (end, addr) in [(here, our), (there, theirs)] {
+        let (ip, dev) = (e.ip(&end.space.name), &end.link.name);
+        fix.push(format!("{ip} addr del {} dev {dev}", show(addr)));
+        fix.push(format!("{ip} addr add {}/{len} dev {dev}{}", addr.ip, nodad(addr.ip)));
+    }
+    let text = format!(
+        "{}'s {} on {} and {}'s {} on {} have no mask: each is alone in its network (/{}), and no route leads to the other",
+        here.space.name,
+        our.ip,
+        here.link.name,
+        there.space.name,
+        theirs.ip,
+        there.link.name,
+        e.most(v6)
+    );
+    let place = format!("{}: {}", here.space.name, here.link.name);
+    let mut suspect = suspect("netmask-mismatch", place, text, fix);
+    suspect.evidence = [here, there]
+        .map(|end| format!("{} -br addr show {}", e.ip(&end.space.name), end.link.name))
+        .to_vec();
+    let weight = if len > 0 { weight::HERE + 40 } else { weight::ODD };
+    Found { weight, sure: false, suspect }
 }
 
 /// The one who asks has no address on the wire that it shares with the other.

@@ -110,6 +110,15 @@ fn at(e: &Evidence, id: &str, space: &Space, link: &Link, text: String, fix: Vec
     Found { weight: e.weight_at(&space.name, link), sure: false, suspect }
 }
 
+/// The ports of a bridge that its spanning tree keeps waiting.
+fn waiting<'a>(space: &'a Space, bridge: &Link) -> Vec<&'a Link> {
+    let waits = |link: &&Link| {
+        let state = link.port.as_ref().map(|port| port.state.as_str());
+        link.up && link.master == Some(bridge.index) && matches!(state, Some("listening" | "learning"))
+    };
+    space.links.iter().filter(waits).collect()
+}
+
 /// A port that is not (yet) forwarding.
 fn not_forwarding(
     e: &Evidence,
@@ -133,7 +142,26 @@ fn not_forwarding(
                     "STP makes a new port listen and learn for twice its forward delay of {delay} s before it forwards"
                 ),
             };
-            ("bridge-stp-delay", why, vec![off])
+            let waiting = waiting(space, bridge);
+            let names: Vec<&str> = waiting.iter().map(|port| port.name.as_str()).collect();
+            let mut fix = vec![off];
+            let tool = e.tool("bridge", &space.name);
+            fix.extend(names.iter().map(|name| format!("{tool} link set dev {name} state 3")));
+            if names.len() > 1 {
+                let text = format!(
+                    "{}, ports of {} in {}, are in state {}: {why}",
+                    names.join(" and "),
+                    bridge.name,
+                    space.name,
+                    state.state
+                );
+                // One and the same for all of them.
+                let first = waiting.first().copied().unwrap_or(port);
+                let mut found = at(e, "bridge-stp-delay", space, first, text, fix);
+                found.weight = at(e, "", space, port, String::new(), Vec::new()).weight + 60;
+                return Some(found);
+            }
+            ("bridge-stp-delay", why, fix[..1].to_vec())
         }
         _ => ("bridge-port-state", "it passes no frame in either direction".to_string(), Vec::new()),
     };

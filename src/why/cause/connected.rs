@@ -69,16 +69,16 @@ fn without_route(e: &Evidence, end: End, addr: &Address) -> Option<Found> {
     if zero {
         return None;
     }
-    let (why, id) = match addr.noprefixroute {
-        true => ("it was added with `noprefixroute`", "noprefixroute"),
-        false => ("it was deleted", "connected-route-missing"),
+    let why = match addr.noprefixroute {
+        true => "it was added with `noprefixroute`",
+        false => "it was deleted",
     };
     let text = format!("{space} has {} on {dev}, but no route to {net}: {why}", show(addr));
     let fix = vec![format!("{} route add {net} dev {dev} src {}", e.ip(space), addr.ip)];
     Some(Found {
         weight: weight::HERE + 50,
         sure: false,
-        suspect: suspect(id, format!("{space}: {dev}"), text, fix),
+        suspect: suspect("connected-route-missing", format!("{space}: {dev}"), text, fix),
     })
 }
 

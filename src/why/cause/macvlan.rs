@@ -154,7 +154,7 @@ fn of_parent(e: &Evidence, child: End, parent: End) -> Option<Found> {
         fix.push(to_bridge(e, child));
     }
     let text = format!(
-        "{}'s {} is a macvlan on {} of {}, and a macvlan never reaches its own parent interface, nor that the macvlan: {} needs a macvlan of its own beside it, with a route to {} over it",
+        "{}'s {} is a macvlan on {} of {}, and a macvlan never reaches its own parent interface, nor is it reached from there: {} needs a macvlan of its own beside it, with a route to {} over it",
         child.space.name, child.link.name, link.name, space.name, space.name, theirs.ip
     );
     let mut one = at(e, "macvlan-parent-unreachable", child, text, fix);

@@ -179,7 +179,8 @@ pub(super) mod weight {
 }
 
 /// What has somebody else answer than the one who is meant.
-pub(super) const SPOIL_ANSWERS: [&str; 2] = ["duplicate-address", "subnet-on-loopback"];
+pub(super) const SPOIL_ANSWERS: [&str; 3] =
+    ["address-in-wrong-namespace", "duplicate-address", "subnet-on-loopback"];
 
 /// Looks into one subject.
 type Finder = fn(&Evidence) -> Vec<Found>;

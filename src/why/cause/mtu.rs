@@ -34,7 +34,8 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
             .map(|(space, link)| format!("{} link set {} mtu {widest}", e.ip(&space.name), link.name))
             .collect();
         // What a router has said is remembered for ten minutes.
-        if e.shot.symptom.starts_with("From ") {
+        let learned = e.shot.symptom.contains("local error") && e.from().name != space.name;
+        if e.shot.symptom.starts_with("From ") || learned {
             let family = if dst.is_ipv6() { " -6" } else { "" };
             fix.push(format!("{}{family} route flush cache", e.ip(&e.probe.from)));
         }

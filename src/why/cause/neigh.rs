@@ -3,7 +3,7 @@
 
 use super::{Evidence, Found, suspect, weight};
 use crate::net::SeenPacket;
-use crate::net::survey::{Link, Neighbour, Space};
+use crate::net::survey::{Address, Link, Neighbour, Space};
 use crate::why::gate::Gate;
 use crate::why::ground::{End, network};
 use std::net::IpAddr;
@@ -193,7 +193,16 @@ fn proxy(
     );
     let mut suspect = suspect("proxy-arp-off", format!("{ns}: {dev}"), text, fix);
     suspect.evidence = vec![e.exec(ns, &format!("sysctl net.ipv4.conf.{key}.proxy_arp"))];
-    let weight = if single || linklocal { weight::HERE + 40 } else { weight::ODD };
+    // Router and asker agree that the address is of this wire's network.
+    let wants = |mut addrs: Box<dyn Iterator<Item = &Address> + '_>| {
+        addrs.any(|addr| network(addr.ip, addr.prefix_len).contains(wanted))
+    };
+    let agreed = owned && wants(Box::new(own.iter().copied())) && wants(Box::new(router.addrs(v6)));
+    let weight = match () {
+        () if agreed => weight::HERE + 80,
+        () if single || linklocal => weight::HERE + 40,
+        () => weight::ODD,
+    };
     Some(Found { weight, sure: false, suspect })
 }
 

@@ -128,15 +128,19 @@ impl About<'_> {
     /// A route that discards or refuses.
     fn dead_end(&self, route: &Route, weight: u32) -> Found {
         let Self { space, flow, back, .. } = self;
-        let what = match route.kind.as_str() {
-            "blackhole" => "discarded without a word",
-            "prohibit" => "refused (administratively prohibited)",
-            "throw" => "thrown out of the table, and no other table has a route",
-            _ => "refused as unreachable",
+        let (id, what) = match route.kind.as_str() {
+            "blackhole" => ("blackhole-route", "discarded without a word"),
+            "prohibit" => ("prohibit-route", "refused (administratively prohibited)"),
+            "throw" => ("throw-route", "thrown out of the table, and no other table has a route"),
+            _ => ("unreachable-route", "refused as unreachable"),
         };
         let text = format!(
-            "{} has a {} route to {}: packets for {} are {what}{back}",
-            space.name, route.kind, route.dst, flow.dst
+            "{} has {} {} route to {}: packets for {} are {what}{back}",
+            space.name,
+            if route.kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" },
+            route.kind,
+            route.dst,
+            flow.dst
         );
         // A nexthop object says what becomes of it: another way is wanted.
         let gateway = self.e.next_gateway(space, flow.dst).filter(|_| route.nhid.is_some());
@@ -151,8 +155,7 @@ impl About<'_> {
             }
             None => vec![self.delete(route)],
         };
-        let suspect =
-            suspect(&format!("{}-route", route.kind), format!("{}: {}", space.name, route.dst), text, fix);
+        let suspect = suspect(id, format!("{}: {}", space.name, route.dst), text, fix);
         Found { weight, sure: weight == weight::NAMED, suspect }
     }
 
@@ -202,6 +205,9 @@ impl About<'_> {
                 suspect: suspect("policy-rule-missing", space.name.clone(), text, fix),
             });
         }
+        if let Some(found) = self.without_rule(step) {
+            return Some(found);
+        }
         let net = match wires <= 1 && !has_default {
             true => "default".to_string(),
             false => e.network_of(dst).map_or_else(|| dst.to_string(), |net| net.to_string()),
@@ -232,6 +238,33 @@ impl About<'_> {
         let mut suspect = suspect(id, space.name.clone(), text, fix);
         suspect.evidence = vec![format!("{} route", self.ip())];
         Some(Found { weight: self.base, sure: false, suspect })
+    }
+
+    /// A route that would do, in a table that no rule leads to.
+    fn without_rule(&self, step: Step) -> Option<Found> {
+        let Self { space, flow, back, .. } = self;
+        let (dst, v6) = (flow.dst, flow.dst.is_ipv6());
+        let asked = |table: u32| {
+            (253..=255).contains(&table)
+                || space.rules.iter().any(|rule| rule.inet6 == v6 && rule.table == Some(table))
+        };
+        let route = space
+            .routes
+            .iter()
+            .filter(|route| route.dst.ip.is_ipv6() == v6 && route.dst.contains(dst) && !asked(route.table))
+            .filter(|route| route.kind == "unicast" && route.dev() == Some(step.out.link.name.as_str()))
+            .max_by_key(|route| route.dst.len)?;
+        let shown = if route.dst.len == 0 { "default".into() } else { route.dst.to_string() };
+        let text = format!(
+            "{}'s route for {dst} ({shown}) is in table {}, and no rule leads there{back}",
+            space.name, route.table
+        );
+        let fix = vec![format!("{} rule add lookup {}", self.ip(), route.table)];
+        let mut suspect =
+            suspect("policy-rule-missing", format!("{}: table {}", space.name, route.table), text, fix);
+        suspect.evidence =
+            vec![format!("{} route show table {}", self.ip(), route.table), format!("{} rule", self.ip())];
+        Some(Found { weight: self.base + 70, sure: false, suspect })
     }
 
     /// A route that is there: does it lead to the next one?
@@ -266,6 +299,8 @@ impl About<'_> {
                 Some(via) => plugged(via).is_some_and(|(owner, _)| e.leads(&owner.name, &space.name, dst)),
                 None => {
                     plugged(dst).is_some()
+                        // The way is right, and nobody is there.
+                        || e.ground.owners(dst).is_empty() && hop.dev == step.out.link.name
                         || !on_wire && hop.dev == step.out.link.name && e.answers_for(step, dst)
                 }
             }
