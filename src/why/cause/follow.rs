@@ -117,11 +117,19 @@ fn swept_away(e: &Evidence, given: &Given, fix: &[Typed]) -> Vec<String> {
     if given.net.ip.is_ipv6() || own.peek().is_none() || !own.all(|addr| deleted(addr.ip)) {
         return Vec::new();
     }
+    // The cure may see to it itself.
+    let brought = |dst: &str| {
+        fix.iter().any(|step| {
+            let gives = step.is("ip", &["route", "add"]) || step.is("ip", &["route", "replace"]);
+            step.ns == given.ns && gives && step.words.iter().any(|word| word == dst)
+        })
+    };
     let through = space.routes.iter().filter(|route| {
         route.dev() == Some(given.dev.as_str())
             && route.via().is_some_and(|via| given.net.contains(via))
             && route.table != 255
             && !route.cached
+            && !brought(&route.dst.to_string())
     });
     let ip = e.ip(&given.ns);
     through

@@ -3,7 +3,7 @@
 
 use super::{Evidence, Found, suspect, weight};
 use crate::net::SeenPacket;
-use crate::net::survey::{Address, Link, Neighbour, Space};
+use crate::net::survey::{Address, Link, Neighbour, Route, Space};
 use crate::why::gate::Gate;
 use crate::why::ground::{End, network};
 use std::net::IpAddr;
@@ -227,8 +227,12 @@ fn too_wide(e: &Evidence, space: &Space, link: &Link, wanted: IpAddr, router: &E
                 format!("{ip} addr del {}/{} dev {dev}", addr.ip, addr.prefix_len),
                 format!("{ip} addr add {}/{} dev {dev}{nodad}", addr.ip, via.prefix_len),
             ];
+            // What goes with the address is put back by who sees to that.
             let family = if v6 { " -6" } else { "" };
-            fix.push(format!("{ip}{family} route replace default via {} dev {dev}", via.ip));
+            let default = |route: &Route| route.dst.len == 0 && route.dst.ip.is_ipv6() == v6;
+            if !space.routes.iter().any(default) {
+                fix.push(format!("{ip}{family} route add default via {} dev {dev}", via.ip));
+            }
             let text = format!(
                 "{}'s mask on {dev} is too wide: {}/{} makes {wanted} look on-link, so {} asks for its hardware address instead of using the router {} ({}/{})",
                 space.name, addr.ip, addr.prefix_len, space.name, router.space.name, via.ip, via.prefix_len
