@@ -231,7 +231,7 @@ impl Network {
         let echo = Echo::open(target, options).map_err(socket_failed)?;
         for seq in 1..=options.count {
             answer.sent += 1;
-            echo.exchange(seq, options, &mut answer, || self.is_over().unwrap_or(false));
+            echo.exchange(seq, options, &mut answer, || self.is_over(netns));
         }
         if let (Some(tap), Some(by)) = (tap, &options.by) {
             let others = answer.replies.iter().filter(|reply| !tap.saw(echo.id, reply.seq)).count();

@@ -35,8 +35,15 @@ impl Network {
     /// which no answer came are given up, as the kernel gives them up a little
     /// later: who sent a packet there hears of it now.
     ///
-    /// Says no where it can't be known.
-    pub(super) fn is_over(&self) -> Result<bool, NetError> {
+    /// Says no where it can't be known. The thread comes back to the namespace
+    /// from which was sent: the names of its links are read there.
+    pub(super) fn is_over(&self, from: &Netns) -> bool {
+        let over = self.try_is_over().unwrap_or(false);
+        let _ = self.enter(from);
+        over
+    }
+
+    fn try_is_over(&self) -> Result<bool, NetError> {
         if self.may_be_late()? {
             return Ok(false);
         }

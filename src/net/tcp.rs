@@ -156,7 +156,7 @@ impl Network {
         self.enter(netns)?;
         let mut failed = (None, Failed::TimedOut);
         for target in targets {
-            match connect_to(target, port, deadline, || self.is_over().unwrap_or(false)) {
+            match connect_to(target, port, deadline, || self.is_over(netns)) {
                 Ok(socket) => return Ok(Ok(socket.into())),
                 Err(why) => failed = (Some(target.ip), why),
             }
