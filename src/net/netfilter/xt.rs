@@ -335,9 +335,9 @@ fn reject(info: &Info, v6: bool) -> String {
 fn mark(info: &Info) -> Option<String> {
     let (mark, mask) = (info.word(0), info.word(4));
     Some(match (mark, mask) {
-        (mark, u32::MAX) => format!("meta mark set {mark:#x}"),
-        (0, mask) => format!("meta mark set meta mark & {:#x}", !mask),
-        (mark, mask) if mark == mask => format!("meta mark set meta mark | {mark:#x}"),
-        (mark, mask) => format!("meta mark set meta mark & {:#010x} ^ {mark:#x}", !mask),
+        (mark, u32::MAX) => format!("meta mark set {mark:#010x}"),
+        (0, mask) => format!("meta mark set meta mark & {:#010x}", !mask),
+        (mark, mask) if mark == mask => format!("meta mark set meta mark | {mark:#010x}"),
+        (mark, mask) => format!("meta mark set meta mark & {:#010x} ^ {mark:#010x}", !mask),
     })
 }
