@@ -296,6 +296,18 @@ impl Network {
         }
     }
 
+    /// The host's namespace and all others, by name, those included that a
+    /// program has made.
+    ///
+    /// # Errors
+    ///
+    /// Where the folder can't be read.
+    pub fn all_namespaces(&self) -> Result<Vec<Netns>, NetError> {
+        let mut all = vec![self.host()];
+        all.extend(self.namespaces()?);
+        Ok(all)
+    }
+
     /// All namespaces that are known, the host's first.
     pub(super) fn everywhere(&self) -> Vec<Netns> {
         let mut all = vec![self.host()];

@@ -6,7 +6,7 @@ use etherparse::{EtherType, IpNumber, LaxNetSlice, LaxSlicedPacket};
 use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrLike,
-    recvmsg, setsockopt, socket, sockopt,
+    recv, recvmsg, setsockopt, socket, sockopt,
 };
 use std::collections::BTreeMap;
 use std::io::IoSliceMut;
@@ -141,7 +141,27 @@ impl SeenPacket {
 }
 
 /// Taps on all interfaces of some namespaces.
+///
+/// To close one takes the kernel some 15 ms: it waits until no processor looks
+/// at it any more. So they serve as long as possible, and in the end are
+/// closed side by side, beside what goes on.
+#[derive(Default)]
 pub struct Taps(Vec<(Netns, OwnedFd)>);
+
+/// How many taps are closed side by side.
+const AT_ONCE: usize = 16;
+
+impl Drop for Taps {
+    fn drop(&mut self) {
+        let mut taps: Vec<OwnedFd> = self.0.drain(..).map(|(_, tap)| tap).collect();
+        let each = taps.len().div_ceil(AT_ONCE).max(1);
+        while !taps.is_empty() {
+            let some = taps.split_off(taps.len().saturating_sub(each));
+            // Without a thread they are closed here.
+            let _ = std::thread::Builder::new().name("close".into()).spawn(move || drop(some));
+        }
+    }
+}
 
 /// Has the kernel stamp packets with the time from now on, as long as this
 /// process lives. It begins only some time after it was asked to; who taps
@@ -158,24 +178,31 @@ pub fn stamp_packets() {
 
 impl Network {
     /// Taps every interface of every namespace, those included that come
-    /// later.
+    /// later, where that is not done yet. What passed before is forgotten.
     ///
     /// # Errors
     ///
     /// Where the kernel gives no socket.
-    pub fn tap_everywhere(&self) -> Result<Taps, NetError> {
+    pub fn tap_everywhere(&self, taps: &mut Taps) -> Result<(), NetError> {
         self.namespaces()?;
-        let mut taps = Vec::new();
+        taps.0.retain(|(netns, _)| !netns.is_deleted());
         for netns in self.everywhere() {
+            if taps.0.iter().any(|(tapped, _)| *tapped == netns) {
+                continue;
+            }
             self.enter(&netns)?;
             let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
             let opened = socket(AddressFamily::Packet, SockType::Raw, flags, SockProtocol::EthAll);
             let tap = opened.map_err(failed)?;
             setsockopt(&tap, sockopt::ReceiveTimestampns, &true).map_err(failed)?;
             let _ = setsockopt(&tap, sockopt::RcvBuf, &(1 << 20));
-            taps.push((netns, tap));
+            taps.0.push((netns, tap));
         }
-        Ok(Taps(taps))
+        for (_, tap) in &taps.0 {
+            let empty = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
+            while !matches!(recv(tap.as_raw_fd(), &mut [], empty), Err(errno) if !passes(errno)) {}
+        }
+        Ok(())
     }
 
     /// What passed since the last call, in the order of time.
@@ -209,6 +236,11 @@ fn failed(errno: Errno) -> NetError {
     NetError::new(format!("failed to tap the network: {}", strerror(errno as i32)))
 }
 
+/// Whether the next packet may be read: a link that went down is an error once.
+fn passes(errno: Errno) -> bool {
+    matches!(errno, Errno::EINTR | Errno::ENETDOWN)
+}
+
 fn drain(netns: &Netns, tap: &OwnedFd, names: &BTreeMap<u32, String>, seen: &mut Vec<Sighting>) {
     let mut bytes = vec![0; 66_000];
     loop {
@@ -224,8 +256,7 @@ fn drain(netns: &Netns, tap: &OwnedFd, names: &BTreeMap<u32, String>, seen: &mut
                 });
                 (received.bytes, received.address, time.unwrap_or_default())
             }
-            // A link that went down is an error once.
-            Err(Errno::EINTR | Errno::ENETDOWN) => continue,
+            Err(errno) if passes(errno) => continue,
             Err(_) => return,
         };
         let Some(from) = from else { continue };

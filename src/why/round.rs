@@ -5,7 +5,7 @@ use super::shot::{Shot, shoot};
 use super::trail;
 use crate::event::{Deed, Findings, Inquiry, Lack, Misuse, Suspect};
 use crate::net::survey::{Route, Space, Survey};
-use crate::net::{Limits, NetError, Netns, Network};
+use crate::net::{Limits, NetError, Netns, Network, Taps};
 use std::time::{Duration, Instant};
 
 /// How many faults at once are looked for.
@@ -44,7 +44,8 @@ fn search(
         return Ok(());
     }
     let mut survey = network.survey()?;
-    let mut shot = shoot(network, &from, probe, &survey)?;
+    let mut taps = Taps::default();
+    let mut shot = shoot(network, &mut taps, &from, probe, &survey)?;
     findings.reached = shot.reached;
     findings.symptom.clone_from(&shot.symptom);
     findings.path = shot.path();
@@ -87,7 +88,7 @@ fn search(
             return Ok(());
         }
         survey = settled(network)?;
-        shot = shoot(network, &from, probe, &survey)?;
+        shot = shoot(network, &mut taps, &from, probe, &survey)?;
         let further = shot.reach() > reach;
         if helped.is_err() && inquiry.gather {
             refused.push(found.suspect.key());
@@ -192,8 +193,9 @@ enum Unmended {
 /// minutes, and only this search has sent such packets.
 fn forget_sizes(network: &Network) -> Result<(), Unmended> {
     let refused = |error: NetError| Unmended::Refused(error.error);
-    let all = network.namespaces().map_err(refused)?.into_iter().chain([network.host()]);
+    let all = network.all_namespaces().map_err(refused)?;
     let flush: Vec<String> = all
+        .iter()
         .flat_map(|netns| ["", " -6"].map(|family| format!("{}{family} route flush cache", netns.ip())))
         .collect();
     network.bash(&network.host(), &flush.join("\n"), Limits::default()).map_err(refused)?;

@@ -5,7 +5,7 @@ use crate::event::{Passed, Probe, Waypoint};
 use crate::net::survey::{Link, Survey};
 use crate::net::{
     Culprit, FirewallSnapshot, Limits, NetError, Netns, Network, Passage, PingOptions, PingSource,
-    SeenPacket, Sighting, Stop, TcpOptions, TraceStep,
+    SeenPacket, Sighting, Stop, Taps, TcpOptions, TraceStep,
 };
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -63,9 +63,10 @@ const SLOW: Duration = Duration::from_millis(2500);
 /// How long a name is looked up, so that a second server has its turn.
 const PATIENCE: Duration = Duration::from_secs(6);
 
-/// Sends the probe and hears what becomes of it.
+/// Sends the probe and hears by the taps what becomes of it.
 pub(super) fn shoot(
     network: &Network,
+    taps: &mut Taps,
     from: &Netns,
     probe: &Probe,
     survey: &Survey,
@@ -85,13 +86,13 @@ pub(super) fn shoot(
         let netns = netns.name().into();
         walls.push(Wall { netns, after: before.clone(), before, steps: Vec::new(), passages: Vec::new() });
     }
-    let taps = network.tap_everywhere()?;
+    network.tap_everywhere(taps)?;
     let wait = if cause::may_be_slow(survey) { SLOW } else { QUICK };
     let (reached, symptom, target) = match probe.tcp {
         Some(port) => knock(network, from, &probe.to, port, wait)?,
         None => ping(network, from, probe, wait)?,
     };
-    let mut sightings = network.sightings(&taps)?;
+    let mut sightings = network.sightings(taps)?;
     sightings.retain(|seen| !is_noise(&seen.packet));
     for (at, netns, mut trace) in traces {
         walls[at].steps = trace.steps();
@@ -168,7 +169,7 @@ fn knock(
 /// Has the kernel ask for a hardware address every 50 ms in place of every
 /// second. This sandbox is a replay; nobody looks at it afterwards.
 fn hurry_neighbours(network: &Network, survey: &Survey) -> Result<(), NetError> {
-    for netns in network.namespaces()?.into_iter().chain([network.host()]) {
+    for netns in network.all_namespaces()? {
         let Some(space) = survey.space(netns.name()) else { continue };
         for link in &space.links {
             // By the same clock IPv6 finds out whether an address is free.
@@ -194,7 +195,7 @@ fn hurry_neighbours(network: &Network, survey: &Survey) -> Result<(), NetError> 
 /// is not flooded: it is gone as soon as it has aged, and whether it was
 /// learned at all was a race with the first frame of IPv6.
 fn forget_leftovers(network: &Network, survey: &Survey) -> Result<(), NetError> {
-    for netns in network.namespaces()?.into_iter().chain([network.host()]) {
+    for netns in network.all_namespaces()? {
         let Some(space) = survey.space(netns.name()) else { continue };
         let deaf = |link: &Link| {
             link.port.as_ref().is_some_and(|port| !port.learning && (!port.flood || port.locked))

@@ -138,8 +138,7 @@ impl Network {
     /// Where the kernel does not answer.
     pub fn survey(&self) -> Result<Survey, NetError> {
         self.settle()?;
-        let mut all = vec![self.host()];
-        all.extend(self.namespaces()?);
+        let all = self.all_namespaces()?;
         let spaces = all.iter().map(|netns| self.survey_of(netns)).collect::<Result<_, _>>()?;
         Ok(Survey { spaces })
     }

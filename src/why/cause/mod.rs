@@ -55,6 +55,8 @@ use crate::net::{Netns, Network};
 pub(super) struct Evidence<'a> {
     /// The kernel, which can be asked.
     pub network: &'a Network,
+    /// Handles on the namespaces: each look for them asks within the sandbox.
+    namespaces: Vec<Netns>,
     /// The state of all namespaces before the probe was sent.
     pub survey: &'a Survey,
     /// What the lab did.
@@ -81,7 +83,8 @@ impl<'a> Evidence<'a> {
     ) -> Self {
         let stuck = Stuck::of(&probe.from, shot);
         let gate = Gate::of(survey, &stuck);
-        Self { network, survey, deeds, probe, shot, stuck, gate, ground: Ground::of(survey) }
+        let namespaces = network.all_namespaces().unwrap_or_else(|_| vec![network.host()]);
+        Self { network, namespaces, survey, deeds, probe, shot, stuck, gate, ground: Ground::of(survey) }
     }
 
     /// The namespace that asks.
@@ -98,11 +101,7 @@ impl<'a> Evidence<'a> {
 
     /// A handle on a namespace.
     pub fn netns(&self, name: &str) -> Option<Netns> {
-        let host = self.network.host();
-        if name == host.name() {
-            return Some(host);
-        }
-        self.network.namespaces().ok()?.into_iter().find(|netns| netns.name() == name)
+        self.namespaces.iter().find(|netns| netns.name() == name).cloned()
     }
 
     /// `ip` with the words that make it act in a namespace.

@@ -4,6 +4,7 @@
 use super::tunnel::{Tunnel, pairs, tunnels};
 use super::{Evidence, Found, suspects, weight};
 use crate::event::Probe;
+use crate::net::Taps;
 use crate::net::survey::{Link, Space, Survey, Vxlan};
 use crate::why::ground::Ground;
 use crate::why::shot::shoot;
@@ -350,7 +351,9 @@ fn below<'a>(e: &Evidence<'a>, bare: &Survey, near: Tunnel<'a>, far: Tunnel<'a>)
     }
     let Some(netns) = e.netns(&from.name) else { return Vec::new() };
     let probe = Probe { from: from.name.clone(), to: to.to_string(), ..Probe::default() };
-    let Ok(shot) = shoot(e.network, &netns, &probe, e.survey) else { return Vec::new() };
+    let Ok(shot) = shoot(e.network, &mut Taps::default(), &netns, &probe, e.survey) else {
+        return Vec::new();
+    };
     if shot.reached {
         return Vec::new();
     }
