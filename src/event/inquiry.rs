@@ -9,20 +9,27 @@ use serde::{Deserialize, Serialize};
 pub struct Inquiry {
     /// What is sent.
     pub probe: Probe,
-    /// Commands that mend what was found before, run when the lab has ended.
-    pub cures: Vec<String>,
+    /// What it is for.
+    pub aim: Aim,
     /// Suspects that were found innocent in another sandbox, by
     /// [`Suspect::key_after`].
     pub cleared: Vec<String>,
     /// When in the course of the lab it is asked.
     pub at: Moment,
-    /// Whether to look for what is wrong; else only whether it is reached.
-    pub seek: bool,
-    /// Whether to keep each cure, though it does not help alone: what is
-    /// wrong in several places may only be mended in all.
-    pub gather: bool,
     /// How long the search may take, in milliseconds.
     pub budget_ms: u64,
+}
+
+/// What a sandbox is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Aim {
+    /// Find what is wrong: a cure that does not help spoils this sandbox.
+    Seek,
+    /// Keep each cure, though it does not help alone: what is wrong in several
+    /// places may only be mended in all.
+    Gather,
+    /// See whether it is reached when these commands have run.
+    Prove(Vec<String>),
 }
 
 /// A moment in the course of a lab.
@@ -109,8 +116,6 @@ pub struct Findings {
     pub others: Vec<Suspect>,
     /// Whether it was reached in the end.
     pub mended: bool,
-    /// What the cures said that could not be run.
-    pub refused: Option<String>,
     /// What the machine lacks to run them, and what helps.
     pub lacking: Option<Lack>,
 }

@@ -8,8 +8,8 @@ mod hex;
 mod inquiry;
 
 pub use inquiry::{
-    Answered, Cause, Deed, Door, Explanation, Findings, Inquiry, Lack, Misuse, Moment, Passed, Probe, Step,
-    Suspect, Trail, TrailEnd, Waypoint, Wonder,
+    Aim, Answered, Cause, Deed, Door, Explanation, Findings, Inquiry, Lack, Misuse, Moment, Passed, Probe,
+    Step, Suspect, Trail, TrailEnd, Waypoint, Wonder,
 };
 
 use crate::lab::{Helper, Language, Place};

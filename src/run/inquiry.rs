@@ -2,7 +2,7 @@
 
 use super::{Settings, order};
 use crate::event::{
-    Answered, Cause, Event, Explanation, Findings, Inquiry, Misuse, Moment, Probe, Stop, Suspect, Wonder,
+    Aim, Answered, Cause, Event, Explanation, Findings, Inquiry, Misuse, Moment, Probe, Stop, Suspect, Wonder,
 };
 use crate::lab::Lab;
 use crate::report;
@@ -109,7 +109,7 @@ fn search(oracle: &Oracle, first: Sandbox, probe: &Probe, at: &Moment) -> Result
     let mut cleared: Vec<String> = Vec::new();
     let mut opening: Option<(Findings, Option<Stop>)> = None;
     for _ in 0..MOST_TRIALS {
-        let (findings, stop) = replay.ask(Vec::new(), &cleared, Aim::Seek)?;
+        let (findings, stop) = replay.ask(Aim::Seek, &cleared)?;
         let (at_first, stopped) = opening.get_or_insert_with(|| (findings.clone(), stop)).clone();
         let explained =
             |causes: &[Suspect], proved| explain(probe, &at_first, stopped.clone(), causes, proved);
@@ -214,28 +214,17 @@ struct Replay<'a> {
     at: &'a Moment,
 }
 
-/// What a replay is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Aim {
-    /// Look for who is at fault, one after the other.
-    Seek,
-    /// Mend whatever is suspected, until it is reached.
-    Gather,
-    /// See whether it is reached with the cures.
-    Prove,
-}
-
 impl Replay<'_> {
     /// Tells whether a fresh replay reaches it with these cures.
     fn reaches(&mut self, cures: Vec<String>) -> Result<bool, Puzzle> {
-        Ok(self.ask(cures, &[], Aim::Prove)?.0.reached)
+        Ok(self.ask(Aim::Prove(cures), &[])?.0.reached)
     }
 
     /// Finds faults of which none shows as long as the others are there: all
     /// suspects are mended together, and then those are let go without whom
     /// it is reached as well.
     fn gather(&mut self, until: Instant) -> Result<Option<Vec<Suspect>>, Puzzle> {
-        let (findings, _) = self.ask(Vec::new(), &[], Aim::Gather)?;
+        let (findings, _) = self.ask(Aim::Gather, &[])?;
         let cures =
             |causes: &[Suspect]| causes.iter().flat_map(|cause| cause.fix.clone()).collect::<Vec<_>>();
         let mut causes = findings.causes;
@@ -253,26 +242,21 @@ impl Replay<'_> {
         Ok(Some(causes))
     }
 
-    fn ask(
-        &mut self,
-        cures: Vec<String>,
-        cleared: &[String],
-        aim: Aim,
-    ) -> Result<(Findings, Option<Stop>), Puzzle> {
+    fn ask(&mut self, aim: Aim, cleared: &[String]) -> Result<(Findings, Option<Stop>), Puzzle> {
         let mut sandbox = match self.ready.take() {
             Some(sandbox) => sandbox,
             None => self.oracle.launcher.open()?,
         };
-        // The next one makes itself ready meanwhile.
-        self.ready = Some(self.oracle.launcher.open()?);
+        // The next one makes itself ready meanwhile; a proof is the last one.
+        if !matches!(aim, Aim::Prove(_)) {
+            self.ready = Some(self.oracle.launcher.open()?);
+        }
         let mut order = order(self.oracle.lab, self.oracle.settings);
         order.inquiry = Some(Inquiry {
             probe: self.probe.clone(),
             at: self.at.clone(),
-            cures,
+            aim,
             cleared: cleared.to_vec(),
-            seek: aim != Aim::Prove,
-            gather: aim == Aim::Gather,
             budget_ms: ROUND_MS,
         });
         let (mut found, mut stopped) = (None, None);

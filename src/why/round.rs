@@ -1,9 +1,9 @@
 //! One sandbox's part of an inquiry: look, suspect, mend, look again.
 
 use super::cause::{self, Evidence};
-use super::shot::{Shot, shoot};
+use super::shot::{Shot, send, shoot};
 use super::trail;
-use crate::event::{Deed, Findings, Inquiry, Lack, Misuse, Suspect};
+use crate::event::{Aim, Deed, Findings, Inquiry, Lack, Misuse, Probe, Suspect};
 use crate::net::survey::{Route, Space, Survey};
 use crate::net::{Limits, NetError, Netns, Network, Taps};
 use std::time::{Duration, Instant};
@@ -34,13 +34,10 @@ fn search(
     let probe = &inquiry.probe;
     let from = asker(network, &probe.from)?;
     sound(network, &from, inquiry)?;
-    if !inquiry.cures.is_empty()
-        && let Err(unmended) = mend(network, &inquiry.cures)
-    {
-        match unmended {
-            Unmended::Refused(words) => findings.refused = Some(words),
-            Unmended::Lacking(lack) => findings.lacking = Some(lack),
-        }
+    // This sandbox is a replay: what it captures is not looked at any more.
+    network.forget_captures();
+    if let Aim::Prove(cures) = &inquiry.aim {
+        findings.reached = proved(network, &from, probe, cures, findings)?;
         return Ok(());
     }
     let mut survey = network.survey()?;
@@ -51,9 +48,7 @@ fn search(
     findings.path = shot.path();
     findings.trails = trail::trails(&survey, from.name(), &shot);
     findings.mended = shot.reached;
-    if !inquiry.seek {
-        return Ok(());
-    }
+    let gathers = inquiry.aim == Aim::Gather;
     let mut refused: Vec<String> = Vec::new();
     for round in 0..MOST_CAUSES {
         let suspects = suspects(network, deeds, inquiry, &survey, &shot, &findings.causes);
@@ -73,7 +68,7 @@ fn search(
         if round == 0 {
             findings.others = untried.map(|found| found.suspect).collect();
         }
-        if found.suspect.fix.is_empty() && inquiry.gather {
+        if found.suspect.fix.is_empty() && gathers {
             return Ok(());
         }
         if found.suspect.fix.is_empty() {
@@ -90,11 +85,11 @@ fn search(
         survey = settled(network)?;
         shot = shoot(network, &mut taps, &from, probe, &survey)?;
         let further = shot.reach() > reach;
-        if helped.is_err() && inquiry.gather {
+        if helped.is_err() && gathers {
             refused.push(found.suspect.key());
             continue;
         }
-        if helped.is_err() || !(shot.reached || further || found.sure || inquiry.gather) {
+        if helped.is_err() || !(shot.reached || further || found.sure || gathers) {
             findings.cleared = Some(found.suspect);
             return Ok(());
         }
@@ -105,6 +100,24 @@ fn search(
         }
     }
     Ok(())
+}
+
+/// Tells whether it is reached when these commands have run.
+fn proved(
+    network: &Network,
+    from: &Netns,
+    probe: &Probe,
+    cures: &[String],
+    findings: &mut Findings,
+) -> Result<bool, NetError> {
+    match mend(network, cures) {
+        Ok(()) => Ok(send(network, from, probe, &settled(network)?)?.reached),
+        Err(Unmended::Refused) => Ok(false),
+        Err(Unmended::Lacking(lack)) => {
+            findings.lacking = Some(lack);
+            Ok(false)
+        }
+    }
 }
 
 /// The network after a cure. An IPv6 address that is given with `nodad` has its
@@ -183,8 +196,8 @@ fn asker(network: &Network, name: &str) -> Result<Netns, NetError> {
 
 /// Why a cure was not carried out.
 enum Unmended {
-    /// One of its commands was refused, with these words.
-    Refused(String),
+    /// One of its commands was refused.
+    Refused,
     /// The machine has no program for it.
     Lacking(Lack),
 }
@@ -192,7 +205,7 @@ enum Unmended {
 /// Has everybody forget which sizes were refused: it is remembered for ten
 /// minutes, and only this search has sent such packets.
 fn forget_sizes(network: &Network) -> Result<(), Unmended> {
-    let refused = |error: NetError| Unmended::Refused(error.error);
+    let refused = |_| Unmended::Refused;
     let all = network.all_namespaces().map_err(refused)?;
     let flush: Vec<String> = all
         .iter()
@@ -209,7 +222,7 @@ fn mend(network: &Network, commands: &[String]) -> Result<(), Unmended> {
     let limits = Limits { timeout_ms: CURE_MS, ..Limits::default() };
     let answer = network.bash(&network.host(), &script, limits).map_err(|error| match error.unmeasured {
         Some(remedy) => Unmended::Lacking(Lack { reason: error.error, remedy }),
-        None => Unmended::Refused(error.error),
+        None => Unmended::Refused,
     })?;
     // Who asked in vain before the cure would give up soon, cured or not.
     let _ = network.forget_unanswered();
@@ -218,6 +231,6 @@ fn mend(network: &Network, commands: &[String]) -> Result<(), Unmended> {
     }
     match answer.error() {
         None => Ok(()),
-        Some(error) => Err(Unmended::Refused(error)),
+        Some(_) => Err(Unmended::Refused),
     }
 }

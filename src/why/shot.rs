@@ -63,6 +63,31 @@ const SLOW: Duration = Duration::from_millis(2500);
 /// How long a name is looked up, so that a second server has its turn.
 const PATIENCE: Duration = Duration::from_secs(6);
 
+/// What the one who asks sees of a probe.
+pub(super) struct Sent {
+    /// Whether the other end answered.
+    pub reached: bool,
+    symptom: String,
+    target: Option<IpAddr>,
+}
+
+/// Sends the probe.
+pub(super) fn send(
+    network: &Network,
+    from: &Netns,
+    probe: &Probe,
+    survey: &Survey,
+) -> Result<Sent, NetError> {
+    hurry_neighbours(network, survey)?;
+    forget_leftovers(network, survey)?;
+    let wait = if cause::may_be_slow(survey) { SLOW } else { QUICK };
+    let (reached, symptom, target) = match probe.tcp {
+        Some(port) => knock(network, from, &probe.to, port, wait)?,
+        None => ping(network, from, probe, wait)?,
+    };
+    Ok(Sent { reached, symptom, target })
+}
+
 /// Sends the probe and hears by the taps what becomes of it.
 pub(super) fn shoot(
     network: &Network,
@@ -71,8 +96,6 @@ pub(super) fn shoot(
     probe: &Probe,
     survey: &Survey,
 ) -> Result<Shot, NetError> {
-    hurry_neighbours(network, survey)?;
-    forget_leftovers(network, survey)?;
     let mut walls = Vec::new();
     let mut traces = Vec::new();
     for netns in network.namespaces()?.into_iter().chain([network.host()]) {
@@ -87,18 +110,14 @@ pub(super) fn shoot(
         walls.push(Wall { netns, after: before.clone(), before, steps: Vec::new(), passages: Vec::new() });
     }
     network.tap_everywhere(taps)?;
-    let wait = if cause::may_be_slow(survey) { SLOW } else { QUICK };
-    let (reached, symptom, target) = match probe.tcp {
-        Some(port) => knock(network, from, &probe.to, port, wait)?,
-        None => ping(network, from, probe, wait)?,
-    };
+    let Sent { reached, symptom, target } = send(network, from, probe, survey)?;
     let mut sightings = network.sightings(taps)?;
     sightings.retain(|seen| !is_noise(&seen.packet));
     for (at, netns, mut trace) in traces {
         walls[at].steps = trace.steps();
         walls[at].passages = trace.passages();
         drop(trace);
-        walls[at].after = network.firewall_snapshot(&netns)?;
+        walls[at].after = network.firewall_recount(&netns, &walls[at].before)?;
     }
     let unnamed = target.is_none() && !reached;
     let target = target.or_else(|| {

@@ -199,6 +199,11 @@ impl Network {
         Ok(capture)
     }
 
+    /// Makes nothing of the captures that go on: nobody will look at them.
+    pub fn forget_captures(&self) {
+        self.captures.borrow_mut().clear();
+    }
+
     /// The name that the file of the next capture will have.
     pub fn next_capture_file(&self, netns: &Netns, link: &str) -> String {
         file_name(self.captures.borrow().len() + 1, netns.name(), link)
