@@ -6,6 +6,7 @@
 //! cargo bench -- --rounds 100       with more rounds
 //! cargo bench -- --stages           and where the floors spend their time
 //! cargo bench -- --nslab FILE       another binary than the one just built
+//! cargo bench -- traps              what does `nslab why` take beyond the lab?
 //! cargo bench -- load               2,000 runs on a busy machine: what goes wrong?
 //! cargo bench -- sustained          a minute of many labs: how many are kept up, and who suffers?
 //! cargo bench -- verdicts           10,000 pings that fail at once, beside ping(8), which waits
@@ -28,6 +29,7 @@ mod setting;
 mod stages;
 mod sustained;
 mod table;
+mod traps;
 mod variant;
 mod verdicts;
 mod w1;
@@ -54,6 +56,8 @@ const VERDICTS: usize = 10_000;
 const FEW_VERDICTS: usize = 40;
 /// How often the big ones are run, at most.
 const LARGE_ROUNDS: usize = 3;
+/// How often why is asked, where nobody says it.
+const TRAP_ROUNDS: usize = 9;
 /// How often many labs are run at once, at most.
 const CROWD_ROUNDS: usize = 5;
 /// How long to keep up many labs.
@@ -62,15 +66,17 @@ const LASTING: Duration = Duration::from_secs(60);
 const FEW_LABS: usize = 3;
 
 const USAGE: &str = "\
-usage: cargo bench --bench speed -- [w1] [w2] [w4] [load] [sustained] [verdicts] [--rounds N] [--stages] [--nslab FILE]
+usage: cargo bench --bench speed -- [w1] [w2] [w4] [traps] [load] [sustained] [verdicts] [--rounds N] [--stages] [--nslab FILE]
 
   w1            two namespaces and a cable
   w2            a bridge behind NAT
-  w4            many namespaces on a bridge (without a word: w1, w2 and w4)
+  w4            many namespaces on a bridge
+  traps         why a ping fails, where the curriculum lets one fail
+                (without a word: these four)
   load          run one lab again and again on a busy machine, and count what goes wrong
   sustained     run many labs for a minute, and one beside them
   verdicts      compare what is said at once with what ping(8) says in the end
-  --rounds N    rounds of each race (40, 32 and 9), runs of `load` (2000), or `verdicts` (10000)
+  --rounds N    rounds of each race (40, 32, 9 and 9), runs of `load` (2000), or `verdicts` (10000)
   --stages      tell where the floors spend their time
   --nslab FILE  measure this binary";
 
@@ -106,6 +112,7 @@ enum Part {
     W1,
     W2,
     W4,
+    Traps,
     Load,
     Sustained,
     Verdicts,
@@ -133,6 +140,7 @@ impl Asked {
                 "w1" => asked.parts.push(Part::W1),
                 "w2" => asked.parts.push(Part::W2),
                 "w4" => asked.parts.push(Part::W4),
+                "traps" => asked.parts.push(Part::Traps),
                 "load" => asked.parts.push(Part::Load),
                 "verdicts" => asked.parts.push(Part::Verdicts),
                 "sustained" => asked.parts.push(Part::Sustained),
@@ -155,7 +163,7 @@ impl Asked {
             }
         }
         if asked.parts.is_empty() {
-            asked.parts = vec![Part::W1, Part::W2, Part::W4];
+            asked.parts = vec![Part::W1, Part::W2, Part::W4, Part::Traps];
         }
         Ok(Some(asked))
     }
@@ -184,7 +192,7 @@ fn run(asked: &Asked) -> io::Result<bool> {
         works &= verdicts::run(&setting, asked.rounds.unwrap_or(usual))?;
     }
     let races = races(asked, &setting)?;
-    if !races.is_empty() {
+    if !races.is_empty() || asked.wants(Part::Traps) {
         works &=
             if asked.measure { measure(asked, &setting, races)? } else { rehearse(asked, &setting, races)? };
     }
@@ -229,6 +237,9 @@ fn rehearse(asked: &Asked, setting: &Setting, mut races: Vec<Race>) -> io::Resul
     if asked.wants(Part::W4) {
         works &= large::run(setting, w4::FEW_NAMESPACES, Duration::ZERO, 1)?.failed == 0;
     }
+    if asked.wants(Part::Traps) {
+        traps::run(setting, 0)?;
+    }
     for mut crowd in crowds(asked, setting, FEW_LABS)? {
         works &= well(crowd.run(setting, 1));
     }
@@ -253,6 +264,9 @@ fn measure(asked: &Asked, setting: &Setting, mut races: Vec<Race>) -> io::Result
         let measured = measured.into_iter().collect::<io::Result<Vec<_>>>()?;
         works &= measured.iter().all(|large| large.failed == 0);
         table::large(&measured, &mut verdicts);
+    }
+    if asked.wants(Part::Traps) {
+        table::traps(&traps::run(setting, asked.rounds.unwrap_or(TRAP_ROUNDS))?, &mut verdicts);
     }
     // Last, because what they leave behind keeps the kernel busy for a while.
     let mut crowds = crowds(asked, setting, crowd::LABS)?;

@@ -4,6 +4,7 @@ use crate::clock::{Times, milliseconds};
 use crate::crowd::{Crowd, Until};
 use crate::large::{Large, NEIGHBOURS};
 use crate::race::{Bound, Race};
+use crate::traps::{self, Trap};
 use crate::variant::Who;
 use std::time::Duration;
 
@@ -131,6 +132,32 @@ pub fn large(all: &[Large], verdicts: &mut Verdicts) {
             verdicts.add(format!("{title}: {table} entries"), Bound::AtMost(NEIGHBOURS), most, 0);
         }
     }
+}
+
+/// Prints what answers to why take.
+pub fn traps(traps: &[Trap], verdicts: &mut Verdicts) {
+    let head = ["nslab why, cure proved", "runs", "lab ms", "why ms", "p90 ms", "beyond ms", ""];
+    let lines = traps.iter().map(|trap| {
+        [
+            trap.title.clone(),
+            trap.why.len().to_string(),
+            time(trap.lab.median()),
+            time(trap.why.median()),
+            time(trap.why.p90()),
+            time(trap.beyond()),
+            String::new(),
+        ]
+    });
+    print_aligned(&std::iter::once(head.map(String::from)).chain(lines).collect::<Vec<_>>());
+    println!("the lab up to there by `nslab test`; medians\n");
+    let beyond = traps.iter().filter_map(Trap::beyond).fold(Times::none(), |mut all, time| {
+        all.add(time);
+        all
+    });
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
+    let bound = Bound::AtMost(milliseconds(traps::ALLOWED));
+    let median = beyond.median().map(milliseconds);
+    verdicts.add("why beyond the lab, median in ms".into(), bound, median, 0);
 }
 
 fn time(time: Option<Duration>) -> String {
