@@ -15,6 +15,7 @@ mod echo;
 mod error;
 mod http;
 mod hush;
+mod iproute;
 mod link;
 mod names;
 mod neigh;

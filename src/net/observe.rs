@@ -2,16 +2,15 @@
 
 use super::link::{Found, mac_of};
 use super::route::table_number;
-use super::{NetError, Netns, Network};
+use super::{NetError, Netns, Network, iproute};
 use crate::table::{self, Addr, FdbEntry, FdbState, Link, LinkState, NeighState, Neighbour, Route};
-use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
+use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
 use rtnetlink::packet_route::link::{LinkAttribute, LinkInfo, LinkLayerType, LinkMessage, State};
 use rtnetlink::packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
 };
 use rtnetlink::packet_route::route::{
-    RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RoutePreference, RouteProtocol,
-    RouteScope, RouteType,
+    RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RoutePreference,
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::collections::BTreeMap;
@@ -267,14 +266,7 @@ fn read_addr(message: &AddressMessage, names: &Names) -> Option<(bool, IpAddr, A
     let addr = Addr {
         dev: name_of(names, message.header.index),
         addr: format!("{ip}/{}", message.header.prefix_len),
-        scope: match message.header.scope {
-            AddressScope::Universe => "global".into(),
-            AddressScope::Site => "site".into(),
-            AddressScope::Link => "link".into(),
-            AddressScope::Host => "host".into(),
-            AddressScope::Nowhere => "nowhere".into(),
-            other => u8::from(other).to_string(),
-        },
+        scope: iproute::address_scope(message.header.scope),
         broadcast,
     };
     Some((ip.is_ipv6(), ip, addr))
@@ -333,10 +325,10 @@ fn read_route(message: &RouteMessage, family: Family, names: &Names) -> Route {
         dev: None,
         src: None,
         metric: None,
-        table: table_name(table_of(message)),
-        kind: kind_name(kind),
-        scope: scope_name(message.header.scope),
-        protocol: protocol_name(message.header.protocol),
+        table: iproute::table(table_of(message)),
+        kind: iproute::route_kind(kind),
+        scope: iproute::route_scope(message.header.scope),
+        protocol: iproute::route_protocol(message.header.protocol),
         flags: Vec::new(),
         more: Vec::new(),
     };
@@ -380,53 +372,6 @@ fn read_route(message: &RouteMessage, family: Family, names: &Names) -> Route {
         }
     }
     route
-}
-
-pub(super) fn table_name(table: u32) -> String {
-    match table {
-        253 => "default".into(),
-        254 => "main".into(),
-        255 => "local".into(),
-        other => other.to_string(),
-    }
-}
-
-fn kind_name(kind: RouteType) -> String {
-    match kind {
-        RouteType::Unicast => "unicast".into(),
-        RouteType::Local => "local".into(),
-        RouteType::Broadcast => "broadcast".into(),
-        RouteType::Anycast => "anycast".into(),
-        RouteType::Multicast => "multicast".into(),
-        RouteType::BlackHole => "blackhole".into(),
-        RouteType::Unreachable => "unreachable".into(),
-        RouteType::Prohibit => "prohibit".into(),
-        RouteType::Throw => "throw".into(),
-        other => u8::from(other).to_string(),
-    }
-}
-
-fn scope_name(scope: RouteScope) -> String {
-    match scope {
-        RouteScope::Universe => "global".into(),
-        RouteScope::Site => "site".into(),
-        RouteScope::Link => "link".into(),
-        RouteScope::Host => "host".into(),
-        RouteScope::NoWhere => "nowhere".into(),
-        other => u8::from(other).to_string(),
-    }
-}
-
-fn protocol_name(protocol: RouteProtocol) -> String {
-    match protocol {
-        RouteProtocol::IcmpRedirect => "redirect".into(),
-        RouteProtocol::Kernel => "kernel".into(),
-        RouteProtocol::Boot => "boot".into(),
-        RouteProtocol::Static => "static".into(),
-        RouteProtocol::Ra => "ra".into(),
-        RouteProtocol::Dhcp => "dhcp".into(),
-        other => u8::from(other).to_string(),
-    }
 }
 
 fn preference_name(preference: RoutePreference) -> String {

@@ -1,7 +1,7 @@
 //! Rules that choose a routing table (ip-rule(8)).
 
 use super::addr::family;
-use super::observe::table_name;
+use super::iproute;
 use super::prefix::Prefix;
 use super::route::table_number;
 use super::{Family, NetError, Netns, Network, typed};
@@ -219,15 +219,7 @@ fn read(message: &RuleMessage, exists: impl Fn(&str) -> bool) -> Rule {
         iif: None,
         fwmark: None,
         table: None,
-        action: match header.action {
-            RuleAction::ToTable => "lookup".into(),
-            RuleAction::Goto => "goto".into(),
-            RuleAction::Nop => "nop".into(),
-            RuleAction::Blackhole => "blackhole".into(),
-            RuleAction::Unreachable => "unreachable".into(),
-            RuleAction::Prohibit => "prohibit".into(),
-            other => u8::from(other).to_string(),
-        },
+        action: iproute::rule_action(header.action),
         not: header.flags.contains(RuleFlags::Invert),
         more: Vec::new(),
         end: Vec::new(),
@@ -247,7 +239,7 @@ fn read(message: &RuleMessage, exists: impl Fn(&str) -> bool) -> Rule {
             RuleAttribute::FwMark(number) if *number != 0 => mark = Some(*number),
             RuleAttribute::FwMask(number) => mask = *number,
             RuleAttribute::Table(table) if header.action == RuleAction::ToTable => {
-                rule.table = Some(table_name(*table));
+                rule.table = Some(iproute::table(*table));
             }
             RuleAttribute::Goto(pref) => rule.action = format!("goto {pref}"),
             RuleAttribute::SuppressPrefixLen(length) if *length != u32::MAX => {

@@ -44,6 +44,13 @@ fn is_unlike_itself(spec: &str) -> bool {
     ["-m connlimit ", "-m recent "].iter().any(|of| spec.contains(of))
 }
 
+/// A rule, or a policy, that is to go, whatever became of a packet there.
+impl From<&FirewallRule> for Culprit {
+    fn from(rule: &FirewallRule) -> Self {
+        Self::new(rule, StepVerdict::Continue)
+    }
+}
+
 impl Culprit {
     pub(super) fn new(rule: &FirewallRule, verdict: StepVerdict) -> Self {
         Self {

@@ -1,7 +1,7 @@
 use super::Space;
-use crate::net::{NetError, Netns, Network};
+use crate::net::{NetError, Netns, Network, iproute};
 use rtnetlink::packet_route::RouteNetlinkMessage;
-use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, AddressScope};
+use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// An address of a link: a line of `ip -d addr`.
@@ -108,14 +108,7 @@ fn read(message: &AddressMessage, space: &Space) -> Option<Address> {
         dev: space.name_of(header.index),
         index: header.index,
         prefix_len: header.prefix_len,
-        scope: match header.scope {
-            AddressScope::Universe => "global".into(),
-            AddressScope::Site => "site".into(),
-            AddressScope::Link => "link".into(),
-            AddressScope::Host => "host".into(),
-            AddressScope::Nowhere => "nowhere".into(),
-            other => u8::from(other).to_string(),
-        },
+        scope: iproute::address_scope(header.scope),
         ..Address::default()
     };
     for attribute in &message.attributes {

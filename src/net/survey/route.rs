@@ -1,8 +1,8 @@
 use super::Space;
-use crate::net::{NetError, Netns, Network};
+use crate::net::{NetError, Netns, Network, iproute};
 use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteNextHop, RouteNextHopFlags,
-    RouteProtocol, RouteScope, RouteType, RouteVia,
+    RouteVia,
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::fmt;
@@ -152,9 +152,9 @@ pub(super) fn read(message: &RouteMessage, space: &Space) -> Route {
         dst: Net { ip: any, len: header.destination_prefix_length },
         tos: header.tos,
         table: header.table.into(),
-        kind: kind(header.kind).into(),
-        scope: scope(header.scope),
-        protocol: protocol(header.protocol),
+        kind: iproute::route_kind(header.kind),
+        scope: iproute::route_scope(header.scope),
+        protocol: iproute::route_protocol(header.protocol),
         cached: header.flags.contains(RouteFlags::Cloned),
         flags: flags(header.flags.bits()),
         ..Route::default()
@@ -242,44 +242,6 @@ fn flags(bits: u32) -> Vec<String> {
         (RouteFlags::Unresolved, "unresolved"),
     ];
     names.iter().filter(|(flag, _)| bits & flag.bits() != 0).map(|(_, name)| name.to_string()).collect()
-}
-
-fn kind(kind: RouteType) -> &'static str {
-    match kind {
-        RouteType::Unicast => "unicast",
-        RouteType::Local => "local",
-        RouteType::Broadcast => "broadcast",
-        RouteType::Anycast => "anycast",
-        RouteType::Multicast => "multicast",
-        RouteType::BlackHole => "blackhole",
-        RouteType::Unreachable => "unreachable",
-        RouteType::Prohibit => "prohibit",
-        RouteType::Throw => "throw",
-        _ => "unspec",
-    }
-}
-
-fn scope(scope: RouteScope) -> String {
-    match scope {
-        RouteScope::Universe => "global".into(),
-        RouteScope::Site => "site".into(),
-        RouteScope::Link => "link".into(),
-        RouteScope::Host => "host".into(),
-        RouteScope::NoWhere => "nowhere".into(),
-        other => u8::from(other).to_string(),
-    }
-}
-
-fn protocol(protocol: RouteProtocol) -> String {
-    match protocol {
-        RouteProtocol::IcmpRedirect => "redirect".into(),
-        RouteProtocol::Kernel => "kernel".into(),
-        RouteProtocol::Boot => "boot".into(),
-        RouteProtocol::Static => "static".into(),
-        RouteProtocol::Ra => "ra".into(),
-        RouteProtocol::Dhcp => "dhcp".into(),
-        other => u8::from(other).to_string(),
-    }
 }
 
 #[cfg(test)]

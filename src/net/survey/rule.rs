@@ -1,5 +1,5 @@
 use super::Net;
-use crate::net::{NetError, Netns, Network};
+use crate::net::{NetError, Netns, Network, iproute};
 use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleFlags, RuleMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
@@ -78,15 +78,7 @@ fn read(message: &RuleMessage) -> Rule {
         iif_detached: header.flags.contains(RuleFlags::IifDetached),
         oif_detached: header.flags.contains(RuleFlags::OifDetached),
         fwmask: u32::MAX,
-        action: match header.action {
-            RuleAction::ToTable => "lookup".into(),
-            RuleAction::Goto => "goto".into(),
-            RuleAction::Nop => "nop".into(),
-            RuleAction::Blackhole => "blackhole".into(),
-            RuleAction::Unreachable => "unreachable".into(),
-            RuleAction::Prohibit => "prohibit".into(),
-            other => u8::from(other).to_string(),
-        },
+        action: iproute::rule_action(header.action),
         ..Rule::default()
     };
     for attribute in &message.attributes {

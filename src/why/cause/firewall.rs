@@ -345,20 +345,3 @@ impl Blow<'_> {
 pub(super) fn is_accept(rule: &FirewallRule) -> bool {
     !rule.policy && matches!(rule.target.as_str(), "ACCEPT" | "accept" | "RETURN" | "return")
 }
-
-/// A rule, as what is to be deleted.
-pub(super) fn as_culprit(rule: &FirewallRule) -> Culprit {
-    Culprit {
-        backend: rule.backend,
-        family: rule.family.clone(),
-        table: rule.table.clone(),
-        chain: rule.chain.clone(),
-        number: rule.number,
-        handle: rule.handle,
-        spec: rule.spec.clone(),
-        verdict: StepVerdict::Continue,
-        policy: rule.policy,
-        hook: rule.hook.clone(),
-        priority: rule.priority,
-    }
-}

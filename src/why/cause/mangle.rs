@@ -1,10 +1,9 @@
 //! Rules that change a packet without stopping it: its time to live, or a
 //! mark that sends it elsewhere.
 
-use super::firewall::as_culprit;
 use super::{Evidence, Found, suspect, weight};
-use crate::net::FirewallRule;
 use crate::net::survey::Space;
+use crate::net::{Culprit, FirewallRule};
 use crate::why::shot::Wall;
 
 /// Suspects what changes packets.
@@ -41,7 +40,7 @@ fn hop_limit(e: &Evidence, wall: &Wall, rule: &FirewallRule) -> Option<Found> {
         "the rule `{}` of chain {} (table {}) in {} {what}: it runs out before they arrive",
         rule.spec, rule.chain, rule.table, wall.netns
     );
-    let culprit = as_culprit(rule);
+    let culprit = Culprit::from(rule);
     let place = format!("{}: chain {}", wall.netns, rule.chain);
     let mut suspect = suspect("ttl-rewritten", place, text, vec![culprit.delete_command(&netns)]);
     suspect.evidence = vec![culprit.show_command(&netns)];

@@ -2,7 +2,7 @@
 //! nearly do, that stand elsewhere, or that were refused.
 
 use super::Found;
-use super::firewall::{Blow, as_culprit, is_accept};
+use super::firewall::{Blow, is_accept};
 use super::refused;
 use super::ruling::{Of, Ruling, in_net};
 use crate::net::{Culprit, FirewallRule, nft_command};
@@ -216,7 +216,7 @@ impl Blow<'_> {
                     false => "has one direction of it not tracked (NOTRACK)",
                 }
             );
-            let culprit = Culprit { number: rule.number, ..as_culprit(rule) };
+            let culprit = Culprit { number: rule.number, ..Culprit::from(rule) };
             let fix = vec![culprit.delete_command(self.netns)];
             let id = if zone { "conntrack-zone" } else { "conntrack-notrack" };
             found.push(self.found(id, text, fix, 70, false));

@@ -1,12 +1,11 @@
 //! Addresses that are rewritten on the way: wrongly, not at all, or too
 //! often.
 
-use super::firewall::as_culprit;
 use super::masquerade::{self, last_router, listens, ports, request_at, source_nat, traced};
 use super::ruling::{Of, Ruling, View};
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::{Net, Space};
-use crate::net::{Backend, FirewallRule, Sighting, TracedPacket, nft_command, typed};
+use crate::net::{Backend, Culprit, FirewallRule, Sighting, TracedPacket, nft_command, typed};
 use crate::why::ground::{network, transplant};
 use crate::why::shot::Wall;
 use std::net::IpAddr;
@@ -80,7 +79,7 @@ impl Nat<'_> {
         let place = format!("{}: chain {}", self.wall.netns, self.rule.chain);
         let mut suspect = suspect(id, place, text, fix);
         if let Some(netns) = self.e.netns(&self.wall.netns) {
-            suspect.evidence = vec![as_culprit(self.rule).show_command(&netns)];
+            suspect.evidence = vec![Culprit::from(self.rule).show_command(&netns)];
         }
         Found { weight, sure: false, suspect }
     }
@@ -92,7 +91,7 @@ impl Nat<'_> {
 
     fn delete(&self) -> Vec<String> {
         let netns = self.e.netns(&self.wall.netns);
-        netns.map(|netns| as_culprit(self.rule).delete_command(&netns)).into_iter().collect()
+        netns.map(|netns| Culprit::from(self.rule).delete_command(&netns)).into_iter().collect()
     }
 
     fn replace(&self, words: &str) -> Vec<String> {
