@@ -220,15 +220,30 @@ fn nft_rule(line: &str) -> String {
     for protocol in ["tcp", "udp", "icmp"] {
         line = line.replace(&format!("meta l4proto {protocol} {protocol} "), &format!("{protocol} "));
     }
-    line.replace("meta l4proto ipv6-icmp icmpv6 ", "icmpv6 ")
+    line = line
+        .replace("meta l4proto ipv6-icmp icmpv6 ", "icmpv6 ")
         .replace("reject with icmpv6 type ", "reject with icmpv6 ")
         .replace("reject with icmp type ", "reject with icmp ")
         .replace("related,established", "established,related")
         .replace("new,established", "established,new")
         .replace("meta l4proto tcp fib daddr type local tcp", "fib daddr type local tcp")
-        .replace("mark set 0x1", "mark set 0x00000001")
-        .replace("meta mark set mark or 0x2000", "meta mark set meta mark | 0x00002000")
-        .replace("xt match physdev", "xt match \"physdev\"")
+        .replace("xt match physdev", "xt match \"physdev\"");
+    if line.contains("mark ") { marks_in_nfts_words(&line) } else { line }
+}
+
+/// What iptables' extensions say of marks in nft's own words: operators for
+/// theirs, and eight digits.
+fn marks_in_nfts_words(line: &str) -> String {
+    let whole = |word: &str| match word.strip_prefix("0x").map(|digits| u32::from_str_radix(digits, 16)) {
+        Some(Ok(number)) => format!("{number:#010x}"),
+        _ => word.into(),
+    };
+    let line = line
+        .replace("mark set mark", "mark set meta mark")
+        .replace("mark and ", "mark & ")
+        .replace("mark or ", "mark | ")
+        .replace(" xor ", " ^ ");
+    line.split(' ').map(whole).collect::<Vec<_>>().join(" ")
 }
 
 /// `ip`'s answer in the same words.

@@ -70,13 +70,8 @@ pub(super) fn speak(speaker: &mut Speaker, kind: &str, data: &[u8]) {
             let not = if info.word(8) != 0 { "!= " } else { "" };
             Some(format!("ether saddr {not}{}", mac(&info.bytes::<6>(0))))
         }
-        ("match", "mark", 1) => {
-            let not = if info.byte(8) != 0 { "!= " } else { "" };
-            let mask = info.word(4);
-            let cut = if mask == u32::MAX { String::new() } else { format!(" & {mask:#010x}") };
-            let equals = if mask == u32::MAX || !not.is_empty() { "" } else { "== " };
-            Some(format!("meta mark{cut} {equals}{not}{:#010x}", info.word(0)))
-        }
+        ("match", "mark", 1) => Some(has_mark("meta", &info)),
+        ("match", "connmark", 1) => Some(has_mark("ct", &info)),
         ("target", "MASQUERADE", 0) => Some(masquerade(&info, v6)),
         ("target", "REDIRECT", 0) => Some(redirect(&info, v6)),
         ("target", "DNAT" | "SNAT", 0) if !v6 => Some(nat(&name, multi_range(&info))),
@@ -88,7 +83,9 @@ pub(super) fn speak(speaker: &mut Speaker, kind: &str, data: &[u8]) {
             let flags = log_flags(info.byte(1).into());
             Some(format!("log{prefix}{}{flags}", log_level(Some(info.byte(0).into()))))
         }
-        ("target", "MARK", 2) => mark(&info),
+        ("target", "MARK", 2) => Some(set_mark("meta", info.word(0), info.word(4))),
+        ("target", "CONNMARK", 1) => connmark(&info, info.byte(12)),
+        ("target", "CONNMARK", 2) if info.byte(13) == 0 => connmark(&info, info.byte(14)),
         ("target", "TCPMSS", 0) => Some(match info.half(0) {
             u16::MAX => "tcp option maxseg size set rt mtu".into(),
             size => format!("tcp option maxseg size set {size}"),
@@ -331,13 +328,34 @@ fn reject(info: &Info, v6: bool) -> String {
     format!("reject with icmp {}", named(&ICMP_CODES, code))
 }
 
-/// `xt_mark_tginfo2`
-fn mark(info: &Info) -> Option<String> {
+/// `xt_mark_mtinfo1`, `xt_connmark_mtinfo1`
+fn has_mark(whose: &str, info: &Info) -> String {
     let (mark, mask) = (info.word(0), info.word(4));
-    Some(match (mark, mask) {
-        (mark, u32::MAX) => format!("meta mark set {mark:#010x}"),
-        (0, mask) => format!("meta mark set meta mark & {:#010x}", !mask),
-        (mark, mask) if mark == mask => format!("meta mark set meta mark | {mark:#010x}"),
-        (mark, mask) => format!("meta mark set meta mark & {:#010x} ^ {mark:#010x}", !mask),
-    })
+    let not = if info.byte(8) != 0 { "!= " } else { "" };
+    let cut = if mask == u32::MAX { String::new() } else { format!(" & {mask:#010x}") };
+    let equals = if mask == u32::MAX || !not.is_empty() { "" } else { "== " };
+    format!("{whose} mark{cut} {equals}{not}{mark:#010x}")
+}
+
+/// `xt_mark_tginfo2`
+fn set_mark(whose: &str, mark: u32, mask: u32) -> String {
+    let own = format!("{whose} mark");
+    match (mark, mask) {
+        (mark, u32::MAX) => format!("{own} set {mark:#010x}"),
+        (0, mask) => format!("{own} set {own} & {:#010x}", !mask),
+        (mark, mask) if mark == mask => format!("{own} set {own} | {mark:#010x}"),
+        (mark, mask) => format!("{own} set {own} & {:#010x} ^ {mark:#010x}", !mask),
+    }
+}
+
+/// `xt_connmark_tginfo1`, and its second form, which can shift. What is saved
+/// or restored in part has no short words.
+fn connmark(info: &Info, mode: u8) -> Option<String> {
+    let whole = info.word(4) == u32::MAX && info.word(8) == u32::MAX;
+    match mode {
+        0 => Some(set_mark("ct", info.word(0), info.word(4))),
+        1 if whole => Some("ct mark set meta mark".into()),
+        2 if whole => Some("meta mark set ct mark".into()),
+        _ => None,
+    }
 }
