@@ -57,6 +57,23 @@ fn a_command_that_never_ends() {
 }
 
 #[test]
+fn a_signal_that_our_caller_ignores_is_heard() {
+    Nslab::test(NOTHING)
+        .lab(
+            r#"
+            let ignored = sh(host(), "sed -n 's/^SigIgn:[[:space:]]*//p' /proc/self/status").stdout;
+            ignored.trim();
+            // Without those that the C library keeps for itself.
+            check("none is ignored", (parse_int(ignored, 16) & 0x7fffffff) == 0);
+            "#,
+        )
+        // As what runs in the background of a shell without job control.
+        .after("trap '' INT QUIT HUP TERM")
+        .passes(&["none is ignored"])
+        .run();
+}
+
+#[test]
 fn a_command_that_prints_a_gigabyte() {
     Nslab::test(NOTHING)
         .lab(

@@ -7,7 +7,7 @@ use nix::fcntl::{OFlag, open};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
 use nix::sys::stat::Mode;
 use std::fs;
 use std::io;
@@ -47,6 +47,7 @@ pub(super) fn program(program: &Program, out: OwnedFd, err: OwnedFd) -> Result<i
     unsafe {
         command.pre_exec(move || {
             sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
+            hear_signals();
             // The init hides itself; what it starts need not.
             libc::prctl(libc::PR_SET_DUMPABLE, 1);
             limit(count_processes)?;
@@ -64,6 +65,16 @@ pub(super) fn program(program: &Program, out: OwnedFd, err: OwnedFd) -> Result<i
     match started {
         Ok(child) => Ok(child.id() as i32),
         Err(error) => Err(("execute it", Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))),
+    }
+}
+
+/// Takes no signal as its parent took it: who starts us in the background may
+/// ignore Ctrl-C (`&` of a shell without job control), and so would a program.
+fn hear_signals() {
+    for one in Signal::iterator() {
+        // The kernel refuses it for SIGKILL and SIGSTOP.
+        // SAFETY: sets no handler.
+        let _ = unsafe { signal(one, SigHandler::SigDfl) };
     }
 }
 
