@@ -296,3 +296,37 @@ fn a_script_asks_why_too() {
         .passes(&["a link is down", "it is reached"])
         .run();
 }
+
+#[test]
+fn a_name_that_nobody_knows_and_what_is_behind_it() {
+    let lab = "let red = netns(\"red\");\nlet blue = netns(\"blue\");\nveth(red, \"eth0\", blue, \"eth0\");\n\
+               red.addr_add(\"eth0\", \"10.0.0.1/24\");\nblue.addr_add(\"eth0\", \"10.0.0.2/24\");\nred.up(\"eth0\");\n";
+    why_rhai(lab, &["red", "blue"])
+        .stdout(
+            "
+            red can't reach blue, for 2 reasons, each of which is enough:
+              1. `blue` is known nowhere: /etc/hosts does not have it, and /etc/resolv.conf
+                 names no server; blue's 10.0.0.2 is meant
+                 (nslab why --explain name-unknown)
+              2. blue's eth0 is DOWN: nobody has switched it on
+                 (nslab why --explain link-down)
+
+              request  [red] ✗
+              the request did not leave any interface of red
+
+            look at
+                ip netns exec red getent hosts blue
+                ip netns exec red cat /etc/resolv.conf
+                ip -n blue -br link show eth0
+
+            cure
+                mkdir -p /etc/netns/red
+                cp /etc/hosts /etc/netns/red/hosts
+                echo '10.0.0.2 blue' >> /etc/netns/red/hosts
+                ip -n blue link set eth0 up
+            proved: a replay of the lab with these commands reaches blue
+            ",
+        )
+        .code(1)
+        .run();
+}

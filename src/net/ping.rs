@@ -79,6 +79,8 @@ pub struct PingAnswer {
     pub refused: Option<String>,
     /// Answers that somebody else gave than who was asked for.
     pub by_others: Option<String>,
+    /// The first address that the name has.
+    found: Option<IpAddr>,
     /// The address that was pinged.
     ip: Option<IpAddr>,
     /// The names of those who answered, where a name was pinged.
@@ -106,9 +108,9 @@ impl PingAnswer {
         !self.replies.is_empty() && self.by_others.is_none()
     }
 
-    /// The address that was pinged, once that was clear.
+    /// The address that was pinged, or would have been, once that was clear.
     pub fn address(&self) -> Option<IpAddr> {
-        self.ip.or_else(|| self.dst.split('%').next().and_then(|dst| dst.parse().ok()))
+        self.ip.or(self.found).or_else(|| self.dst.split('%').next().and_then(|dst| dst.parse().ok()))
     }
 
     /// Why nobody did, in a few words.
@@ -187,6 +189,7 @@ impl Network {
             refused: None,
             by_others: None,
             ip: None,
+            found: None,
             names: BTreeMap::new(),
         };
         let (targets, name) = self.targets(netns, dst, options.deadline)?;
@@ -195,6 +198,7 @@ impl Network {
             return Ok(answer);
         }
         answer.dst = name.canonical;
+        answer.found = targets.first().map(|target| target.ip);
         let is_name = !matches!(&targets[..], [target] if dst.starts_with(&target.ip.to_string()));
         if !options.hasty && targets.iter().any(|target| target.ip.is_ipv6()) {
             self.await_addresses()?;
@@ -313,6 +317,7 @@ mod tests {
             refused: None,
             by_others: None,
             ip: Some([192, 168, 15, 2].into()),
+            found: None,
             names: BTreeMap::new(),
         };
         assert_eq!(answer.error().as_deref(), Some("100% packet loss"));

@@ -236,21 +236,22 @@ fn forget_leftovers(network: &Network, survey: &Survey) -> Result<(), NetError> 
 }
 
 impl Shot {
-    /// How far it got: a longer way is more.
-    pub fn reach(&self) -> [usize; 5] {
-        let mut count = [0; 5];
+    /// How far it got: to an address, and from there a longer way is more.
+    pub fn reach(&self) -> [usize; 6] {
+        let mut count = [0; 6];
         for point in self.path() {
             for passed in point.seen {
                 count[match passed {
-                    Passed::Reply => 1,
-                    Passed::Request => 2,
-                    Passed::ArpReply => 3,
-                    Passed::ArpRequest => 4,
+                    Passed::Reply => 2,
+                    Passed::Request => 3,
+                    Passed::ArpReply => 4,
+                    Passed::ArpRequest => 5,
                     Passed::Error => continue,
                 }] += 1;
             }
         }
         count[0] = usize::from(self.reached);
+        count[1] = usize::from(!self.unnamed);
         count
     }
 

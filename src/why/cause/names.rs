@@ -3,7 +3,7 @@
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::Space;
 use crate::net::{Limits, NameFiles, Netns};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Suspects what names are looked up with.
 pub(super) fn find(e: &Evidence) -> Vec<Found> {
@@ -225,7 +225,9 @@ impl Names<'_> {
             found.push(self.found(id, text, fix, weight::NAMED + 60));
         }
         let Some((space, _)) = owners.first().filter(|_| !server.is_loopback()) else {
-            if found.is_empty() && owners.is_empty() {
+            if server.is_loopback() && serving.is_empty() {
+                found.push(self.known_nowhere(server));
+            } else if found.is_empty() && owners.is_empty() {
                 found.push(self.hosts_instead(&format!(
                     "{} names the server {server}, and {words}: {who}",
                     files.resolv
@@ -251,12 +253,40 @@ impl Names<'_> {
         found
     }
 
+    /// Neither a file nor a server has the name, and there is none to ask.
+    fn known_nowhere(&self, server: IpAddr) -> Found {
+        let Names { files, name, .. } = self;
+        // That one is asked where none is named.
+        let server = match server {
+            IpAddr::V4(Ipv4Addr::LOCALHOST) => "no server".into(),
+            other => format!("no server but {other}, where nobody listens"),
+        };
+        let text = format!(
+            "`{name}` is known nowhere: {} does not have it, and {} names {server}",
+            files.hosts, files.resolv
+        );
+        match self.meant().first() {
+            Some((space, ip)) => {
+                let text = format!("{text}; {}'s {ip} is meant", space.name);
+                self.found("name-unknown", text, self.hosts_entry(*ip).1, weight::NAMED + 40)
+            }
+            None => self.found("name-unknown", text, Vec::new(), weight::ODD),
+        }
+    }
+
     /// Without a server one's own file helps.
     fn hosts_instead(&self, text: &str) -> Found {
         let id = "name-server-not-running";
         let Some((_, ip)) = self.meant().first().copied() else {
             return self.found(id, format!("{text}; start one there"), Vec::new(), weight::ODD);
         };
+        let (hosts, fix) = self.hosts_entry(ip);
+        let text = format!("{text}; as long as there is none, {hosts} may have the name");
+        self.found(id, text, fix, weight::HERE)
+    }
+
+    /// The file that is to have the name, and what writes it there.
+    fn hosts_entry(&self, ip: IpAddr) -> (String, Vec<String>) {
         let own = self.files.hosts.starts_with("/etc/netns/") || self.netns.is_host();
         let folder = format!("/etc/netns/{}", self.e.probe.from);
         let mut fix = Vec::new();
@@ -269,8 +299,7 @@ impl Names<'_> {
             }
         };
         fix.push(format!("echo '{ip} {}' >> {hosts}", self.name));
-        let text = format!("{text}; as long as there is none, {hosts} may have the name");
-        self.found(id, text, fix, weight::HERE)
+        (hosts, fix)
     }
 
     /// A server answers, and has no such name.

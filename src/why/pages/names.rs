@@ -61,10 +61,10 @@ pub(super) const PAGES: &[Page] = &[
     },
     Page {
         id: "name-unknown",
-        title: "the server has no such name",
-        symptom: "`Name or service not known`, said by a server that answers.",
-        cause: "There is no record of that name: it is missing, or the name has a slip.",
-        evidence: "What the server says:\n  ip netns exec NS dig @SERVER NAME",
-        cure: "Ask for the name that there is, or add the record at the server:\n  ip netns exec SERVER dnsmasq --host-record=NAME,ADDRESS",
+        title: "nobody knows the name",
+        symptom: "`Name or service not known`, said by a server that answers; `Temporary failure in name resolution` where there is none to ask.",
+        cause: "The name is in no hosts file, and no server has a record of it: it is missing, or the name has a slip.",
+        evidence: "What the files and the server say:\n  ip netns exec NS getent hosts NAME\n  ip netns exec NS dig @SERVER NAME",
+        cure: "Ask for the name that there is, write it down, or add the record at the server:\n  echo 'ADDRESS NAME' >> /etc/netns/NS/hosts\n  ip netns exec SERVER dnsmasq --host-record=NAME,ADDRESS",
     },
 ];
