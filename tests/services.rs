@@ -391,3 +391,33 @@ fn what_is_said_is_what_nc_and_curl_say() {
         &["nc", "a page by curl", "no page by curl"],
     );
 }
+
+#[test]
+fn no_name_is_given_up_while_a_server_asks_another() {
+    Nslab::test(NOTHING)
+        .lab(
+            r#"
+            let red = netns("red");
+            let near = netns("near");
+            let far = netns("far");
+            veth(red, "eth0", near, "eth0");
+            veth(near, "eth1", far, "eth0");
+            for end in [[red, "eth0", "10.0.0.1"], [near, "eth0", "10.0.0.2"], [near, "eth1", "10.0.1.2"], [far, "eth0", "10.0.1.3"]] {
+                addr_add(end[0], end[1], end[2] + "/24");
+                up(end[0], end[1]);
+            }
+            serve_dns(far, "10.0.1.3", #{"far.example": "10.0.1.3"});
+            serve_dns(near, "10.0.0.2", #{"near.example": "10.0.0.2"}, #{upstream: "10.0.1.3"});
+            sh("mkdir -p /etc/netns/red; echo 'nameserver 10.0.0.2' > /etc/netns/red/resolv.conf");
+            let found = 0;
+            for round in 0..50 {
+                if resolve(red, "near.example") == ["10.0.0.2"] && resolve(red, "far.example") == ["10.0.1.3"] {
+                    found += 1;
+                }
+            }
+            check("each name is found each time", found == 50);
+            "#,
+        )
+        .passes(&["each name is found each time"])
+        .run();
+}

@@ -43,6 +43,13 @@ impl Network {
         over
     }
 
+    /// The same for a question that one of the lab's own services may answer.
+    pub(super) fn is_over_for_services(&self, from: &Netns) -> bool {
+        // What they have been asked has come to them, what they have answered
+        // has come back.
+        self.is_over(from) && (!self.services.are_any() || self.services.are_idle() && self.is_over(from))
+    }
+
     fn try_is_over(&self) -> Result<bool, NetError> {
         if self.may_be_late()? {
             return Ok(false);

@@ -82,7 +82,8 @@ impl Network {
             use_vc: false,
             no_aaaa: false,
         };
-        let stub = Stub { conf: &conf, deadline: Instant::now() + Duration::from_secs(1) };
+        let deadline = Instant::now() + Duration::from_secs(1);
+        let stub = Stub { conf: &conf, deadline, is_over: &|| self.is_over_for_services(netns) };
         match stub.query(name, &[TYPE::A, TYPE::AAAA]) {
             Ok(found) => Ok(found.addresses),
             Err(NoAnswer::HostNotFound | NoAnswer::NoData) => Ok(Vec::new()),

@@ -122,7 +122,7 @@ impl Network {
     ) -> Result<Option<String>, NetError> {
         let (steps, lines, conf) = self.sources(netns)?;
         self.enter(netns)?;
-        let stub = Stub { conf: &conf, deadline };
+        let stub = Stub { conf: &conf, deadline, is_over: &|| self.is_over_for_services(netns) };
         for step in steps {
             let (status, name) = match step.source {
                 Source::Files => match lines.iter().find(|line| line.address == ip) {
@@ -161,7 +161,7 @@ impl Network {
         let (steps, lines, conf) = self.sources(netns)?;
         let own = self.addrs(netns)?;
         self.enter(netns)?;
-        let stub = Stub { conf: &conf, deadline };
+        let stub = Stub { conf: &conf, deadline, is_over: &|| self.is_over_for_services(netns) };
         let kinds: Vec<TYPE> =
             kinds.iter().copied().filter(|kind| !conf.no_aaaa || *kind != TYPE::AAAA).collect();
         // Where nobody was asked at all.

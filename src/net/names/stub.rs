@@ -39,7 +39,12 @@ pub(super) struct Found {
 pub(super) struct Stub<'a> {
     pub conf: &'a Resolv,
     pub deadline: Instant,
+    /// Says whether it is of no use to wait on.
+    pub is_over: &'a dyn Fn() -> bool,
 }
+
+/// How long to wait for an answer before it is asked whether one can come.
+const SOON: Duration = Duration::from_millis(3);
 
 impl Stub<'_> {
     /// Looks a name up with the search list, as `res_search` does.
@@ -145,12 +150,42 @@ impl Stub<'_> {
 
     fn exchange(&self, server: SocketAddr, question: &[u8], id: u16, until: Instant) -> io::Result<Vec<u8>> {
         if !self.conf.use_vc {
-            let bytes = over_udp(server, question, id, until)?;
+            let bytes = self.over_udp(server, question, id, until)?;
             if !is_truncated(&bytes) {
                 return Ok(bytes);
             }
         }
         over_tcp(server, question, until)
+    }
+
+    fn over_udp(&self, server: SocketAddr, question: &[u8], id: u16, until: Instant) -> io::Result<Vec<u8>> {
+        let any: IpAddr = match server {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let socket = UdpSocket::bind((any, 0))?;
+        socket.connect(server)?;
+        socket.send(question)?;
+        let mut bytes = vec![0; 65_535];
+        let (mut soon, mut over) = (SOON, false);
+        loop {
+            socket.set_read_timeout(Some(left(until)?.min(soon)))?;
+            match socket.recv(&mut bytes) {
+                Ok(length) if bytes[..length].starts_with(&id.to_be_bytes()) && length >= 12 => {
+                    bytes.truncate(length);
+                    return Ok(bytes);
+                }
+                Ok(_) => {}
+                // What has come since it was asked has been read by now.
+                Err(error) if again(&error) && over => return Err(io::ErrorKind::TimedOut.into()),
+                Err(error) if again(&error) => {
+                    over = (self.is_over)();
+                    // A server that is at work may be done when it is asked next.
+                    soon = if over { Duration::from_micros(1) } else { soon * 4 };
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 
@@ -166,29 +201,6 @@ fn question(name: &str, kind: TYPE, id: u16) -> Option<Vec<u8>> {
     let name = Name::new(name).ok()?;
     packet.questions.push(Question::new(name, QTYPE::TYPE(kind), QCLASS::CLASS(CLASS::IN), false));
     packet.build_bytes_vec().ok()
-}
-
-fn over_udp(server: SocketAddr, question: &[u8], id: u16, until: Instant) -> io::Result<Vec<u8>> {
-    let any: IpAddr = match server {
-        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
-    let socket = UdpSocket::bind((any, 0))?;
-    socket.connect(server)?;
-    socket.send(question)?;
-    let mut bytes = vec![0; 65_535];
-    loop {
-        socket.set_read_timeout(Some(left(until)?))?;
-        let length = match socket.recv(&mut bytes) {
-            Ok(length) => length,
-            Err(error) if again(&error) => continue,
-            Err(error) => return Err(error),
-        };
-        if bytes[..length].starts_with(&id.to_be_bytes()) && length >= 12 {
-            bytes.truncate(length);
-            return Ok(bytes);
-        }
-    }
 }
 
 fn over_tcp(server: SocketAddr, question: &[u8], until: Instant) -> io::Result<Vec<u8>> {

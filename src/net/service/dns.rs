@@ -1,11 +1,13 @@
 //! Serves names over DNS, and asks another server for those it does not hold.
 
+use super::Work;
 use super::zone::{Zone, failure, fitted};
 use nix::sched::{CloneFlags, setns};
 use std::io;
 use std::net::{self, IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
@@ -88,7 +90,7 @@ impl Server {
 }
 
 /// Answers what comes in datagrams.
-pub(super) async fn serve_udp(server: Arc<Server>, socket: net::UdpSocket) {
+pub(super) async fn serve_udp(server: Arc<Server>, socket: net::UdpSocket, work: Arc<Work>) {
     let Ok(socket) = UdpSocket::from_std(socket) else { return };
     let socket = Arc::new(socket);
     let mut questions = JoinSet::new();
@@ -97,11 +99,14 @@ pub(super) async fn serve_udp(server: Arc<Server>, socket: net::UdpSocket) {
         while questions.try_join_next().is_some() {}
         // An error is about an answer that nobody took.
         let Ok((length, asker)) = socket.recv_from(&mut bytes).await else { continue };
+        work.taken.fetch_add(1, Ordering::Relaxed);
         let (server, socket, question) = (server.clone(), socket.clone(), bytes[..length].to_vec());
+        let work = work.clone();
         questions.spawn(async move {
             if let Some(reply) = server.answer(&question, false).await {
                 let _ = socket.send_to(&fitted(&question, reply), asker).await;
             }
+            work.taken.fetch_sub(1, Ordering::Relaxed);
         });
     }
 }

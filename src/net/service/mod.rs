@@ -15,6 +15,7 @@ use zone::Zone;
 use super::error::strerror;
 use super::{NetError, Netns, Network};
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, listen, setsockopt, socket, sockopt,
 };
@@ -22,8 +23,10 @@ use std::cell::{OnceCell, RefCell};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
 use tokio::task::JoinHandle;
@@ -45,6 +48,27 @@ struct Running {
     /// Where it listens, as `80/tcp`.
     ports: Vec<String>,
     tasks: RefCell<Vec<JoinHandle<()>>>,
+    /// What it is doing, where that can be told.
+    work: RefCell<Option<Arc<Work>>>,
+}
+
+/// What a service that is asked in datagrams has to do.
+struct Work {
+    /// Where the questions come in.
+    socket: OwnedFd,
+    /// How many were taken in, and are not answered.
+    taken: AtomicUsize,
+}
+
+impl Work {
+    fn of(socket: &OwnedFd) -> io::Result<Arc<Self>> {
+        Ok(Arc::new(Self { socket: socket.try_clone()?, taken: AtomicUsize::new(0) }))
+    }
+
+    fn is_done(&self) -> bool {
+        let mut waiting = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+        self.taken.load(Ordering::Relaxed) == 0 && poll(&mut waiting, PollTimeout::ZERO) == Ok(0)
+    }
 }
 
 impl Service {
@@ -92,6 +116,24 @@ impl Services {
         if ours { Duration::from_secs(2) } else { Duration::from_millis(100) }
     }
 
+    /// Tells whether there is one.
+    pub fn are_any(&self) -> bool {
+        self.running.borrow().iter().any(Service::is_running)
+    }
+
+    /// Tells whether those that are asked in datagrams have answered all that
+    /// has come to them.
+    pub fn are_idle(&self) -> bool {
+        let running = self.running.borrow();
+        let works: Vec<Arc<Work>> =
+            running.iter().filter_map(|service| service.0.work.borrow().clone()).collect();
+        let Ok(thread) = self.thread() else { return false };
+        // On their own thread none of them is in the middle of something.
+        let (said, heard) = mpsc::channel();
+        thread.spawn(async move { said.send(works.iter().all(|work| work.is_done())) });
+        heard.recv_timeout(Duration::from_secs(1)).unwrap_or(false)
+    }
+
     /// The service of this name.
     fn find(&self, netns: &Netns, name: &str) -> Option<Service> {
         let running = self.running.borrow();
@@ -130,6 +172,7 @@ impl Network {
             netns: netns.clone(),
             ports: vec![format!("{port}/tcp")],
             tasks: RefCell::new(vec![task]),
+            work: RefCell::default(),
         }))
     }
 
@@ -176,9 +219,10 @@ impl Network {
         let here = netns.fd().and_then(|fd| fd.try_clone().ok());
         let here = here.ok_or_else(|| NetError::new(strerror(Errno::EBADF as i32)))?;
         let server = dns::Server::new(zone, upstreams, here);
+        let work = Work::of(&datagrams).map_err(|error| NetError::new(error.to_string()))?;
         let thread = self.services.thread().map_err(no_thread)?;
         let tasks = vec![
-            thread.spawn(dns::serve_udp(server.clone(), datagrams.into())),
+            thread.spawn(dns::serve_udp(server.clone(), datagrams.into(), work.clone())),
             thread.spawn(dns::serve_tcp(server, listener.into())),
         ];
         Ok(self.keep_service(Running {
@@ -186,6 +230,7 @@ impl Network {
             netns: netns.clone(),
             ports: vec![format!("{PORT}/udp"), format!("{PORT}/tcp")],
             tasks: RefCell::new(tasks),
+            work: RefCell::new(Some(work)),
         }))
     }
 
@@ -196,6 +241,7 @@ impl Network {
     /// Where the thread of the services is gone.
     pub fn stop_service(&self, service: &Service) -> Result<(), NetError> {
         let thread = self.services.thread().map_err(no_thread)?;
+        service.0.work.take();
         for task in service.0.tasks.take() {
             task.abort();
             // Until its sockets are closed.
