@@ -8,10 +8,9 @@
 //! again. What the bridge has learned from the reports it has learned.
 
 use super::{Netns, Network};
-use rtnetlink::packet_route::RouteNetlinkMessage;
-use rtnetlink::packet_route::link::{
-    InfoBridgePort, InfoPortData, InfoPortKind, LinkAttribute, LinkInfo, LinkMessage,
-};
+use rtnetlink::packet_core::DefaultNla;
+use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage, LinkProtoInfoBridge};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
 /// From this many ports on: for fewer, it is not worth two requests each.
 const MANY: usize = 32;
@@ -41,13 +40,16 @@ impl Network {
     }
 }
 
-/// `ip link set PORT type bridge_slave mcast_flood on`.
+/// `bridge link set dev PORT mcast_flood on`. As `ip link set … type
+/// bridge_slave` has it, the kernel would take it for a change of the link, and
+/// report its groups once more.
 fn flood(port: u32, on: bool) -> RouteNetlinkMessage {
+    /// `IFLA_BRPORT_MCAST_FLOOD` of linux/if_link.h.
+    const MCAST_FLOOD: u16 = 27;
     let mut message = LinkMessage::default();
+    message.header.interface_family = AddressFamily::Bridge;
     message.header.index = port;
-    message.attributes = vec![LinkAttribute::LinkInfo(vec![
-        LinkInfo::PortKind(InfoPortKind::Bridge),
-        LinkInfo::PortData(InfoPortData::BridgePort(vec![InfoBridgePort::MulticastFlood(on)])),
-    ])];
-    RouteNetlinkMessage::NewLink(message)
+    let flood = LinkProtoInfoBridge::Other(DefaultNla::new(MCAST_FLOOD, vec![on.into()]));
+    message.attributes = vec![LinkAttribute::ProtoInfoBridge(vec![flood])];
+    RouteNetlinkMessage::SetLink(message)
 }
