@@ -70,3 +70,22 @@ fn a_host_that_asks_some_forgets_nobody() {
     "#;
     Nslab::test(NOTHING).lab(&(hosts(60) + checks)).passes(&["everybody answers", "all are known"]).run();
 }
+
+/// Each link that comes up reports its multicast groups, and each report takes
+/// an entry of a table of 1,024, which is everybody's: a lab has half of them
+/// at most, however many links it has. What it has is counted by `ip`.
+#[test]
+fn links_that_come_up_leave_half_of_the_table_to_others() {
+    let checks = r#"
+        let count = sh("for ns in $(ip netns list | cut -d' ' -f1); do ip -n $ns -6 neigh show nud all; done; \
+                        ip -6 neigh show nud all").stdout.split("\n").len();
+        check("less than half of the table", count < 512);
+        check("both ends have an address", addrs(hosts[299]).some(|row| row.addr == "fd00::300/64")
+                  && addrs().some(|row| row.dev == "port300" && row.scope == "link"));
+        check("the last one is reached", ping(first, "fd00::300"));
+    "#;
+    Nslab::test(NOTHING)
+        .lab(&(hosts(300) + checks))
+        .passes(&["less than half of the table", "both ends have an address", "the last one is reached"])
+        .run();
+}

@@ -359,6 +359,9 @@ impl Network {
         }
         self.change_all(netns, messages)?;
         self.unsettle(netns, index);
+        if up {
+            self.spare_groups(netns)?;
+        }
         Ok(())
     }
 

@@ -1,12 +1,17 @@
 use super::addr::family;
+use super::budget::is_learned;
 use super::prefix::{address, mac};
 use super::{NetError, Netns, Network};
 use nix::errno::Errno;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
-use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
 };
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+
+/// How many requests go in one packet: their answers wait in the socket, which
+/// holds some two hundred.
+const AT_ONCE: usize = 64;
 
 impl Network {
     /// Sets a neighbour by hand, as `ip neigh add IP lladdr MAC dev LINK`
@@ -54,10 +59,10 @@ impl Network {
     pub fn neigh_flush(&self, netns: &Netns, link: Option<&str>) -> Result<(), NetError> {
         self.lay_cables()?;
         let only = link.map(|link| self.index_of(netns, link)).transpose()?;
-        let learned = |state| !matches!(state, NeighbourState::Permanent | NeighbourState::Noarp);
-        self.forget(netns, |message| {
-            learned(message.header.state) && only.is_none_or(|index| index == message.header.ifindex)
+        self.forget(netns, AddressFamily::Unspec, |message| {
+            is_learned(message) && only.is_none_or(|index| index == message.header.ifindex)
         })
+        .map(drop)
     }
 
     /// Forgets in all namespaces who was asked for and has not answered.
@@ -66,25 +71,28 @@ impl Network {
     ///
     /// Where the kernel does not answer.
     pub fn forget_unanswered(&self) -> Result<(), NetError> {
-        let unanswered = |state| matches!(state, NeighbourState::Incomplete | NeighbourState::Failed);
+        let unanswered = |message: &NeighbourMessage| {
+            matches!(message.header.state, NeighbourState::Incomplete | NeighbourState::Failed)
+        };
         self.everywhere()
             .iter()
-            .try_for_each(|netns| self.forget(netns, |message| unanswered(message.header.state)))
+            .try_for_each(|netns| self.forget(netns, AddressFamily::Unspec, unanswered).map(drop))
     }
 
-    fn forget(&self, netns: &Netns, is_one: impl Fn(&NeighbourMessage) -> bool) -> Result<(), NetError> {
-        for message in self.dump_neighbours(netns)?.into_iter().filter(is_one) {
-            let mut gone = NeighbourMessage::default();
-            gone.header = message.header.clone();
-            gone.attributes = message
-                .attributes
-                .into_iter()
-                .filter(|attribute| matches!(attribute, NeighbourAttribute::Destination(_)))
-                .collect();
-            // It may have gone by itself in between.
-            let _ = self.change(netns, RouteNetlinkMessage::DelNeighbour(gone), 0);
+    /// Forgets some entries of a namespace; tells how many there were.
+    pub(super) fn forget(
+        &self,
+        netns: &Netns,
+        family: AddressFamily,
+        is_one: impl Fn(&NeighbourMessage) -> bool,
+    ) -> Result<usize, NetError> {
+        let all = self.dump_neighbours(netns, family)?;
+        let gone: Vec<RouteNetlinkMessage> = all.into_iter().filter(is_one).map(del_message).collect();
+        for some in gone.chunks(AT_ONCE) {
+            // One may have gone by itself in between.
+            let _ = self.change_all(netns, some.to_vec());
         }
-        Ok(())
+        Ok(gone.len())
     }
 
     fn neigh_message(&self, netns: &Netns, ip: &str, link: &str) -> Result<NeighbourMessage, NetError> {
@@ -99,8 +107,15 @@ impl Network {
         Ok(message)
     }
 
-    pub(super) fn dump_neighbours(&self, netns: &Netns) -> Result<Vec<NeighbourMessage>, NetError> {
-        let rows = self.dump(netns, RouteNetlinkMessage::GetNeighbour(NeighbourMessage::default()))?;
+    /// The entries of a namespace, of one family or of both (`Unspec`).
+    pub(super) fn dump_neighbours(
+        &self,
+        netns: &Netns,
+        family: AddressFamily,
+    ) -> Result<Vec<NeighbourMessage>, NetError> {
+        let mut message = NeighbourMessage::default();
+        message.header.family = family;
+        let rows = self.dump(netns, RouteNetlinkMessage::GetNeighbour(message))?;
         Ok(rows
             .into_iter()
             .filter_map(|row| match row {
@@ -109,4 +124,10 @@ impl Network {
             })
             .collect())
     }
+}
+
+/// The request that removes an entry.
+fn del_message(mut message: NeighbourMessage) -> RouteNetlinkMessage {
+    message.attributes.retain(|attribute| matches!(attribute, NeighbourAttribute::Destination(_)));
+    RouteNetlinkMessage::DelNeighbour(message)
 }

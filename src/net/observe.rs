@@ -154,7 +154,7 @@ impl Network {
     /// Where the namespace was deleted.
     pub fn arp(&self, netns: &Netns) -> Result<Vec<Neighbour>, NetError> {
         self.settle()?;
-        let messages = self.dump_neighbours(netns)?;
+        let messages = self.dump_neighbours(netns, AddressFamily::Unspec)?;
         let names = self.names(netns, messages.iter().map(|message| message.header.ifindex))?;
         let mut neighbours: Vec<(IpAddr, Neighbour)> =
             messages.iter().filter_map(|row| read_neighbour(row, &names)).collect();

@@ -8,12 +8,12 @@
 use super::{NetError, Netns, Network};
 use nix::sched::{CloneFlags, unshare};
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
-use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{
     AfSpecInet, AfSpecInet6, AfSpecUnspec, BridgePortState, InfoBridgePort, InfoKind, InfoPortData,
     LinkAttribute, LinkInfo, LinkMessage,
 };
 use rtnetlink::packet_route::neighbour::{NeighbourAttribute, NeighbourState};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::fs::File;
 use std::net::UdpSocket;
 use std::time::Duration;
@@ -90,7 +90,7 @@ impl Network {
     fn give_up_questions(&self) -> Result<bool, NetError> {
         let mut any = false;
         for netns in self.everywhere() {
-            for mut message in self.dump_neighbours(&netns)? {
+            for mut message in self.dump_neighbours(&netns, AddressFamily::Unspec)? {
                 if message.header.state != NeighbourState::Incomplete {
                     continue;
                 }

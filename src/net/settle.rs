@@ -22,7 +22,7 @@ impl Network {
 
     /// Brings the links in line that were taken note of: ports first, then
     /// bridges, each once.
-    fn settle_links(&self) {
+    pub(super) fn settle_links(&self) {
         let mut links = std::mem::take(&mut *self.unsettled.borrow_mut());
         let mut bridges = Vec::new();
         let mut seen = BTreeSet::new();
