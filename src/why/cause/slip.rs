@@ -218,8 +218,10 @@ pub(super) fn addresses(
         .into_iter()
         .map(|(ip, _)| {
             let near = wire.iter().chain(&nets).find(|net| net.contains(ip)).map(|net| net.len);
+            // Alone in its network, it would not reach the others on the wire.
+            let shared = wire.iter().find(|net| own && net.len < most && net.contains(ip));
             let len = match len_text {
-                None => None,
+                None => shared.map(|net| net.len.to_string()),
                 Some(len) => match len.parse::<u8>() {
                     Ok(len) if len <= most => Some(len.to_string()),
                     _ if len.contains('.') => Some(len.to_string()),
@@ -230,10 +232,12 @@ pub(super) fn addresses(
             if ip_text.parse::<IpAddr>().is_err() {
                 why.push(wrong_with(ip_text));
             }
-            if let (Some(typed), Some(len)) = (len_text, &len)
-                && typed != len
-            {
-                why.push(format!("a prefix has at most {most} bits, not {typed}"));
+            match (len_text, &len) {
+                (Some(typed), Some(len)) if typed != len => {
+                    why.push(format!("a prefix has at most {most} bits, not {typed}"));
+                }
+                (None, Some(_)) => why.push("it has no mask".into()),
+                _ => {}
             }
             let new = len.map_or(ip.to_string(), |len| format!("{ip}/{len}"));
             (new.clone(), format!("{}; {new} was meant", why.join(", and ")))
