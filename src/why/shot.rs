@@ -4,8 +4,8 @@ use super::cause;
 use crate::event::{Passed, Probe, Waypoint};
 use crate::net::survey::{Link, Survey};
 use crate::net::{
-    Culprit, FirewallSnapshot, Limits, NetError, Netns, Network, Passage, PingOptions, PingSource,
-    SeenPacket, Sighting, Stop, Taps, TcpOptions, TraceStep,
+    Culprit, FirewallRule, FirewallSnapshot, Limits, NetError, Netns, Network, Passage, PingOptions,
+    PingSource, SeenPacket, Sighting, Stop, Taps, TcpOptions, TraceStep,
 };
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -47,6 +47,16 @@ impl Wall {
     /// What was stopped here, in the order of time.
     pub fn stops(&self) -> Vec<Stop> {
         self.before.stops(&self.after, &self.steps, &self.passages)
+    }
+
+    /// Tells whether the probe has met a rule here.
+    pub fn has_met(&self, rule: &FirewallRule) -> bool {
+        let traced = self.steps.iter().any(|step| {
+            step.handle.is_some()
+                && step.handle == rule.handle
+                && (&step.table, &step.chain) == (&rule.table, &rule.chain)
+        });
+        traced || self.before.moved(&self.after).iter().any(|moved| std::ptr::eq(*moved, rule))
     }
 
     /// Who stopped something here, in the order of time.
@@ -202,8 +212,10 @@ fn hurry_neighbours(network: &Network, survey: &Survey) -> Result<(), NetError> 
             if space.switch(&format!("net.ipv4.conf.{}.proxy_arp", link.name.replace('.', "/"))) == Some(1)
                 || space.neighs.iter().any(|entry| entry.proxy)
             {
-                let key = format!("net/ipv4/neigh/{}/proxy_delay", link.name);
-                let _ = network.set_sysctl(&netns, &key, "0");
+                for family in ["ipv4", "ipv6"] {
+                    let key = format!("net/{family}/neigh/{}/proxy_delay", link.name);
+                    let _ = network.set_sysctl(&netns, &key, "0");
+                }
             }
         }
     }

@@ -73,12 +73,17 @@ impl Blow<'_> {
             found.extend(self.near_miss());
             found.extend(self.refused());
             found.extend(self.wrong_chain());
+            found.extend(self.reversed());
+            found.extend(self.uncalled());
         }
+        found.extend(self.nothing_to_hide_behind());
         found.extend(self.behind());
         found.extend(self.element());
         if catches_all && let Some(accept) = self.accept() {
             let only = if self.knows_states() && !self.view().reply {
                 " but what belongs to a connection already established, and this is to begin one"
+            } else if self.knows_states() {
+                " but what belongs to a connection, and this is not known as the answer to anything"
             } else if self.view().reply {
                 ", and nothing lets back what belongs to a connection (ESTABLISHED, RELATED)"
             } else {

@@ -1,5 +1,5 @@
-//! Rules that change a packet without stopping it: its time to live, or a
-//! mark that sends it elsewhere.
+//! Rules that change a packet without stopping it: its time to live, its
+//! addresses, or a mark that sends it elsewhere.
 
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::Space;
@@ -14,6 +14,9 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
         let Some(space) = way.iter().find(|space| space.name == wall.netns) else { continue };
         for rule in wall.after.rules.iter().filter(|rule| !rule.policy) {
             found.extend(hop_limit(e, wall, rule));
+            if wall.has_met(rule) {
+                found.extend(rewritten(e, wall, rule));
+            }
         }
         found.extend(marked(e, space, wall));
     }
@@ -46,6 +49,52 @@ fn hop_limit(e: &Evidence, wall: &Wall, rule: &FirewallRule) -> Option<Found> {
     suspect.evidence = vec![culprit.show_command(&netns)];
     let weight = if expired { weight::NAMED + 50 } else { weight::HERE };
     Some(Found { weight, sure: false, suspect })
+}
+
+/// Another address or port, of which no connection tracking knows.
+fn rewritten(e: &Evidence, wall: &Wall, rule: &FirewallRule) -> Option<Found> {
+    let words: Vec<&str> = rule.spec.split_whitespace().collect();
+    let set = words
+        .windows(4)
+        .find(|at| at[2] == "set" && matches!(at[1], "saddr" | "daddr" | "sport" | "dport") && at[0] != "ct");
+    let put = words.windows(2).find(|at| {
+        at[0].starts_with("--mangle-") && at[0] != "--mangle-target"
+            || rule.family == "bridge"
+                && matches!(at[0], "--to-dst" | "--to-destination" | "--to-src" | "--to-source")
+    });
+    let what = match (set, put) {
+        (Some(set), _) => format!("{} {} {}", set[0], set[1], set[3]),
+        (_, Some(put)) => put[1].to_string(),
+        _ => return None,
+    };
+    let netns = e.netns(&wall.netns)?;
+    let owner = what.rsplit(' ').next().and_then(|word| whose(e, word));
+    let owner = owner.unwrap_or_else(|| "which nobody has".into());
+    let text = format!(
+        "the rule `{}` of chain {} (table {}) in {} writes {what}, {owner}, into what passes: it goes astray, or its answer does, as nobody writes that back",
+        rule.spec, rule.chain, rule.table, wall.netns
+    );
+    let culprit = Culprit::from(rule);
+    let mut fix = vec![culprit.delete_command(&netns)];
+    // Who has heard the wrong hardware address has it still.
+    if rule.family == "arp" {
+        let (ip, on) = (e.ip(&e.probe.from), e.shot.target?);
+        let links = e.ground.ends().filter(|end| end.space.name == e.probe.from);
+        fix.extend(links.map(|end| format!("{ip} neigh flush {on} dev {}", end.link.name)));
+    }
+    let place = format!("{}: chain {}", wall.netns, rule.chain);
+    let mut suspect = suspect("packet-rewritten", place, text, fix);
+    suspect.evidence = vec![culprit.show_command(&netns)];
+    Some(Found { weight: weight::HERE + 130, sure: false, suspect })
+}
+
+/// Whose an address or a hardware address is.
+fn whose(e: &Evidence, word: &str) -> Option<String> {
+    if let Ok(ip) = word.parse() {
+        return e.ground.owners(ip).first().map(|(space, _)| format!("which is {}'s", space.name));
+    }
+    let end = e.ground.ends().find(|end| end.link.mac == word)?;
+    Some(format!("which is {}'s", end.space.name))
 }
 
 /// A mark, and the rule that looks up what has it in another table.

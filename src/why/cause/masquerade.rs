@@ -1,5 +1,6 @@
 //! A private source that leaves untranslated, and where the probe came by.
 
+use super::firewall::Blow;
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::Space;
 use crate::net::{Backend, SeenPacket, Sighting, TracedPacket, nft_command, typed};
@@ -93,6 +94,36 @@ pub(super) fn missing(e: &Evidence) -> Vec<Found> {
     };
     suspect.evidence = vec![e.exec(&router.name, look)];
     vec![Found { weight, sure: false, suspect }]
+}
+
+impl Blow<'_> {
+    /// MASQUERADE takes the address of the interface by which a packet leaves,
+    /// and drops it where there is none, as on a bridge that has no address.
+    pub fn nothing_to_hide_behind(&self) -> Option<Found> {
+        let out = self.stop.oif.as_deref()?;
+        let (src, dst) = (self.stop.packet.src?, self.stop.packet.dst?);
+        let link = self.space.link(out)?;
+        let bare = !self
+            .space
+            .addrs
+            .iter()
+            .any(|addr| addr.index == link.index && addr.ip.is_ipv4() == src.is_ipv4());
+        if !self.culprit.spec.to_uppercase().contains("MASQUERADE") || !bare {
+            return None;
+        }
+        let text = format!(
+            "{}: MASQUERADE takes the address of the interface by which a packet leaves, and {out} has none",
+            self.what_happened()
+        );
+        let net = self.e.network_of(dst).filter(|net| net.contains(src))?;
+        let text = format!("{text}; what stays in {net} needs no other address");
+        let words = match self.native() {
+            true => format!("ip saddr {net} ip daddr {net} accept"),
+            false => format!("-s {net} -d {net} -j ACCEPT"),
+        };
+        let fix = self.insert(&words)?;
+        Some(self.found("masquerade-without-address", text, vec![fix], 20, true))
+    }
 }
 
 /// The command that adds a rule where sources are rewritten.

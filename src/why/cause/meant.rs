@@ -4,8 +4,8 @@
 use super::Found;
 use super::firewall::{Blow, is_accept};
 use super::refused;
-use super::ruling::{Of, Ruling, in_net};
-use crate::net::{Culprit, FirewallRule, nft_command};
+use super::ruling::{Clause, Of, Ruling, View, in_net};
+use crate::net::{Culprit, FirewallRule, TracedPacket, nft_command, typed};
 
 impl Blow<'_> {
     /// A rule that would accept it, were it not for one condition.
@@ -17,6 +17,9 @@ impl Blow<'_> {
             // A port stands beside its protocol.
             let failing = ruling.failing(&view);
             let [clause] = failing[..] else { continue };
+            if clause.of == Of::Proto && !self.mistakes_protocol(&ruling, clause) {
+                continue;
+            }
             let extended = clause.extended(&view);
             let Some(meant) = extended.clone().or_else(|| clause.meant(&view)) else { continue };
             let number = rule.number.map_or_else(String::new, |number| format!(" {number}"));
@@ -40,9 +43,27 @@ impl Blow<'_> {
         found
     }
 
+    /// Tells whether a rule is for a protocol by mistake: for the right port of
+    /// another one, or for one that does not go with its addresses.
+    fn mistakes_protocol(&self, ruling: &Ruling, clause: &Clause) -> bool {
+        ruling.clauses.iter().any(|other| matches!(other.of, Of::Dport | Of::Sport))
+            || self.is_alien(&clause.value)
+    }
+
+    /// Tells whether a protocol is of the other kind of addresses.
+    fn is_alien(&self, protocol: &str) -> bool {
+        let v6 = self.stop.packet.src.is_some_and(|src| src.is_ipv6());
+        matches!((v6, protocol), (true, "icmp" | "1") | (false, "ipv6-icmp" | "icmpv6" | "58"))
+    }
+
     /// Tells whether a value stands for something that is there.
     fn is_real(&self, of: Of, value: &str) -> bool {
         match of {
+            Of::Proto => {
+                let port = self.stop.packet.dport;
+                let mut all = self.e.survey.spaces.iter().flat_map(|space| &space.listeners);
+                !self.is_alien(value) && all.any(|one| one.proto == value && Some(one.port) == port)
+            }
             Of::In | Of::Out => self.space.links.iter().any(|link| {
                 value
                     .strip_suffix(['+', '*'])
@@ -58,6 +79,85 @@ impl Blow<'_> {
             }
             _ => true,
         }
+    }
+
+    /// A rule that accepts what goes the other way: source and destination, or
+    /// the two interfaces, have changed places.
+    pub fn reversed(&self) -> Vec<Found> {
+        let view = self.view();
+        let turned = TracedPacket {
+            src: view.packet.dst,
+            dst: view.packet.src,
+            sport: view.packet.dport,
+            dport: view.packet.sport,
+            ..view.packet.clone()
+        };
+        let other = View { packet: &turned, iif: view.oif, oif: view.iif, reply: false };
+        let mut found = Vec::new();
+        for rule in self.rules().filter(|rule| is_accept(rule) && is_before(rule, self.culprit)) {
+            let ruling = Ruling::of(rule);
+            let turns = ruling.failing(&view).iter().all(|one| one.of != Of::State);
+            if view.reply || !turns || !ruling.failing(&other).is_empty() || rule.target == "RETURN" {
+                continue;
+            }
+            let links = ruling.clauses.iter().any(|one| matches!(one.of, Of::In | Of::Out));
+            let what = if links { "the two interfaces" } else { "source and destination" };
+            let text = format!(
+                "{}: rule{} (`{}`) accepts what goes the other way, and this does not: {what} have changed places",
+                self.what_happened(),
+                rule.number.map_or_else(String::new, |number| format!(" {number}")),
+                rule.spec
+            );
+            // Without another one for the answers, it is needed for these.
+            let fix = match self.knows_states() {
+                true => self.replace(rule, &ruling.reversed()),
+                false => self.insert(&ruling.reversed()),
+            };
+            found.extend(fix.map(|fix| self.found("firewall-near-miss", text, vec![fix], 40, false)));
+        }
+        found
+    }
+
+    /// A rule that accepts it stands in a chain that no rule leads to, or
+    /// behind one that leads out of it again.
+    pub fn uncalled(&self) -> Vec<Found> {
+        let view = self.view();
+        let culprit = self.culprit;
+        let rules = &self.wall.after.rules;
+        let fits = |rule: &FirewallRule| Ruling::of(rule).failing(&view).is_empty();
+        let mut found = Vec::new();
+        let inner = rules.iter().filter(|rule| {
+            rule.hook.is_none()
+                && rule.backend == culprit.backend
+                && (&rule.family, &rule.table) == (&culprit.family, &culprit.table)
+                && rule.target.eq_ignore_ascii_case("accept")
+                && fits(rule)
+        });
+        for rule in inner {
+            let told = format!("the rule that accepts it (`{}`) stands in chain {}", rule.spec, rule.chain);
+            let out = rules.iter().find(|other| {
+                is_same_chain(other, rule)
+                    && other.number < rule.number
+                    && other.target.eq_ignore_ascii_case("return")
+                    && fits(other)
+            });
+            if !is_called(rules, rule) {
+                let text = format!("{}: {told}, to which no rule leads", self.what_happened());
+                let jump = if self.native() { "jump" } else { "-j" };
+                let fix = self.insert(&format!("{jump} {}", typed(&rule.chain)));
+                found.extend(fix.map(|fix| self.found("firewall-wrong-chain", text, vec![fix], 30, false)));
+            } else if let Some(out) = out {
+                let text = format!(
+                    "{}: {told} behind `{}`, which leads out of that chain before",
+                    self.what_happened(),
+                    out.spec
+                );
+                let at = Culprit::from(out);
+                let fix = Blow { culprit: &at, ..*self }.insert(&Ruling::of(rule).typed());
+                found.extend(fix.map(|fix| self.found("firewall-order", text, vec![fix], 30, false)));
+            }
+        }
+        found
     }
 
     /// A command that was to accept it, and was refused.
@@ -223,6 +323,27 @@ impl Blow<'_> {
         }
         found
     }
+}
+
+/// Tells whether two rules stand in one chain.
+fn is_same_chain(one: &FirewallRule, other: &FirewallRule) -> bool {
+    let of =
+        |rule: &FirewallRule| (rule.backend, rule.family.clone(), rule.table.clone(), rule.chain.clone());
+    !one.policy && !other.policy && of(one) == of(other)
+}
+
+/// Tells whether a rule leads to the chain of another one.
+pub(super) fn is_called(rules: &[FirewallRule], of: &FirewallRule) -> bool {
+    rules.iter().any(|rule| {
+        let words: Vec<&str> = rule.spec.split_whitespace().collect();
+        let leads = words.windows(2).any(|pair| {
+            matches!(pair[0], "-j" | "-g" | "--jump" | "--goto" | "jump" | "goto") && pair[1] == of.chain
+        });
+        !rule.policy
+            && rule.backend == of.backend
+            && (&rule.family, &rule.table) == (&of.family, &of.table)
+            && (leads || rule.spec.contains(&format!("jump {}", of.chain)))
+    })
 }
 
 /// Tells whether a packet comes to it before the other.

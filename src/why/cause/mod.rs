@@ -23,6 +23,7 @@ mod mistyped;
 mod mtu;
 mod names;
 mod nat;
+mod nat_miss;
 mod neigh;
 mod nobody;
 mod owner;

@@ -1,11 +1,12 @@
 //! Addresses that are rewritten on the way: wrongly, not at all, or too
 //! often.
 
-use super::masquerade::{self, last_router, listens, ports, request_at, source_nat, traced};
-use super::ruling::{Of, Ruling, View};
+use super::masquerade::{self, listens, ports, request_at, source_nat};
+use super::ruling::Ruling;
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::{Net, Space};
-use crate::net::{Backend, Culprit, FirewallRule, Sighting, TracedPacket, nft_command, typed};
+use crate::net::{Backend, Culprit, FirewallRule, Sighting, nft_command, typed};
+use crate::why::fib;
 use crate::why::ground::{network, transplant};
 use crate::why::shot::Wall;
 use std::net::IpAddr;
@@ -15,11 +16,16 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
     let mut found = Vec::new();
     for wall in &e.shot.walls {
         let Some(space) = e.survey.space(&wall.netns) else { continue };
-        for rule in wall.after.rules.iter().filter(|rule| !rule.policy) {
+        // What those of bridges rewrite are hardware addresses.
+        let rules = wall.after.rules.iter().filter(|rule| !rule.policy && rule.family != "bridge");
+        for rule in rules {
             let nat = Nat { e, wall, space, rule, ruling: Ruling::of(rule) };
             match nat.kind() {
-                Some(Kind::Destination) if nat.is_hit() => found.extend(nat.sent_elsewhere()),
-                Some(Kind::Source) if nat.is_hit() => found.extend(nat.foreign_source()),
+                Some(Kind::Destination) if wall.has_met(rule) => found.extend(nat.sent_elsewhere()),
+                Some(Kind::Source) if wall.has_met(rule) => {
+                    found.extend(nat.foreign_source());
+                    found.extend(nat.lost_track());
+                }
                 Some(_) => found.extend(nat.near_miss()),
                 None => {}
             }
@@ -36,22 +42,22 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Destination,
     Source,
 }
 
 /// A rule that rewrites.
-struct Nat<'a> {
-    e: &'a Evidence<'a>,
-    wall: &'a Wall,
-    space: &'a Space,
-    rule: &'a FirewallRule,
-    ruling: Ruling,
+pub(super) struct Nat<'a> {
+    pub e: &'a Evidence<'a>,
+    pub wall: &'a Wall,
+    pub space: &'a Space,
+    pub rule: &'a FirewallRule,
+    pub ruling: Ruling,
 }
 
 impl Nat<'_> {
-    fn kind(&self) -> Option<Kind> {
+    pub fn kind(&self) -> Option<Kind> {
         let spec = format!(" {} ", self.rule.spec);
         let says = |words: &[&str]| words.iter().any(|word| spec.contains(&format!(" {word} ")));
         let arriving = matches!(self.rule.chain.as_str(), "PREROUTING" | "OUTPUT");
@@ -64,18 +70,7 @@ impl Nat<'_> {
         }
     }
 
-    /// Tells whether the probe has met it.
-    fn is_hit(&self) -> bool {
-        let moved = self.wall.before.moved(&self.wall.after);
-        let traced = self.wall.steps.iter().any(|step| {
-            step.handle.is_some()
-                && step.handle == self.rule.handle
-                && (&step.table, &step.chain) == (&self.rule.table, &self.rule.chain)
-        });
-        traced || moved.iter().any(|rule| std::ptr::eq(*rule, self.rule))
-    }
-
-    fn found(&self, id: &str, text: String, fix: Vec<String>, weight: u32) -> Found {
+    pub fn found(&self, id: &str, text: String, fix: Vec<String>, weight: u32) -> Found {
         let place = format!("{}: chain {}", self.wall.netns, self.rule.chain);
         let mut suspect = suspect(id, place, text, fix);
         if let Some(netns) = self.e.netns(&self.wall.netns) {
@@ -85,7 +80,7 @@ impl Nat<'_> {
     }
 
     /// How the rule is told.
-    fn name(&self) -> String {
+    pub fn name(&self) -> String {
         format!("the rule `{}` of chain {} in {}", self.rule.spec, self.rule.chain, self.wall.netns)
     }
 
@@ -94,7 +89,7 @@ impl Nat<'_> {
         netns.map(|netns| Culprit::from(self.rule).delete_command(&netns)).into_iter().collect()
     }
 
-    fn replace(&self, words: &str) -> Vec<String> {
+    pub fn replace(&self, words: &str) -> Vec<String> {
         let rule = self.rule;
         let (table, chain) = (typed(&rule.table), typed(&rule.chain));
         let command = match (rule.backend, rule.handle, rule.number) {
@@ -363,19 +358,26 @@ impl Nat<'_> {
         let Some(source) = self.ruling.after(word).and_then(|word| word.parse::<IpAddr>().ok()) else {
             return Vec::new();
         };
-        if self.space.addrs.iter().any(|addr| addr.ip == source) {
-            return Vec::new();
-        }
         let left = request_at(self.e, &self.space.name, true);
         let link = left.and_then(|seen| self.space.link(&seen.dev));
         let own = self.space.addrs.iter().find(|addr| {
             link.is_some_and(|link| link.index == addr.index) && addr.ip.is_ipv4() == source.is_ipv4()
         });
         let Some(own) = own else { return Vec::new() };
+        let knows = |space: &Space| fib::best(space, 254, source).is_some_and(fib::is_usable);
+        let why = match self.space.addrs.iter().find(|addr| addr.ip == source) {
+            None => format!(
+                "which {} does not have, so that answers go to nobody or to somebody else",
+                self.wall.netns
+            ),
+            Some(inner) if inner.index != own.index && !self.e.targets().iter().any(|space| knows(space)) => {
+                format!("its address on {}, to which nobody out there has a way back", inner.dev)
+            }
+            Some(_) => return Vec::new(),
+        };
         let text = format!(
-            "{} gives packets the source {source}, which {} does not have, so that answers go to nobody or to somebody else; its own address there is {}",
+            "{} gives packets the source {source}, {why}; its own address there is {}",
             self.name(),
-            self.wall.netns,
             own.ip
         );
         let fix = self
@@ -384,79 +386,5 @@ impl Nat<'_> {
             .map(|words| self.replace(&words))
             .unwrap_or_default();
         vec![self.found("snat-foreign-address", text, fix, weight::NAMED + 50)]
-    }
-
-    /// It would have rewritten the probe, were it not for one condition, its
-    /// chain, or its namespace.
-    fn near_miss(&self) -> Vec<Found> {
-        let e = self.e;
-        let mut found = Vec::new();
-        let Some(kind) = self.kind() else { return found };
-        let (id, out) = match kind {
-            Kind::Source => ("masquerade-near-miss", true),
-            Kind::Destination => ("dnat-near-miss", false),
-        };
-        let elsewhere = !e.shot.sightings.iter().any(|seen| seen.netns == self.space.name);
-        if elsewhere && kind == Kind::Source {
-            return self.wrong_namespace();
-        }
-        let Some(seen) = request_at(e, &self.space.name, out) else { return found };
-        let packet = traced(seen);
-        let came = request_at(e, &self.space.name, false).map(|seen| seen.dev.as_str());
-        let view = View {
-            packet: &packet,
-            iif: came.filter(|_| !out),
-            oif: Some(seen.dev.as_str()).filter(|_| out),
-            reply: false,
-        };
-        let failing = self.ruling.failing(&view);
-        // One's own packets don't come by PREROUTING.
-        if failing.is_empty() && kind == Kind::Destination && self.space.name == e.probe.from {
-            let text = format!(
-                "{} is for what arrives: packets that {} itself sends go by OUTPUT",
-                self.name(),
-                self.wall.netns
-            );
-            if self.rule.backend != Backend::Nft {
-                let tool = self.rule.backend.tool(&self.rule.family);
-                let command = format!("{tool} -t nat -A OUTPUT {}", self.ruling.typed());
-                let fix = vec![e.exec(&self.wall.netns, &command)];
-                found.push(self.found("dnat-wrong-chain", text, fix, weight::HERE + 60));
-            }
-            return found;
-        }
-        let [clause] = failing[..] else { return found };
-        let Some(meant) = clause.meant(&view) else { return found };
-        let text = format!(
-            "{} does not match: it is for the {} {}, and the packet has {}",
-            self.name(),
-            clause.name(),
-            clause.value,
-            clause.seen(&view).unwrap_or_default()
-        );
-        let fix = self.replace(&self.ruling.with(clause, &meant));
-        let weight = if clause.of == Of::Proto { weight::ODD } else { weight::HERE + 150 };
-        found.push(self.found(id, text, fix, weight));
-        found
-    }
-
-    /// A rule where packets don't come by.
-    fn wrong_namespace(&self) -> Vec<Found> {
-        let Some((router, out, src)) = last_router(self.e) else { return Vec::new() };
-        let Some(wall) = self.e.shot.walls.iter().find(|wall| wall.netns == router.name) else {
-            return Vec::new();
-        };
-        let packet = TracedPacket { src: Some(src), dst: self.e.shot.target, ..TracedPacket::default() };
-        let view = View { packet: &packet, iif: None, oif: Some(out), reply: false };
-        if self.rule.backend == Backend::Nft || !self.ruling.failing(&view).is_empty() {
-            return Vec::new();
-        }
-        let text = format!(
-            "{} stands in a namespace where the packets don't come by: they leave by {}'s {out}",
-            self.name(),
-            router.name
-        );
-        let fix = source_nat(self.e, wall, self.rule.backend, &self.ruling.typed());
-        vec![self.found("masquerade-wrong-namespace", text, fix, weight::HERE + 160)]
     }
 }

@@ -80,8 +80,8 @@ impl Ruling {
                     at += 2;
                     continue;
                 }
-                "-s" | "--source" => Of::Src,
-                "-d" | "--destination" => Of::Dst,
+                "-s" | "--source" | "--src-range" => Of::Src,
+                "-d" | "--destination" | "--dst-range" => Of::Dst,
                 "-i" | "--in-interface" => Of::In,
                 "-o" | "--out-interface" => Of::Out,
                 "-p" | "--protocol" => Of::Proto,
@@ -160,6 +160,10 @@ impl Ruling {
     /// The rule's words with another value in one condition.
     pub fn with(&self, clause: &Clause, value: &str) -> String {
         let mut words = self.words.clone();
+        // iptables names the protocol again as the match that has its ports.
+        if clause.of == Of::Proto && !self.native {
+            words.iter_mut().filter(|word| **word == clause.value).for_each(|word| *word = value.into());
+        }
         if let Some(word) = words.get_mut(clause.at) {
             *word = match self.native && matches!(clause.of, Of::In | Of::Out) {
                 true => format!("\"{value}\""),
@@ -178,6 +182,34 @@ impl Ruling {
             true => self.words.join(" "),
             false => typed_words(&self.words.iter().map(String::as_str).collect::<Vec<_>>()),
         }
+    }
+
+    /// The rule's words without one condition, of which no other hangs.
+    pub fn without(&self, clause: &Clause) -> String {
+        let mut words = self.words.clone();
+        let option = clause.at.saturating_sub(if self.native { 2 } else { 1 });
+        words.drain(option..=clause.at);
+        Self { words, ..self.clone() }.typed()
+    }
+
+    /// The rule's words for the other direction: source and destination
+    /// change places, and so do the two interfaces.
+    pub fn reversed(&self) -> String {
+        let mut words = self.words.clone();
+        let pairs: &[(&str, &str)] = match self.native {
+            true => &[("saddr", "daddr"), ("sport", "dport"), ("iifname", "oifname"), ("iif", "oif")],
+            false => &[("-s", "-d"), ("--sport", "--dport"), ("-i", "-o")],
+        };
+        for word in &mut words {
+            for (one, other) in pairs {
+                if word == one {
+                    *word = (*other).into();
+                } else if word == other {
+                    *word = (*one).into();
+                }
+            }
+        }
+        Self { words, ..self.clone() }.typed()
     }
 
     /// The value of the word that follows one.
@@ -232,6 +264,13 @@ impl Clause {
             Of::Out => view.oif.map(String::from),
             Of::Sport => packet.sport.map(|port| port.to_string()),
             Of::Dport => packet.dport.map(|port| port.to_string()),
+            Of::Proto => packet.proto.and_then(proto_name).map(String::from),
+            // Question and answer are taken for each other, the others are not.
+            Of::Icmp => match (packet.icmp?.kind, self.value.as_str()) {
+                (8 | 128, "0" | "129" | "echo-reply" | "") => Some("echo-request".into()),
+                (0 | 129, "8" | "128" | "echo-request" | "") => Some("echo-reply".into()),
+                _ => None,
+            },
             _ => None,
         }
     }
@@ -240,6 +279,11 @@ impl Clause {
     /// list.
     pub fn extended(&self, view: &View) -> Option<String> {
         let one = self.seen(view).filter(|_| !self.not && !self.value.starts_with('@'))?;
+        if let (Of::Src | Of::Dst, Some((first, last))) = (self.of, self.value.split_once('-')) {
+            let ip: IpAddr = one.parse().ok()?;
+            let (first, last): (IpAddr, IpAddr) = (first.parse().ok()?, last.parse().ok()?);
+            return (first.is_ipv4() == ip.is_ipv4()).then(|| format!("{}-{}", first.min(ip), last.max(ip)));
+        }
         match self.value.strip_suffix('}') {
             Some(list) => Some(format!("{}, {one} }}", list.trim_end())),
             None => self.value.contains(',').then(|| format!("{},{one}", self.value)),
@@ -317,6 +361,17 @@ fn is_proto(name: &str, number: u8) -> bool {
     known == number
 }
 
+/// The protocols that a rule may have been meant for.
+fn proto_name(number: u8) -> Option<&'static str> {
+    match number {
+        1 => Some("icmp"),
+        6 => Some("tcp"),
+        17 => Some("udp"),
+        58 => Some("ipv6-icmp"),
+        _ => None,
+    }
+}
+
 fn in_ports(ports: &str, port: u16) -> Option<bool> {
     let (first, last) = ports.split_once([':', '-']).unwrap_or((ports, ports));
     Some((first.parse::<u16>().ok()?..=last.parse().ok()?).contains(&port))
@@ -382,5 +437,26 @@ mod tests {
         assert_eq!(corrected(false, "-s 10.0.1.0/24 -p tcp -j ACCEPT"), "-s 10.0.0.0/24 -p tcp -j ACCEPT");
         assert_eq!(corrected(true, "iifname \"eht0\" accept"), "iifname \"eth0\" accept");
         assert_eq!(corrected(true, "tcp dport 8080 accept"), "tcp dport 80 accept");
+        assert_eq!(corrected(true, "udp dport 80 accept"), "tcp dport 80 accept");
+        assert_eq!(
+            corrected(false, "-p udp -m udp --dport 80 -j ACCEPT"),
+            "-p tcp -m tcp --dport 80 -j ACCEPT"
+        );
+    }
+
+    #[test]
+    fn a_rule_is_turned_round_or_made_wider() {
+        let packet = packet();
+        let view = View { packet: &packet, iif: Some("eth0"), oif: None, reply: false };
+        let rule = Ruling::read(false, "-s 10.0.0.2 -i a -o b -p tcp -j ACCEPT");
+        assert_eq!(rule.reversed(), "-d 10.0.0.2 -o a -i b -p tcp -j ACCEPT");
+        let rule = Ruling::read(true, "ip saddr 10.0.0.2 iifname \"a\" meta l4proto tcp accept");
+        assert_eq!(rule.reversed(), "ip daddr 10.0.0.2 oifname \"a\" meta l4proto tcp accept");
+        let proto = |rule: &Ruling| rule.clauses.iter().find(|one| one.of == Of::Proto).cloned().unwrap();
+        assert_eq!(rule.without(&proto(&rule)), "ip saddr 10.0.0.2 iifname \"a\" accept");
+        let rule = Ruling::read(false, "-p udp -o r1 -j MASQUERADE");
+        assert_eq!(rule.without(&proto(&rule)), "-o r1 -j MASQUERADE");
+        let rule = Ruling::read(false, "-m iprange --src-range 10.0.0.5-10.0.0.9 -j ACCEPT");
+        assert_eq!(rule.failing(&view)[0].extended(&view).as_deref(), Some("10.0.0.1-10.0.0.9"));
     }
 }

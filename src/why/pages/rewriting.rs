@@ -107,4 +107,20 @@ pub(super) const PAGES: &[Page] = &[
         evidence: "The mark, and who looks it up:\n  ip netns exec NS iptables -t mangle -S\n  ip -n NS rule\n  ip -n NS route get ADDRESS mark MARK",
         cure: "Delete the rule that looks it up, or the one that marks:\n  ip -n NS rule del pref NUMBER",
     },
+    Page {
+        id: "masquerade-without-address",
+        title: "MASQUERADE has no address to put in",
+        symptom: "Silence: the rule that should rewrite drops.",
+        cause: "MASQUERADE takes the address of the interface by which a packet leaves, and drops it where there is none. A bridge often has none, and with br_netfilter what only passes it goes through POSTROUTING as well.",
+        evidence: "Which interface has no address?\n  ip netns exec NS iptables -t nat -vS POSTROUTING\n  ip -n NS -br addr",
+        cure: "Leave alone what stays in its network:\n  ip netns exec NS iptables -t nat -I POSTROUTING -s NET -d NET -j ACCEPT",
+    },
+    Page {
+        id: "packet-rewritten",
+        title: "a rule writes another address into packets",
+        symptom: "Silence; the packet goes elsewhere from one interface to the next, or its answer does.",
+        cause: "nft's `set`, ebtables' dnat and snat and arptables' mangle write over a field and keep no record, unlike NAT: nobody writes it back.",
+        evidence: "Where does the address change, and which rule says so?\n  ip netns exec NS tcpdump -eni DEV\n  ip netns exec NS nft list ruleset",
+        cure: "Delete the rule, or let NAT do it:\n  ip netns exec NS nft delete rule FAMILY TABLE CHAIN handle NUMBER",
+    },
 ];

@@ -1,0 +1,187 @@
+//! Rules that were to rewrite addresses, and have not: for one condition, for
+//! where they stand, or because nobody keeps track of the packet.
+
+use super::masquerade::{last_router, request_at, source_nat, traced};
+use super::meant::is_called;
+use super::nat::{Kind, Nat};
+use super::ruling::{Of, View};
+use super::{Found, suspect, weight};
+use crate::net::{Backend, Culprit, FirewallRule, TracedPacket, nft_command, typed};
+
+impl Nat<'_> {
+    /// It would have rewritten the probe, were it not for one condition, its
+    /// chain, or its namespace.
+    pub fn near_miss(&self) -> Vec<Found> {
+        let e = self.e;
+        let mut found = Vec::new();
+        let Some(kind) = self.kind() else { return found };
+        let (id, out) = match kind {
+            Kind::Source => ("masquerade-near-miss", true),
+            Kind::Destination => ("dnat-near-miss", false),
+        };
+        let elsewhere = !e.shot.sightings.iter().any(|seen| seen.netns == self.space.name);
+        if elsewhere && kind == Kind::Source {
+            return self.wrong_namespace();
+        }
+        let Some(seen) = request_at(e, &self.space.name, out) else { return found };
+        let packet = traced(seen);
+        let came = request_at(e, &self.space.name, false).map(|seen| seen.dev.as_str());
+        let view = View {
+            packet: &packet,
+            iif: came.filter(|_| !out),
+            oif: Some(seen.dev.as_str()).filter(|_| out),
+            reply: false,
+        };
+        let failing = self.ruling.failing(&view);
+        if failing.is_empty() {
+            return self.stray(kind, packet.src.is_some_and(|src| src.is_ipv6()));
+        }
+        let [clause] = failing[..] else { return found };
+        let Some(meant) = clause.meant(&view) else { return found };
+        let text = format!(
+            "{} does not match: it is for the {} {}, and the packet has {}",
+            self.name(),
+            clause.name(),
+            clause.value,
+            clause.seen(&view).unwrap_or_default()
+        );
+        let has_ports = self.ruling.clauses.iter().any(|one| matches!(one.of, Of::Dport | Of::Sport));
+        let (words, weight) = match (clause.of, kind) {
+            // Who hides addresses hides those of all protocols.
+            (Of::Proto, Kind::Source) if !has_ports => (self.ruling.without(clause), weight::HERE + 140),
+            (Of::Proto, _) if !has_ports => (self.ruling.with(clause, &meant), weight::ODD),
+            _ => (self.ruling.with(clause, &meant), weight::HERE + 150),
+        };
+        let fix = self.replace(&words);
+        found.push(self.found(id, text, fix, weight));
+        found
+    }
+
+    /// A rule where packets don't come by.
+    fn wrong_namespace(&self) -> Vec<Found> {
+        let Some((router, out, src)) = last_router(self.e) else { return Vec::new() };
+        let Some(wall) = self.e.shot.walls.iter().find(|wall| wall.netns == router.name) else {
+            return Vec::new();
+        };
+        let packet = TracedPacket { src: Some(src), dst: self.e.shot.target, ..TracedPacket::default() };
+        let view = View { packet: &packet, iif: None, oif: Some(out), reply: false };
+        if self.rule.backend == Backend::Nft || !self.ruling.failing(&view).is_empty() {
+            return Vec::new();
+        }
+        let text = format!(
+            "{} stands in a namespace where the packets don't come by: they leave by {}'s {out}",
+            self.name(),
+            router.name
+        );
+        let fix = source_nat(self.e, wall, self.rule.backend, &self.ruling.typed());
+        vec![self.found("masquerade-wrong-namespace", text, fix, weight::HERE + 160)]
+    }
+
+    /// It says all that is needed, and the probe does not come by it.
+    fn stray(&self, kind: Kind, v6: bool) -> Vec<Found> {
+        let e = self.e;
+        let Self { rule, space, .. } = self;
+        let (ns, native) = (&self.wall.netns, rule.backend == Backend::Nft);
+        let one = |id: &str, text: String, fix: String| {
+            vec![self.found(id, text, vec![e.exec(ns, &fix)], weight::HERE + 155)]
+        };
+        let (id, hook, place) = match kind {
+            Kind::Source => ("masquerade-near-miss", "postrouting", "srcnat"),
+            Kind::Destination if space.name == e.probe.from => ("dnat-wrong-chain", "output", "dstnat"),
+            Kind::Destination => ("dnat-near-miss", "prerouting", "dstnat"),
+        };
+        let base = hook.to_uppercase();
+        if rule.family == if v6 { "ip" } else { "ip6" } {
+            let (is, not) = if v6 { (6, 4) } else { (4, 6) };
+            let text = format!("{} is for IPv{not}, and the packet is of IPv{is}", self.name());
+            let family = if v6 { "ip6" } else { "ip" };
+            let tool = rule.backend.tool(family);
+            let fix = match (native, kind) {
+                (_, Kind::Destination) => return Vec::new(),
+                (true, _) => nft_command(&format!(
+                    "add table {family} nat; add chain {family} nat {hook} {{ type nat hook {hook} priority {place}; }}; add rule {family} nat {hook} {}",
+                    self.ruling.typed()
+                )),
+                (false, _) => format!("{tool} -t nat -A {base} {}", self.ruling.typed()),
+            };
+            return one(id, text, fix);
+        }
+        if rule.hook.is_none() && !is_called(&self.wall.after.rules, rule) {
+            let (table, chain) = (typed(&rule.table), typed(&rule.chain));
+            let text = match native {
+                true => {
+                    format!("{} is never asked: that chain has no hook, and no rule leads to it", self.name())
+                }
+                false => format!("{} is never asked: no rule leads to that chain", self.name()),
+            };
+            let family = &rule.family;
+            let fix = match native {
+                true => nft_command(&format!(
+                    "add chain {family} {table} {hook}_hook {{ type nat hook {hook} priority {place}; }}; add rule {family} {table} {hook}_hook jump {chain}"
+                )),
+                false => format!("{} -t {table} -A {base} -j {chain}", rule.backend.tool(family)),
+            };
+            return one(id, text, fix);
+        }
+        // One's own packets don't come by PREROUTING.
+        if kind == Kind::Destination && space.name == e.probe.from && !native {
+            let text =
+                format!("{} is for what arrives: packets that {ns} itself sends go by OUTPUT", self.name(),);
+            let tool = rule.backend.tool(&rule.family);
+            return one("dnat-wrong-chain", text, format!("{tool} -t nat -A OUTPUT {}", self.ruling.typed()));
+        }
+        let untracked = self.not_tracking().filter(|other| !says(other, "zone"));
+        let untracked = untracked.map(|other| {
+            let text = format!(
+                "{} is never asked: `{}` of chain {} in table {} has packets not tracked (NOTRACK), and what is not tracked is not translated",
+                self.name(), other.spec, other.chain, other.table
+            );
+            self.loose("conntrack-notrack", text, other)
+        });
+        untracked.flatten().collect()
+    }
+
+    /// It has rewritten the probe, and the answer came back to here, where
+    /// nobody knows of that any more.
+    pub fn lost_track(&self) -> Vec<Found> {
+        let e = self.e;
+        if !e.stuck.is_back() || e.stuck.ns != self.wall.netns || e.stuck.out {
+            return Vec::new();
+        }
+        let one = |other: &FirewallRule| {
+            let (id, why) = match says(other, "zone") {
+                true => (
+                    "conntrack-zone",
+                    "keeps track of one direction in another conntrack zone than of the other",
+                ),
+                false => ("conntrack-notrack", "has one direction not tracked (NOTRACK)"),
+            };
+            let text = format!(
+                "the answer comes back to {}, which does not know it as one and does not translate it back (`{}`): `{}` of chain {} in table {} {why}",
+                self.wall.netns, self.rule.spec, other.spec, other.chain, other.table
+            );
+            self.loose(id, text, other)
+        };
+        self.not_tracking().filter_map(one).collect()
+    }
+
+    /// The rules here that meddle with what is kept track of.
+    fn not_tracking(&self) -> impl Iterator<Item = &FirewallRule> {
+        let rules = self.wall.after.rules.iter();
+        rules.filter(|rule| !rule.policy && (says(rule, "notrack") || says(rule, "zone")))
+    }
+
+    /// Suspects another rule, which is to go.
+    fn loose(&self, id: &str, text: String, other: &FirewallRule) -> Option<Found> {
+        let netns = self.e.netns(&self.wall.netns)?;
+        let culprit = Culprit::from(other);
+        let place = format!("{}: chain {}", self.wall.netns, other.chain);
+        let mut suspect = suspect(id, place, text, vec![culprit.delete_command(&netns)]);
+        suspect.evidence = vec![culprit.show_command(&netns)];
+        Some(Found { weight: weight::HERE + 165, sure: false, suspect })
+    }
+}
+
+fn says(rule: &FirewallRule, word: &str) -> bool {
+    rule.spec.to_lowercase().contains(word)
+}
