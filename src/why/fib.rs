@@ -20,8 +20,13 @@ pub(super) struct Flow<'a> {
 pub(super) fn decide<'a>(space: &'a Space, flow: &Flow) -> Option<(&'a Rule, Option<&'a Route>)> {
     let mut rules: Vec<&Rule> = space.rules.iter().filter(|rule| rule.inet6 == flow.dst.is_ipv6()).collect();
     rules.sort_by_key(|rule| rule.pref);
+    let mut next = 0;
     for rule in rules.into_iter().filter(|rule| matches(rule, flow)) {
+        if rule.pref < next {
+            continue;
+        }
         match (rule.action.as_str(), rule.table) {
+            ("goto", _) => next = rule.goto.unwrap_or(next),
             ("lookup", Some(table)) => match best(space, table, flow.dst) {
                 Some(route) if route.kind == "throw" => {}
                 Some(route)

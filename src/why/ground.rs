@@ -1,7 +1,7 @@
 //! The lie of the land: which interfaces share a wire, whose an address is,
 //! and by which namespaces one would get from one to another.
 
-use crate::net::survey::{Address, Link, Net, Space, Survey};
+use crate::net::survey::{Address, Link, Net, Space, Survey, Vxlan};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -54,9 +54,13 @@ impl<'a> Ground<'a> {
                     join(here, (&other.name, end.index));
                 }
                 if let Some(vxlan) = &link.vxlan {
+                    // One that is `external` takes those of any number.
+                    let same = |end: &Vxlan| {
+                        end.id == vxlan.id || (end.external || vxlan.external) && end.port == vxlan.port
+                    };
                     for other in &survey.spaces {
                         for end in &other.links {
-                            if end.vxlan.as_ref().is_some_and(|end| end.id == vxlan.id) {
+                            if end.vxlan.as_ref().is_some_and(same) {
                                 join(here, (&other.name, end.index));
                             }
                         }

@@ -22,8 +22,11 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
         found.push(one_s_own(e, dst, &other.name, addr));
         return found;
     }
-    if owners.is_empty() {
-        found.extend(strayed(e, dst));
+    match owners.first() {
+        None => found.extend(strayed(e, e.from(), dst)),
+        // It answers pings there, but has not what else is asked for.
+        Some((owner, _)) if e.probe.tcp.is_some() => found.extend(strayed(e, owner, dst)),
+        Some(_) => {}
     }
     found.extend(gateways(e, dst.is_ipv6()));
     match owners.first() {
@@ -58,10 +61,9 @@ fn one_s_own(e: &Evidence, dst: IpAddr, other: &str, addr: &Address) -> Found {
     Found { weight: weight::NAMED, sure: true, suspect }
 }
 
-/// The one who asks has the address, beside another one of that network, and
-/// the other end of the wire has none.
-fn strayed(e: &Evidence, dst: IpAddr) -> Option<Found> {
-    let from = e.from();
+/// Somebody has the address, beside another one of that network, and the other
+/// end of the wire has none.
+fn strayed(e: &Evidence, from: &Space, dst: IpAddr) -> Option<Found> {
     let addr = from.addrs.iter().find(|addr| addr.ip == dst)?;
     let net = network(addr.ip, addr.prefix_len);
     let link = from.link_at(addr.index).filter(|link| !link.loopback)?;

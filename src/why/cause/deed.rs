@@ -121,7 +121,7 @@ fn lost_routes(e: &Evidence, typed: &[Typed]) -> Vec<Found> {
         let Some(space) = e.survey.space(&route.ns) else { continue };
         let there = space.routes.iter().any(|known| {
             let text = known.dst.to_string();
-            known.table == 254
+            known.table == if route.words.iter().any(|word| word == "local") { 255 } else { 254 }
                 && (text == *dst
                     || dst.strip_suffix("/32").is_some_and(|dst| dst == text)
                     || (dst == "0.0.0.0/0" || dst == "::/0") && text == "default")

@@ -23,6 +23,8 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
         found.extend(disabled(e, space));
     }
     found.extend(advertised(e));
+    found.extend(half_advertised(e));
+    found.extend(too_narrow(e));
     found
 }
 
@@ -213,13 +215,7 @@ fn advertised(e: &Evidence) -> Vec<Found> {
             let text = format!(
                 "{ns} takes no router advertisements on {dev}, so it has neither an address nor a default route: {why}"
             );
-            let fix = vec![
-                e.sysctl(ns, &key(name), value),
-                format!(
-                    "for i in $(seq 60); do {ip} -6 route show default | grep -q . && ! {ip} -6 addr show tentative | grep -q inet6 && break; sleep 0.1; done",
-                    ip = e.ip(ns)
-                ),
-            ];
+            let fix = vec![e.sysctl(ns, &key(name), value), until_advertised(e, ns)];
             let mut suspect = suspect("ipv6-advertisement-ignored", format!("{ns}: {dev}"), text, fix);
             suspect.evidence =
                 vec![e.exec(ns, &format!("sysctl {} {}", key("accept_ra"), key("forwarding")))];
@@ -241,6 +237,85 @@ fn advertised(e: &Evidence) -> Vec<Found> {
         ];
         let suspect = suspect("ipv6-no-advertisement", format!("{ns}: {dev}"), text, fix);
         found.push(Found { weight: weight::HERE + 80, sure: false, suspect });
+    }
+    found
+}
+
+/// Waits until an advertisement has been taken.
+fn until_advertised(e: &Evidence, ns: &str) -> String {
+    format!(
+        "for i in $(seq 60); do {ip} -6 route show default | grep -q . && {ip} -6 addr show scope global -tentative | grep -q inet6 && break; sleep 0.1; done",
+        ip = e.ip(ns)
+    )
+}
+
+/// A router tells of itself, and only the half of it is taken: its network
+/// without the default route, or that without the network.
+fn half_advertised(e: &Evidence) -> Vec<Found> {
+    let (from, mut found) = (e.from(), Vec::new());
+    if !from.counters.contains_key("Icmp6InRouterAdvertisements") {
+        return found;
+    }
+    let ns = &from.name;
+    for link in from.links.iter().filter(|link| !link.loopback && link.up && link.master.is_none()) {
+        let key = |name: &str| format!("net.ipv6.conf.{}.{name}", link.name.replace('.', "/"));
+        let global = from
+            .addrs
+            .iter()
+            .any(|addr| addr.index == link.index && addr.ip.is_ipv6() && addr.scope == "global");
+        let default = from.routes.iter().any(|route| route.dst.len == 0 && route.dst.ip.is_ipv6());
+        let (name, lacks) = match (global, default) {
+            (true, false) => ("accept_ra_defrtr", "a default route"),
+            (false, true) if from.switch(&key("autoconf")) == Some(0) => ("autoconf", "an address"),
+            (false, true) => ("accept_ra_pinfo", "an address"),
+            _ => continue,
+        };
+        if from.switch(&key(name)) != Some(0) {
+            continue;
+        }
+        let text = format!(
+            "router advertisements come to {} in {ns}, and it does not take {lacks} from them: {}=0",
+            link.name,
+            key(name)
+        );
+        let fix = vec![e.sysctl(ns, &key(name), "1"), until_advertised(e, ns)];
+        let mut suspect = suspect("ipv6-advertisement-ignored", format!("{ns}: {}", link.name), text, fix);
+        suspect.evidence = vec![e.exec(ns, &format!("sysctl {}", key(name)))];
+        found.push(Found { weight: weight::NAMED + 20, sure: true, suspect });
+    }
+    found
+}
+
+/// A link that is too narrow for IPv6 has none.
+fn too_narrow(e: &Evidence) -> Vec<Found> {
+    /// The smallest packet that each link of IPv6 has to take (RFC 8200).
+    const LEAST: u32 = 1280;
+    let typed = deeds::read(e.deeds);
+    let mut found = Vec::new();
+    for end in e.ground.ends().filter(|end| end.link.mtu < LEAST) {
+        let (ns, dev) = (&end.space.name, &end.link.name);
+        let near = e.ground.neighbours(ns, end.link);
+        let mtu = near.iter().map(|end| end.link.mtu).max().unwrap_or(1500).max(LEAST);
+        let mut fix = vec![format!("{} link set {dev} mtu {mtu}", e.ip(ns))];
+        let mut lost = Vec::new();
+        let given = deeds::given(&typed).into_iter().filter(|given| given.ns == *ns && given.dev == *dev);
+        for given in given.filter(|given| given.ip.is_ipv6()) {
+            if !end.space.addrs.iter().any(|addr| addr.ip == given.ip) {
+                fix.push(format!("{} addr add {} dev {dev}{}", e.ip(ns), given.text, nodad(given.ip)));
+                lost.push(given.text);
+            }
+        }
+        if lost.is_empty() {
+            continue;
+        }
+        let text = format!(
+            "{dev} in {ns} has an MTU of {}, and IPv6 wants {LEAST} at least: below that the kernel switches it off there, and {} is gone",
+            end.link.mtu,
+            lost.join(" and ")
+        );
+        let mut suspect = suspect("ipv6-disabled", format!("{ns}: {dev}"), text, fix);
+        suspect.evidence = vec![format!("{} link show {dev}", e.ip(ns))];
+        found.push(Found { weight: weight::NAMED + 60, sure: true, suspect });
     }
     found
 }

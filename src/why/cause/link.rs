@@ -3,30 +3,44 @@
 use super::{Evidence, Found, suspect, weight};
 use crate::event::Suspect;
 use crate::net::survey::{Link, Space};
+use crate::why::ground::network;
 
 /// Suspects links.
 pub(super) fn find(e: &Evidence) -> Vec<Found> {
     let mut found = Vec::new();
     found.extend(loopback(e));
-    let down: Vec<(&Space, &Link)> = e.links_on_the_way().into_iter().filter(|(_, link)| !link.up).collect();
-    if let Some((space, link)) = down.first() {
-        let names: Vec<String> =
-            down.iter().map(|(space, link)| format!("{}'s {}", space.name, link.name)).collect();
-        let verb = if down.len() == 1 { "is" } else { "are" };
-        let text = format!(
-            "{} {verb} DOWN: nobody has switched {} on",
-            names.join(" and "),
-            if down.len() == 1 { "it" } else { "them" }
-        );
-        let fix = down
-            .iter()
-            .map(|(space, link)| format!("{} link set {} up", e.ip(&space.name), link.name))
-            .collect();
-        let mut suspect = suspect("link-down", format!("{}: {}", space.name, link.name), text, fix);
-        suspect.evidence = vec![format!("{} -br link show {}", e.ip(&space.name), link.name)];
-        found.push(Found { weight: weight::HERE + 100, sure: true, suspect });
-    }
+    found.extend(down(e, &e.links_on_the_way(), 100));
+    // Of several ways it is not the shortest one that counts, but that of the
+    // address.
+    found.extend(down(e, &of_address(e), 110));
     found
+}
+
+/// The links that have the address that is asked for, and those of the one who
+/// asks that are in its network.
+fn of_address<'a>(e: &Evidence<'a>) -> Vec<(&'a Space, &'a Link)> {
+    let Some(dst) = e.shot.target else { return Vec::new() };
+    let theirs = e.ground.owners(dst).into_iter();
+    let theirs = theirs.filter(|(space, _)| space.name != e.probe.from);
+    let from = e.from();
+    let ours = from.addrs.iter().filter(|addr| network(addr.ip, addr.prefix_len).contains(dst));
+    let all = ours.map(|addr| (from, addr)).chain(theirs);
+    all.filter_map(|(space, addr)| Some((space, space.link_at(addr.index)?))).collect()
+}
+
+/// Those of some links that are switched off.
+fn down(e: &Evidence, links: &[(&Space, &Link)], more: u32) -> Option<Found> {
+    let down: Vec<_> = links.iter().filter(|(_, link)| !link.up).collect();
+    let (space, link) = down.first()?;
+    let names: Vec<String> =
+        down.iter().map(|(space, link)| format!("{}'s {}", space.name, link.name)).collect();
+    let (verb, them) = if down.len() == 1 { ("is", "it") } else { ("are", "them") };
+    let text = format!("{} {verb} DOWN: nobody has switched {them} on", names.join(" and "));
+    let fix =
+        down.iter().map(|(space, link)| format!("{} link set {} up", e.ip(&space.name), link.name)).collect();
+    let mut suspect = suspect("link-down", format!("{}: {}", space.name, link.name), text, fix);
+    suspect.evidence = vec![format!("{} -br link show {}", e.ip(&space.name), link.name)];
+    Some(Found { weight: weight::HERE + more, sure: true, suspect })
 }
 
 /// What one sends to oneself goes over `lo`.

@@ -1,7 +1,7 @@
 //! Routes and rules that were meant for a packet, and are for another
 //! network or another table.
 
-use super::route::words;
+use super::rules::words;
 use super::{Evidence, Found, suspect};
 use crate::net::survey::{Net, Route, Rule, Space};
 use crate::why::fib::{self, Flow};

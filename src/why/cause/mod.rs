@@ -33,9 +33,11 @@ mod refused;
 mod repair;
 mod route;
 mod rule_slip;
+mod rules;
 mod ruling;
 mod service;
 mod slip;
+mod swapped;
 mod switch;
 mod ttl;
 mod tunnel;
@@ -208,6 +210,7 @@ const FINDERS: &[Finder] = &[
     forward::find,
     route::find,
     service::find,
+    swapped::find,
     switch::find,
     ttl::find,
     xfrm::find,

@@ -12,6 +12,7 @@ use std::net::IpAddr;
 pub(super) fn find(e: &Evidence) -> Vec<Found> {
     let mut found = entries(e);
     found.extend(without_arp(e));
+    found.extend(never_asks(e));
     found.extend(not_asked_for(e));
     found.extend(wrong_answer(e));
     found
@@ -116,6 +117,25 @@ fn without_arp(e: &Evidence) -> Vec<Found> {
         Found { weight: e.weight_at(ns, end.link) + 90, sure: true, suspect }
     })
     .collect()
+}
+
+/// Interfaces that may not ask once for a hardware address.
+fn never_asks(e: &Evidence) -> Vec<Found> {
+    let v6 = e.shot.target.is_some_and(|dst| dst.is_ipv6());
+    let stations = e.stations();
+    let silent = stations.iter().filter_map(|end| {
+        let (ns, dev) = (&end.space.name, &end.link.name);
+        let family = if v6 { "ipv6" } else { "ipv4" };
+        let key = format!("net.{family}.neigh.{}.mcast_solicit", dev.replace('.', "/"));
+        if end.space.switch(&key) != Some(0) {
+            return None;
+        }
+        let text = format!("{key}=0 in {ns}: {dev} never asks for a hardware address that it does not know");
+        let mut suspect = suspect("arp-off", format!("{ns}: {dev}"), text, vec![e.sysctl(ns, &key, "3")]);
+        suspect.evidence = vec![e.exec(ns, &format!("sysctl {key}"))];
+        Some(Found { weight: e.weight_at(ns, end.link) + 90, sure: true, suspect })
+    });
+    silent.collect()
 }
 
 /// Addresses that nobody on the wire has, but that a router could answer for.

@@ -2,6 +2,7 @@
 //! table lead to the next?
 
 use super::mistyped;
+use super::rules::{self, words};
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::{Route, RouteQuestion, Rule, Space};
 use crate::why::fib::{self, Flow};
@@ -18,6 +19,7 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
     if let Some((src, own)) = e.ends_at_target().or(src.map(|src| (src, dst))) {
         found.extend(leg(e, src, Some(own), false));
     }
+    found.extend(rules::without_local(e, dst.is_ipv6()));
     found
 }
 
@@ -87,6 +89,7 @@ fn table(e: &Evidence, space: &Space, flow: &Flow, there: bool) -> Vec<Found> {
         Some((rule, Some(route))) => found.extend(about.route(rule, route)),
         Some((_, None)) => {}
         None if !usable => {
+            found.extend(about.leapt());
             let thrown = space
                 .routes
                 .iter()
@@ -109,18 +112,18 @@ fn table(e: &Evidence, space: &Space, flow: &Flow, there: bool) -> Vec<Found> {
 }
 
 /// What is looked at: one namespace's answer for one flow.
-struct About<'a> {
-    e: &'a Evidence<'a>,
-    space: &'a Space,
-    flow: &'a Flow<'a>,
-    base: u32,
+pub(super) struct About<'a> {
+    pub e: &'a Evidence<'a>,
+    pub space: &'a Space,
+    pub flow: &'a Flow<'a>,
+    pub base: u32,
     /// What follows for the answer, where the flow is one.
-    back: &'static str,
+    pub back: &'static str,
     there: bool,
 }
 
 impl About<'_> {
-    fn ip(&self) -> String {
+    pub fn ip(&self) -> String {
         let ip = self.e.ip(&self.space.name);
         if self.flow.dst.is_ipv6() { format!("{ip} -6") } else { ip }
     }
@@ -156,28 +159,6 @@ impl About<'_> {
             None => vec![self.delete(route)],
         };
         let suspect = suspect(id, format!("{}: {}", space.name, route.dst), text, fix);
-        Found { weight, sure: weight == weight::NAMED, suspect }
-    }
-
-    /// A rule that refuses, or looks where there is no way.
-    fn rule(&self, rule: &Rule, route: Option<&Route>, weight: u32) -> Found {
-        let Self { space, flow, back, .. } = self;
-        let what = match route {
-            Some(route) => {
-                format!("looks into table {}, where {} is a {} route", route.table, route.dst, route.kind)
-            }
-            None => format!("says {}", rule.action),
-        };
-        let text = format!(
-            "the rule {} in {} ({}) catches packets for {} and {what}{back}",
-            rule.pref,
-            space.name,
-            words(rule),
-            flow.dst
-        );
-        let fix = vec![format!("{} rule del pref {}", self.ip(), rule.pref)];
-        let mut suspect = suspect("policy-rule", format!("{}: rule {}", space.name, rule.pref), text, fix);
-        suspect.evidence = vec![format!("{} rule", self.ip())];
         Found { weight, sure: weight == weight::NAMED, suspect }
     }
 
@@ -240,33 +221,6 @@ impl About<'_> {
         Some(Found { weight: self.base, sure: false, suspect })
     }
 
-    /// A route that would do, in a table that no rule leads to.
-    fn without_rule(&self, step: Step) -> Option<Found> {
-        let Self { space, flow, back, .. } = self;
-        let (dst, v6) = (flow.dst, flow.dst.is_ipv6());
-        let asked = |table: u32| {
-            (253..=255).contains(&table)
-                || space.rules.iter().any(|rule| rule.inet6 == v6 && rule.table == Some(table))
-        };
-        let route = space
-            .routes
-            .iter()
-            .filter(|route| route.dst.ip.is_ipv6() == v6 && route.dst.contains(dst) && !asked(route.table))
-            .filter(|route| route.kind == "unicast" && route.dev() == Some(step.out.link.name.as_str()))
-            .max_by_key(|route| route.dst.len)?;
-        let shown = if route.dst.len == 0 { "default".into() } else { route.dst.to_string() };
-        let text = format!(
-            "{}'s route for {dst} ({shown}) is in table {}, and no rule leads there{back}",
-            space.name, route.table
-        );
-        let fix = vec![format!("{} rule add lookup {}", self.ip(), route.table)];
-        let mut suspect =
-            suspect("policy-rule-missing", format!("{}: table {}", space.name, route.table), text, fix);
-        suspect.evidence =
-            vec![format!("{} route show table {}", self.ip(), route.table), format!("{} rule", self.ip())];
-        Some(Found { weight: self.base + 70, sure: false, suspect })
-    }
-
     /// A route that is there: does it lead to the next one?
     fn route(&self, rule: &Rule, route: &Route) -> Option<Found> {
         let Self { e, space, flow, .. } = self;
@@ -314,13 +268,14 @@ impl About<'_> {
     /// The address is taken for one's own.
     fn swallowed(&self, route: &Route) -> Option<Found> {
         let Self { e, space, flow, .. } = self;
+        let held = space
+            .addrs
+            .iter()
+            .find(|addr| network(addr.ip, addr.prefix_len) == network(route.dst.ip, route.dst.len));
+        let Some(addr) = held else { return self.claimed(route) };
         if route.dst.len >= if flow.dst.is_ipv6() { 128 } else { 32 } {
             return None;
         }
-        let addr = space
-            .addrs
-            .iter()
-            .find(|addr| network(addr.ip, addr.prefix_len) == network(route.dst.ip, route.dst.len))?;
         let (most, ip) = (if addr.ip.is_ipv6() { 128 } else { 32 }, e.ip(&space.name));
         let text = format!(
             "{} has {}/{} on {}: on a loopback that makes all of {} its own, {} included; an address alone is a /{most}",
@@ -335,6 +290,29 @@ impl About<'_> {
             sure: true,
             suspect: suspect("subnet-on-loopback", format!("{}: {}", space.name, addr.dev), text, fix),
         })
+    }
+
+    /// A local route that no address has brought.
+    fn claimed(&self, route: &Route) -> Option<Found> {
+        let Self { e, space, flow, .. } = self;
+        if route.protocol == "kernel" {
+            return None;
+        }
+        let text = format!(
+            "{} has a local route to {} on {}: it takes all of that for its own, {} included, and has no such address",
+            space.name,
+            route.dst,
+            route.dev().unwrap_or("lo"),
+            flow.dst
+        );
+        let mut suspect = suspect(
+            "subnet-on-loopback",
+            format!("{}: {}", space.name, route.dst),
+            text,
+            vec![self.delete(route)],
+        );
+        suspect.evidence = vec![format!("{} route show table local", e.ip(&space.name))];
+        Some(Found { weight: self.base + 150, sure: true, suspect })
     }
 
     /// The address is a broadcast address in one's own view.
@@ -481,19 +459,4 @@ fn metric(route: &Route) -> String {
         1024 if route.dst.ip.is_ipv6() => String::new(),
         metric => format!(" metric {metric}"),
     }
-}
-
-/// A rule's selectors.
-pub(super) fn words(rule: &Rule) -> String {
-    let mut words = Vec::new();
-    words.extend(rule.not.then(|| "not".to_string()));
-    words.extend(rule.from.map(|net| format!("from {net}")));
-    words.extend(rule.to.map(|net| format!("to {net}")));
-    words.extend(rule.iif.as_ref().map(|dev| format!("iif {dev}")));
-    words.extend(rule.oif.as_ref().map(|dev| format!("oif {dev}")));
-    words.extend(rule.fwmark.map(|mark| format!("fwmark {mark:#x}")));
-    words.extend(rule.uidrange.map(|(first, last)| format!("uidrange {first}-{last}")));
-    words.extend(rule.ipproto.map(|proto| format!("ipproto {proto}")));
-    words.extend(rule.table.map(|table| format!("lookup {table}")));
-    if words.is_empty() { "from all".into() } else { words.join(" ") }
 }

@@ -100,6 +100,22 @@ const SWITCHES: &[Switch] = &[
         at: At::Anybody,
     },
     Switch {
+        id: "fragment-memory",
+        key: "net.ipv4.ipfrag_high_thresh",
+        stops: |v| v < 65536,
+        cure: "4194304",
+        text: "there is no memory to put fragments together again",
+        at: At::Anybody,
+    },
+    Switch {
+        id: "fragment-memory",
+        key: "net.ipv6.ip6frag_high_thresh",
+        stops: |v| v < 65536,
+        cure: "4194304",
+        text: "there is no memory to put fragments together again",
+        at: At::Anybody,
+    },
+    Switch {
         id: "icmp-ratelimit",
         key: "net.ipv4.icmp_ratelimit",
         stops: |v| v > 1000,
@@ -120,7 +136,12 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
             if switch.at == At::Target && !is_target || switch.at == At::Router && is_target {
                 continue;
             }
-            if switch.id == "broadcast-echo-ignored" && !e.probe.broadcast {
+            let matters = match switch.id {
+                "broadcast-echo-ignored" => e.probe.broadcast,
+                "fragment-memory" => e.probe.size.is_some(),
+                _ => true,
+            };
+            if !matters {
                 continue;
             }
             found.extend(set(e, space, switch));

@@ -1,4 +1,5 @@
-//! Packets that go round in circles until their time to live has run out.
+//! Packets whose time to live runs out: they go round in circles, or their
+//! route gives them little.
 
 use super::{Evidence, Found, suspect, weight};
 use crate::event::Passed;
@@ -6,9 +7,44 @@ use crate::net::survey::Space;
 use crate::why::fib::{self, Flow};
 use std::net::IpAddr;
 
-/// Suspects routers that send a packet back to where it came from.
+/// Suspects routers that send a packet back to where it came from, and routes
+/// that let it live too short.
 pub(super) fn find(e: &Evidence) -> Vec<Found> {
     let Some(dst) = e.shot.target else { return Vec::new() };
+    let mut found = turned_back(e, dst);
+    let there = short(e, e.from(), dst);
+    let back = e.ends_at_target().and_then(|(src, _)| short(e, e.answerer()?, src));
+    found.extend(there.into_iter().chain(back));
+    found
+}
+
+/// A route with a hop limit of its own, by which its packets die on the way.
+fn short(e: &Evidence, space: &Space, dst: IpAddr) -> Option<Found> {
+    let (_, route) = fib::decide(space, &Flow { dst, src: None, iif: None, mark: 0 })?;
+    let route = route?;
+    let limit = route.hoplimit.filter(|limit| (1..32).contains(limit))?;
+    let ip = if dst.is_ipv6() { format!("{} -6", e.ip(&space.name)) } else { e.ip(&space.name) };
+    let ns = &space.name;
+    let text = format!(
+        "{ns}'s route to {} has hoplimit {limit}: its packets leave with this time to live (TTL), which runs out on the way to {dst}",
+        route.dst
+    );
+    let mut fix = format!("{ip} route replace {}", route.dst);
+    fix += &route.via().map(|via| format!(" via {via}")).unwrap_or_default();
+    fix += &route.dev().map(|dev| format!(" dev {dev}")).unwrap_or_default();
+    if route.table != 254 {
+        fix += &format!(" table {}", route.table);
+    }
+    if route.metric != 0 {
+        fix += &format!(" metric {}", route.metric);
+    }
+    let mut suspect = suspect("ttl-too-small", format!("{ns}: {}", route.dst), text, vec![fix]);
+    suspect.evidence = vec![format!("{ip} route get {dst}")];
+    Some(Found { weight: weight::HERE + 60, sure: false, suspect })
+}
+
+/// Two that send a packet to each other.
+fn turned_back(e: &Evidence, dst: IpAddr) -> Vec<Found> {
     let circle = circle(e);
     let [first, .., last] = &circle[..] else { return Vec::new() };
     let via = |space: &Space| {

@@ -212,8 +212,9 @@ impl<'a> Tunnel<'a> {
         for entry in self.space.fdb.iter().filter(|entry| {
             entry.index == self.link.index && entry.master.is_none() && entry.state == "permanent"
         }) {
-            // What came with `remote` comes again by itself.
-            if let Some(dst) = entry.dst.filter(|dst| !(is_zero(&entry.mac) && Some(*dst) == new.remote)) {
+            // What came with `remote` comes again by itself, or is not to.
+            let own = [new.remote, self.of.remote];
+            if let Some(dst) = entry.dst.filter(|dst| !(is_zero(&entry.mac) && own.contains(&Some(*dst)))) {
                 let tool = e.tool("bridge", ns);
                 fix.push(format!("{tool} fdb append {} dev {dev} dst {dst}", entry.mac));
             }

@@ -61,7 +61,29 @@ fn differs<'a>(e: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Vec<Found
         let count = |one: &Tunnel| all.iter().filter(|other| like(one.of, other.of)).count();
         if count(&near) < count(&far) { (near, far) } else { (far, near) }
     };
-    if near.of.id != far.of.id {
+    if near.of.external != far.of.external {
+        let (odd, right) = if near.of.external { (near, far) } else { (far, near) };
+        let text = format!(
+            "{} is in mode `external`: it belongs to no network by itself, each packet has to be told its own by a route or a filter, and none is; {} has the identifier (VNI) {}",
+            odd.name(),
+            right.name(),
+            right.of.id
+        );
+        let new = Vxlan {
+            id: right.of.id,
+            port: right.of.port,
+            external: false,
+            learning: true,
+            remote: right.address(e, odd),
+            ..odd.of.clone()
+        };
+        let mut fix = odd.again(e, &new);
+        // Questions have come through, so that its old hardware address is known.
+        fix.push(format!("{} neigh flush dev {}", e.ip(&right.space.name), right.link.name));
+        let mut one = odd.suspect(e, "vxlan-vni-mismatch", text, fix);
+        one.weight += 60;
+        found.push(one);
+    } else if near.of.id != far.of.id {
         let (odd, right) = odd(&|a, b| a.id == b.id);
         let text = format!(
             "the two ends of the VXLAN have different network identifiers (VNI): {} has {}, {} has {}",

@@ -203,4 +203,12 @@ pub(super) const PAGES: &[Page] = &[
         evidence: "Which link leads there:\n  ip -n NS -6 route show fe80::/64",
         cure: "Name the link behind a `%`:\n  ip netns exec NS ping -c1 fe80::2%DEV",
     },
+    Page {
+        id: "addresses-swapped",
+        title: "two addresses are on each other's interfaces",
+        symptom: "`Destination Host Unreachable`: a router is asked on the right wire, and has that address on another.",
+        cause: "Two addresses of a namespace were given in the wrong order, or two cables are in each other's place.",
+        evidence: "Which network is on which wire?\n  ip -n NS -br addr\n  ip -n OTHER -br addr",
+        cure: "Give each to the other's interface:\n  ip -n NS addr del ADDR/LEN dev DEV\n  ip -n NS addr add ADDR/LEN dev OTHER-DEV",
+    },
 ];

@@ -27,4 +27,12 @@ pub(super) const PAGES: &[Page] = &[
         evidence: "`cache expires … mtu …`:\n  ip -n NS route get ADDR",
         cure: "Have it forget:\n  ip -n NS route flush cache",
     },
+    Page {
+        id: "fragment-memory",
+        title: "there is no memory to put fragments together",
+        symptom: "Small pings work, large ones don't, though all links take the pieces.",
+        cause: "What is larger than the MTU comes in pieces, which wait for each other; `ipfrag_high_thresh` says how much memory they may take.",
+        evidence: "Is the number large enough?\n  ip netns exec NS sysctl -ar 'frag_high_thresh'",
+        cure: "Allow as much as usual:\n  ip netns exec NS sysctl -w net.ipv4.ipfrag_high_thresh=4194304",
+    },
 ];

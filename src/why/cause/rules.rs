@@ -1,0 +1,115 @@
+//! Policy rules: those that send a packet elsewhere, and those that are
+//! missing.
+
+use super::route::About;
+use super::{Evidence, Found, suspect, weight};
+use crate::net::survey::{Route, Rule};
+use crate::why::fib;
+use crate::why::ground::Step;
+
+impl About<'_> {
+    /// A rule that refuses, or looks where there is no way.
+    pub fn rule(&self, rule: &Rule, route: Option<&Route>, weight: u32) -> Found {
+        let Self { space, flow, back, .. } = self;
+        let what = match route {
+            Some(route) => {
+                format!("looks into table {}, where {} is a {} route", route.table, route.dst, route.kind)
+            }
+            None if rule.goto.is_some() => {
+                "goes on behind those that stand between, which look into the tables with the routes".into()
+            }
+            None => format!("says {}", rule.action),
+        };
+        let text = format!(
+            "the rule {} in {} ({}) catches packets for {} and {what}{back}",
+            rule.pref,
+            space.name,
+            words(rule),
+            flow.dst
+        );
+        let fix = vec![format!("{} rule del pref {}", self.ip(), rule.pref)];
+        let mut suspect = suspect("policy-rule", format!("{}: rule {}", space.name, rule.pref), text, fix);
+        suspect.evidence = vec![format!("{} rule", self.ip())];
+        Found { weight, sure: weight == weight::NAMED, suspect }
+    }
+
+    /// A route that would do, in a table that no rule leads to.
+    pub fn without_rule(&self, step: Step) -> Option<Found> {
+        let Self { space, flow, back, .. } = self;
+        let (dst, v6) = (flow.dst, flow.dst.is_ipv6());
+        let asked = |table: u32| {
+            (253..=255).contains(&table)
+                || space.rules.iter().any(|rule| rule.inet6 == v6 && rule.table == Some(table))
+        };
+        let route = space
+            .routes
+            .iter()
+            .filter(|route| route.dst.ip.is_ipv6() == v6 && route.dst.contains(dst) && !asked(route.table))
+            .filter(|route| route.kind == "unicast" && route.dev() == Some(step.out.link.name.as_str()))
+            .max_by_key(|route| route.dst.len)?;
+        let shown = if route.dst.len == 0 { "default".into() } else { route.dst.to_string() };
+        let text = format!(
+            "{}'s route for {dst} ({shown}) is in table {}, and no rule leads there{back}",
+            space.name, route.table
+        );
+        let fix = vec![format!("{} rule add lookup {}", self.ip(), route.table)];
+        let mut suspect =
+            suspect("policy-rule-missing", format!("{}: table {}", space.name, route.table), text, fix);
+        suspect.evidence =
+            vec![format!("{} route show table {}", self.ip(), route.table), format!("{} rule", self.ip())];
+        Some(Found { weight: self.base + 70, sure: false, suspect })
+    }
+
+    /// A rule that leaps over those which look into the right tables.
+    pub fn leapt(&self) -> Option<Found> {
+        let Self { space, flow, .. } = self;
+        let v6 = flow.dst.is_ipv6();
+        let leaps = space.rules.iter().filter(|rule| rule.inet6 == v6 && rule.goto.is_some());
+        let rule = leaps.filter(|rule| fib::matches(rule, flow)).find(|rule| {
+            let mut without = (*space).clone();
+            without.rules.retain(|other| other != *rule);
+            let way = fib::decide(&without, flow).and_then(|(_, route)| route);
+            way.is_some_and(fib::is_usable)
+        })?;
+        Some(self.rule(rule, None, self.base + 150))
+    }
+}
+
+/// Nobody looks into the table `local`, so that a namespace does not know its
+/// own addresses.
+pub(super) fn without_local(e: &Evidence, v6: bool) -> Vec<Found> {
+    let mut found = Vec::new();
+    for space in e.spaces_on_the_way() {
+        let mut rules = space.rules.iter().filter(|rule| rule.inet6 == v6).peekable();
+        if rules.peek().is_none() || rules.any(|rule| rule.table == Some(255)) {
+            continue;
+        }
+        let ns = &space.name;
+        let text = format!(
+            "{ns} has no rule that looks into table local, so that it takes no packet for its own, though it has the address"
+        );
+        let ip = if v6 { format!("{} -6", e.ip(ns)) } else { e.ip(ns) };
+        let fix = vec![format!("{ip} rule add pref 0 lookup local")];
+        let mut suspect = suspect("policy-rule-missing", format!("{ns}: table local"), text, fix);
+        suspect.evidence = vec![format!("{ip} rule")];
+        found.push(Found { weight: weight::NAMED, sure: true, suspect });
+    }
+    found
+}
+
+/// A rule's selectors.
+pub(super) fn words(rule: &Rule) -> String {
+    let mut words = Vec::new();
+    words.extend(rule.not.then(|| "not".to_string()));
+    words.extend(rule.from.map(|net| format!("from {net}")));
+    words.extend(rule.to.map(|net| format!("to {net}")));
+    words.extend(rule.iif.as_ref().map(|dev| format!("iif {dev}")));
+    words.extend((rule.tos != 0).then(|| format!("tos {:#x}", rule.tos)));
+    words.extend(rule.oif.as_ref().map(|dev| format!("oif {dev}")));
+    words.extend(rule.fwmark.map(|mark| format!("fwmark {mark:#x}")));
+    words.extend(rule.uidrange.map(|(first, last)| format!("uidrange {first}-{last}")));
+    words.extend(rule.ipproto.map(|proto| format!("ipproto {proto}")));
+    words.extend(rule.goto.map(|pref| format!("goto {pref}")));
+    words.extend(rule.table.map(|table| format!("lookup {table}")));
+    if words.is_empty() { "from all".into() } else { words.join(" ") }
+}

@@ -1,0 +1,54 @@
+//! Two addresses of a namespace, each on the interface of the other one's
+//! network.
+
+use super::address::nodad;
+use super::{Evidence, Found, suspect, weight};
+use crate::net::survey::Address;
+use crate::why::ground::{End, network};
+
+/// Suspects addresses that have changed places, or cables that have.
+pub(super) fn find(e: &Evidence) -> Vec<Found> {
+    let mut found = Vec::new();
+    let Some(v6) = e.shot.target.map(|dst| dst.is_ipv6()) else { return found };
+    for space in e.spaces_on_the_way() {
+        let ends: Vec<End> = e.ground.ends().filter(|end| end.space.name == space.name).collect();
+        for (at, one) in ends.iter().enumerate() {
+            for other in &ends[at + 1..] {
+                found.extend(swapped(e, *one, *other, v6));
+            }
+        }
+    }
+    found
+}
+
+fn swapped(e: &Evidence, one: End, other: End, v6: bool) -> Option<Found> {
+    let single = |end: End| {
+        let mut addrs: Vec<Address> = end.addrs(v6).cloned().collect();
+        if addrs.len() == 1 { addrs.pop() } else { None }
+    };
+    let (ours, theirs) = (single(one)?, single(other)?);
+    let fits = |end: End, addr: &Address| {
+        let near = e.ground.neighbours(&end.space.name, end.link);
+        let net = network(addr.ip, addr.prefix_len);
+        near.iter().any(|near| near.addrs(v6).any(|near| net.contains(near.ip)))
+    };
+    if fits(one, &ours) || fits(other, &theirs) || !fits(one, &theirs) || !fits(other, &ours) {
+        return None;
+    }
+    let (ns, here, there) = (&one.space.name, &one.link.name, &other.link.name);
+    let show = |addr: &Address| format!("{}/{}", addr.ip, addr.prefix_len);
+    let (mine, yours) = (show(&ours), show(&theirs));
+    let text = format!(
+        "{ns} has {mine} on {here} and {yours} on {there}, and it is the other way round: the network of {yours} is on the wire of {here}, that of {mine} on the wire of {there}"
+    );
+    let ip = e.ip(ns);
+    let fix = vec![
+        format!("{ip} addr del {mine} dev {here}"),
+        format!("{ip} addr del {yours} dev {there}"),
+        format!("{ip} addr add {yours} dev {here}{}", nodad(theirs.ip)),
+        format!("{ip} addr add {mine} dev {there}{}", nodad(ours.ip)),
+    ];
+    let mut suspect = suspect("addresses-swapped", format!("{ns}: {here} and {there}"), text, fix);
+    suspect.evidence = vec![format!("{ip} -br addr")];
+    Some(Found { weight: weight::HERE + 120, sure: false, suspect })
+}
