@@ -21,6 +21,8 @@ pub struct NameFiles {
     pub nsswitch: String,
     /// The servers; one's own where none is named.
     pub servers: Vec<IpAddr>,
+    /// Whether a server is named, and not one's own for want of any.
+    pub names_servers: bool,
     /// The domains that are tried behind a short name.
     pub search: Vec<String>,
     /// Whether servers are asked where the hosts file has no answer.
@@ -47,6 +49,12 @@ impl Network {
             path.display().to_string()
         };
         let conf = Resolv::read(&read("resolv.conf"));
+        let named = |line: &str| {
+            let mut words = line.split_whitespace();
+            words.next() == Some("nameserver")
+                && words.next().is_some_and(|word| word.parse::<IpAddr>().is_ok())
+        };
+        let names_servers = read("resolv.conf").lines().any(named);
         let order = steps(&read("nsswitch.conf"));
         // Who says `not found` before it, and ends it there.
         let dns = order.iter().position(|step| step.source == Source::Dns);
@@ -58,6 +66,7 @@ impl Network {
             hosts: path("hosts"),
             nsswitch: path("nsswitch.conf"),
             servers: conf.servers,
+            names_servers,
             search: conf.search,
             asks_servers,
             asks_hosts: order.iter().any(|step| step.source == Source::Files),

@@ -3,9 +3,10 @@
 
 use super::ruling::{Of, Ruling, View};
 use super::{Evidence, Found, suspect, weight};
+use crate::event::Passed;
 use crate::net::survey::Space;
 use crate::net::{
-    Backend, Culprit, FirewallRule, Netns, StepVerdict, Stop, TracedPacket, nft_command, typed,
+    Backend, Culprit, FirewallRule, Netns, Sighting, StepVerdict, Stop, TracedPacket, nft_command, typed,
 };
 use crate::why::shot::Wall;
 
@@ -97,6 +98,16 @@ impl Blow<'_> {
             let delete = self.culprit.delete_command(self.netns);
             // What is invalid is so for a reason.
             let invalid = self.culprit.spec.to_lowercase().contains("invalid");
+            let came = |seen: &Sighting| {
+                seen.netns == self.wall.netns && self.e.shot.passed(seen) == Some(Passed::Request)
+            };
+            let text = match invalid && self.view().reply && !self.e.shot.sightings.iter().any(came) {
+                true => format!(
+                    "{text}; the request went another way, so that {} knows of none which this would answer",
+                    self.wall.netns
+                ),
+                false => text,
+            };
             let (id, less) = if invalid { ("firewall-invalid", 250) } else { ("firewall-rule", 0) };
             found.push(self.found(id, text, vec![delete], -less, !invalid));
         }
@@ -192,6 +203,9 @@ impl Blow<'_> {
                 let rejects = culprit.spec.to_uppercase().contains("REJECT");
                 let does = match culprit.verdict {
                     _ if rejects => "rejects",
+                    _ if culprit.family == "netdev" && culprit.spec.contains("fwd") => {
+                        "sends to another interface"
+                    }
                     StepVerdict::Queue => "hands to a program that isn't there",
                     _ => "drops",
                 };

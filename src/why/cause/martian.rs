@@ -4,6 +4,7 @@
 use super::{Evidence, Found, suspect, weight};
 use crate::net::SeenPacket;
 use crate::net::survey::{Link, RouteQuestion, Space};
+use crate::why::fib::{self, Flow};
 use crate::why::gate::Gate;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -111,6 +112,7 @@ impl<'a> Arrival<'a> {
                 found.push(wrong);
             }
         }
+        found.extend(self.unmarked(e, &text));
         let fix = match (way, e.next_gateway(space, *src)) {
             (None, Some((_, gateway))) => vec![format!("{} route add {src} via {gateway}", e.ip(ns))],
             (None, None) => vec![e.sysctl(ns, &own, "0"), e.sysctl(ns, &all, "0")],
@@ -121,6 +123,33 @@ impl<'a> Arrival<'a> {
         suspect.evidence = vec![e.exec(ns, &format!("sysctl {all} {own}"))];
         found.push(Found { weight: weight::NAMED, sure: true, suspect });
         found
+    }
+
+    /// The filter looks for the way back without the mark which would have the
+    /// right table asked.
+    fn unmarked(&self, e: &Evidence, text: &str) -> Option<Found> {
+        let Self { space, link, src, .. } = self;
+        let (ns, dev) = (&space.name, link.name.replace('.', "/"));
+        let key = |dev: &str| format!("net.ipv4.conf.{dev}.src_valid_mark");
+        if [key("all"), key(&dev)].iter().any(|key| space.switch(key) == Some(1)) {
+            return None;
+        }
+        let rule = space.rules.iter().find(|rule| {
+            let Some(mark) = rule.fwmark.filter(|mark| *mark != 0) else { return false };
+            let flow = Flow { dst: *src, src: None, iif: None, mark };
+            let way = fib::decide(space, &flow).and_then(|(by, route)| (by == *rule).then_some(route?));
+            way.is_some_and(|route| route.dev() == Some(link.name.as_str()))
+        })?;
+        let text = format!(
+            "{text}; what is marked {:#x} finds it by rule {}, but the filter looks without the mark while {}=0",
+            rule.fwmark.unwrap_or_default(),
+            rule.pref,
+            key("all")
+        );
+        let fix = vec![e.sysctl(ns, &key("all"), "1")];
+        let mut suspect = suspect("rp-filter", format!("{ns}: {dev}: marks"), text, fix);
+        suspect.evidence = vec![e.exec(ns, &format!("sysctl {}", key("all"))), format!("{} rule", e.ip(ns))];
+        Some(Found { weight: weight::NAMED + 30, sure: false, suspect })
     }
 
     /// A source that can't be.

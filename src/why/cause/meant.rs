@@ -303,6 +303,17 @@ impl Blow<'_> {
             !rule.policy && (spec.contains("notrack") || spec.contains("zone"))
         };
         let mut found = Vec::new();
+        let v6 = self.stop.packet.src.is_some_and(|src| src.is_ipv6());
+        let key = format!("net.netfilter.nf_conntrack_{}_timeout", if v6 { "icmpv6" } else { "icmp" });
+        if self.stop.packet.icmp.is_some() && self.space.switch(&key) == Some(0) {
+            let ns = &self.wall.netns;
+            let text = format!(
+                "{}: it is not known as part of a connection, because {key}=0 has the question forgotten before the answer comes",
+                self.what_happened()
+            );
+            let fix = vec![self.e.sysctl(ns, &key, "30")];
+            found.push(self.found("conntrack-notrack", text, fix, 70, false));
+        }
         for rule in self.wall.after.rules.iter().filter(says) {
             let zone = rule.spec.to_lowercase().contains("zone");
             let text = format!(

@@ -78,7 +78,9 @@ impl Names<'_> {
                     .filter(|other| differs_little(*other, ip)),
             );
         }
-        right.retain(|other| *other != ip && other.is_ipv4() == ip.is_ipv4());
+        // Whoever has none of that kind is told by the other one.
+        let alike = right.iter().any(|other| other.is_ipv4() == ip.is_ipv4());
+        right.retain(|other| *other != ip && (other.is_ipv4() == ip.is_ipv4() || told && !alike));
         right.dedup();
         let has = match owners.first() {
             Some((space, _)) => format!("which is {}'s", space.name),
@@ -198,6 +200,13 @@ impl Names<'_> {
                 break;
             }
             let (text, fix) = match own_file {
+                true if !files.names_servers => (
+                    format!(
+                        "{} has no line `nameserver ADDRESS` that makes sense, so that {server} is asked, where nobody listens; the server is {ip} ({name})",
+                        files.resolv
+                    ),
+                    vec![format!("echo 'nameserver {ip}' >> {}", files.resolv)],
+                ),
                 true => (
                     format!(
                         "{} names the server {server}, and {words}: {who}; the server is {ip} ({name})",

@@ -3,6 +3,7 @@
 
 use super::masquerade::{self, listens, ports, request_at, source_nat};
 use super::ruling::Ruling;
+use super::service;
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::{Net, Space};
 use crate::net::{Backend, Culprit, FirewallRule, Sighting, nft_command, typed};
@@ -303,6 +304,10 @@ impl Nat<'_> {
         let tcp = self.space.listeners.iter().filter(|one| one.proto == "tcp");
         if tcp.clone().any(|one| one.port == port && !one.ip.is_loopback()) {
             return Vec::new();
+        }
+        // It is there, and only for this host itself.
+        if let (Some(one), Some(ip)) = (tcp.clone().find(|one| one.port == port), self.e.shot.target) {
+            return service::elsewhere(self.e, self.space, one, ip);
         }
         let other = tcp.filter(|one| !one.ip.is_loopback()).map(|one| {
             let text = format!(

@@ -1,12 +1,14 @@
 //! Rules that were to rewrite addresses, and have not: for one condition, for
 //! where they stand, or because nobody keeps track of the packet.
 
+use super::address::nodad;
 use super::masquerade::{last_router, request_at, source_nat, traced};
 use super::meant::is_called;
 use super::nat::{Kind, Nat};
-use super::ruling::{Of, View};
+use super::ruling::{Of, View, in_net};
 use super::{Found, suspect, weight};
 use crate::net::{Backend, Culprit, FirewallRule, TracedPacket, nft_command, typed};
+use crate::why::gate::Gate;
 
 impl Nat<'_> {
     /// It would have rewritten the probe, were it not for one condition, its
@@ -19,6 +21,7 @@ impl Nat<'_> {
             Kind::Source => ("masquerade-near-miss", true),
             Kind::Destination => ("dnat-near-miss", false),
         };
+        found.extend(self.unowned(kind));
         let elsewhere = !e.shot.sightings.iter().any(|seen| seen.netns == self.space.name);
         if elsewhere && kind == Kind::Source {
             return self.wrong_namespace();
@@ -55,6 +58,30 @@ impl Nat<'_> {
         let fix = self.replace(&words);
         found.push(self.found(id, text, fix, weight));
         found
+    }
+
+    /// It is for an address that nobody has, so that on its wire nobody answers
+    /// the question for it, and no packet ever comes.
+    fn unowned(&self, kind: Kind) -> Option<Found> {
+        let Gate::Resolve { asker, dev, wanted } = &self.e.gate else { return None };
+        let ground = &self.e.ground;
+        let link = self.e.survey.space(asker)?.link(dev)?;
+        let near = ground.neighbours(asker, link);
+        let end = near.iter().find(|end| end.space.name == self.space.name)?;
+        let named = self.ruling.clauses.iter().any(|clause| {
+            clause.of == Of::Dst && !clause.not && in_net(&clause.value, *wanted) == Some(true)
+        });
+        if kind != Kind::Destination || !named || !ground.owners(*wanted).is_empty() {
+            return None;
+        }
+        let (ns, dev) = (&self.wall.netns, &end.link.name);
+        let text = format!(
+            "{} is for {wanted}, an address that nobody has: {asker} asks on that wire who has it, and nobody answers; {ns} has to have it on {dev}",
+            self.name()
+        );
+        let len = if wanted.is_ipv6() { 128 } else { 32 };
+        let fix = vec![format!("{} addr add {wanted}/{len} dev {dev}{}", self.e.ip(ns), nodad(*wanted))];
+        Some(self.found("address-missing", text, fix, weight::HERE + 170))
     }
 
     /// A rule where packets don't come by.

@@ -106,7 +106,7 @@ fn start(e: &Evidence, space: &Space, words: &[String]) -> Vec<String> {
 }
 
 /// It listens on another address.
-fn elsewhere(e: &Evidence, space: &Space, one: &Listener, ip: IpAddr) -> Vec<Found> {
+pub(super) fn elsewhere(e: &Evidence, space: &Space, one: &Listener, ip: IpAddr) -> Vec<Found> {
     let port = one.port;
     let only = match one.ip {
         bound if bound.is_unspecified() => {
