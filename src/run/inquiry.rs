@@ -117,9 +117,9 @@ fn search(oracle: &Oracle, first: Sandbox, probe: &Probe, at: &Moment) -> Result
             return Ok(explained(&findings.causes, false));
         }
         if findings.mended {
-            let fix = findings.causes.iter().flat_map(|cause| cause.fix.clone()).collect();
-            if replay.reaches(fix)? {
-                return Ok(explained(&findings.causes, true));
+            if replay.reaches(&findings.causes)? {
+                let needed = replay.needed(findings.causes, until)?;
+                return Ok(explained(&needed, true));
             }
             let (last, others) = findings.causes.split_last().expect("something has mended it");
             cleared.push(last.key_after(others));
@@ -216,30 +216,33 @@ struct Replay<'a> {
 
 impl Replay<'_> {
     /// Tells whether a fresh replay reaches it with these cures.
-    fn reaches(&mut self, cures: Vec<String>) -> Result<bool, Puzzle> {
+    fn reaches(&mut self, causes: &[Suspect]) -> Result<bool, Puzzle> {
+        let cures = causes.iter().flat_map(|cause| cause.fix.clone()).collect();
         Ok(self.ask(Aim::Prove(cures), &[])?.0.reached)
     }
 
-    /// Finds faults of which none shows as long as the others are there: all
-    /// suspects are mended together, and then those are let go without whom
-    /// it is reached as well.
-    fn gather(&mut self, until: Instant) -> Result<Option<Vec<Suspect>>, Puzzle> {
-        let (findings, _) = self.ask(Aim::Gather, &[])?;
-        let cures =
-            |causes: &[Suspect]| causes.iter().flat_map(|cause| cause.fix.clone()).collect::<Vec<_>>();
-        let mut causes = findings.causes;
-        if !findings.mended || !self.reaches(cures(&causes))? {
-            return Ok(None);
-        }
+    /// Lets those go without whom it is reached as well.
+    fn needed(&mut self, mut causes: Vec<Suspect>, until: Instant) -> Result<Vec<Suspect>, Puzzle> {
         let mut at = 0;
         while causes.len() > 1 && at < causes.len() && Instant::now() < until {
             let without = [&causes[..at], &causes[at + 1..]].concat();
-            match self.reaches(cures(&without))? {
+            match self.reaches(&without)? {
                 true => causes = without,
                 false => at += 1,
             }
         }
-        Ok(Some(causes))
+        Ok(causes)
+    }
+
+    /// Finds faults of which none shows as long as the others are there: all
+    /// suspects are mended together, and then those are let go who need not be.
+    fn gather(&mut self, until: Instant) -> Result<Option<Vec<Suspect>>, Puzzle> {
+        let (findings, _) = self.ask(Aim::Gather, &[])?;
+        let causes = findings.causes;
+        if !findings.mended || !self.reaches(&causes)? {
+            return Ok(None);
+        }
+        self.needed(causes, until).map(Some)
     }
 
     fn ask(&mut self, aim: Aim, cleared: &[String]) -> Result<(Findings, Option<Stop>), Puzzle> {
