@@ -220,6 +220,16 @@ pub(super) fn given(all: &[Typed]) -> Vec<Given> {
     given
 }
 
+/// The addresses that a link was ever given, with their masks.
+pub(super) fn once_given(all: &[Typed], ns: &str, dev: &str) -> Vec<(IpAddr, String)> {
+    let adds = |typed: &&Typed| {
+        typed.is("ip", &["addr", "add"]) && typed.ns == ns && typed.after("dev") == Some(dev)
+    };
+    let given = all.iter().filter(|typed| typed.deed.failed.is_none()).filter(adds);
+    let texts = given.filter_map(|typed| typed.words.get(2));
+    texts.filter_map(|text| Some((text.split('/').next()?.parse().ok()?, text.clone()))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::{Address, Net, Space};
+use crate::why::deeds;
 use crate::why::gate::Gate;
 use crate::why::ground::{End, network, transplant};
 use std::net::IpAddr;
@@ -28,7 +29,7 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
         Some((owner, _)) if e.probe.tcp.is_some() => found.extend(strayed(e, owner, dst)),
         Some(_) => {}
     }
-    found.extend(gateways(e, dst.is_ipv6()));
+    found.extend(super::gateway::find(e, dst.is_ipv6()));
     match owners.first() {
         None => found.extend(nobody_has(e, dst)),
         Some((owner, addr)) => {
@@ -51,14 +52,28 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
 /// The one who asks has the address itself.
 fn one_s_own(e: &Evidence, dst: IpAddr, other: &str, addr: &Address) -> Found {
     let from = &e.probe.from;
+    let own: Vec<&Address> = e.from().addrs.iter().filter(|own| own.ip == dst).collect();
+    // It has another one of its own.
+    let another =
+        |one: &&Address| one.ip != dst && one.ip.is_ipv6() == dst.is_ipv6() && one.scope == "global";
+    let fix: Vec<String> = match e.from().addrs.iter().find(another) {
+        Some(_) => {
+            own.iter().map(|own| format!("{} addr del {} dev {}", e.ip(from), show(own), own.dev)).collect()
+        }
+        None => Vec::new(),
+    };
+    let instead = match fix.is_empty() {
+        true => format!("give {other} another address, and ask that one"),
+        false => format!("it is {other}'s"),
+    };
     let text = format!(
         "{from} has {dst} itself, as {other} has on {}: what {from} sends there is delivered to {from} over lo \
-         and never leaves it; give {other} another address, and ask that one",
+         and never leaves it; {instead}",
         addr.dev
     );
-    let mut suspect = suspect("duplicate-address", format!("{from}: {dst}"), text, vec![]);
+    let mut suspect = suspect("duplicate-address", format!("{from}: {dst}"), text, fix);
     suspect.evidence = vec![format!("{} route get {dst}", e.ip(from))];
-    Found { weight: weight::NAMED, sure: true, suspect }
+    Found { weight: weight::NAMED + 20, sure: true, suspect }
 }
 
 /// Somebody has the address, beside another one of that network, and the other
@@ -97,13 +112,17 @@ fn nobody_has(e: &Evidence, dst: IpAddr) -> Vec<Found> {
     let from = e.probe.from.as_str();
     let mut found = Vec::new();
     let near: Vec<End> = e.near();
+    let typed = deeds::read(e.deeds);
+    let gateways: Vec<IpAddr> = e.gateways();
+    let bare = |end: &End| end.addrs(dst.is_ipv6()).next().is_none() && end.link.kind != "bridge";
     for end in e.ground.ends().filter(|end| end.space.name != from) {
         let is_near =
             near.iter().any(|near| near.space.name == end.space.name && near.link.index == end.link.index);
         let base = if is_near { weight::HERE } else { weight::DEED };
         let addrs: Vec<&Address> = end.addrs(dst.is_ipv6()).collect();
         let (space, dev) = (&end.space.name, &end.link.name);
-        for addr in &addrs {
+        // One that others use is what it was meant to be.
+        for addr in addrs.iter().filter(|addr| !gateways.contains(&addr.ip)) {
             let apart = strsim::damerau_levenshtein(&addr.ip.to_string(), &dst.to_string());
             let len = e.prefix_len_for(dst).unwrap_or(addr.prefix_len);
             let text = format!(
@@ -114,7 +133,9 @@ fn nobody_has(e: &Evidence, dst: IpAddr) -> Vec<Found> {
                 format!("{} addr del {} dev {dev}", e.ip(space), show(addr)),
                 format!("{} addr add {dst}/{len} dev {dev}{}", e.ip(space), nodad(dst)),
             ];
-            let is_slip = apart <= 2 || apart <= 4 && e.odd_one_out(end, addr);
+            // So is one that fits, where another end has none.
+            let fits = network(addr.ip, addr.prefix_len).contains(dst) && near.iter().any(bare);
+            let is_slip = !fits && (apart <= 2 || apart <= 4 && e.odd_one_out(end, addr));
             let weight = if is_slip {
                 base + 50 - 10 * apart.min(5) as u32
             } else {
@@ -128,75 +149,21 @@ fn nobody_has(e: &Evidence, dst: IpAddr) -> Vec<Found> {
         }
         if addrs.is_empty() && end.link.kind != "bridge" {
             let len = e.prefix_len_for(dst).unwrap_or(24);
-            let text = format!("nobody has {dst}: {space} has no address on {dev}");
+            let once = deeds::once_given(&typed, space, dev).into_iter().any(|(ip, _)| ip == dst);
+            let now = if once { "lost it, and has no address" } else { "no address" };
+            let text = format!("nobody has {dst}: {space} has {now} on {dev}");
             let fix = vec![format!("{} addr add {dst}/{len} dev {dev}{}", e.ip(space), nodad(dst))];
+            // Those who ask and answer have the same kind of link.
+            let alike = near.iter().any(|near| near.port() == end.port())
+                && e.from().links.iter().any(|own| own.kind == end.link.kind && own.kind == "macvlan");
             found.push(Found {
-                weight: base,
+                weight: base + if once { 100 } else { 0 } + if alike { 10 } else { 0 },
                 sure: false,
                 suspect: suspect("address-missing", format!("{space}: {dev}"), text, fix),
             });
         }
     }
     found
-}
-
-/// Somebody's gateway has no address: it is nobody's, and on the same wire
-/// there is an interface without one.
-fn gateways(e: &Evidence, v6: bool) -> Vec<Found> {
-    let mut found = Vec::new();
-    for space in e.spaces_on_the_way() {
-        for hop in
-            space.routes.iter().filter(|route| route.dst.ip.is_ipv6() == v6).flat_map(|route| &route.hops)
-        {
-            let (Some(via), Some(link)) = (hop.via, space.link(&hop.dev)) else { continue };
-            if !e.ground.owners(via).is_empty() {
-                continue;
-            }
-            let bare = |end: &End| {
-                end.addrs(v6).next().is_none() && (end.link.kind != "bridge" || end.space.name == "host")
-            };
-            let ends = e.ground.neighbours(&space.name, link);
-            found.extend(ends.iter().filter_map(|end| not_the_gateway(e, space, via, *end)));
-            let [end] = ends.iter().filter(|end| bare(end)).collect::<Vec<_>>()[..] else { continue };
-            let len = e.prefix_len_for(via).unwrap_or(24);
-            let (other, dev) = (&end.space.name, &end.link.name);
-            let text = format!(
-                "{other} has no address on {dev}, where {} expects its gateway {via}: nobody has that address",
-                space.name
-            );
-            let fix = vec![format!("{} addr add {via}/{len} dev {dev}{}", e.ip(other), nodad(via))];
-            found.push(Found {
-                weight: weight::HERE + 80,
-                sure: false,
-                suspect: suspect("address-missing", format!("{other}: {dev}"), text, fix),
-            });
-        }
-    }
-    found
-}
-
-/// The one who should be a gateway has an address in a network that none of
-/// his neighbours is in.
-fn not_the_gateway(e: &Evidence, space: &Space, via: IpAddr, end: End) -> Option<Found> {
-    let mut addrs = end.addrs(via.is_ipv6());
-    let addr = addrs.next().filter(|addr| e.odd_one_out(end, addr))?;
-    let expected = space.addrs.iter().find(|own| network(own.ip, own.prefix_len).contains(via))?;
-    if addrs.next().is_some() || expected.prefix_len >= e.most(via.is_ipv6()) {
-        return None;
-    }
-    let (other, dev, len) = (&end.space.name, &end.link.name, expected.prefix_len);
-    let text = format!(
-        "{other} has {} on {dev}, where {} expects its gateway {via}: nobody has that address, and nobody else on the wire is in the network of {}",
-        show(addr),
-        space.name,
-        show(addr)
-    );
-    let fix = vec![
-        format!("{} addr del {} dev {dev}", e.ip(other), show(addr)),
-        format!("{} addr add {via}/{len} dev {dev}{}", e.ip(other), nodad(via)),
-    ];
-    let suspect = suspect("address-typo", format!("{other}: {dev}"), text, fix);
-    Some(Found { weight: weight::HERE + 90, sure: false, suspect })
 }
 
 /// Those who pass it on to each other: is each one in a network with the next?
@@ -380,9 +347,13 @@ fn without_address(e: &Evidence, here: End, there: End, theirs: &Address) -> Opt
             ),
         });
     }
-    let free = e.free_address(net);
+    let once = deeds::once_given(&deeds::read(e.deeds), space, dev);
+    let once =
+        once.into_iter().map(|(ip, _)| ip).find(|ip| net.contains(*ip) && e.ground.owners(*ip).is_empty());
+    let free = once.unwrap_or_else(|| e.free_address(net));
     let text = format!(
-        "{space} has no address on {dev}, so it has no route to {net}, where {other} has {}",
+        "{space} has no address on {dev}{}, so it has no route to {net}, where {other} has {}",
+        once.map(|ip| format!(" any more (it had {ip})")).unwrap_or_default(),
         theirs.ip
     );
     let mut fix =
@@ -426,7 +397,7 @@ impl Evidence<'_> {
 
     /// How long the prefix is of the network in which the others expect an
     /// address.
-    fn prefix_len_for(&self, ip: IpAddr) -> Option<u8> {
+    pub(super) fn prefix_len_for(&self, ip: IpAddr) -> Option<u8> {
         let all = self.survey.spaces.iter().flat_map(|space| &space.addrs);
         let nets = all.filter(|addr| {
             addr.prefix_len < self.most(ip.is_ipv6()) && network(addr.ip, addr.prefix_len).contains(ip)
@@ -435,14 +406,14 @@ impl Evidence<'_> {
     }
 
     /// Tells whether an address is in no network of its wire's others.
-    fn odd_one_out(&self, end: End, addr: &Address) -> bool {
+    pub(super) fn odd_one_out(&self, end: End, addr: &Address) -> bool {
         let others = self.ground.neighbours(&end.space.name, end.link);
         let mut nets = others.iter().flat_map(|other| other.addrs(addr.ip.is_ipv6())).peekable();
         nets.peek().is_some() && nets.all(|other| !network(other.ip, other.prefix_len).contains(addr.ip))
     }
 
     /// How long a prefix can be.
-    fn most(&self, v6: bool) -> u8 {
+    pub(super) fn most(&self, v6: bool) -> u8 {
         if v6 { 128 } else { 32 }
     }
 

@@ -72,7 +72,10 @@ fn one(
     let command = line(&repair.words);
     let deed = Deed { place: Place::default(), command: command.clone(), failed: None };
     let meant = deeds::read(std::slice::from_ref(&deed)).pop()?;
-    let weight = concerns(e, &meant)?.checked_sub(nth * 5)?;
+    // Who has no cable at all was meant to have the one that is named for him.
+    let brings = repair.before.iter().any(|command| command.contains(" link set "));
+    let least = if brings { weight::NAMED + 60 } else { 0 };
+    let weight = concerns(e, &meant)?.max(least).checked_sub(nth * 5)?;
     let mut fix = repair.before.clone();
     fix.push(command);
     fix.extend(consequences(e, &meant, later, repair));

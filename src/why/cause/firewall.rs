@@ -50,9 +50,14 @@ fn nameless(culprit: &Culprit) -> Stop {
     }
 }
 
-/// What hosts tell each other all the time: listeners and routers.
+/// What hosts tell each other all the time: listeners, routers, and who wants to
+/// know whether an address is free.
 fn is_chatter(packet: &TracedPacket) -> bool {
-    packet.proto == Some(2) || packet.icmp.is_some_and(|icmp| matches!(icmp.kind, 130..=134 | 143))
+    let asks_for_itself = packet.src.is_some_and(|src| src.is_unspecified());
+    packet.proto == Some(2)
+        || packet
+            .icmp
+            .is_some_and(|icmp| matches!(icmp.kind, 130..=134 | 143) || icmp.kind == 135 && asks_for_itself)
 }
 
 /// A packet that was stopped, and by whom.

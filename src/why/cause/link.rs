@@ -9,7 +9,7 @@ use crate::why::ground::network;
 pub(super) fn find(e: &Evidence) -> Vec<Found> {
     let mut found = Vec::new();
     found.extend(loopback(e));
-    found.extend(down(e, &e.links_on_the_way(), 100));
+    found.extend(down(e, &with_other_ends(e, e.links_on_the_way()), 100));
     // Of several ways it is not the shortest one that counts, but that of the
     // address.
     found.extend(down(e, &of_address(e), 110));
@@ -26,6 +26,19 @@ fn of_address<'a>(e: &Evidence<'a>) -> Vec<(&'a Space, &'a Link)> {
     let ours = from.addrs.iter().filter(|addr| network(addr.ip, addr.prefix_len).contains(dst));
     let all = ours.map(|addr| (from, addr)).chain(theirs);
     all.filter_map(|(space, addr)| Some((space, space.link_at(addr.index)?))).collect()
+}
+
+/// Links, and the other ends of those that have no carrier: they may be off,
+/// wherever they are.
+fn with_other_ends<'a>(e: &Evidence<'a>, links: Vec<(&'a Space, &'a Link)>) -> Vec<(&'a Space, &'a Link)> {
+    let mut all = links.clone();
+    let without = links.iter().filter(|(_, link)| link.up && !link.lower_up);
+    for (space, link) in without.filter_map(|(_, link)| e.survey.find(link.peer.as_ref()?)) {
+        if !all.iter().any(|(at, known)| (&at.name, known.index) == (&space.name, link.index)) {
+            all.push((space, link));
+        }
+    }
+    all
 }
 
 /// Those of some links that are switched off.

@@ -1,6 +1,7 @@
 //! Routes and rules that were meant for a packet, and are for another
 //! network or another table.
 
+use super::route::scope;
 use super::rules::words;
 use super::{Evidence, Found, suspect};
 use crate::net::survey::{Net, Route, Rule, Space};
@@ -15,13 +16,15 @@ const ALWAYS: [u32; 3] = [253, 254, 255];
 pub(super) fn suspects(e: &Evidence, space: &Space, flow: &Flow, weight: u32, back: &str) -> Vec<Found> {
     let mut found = routes(e, space, flow, back);
     found.extend(tables(e, space, flow, back));
+    found.extend(empty_table(e, space, flow, back));
     for found in &mut found {
         found.weight += weight;
     }
     found
 }
 
-/// Routes to a network that there is not, by the right gateway.
+/// Routes to a network that there is not, or to a part of the right one, by the
+/// right gateway.
 fn routes(e: &Evidence, space: &Space, flow: &Flow, back: &str) -> Vec<Found> {
     let dst = flow.dst;
     let (Some((_, gateway)), Some(net)) = (e.next_gateway(space, dst), e.network_of(dst)) else {
@@ -29,11 +32,16 @@ fn routes(e: &Evidence, space: &Space, flow: &Flow, back: &str) -> Vec<Found> {
     };
     let ip = family(e, space, dst);
     let astray = space.routes.iter().filter(|route| {
-        route.via() == Some(gateway) && route.dst.len > 0 && route.table == 254 && is_nobodys(e, route.dst)
+        let is_near = is_nobodys(e, route.dst) || is_part(route.dst, net);
+        route.via() == Some(gateway) && route.dst.len > 0 && route.table == 254 && is_near
     });
     let one = |route: &Route| {
+        let but = match is_part(route.dst, net) {
+            true => format!("which is only a part of {net}: its mask is too narrow"),
+            false => format!("a network that nobody is in: {net} was probably meant"),
+        };
         let text = format!(
-            "{} has no route to {dst}, but one to {} by {gateway}, a network that nobody is in: {net} was probably meant{back}",
+            "{} has no route to {dst}, but one to {} by {gateway}, {but}{back}",
             space.name, route.dst
         );
         let fix = vec![
@@ -49,6 +57,11 @@ fn routes(e: &Evidence, space: &Space, flow: &Flow, back: &str) -> Vec<Found> {
         }
     };
     astray.map(one).collect()
+}
+
+/// Tells whether a network is within another one.
+fn is_part(net: Net, of: Net) -> bool {
+    of.len < net.len && of.contains(net.ip)
 }
 
 /// Tells whether no namespace has an address in a network.
@@ -130,6 +143,31 @@ fn tables(e: &Evidence, space: &Space, flow: &Flow, back: &str) -> Vec<Found> {
         }
     }
     found
+}
+
+/// A rule that leads into a table which has nothing at all.
+fn empty_table(e: &Evidence, space: &Space, flow: &Flow, back: &str) -> Option<Found> {
+    let (step, gateway) = e.next_gateway(space, flow.dst)?;
+    let v6 = flow.dst.is_ipv6();
+    let is_empty =
+        |table: u32| !space.routes.iter().any(|route| route.table == table && route.dst.ip.is_ipv6() == v6);
+    let leads = |rule: &&Rule| {
+        rule.action == "lookup" && rule.inet6 == v6 && !fib::is_default(rule) && fib::matches(rule, flow)
+    };
+    let mut rules = space.rules.iter().filter(leads);
+    let (rule, table) = rules.find_map(|rule| Some((rule, rule.table.filter(|table| is_empty(*table))?)))?;
+    let (ns, ip) = (&space.name, family(e, space, flow.dst));
+    let text = format!(
+        "the rule {} in {ns} ({}) looks into table {table}, which is empty, and {ns} has no other route to {}; {} is the next one on the way, at {gateway}{back}",
+        rule.pref,
+        words(rule),
+        flow.dst,
+        step.into.space.name
+    );
+    let fix = vec![format!("{ip} route add default via {gateway}{} table {table}", scope(gateway, step))];
+    let mut suspect = suspect("route-missing", format!("{ns}: table {table}"), text, fix);
+    suspect.evidence = vec![format!("{ip} rule"), format!("{ip} route show table {table}")];
+    Some(Found { weight: 30, sure: false, suspect })
 }
 
 fn family(e: &Evidence, space: &Space, dst: IpAddr) -> String {

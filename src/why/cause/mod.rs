@@ -12,6 +12,7 @@ mod deed;
 mod firewall;
 mod follow;
 mod forward;
+mod gateway;
 mod ipv6;
 mod link;
 mod macvlan;

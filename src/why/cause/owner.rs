@@ -24,6 +24,7 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
     found.extend(useless(e));
     found.extend(on_loopback(e));
     found.extend(twice(e));
+    found.extend(asker_s(e));
     found.extend(expired(e));
     found
 }
@@ -174,6 +175,27 @@ fn twice(e: &Evidence) -> Option<Found> {
     suspect.evidence = vec![format!("{} addr show to {dst}", e.ip(ns))];
     let weight = if stray { weight::NAMED + 40 } else { weight::HERE + 160 };
     Some(Found { weight, sure: false, suspect })
+}
+
+/// Another one has the asker's IPv6 address as well, and keeps its own answers.
+/// Of IPv4 the kernel says that it is a martian.
+fn asker_s(e: &Evidence) -> Option<Found> {
+    let src = e.source().filter(IpAddr::is_ipv6)?;
+    let from = &e.probe.from;
+    let owners = e.ground.owners(src);
+    owners.iter().find(|(owner, _)| owner.name == *from)?;
+    let on_the_way = e.spaces_on_the_way();
+    let (owner, addr) = owners
+        .iter()
+        .find(|(owner, _)| owner.name != *from && on_the_way.iter().any(|space| space.name == owner.name))?;
+    let (ns, dev) = (&owner.name, &addr.dev);
+    let text = format!(
+        "{ns} has {src} on {dev}, which is {from}'s: what it would answer goes to itself and never leaves it"
+    );
+    let fix = vec![format!("{} addr del {src}/{} dev {dev}", e.ip(ns), addr.prefix_len)];
+    let mut suspect = suspect("duplicate-address", format!("{ns}: {src}"), text, fix);
+    suspect.evidence = vec![format!("{} addr show to {src}", e.ip(ns))];
+    Some(Found { weight: weight::HERE + 160, sure: true, suspect })
 }
 
 /// An address that was given for a while.

@@ -446,7 +446,7 @@ impl About<'_> {
 }
 
 /// A gateway on a single link needs the link's name.
-fn scope(gateway: IpAddr, step: Step) -> String {
+pub(super) fn scope(gateway: IpAddr, step: Step) -> String {
     match gateway {
         IpAddr::V6(ip) if ip.is_unicast_link_local() => format!(" dev {}", step.out.link.name),
         _ => String::new(),

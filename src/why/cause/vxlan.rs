@@ -98,7 +98,11 @@ fn differs<'a>(e: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Vec<Found
         one.weight += 60;
         found.push(one);
     } else if near.of.port != far.of.port {
-        let (odd, right) = odd(&|a, b| a.port == b.port);
+        let (mut odd, mut right) = odd(&|a, b| a.port == b.port);
+        // Of two, the one that has not the standard's.
+        if all.len() == 2 && odd.of.port == 4789 {
+            (odd, right) = (right, odd);
+        }
         let text = format!(
             "the two ends of the VXLAN have different UDP ports: {} has dstport {}, {} has {}{}",
             near.name(),
@@ -341,7 +345,9 @@ fn too_small<'a>(e: &Evidence<'a>, under: &Ground, near: Tunnel<'a>, far: Tunnel
     }
     let mut fix: Vec<String> = narrow
         .iter()
-        .map(|(space, link)| format!("{} link set {} mtu {}", e.ip(&space.name), link.name, length + head))
+        .map(|(space, link)| {
+            format!("{} link set {} mtu {}", e.ip(&space.name), link.name, (length + head).max(1500))
+        })
         .collect();
     for end in [near, far].iter().filter(|end| end.link.mtu < length) {
         fix.push(format!("{} link set {} mtu {length}", e.ip(&end.space.name), end.link.name));
@@ -366,7 +372,9 @@ fn too_small<'a>(e: &Evidence<'a>, under: &Ground, near: Tunnel<'a>, far: Tunnel
 /// What stops packets between the two ends, below the VXLAN: a probe there
 /// tells.
 fn below<'a>(e: &Evidence<'a>, bare: &Survey, near: Tunnel<'a>, far: Tunnel<'a>) -> Vec<Found> {
-    let (Some(from), Some(to)) = (near.underlay(e), far.address(e, near)) else { return Vec::new() };
+    // Where the other end has no address, it is missed at the one that is sent to.
+    let to = far.address(e, near).or(near.of.remote.filter(|ip| !ip.is_multicast()));
+    let (Some(from), Some(to)) = (near.underlay(e), to) else { return Vec::new() };
     // A tunnel in a tunnel is asked for once.
     if e.probe.to == to.to_string() {
         return Vec::new();

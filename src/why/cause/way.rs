@@ -101,6 +101,9 @@ impl Evidence<'_> {
     /// with it.
     pub(super) fn way_to(&self, space: &str, dst: IpAddr) -> Option<Vec<Step<'_>>> {
         let owners = self.ground.owners(dst);
+        if let Some(step) = self.step_to(space, dst) {
+            return Some(vec![step]);
+        }
         let has_net = |addrs: &[Address]| {
             addrs.iter().any(|addr| {
                 addr.ip.is_ipv6() == dst.is_ipv6() && network(addr.ip, addr.prefix_len).contains(dst)
@@ -113,6 +116,19 @@ impl Evidence<'_> {
             },
         )?;
         self.ground.way(space, owner)
+    }
+
+    /// The step to the interface that has an address, where a namespace is on
+    /// its wire: below a tunnel there is another way, which is not for it.
+    fn step_to(&self, space: &str, dst: IpAddr) -> Option<Step<'_>> {
+        let owners = self.ground.owners(dst).into_iter().filter(|(owner, _)| owner.name != space);
+        let wires = owners.filter_map(|(owner, addr)| Some((owner, owner.link_at(addr.index)?)));
+        wires.into_iter().find_map(|(owner, link)| {
+            let into = self.ground.ends().find(|end| end.port() == (owner.name.as_str(), link.index))?;
+            let near = self.ground.neighbours(&owner.name, link);
+            let out = near.into_iter().find(|end| end.space.name == space)?;
+            Some(Step { out, into })
+        })
     }
 
     /// The first step of the way to an address, and the next one's address in
