@@ -20,6 +20,7 @@ mod mangle;
 mod martian;
 mod masquerade;
 mod meant;
+mod misplaced;
 mod mistyped;
 mod mtu;
 mod names;
@@ -198,6 +199,7 @@ const FINDERS: &[Finder] = &[
     queue::find,
     command::find,
     owner::find,
+    misplaced::find,
     martian::find,
     ipv6::find,
     firewall::find,

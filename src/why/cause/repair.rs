@@ -2,6 +2,7 @@
 
 use super::Evidence;
 use super::address::nodad;
+use super::misplaced;
 use super::rule_slip;
 use super::slip::{self, nearest};
 use crate::net::survey::{Net, Space};
@@ -113,6 +114,7 @@ fn ip(e: &Evidence, all: &[Typed], typed: &Typed, repair: Repair, ns: &str, word
         })
         .collect();
     for repair in &mut all_repairs {
+        on_another_link(e, repair, space, typed);
         switched_off(e, repair, space, typed);
     }
     let exists = words.contains("File exists") || words.contains("already assigned");
@@ -127,6 +129,20 @@ fn ip(e: &Evidence, all: &[Typed], typed: &Typed, repair: Repair, ns: &str, word
         }
     }
     all_repairs
+}
+
+/// Gives an address to the link on whose wire the others of its network are.
+fn on_another_link(e: &Evidence, repair: &mut Repair, space: &Space, typed: &Typed) {
+    if !typed.is("ip", &["addr", "add"]) {
+        return;
+    }
+    let net = repair.words.iter().find_map(|word| Net::parse(word)).map(|net| network(net.ip, net.len));
+    let (Some(at), Some(net)) = (repair.after("dev"), net) else { return };
+    let Some(right) = misplaced::right_link(e, space, net) else { return };
+    let (dev, right) = (repair.words[at].clone(), &right.link.name);
+    if dev != *right && space.link(&dev).is_some() {
+        repair.swap(at, right, format!("the others of {net} are on the wire of {right}, not of {dev}"));
+    }
 }
 
 /// The link of a command that is not there because the command that was to

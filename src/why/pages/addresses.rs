@@ -36,6 +36,14 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Move it:\n  ip -n WRONG addr del ADDR/LEN dev DEV\n  ip -n RIGHT addr add ADDR/LEN dev DEV",
     },
     Page {
+        id: "address-on-wrong-link",
+        title: "an address was given to another link of its namespace than was meant",
+        symptom: "Silence, or `Destination Host Unreachable`: the route to the network leads out of a link where none of it is.",
+        cause: "`dev` names another link. An address brings a route to its network by its own link, and ARP questions are asked there.",
+        evidence: "Which link is on whose wire?\n  ip -n NS -br addr\n  ip -n NS route",
+        cure: "Give it to the right one:\n  ip -n NS addr del ADDR/LEN dev WRONG\n  ip -n NS addr add ADDR/LEN dev RIGHT",
+    },
+    Page {
         id: "duplicate-address",
         title: "two have the same address, and the wrong one answers",
         symptom: "It answers, although it can't be the one that is meant; or it answers now and then.",
