@@ -2,15 +2,18 @@
 //! has to find it and to cure it.
 //!
 //! A few are taken each time; `NSLAB_MUTANTS=5000` takes as many, and
-//! `NSLAB_MUTANTS_SEED` others. Who still answers is no mutant.
+//! `NSLAB_MUTANTS_SEED` others, from `NSLAB_MUTANTS_FIRST` on. Who still answers
+//! is no mutant. The labs of those that are not right are written into the
+//! folder `NSLAB_MUTANTS_LABS`.
 
 mod dice;
 mod faults;
+mod mutant;
 mod networks;
+mod state;
 
-use dice::Dice;
-use faults::{Edit, Fault, faults};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use mutant::{Tried, Verdict, try_one};
 use networks::{NETWORKS, Sound};
 use nslab::event::{Cause, Explanation, Moment, Probe};
 use nslab::lab::{Lab, LabName, Source};
@@ -19,17 +22,14 @@ use nslab::run::{self, Settings};
 use nslab::sandbox::Launcher;
 use nslab::script::Stage;
 use nslab::shell;
+use state::{State, left, states};
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// How many are taken where nobody says it.
 const SAMPLE: u64 = 40;
-
-/// Every so manieth has two faults.
-const PAIRS: u64 = 5;
 
 /// How many of hundred have to be proved, and named right.
 const PASS: usize = 95;
@@ -86,23 +86,33 @@ fn lines(sound: &Sound) -> Vec<&'static str> {
     sound.text.lines().filter(|line| !line.is_empty()).collect()
 }
 
+/// A lab of these lines.
+fn lab<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Lab, String> {
+    // Where the machine is strict, a second fault would be in it.
+    let lax = "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0";
+    let text = [lax].into_iter().chain(lines).collect::<Vec<_>>().join("\n");
+    let (name, path) = (LabName::of("mutant.sh".as_ref()), "mutant.sh".into());
+    shell::read(Source { name, path, text }).map_err(|fault| fault.message)
+}
+
 /// Asks why, in a lab of these lines.
 fn why(launcher: &Launcher, sound: &Sound, lines: &[String], large: bool) -> Result<Explanation, String> {
-    // Where the machine is strict, a second fault would be in it.
-    let strict = "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0".to_string();
-    let text = [&[strict], lines].concat().join("\n");
-    let path = "mutant.sh".into();
-    let lab: Lab = shell::read(Source { name: LabName::of("mutant.sh".as_ref()), path, text })
-        .map_err(|fault| fault.message)?;
+    let lab = lab(lines.iter().map(String::as_str))?;
     let probe = Probe { size: large.then_some(LARGE), df: large, ..Probe::to(sound.from, sound.to) };
     let first = launcher.open().map_err(|error| error.to_string())?;
     run::why(&lab, launcher, first, &Settings::default(), &probe, &Moment::End)
         .map_err(|puzzle| puzzle.to_string())
 }
 
+/// A network that this kernel can have, and what its lab leaves.
+struct Network {
+    sound: &'static Sound,
+    state: State,
+}
+
 /// Before anything is broken, everybody answers. Gives the networks that this
 /// kernel can have.
-fn networks(launcher: &Launcher) -> Result<Vec<&'static Sound>, Failed> {
+fn networks(launcher: &Launcher) -> Result<Vec<Network>, Failed> {
     let mut all = Vec::new();
     for sound in &NETWORKS {
         let lines: Vec<String> = lines(sound).into_iter().map(Into::into).collect();
@@ -112,7 +122,11 @@ fn networks(launcher: &Launcher) -> Result<Vec<&'static Sound>, Failed> {
             println!("not measured: this kernel has no {}", sound.name);
             continue;
         }
-        all.push(sound);
+        let [state, same] = states(launcher, [&lines, &[]])?;
+        if state != same {
+            return Err(format!("{}: {:?}", sound.name, left(&state, &same, &same)).into());
+        }
+        all.push(Network { sound, state });
         for large in [false, true] {
             let explanation = why(launcher, sound, &lines, large)?;
             if !explanation.reached || !explanation.causes.is_empty() {
@@ -123,109 +137,7 @@ fn networks(launcher: &Launcher) -> Result<Vec<&'static Sound>, Failed> {
     Ok(all)
 }
 
-/// What became of a mutant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    /// It still answers.
-    NoMutant,
-    /// Cured, and named.
-    Right,
-    /// Cured, but something else is named, or mended.
-    Aside,
-    /// A cause was told, and not proved.
-    Unproved,
-    /// Nothing was told.
-    Nothing,
-}
-
-/// Tells whether a cause names a fault, and the cure acts where it is.
-fn is_named(fault: &Fault, explanation: &Explanation) -> bool {
-    let told: String =
-        explanation.causes.iter().map(|cause| format!("{}: {}\n", cause.place, cause.text)).collect();
-    let acts = explanation.fix.iter().any(|line| match fault.ns.as_str() {
-        "host" => !line.contains(" -n ") && !line.contains("netns exec"),
-        ns => line.contains(&format!("-n {ns} ")) || line.contains(&format!("exec {ns} ")),
-    });
-    // Of two addresses that differ, either can be the one that was meant.
-    let acts = acts || fault.kind == "address";
-    acts && fault.about.iter().any(|word| told.contains(word.as_str()))
-}
-
-/// A mutant, and what came of it.
-struct Tried {
-    kind: String,
-    verdict: Verdict,
-    story: String,
-}
-
-fn try_one(launcher: &Launcher, networks: &[&Sound], seed: u64, number: u64) -> Result<Tried, String> {
-    let mut dice = Dice::of(seed, number);
-    let sound = *dice.pick(networks);
-    let lines = lines(sound);
-    let all = faults(&lines, sound.to, &mut dice);
-    let mut kinds: Vec<&str> = all.iter().map(|fault| fault.kind).collect();
-    kinds.sort_unstable();
-    kinds.dedup();
-    let mut draw = || {
-        let kind = *dice.pick(&kinds);
-        let such: Vec<&Fault> = all.iter().filter(|fault| fault.kind == kind).collect();
-        *dice.pick(&such)
-    };
-    let mut chosen = vec![draw()];
-    if number % PAIRS == PAIRS - 1 {
-        let second = draw();
-        let same = |a: &Edit, b: &Edit| matches!((a, b), (Edit::Line(a, _), Edit::Line(b, _)) if a == b);
-        if second.kind != chosen[0].kind && !same(&second.edit, &chosen[0].edit) {
-            chosen.push(second);
-        }
-    }
-    let edits: Vec<&Edit> = chosen.iter().map(|fault| &fault.edit).collect();
-    let broken = Edit::apply(&edits, &lines);
-    let large = chosen.iter().any(|fault| fault.large);
-    let explanation = why(launcher, sound, &broken, large)?;
-    let mut kind = chosen.iter().map(|fault| fault.kind).collect::<Vec<_>>().join(" + ");
-    let mut unnamed: Vec<&Fault> =
-        chosen.iter().copied().filter(|fault| !is_named(fault, &explanation)).collect();
-    if chosen.len() > 1 {
-        kind = "two at once".into();
-        // A fault that breaks nothing alone is none.
-        let mut breaking = Vec::new();
-        for fault in &unnamed {
-            if !why(launcher, sound, &Edit::apply(&[&fault.edit], &lines), large)?.reached {
-                breaking.push(*fault);
-            }
-        }
-        if breaking.len() < unnamed.len() {
-            kind = "one beside a harmless".into();
-        }
-        unnamed = breaking;
-    }
-    let verdict = match &explanation {
-        Explanation { reached: true, .. } => Verdict::NoMutant,
-        Explanation { proved: true, .. } if unnamed.is_empty() => Verdict::Right,
-        Explanation { proved: true, .. } => Verdict::Aside,
-        Explanation { cause: Some(_), .. } => Verdict::Unproved,
-        _ => Verdict::Nothing,
-    };
-    let mut story = format!("{verdict:?} {number}: {} {} -> {}", sound.name, sound.from, sound.to);
-    let _ = write!(story, "{}", if large { " (large)" } else { "" });
-    for fault in &chosen {
-        let _ = match &fault.edit {
-            Edit::Line(at, Some(line)) => write!(story, "\n    typed   {line}\n    not     {}", lines[*at]),
-            Edit::Line(at, None) => write!(story, "\n    without {}", lines[*at]),
-            Edit::Last(line) => write!(story, "\n    later   {line}"),
-        };
-    }
-    for cause in &explanation.causes[..explanation.causes.len().min(3)] {
-        let _ = write!(story, "\n    told    {} at {}: {}", cause.id, cause.place, cause.text);
-    }
-    for line in &explanation.fix {
-        let _ = write!(story, "\n    cure    {line}");
-    }
-    Ok(Tried { kind, verdict, story })
-}
-
-fn mutants(launcher: &Launcher, networks: &[&Sound]) -> Result<Completion, Failed> {
+fn mutants(launcher: &Launcher, networks: &[Network]) -> Result<Completion, Failed> {
     let (count, seed) = (number("NSLAB_MUTANTS", SAMPLE), number("NSLAB_MUTANTS_SEED", 4));
     let first = number("NSLAB_MUTANTS_FIRST", 0);
     let (next, tried) = (AtomicU64::new(first), Mutex::new(Vec::new()));
@@ -236,10 +148,13 @@ fn mutants(launcher: &Launcher, networks: &[&Sound]) -> Result<Completion, Faile
                 return;
             }
             let result = try_one(launcher, networks, seed, number);
-            if let Ok(Tried { verdict, story, .. }) = &result
+            if let Ok(Tried { verdict, story, lab, .. }) = &result
                 && !matches!(verdict, Verdict::NoMutant | Verdict::Right)
             {
                 println!("{story}");
+                if let Ok(folder) = std::env::var("NSLAB_MUTANTS_LABS") {
+                    let _ = std::fs::write(format!("{folder}/{seed}-{number}.sh"), lab);
+                }
             }
             tried.lock().unwrap_or_else(PoisonError::into_inner).push((number, result));
         }
@@ -252,7 +167,7 @@ fn mutants(launcher: &Launcher, networks: &[&Sound]) -> Result<Completion, Faile
     });
     let mut tried = tried.into_inner().unwrap_or_else(PoisonError::into_inner);
     tried.sort_by_key(|(number, _)| *number);
-    let mut scores: BTreeMap<String, [usize; 5]> = BTreeMap::new();
+    let mut scores: BTreeMap<String, [usize; 6]> = BTreeMap::new();
     for (number, result) in tried {
         let tried = result.map_err(|error| format!("mutant {number}: {error}"))?;
         for kind in [tried.kind, "all".into()] {
@@ -260,13 +175,18 @@ fn mutants(launcher: &Launcher, networks: &[&Sound]) -> Result<Completion, Faile
         }
     }
     println!("{count} tries of seed {seed}:");
-    println!("{:24}{:>8}{:>8}{:>8}{:>10}{:>9}", "", "mutants", "right", "aside", "unproved", "nothing");
-    for (kind, [_, right, aside, unproved, nothing]) in &scores {
-        let all = right + aside + unproved + nothing;
-        println!("{kind:24}{all:8}{right:8}{aside:8}{unproved:10}{nothing:9}");
+    println!(
+        "{:24}{:>8}{:>8}{:>8}{:>8}{:>10}{:>9}",
+        "", "mutants", "right", "around", "aside", "unproved", "nothing"
+    );
+    let all_of = |score: &[usize; 6]| score[1..].iter().sum::<usize>();
+    for (kind, score) in &scores {
+        let [_, right, around, aside, unproved, nothing] = score;
+        let all = all_of(score);
+        println!("{kind:24}{all:8}{right:8}{around:8}{aside:8}{unproved:10}{nothing:9}");
     }
-    let [_, right, aside, unproved, nothing] = scores.get("all").copied().unwrap_or_default();
-    let all = right + aside + unproved + nothing;
+    let score = scores.get("all").copied().unwrap_or_default();
+    let (all, right) = (all_of(&score), score[Verdict::Right as usize]);
     match all > 0 && right * 100 >= all * PASS {
         true => Ok(Completion::Completed),
         false => Err(format!("{right} of {all} mutants are cured and named right").into()),

@@ -1,0 +1,145 @@
+//! One mutant: what is broken in which network, and what `why` makes of it.
+
+use crate::dice::Dice;
+use crate::faults::{Edit, Fault, faults};
+use crate::state::{left, states};
+use crate::{Network, lines, why};
+use nslab::event::Explanation;
+use nslab::sandbox::Launcher;
+use std::fmt::Write;
+
+/// Every so manieth has two faults.
+const PAIRS: u64 = 5;
+
+/// What became of a mutant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It still answers.
+    NoMutant,
+    /// Cured, and named.
+    Right,
+    /// Cured and named, but what was broken is not as it was before.
+    Around,
+    /// Cured, but something else is named, or mended.
+    Aside,
+    /// A cause was told, and not proved.
+    Unproved,
+    /// Nothing was told.
+    Nothing,
+}
+
+/// A mutant, and what came of it.
+pub struct Tried {
+    pub kind: String,
+    pub verdict: Verdict,
+    /// What was broken, told and left, for a reader.
+    pub story: String,
+    pub lab: String,
+}
+
+/// Tells whether a cause names a fault, and the cure acts where it is.
+fn is_named(fault: &Fault, explanation: &Explanation) -> bool {
+    let told: String =
+        explanation.causes.iter().map(|cause| format!("{}: {}\n", cause.place, cause.text)).collect();
+    let acts = explanation.fix.iter().any(|line| match fault.ns.as_str() {
+        "host" => !line.contains(" -n ") && !line.contains("netns exec"),
+        ns => line.contains(&format!("-n {ns} ")) || line.contains(&format!("exec {ns} ")),
+    });
+    (acts || fault.is_mutual()) && fault.about.iter().any(|word| told.contains(word.as_str()))
+}
+
+/// Breaks one thing, or two.
+fn draw(all: &[Fault], pair: bool, dice: &mut Dice) -> Vec<Fault> {
+    let mut kinds: Vec<&str> = all.iter().map(|fault| fault.kind).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let mut one = || {
+        let kind = *dice.pick(&kinds);
+        let such: Vec<&Fault> = all.iter().filter(|fault| fault.kind == kind).collect();
+        (*dice.pick(&such)).clone()
+    };
+    let mut chosen = vec![one()];
+    if pair {
+        let second = one();
+        let same = |a: &Edit, b: &Edit| matches!((a, b), (Edit::Line(a, _), Edit::Line(b, _)) if a == b);
+        if second.kind != chosen[0].kind && !same(&second.edit, &chosen[0].edit) {
+            chosen.push(second);
+        }
+    }
+    chosen
+}
+
+/// Breaks something, and has `why` find it.
+pub fn try_one(launcher: &Launcher, networks: &[Network], seed: u64, number: u64) -> Result<Tried, String> {
+    let mut dice = Dice::of(seed, number);
+    let Network { sound, state } = dice.pick(networks);
+    let lines = lines(sound);
+    let chosen = draw(&faults(&lines, sound.to, &mut dice), number % PAIRS == PAIRS - 1, &mut dice);
+    let large = chosen.iter().any(|fault| fault.large);
+    let with = |faults: &[&Fault]| {
+        let edits: Vec<&Edit> = faults.iter().map(|fault| &fault.edit).collect();
+        Edit::apply(&edits, &lines)
+    };
+    let broken = with(&chosen.iter().collect::<Vec<_>>());
+    let explanation = why(launcher, sound, &broken, large)?;
+    let mut kind = if chosen.len() > 1 { "two at once" } else { chosen[0].kind };
+    let (mut unnamed, mut not_restored) = (0, Vec::new());
+    if explanation.proved {
+        let named = |fault: &Fault| is_named(fault, &explanation);
+        unnamed = chosen.iter().filter(|fault| !named(fault)).count();
+        let [was, cured] = states(launcher, [&broken, &explanation.fix])?;
+        not_restored = left(state, &was, &cured);
+        // Of two, the one may break nothing, or nothing more.
+        if chosen.len() > 1 && not_restored.is_empty() {
+            unnamed = 0;
+        } else if chosen.len() > 1 {
+            let breaks = |fault: &&Fault| {
+                why(launcher, sound, &with(&[*fault]), large).is_ok_and(|alone| !alone.reached)
+            };
+            let (breaking, harmless): (Vec<&Fault>, Vec<&Fault>) = chosen.iter().partition(breaks);
+            if !harmless.is_empty() {
+                kind = "one beside a harmless";
+                unnamed = breaking.iter().filter(|fault| !named(fault)).count();
+                let [beside] = states(launcher, [&with(&harmless)])?;
+                not_restored = left(&beside, &was, &cured);
+            }
+        }
+    }
+    if chosen.iter().any(Fault::is_mutual) {
+        not_restored.clear();
+    }
+    let verdict = match &explanation {
+        Explanation { reached: true, .. } => Verdict::NoMutant,
+        Explanation { proved: true, .. } if unnamed > 0 => Verdict::Aside,
+        Explanation { proved: true, .. } if !not_restored.is_empty() => Verdict::Around,
+        Explanation { proved: true, .. } => Verdict::Right,
+        Explanation { cause: Some(_), .. } => Verdict::Unproved,
+        _ => Verdict::Nothing,
+    };
+    let mut story = format!("{verdict:?} {number}: {} {} -> {}", sound.name, sound.from, sound.to);
+    let _ = write!(story, "{}", if large { " (large)" } else { "" });
+    for fault in &chosen {
+        let _ = match &fault.edit {
+            Edit::Line(at, Some(line)) => write!(story, "\n    typed   {line}\n    not     {}", lines[*at]),
+            Edit::Line(at, None) => write!(story, "\n    without {}", lines[*at]),
+            Edit::Last(line) => write!(story, "\n    later   {line}"),
+        };
+    }
+    for cause in &explanation.causes[..explanation.causes.len().min(3)] {
+        let _ = write!(story, "\n    told    {} at {}: {}", cause.id, cause.place, cause.text);
+    }
+    for line in &explanation.fix {
+        let _ = write!(story, "\n    cure    {line}");
+    }
+    for line in &not_restored {
+        let _ = write!(story, "\n    {line}");
+    }
+    let lab = format!(
+        "# why {} {}{}\n{}\n",
+        sound.from,
+        sound.to,
+        if large { " large" } else { "" },
+        broken.join("\n")
+    );
+    Ok(Tried { kind: kind.into(), verdict, story, lab })
+}
