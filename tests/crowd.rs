@@ -71,6 +71,79 @@ fn a_host_that_asks_some_forgets_nobody() {
     Nslab::test(NOTHING).lab(&(hosts(60) + checks)).passes(&["everybody answers", "all are known"]).run();
 }
 
+/// While many namespaces are built and only IPv4 is asked for, IPv6 sleeps;
+/// whoever looks finds all of it, and that each has reported its groups, by
+/// which the bridge has learned who is there.
+#[test]
+fn who_looks_at_many_finds_them_awake() {
+    let lab = r#"
+        bridge("br0");
+        up("br0");
+        let hosts = [];
+        for n in 1..=300 {
+            let host = netns(`h${n}`);
+            veth(host, "eth0", host(), `port${n}`);
+            set_master(`port${n}`, "br0");
+            host.addr_add("eth0", `10.0.${n / 100}.${n % 100 + 1}/16`);
+            host.up("eth0");
+            up(`port${n}`);
+            host.route_add("default", "10.0.0.1");
+            hosts.push(host);
+        }
+        check("the last one answers", ping(hosts[0], "10.0.3.1"));
+        let known = fdb("br0");
+        let local = [];
+        for host in hosts {
+            local.push(addrs(host).filter(|row| row.dev == "eth0" && row.scope == "link"));
+        }
+        let ports = addrs().filter(|row| row.scope == "link");
+        let count = sh("for ns in $(ip netns list | cut -d' ' -f1); do ip -n $ns -6 neigh show nud all; done; \
+                        ip -6 neigh show nud all").stdout.split("\n").len();
+        check("each host has an address of its link", local.all(|rows| rows.len() == 1));
+        check("so has each port, and the bridge", ports.len() == 301);
+        check("the bridge knows them all", known.filter(|row| row.state == "learned").len() >= 300);
+        check("it has a route", routes(hosts[299], #{family: "inet6"}).contains(#{dst: "fe80::/64", dev: "eth0"}));
+        check("nothing is switched off", sysctl("net.ipv6.conf.default.disable_ipv6") == "0"
+                  && sysctl(hosts[299], "net.ipv6.conf.default.disable_ipv6") == "0"
+                  && sysctl(hosts[299], "net.ipv6.conf.eth0.disable_ipv6") == "0");
+        let last = local[299][0].addr.split("/")[0];
+        check("the last one answers by IPv6", ping(hosts[0], `${last}%eth0`));
+        check("half of the table is left to others", count < 512);
+    "#;
+    Nslab::test(NOTHING)
+        .lab(lab)
+        .passes(&[
+            "the last one answers",
+            "each host has an address of its link",
+            "so has each port, and the bridge",
+            "the bridge knows them all",
+            "it has a route",
+            "nothing is switched off",
+            "the last one answers by IPv6",
+            "half of the table is left to others",
+        ])
+        .run();
+}
+
+/// What was switched off before is not woken.
+#[test]
+fn who_has_no_ipv6_is_not_woken() {
+    let lab = r#"
+        let hosts = [];
+        for n in 1..=40 {
+            let host = netns(`h${n}`, #{ipv6: n % 2 == 0});
+            veth(host, "eth0", host(), `port${n}`);
+            host.up("eth0");
+            up(`port${n}`);
+            hosts.push(host);
+        }
+        let is_on = |n| addrs(hosts[n]).some(|row| row.dev == "eth0");
+        check("with IPv6", is_on.call(39) && is_on.call(1));
+        check("without", !is_on.call(38) && !is_on.call(0));
+    "#;
+    Nslab::test(NOTHING).lab(lab).passes(&["with IPv6", "without"]).run();
+}
+
 /// Each link that comes up reports its multicast groups, and each report takes
 /// an entry of a table of 1,024, which is everybody's: a lab has half of them
 /// at most, however many links it has. What it has is counted by `ip`.

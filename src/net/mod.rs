@@ -11,6 +11,7 @@ mod capture;
 mod cni;
 mod defaults;
 mod delta;
+mod doze;
 mod echo;
 mod error;
 mod http;
