@@ -5,15 +5,15 @@ use super::{NetError, Netns, Network};
 use etherparse::{EtherType, IpNumber, LaxNetSlice, LaxSlicedPacket};
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrLike,
-    recv, recvmsg, setsockopt, socket, sockopt,
+    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, RecvMsg, SockFlag, SockProtocol, SockType,
+    SockaddrLike, SockaddrStorage, recv, recvmsg, setsockopt, socket, sockopt,
 };
 use std::collections::BTreeMap;
 use std::io::IoSliceMut;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A packet at one interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,6 +148,9 @@ impl SeenPacket {
 #[derive(Default)]
 pub struct Taps(Vec<(Netns, OwnedFd)>);
 
+/// How long a packet waits to be read, where it is to be seen when it came.
+const LATE: Duration = Duration::from_micros(200);
+
 /// How many taps are closed side by side.
 const AT_ONCE: usize = 16;
 
@@ -185,6 +188,9 @@ impl Network {
     /// Where the kernel gives no socket.
     pub fn tap_everywhere(&self, taps: &mut Taps) -> Result<(), NetError> {
         self.namespaces()?;
+        if taps.0.is_empty() {
+            self.await_stamps();
+        }
         taps.0.retain(|(netns, _)| !netns.is_deleted());
         for netns in self.everywhere() {
             if taps.0.iter().any(|(tapped, _)| *tapped == netns) {
@@ -203,6 +209,36 @@ impl Network {
             while !matches!(recv(tap.as_raw_fd(), &mut [], empty), Err(errno) if !passes(errno)) {}
         }
         Ok(())
+    }
+
+    /// Waits until packets are stamped as they come; for a while at most.
+    fn await_stamps(&self) {
+        self.let_packets_pass(1);
+        let Some(socket) = self.queue.get() else { return };
+        let Ok(own) = socket.local_addr() else { return };
+        let _ = setsockopt(socket, sockopt::ReceiveTimestampns, &true);
+        for _ in 0..100 {
+            if socket.send_to(&[0], own).is_err() {
+                return;
+            }
+            std::thread::sleep(LATE);
+            let mut control = nix::cmsg_space!(libc::timespec);
+            let mut byte = [0];
+            let mut parts = [IoSliceMut::new(&mut byte)];
+            let received = recvmsg::<SockaddrStorage>(
+                socket.as_raw_fd(),
+                &mut parts,
+                Some(&mut control),
+                MsgFlags::empty(),
+            );
+            let Ok(received) = received else { return };
+            let stamp = stamp_of(&received);
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            // Else it was stamped when it was read.
+            if stamp.is_some_and(|stamp| now.saturating_sub(stamp) >= LATE) {
+                return;
+            }
+        }
     }
 
     /// What passed since the last call, in the order of time.
@@ -236,6 +272,14 @@ fn failed(errno: Errno) -> NetError {
     NetError::new(format!("failed to tap the network: {}", strerror(errno as i32)))
 }
 
+/// When a packet came.
+fn stamp_of<S>(received: &RecvMsg<S>) -> Option<Duration> {
+    received.cmsgs().ok()?.find_map(|part| match part {
+        ControlMessageOwned::ScmTimestampns(time) => Some(Duration::from(time)),
+        _ => None,
+    })
+}
+
 /// Whether the next packet may be read: a link that went down is an error once.
 fn passes(errno: Errno) -> bool {
     matches!(errno, Errno::EINTR | Errno::ENETDOWN)
@@ -250,11 +294,8 @@ fn drain(netns: &Netns, tap: &OwnedFd, names: &BTreeMap<u32, String>, seen: &mut
             recvmsg::<LinkAddr>(tap.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::MSG_DONTWAIT);
         let (length, from, time) = match received {
             Ok(received) => {
-                let time = received.cmsgs().ok().into_iter().flatten().find_map(|part| match part {
-                    ControlMessageOwned::ScmTimestampns(time) => Some(Duration::from(time)),
-                    _ => None,
-                });
-                (received.bytes, received.address, time.unwrap_or_default())
+                let time = stamp_of(&received).unwrap_or_default();
+                (received.bytes, received.address, time)
             }
             Err(errno) if passes(errno) => continue,
             Err(_) => return,
