@@ -87,15 +87,23 @@ impl Network {
         self.read_addrs(netns, None)
     }
 
+    pub(super) fn dump_addresses(
+        &self,
+        netns: &Netns,
+        family: AddressFamily,
+    ) -> Result<Vec<AddressMessage>, NetError> {
+        let mut message = AddressMessage::default();
+        message.header.family = family;
+        let rows = self.dump(netns, RouteNetlinkMessage::GetAddress(message))?;
+        let addresses = rows.into_iter().filter_map(|row| match row {
+            RouteNetlinkMessage::NewAddress(message) => Some(message),
+            _ => None,
+        });
+        Ok(addresses.collect())
+    }
+
     fn read_addrs(&self, netns: &Netns, names: Option<&Names>) -> Result<Vec<Addr>, NetError> {
-        let rows = self.dump(netns, RouteNetlinkMessage::GetAddress(AddressMessage::default()))?;
-        let messages: Vec<&AddressMessage> = rows
-            .iter()
-            .filter_map(|row| match row {
-                RouteNetlinkMessage::NewAddress(message) => Some(message),
-                _ => None,
-            })
-            .collect();
+        let messages = self.dump_addresses(netns, AddressFamily::Unspec)?;
         let names = match names {
             Some(names) => names.clone(),
             None => self.names(netns, messages.iter().map(|message| message.header.index))?,

@@ -2,11 +2,32 @@
 
 use super::link::Found;
 use super::{NetError, Netns, Network};
-use rtnetlink::packet_route::address::{AddressHeaderFlags, AddressMessage};
-use rtnetlink::packet_route::link::{LinkFlags, LinkMessage};
+use rtnetlink::packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
+use rtnetlink::packet_route::link::LinkFlags;
+use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteType};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
+
+/// How often to look.
+const INTERVAL: Duration = Duration::from_micros(200);
+
+/// How long local routes are waited for.
+const LOCAL_ROUTES: Duration = Duration::from_millis(300);
+
+/// One's own address: where there is a peer, `Address` is that one's.
+fn own_address(row: &AddressMessage) -> Option<Ipv6Addr> {
+    let (mut local, mut address) = (None, None);
+    for attribute in &row.attributes {
+        match attribute {
+            AddressAttribute::Local(IpAddr::V6(ip)) => local = Some(*ip),
+            AddressAttribute::Address(IpAddr::V6(ip)) => address = Some(*ip),
+            _ => {}
+        }
+    }
+    local.or(address)
+}
 
 impl Network {
     /// Takes note that a link's carrier may be about to change, and with it
@@ -62,26 +83,72 @@ impl Network {
         for name in std::mem::take(&mut *self.tentative.borrow_mut()) {
             let Some(netns) = self.known(&name) else { continue };
             while self.has_tentative(&netns)? && Instant::now() < deadline {
-                std::thread::sleep(Duration::from_micros(200));
+                std::thread::sleep(INTERVAL);
             }
+            self.await_local_routes(&netns)?;
         }
         Ok(())
     }
 
     /// Tells whether an address waits although its link has a carrier.
     pub(super) fn has_tentative(&self, netns: &Netns) -> Result<bool, NetError> {
-        let mut message = AddressMessage::default();
-        message.header.family = AddressFamily::Inet6;
-        let rows = self.dump(netns, RouteNetlinkMessage::GetAddress(message))?;
-        Ok(rows.iter().any(|row| match row {
-            RouteNetlinkMessage::NewAddress(row) => {
-                let waits = row.header.flags.contains(AddressHeaderFlags::Tentative)
-                    && !row.header.flags.contains(AddressHeaderFlags::Dadfailed);
-                let lower_up = |link: LinkMessage| link.header.flags.contains(LinkFlags::LowerUp);
-                waits && self.link_at(netns, row.header.index).is_ok_and(lower_up)
+        let waits = |row: &AddressMessage| {
+            row.header.flags.contains(AddressHeaderFlags::Tentative)
+                && !row.header.flags.contains(AddressHeaderFlags::Dadfailed)
+        };
+        let rows = self.dump_addresses(netns, AddressFamily::Inet6)?;
+        Ok(rows.iter().any(|row| waits(row) && self.carries(netns, row.header.index)))
+    }
+
+    /// Waits until the IPv6 addresses of a namespace have their local routes;
+    /// for a while at most, as somebody may have deleted one. An address that
+    /// was given with `nodad` waits for the same worker, and does not say so.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel does not answer.
+    pub fn await_local_routes(&self, netns: &Netns) -> Result<(), NetError> {
+        let deadline = Instant::now() + LOCAL_ROUTES;
+        while self.lacks_local_route(netns)? && Instant::now() < deadline {
+            std::thread::sleep(INTERVAL);
+        }
+        Ok(())
+    }
+
+    fn lacks_local_route(&self, netns: &Netns) -> Result<bool, NetError> {
+        let rows = self.dump_addresses(netns, AddressFamily::Inet6)?;
+        let untried = |row: &&AddressMessage| {
+            row.header.flags.contains(AddressHeaderFlags::Nodad) && self.carries(netns, row.header.index)
+        };
+        let mut wanted = rows.iter().filter(untried).filter_map(own_address).peekable();
+        if wanted.peek().is_none() {
+            return Ok(false);
+        }
+        let local = self.local_routes(netns)?;
+        Ok(wanted.any(|ip| !local.contains(&ip)))
+    }
+
+    /// The addresses that IPv6 holds for the namespace's own.
+    fn local_routes(&self, netns: &Netns) -> Result<Vec<Ipv6Addr>, NetError> {
+        let mut message = RouteMessage::default();
+        message.header.address_family = AddressFamily::Inet6;
+        let rows = self.dump(netns, RouteNetlinkMessage::GetRoute(message))?;
+        let local = |row: &RouteNetlinkMessage| match row {
+            RouteNetlinkMessage::NewRoute(route) if route.header.kind == RouteType::Local => {
+                route.attributes.iter().find_map(|attribute| match attribute {
+                    RouteAttribute::Destination(RouteAddress::Inet6(ip)) => Some(*ip),
+                    _ => None,
+                })
             }
-            _ => false,
-        }))
+            _ => None,
+        };
+        Ok(rows.iter().filter_map(local).collect())
+    }
+
+    /// Tells whether a link is up and has a carrier.
+    fn carries(&self, netns: &Netns, index: u32) -> bool {
+        let up = LinkFlags::Up | LinkFlags::LowerUp;
+        self.link_at(netns, index).is_ok_and(|link| link.header.flags.contains(up))
     }
 
     /// The same as [`Network::settle`] for a question that may have nothing to

@@ -4,7 +4,7 @@ use super::cause::{self, Evidence};
 use super::shot::{Shot, send, shoot};
 use super::trail;
 use crate::event::{Aim, Deed, Findings, Inquiry, Lack, Misuse, Probe, Suspect};
-use crate::net::survey::{Route, Space, Survey};
+use crate::net::survey::Survey;
 use crate::net::{Limits, NetError, Netns, Network, Taps};
 use std::time::{Duration, Instant};
 
@@ -120,28 +120,12 @@ fn proved(
     }
 }
 
-/// The network after a cure. An IPv6 address that is given with `nodad` has its
-/// local route a moment later only: a worker of the kernel's adds it.
+/// The network after a cure, when the kernel is done with it.
 fn settled(network: &Network) -> Result<Survey, NetError> {
-    for _ in 0..25 {
-        let survey = network.survey()?;
-        if !survey.spaces.iter().any(is_half_made) {
-            return Ok(survey);
-        }
-        std::thread::sleep(Duration::from_millis(2));
+    for netns in network.all_namespaces()? {
+        network.await_local_routes(&netns)?;
     }
     network.survey()
-}
-
-/// Tells whether an IPv6 address has no local route yet.
-fn is_half_made(space: &Space) -> bool {
-    space.addrs.iter().any(|addr| {
-        let ready = addr.ip.is_ipv6() && !addr.tentative && !addr.dadfailed;
-        let up = || space.link_at(addr.index).is_some_and(|link| link.up && link.lower_up);
-        let is_local =
-            |route: &&Route| route.table == 255 && route.kind == "local" && route.dst.contains(addr.ip);
-        ready && up() && !space.routes.iter().any(|route| is_local(&route))
-    })
 }
 
 fn suspects(

@@ -1,6 +1,6 @@
 use super::Space;
 use crate::net::{NetError, Netns, Network, iproute};
-use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -89,14 +89,8 @@ impl Default for Address {
 
 impl Network {
     pub(super) fn survey_addrs(&self, netns: &Netns, space: &Space) -> Result<Vec<Address>, NetError> {
-        let rows = self.dump(netns, RouteNetlinkMessage::GetAddress(AddressMessage::default()))?;
-        Ok(rows
-            .iter()
-            .filter_map(|row| match row {
-                RouteNetlinkMessage::NewAddress(message) => read(message, space),
-                _ => None,
-            })
-            .collect())
+        let rows = self.dump_addresses(netns, AddressFamily::Unspec)?;
+        Ok(rows.iter().filter_map(|row| read(row, space)).collect())
     }
 }
 
