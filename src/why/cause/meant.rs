@@ -17,6 +17,10 @@ impl Blow<'_> {
             // A port stands beside its protocol.
             let failing = ruling.failing(&view);
             let [clause] = failing[..] else { continue };
+            // What goes by lo is a matter of its own.
+            if matches!(clause.of, Of::In | Of::Out) && clause.value == "lo" {
+                continue;
+            }
             if clause.of == Of::Proto && !self.mistakes_protocol(&ruling, clause) {
                 continue;
             }
@@ -259,6 +263,7 @@ impl Blow<'_> {
         let view = self.view();
         let mut found = Vec::new();
         if !self.native() {
+            found.extend(self.ipset());
             return found;
         }
         let own = Ruling::read(true, &self.culprit.spec);
@@ -283,6 +288,22 @@ impl Blow<'_> {
             }
         }
         found
+    }
+
+    /// It is in no set of ipset's of which a rule accepts the members.
+    fn ipset(&self) -> Option<Found> {
+        let view = self.view();
+        let mut accepting = self.rules().filter(|rule| is_accept(rule) && is_before(rule, self.culprit));
+        let (set, ip) = accepting.find_map(|rule| {
+            let ruling = Ruling::of(rule);
+            let [clause] = ruling.failing(&view)[..] else { return None };
+            let (set, side) = clause.value.split_once(' ').filter(|_| !clause.not)?;
+            let ip = if side == "src" { view.packet.src? } else { view.packet.dst? };
+            Some((set.to_string(), ip))
+        })?;
+        let text = format!("{}: {ip} is not in the set {set} (ipset)", self.what_happened());
+        let fix = self.netns.exec(&format!("ipset add {} {ip}", typed(&set)));
+        Some(self.found("firewall-set", text, vec![fix], 30, false))
     }
 
     /// Tells whether the chain accepts by the state of connections.

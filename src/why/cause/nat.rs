@@ -8,6 +8,7 @@ use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::{Net, Space};
 use crate::net::{Backend, Culprit, FirewallRule, Sighting, nft_command, typed};
 use crate::why::fib;
+use crate::why::gate::Gate;
 use crate::why::ground::{network, transplant};
 use crate::why::shot::Wall;
 use std::net::IpAddr;
@@ -145,7 +146,15 @@ impl Nat<'_> {
             return self.mapped(net);
         }
         let mut found = Vec::new();
-        let (to, to_port) = self.aim();
+        let (to, to_port) = match (self.aim(), &e.gate) {
+            // A map has many aims: the one that is asked for now is this one's.
+            ((None, port), Gate::Resolve { asker, wanted, .. })
+                if *asker == self.space.name && self.rule.spec.contains(&wanted.to_string()) =>
+            {
+                (Some(*wanted), port)
+            }
+            (aim, _) => aim,
+        };
         let port = to_port.or(e.probe.tcp);
         let asked = e.shot.target;
         // Somebody else than this host was asked, and is there.
@@ -187,7 +196,10 @@ impl Nat<'_> {
                 found.push(self.found(
                     "dnat-wrong-address",
                     text,
-                    self.aimed(Some(ip), to_port),
+                    match self.aim() {
+                        (None, _) => self.replace(&with_word(&self.ruling.typed(), to, ip)),
+                        _ => self.aimed(Some(ip), to_port),
+                    },
                     weight::NAMED + 60,
                 ));
             }
@@ -392,4 +404,14 @@ impl Nat<'_> {
             .unwrap_or_default();
         vec![self.found("snat-foreign-address", text, fix, weight::NAMED + 50)]
     }
+}
+
+/// A rule's words with one address in the place of another.
+fn with_word(words: &str, old: IpAddr, new: IpAddr) -> String {
+    let old = old.to_string();
+    let swap = |word: &str| match word.trim_end_matches(',') == old {
+        true => word.replace(&old, &new.to_string()),
+        false => word.to_string(),
+    };
+    words.split(' ').map(swap).collect::<Vec<_>>().join(" ")
 }

@@ -76,6 +76,13 @@ impl Ruling {
                     at += 2;
                     continue;
                 }
+                "--match-set" => {
+                    let value = words.get(at + 1..at + 3).unwrap_or_default().join(" ");
+                    clauses.push(Clause { of: Of::Other, not, value, at: at + 1 });
+                    not = false;
+                    at += 3;
+                    continue;
+                }
                 "-m" | "--match" | "--comment" => {
                     at += 2;
                     continue;

@@ -4,12 +4,18 @@ use super::masquerade::listens;
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::{Listener, Space};
 use crate::net::{SeenPacket, Sighting, typed_words};
+use crate::why::gate::Gate;
 use std::net::IpAddr;
 
 /// Suspects services.
 pub(super) fn find(e: &Evidence) -> Vec<Found> {
     let Some(asked) = e.probe.tcp else { return Vec::new() };
     let Some((space, ip, port)) = arrived(e, asked) else { return Vec::new() };
+    // It was sent on from there, and waits for somebody else's address.
+    let asks = |owner: IpAddr| e.source() != Some(owner) && e.ground.owners(owner).is_empty();
+    if matches!(&e.gate, Gate::Resolve { asker, wanted, .. } if *asker == space.name && asks(*wanted)) {
+        return Vec::new();
+    }
     if listens(space, ip, port) {
         return bound_to_link(e, space, ip, port);
     }

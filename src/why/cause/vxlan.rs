@@ -5,7 +5,7 @@ use super::tunnel::{Tunnel, pairs, tunnels};
 use super::{Evidence, Found, suspects, weight};
 use crate::event::Probe;
 use crate::net::Taps;
-use crate::net::survey::{Link, Space, Survey, Vxlan};
+use crate::net::survey::{Link, RouteQuestion, Space, Survey, Vxlan};
 use crate::why::ground::Ground;
 use crate::why::shot::shoot;
 use std::net::IpAddr;
@@ -25,6 +25,7 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
         found.extend(differ);
         for (a, b) in [(near, far), (far, near)] {
             found.extend(source(e, a));
+            found.extend(wrong_link(e, a, b));
             found.extend(towards(e, a, b));
             found.extend(stations(e, a, b));
             found.extend(short_lived(e, &under, a, b));
@@ -130,6 +131,27 @@ fn differs<'a>(e: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Vec<Found
         found.push(odd.suspect(e, "vxlan-extension-mismatch", text, odd.again(e, &new)));
     }
     found
+}
+
+/// An end that was told to send by a link on which the other end is not.
+fn wrong_link<'a>(e: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Option<Found> {
+    let below = end.underlay(e)?;
+    let link = below.link_at(end.of.dev?)?;
+    let to = end.of.remote.filter(|ip| !ip.is_multicast()).or_else(|| other.address(e, end))?;
+    let way = e.network.route_get(&e.netns(&below.name)?, &RouteQuestion::to(to)).ok()?;
+    let right = below.link(way.dev()?).filter(|right| right.index != link.index && !right.loopback)?;
+    let ends = e.ground.neighbours(&below.name, link);
+    if ends.iter().any(|end| end.space.addrs.iter().any(|addr| addr.ip == to)) {
+        return None;
+    }
+    let text = format!(
+        "{} sends its packets by {}, where the other end's {to} is not: the way there is by {}",
+        end.name(),
+        link.name,
+        right.name
+    );
+    let new = Vxlan { dev: Some(right.index), ..end.of.clone() };
+    Some(end.suspect(e, "vxlan-remote-wrong", text, end.again(e, &new)))
 }
 
 /// An end that sends from an address that its namespace does not have.

@@ -133,7 +133,7 @@ pub(super) const PAGES: &[Page] = &[
     },
     Page {
         id: "address-on-loopback",
-        title: "the address is on lo instead of the interface",
+        title: "the address is on lo or another link instead of the one of the wire",
         symptom: "ARP is answered, and no reply comes.",
         cause: "A namespace answers for an address on any of its links. But the route to the network of an address on lo leads to lo, so that replies never leave.",
         evidence: "On lo, and no address on the interface:\n  ip -n NS addr show",
