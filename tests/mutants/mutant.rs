@@ -74,8 +74,8 @@ pub fn try_one(launcher: &Launcher, networks: &[Network], seed: u64, number: u64
     let mut dice = Dice::of(seed, number);
     let Network { sound, state } = dice.pick(networks);
     let lines = lines(sound);
-    let chosen = draw(&faults(&lines, sound.to, &mut dice), number % PAIRS == PAIRS - 1, &mut dice);
-    let large = chosen.iter().any(|fault| fault.large);
+    let chosen = draw(&faults(&lines, sound, &mut dice), number % PAIRS == PAIRS - 1, &mut dice);
+    let large = sound.tcp.is_none() && chosen.iter().any(|fault| fault.large);
     let with = |faults: &[&Fault]| {
         let edits: Vec<&Edit> = faults.iter().map(|fault| &fault.edit).collect();
         Edit::apply(&edits, &lines)

@@ -7,23 +7,26 @@ pub struct Sound {
     pub text: &'static str,
     pub from: &'static str,
     pub to: &'static str,
+    /// The port that is asked for; an echo request otherwise.
+    pub tcp: Option<u16>,
 }
 
-pub const NETWORKS: [Sound; 14] = [
-    Sound { name: "cable", from: "red", to: "192.168.15.2", text: CABLE },
-    Sound { name: "cable of IPv6", from: "red", to: "fd00:15::2", text: CABLE6 },
-    Sound { name: "bridge of three", from: "red", to: "192.168.15.2", text: BRIDGE },
-    Sound { name: "bridge in a box", from: "red", to: "10.1.0.2", text: BOX },
-    Sound { name: "router", from: "red", to: "10.0.2.2", text: ROUTER },
-    Sound { name: "router of IPv6", from: "red", to: "fd00:2::2", text: ROUTER6 },
-    Sound { name: "two routers", from: "red", to: "10.0.2.2", text: ROUTERS },
-    Sound { name: "uplink with masquerade", from: "red", to: "203.0.113.9", text: UPLINK },
-    Sound { name: "host as gateway", from: "red", to: "172.16.0.2", text: GATEWAY },
-    Sound { name: "vxlan", from: "red", to: "10.9.0.2", text: VXLAN },
-    Sound { name: "gre", from: "west", to: "10.8.0.2", text: GRE },
-    Sound { name: "vlan", from: "red", to: "10.5.0.2", text: VLAN },
-    Sound { name: "macvlan", from: "red", to: "10.6.0.2", text: MACVLAN },
-    Sound { name: "policy routing", from: "red", to: "10.0.2.2", text: POLICY },
+pub const NETWORKS: [Sound; 15] = [
+    Sound { name: "cable", from: "red", to: "192.168.15.2", text: CABLE, tcp: None },
+    Sound { name: "cable of IPv6", from: "red", to: "fd00:15::2", text: CABLE6, tcp: None },
+    Sound { name: "bridge of three", from: "red", to: "192.168.15.2", text: BRIDGE, tcp: None },
+    Sound { name: "bridge in a box", from: "red", to: "10.1.0.2", text: BOX, tcp: None },
+    Sound { name: "router", from: "red", to: "10.0.2.2", text: ROUTER, tcp: None },
+    Sound { name: "router of IPv6", from: "red", to: "fd00:2::2", text: ROUTER6, tcp: None },
+    Sound { name: "two routers", from: "red", to: "10.0.2.2", text: ROUTERS, tcp: None },
+    Sound { name: "uplink with masquerade", from: "red", to: "203.0.113.9", text: UPLINK, tcp: None },
+    Sound { name: "host as gateway", from: "red", to: "172.16.0.2", text: GATEWAY, tcp: None },
+    Sound { name: "vxlan", from: "red", to: "10.9.0.2", text: VXLAN, tcp: None },
+    Sound { name: "gre", from: "west", to: "10.8.0.2", text: GRE, tcp: None },
+    Sound { name: "vlan", from: "red", to: "10.5.0.2", text: VLAN, tcp: None },
+    Sound { name: "macvlan", from: "red", to: "10.6.0.2", text: MACVLAN, tcp: None },
+    Sound { name: "policy routing", from: "red", to: "10.0.2.2", text: POLICY, tcp: None },
+    Sound { name: "web server", from: "red", to: "10.0.0.2", text: SERVER, tcp: Some(80) },
 ];
 
 const CABLE: &str = "
@@ -278,4 +281,17 @@ ip -n red route add default via 10.0.1.1 table 100
 ip -n red rule add to 10.0.2.0/24 lookup 100
 ip -n blue route add default via 10.0.2.1
 ip netns exec router sysctl -qw net.ipv4.ip_forward=1
+";
+
+const SERVER: &str = "
+ip netns add red
+ip netns add blue
+ip link add eth0 netns red type veth peer name eth0 netns blue
+ip -n red addr add 10.0.0.1/24 dev eth0
+ip -n blue addr add 10.0.0.2/24 dev eth0
+ip -n red link set eth0 up
+ip -n blue link set eth0 up
+ip -n blue link set lo up
+ip netns exec blue python3 -m http.server 80 > /dev/null 2>&1 &
+timeout 3 bash -c 'until ip netns exec blue ss -Hltn | grep -q LISTEN; do sleep 0.05; done'
 ";

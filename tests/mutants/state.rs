@@ -18,6 +18,7 @@ tell() {
     echo "- rule"; ip rule; ip -6 rule
     echo "- xfrm"; ip -o xfrm policy
     echo "- neigh"; ip neigh show nud permanent; ip -6 neigh show nud permanent
+    echo "- listens"; ss -Hltn
     echo "- iptables"; iptables-save; ip6tables-save
     echo "- nft"; nft -s list ruleset
     tc qdisc | while read -r _ kind _ _ dev _; do
@@ -97,6 +98,7 @@ fn read(told: &str) -> State {
                 vec![kept.join(" ")]
             }
             (_, "fdb") => vec![words[..words.len().min(5)].join(" ")],
+            (_, "listens") => vec![words[3].into()],
             (_, "rule") => vec![words[1..].join(" ")],
             // Marks alone stop nothing.
             (_, "iptables") if words[0] != "-A" || line.contains("-j MARK") => continue,
@@ -156,6 +158,7 @@ pub fn left(sound: &State, broken: &State, cured: &State) -> Vec<String> {
     let new: Vec<String> = cured.difference(broken).filter_map(|line| kind(line)).collect();
     let is_back = |line: &str| cured.contains(line) || kind(line).is_some_and(|kind| new.contains(&kind));
     let lost = sound.difference(broken).filter(|line| !is_back(line));
-    let many = broken.difference(sound).filter(|line| cured.contains(*line));
+    // One more service does no harm.
+    let many = broken.difference(sound).filter(|line| cured.contains(*line) && !line.contains(": listens "));
     lost.map(|line| format!("lacks   {line}")).chain(many.map(|line| format!("has     {line}"))).collect()
 }

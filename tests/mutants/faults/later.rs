@@ -8,15 +8,20 @@ use crate::dice::Dice;
 impl Faults {
     /// What breaks a namespace.
     pub fn of_a_space(&mut self, ns: &str, to: &str, routed: bool, dice: &mut Dice) {
-        let (tables, icmp, all, any) = match self.v6 {
+        let (tables, protocol, all, any) = match self.v6 {
             true => ("ip6tables", "icmpv6", "128", "ip -6"),
-            false => ("iptables", "icmp", "32", "ip"),
+            false => ("iptables", if self.tcp { "tcp" } else { "icmp" }, "32", "ip"),
         };
         let hooks: &[&str] = if routed { &["FORWARD"] } else { &["INPUT", "OUTPUT"] };
         for hook in hooks {
             self.later("policy", ns, &format!("{tables} -P {hook} DROP"), &[hook]);
             let target = dice.pick(&["DROP", "REJECT"]);
-            self.later("firewall rule", ns, &format!("{tables} -I {hook} -p {icmp} -j {target}"), &[hook]);
+            self.later(
+                "firewall rule",
+                ns,
+                &format!("{tables} -I {hook} -p {protocol} -j {target}"),
+                &[hook],
+            );
             self.later("firewall rule", ns, &format!("{tables} -A {hook} -d {to} -j {target}"), &[hook]);
             let hook = hook.to_lowercase();
             let rules = format!(
@@ -24,29 +29,29 @@ impl Faults {
             );
             self.later("policy of nft", ns, &rules, &["wall", &hook]);
             let rules = format!(
-                "nft 'table inet wall {{ chain {hook} {{ type filter hook {hook} priority 0; meta l4proto {icmp} drop; }}; }}'"
+                "nft 'table inet wall {{ chain {hook} {{ type filter hook {hook} priority 0; meta l4proto {protocol} drop; }}; }}'"
             );
             self.later("rule of nft", ns, &rules, &["wall", &hook]);
             let rules =
-                format!("{tables} -I {} -p {icmp} -m length --length 1000: -j DROP", hook.to_uppercase());
+                format!("{tables} -I {} -p {protocol} -m length --length 1000: -j DROP", hook.to_uppercase());
             self.later_of_large("firewall of large", ns, &rules, &[&hook.to_uppercase()]);
         }
         for (hook, priority) in [("prerouting", "-300"), ("postrouting", "100")] {
             let rules = format!(
-                "nft 'table inet wall {{ chain {hook} {{ type filter hook {hook} priority {priority}; meta l4proto {icmp} drop; }}; }}'"
+                "nft 'table inet wall {{ chain {hook} {{ type filter hook {hook} priority {priority}; meta l4proto {protocol} drop; }}; }}'"
             );
             self.later("rule of nft", ns, &rules, &["wall", hook]);
         }
         self.later(
             "firewall rule",
             ns,
-            &format!("{tables} -t raw -I PREROUTING -p {icmp} -j DROP"),
+            &format!("{tables} -t raw -I PREROUTING -p {protocol} -j DROP"),
             &["PREROUTING"],
         );
         self.later(
             "firewall rule",
             ns,
-            &format!("{tables} -t mangle -I POSTROUTING -p {icmp} -j DROP"),
+            &format!("{tables} -t mangle -I POSTROUTING -p {protocol} -j DROP"),
             &["POSTROUTING"],
         );
         for kind in ["blackhole", "unreachable", "prohibit"] {
@@ -99,7 +104,7 @@ impl Faults {
             if routed {
                 self.later("forwarding", ns, "sysctl -qw net.ipv4.ip_forward=0", &["forward"]);
             }
-            let nat = |chain: &str, what: &str| format!("iptables -t nat -I {chain} -p icmp {what}");
+            let nat = |chain: &str, what: &str| format!("iptables -t nat -I {chain} -p {protocol} {what}");
             let chain = if routed { "PREROUTING" } else { "OUTPUT" };
             let wrong = other_ip(to, dice, true);
             self.later(

@@ -6,6 +6,7 @@ mod line;
 mod typed;
 
 use crate::dice::Dice;
+use crate::networks::Sound;
 use line::Line;
 
 /// Something to break, in one place.
@@ -62,11 +63,11 @@ fn inside(ns: &str, command: &str) -> String {
     }
 }
 
-/// All that can be broken, with dice for what it is broken to. `to` is the
-/// address that is asked for.
-pub fn faults(lines: &[&str], to: &str, dice: &mut Dice) -> Vec<Fault> {
+/// All that can be broken, with dice for what it is broken to.
+pub fn faults(lines: &[&str], sound: &Sound, dice: &mut Dice) -> Vec<Fault> {
+    let to = sound.to;
     let read: Vec<Line> = lines.iter().enumerate().map(|(at, text)| Line::read(at, text)).collect();
-    let mut all = Faults { all: Vec::new(), v6: to.contains(':') };
+    let mut all = Faults { all: Vec::new(), v6: to.contains(':'), tcp: sound.tcp.is_some() };
     for line in &read {
         all.typed(line, dice);
     }
@@ -110,6 +111,7 @@ pub fn faults(lines: &[&str], to: &str, dice: &mut Dice) -> Vec<Fault> {
 struct Faults {
     all: Vec<Fault>,
     v6: bool,
+    tcp: bool,
 }
 
 impl Faults {

@@ -65,6 +65,10 @@ impl Faults {
             self.edit("rule", line, none, &["rule", "table", "10.0.2"]);
             self.edit("rule", line, line.instead("lookup 100", "lookup 101"), &["100", "101"]);
             self.edit("rule", line, line.instead("10.0.2.0", "10.0.3.0"), &["10.0.3.0"]);
+        } else if line.is(&["python3"]) {
+            self.edit("service", line, line.instead("server 80", "server 8080"), &["8080"]);
+            let local = line.instead("server 80", "server 80 --bind 127.0.0.1");
+            self.edit("service", line, local, &["127.0.0.1"]);
         } else if line.text.contains("forward") {
             self.edit("forwarding", line, none, &["forward"]);
             self.edit("forwarding", line, line.instead("=1", "=0"), &["forward"]);
