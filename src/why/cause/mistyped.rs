@@ -32,13 +32,14 @@ fn routes(e: &Evidence, space: &Space, flow: &Flow, back: &str) -> Vec<Found> {
     };
     let ip = family(e, space, dst);
     let astray = space.routes.iter().filter(|route| {
-        let is_near = is_nobodys(e, route.dst) || is_part(route.dst, net);
+        let is_near = is_nobodys(e, route.dst) || is_part(route.dst, net) || route.dst.contains(gateway);
         route.via() == Some(gateway) && route.dst.len > 0 && route.table == 254 && is_near
     });
     let one = |route: &Route| {
-        let but = match is_part(route.dst, net) {
-            true => format!("which is only a part of {net}: its mask is too narrow"),
-            false => format!("a network that nobody is in: {net} was probably meant"),
+        let but = match (is_part(route.dst, net), route.dst.contains(gateway)) {
+            (true, _) => format!("which is only a part of {net}: its mask is too narrow"),
+            (_, true) => format!("which is itself in that network: {net} was probably meant"),
+            _ => format!("a network that nobody is in: {net} was probably meant"),
         };
         let text = format!(
             "{} has no route to {dst}, but one to {} by {gateway}, {but}{back}",

@@ -188,18 +188,24 @@ fn asker_s(e: &Evidence) -> Option<Found> {
     let src = e.source().filter(IpAddr::is_ipv6)?;
     let from = &e.probe.from;
     let owners = e.ground.owners(src);
-    owners.iter().find(|(owner, _)| owner.name == *from)?;
+    let (_, own) = owners.iter().find(|(owner, _)| owner.name == *from)?;
     let on_the_way = e.spaces_on_the_way();
     let (owner, addr) = owners
         .iter()
         .find(|(owner, _)| owner.name != *from && on_the_way.iter().any(|space| space.name == owner.name))?;
-    let (ns, dev) = (&owner.name, &addr.dev);
+    // The one that stands alone was given in vain.
+    let (stray, addr, whose) = match own.prefix_len > addr.prefix_len {
+        true => (from, own, &owner.name),
+        false => (&owner.name, addr, from),
+    };
+    let (ip, dev) = (e.ip(stray), &addr.dev);
     let text = format!(
-        "{ns} has {src} on {dev}, which is {from}'s: what it would answer goes to itself and never leaves it"
+        "{stray} has {src} on {dev}, which is {whose}'s: what {} sends to that address it keeps itself",
+        owner.name
     );
-    let fix = vec![format!("{} addr del {src}/{} dev {dev}", e.ip(ns), addr.prefix_len)];
-    let mut suspect = suspect("duplicate-address", format!("{ns}: {src}"), text, fix);
-    suspect.evidence = vec![format!("{} addr show to {src}", e.ip(ns))];
+    let fix = vec![format!("{ip} addr del {src}/{} dev {dev}", addr.prefix_len)];
+    let mut suspect = suspect("duplicate-address", format!("{stray}: {src}"), text, fix);
+    suspect.evidence = vec![format!("{ip} addr show to {src}")];
     Some(Found { weight: weight::HERE + 160, sure: true, suspect })
 }
 
