@@ -21,8 +21,8 @@ impl Network {
         addr: &str,
         broadcast: Option<&str>,
     ) -> Result<(), NetError> {
+        self.lay_cables()?;
         let prefix = Prefix::parse(addr)?;
-        self.lay_cables_for(prefix.address.is_ipv6())?;
         let broadcast = broadcast.map(|text| broadcast_of(&prefix, text)).transpose()?.flatten();
         let message = self.addr_message(netns, link, &prefix, broadcast)?;
         if prefix.address.is_ipv6() {

@@ -134,17 +134,11 @@ impl Network {
         // A report leaves a moment after its link came up: who has sent none
         // is asked again.
         for netns in budget.reporting.take() {
-            if !netns.is_deleted() && self.forget_groups(&netns)? == 0 {
+            if !netns.is_deleted() && self.forget(&netns, AddressFamily::Inet6, is_group)? == 0 {
                 budget.reporting.borrow_mut().push(netns);
             }
         }
         Ok(())
-    }
-
-    /// Has a namespace forget the groups to which it has sent by IPv6; tells
-    /// how many there were.
-    pub(super) fn forget_groups(&self, netns: &Netns) -> Result<usize, NetError> {
-        self.forget(netns, AddressFamily::Inet6, is_group)
     }
 
     /// Has all namespaces forget whom they have learned.
@@ -157,7 +151,7 @@ impl Network {
     }
 
     fn forget_everywhere(&self, family: AddressFamily) -> Result<(), NetError> {
-        self.lay_waiting()?;
+        self.lay_cables()?;
         if family != AddressFamily::Inet6 {
             self.budget.arp.asked.set(0);
         }

@@ -87,7 +87,7 @@ impl Network {
             Cable { born: netns_a.clone(), ends: [End::new(netns_a, a, main), End::new(netns_b, b, peer)] };
         let waits = may_wait && !self.is_observed() && a != b && !(a.contains('%') || b.contains('%'));
         if !waits || self.is_taken(netns_a, a)? || self.is_taken(netns_b, b)? {
-            self.lay_waiting()?;
+            self.lay_cables()?;
             return self.lay(&cable);
         }
         self.cables.borrow_mut().push(cable);
@@ -115,20 +115,8 @@ impl Network {
         Ok(waits || self.look_for(netns, name)?.is_some())
     }
 
-    /// Lays every cable that waits, and wakes what sleeps.
-    pub(super) fn lay_cables(&self) -> Result<(), NetError> {
-        self.lay_cables_for(true)
-    }
-
-    /// The same for an act that may have nothing to do with IPv6, and lets it
-    /// sleep then.
-    pub(super) fn lay_cables_for(&self, ipv6: bool) -> Result<(), NetError> {
-        self.lay_waiting()?;
-        if ipv6 { self.wake() } else { Ok(()) }
-    }
-
     /// Lays every cable that waits.
-    pub(super) fn lay_waiting(&self) -> Result<(), NetError> {
+    pub(super) fn lay_cables(&self) -> Result<(), NetError> {
         let cables = std::mem::take(&mut *self.cables.borrow_mut());
         cables.iter().try_for_each(|cable| self.lay(cable))
     }

@@ -80,30 +80,17 @@ pub(super) fn differing(network: &Network, first: &Netns) -> Vec<Setting> {
     differing
 }
 
-/// What a fresh namespace has of IPv6.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ipv6 {
-    On,
-    /// Off on links to come, until it is woken.
-    Asleep,
-    Off,
-}
-
 /// Gives a fresh namespace its settings.
 pub(super) fn apply(
     network: &Network,
     netns: &Netns,
     differing: &[Setting],
     chosen: bool,
-    ipv6: Ipv6,
+    ipv6: bool,
 ) -> Result<(), NetError> {
     let chosen = CHOSEN.iter().filter(|_| chosen).map(|(key, value, _)| (*key, *value));
-    let off = match ipv6 {
-        Ipv6::On => &[][..],
-        Ipv6::Asleep => &["net.ipv6.conf.default.disable_ipv6"],
-        Ipv6::Off => &["net.ipv6.conf.all.disable_ipv6", "net.ipv6.conf.default.disable_ipv6"],
-    };
-    let off = off.iter().map(|key| (*key, "1"));
+    let off = [("net.ipv6.conf.all.disable_ipv6", "1"), ("net.ipv6.conf.default.disable_ipv6", "1")];
+    let off = off.into_iter().filter(|_| !ipv6);
     let differing = differing.iter().map(|(key, value)| (key.as_str(), *value));
     // By folder: the more namespaces there are, the longer the kernel looks
     // for each way into one's own.

@@ -5,8 +5,7 @@
 //! for N hosts that are N² packets, which nobody asked for. So while a large
 //! bridge is built and nobody looks, its ports are not flooded with multicast
 //! (`mcast_flood off` of ip-link(8)); before anybody looks or sends, they are
-//! again. What the bridge has learned from the reports it has learned. Where
-//! IPv6 sleeps (`doze.rs`) there are no reports before it is woken.
+//! again. What the bridge has learned from the reports it has learned.
 
 use super::{Netns, Network};
 use rtnetlink::packet_core::DefaultNla;
@@ -25,16 +24,9 @@ impl Network {
         }
         let mut ports = self.hushed.borrow_mut();
         ports.push((netns.clone(), port));
-        // Where IPv6 sleeps nobody reports. It may fail, and costs time then.
-        if ports.len() > MANY && !self.is_asleep() {
+        // It may fail, and costs time then.
+        if ports.len() > MANY {
             let _ = self.change(netns, flood(port, false), 0);
-        }
-    }
-
-    /// Hushes all ports of which note was taken.
-    pub(super) fn hush_all(&self) {
-        for (netns, port) in self.hushed.borrow().iter().skip(MANY) {
-            let _ = self.change(netns, flood(*port, false), 0);
         }
     }
 

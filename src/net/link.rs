@@ -141,7 +141,7 @@ impl Network {
     ///
     /// Where the name is none or is taken.
     pub fn bridge(&self, netns: &Netns, name: &str) -> Result<(), NetError> {
-        self.lay_waiting()?;
+        self.lay_cables()?;
         self.add_link(netns, name, InfoKind::Bridge, None, None, true)
     }
 
@@ -299,7 +299,7 @@ impl Network {
     ///
     /// Where one of the two is not there, or the bridge won't have it.
     pub fn set_master(&self, netns: &Netns, port: &str, bridge: &str) -> Result<(), NetError> {
-        self.lay_waiting()?;
+        self.lay_cables()?;
         let port = self.index_of(netns, port)?;
         let master = self.index_of(netns, bridge).map_err(|missing| {
             let error = format!("argument \"{bridge}\" is wrong: Device does not exist");
@@ -343,7 +343,7 @@ impl Network {
     ///
     /// Where the link is not there, or the kernel refuses.
     pub fn set_up(&self, netns: &Netns, link: &str, up: bool) -> Result<(), NetError> {
-        self.lay_cables_for(!up)?;
+        self.lay_cables()?;
         let index = self.index_of(netns, link)?;
         let mut message = LinkMessage::default();
         message.header.index = index;

@@ -11,7 +11,6 @@ mod capture;
 mod cni;
 mod defaults;
 mod delta;
-mod doze;
 mod echo;
 mod error;
 mod http;

@@ -2,9 +2,8 @@ use super::budget::Budget;
 use super::cable::Cable;
 use super::capture::Capture;
 use super::cni::Attached;
-use super::defaults::{self, Ipv6};
+use super::defaults;
 use super::delta::Watch;
-use super::doze::Doze;
 use super::error::strerror;
 use super::netlink::{KernelError, Netlink};
 use super::service::Services;
@@ -28,7 +27,7 @@ use std::time::{Duration, Instant};
 /// (see [`Network::veth`]), so that nobody can tell that they waited.
 pub struct Network {
     pub(super) rooms: Box<dyn Rooms>,
-    pub(super) namespaces: RefCell<Vec<Netns>>,
+    namespaces: RefCell<Vec<Netns>>,
     host: Netns,
     pub(super) cables: RefCell<Vec<Cable>>,
     /// The two ends of each cable that was laid here, as namespace and index.
@@ -37,7 +36,6 @@ pub struct Network {
     pub(super) unsettled: RefCell<Vec<(Netns, u32)>>,
     /// Ports that came to a bridge since somebody looked.
     pub(super) hushed: RefCell<Vec<(Netns, u32)>>,
-    pub(super) doze: RefCell<Doze>,
     /// Namespaces where an IPv6 address may not be usable yet.
     pub(super) tentative: RefCell<BTreeSet<String>>,
     /// Whether a program has run, which may have left others behind: nobody
@@ -49,7 +47,7 @@ pub struct Network {
     /// The sysctls that a new namespace has from this machine and must not.
     differing: Vec<defaults::Setting>,
     /// Whether namespaces get what nslab chooses beside the kernel's defaults.
-    pub(super) chosen: bool,
+    chosen: bool,
     watch: Option<RefCell<Watch>>,
     /// Whether who watches leaves links alone that the kernel has not brought
     /// in line yet, as a shell does.
@@ -92,7 +90,6 @@ impl Network {
             ends: RefCell::default(),
             unsettled: RefCell::default(),
             hushed: RefCell::default(),
-            doze: RefCell::default(),
             tentative: RefCell::default(),
             programs: Cell::new(false),
             started: Cell::default(),
@@ -107,7 +104,7 @@ impl Network {
             queue: OnceCell::new(),
         };
         network.differing = defaults::differing(&network, &host);
-        network.adopt(&host, Ipv6::On)?;
+        network.adopt(&host, true)?;
         Ok(network)
     }
 
@@ -139,16 +136,11 @@ impl Network {
         })?;
         let netns = Netns::new(name, false, fd);
         self.namespaces.borrow_mut().push(netns.clone());
-        let ipv6 = match ipv6 {
-            false => Ipv6::Off,
-            true if self.falls_asleep(&netns) => Ipv6::Asleep,
-            true => Ipv6::On,
-        };
         self.adopt(&netns, ipv6)?;
         Ok(netns)
     }
 
-    fn adopt(&self, netns: &Netns, ipv6: Ipv6) -> Result<(), NetError> {
+    fn adopt(&self, netns: &Netns, ipv6: bool) -> Result<(), NetError> {
         // What is born with a namespace; a machine may add tunnels, which are
         // looked up when they turn up.
         netns.know_links(Some(BTreeMap::from([(1, "lo".to_string())])));
@@ -204,7 +196,7 @@ impl Network {
             if netns.enter().is_ok() {
                 if !self.chosen {
                     // It has copied what this machine has otherwise.
-                    let _ = defaults::apply(self, &netns, &self.differing, false, Ipv6::On);
+                    let _ = defaults::apply(self, &netns, &self.differing, false, true);
                 }
                 self.namespaces.borrow_mut().push(netns);
             }

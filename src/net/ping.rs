@@ -6,7 +6,7 @@ use super::{NetError, Netns, Network};
 use nix::errno::Errno;
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// How to ping.
@@ -178,7 +178,7 @@ impl Network {
     ///
     /// Where an option makes no sense here. That nobody answers is an answer.
     pub fn ping(&self, netns: &Netns, dst: &str, options: &PingOptions) -> Result<PingAnswer, NetError> {
-        self.settle_for(dst.parse::<Ipv4Addr>().is_err())?;
+        self.settle()?;
         self.spare_neighbours()?;
         let mut answer = PingAnswer {
             dst: dst.into(),

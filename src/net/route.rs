@@ -62,8 +62,7 @@ impl Network {
     /// Where an address is none, the interface is not there or is down, or
     /// the gateway is not on a network of an interface.
     pub fn route_add(&self, netns: &Netns, dst: &str, options: &RouteOptions) -> Result<(), NetError> {
-        let addresses = [Some(dst), options.via.as_deref(), options.src.as_deref()];
-        self.lay_cables_for(addresses.iter().flatten().any(|address| address.contains(':')))?;
+        self.lay_cables()?;
         let message = self.route_message(netns, dst, options)?;
         let flags = NLM_F_CREATE | NLM_F_EXCL;
         self.change(netns, RouteNetlinkMessage::NewRoute(message), flags).map_err(|refused| {

@@ -151,17 +151,6 @@ impl Network {
         self.link_at(netns, index).is_ok_and(|link| link.header.flags.contains(up))
     }
 
-    /// The same as [`Network::settle`] for a question that may have nothing to
-    /// do with IPv6, and lets it sleep then.
-    pub(super) fn settle_for(&self, ipv6: bool) -> Result<(), NetError> {
-        if ipv6 || !self.is_asleep() {
-            return self.settle();
-        }
-        self.lay_waiting()?;
-        self.settle_links();
-        Ok(())
-    }
-
     /// Readies the network to be looked at: lays the cables that wait and
     /// settles the links that have changed; every link where programs may have
     /// changed anything.

@@ -12,7 +12,7 @@ impl Network {
     ///
     /// Where there is no such switch.
     pub fn sysctl(&self, netns: &Netns, key: &str) -> Result<String, NetError> {
-        self.lay_cables_for(key.contains("ipv6"))?;
+        self.lay_cables()?;
         self.read_sysctl(netns, key)
     }
 
@@ -23,7 +23,7 @@ impl Network {
     /// Where there is no such switch, where it is the whole machine's, or
     /// where the kernel refuses the value.
     pub fn set_sysctl(&self, netns: &Netns, key: &str, value: &str) -> Result<(), NetError> {
-        self.lay_cables_for(key.contains("ipv6"))?;
+        self.lay_cables()?;
         let before = self.is_watched().then(|| self.read_sysctl(netns, key).unwrap_or_default());
         self.write_sysctl(netns, key, value)?;
         if let Some(before) = before {
