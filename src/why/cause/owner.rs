@@ -112,17 +112,13 @@ fn useless(e: &Evidence) -> Option<Found> {
     Some(Found { weight: weight::NAMED + 70, sure: true, suspect })
 }
 
-/// The address is on `lo` or another link, and the wire has none.
+/// The address is on `lo`, and the wire has none.
 fn on_loopback(e: &Evidence) -> Vec<Found> {
     let mut found = Vec::new();
     let Some(dst) = e.shot.target else { return found };
     for (owner, addr) in e.ground.owners(dst) {
-        let Some(link) = owner.link_at(addr.index) else { continue };
-        let net = network(addr.ip, addr.prefix_len);
-        let mut near = e.ground.neighbours(&owner.name, link).into_iter();
-        // On another link it may be right, if one of its network is there.
-        let apart = !near.any(|end| end.addrs(dst.is_ipv6()).any(|other| net.contains(other.ip)));
-        if !apart || owner.name == e.probe.from || link.kind == "bridge" {
+        let lo = owner.link_at(addr.index).is_some_and(|link| link.loopback);
+        if !lo || owner.name == e.probe.from {
             continue;
         }
         let bare = e.ground.ends().find(|end| {
@@ -132,7 +128,6 @@ fn on_loopback(e: &Evidence) -> Vec<Found> {
         });
         let Some(end) = bare else { continue };
         let (ns, dev, len) = (&owner.name, &end.link.name, addr.prefix_len);
-        let on = &link.name;
         let near = e.ground.neighbours(ns, end.link);
         let near = near.iter().flat_map(|other| other.addrs(dst.is_ipv6()));
         let most = near
@@ -141,14 +136,14 @@ fn on_loopback(e: &Evidence) -> Vec<Found> {
             .max();
         let Some(right) = most else { continue };
         let text = format!(
-            "{ns} has {dst}/{len} on {on} instead of {dev}, which has no address: it answers for it, but its route to {} goes to {on}, so that replies end there",
+            "{ns} has {dst}/{len} on lo instead of {dev}, which has no address: it answers for it, but its route to {} goes to lo, so that replies end there",
             network(dst, right)
         );
         let fix = vec![
             format!("{} addr del {dst}/{len} dev {}", e.ip(ns), addr.dev),
             format!("{} addr add {dst}/{right} dev {dev}{}", e.ip(ns), nodad(dst)),
         ];
-        let suspect = suspect("address-on-loopback", format!("{ns}: {on}"), text, fix);
+        let suspect = suspect("address-on-loopback", format!("{ns}: lo"), text, fix);
         found.push(Found { weight: weight::HERE + 190, sure: false, suspect });
     }
     found

@@ -1,7 +1,7 @@
 //! Two addresses of a namespace, each on the interface of the other one's
 //! network.
 
-use super::address::nodad;
+use super::address::{nodad, show};
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::Address;
 use crate::why::ground::{End, network};
@@ -36,7 +36,6 @@ fn swapped(e: &Evidence, one: End, other: End, v6: bool) -> Option<Found> {
         return None;
     }
     let (ns, here, there) = (&one.space.name, &one.link.name, &other.link.name);
-    let show = |addr: &Address| format!("{}/{}", addr.ip, addr.prefix_len);
     let (mine, yours) = (show(&ours), show(&theirs));
     let text = format!(
         "{ns} has {mine} on {here} and {yours} on {there}, and it is the other way round: the network of {yours} is on the wire of {here}, that of {mine} on the wire of {there}"
