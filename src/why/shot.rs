@@ -121,8 +121,7 @@ pub(super) fn shoot(
     }
     network.tap_everywhere(taps)?;
     let Sent { reached, symptom, target } = send(network, from, probe, survey)?;
-    let mut sightings = network.sightings(taps)?;
-    sightings.retain(|seen| !is_noise(&seen.packet));
+    let sightings = without_noise(network.sightings(taps)?);
     for (at, netns, mut trace) in traces {
         walls[at].steps = trace.steps();
         walls[at].passages = trace.passages();
@@ -135,6 +134,25 @@ pub(super) fn shoot(
         servers.into_iter().find(|server| !server.is_loopback())
     });
     Ok(Shot { reached, symptom, target, unnamed, sightings, walls })
+}
+
+/// What has to do with the probe, or may have.
+fn without_noise(sightings: Vec<Sighting>) -> Vec<Sighting> {
+    let (noise, mut rest): (Vec<_>, Vec<_>) =
+        sightings.into_iter().partition(|seen| is_noise(seen.within.as_deref().unwrap_or(&seen.packet)));
+    // No error is about an error.
+    let is_error = |seen: &&Sighting| matches!(seen.packet, SeenPacket::Error { .. });
+    let flows = |seen: &[Sighting]| {
+        let others = seen.iter().filter(|one| !is_error(one));
+        others.filter_map(|one| one.packet.ends()).collect::<Vec<_>>()
+    };
+    let (of_noise, of_rest) = (flows(&noise), flows(&rest));
+    // What is said about noise is noise.
+    rest.retain(|seen| match seen.packet {
+        SeenPacket::Error { about: Some(flow), .. } => of_rest.contains(&flow) || !of_noise.contains(&flow),
+        _ => true,
+    });
+    rest
 }
 
 /// Multicast that has nothing to do with it.
@@ -303,5 +321,42 @@ impl Shot {
             SeenPacket::Udp { ports: (53, _), .. } if self.unnamed => Passed::Reply,
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_about_noise_is_noise() {
+        let ip = |last| IpAddr::from([10, 0, 0, last]);
+        let seen = |packet, within: Option<SeenPacket>| Sighting {
+            netns: "red".into(),
+            dev: "eth0".into(),
+            index: 2,
+            out: true,
+            for_another: false,
+            time: Duration::ZERO,
+            macs: None,
+            length: 100,
+            packet,
+            within: within.map(Box::new),
+        };
+        let tunnel = |src, dst| SeenPacket::Udp { src: ip(src), dst: ip(dst), ports: (40000, 4789) };
+        let error = |src, dst| SeenPacket::Error {
+            src: ip(src),
+            dst: ip(dst),
+            kind: 3,
+            code: 3,
+            about: Some((ip(dst), ip(src))),
+        };
+        let asks = SeenPacket::Neighbour { asks: true, sender: ip(101), target: ip(102) };
+        let report = SeenPacket::Ip { src: ip(101), dst: ip(102), protocol: 0 };
+        let probe = [seen(tunnel(1, 2), Some(asks)), seen(error(2, 1), None)];
+        let noise = [seen(tunnel(2, 1), Some(report)), seen(error(1, 2), None)];
+        assert_eq!(without_noise([&probe[..], &noise[..]].concat()), probe);
+        // Of what was not seen nothing is known.
+        assert_eq!(without_noise(vec![seen(error(1, 2), None)]).len(), 1);
     }
 }
