@@ -157,3 +157,19 @@ fn the_readme_shows_a_lab_that_runs() {
         );
     }
 }
+
+/// What is given as an example can be typed.
+#[test]
+fn labs_that_the_help_names_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("src/cli/mod.rs")).unwrap();
+    let examples = text.lines().filter_map(|line| line.strip_prefix("  nslab "));
+    let labs: Vec<&str> = examples
+        .flat_map(str::split_whitespace)
+        .filter(|word| word.starts_with("labs/") && word.ends_with(".rhai"))
+        .collect();
+    assert!(!labs.is_empty());
+    for lab in labs {
+        assert!(root.join(lab).is_file(), "{lab}");
+    }
+}

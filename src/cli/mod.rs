@@ -72,7 +72,7 @@ Examples:
 
 const WHY_EXAMPLES: &str = "\
 Examples:
-  nslab why labs/pitfalls/link/down.rhai red 192.168.15.2
+  nslab why labs/cable/switch-on.rhai red 192.168.15.2 --at 1
   nslab why what-i-typed.sh host 10.0.0.2      a file of commands, as they were pasted
   nslab why lab.sh red 10.0.0.2 --tcp 80       as curl would ask
   nslab why lab.sh red 10.0.0.2 --size 1450 --df
