@@ -82,22 +82,19 @@ impl Network {
         let deadline = Instant::now() + Duration::from_secs(2);
         for name in std::mem::take(&mut *self.tentative.borrow_mut()) {
             let Some(netns) = self.known(&name) else { continue };
-            while self.has_tentative(&netns)? && Instant::now() < deadline {
+            let mut rows = self.dump_addresses(&netns, AddressFamily::Inet6)?;
+            while self.waits(&netns, &rows) && Instant::now() < deadline {
                 std::thread::sleep(INTERVAL);
+                rows = self.dump_addresses(&netns, AddressFamily::Inet6)?;
             }
-            self.await_local_routes(&netns)?;
+            self.await_routes_of(&netns, &rows)?;
         }
         Ok(())
     }
 
     /// Tells whether an address waits although its link has a carrier.
     pub(super) fn has_tentative(&self, netns: &Netns) -> Result<bool, NetError> {
-        let waits = |row: &AddressMessage| {
-            row.header.flags.contains(AddressHeaderFlags::Tentative)
-                && !row.header.flags.contains(AddressHeaderFlags::Dadfailed)
-        };
-        let rows = self.dump_addresses(netns, AddressFamily::Inet6)?;
-        Ok(rows.iter().any(|row| waits(row) && self.carries(netns, row.header.index)))
+        Ok(self.waits(netns, &self.dump_addresses(netns, AddressFamily::Inet6)?))
     }
 
     /// Waits until the IPv6 addresses of a namespace have their local routes;
@@ -108,24 +105,32 @@ impl Network {
     ///
     /// Where the kernel does not answer.
     pub fn await_local_routes(&self, netns: &Netns) -> Result<(), NetError> {
+        let rows = self.dump_addresses(netns, AddressFamily::Inet6)?;
+        self.await_routes_of(netns, &rows)
+    }
+
+    fn await_routes_of(&self, netns: &Netns, rows: &[AddressMessage]) -> Result<(), NetError> {
         let deadline = Instant::now() + LOCAL_ROUTES;
-        while self.lacks_local_route(netns)? && Instant::now() < deadline {
+        let untried = |row: &&AddressMessage| {
+            row.header.flags.contains(AddressHeaderFlags::Nodad) && self.carries(netns, row.header.index)
+        };
+        let wanted: Vec<Ipv6Addr> = rows.iter().filter(untried).filter_map(own_address).collect();
+        while !wanted.is_empty() && Instant::now() < deadline {
+            let local = self.local_routes(netns)?;
+            if wanted.iter().all(|ip| local.contains(ip)) {
+                break;
+            }
             std::thread::sleep(INTERVAL);
         }
         Ok(())
     }
 
-    fn lacks_local_route(&self, netns: &Netns) -> Result<bool, NetError> {
-        let rows = self.dump_addresses(netns, AddressFamily::Inet6)?;
-        let untried = |row: &&AddressMessage| {
-            row.header.flags.contains(AddressHeaderFlags::Nodad) && self.carries(netns, row.header.index)
+    fn waits(&self, netns: &Netns, rows: &[AddressMessage]) -> bool {
+        let waits = |row: &&AddressMessage| {
+            row.header.flags.contains(AddressHeaderFlags::Tentative)
+                && !row.header.flags.contains(AddressHeaderFlags::Dadfailed)
         };
-        let mut wanted = rows.iter().filter(untried).filter_map(own_address).peekable();
-        if wanted.peek().is_none() {
-            return Ok(false);
-        }
-        let local = self.local_routes(netns)?;
-        Ok(wanted.any(|ip| !local.contains(&ip)))
+        rows.iter().filter(waits).any(|row| self.carries(netns, row.header.index))
     }
 
     /// The addresses that IPv6 holds for the namespace's own.
