@@ -112,8 +112,7 @@ impl Services {
     /// How long to wait for the other side's end of a connection: ours end it
     /// soon, even on a machine that is very busy; a program may never.
     pub fn patience(&self) -> Duration {
-        let ours = self.running.borrow().iter().any(Service::is_running);
-        if ours { Duration::from_secs(2) } else { Duration::from_millis(100) }
+        if self.are_any() { Duration::from_secs(2) } else { Duration::from_millis(100) }
     }
 
     /// Tells whether there is one.
