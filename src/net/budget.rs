@@ -90,9 +90,9 @@ fn entries(text: &str) -> Option<u32> {
 
 impl Network {
     /// Makes room for somebody new. Where a table is filling up, all
-    /// namespaces forget whom they have learned of its family, as the kernel's own garbage
-    /// collection would have them do a little later; what was set by hand
-    /// stays.
+    /// namespaces forget whom they have learned of its family, as the kernel's
+    /// own garbage collection would have them do a little later; what was set
+    /// by hand stays.
     ///
     /// # Errors
     ///
