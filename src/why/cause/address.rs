@@ -112,7 +112,7 @@ fn nobody_has(e: &Evidence, dst: IpAddr) -> Vec<Found> {
     let from = e.probe.from.as_str();
     let mut found = Vec::new();
     let near: Vec<End> = e.near();
-    let typed = deeds::read(e.deeds);
+    let typed = &e.typed;
     let gateways: Vec<IpAddr> = e.gateways();
     let bare = |end: &End| end.addrs(dst.is_ipv6()).next().is_none() && end.link.kind != "bridge";
     for end in e.ground.ends().filter(|end| end.space.name != from) {
@@ -149,7 +149,7 @@ fn nobody_has(e: &Evidence, dst: IpAddr) -> Vec<Found> {
         }
         if addrs.is_empty() && end.link.kind != "bridge" {
             let len = e.prefix_len_for(dst).unwrap_or(24);
-            let once = deeds::once_given(&typed, space, dev).into_iter().any(|(ip, _)| ip == dst);
+            let once = deeds::once_given(typed, space, dev).into_iter().any(|(ip, _)| ip == dst);
             let now = if once { "lost it, and has no address" } else { "no address" };
             let text = format!("nobody has {dst}: {space} has {now} on {dev}");
             let fix = vec![format!("{} addr add {dst}/{len} dev {dev}{}", e.ip(space), nodad(dst))];
@@ -347,7 +347,7 @@ fn without_address(e: &Evidence, here: End, there: End, theirs: &Address) -> Opt
             ),
         });
     }
-    let once = deeds::once_given(&deeds::read(e.deeds), space, dev);
+    let once = deeds::once_given(&e.typed, space, dev);
     let once =
         once.into_iter().map(|(ip, _)| ip).find(|ip| net.contains(*ip) && e.ground.owners(*ip).is_empty());
     let free = once.unwrap_or_else(|| e.free_address(net));

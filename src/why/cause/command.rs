@@ -34,7 +34,7 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
     if e.shot.reached {
         return found;
     }
-    let typed = deeds::read(e.deeds);
+    let typed = &e.typed;
     for (at, refused) in typed.iter().enumerate() {
         let Some(words) = &refused.deed.failed else { continue };
         let later = &typed[at + 1..];
@@ -43,7 +43,7 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
         if unknown || later.iter().any(again) || !builds(refused, words) {
             continue;
         }
-        for (nth, repair) in repair::repairs(e, &typed, refused, words).into_iter().enumerate() {
+        for (nth, repair) in repair::repairs(e, typed, refused, words).into_iter().enumerate() {
             found.extend(one(e, refused, words, later, &repair, nth as u32));
         }
     }

@@ -7,12 +7,12 @@ use crate::why::deeds::{self, Given, Since, Typed};
 
 /// Suspects deeds.
 pub(super) fn find(e: &Evidence) -> Vec<Found> {
-    let typed = deeds::read(e.deeds);
+    let typed = &e.typed;
     let mut found = Vec::new();
-    for given in deeds::given(&typed) {
-        found.extend(lost(e, &typed, &given));
+    for given in deeds::given(typed) {
+        found.extend(lost(e, typed, &given));
     }
-    found.extend(lost_routes(e, &typed));
+    found.extend(lost_routes(e, typed));
     found
 }
 

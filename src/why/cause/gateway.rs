@@ -4,7 +4,6 @@
 use super::address::{nodad, show};
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::Space;
-use crate::why::deeds;
 use crate::why::ground::{End, network};
 use std::net::IpAddr;
 
@@ -91,8 +90,7 @@ impl Evidence<'_> {
     pub(super) fn gateways(&self) -> Vec<IpAddr> {
         let routes = self.survey.spaces.iter().flat_map(|space| &space.routes);
         let there = routes.flat_map(|route| route.hops.iter().filter_map(|hop| hop.via));
-        let typed = deeds::read(self.deeds);
-        let typed = typed.iter().filter_map(|typed| typed.after("via")?.parse().ok());
+        let typed = self.typed.iter().filter_map(|typed| typed.after("via")?.parse().ok());
         there.chain(typed).collect()
     }
 }

@@ -142,7 +142,7 @@ fn disabled(e: &Evidence, space: &Space) -> Option<Found> {
     };
     let mut fix: Vec<String> = keys.iter().map(|key| e.sysctl(ns, key, "0")).collect();
     let mut lost = Vec::new();
-    let typed = deeds::read(e.deeds);
+    let typed = &e.typed;
     for typed in typed.iter().filter(|typed| typed.ns == *ns) {
         let net = typed.words.iter().skip(2).find_map(|word| Net::parse(word));
         let v6 = net.is_some_and(|net| net.ip.is_ipv6())
@@ -290,7 +290,7 @@ fn half_advertised(e: &Evidence) -> Vec<Found> {
 fn too_narrow(e: &Evidence) -> Vec<Found> {
     /// The smallest packet that each link of IPv6 has to take (RFC 8200).
     const LEAST: u32 = 1280;
-    let typed = deeds::read(e.deeds);
+    let typed = &e.typed;
     let mut found = Vec::new();
     for end in e.ground.ends().filter(|end| end.link.mtu < LEAST) {
         let (ns, dev) = (&end.space.name, &end.link.name);
@@ -298,7 +298,7 @@ fn too_narrow(e: &Evidence) -> Vec<Found> {
         let mtu = near.iter().map(|end| end.link.mtu).max().unwrap_or(1500).max(LEAST);
         let mut fix = vec![format!("{} link set {dev} mtu {mtu}", e.ip(ns))];
         let mut lost = Vec::new();
-        let given = deeds::given(&typed).into_iter().filter(|given| given.ns == *ns && given.dev == *dev);
+        let given = deeds::given(typed).into_iter().filter(|given| given.ns == *ns && given.dev == *dev);
         for given in given.filter(|given| given.ip.is_ipv6()) {
             if !end.space.addrs.iter().any(|addr| addr.ip == given.ip) {
                 fix.push(format!("{} addr add {} dev {dev}{}", e.ip(ns), given.text, nodad(given.ip)));

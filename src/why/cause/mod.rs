@@ -47,7 +47,7 @@ mod vxlan;
 mod way;
 mod xfrm;
 
-use super::deeds;
+use super::deeds::{self, Typed};
 use super::gate::Gate;
 use super::ground::Ground;
 use super::shot::Shot;
@@ -66,6 +66,8 @@ pub(super) struct Evidence<'a> {
     pub survey: &'a Survey,
     /// What the lab did.
     pub deeds: &'a [Deed],
+    /// The commands among it, read once for all who look into them.
+    pub typed: Vec<Typed<'a>>,
     /// What was sent.
     pub probe: &'a Probe,
     /// What became of it.
@@ -89,7 +91,8 @@ impl<'a> Evidence<'a> {
         let stuck = Stuck::of(&probe.from, shot);
         let gate = Gate::of(survey, &stuck);
         let namespaces = network.all_namespaces().unwrap_or_else(|_| vec![network.host()]);
-        Self { network, namespaces, survey, deeds, probe, shot, stuck, gate, ground: Ground::of(survey) }
+        let (typed, ground) = (deeds::read(deeds), Ground::of(survey));
+        Self { network, namespaces, survey, deeds, typed, probe, shot, stuck, gate, ground }
     }
 
     /// The namespace that asks.
@@ -223,9 +226,9 @@ const FINDERS: &[Finder] = &[
 /// All suspects, most decisive first; each once.
 pub(super) fn suspects(evidence: &Evidence) -> Vec<Found> {
     let mut found: Vec<Found> = FINDERS.iter().flat_map(|find| find(evidence)).collect();
-    let typed = deeds::read(evidence.deeds);
+    let typed = &evidence.typed;
     for found in &mut found {
-        follow::complete(evidence, &typed, found);
+        follow::complete(evidence, typed, found);
     }
     found.sort_by_key(|found| std::cmp::Reverse(found.weight));
     let mut keys = Vec::new();

@@ -6,7 +6,6 @@ use super::martian::odd;
 use super::{Evidence, Found, suspect, weight};
 use crate::event::Passed;
 use crate::net::survey::{Address, RouteQuestion, Space};
-use crate::why::deeds;
 use crate::why::ground::network;
 use std::net::IpAddr;
 
@@ -207,7 +206,7 @@ fn asker_s(e: &Evidence) -> Option<Found> {
 /// An address that was given for a while.
 fn expired(e: &Evidence) -> Vec<Found> {
     let mut found = Vec::new();
-    let typed = deeds::read(e.deeds);
+    let typed = &e.typed;
     for given in typed.iter().filter(|typed| typed.deed.failed.is_none()) {
         let adds = given.is("ip", &["addr", "add"])
             || given.is("ip", &["addr", "replace"])

@@ -2,6 +2,7 @@
 //! the wrong bridge, bridges that nothing joins, and addresses that stayed on
 //! a port.
 
+use super::address::show;
 use super::bridge::bridges;
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::{Address, Link, Space};
@@ -79,8 +80,7 @@ fn address_on_port(e: &Evidence) -> Vec<Found> {
                 .collect();
             let moves = if routes.is_empty() { "it" } else { "it and the routes over it" };
             fix.extend(routes);
-            let names: Vec<String> =
-                addrs.iter().map(|addr| format!("{}/{}", addr.ip, addr.prefix_len)).collect();
+            let names: Vec<String> = addrs.iter().map(|addr| show(addr)).collect();
             let text = format!(
                 "{} is on {}, a port of the bridge {} in {}: what comes in by a port goes to the bridge, so that the port's own address is deaf; {moves} must be moved to {}",
                 names.join(" and "),

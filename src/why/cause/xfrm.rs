@@ -3,7 +3,6 @@
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::{Space, XfrmPolicy};
 use crate::net::typed_words;
-use crate::why::deeds;
 use std::net::IpAddr;
 
 /// What the kernel counts of packets that IPsec stopped, and why.
@@ -117,7 +116,7 @@ fn protocols(policy: &XfrmPolicy) -> String {
 
 /// A state that one end was given, and the other was not, or otherwise.
 fn missing_states(e: &Evidence, space: &Space, weight: u32, said: &str) -> Vec<Found> {
-    let typed = deeds::read(e.deeds);
+    let typed = &e.typed;
     let mut found = Vec::new();
     let stated: Vec<_> = typed
         .iter()
