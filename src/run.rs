@@ -95,9 +95,7 @@ pub fn read(compiler: &Compiler, path: &Path) -> Result<Lab, Box<Invalid>> {
 
 /// What a file is written in: what its name says, or else its first line.
 fn language(source: &Source) -> Language {
-    let first = source.text.lines().next().unwrap_or_default();
-    let is_script = || first.starts_with("#!") && first.trim_end().ends_with("sh");
-    Language::of(&source.path).unwrap_or(if is_script() { Language::Shell } else { Language::Rhai })
+    Language::of(&source.path).unwrap_or_else(|| Language::of_text(&source.text))
 }
 
 /// Step two, in the process that asked: the lab runs in a sandbox, and its

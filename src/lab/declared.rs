@@ -53,6 +53,13 @@ pub struct Declared {
     /// The outside tool without which the lab stops before this check, where
     /// the file alone tells.
     pub tool: Option<ToolUse>,
+    /// What it is worth in an exercise.
+    pub points: u32,
+    /// What to tell somebody whose check failed, where the file alone tells.
+    pub hint: Option<String>,
+    /// Names of earlier checks without which it says nothing, where the file
+    /// alone tells.
+    pub needs: Vec<String>,
 }
 
 /// A command line of the lab that needs an outside tool.

@@ -24,6 +24,13 @@ pub struct Helper {
     pub text: String,
 }
 
+impl Helper {
+    /// What it is written in: what its name says, or else its first line.
+    pub fn language(&self) -> Language {
+        Language::of(Path::new(&self.path)).unwrap_or_else(|| Language::of_text(&self.text))
+    }
+}
+
 /// What a lab is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Language {
@@ -42,6 +49,25 @@ impl Language {
             _ => None,
         }
     }
+
+    /// The language of a text whose file does not say it: what its first line
+    /// asks for.
+    pub fn of_text(text: &str) -> Self {
+        let first = text.lines().next().unwrap_or_default();
+        if first.starts_with("#!") && first.trim_end().ends_with("sh") { Self::Shell } else { Self::Rhai }
+    }
+}
+
+/// The gap of an exercise: what stands before it is given, what stands after
+/// it is judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// Where it is.
+    pub place: Place,
+    /// The reference solution.
+    pub reference: Helper,
+    /// What somebody has handed in, which runs in place of the reference.
+    pub handed_in: Option<Helper>,
 }
 
 /// A lab that was read and is sound.
@@ -57,6 +83,24 @@ pub struct Lab {
     pub checks: Vec<Declared>,
     /// The helper files that it imports.
     pub helpers: Vec<Helper>,
+    /// Where it is an exercise, its gap.
+    pub gap: Option<Gap>,
+}
+
+impl Lab {
+    /// The exercise with what somebody has handed in for it.
+    ///
+    /// A lab that is no exercise stays as it is.
+    pub fn with(&self, handed_in: Helper) -> Self {
+        let gap = self.gap.clone().map(|gap| Gap { handed_in: Some(handed_in), ..gap });
+        Self { gap, ..self.clone() }
+    }
+
+    /// The checks that judge what was handed in: those after the gap.
+    pub fn judging(&self) -> impl Iterator<Item = &Declared> {
+        let gap = self.gap.as_ref().map(|gap| gap.place);
+        self.checks.iter().filter(move |check| gap.is_some_and(|gap| gap < check.place))
+    }
 }
 
 impl Source {

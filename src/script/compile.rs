@@ -2,14 +2,12 @@
 
 use super::engine::Stage;
 use super::fault::{at, syntax_of};
+use super::gap;
 use super::imports::Imports;
-use super::suggest::nearest;
-use super::words;
-use super::world::place;
+use super::survey::{Read, Walk};
 use crate::event::Fault;
-use crate::lab::{Declared, Kind, Lab, Language, Place, Source, Span, ToolUse, slug};
-use crate::net::{is_installed, missing_tool, package_of};
-use rhai::{AST, ASTNode, Expr, FnCallExpr, Stmt};
+use crate::lab::{Lab, Language, Place, Source};
+use rhai::AST;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Compiler {
     stage: Stage,
     /// The numbers of arguments that each function takes.
-    arities: BTreeMap<String, BTreeSet<usize>>,
+    pub(super) arities: BTreeMap<String, BTreeSet<usize>>,
 }
 
 impl Default for Compiler {
@@ -25,10 +23,6 @@ impl Default for Compiler {
         Self::new(Stage::new())
     }
 }
-
-/// The longest name of a snapshot's file that leaves room for `.snap.new`: a
-/// file's name has 255 bytes at most.
-const LONGEST_SLUG: usize = 240;
 
 /// Functions that the language has without registering them, with the
 /// numbers of arguments that they take.
@@ -86,7 +80,8 @@ impl Compiler {
         }
         let read = self.survey(&ast)?;
         let helpers = Imports::of(self, &source.path, &read.imports)?;
-        Ok(Lab { source, language: Language::Rhai, tool: None, checks: read.checks, helpers })
+        let gap = gap::read(self, &source.path, &read)?;
+        Ok(Lab { source, language: Language::Rhai, tool: None, checks: read.checks, helpers, gap })
     }
 
     /// Compiles the text of a lab or of a helper.
@@ -123,339 +118,4 @@ impl Compiler {
         });
         walk.finish()
     }
-}
-
-/// What was found in a tree.
-pub(super) struct Read {
-    pub checks: Vec<Declared>,
-    /// What is imported, as it stands there, and where.
-    pub imports: Vec<(String, Place)>,
-}
-
-/// A check as it is being found.
-struct Seen {
-    declared: Declared,
-    variables: BTreeSet<String>,
-    /// The tree's own node, to know what stands in it.
-    node: *const FnCallExpr,
-}
-
-/// A variable and where its value is made.
-struct Let {
-    name: String,
-    span: Span,
-    node: *const Stmt,
-}
-
-/// Goes through the tree of a lab.
-struct Walk<'a> {
-    compiler: &'a Compiler,
-    functions: BTreeMap<String, BTreeSet<usize>>,
-    /// The bodies of functions, closures among them, by name.
-    bodies: Vec<(String, Span)>,
-    map_keys: BTreeSet<String>,
-    seen: Vec<Seen>,
-    lets: Vec<Let>,
-    tools: Vec<ToolUse>,
-    imports: Vec<(String, Place)>,
-    calls: Vec<(Place, String, usize, bool)>,
-    faults: Vec<Fault>,
-}
-
-impl<'a> Walk<'a> {
-    fn new(compiler: &'a Compiler, ast: &AST) -> Self {
-        let mut functions: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
-        let mut bodies = Vec::new();
-        for function in ast.iter_fn_def() {
-            functions.entry(function.name.to_string()).or_default().insert(function.params.len());
-            let (first, last) = (function.body.start_position(), function.body.end_position());
-            bodies.push((function.name.to_string(), Span { first: place(first), last: place(last) }));
-        }
-        Self {
-            compiler,
-            functions,
-            bodies,
-            map_keys: BTreeSet::new(),
-            seen: Vec::new(),
-            lets: Vec::new(),
-            tools: Vec::new(),
-            imports: Vec::new(),
-            calls: Vec::new(),
-            faults: Vec::new(),
-        }
-    }
-
-    fn visit(&mut self, path: &[ASTNode]) {
-        let Some(node) = path.last() else { return };
-        let here = place(node.position());
-        self.extend_spans(path, here);
-        match node {
-            ASTNode::Stmt(Stmt::FnCall(call, position)) | ASTNode::Expr(Expr::FnCall(call, position)) => {
-                self.call(path, call, place(*position), false);
-            }
-            ASTNode::Expr(Expr::MethodCall(call, position)) => self.call(path, call, place(*position), true),
-            ASTNode::Expr(Expr::Variable(variable, ..)) => self.variable(path, &variable.1),
-            ASTNode::Expr(Expr::Map(entries, _)) => {
-                self.map_keys.extend(entries.0.iter().map(|(key, _)| key.name.to_string()));
-            }
-            ASTNode::Stmt(statement @ Stmt::Var(variable, ..)) => {
-                let span = Span { first: here, last: here };
-                self.lets.push(Let { name: variable.0.name.to_string(), span, node: *statement });
-            }
-            ASTNode::Stmt(Stmt::Import(import, position)) => match &import.0 {
-                Expr::StringConstant(name, position) => {
-                    self.imports.push((name.to_string(), place(*position)))
-                }
-                _ => {
-                    self.faults.push(at(place(*position), "the path of an import is a string literal", None))
-                }
-            },
-            _ => {}
-        }
-    }
-
-    /// A node lies in each check and `let` on the way to it.
-    fn extend_spans(&mut self, path: &[ASTNode], here: Place) {
-        if !here.is_known() {
-            return;
-        }
-        for node in path {
-            match node {
-                ASTNode::Stmt(Stmt::FnCall(call, _)) | ASTNode::Expr(Expr::FnCall(call, _)) => {
-                    let node: *const FnCallExpr = &raw const **call;
-                    if let Some(seen) = self.seen.iter_mut().find(|seen| seen.node == node) {
-                        let span = &mut seen.declared.evidence[0];
-                        span.last = span.last.max(here);
-                    }
-                }
-                ASTNode::Stmt(statement @ Stmt::Var(..)) => {
-                    let node: *const Stmt = *statement;
-                    if let Some(seen) = self.lets.iter_mut().find(|seen| seen.node == node) {
-                        seen.span.last = seen.span.last.max(here);
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn variable(&mut self, path: &[ASTNode], name: &str) {
-        for node in path {
-            if let ASTNode::Stmt(Stmt::FnCall(call, _)) | ASTNode::Expr(Expr::FnCall(call, _)) = node {
-                let node: *const FnCallExpr = &raw const **call;
-                if let Some(seen) = self.seen.iter_mut().find(|seen| seen.node == node) {
-                    seen.variables.insert(name.into());
-                }
-            }
-        }
-    }
-
-    fn call(&mut self, path: &[ASTNode], call: &FnCallExpr, here: Place, method: bool) {
-        let name = call.name.as_str();
-        let operator = call.op_token.is_some() || !name.starts_with(|c: char| c.is_alphabetic() || c == '_');
-        // `anon$…` is what a closure is called.
-        if operator || name.contains('$') || !call.namespace.is_empty() {
-            return;
-        }
-        self.calls.push((here, name.into(), call.args.len() + usize::from(method), method));
-        if let Some(kind) = Kind::of(name) {
-            self.expectation(path, call, kind, here, method);
-        }
-        if name == "Fn"
-            && let Some(Expr::StringConstant(pointed, position)) = call.args.first()
-            && Kind::of(pointed).is_some()
-        {
-            let hint =
-                format!("write `{pointed}(\"its name\", …)`, so that it is found without running the lab");
-            self.faults.push(at(
-                place(*position),
-                format!("`{pointed}` is called by its name only"),
-                Some(hint),
-            ));
-        }
-        // Whether a function is called, its text does not tell.
-        let in_function = self.bodies.iter().any(|(name, body)| !name.contains('$') && body.contains(here));
-        if matches!(name, "exec" | "start" | "sh") && is_straight(path) && !in_function {
-            self.program(call, here);
-        }
-    }
-
-    fn expectation(&mut self, path: &[ASTNode], call: &FnCallExpr, kind: Kind, here: Place, method: bool) {
-        let form = format!("write `{kind}(\"its name\", …)`");
-        if method {
-            let message = format!("`{kind}` is not called with a dot");
-            self.faults.push(at(here, message, Some(form)));
-            return;
-        }
-        let name = match call.args.first() {
-            Some(Expr::StringConstant(name, _)) => name.to_string(),
-            Some(other) => {
-                let message = format!("the name of a {kind} is a string literal");
-                let hint = "it is a test case, and is found without running the lab; in a loop one name stands for all rounds";
-                self.faults.push(at(place(other.position()), message, Some(hint.into())));
-                return;
-            }
-            None => return,
-        };
-        if name.trim().is_empty() {
-            self.faults.push(at(here, format!("a {kind} needs a name"), Some(form)));
-            return;
-        }
-        if name.contains("::") || name.contains(char::is_control) {
-            let message = format!("the name of a {kind} has no `::` and no control character");
-            let hint = "it becomes part of a test's name and of a file's".to_string();
-            self.faults.push(at(here, message, Some(hint)));
-            return;
-        }
-        if kind == Kind::Snapshot && path.iter().any(is_loop) {
-            let hint = "a snapshot has one text; give each round's a `check`, or take it outside the loop";
-            self.faults.push(at(here, "a snapshot in a loop", Some(hint.into())));
-            return;
-        }
-        let evidence = vec![Span { first: here, last: here }];
-        let declared = Declared { name, kind, place: here, evidence, tool: None };
-        self.seen.push(Seen { declared, variables: BTreeSet::new(), node: call });
-    }
-
-    /// A command whose tool this machine lacks: the lab stops there.
-    fn program(&mut self, call: &FnCallExpr, here: Place) {
-        let text = call.args.iter().find_map(|argument| match argument {
-            Expr::StringConstant(text, _) => Some(text.as_str()),
-            _ => None,
-        });
-        let missing = match (call.name.as_str(), text) {
-            (_, None) => None,
-            ("sh", Some(script)) => missing_tool(script),
-            (_, Some(command)) => command
-                .split_whitespace()
-                .next()
-                .filter(|program| package_of(program).is_some() && !is_installed(program))
-                .map(String::from),
-        };
-        self.tools.extend(missing.map(|program| ToolUse { program, place: here }));
-    }
-
-    fn finish(mut self) -> Result<Read, Fault> {
-        self.check_calls();
-        self.check_names();
-        self.faults.sort_by_key(|fault| fault.place);
-        if let Some(first) = self.faults.into_iter().next() {
-            return Err(first);
-        }
-        // Closures and functions are walked last; a reader reads from the top.
-        self.seen.sort_by_key(|seen| seen.declared.place);
-        self.tools.sort_by_key(|tool| tool.place);
-        let (tools, lets) = (self.tools, self.lets);
-        let checks = self.seen.into_iter().map(|seen| {
-            let mut declared = seen.declared;
-            for variable in seen.variables {
-                let made =
-                    lets.iter().filter(|made| made.name == variable && made.span.first < declared.place);
-                declared.evidence.extend(made.max_by_key(|made| made.span.first).map(|made| made.span));
-            }
-            let last = declared.evidence[0].last;
-            declared.tool = tools.iter().find(|tool| tool.place <= last).cloned();
-            declared
-        });
-        Ok(Read { checks: checks.collect(), imports: self.imports })
-    }
-
-    /// Every function that is called must be there, with so many arguments.
-    fn check_calls(&mut self) {
-        for (name, body) in &self.bodies {
-            if words::all().any(|word| word.name == name) {
-                let message = format!("the lab's own function `{name}` has the name of one of nslab's");
-                self.faults.push(at(body.first, message, Some("give it another name".into())));
-            }
-        }
-        for (here, name, count, method) in &self.calls {
-            let counts = self.functions.get(name).or_else(|| self.compiler.arities.get(name));
-            match counts {
-                Some(counts) if counts.contains(count) || name == "call" => {}
-                // A function of the lab's own may be called with `this`.
-                Some(counts)
-                    if *method && self.functions.contains_key(name) && counts.contains(&(count - 1)) => {}
-                Some(counts) => self.faults.push(self.wrong_count(*here, name, *count, counts, *method)),
-                None if *method && self.map_keys.contains(name) => {}
-                None => {
-                    let ours = words::all().map(|word| word.name);
-                    let theirs = self.functions.keys().map(String::as_str);
-                    let languages = self.compiler.arities.keys().map(String::as_str);
-                    let near = nearest(name, ours.chain(theirs)).or_else(|| {
-                        nearest(name, languages.filter(|name| name.starts_with(char::is_alphabetic)))
-                    });
-                    let hint = near.map(|near| format!("did you mean `{near}`?"));
-                    self.faults.push(at(*here, format!("there is no function `{name}`"), hint));
-                }
-            }
-        }
-    }
-
-    fn wrong_count(
-        &self,
-        here: Place,
-        name: &str,
-        count: usize,
-        counts: &BTreeSet<usize>,
-        method: bool,
-    ) -> Fault {
-        let arguments = |n: usize, counts: &str| {
-            if n == 1 { format!("{counts} argument") } else { format!("{counts} arguments") }
-        };
-        if let Some(word) = words::all().find(|word| word.name == name) {
-            let message = format!("`{name}` does not take {}", arguments(count, &count.to_string()));
-            let first = if method { "; what stands before the dot is the first argument" } else { "" };
-            return at(here, message, Some(format!("write {}{first}", word.form)));
-        }
-        // What stands before the dot is an argument to the language's own
-        // functions, and `this` to the lab's.
-        let before = usize::from(method);
-        let own = self.functions.contains_key(name);
-        let counts = counts.iter().map(|n| if own { *n } else { n.saturating_sub(before) });
-        let counts: Vec<usize> = counts.collect();
-        let shown = counts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
-        let shown = arguments(counts.last().copied().unwrap_or(0), &shown);
-        at(here, format!("`{name}` takes {shown}, not {}", count - before), None)
-    }
-
-    /// A name is one test case, and one file.
-    fn check_names(&mut self) {
-        let mut names: BTreeMap<&str, Place> = BTreeMap::new();
-        let mut slugs: BTreeMap<String, &str> = BTreeMap::new();
-        let mut seen: Vec<&Seen> = self.seen.iter().collect();
-        seen.sort_by_key(|seen| seen.declared.place);
-        for Seen { declared, .. } in seen {
-            if let Some(first) = names.insert(&declared.name, declared.place) {
-                let message = format!("the name `{}` is used twice", declared.name);
-                let hint = format!("it was used first at {first}; each check is a test case of its own");
-                self.faults.push(at(declared.place, message, Some(hint)));
-            } else if declared.kind == Kind::Snapshot && slug(&declared.name).len() > LONGEST_SLUG {
-                let hint = format!("it becomes a file's name, of {LONGEST_SLUG} bytes at most");
-                self.faults.push(at(declared.place, "the name of the snapshot is too long", Some(hint)));
-            } else if declared.kind == Kind::Snapshot
-                && let Some(other) = slugs.insert(slug(&declared.name), &declared.name)
-            {
-                let message =
-                    format!("the snapshots `{other}` and `{}` would be the same file", declared.name);
-                let hint = "they differ in signs only, which a file's name leaves out".to_string();
-                self.faults.push(at(declared.place, message, Some(hint)));
-            }
-        }
-    }
-}
-
-fn is_loop(node: &ASTNode) -> bool {
-    matches!(node, ASTNode::Stmt(Stmt::While(..) | Stmt::Do(..) | Stmt::For(..)))
-}
-
-/// Tells whether a node is reached whenever the lab gets to its line.
-fn is_straight(path: &[ASTNode]) -> bool {
-    !path.iter().any(|node| {
-        is_loop(node)
-            || matches!(
-                node,
-                ASTNode::Stmt(Stmt::If(..) | Stmt::Switch(..) | Stmt::TryCatch(..))
-                    | ASTNode::Expr(Expr::And(..) | Expr::Or(..) | Expr::Coalesce(..))
-            )
-    })
 }

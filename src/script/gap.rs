@@ -1,0 +1,75 @@
+//! The gap of an exercise: the reference solution that a lab names, and what
+//! may run there.
+
+use super::compile::Compiler;
+use super::fault::at;
+use super::survey::Read;
+use crate::event::Fault;
+use crate::lab::{Gap, Helper, Language, Place};
+use std::fs;
+use std::io;
+use std::path::{Component, Path};
+
+/// Reads the gap of a lab, where it has one.
+pub(super) fn read(compiler: &Compiler, lab: &Path, read: &Read) -> Result<Option<Gap>, Fault> {
+    let Some((name, place)) = &read.gap else { return Ok(None) };
+    let place = *place;
+    if let Some(check) = read.pointless.iter().find(|check| **check > place) {
+        let hint = "they are counted also where the check is never reached: write `#{points: 2}`";
+        return Err(at(*check, "the points of a check are a number, and not below 0", Some(hint.into())));
+    }
+    let judging = || read.checks.iter().filter(|check| check.place > place);
+    if judging().next().is_none() {
+        let hint = "what stands after `submission(…)` is judged: write a `check` there";
+        return Err(at(place, "nothing judges what is handed in", Some(hint.into())));
+    }
+    if judging().all(|check| check.points == 0) {
+        let hint = "a check is worth 1 where it says nothing else";
+        return Err(at(place, "there is no point to be had in this exercise", Some(hint.into())));
+    }
+    let reference = reference(lab, name, place)?;
+    if reference.language() == Language::Rhai {
+        look_at(compiler, &reference)
+            .map_err(|fault| Fault { helper: Some(reference.path.clone()), ..fault })?;
+    }
+    Ok(Some(Gap { place, reference, handed_in: None }))
+}
+
+/// Reads the reference solution.
+fn reference(lab: &Path, name: &str, place: Place) -> Result<Helper, Fault> {
+    let folder = lab.parent().unwrap_or(Path::new(""));
+    let path = folder.join(name);
+    let shown = path.display().to_string();
+    if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
+        let hint = "it is a file beside the exercise or below it, as `solutions/mask.sh`";
+        return Err(at(place, format!("`{name}` leads away from the exercise"), Some(hint.into())));
+    }
+    let text = fs::read_to_string(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            let hint = format!("write one into `{shown}`: an exercise is proved solvable by it");
+            at(place, format!("there is no reference solution `{name}`"), Some(hint))
+        }
+        io::ErrorKind::InvalidData => at(
+            place,
+            format!("the reference solution `{name}` is not UTF-8 text"),
+            Some("save it as UTF-8".into()),
+        ),
+        _ => at(place, format!("failed to read the reference solution `{shown}`: {error}"), None),
+    })?;
+    Ok(Helper { import: name.into(), path: shown, text })
+}
+
+/// Looks whether a script may run in the gap.
+pub(super) fn look_at(compiler: &Compiler, script: &Helper) -> Result<(), Fault> {
+    let read = compiler.survey(&compiler.compile(&script.text)?)?;
+    let nothing_there = |place, what: &str| {
+        let hint = "a solution acts; the exercise judges".to_string();
+        Err(at(place, format!("a solution {what}"), Some(hint)))
+    };
+    match (read.checks.first(), read.imports.first(), read.gap) {
+        (Some(check), ..) => nothing_there(check.place, "declares no checks"),
+        (_, Some((_, place)), _) => nothing_there(*place, "imports nothing"),
+        (.., Some((_, place))) => nothing_there(place, "has no gap of its own"),
+        _ => Ok(()),
+    }
+}
