@@ -7,8 +7,8 @@ use inquiry::Oracle;
 pub use inquiry::{Puzzle, why};
 
 use crate::check::{Judge, Outcome, Shelf, Verdict};
-use crate::event::{Answered, Event, Fault, Order, Wonder};
-use crate::lab::{Lab, LabName, Language, Place, Source};
+use crate::event::{Answered, Event, Fault, Order, Submission, Wonder};
+use crate::lab::{Gap, Lab, LabName, Language, Place, Source};
 use crate::sandbox::{Inside, Launcher, Line, Sandbox, SandboxError};
 use crate::script::{self, Compiler, Stage, Teller};
 use crate::shell;
@@ -26,6 +26,9 @@ pub struct Settings {
     /// How long a command of a shell lab may take before it is interrupted, in
     /// milliseconds.
     pub patience_ms: u64,
+    /// How long the script in the gap of an exercise may take, in
+    /// milliseconds, of which none is the lab's.
+    pub submission_ms: u64,
     /// Whether somebody looks between the acts.
     pub watched: bool,
     /// Whether a sandbox's namespaces stay when its lab has ended, until the
@@ -37,7 +40,14 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { timeout_ms: 60_000, patience_ms: 3000, watched: false, linger: false, captures: false }
+        Self {
+            timeout_ms: 60_000,
+            patience_ms: 3000,
+            submission_ms: 30_000,
+            watched: false,
+            linger: false,
+            captures: false,
+        }
     }
 }
 
@@ -156,6 +166,19 @@ pub fn order(lab: &Lab, settings: &Settings) -> Order {
         linger: settings.linger,
         captures: settings.captures,
         inquiry: None,
+        submission: lab.gap.as_ref().map(|gap| submission(gap, settings)),
+    }
+}
+
+/// What runs in the gap of an exercise.
+fn submission(gap: &Gap, settings: &Settings) -> Submission {
+    let script = gap.handed_in.as_ref().unwrap_or(&gap.reference);
+    Submission {
+        path: script.path.clone(),
+        text: script.text.clone(),
+        language: script.language(),
+        timeout_ms: settings.submission_ms,
+        handed_in: gap.handed_in.is_some(),
     }
 }
 
@@ -213,7 +236,9 @@ pub fn find(path: &Path) -> io::Result<Vec<PathBuf>> {
 pub fn prepare(stage: &mut Stage) -> Result<(Launcher, Sandbox), SandboxError> {
     let launcher = Launcher::start(stage, |stage, order: Order, inside: Inside, line: Line| {
         match order.language {
-            Language::Rhai => script::run(stage, &order, Box::new(inside), || Box::new(line.clone())),
+            Language::Rhai => {
+                script::run(stage, &order, Box::new(inside), shell::fill, || Box::new(line.clone()));
+            }
             Language::Shell => shell::run(&order, Box::new(inside), |event| {
                 line.emit(event);
                 // The next command may take its time.

@@ -68,6 +68,7 @@ fn run(launcher: &Launcher, name: &str) -> Result<Completion, Failed> {
         linger: false,
         captures: false,
         inquiry: None,
+        submission: None,
     };
     let mut said = None;
     let mut ended = None;

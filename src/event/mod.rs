@@ -41,6 +41,24 @@ pub struct Order {
     pub captures: bool,
     /// What is asked when the lab has run.
     pub inquiry: Option<Inquiry>,
+    /// What runs in the gap, where the lab is an exercise.
+    pub submission: Option<Submission>,
+}
+
+/// What runs in the gap of an exercise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submission {
+    /// The path of the file, for messages.
+    pub path: String,
+    /// The text of the script.
+    pub text: String,
+    /// What it is written in.
+    pub language: Language,
+    /// How long it may take, in milliseconds, of which none is the lab's.
+    pub timeout_ms: u64,
+    /// Whether somebody has handed it in. However it ends, what it has left
+    /// behind is judged then; a reference solution must come to its end.
+    pub handed_in: bool,
 }
 
 /// What a sandbox tells, in the order in which it happened.
@@ -72,6 +90,16 @@ pub enum Event {
     Expected(Expectation),
     /// A capture, at the lab's end.
     Captured(Captured),
+    /// The lab came to its gap: what follows is what this script does.
+    Submitting {
+        /// The path of the script.
+        path: String,
+    },
+    /// The script in the gap has ended.
+    Submitted {
+        /// Why it did not come to its end.
+        stop: Option<Stop>,
+    },
     /// The script asks why; it waits for the answer.
     Wondered(Box<Wonder>),
     /// Why one can't reach another, as a replay finds it.
@@ -214,6 +242,20 @@ pub enum Stop {
     },
     /// A fault of ours.
     Bug(String),
+}
+
+impl Stop {
+    /// The same, of a script that lies in this file.
+    #[must_use]
+    pub fn in_file(self, path: &str) -> Self {
+        match self {
+            Self::Fault(fault) => {
+                let helper = fault.helper.or_else(|| Some(path.into()));
+                Self::Fault(Fault { helper, ..fault })
+            }
+            other => other,
+        }
+    }
 }
 
 /// A fault in a script, at its place.

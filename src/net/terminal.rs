@@ -103,6 +103,27 @@ impl Network {
         self.rooms.exit_of(terminal.pid, None)
     }
 
+    /// Ends a program on a terminal, if it runs still, and lets what it has
+    /// left in the background print on: who prints to a terminal that nobody
+    /// reads waits, and without one it fails.
+    pub fn leave(&self, terminal: Terminal) {
+        if self.exit_of_terminal(&terminal).is_none() {
+            let _ = self.rooms.kill(terminal.pid, libc::SIGKILL);
+        }
+        // Until this process ends: our own end of it keeps it from hanging up.
+        std::thread::spawn(move || {
+            loop {
+                let mut fds = [PollFd::new(terminal.as_fd(), PollFlags::POLLIN)];
+                if let Err(errno) = poll(&mut fds, PollTimeout::NONE)
+                    && errno != Errno::EINTR
+                {
+                    return;
+                }
+                terminal.read(|_| {});
+            }
+        });
+    }
+
     /// Becomes readable when a program ends.
     pub fn program_events(&self) -> BorrowedFd<'_> {
         self.rooms.events()

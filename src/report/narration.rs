@@ -99,7 +99,11 @@ impl Narration {
                     }
                 };
             }
-            Event::Captured(_)
+            Event::Submitting { path } => {
+                let _ = write!(text, "\nthe gap: {path}\n");
+            }
+            Event::Submitted { .. }
+            | Event::Captured(_)
             | Event::Explained(_)
             | Event::Wondered(_)
             | Event::Stopped(_)

@@ -191,7 +191,9 @@ impl Sandbox {
             .inquiry
             .as_ref()
             .map_or(Duration::ZERO, |inquiry| Duration::from_millis(inquiry.budget_ms) + INQUIRY);
-        let mut deadline = Instant::now() + Duration::from_millis(order.timeout_ms) + inquiry + GRACE;
+        let submission = order.submission.as_ref().map_or(0, |submission| submission.timeout_ms);
+        let time = Duration::from_millis(order.timeout_ms.saturating_add(submission));
+        let mut deadline = Instant::now() + time + inquiry + GRACE;
         loop {
             let event = match self.next(deadline).map_err(lost)? {
                 Next::Up(Up::Event(event)) => *event,

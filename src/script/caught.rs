@@ -11,7 +11,7 @@ use super::fault;
 use super::world::Halt;
 use crate::event::{Fault, Stop};
 use rhai::{
-    AST, ASTNode, Dynamic, Engine, EvalAltResult, EvalContext, Expression, ParseError, Position, Stmt,
+    AST, ASTNode, Dynamic, Engine, EvalAltResult, EvalContext, Expression, ParseError, Position, Scope, Stmt,
 };
 use std::collections::BTreeMap;
 
@@ -47,7 +47,12 @@ fn is_mistake(error: &EvalAltResult) -> bool {
 
 /// Compiles a script to be run.
 pub(super) fn compile(engine: &Engine, text: &str) -> Result<AST, ParseError> {
-    let ast = engine.compile(text)?;
+    compile_with(engine, &Scope::new(), text)
+}
+
+/// Compiles a script to be run with these variables.
+pub(super) fn compile_with(engine: &Engine, scope: &Scope, text: &str) -> Result<AST, ParseError> {
+    let ast = engine.compile_with_scope(scope, text)?;
     let mut bodies = Vec::new();
     ast.walk(&mut |path| {
         if let Some(ASTNode::Stmt(Stmt::TryCatch(flow, _))) = path.last() {
@@ -55,7 +60,7 @@ pub(super) fn compile(engine: &Engine, text: &str) -> Result<AST, ParseError> {
         }
         true
     });
-    if bodies.is_empty() { Ok(ast) } else { engine.compile(watched(text, &bodies)) }
+    if bodies.is_empty() { Ok(ast) } else { engine.compile_with_scope(scope, watched(text, &bodies)) }
 }
 
 /// The text with such blocks in the bodies, which begin and end there.

@@ -80,7 +80,7 @@ impl Compiler {
         }
         let read = self.survey(&ast)?;
         let helpers = Imports::of(self, &source.path, &read.imports)?;
-        let gap = gap::read(self, &source.path, &read)?;
+        let gap = gap::read(&source.path, &read)?;
         Ok(Lab { source, language: Language::Rhai, tool: None, checks: read.checks, helpers, gap })
     }
 

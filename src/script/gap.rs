@@ -1,17 +1,16 @@
 //! The gap of an exercise: the reference solution that a lab names, and what
-//! may run there.
+//! can be had for it.
 
-use super::compile::Compiler;
 use super::fault::at;
 use super::survey::Read;
 use crate::event::Fault;
-use crate::lab::{Gap, Helper, Language, Place};
+use crate::lab::{Gap, Helper, Place};
 use std::fs;
 use std::io;
 use std::path::{Component, Path};
 
 /// Reads the gap of a lab, where it has one.
-pub(super) fn read(compiler: &Compiler, lab: &Path, read: &Read) -> Result<Option<Gap>, Fault> {
+pub(super) fn read(lab: &Path, read: &Read) -> Result<Option<Gap>, Fault> {
     let Some((name, place)) = &read.gap else { return Ok(None) };
     let place = *place;
     if let Some(check) = read.pointless.iter().find(|check| **check > place) {
@@ -28,10 +27,6 @@ pub(super) fn read(compiler: &Compiler, lab: &Path, read: &Read) -> Result<Optio
         return Err(at(place, "there is no point to be had in this exercise", Some(hint.into())));
     }
     let reference = reference(lab, name, place)?;
-    if reference.language() == Language::Rhai {
-        look_at(compiler, &reference)
-            .map_err(|fault| Fault { helper: Some(reference.path.clone()), ..fault })?;
-    }
     Ok(Some(Gap { place, reference, handed_in: None }))
 }
 
@@ -57,19 +52,4 @@ fn reference(lab: &Path, name: &str, place: Place) -> Result<Helper, Fault> {
         _ => at(place, format!("failed to read the reference solution `{shown}`: {error}"), None),
     })?;
     Ok(Helper { import: name.into(), path: shown, text })
-}
-
-/// Looks whether a script may run in the gap.
-pub(super) fn look_at(compiler: &Compiler, script: &Helper) -> Result<(), Fault> {
-    let read = compiler.survey(&compiler.compile(&script.text)?)?;
-    let nothing_there = |place, what: &str| {
-        let hint = "a solution acts; the exercise judges".to_string();
-        Err(at(place, format!("a solution {what}"), Some(hint)))
-    };
-    match (read.checks.first(), read.imports.first(), read.gap) {
-        (Some(check), ..) => nothing_there(check.place, "declares no checks"),
-        (_, Some((_, place)), _) => nothing_there(*place, "imports nothing"),
-        (.., Some((_, place))) => nothing_there(place, "has no gap of its own"),
-        _ => Ok(()),
-    }
 }

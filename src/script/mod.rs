@@ -22,4 +22,4 @@ pub use compile::Compiler;
 pub use engine::Stage;
 pub use run::run;
 pub use words::{Word, all as vocabulary};
-pub use world::Teller;
+pub use world::{Shell, Teller};

@@ -1,5 +1,5 @@
 use super::engine::Stage;
-use super::world::{Teller, World, place};
+use super::world::{Shell, Teller, World, place};
 use super::{caught, fault, foresight};
 use crate::event::{Captured, Event, Fault, Order, Stop};
 use crate::lab::Helper;
@@ -8,11 +8,19 @@ use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, 
 
 /// Runs a lab in a sandbox, and tells what happens until it ends or stops.
 ///
+/// `shell` runs what is a script of bash in the gap of an exercise.
+///
 /// A stage is for one script. The process ends after it: what the script has
 /// built is left to the kernel, which is quicker than taking it apart.
-pub fn run(stage: &mut Stage, order: &Order, rooms: Box<dyn Rooms>, teller: impl Fn() -> Box<dyn Teller>) {
+pub fn run(
+    stage: &mut Stage,
+    order: &Order,
+    rooms: Box<dyn Rooms>,
+    shell: Shell,
+    teller: impl Fn() -> Box<dyn Teller>,
+) {
     let tell = teller();
-    let ran = try_run(&mut *stage, order, rooms, teller);
+    let ran = try_run(&mut *stage, order, rooms, shell, teller);
     // A replay that was made for this ends here, as it should.
     let explained = stage.stand.get().is_some_and(World::is_explained);
     let ending = match ran {
@@ -43,6 +51,7 @@ fn try_run(
     Stage { engine, stand }: &mut Stage,
     order: &Order,
     rooms: Box<dyn Rooms>,
+    shell: Shell,
     teller: impl Fn() -> Box<dyn Teller>,
 ) -> Result<(), Stop> {
     caught::register(engine);
@@ -55,7 +64,7 @@ fn try_run(
         Stop::Fault(Fault { helper, place, message: error.error, command: None, hint: error.hint })
     })?;
     let may_wait = foresight::veths_that_may_wait(&ast);
-    let world = World::new(network, teller(), may_wait, order);
+    let world = World::new(network, teller(), may_wait, shell, order);
     assert!(stand.set(world).is_ok(), "a stage is for one script");
     evaluate(engine, &ast).map_err(|error| fault::stop(*error, order.timeout_ms))
 }

@@ -2,7 +2,7 @@
 
 use crate::event::{
     Action, Answered, Deed, Door, Event, Fault, Findings, Inquiry, Misuse, Moment, Order, Probe, Question,
-    Refusal, Unmeasured, Wonder,
+    Refusal, Stop, Submission, Unmeasured, Wonder,
 };
 use crate::lab::Place;
 use crate::net::{NetError, Network};
@@ -29,6 +29,9 @@ pub trait Teller {
     fn wonder(&self, wonder: Wonder) -> Option<Answered>;
 }
 
+/// Runs a script of bash in the gap of an exercise.
+pub type Shell = fn(&Network, &Order, &Submission, &dyn Fn(Event)) -> Result<(), Stop>;
+
 /// The world of one running script.
 pub(super) struct World {
     pub network: Network,
@@ -52,6 +55,11 @@ pub(super) struct World {
     in_wanted_step: Cell<bool>,
     /// Whether this is a replay.
     replay: bool,
+    /// What was ordered.
+    order: Order,
+    shell: Shell,
+    /// Whether it is the script in the gap that acts.
+    in_gap: Cell<bool>,
 }
 
 /// A place for the world, which comes to be after the vocabulary.
@@ -69,7 +77,13 @@ pub(super) enum Halt {
 }
 
 impl World {
-    pub fn new(network: Network, teller: Box<dyn Teller>, may_wait: BTreeSet<Place>, order: &Order) -> Self {
+    pub fn new(
+        network: Network,
+        teller: Box<dyn Teller>,
+        may_wait: BTreeSet<Place>,
+        shell: Shell,
+        order: &Order,
+    ) -> Self {
         Self {
             network,
             watched: order.watched,
@@ -85,7 +99,36 @@ impl World {
             steps: RefCell::default(),
             in_wanted_step: Cell::new(false),
             replay: order.inquiry.is_some(),
+            order: order.clone(),
+            shell,
+            in_gap: Cell::new(false),
         }
+    }
+
+    /// What runs in the gap.
+    pub fn submission(&self) -> Option<&Submission> {
+        self.order.submission.as_ref()
+    }
+
+    /// Tells whether it is the script in the gap that acts.
+    pub fn is_in_gap(&self) -> bool {
+        self.in_gap.get()
+    }
+
+    /// Has the script in the gap act, which takes none of the lab's time.
+    pub fn in_gap<T>(&self, timeout_ms: u64, act: impl FnOnce() -> T) -> T {
+        let began = Instant::now();
+        let lab = self.deadline.replace(began + Duration::from_millis(timeout_ms));
+        self.in_gap.set(true);
+        let done = act();
+        self.in_gap.set(false);
+        self.deadline.set(lab + began.elapsed());
+        done
+    }
+
+    /// Runs a script of bash.
+    pub fn run_shell(&self, submission: &Submission) -> Result<(), Stop> {
+        (self.shell)(&self.network, &self.order, submission, &|event| self.tell(event))
     }
 
     pub fn tell(&self, event: Event) {

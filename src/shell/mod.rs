@@ -23,4 +23,4 @@ mod session;
 mod told;
 
 pub use read::read;
-pub use run::run;
+pub use run::{fill, run};

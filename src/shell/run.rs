@@ -3,12 +3,13 @@ use super::paste::{Complaint, Parsed, Script};
 use super::prelude::{FOLDER, GO, PRELUDE, SUDO, TOLD, TOOLS, prelude, tcpdump};
 use super::session::Session;
 use super::told::Talk;
-use crate::event::{Deed, Event, Fault, Order, Stop, Unmeasured};
-use crate::lab::Place;
+use crate::event::{Deed, Event, Fault, Order, Ran, Stop, Submission, Unmeasured};
+use crate::lab::{Language, Place};
 use crate::net::{Limits, NetError, Network, PATH, Placed, Rooms, is_installed, package_of};
 use crate::why;
 use nix::fcntl::OFlag;
 use std::cell::RefCell;
+use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -39,12 +40,51 @@ pub fn run(order: &Order, rooms: Box<dyn Rooms>, tell: impl Fn(Event)) {
     tell(ending);
 }
 
-fn begin(order: &Order, rooms: Box<dyn Rooms>) -> Result<Network, Stop> {
-    if !is_installed("bash") {
-        let remedy = Some(format!("install it: `apt-get install {}`", package_of("bash").unwrap_or("bash")));
-        let reason = "exec of \"bash\" failed: No such file or directory".into();
-        return Err(Stop::NotMeasured(Unmeasured { place: Place::new(1, 1), reason, remedy }));
+/// Runs a shell script in the gap of an exercise, in the network that is
+/// given there.
+///
+/// # Errors
+///
+/// Where bash does not come to the end of the script.
+pub fn fill(
+    network: &Network,
+    order: &Order,
+    submission: &Submission,
+    tell: &dyn Fn(Event),
+) -> Result<(), Stop> {
+    look_for_bash()?;
+    // Where it lies is nobody's business inside.
+    let name = Path::new(&submission.path).file_name().unwrap_or(OsStr::new("solution.sh"));
+    let order = Order {
+        path: name.to_string_lossy().into_owned(),
+        text: submission.text.strip_prefix('\u{feff}').unwrap_or(&submission.text).into(),
+        helpers: Vec::new(),
+        timeout_ms: submission.timeout_ms,
+        language: Language::Shell,
+        inquiry: None,
+        submission: None,
+        ..order.clone()
+    };
+    let in_its_file = |event| match event {
+        Event::Ran(ran) => tell(Event::Ran(Ran { helper: Some(submission.path.clone()), ..ran })),
+        // Its comments are for its author.
+        Event::Note { .. } => {}
+        event => tell(event),
+    };
+    try_run(&order, network, &in_its_file).map_err(|stop| stop.in_file(&submission.path))
+}
+
+fn look_for_bash() -> Result<(), Stop> {
+    if is_installed("bash") {
+        return Ok(());
     }
+    let remedy = Some(format!("install it: `apt-get install {}`", package_of("bash").unwrap_or("bash")));
+    let reason = "exec of \"bash\" failed: No such file or directory".into();
+    Err(Stop::NotMeasured(Unmeasured { place: Place::new(1, 1), reason, remedy }))
+}
+
+fn begin(order: &Order, rooms: Box<dyn Rooms>) -> Result<Network, Stop> {
+    look_for_bash()?;
     Network::with_kernel_defaults(rooms, order.watched).map_err(fault)
 }
 
@@ -64,8 +104,10 @@ fn try_run(order: &Order, network: &Network, tell: &dyn Fn(Event)) -> Result<(),
     let argv = ["sh", "-c", &enter, &order.path].map(String::from).to_vec();
     let terminal = network.on_terminal(argv).map_err(fault)?;
     let mut session = Session::new(network, terminal, talk, &script, order, deadline, tell);
-    let exit = session.follow()?;
-    ending::judge(&session.finish(), exit)
+    let exit = session.follow();
+    let (story, terminal) = session.finish();
+    network.leave(terminal);
+    ending::judge(&story, exit?)
 }
 
 /// What a script finds in every sandbox.

@@ -99,8 +99,10 @@ impl<'a> Session<'a> {
         }
     }
 
-    pub fn finish(self) -> Story {
-        self.story
+    /// What is known at the end, and the terminal, to which what runs on in
+    /// the background still prints.
+    pub fn finish(self) -> (Story, Terminal) {
+        (self.story, self.terminal)
     }
 
     /// Follows the script until bash has ended.

@@ -1,5 +1,6 @@
 use super::super::value::{Answer, answer, text, type_of};
 use super::super::world::{Call, Fallible, Stand};
+use super::exercises::refuse_in_gap;
 use super::options::Options;
 use super::{Word, anywhere};
 use crate::event::{Event, Expectation, Found};
@@ -167,6 +168,7 @@ fn eventually(
 }
 
 fn expect(call: &Call, word: &str, name: &str, found: Found, options: Map) -> Fallible<()> {
+    refuse_in_gap(call, word)?;
     let mut options = Options::new(call, word, options, &OPTIONS)?;
     call.world.tell(Event::Expected(Expectation {
         name: name.into(),

@@ -6,6 +6,7 @@
 mod addresses;
 mod captures;
 mod containers;
+mod exercises;
 mod expectations;
 mod firewall;
 mod links;
@@ -50,6 +51,7 @@ pub fn all() -> impl Iterator<Item = &'static Word> {
         why::WORDS,
         containers::WORDS,
         expectations::WORDS,
+        exercises::WORDS,
         telling::WORDS,
     ]
     .into_iter()
@@ -70,6 +72,7 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
     why::register(engine, stand);
     containers::register(engine, stand);
     expectations::register(engine, stand);
+    exercises::register(engine, stand);
     telling::register(engine, stand);
 }
 

@@ -1,4 +1,5 @@
 use super::super::world::{Call, Fallible, Stand};
+use super::exercises::refuse_in_gap;
 use super::options::Options;
 use super::{Word, here_or_host};
 use crate::event::{Answered, Cause, Explanation, Probe};
@@ -64,6 +65,7 @@ fn cause(cause: &Cause) -> Dynamic {
 }
 
 fn why(call: &Call, ns: &Netns, dst: &str, options: Map) -> Fallible<WhyValue> {
+    refuse_in_gap(call, "why")?;
     let mut options = Options::new(call, "why", options, &["tcp", "size", "df", "iface", "broadcast"])?;
     let probe = Probe {
         tcp: options.number("tcp", "a port from 1 to 65535")?,
