@@ -278,6 +278,17 @@ impl Network {
         Ok(process)
     }
 
+    /// From now on, whether the programs that start are a submission's: they
+    /// see nothing of the judge's, can signal none of its programs, and are
+    /// held to tighter limits. One that runs on stays what it was.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel refuses what keeps them apart.
+    pub fn confine(&self, confined: bool) -> Result<(), NetError> {
+        Ok(self.rooms.confine(confined)?)
+    }
+
     /// The process that was started since the last call.
     pub fn last_started(&self) -> Option<i32> {
         self.started.take()

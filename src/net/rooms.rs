@@ -66,6 +66,15 @@ pub trait Rooms {
     /// How a program ended; waits for that until `deadline`, or not at all.
     fn exit_of(&self, pid: i32, deadline: Option<Instant>) -> Option<Exit>;
 
+    /// From now on, whether what is started, placed and opened is a
+    /// submission's: it is in a cell of the sandbox, from which nothing of the
+    /// judge's can be seen.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel refuses the cell.
+    fn confine(&self, confined: bool) -> Result<(), RoomsError>;
+
     /// Becomes readable when a program ends.
     fn events(&self) -> BorrowedFd<'_>;
 }

@@ -61,6 +61,8 @@ pub struct Inside {
     house: RefCell<Option<House>>,
     exits: RefCell<HashMap<i32, Exit>>,
     furnished: Cell<bool>,
+    /// Whether a submission is at work.
+    confined: Cell<bool>,
     /// How many namespaces were made.
     made: Cell<usize>,
     /// The latest instance of proc(5), where there is another.
@@ -81,8 +83,8 @@ struct House {
 
 impl Inside {
     pub(super) fn new(wire: Wire, init: Pid) -> Self {
-        let (house, exits, furnished, made, proc) = Default::default();
-        Self { wire, init, house, exits, furnished, made, proc }
+        let (house, exits, furnished, confined, made, proc) = Default::default();
+        Self { wire, init, house, exits, furnished, confined, made, proc }
     }
 
     pub(super) fn init(&self) -> Pid {
@@ -206,6 +208,11 @@ impl Rooms for Inside {
                 _ => return None,
             }
         }
+    }
+
+    fn confine(&self, confined: bool) -> Result<(), RoomsError> {
+        self.confined.set(confined);
+        Ok(())
     }
 
     fn events(&self) -> BorrowedFd<'_> {
