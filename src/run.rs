@@ -1,8 +1,10 @@
 //! The whole flow on one page: a file becomes a lab, the lab runs in a
 //! sandbox, its events become outcomes.
 
+mod attempt;
 mod inquiry;
 
+pub use attempt::{Attempt, attempt};
 use inquiry::Oracle;
 pub use inquiry::{Puzzle, why};
 
@@ -176,7 +178,7 @@ fn submission(gap: &Gap, settings: &Settings) -> Submission {
     Submission {
         path: script.path.clone(),
         text: script.text.clone(),
-        language: script.language(),
+        language: script.language,
         timeout_ms: settings.submission_ms,
         handed_in: gap.handed_in.is_some(),
     }

@@ -12,4 +12,4 @@ mod source;
 pub use declared::{Declared, Kind, ToolUse};
 pub use name::{LabName, slug};
 pub use place::{Place, Span};
-pub use source::{Gap, Helper, Lab, Language, Source, excerpt};
+pub use source::{Gap, Helper, Lab, Language, Solution, Source, excerpt};

@@ -24,13 +24,6 @@ pub struct Helper {
     pub text: String,
 }
 
-impl Helper {
-    /// What it is written in: what its name says, or else its first line.
-    pub fn language(&self) -> Language {
-        Language::of(Path::new(&self.path)).unwrap_or_else(|| Language::of_text(&self.text))
-    }
-}
-
 /// What a lab is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Language {
@@ -65,9 +58,20 @@ pub struct Gap {
     /// Where it is.
     pub place: Place,
     /// The reference solution.
-    pub reference: Helper,
+    pub reference: Solution,
     /// What somebody has handed in, which runs in place of the reference.
-    pub handed_in: Option<Helper>,
+    pub handed_in: Option<Solution>,
+}
+
+/// A script that runs in the gap of an exercise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Solution {
+    /// The path of the file, for messages.
+    pub path: String,
+    /// The whole text.
+    pub text: String,
+    /// What it is written in.
+    pub language: Language,
 }
 
 /// A lab that was read and is sound.
@@ -91,7 +95,7 @@ impl Lab {
     /// The exercise with what somebody has handed in for it.
     ///
     /// A lab that is no exercise stays as it is.
-    pub fn with(&self, handed_in: Helper) -> Self {
+    pub fn with(&self, handed_in: Solution) -> Self {
         let gap = self.gap.clone().map(|gap| Gap { handed_in: Some(handed_in), ..gap });
         Self { gap, ..self.clone() }
     }

@@ -1,5 +1,5 @@
 use crate::check::{Failure, Outcome, Verdict};
-use crate::event::Fault;
+use crate::event::{Fault, Stop};
 use crate::lab::{Lab, Place, Source, excerpt};
 use std::fmt::Write;
 
@@ -48,6 +48,21 @@ pub fn fault(source: &Source, helper: Option<&str>, fault: &Fault) -> String {
     visible(text.trim_end())
 }
 
+/// Why a script did not come to its end.
+pub fn stop(lab: &Lab, stop: &Stop) -> String {
+    match stop {
+        Stop::Fault(fault) => {
+            let helper = fault.helper.as_deref().and_then(|path| text_of(lab, path));
+            self::fault(&lab.source, helper, fault)
+        }
+        Stop::NotMeasured(what) => not_measured(&what.reason, what.remedy.as_deref()),
+        Stop::Deadline { timeout_ms, .. } => {
+            format!("it was not done after {} s, and was ended there", *timeout_ms as f64 / 1000.0)
+        }
+        Stop::Bug(what) => format!("a fault of nslab: {what}"),
+    }
+}
+
 /// Why a check was not measured, in one line.
 pub fn not_measured(reason: &str, remedy: Option<&str>) -> String {
     match remedy {
@@ -58,8 +73,15 @@ pub fn not_measured(reason: &str, remedy: Option<&str>) -> String {
 
 fn helper_text<'a>(lab: &'a Lab, failure: &'a Failure) -> Option<(&'a str, &'a str)> {
     let path = failure.helper.as_deref()?;
-    let helper = lab.helpers.iter().find(|helper| helper.path == path)?;
-    Some((path, &helper.text))
+    Some((path, text_of(lab, path)?))
+}
+
+/// The text of a file that came along with a lab.
+fn text_of<'a>(lab: &'a Lab, path: &str) -> Option<&'a str> {
+    let helpers = lab.helpers.iter().map(|helper| (&helper.path, &helper.text));
+    let solutions = lab.gap.iter().flat_map(|gap| [Some(&gap.reference), gap.handed_in.as_ref()]);
+    let solutions = solutions.flatten().map(|solution| (&solution.path, &solution.text));
+    helpers.chain(solutions).find(|(known, _)| *known == path).map(|(_, text)| text.as_str())
 }
 
 /// `labs/cable/first.rhai:12:5: …`, with the line shown.

@@ -11,5 +11,5 @@ mod trail;
 
 pub use explanation::{explanation, explanation_in_colour};
 pub use export::Export;
-pub use failure::{failure, fault, not_measured};
+pub use failure::{failure, fault, not_measured, stop};
 pub use narration::Narration;

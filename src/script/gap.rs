@@ -4,7 +4,7 @@
 use super::fault::at;
 use super::survey::Read;
 use crate::event::Fault;
-use crate::lab::{Gap, Helper, Place};
+use crate::lab::{Gap, Language, Place, Solution};
 use std::fs;
 use std::io;
 use std::path::{Component, Path};
@@ -31,7 +31,7 @@ pub(super) fn read(lab: &Path, read: &Read) -> Result<Option<Gap>, Fault> {
 }
 
 /// Reads the reference solution.
-fn reference(lab: &Path, name: &str, place: Place) -> Result<Helper, Fault> {
+fn reference(lab: &Path, name: &str, place: Place) -> Result<Solution, Fault> {
     let folder = lab.parent().unwrap_or(Path::new(""));
     let path = folder.join(name);
     let shown = path.display().to_string();
@@ -51,5 +51,6 @@ fn reference(lab: &Path, name: &str, place: Place) -> Result<Helper, Fault> {
         ),
         _ => at(place, format!("failed to read the reference solution `{shown}`: {error}"), None),
     })?;
-    Ok(Helper { import: name.into(), path: shown, text })
+    let language = Language::of(&path).unwrap_or_else(|| Language::of_text(&text));
+    Ok(Solution { path: shown, text, language })
 }

@@ -14,7 +14,9 @@ pub(super) const WORDS: &[Word] = &[Word {
             reference solution, a script of bash(1) or of this vocabulary beside the exercise, which is \
             named; `nslab grade` has what a student handed in run instead. It stands alone, once, outside \
             of every block.",
-    example: "",
+    example: "//! Give the host the address 10.0.0.1.\n\
+              submission(\"solutions/address.rhai\");\n\
+              check(\"it answers there\", ping(\"10.0.0.1\"));",
 }];
 
 pub(super) fn register(engine: &mut Engine, stand: &Stand) {

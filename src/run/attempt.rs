@@ -1,0 +1,132 @@
+//! One submission: it runs in the gap of its exercise, and is judged.
+
+use super::{Settings, explain, inquiry::Oracle, order};
+use crate::check::{Judge, Outcome, Shelf, Verdict};
+use crate::event::{Event, Ran};
+use crate::lab::Lab;
+use crate::report;
+use crate::sandbox::{Launcher, Sandbox, SandboxError};
+use std::time::{Duration, Instant};
+
+/// What became of one submission.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// The outcome of each check of the exercise.
+    pub outcomes: Vec<Outcome>,
+    /// What went wrong in the submission itself, a text each; nothing where
+    /// the lab has not come to its gap.
+    pub remarks: Option<Vec<String>>,
+}
+
+/// The most remarks on one submission: a loop fails without end.
+const MOST_REMARKS: usize = 20;
+
+/// How long a submission may have taken that is run again and again to find
+/// out why somebody can't be reached.
+const QUICK: Duration = Duration::from_secs(3);
+
+/// Runs an exercise with what was handed in ([`Lab::with`]).
+///
+/// # Errors
+///
+/// Where there is no sandbox to run it in.
+pub fn attempt(
+    lab: &Lab,
+    launcher: &Launcher,
+    sandbox: &mut Sandbox,
+    shelf: &Shelf,
+    settings: &Settings,
+) -> Result<Attempt, SandboxError> {
+    let mut judge = Judge::new(lab, shelf);
+    let oracle = Oracle::new(lab, launcher, settings);
+    let mut gap = Gap::default();
+    let hear = |event: Event| {
+        gap.hear(&event, lab);
+        judge.hear(&event);
+    };
+    sandbox.run_with(&order(lab, settings), hear, |wonder| oracle.answer(wonder))?;
+    let mut outcomes = judge.finish();
+    if gap.took < QUICK {
+        explain(&oracle, &mut outcomes);
+    } else if outcomes.iter().any(|outcome| matches!(outcome.verdict, Verdict::Failed(_))) {
+        gap.remark(format!(
+            "it has taken {:.0} s, so it was not run again to find out why something is not reached",
+            gap.took.as_secs_f64()
+        ));
+    }
+    Ok(Attempt { outcomes, remarks: gap.remarks.map(|remarks| remarks.finish()) })
+}
+
+/// What is heard between the beginning and the end of a submission.
+#[derive(Debug, Default)]
+struct Gap {
+    began: Option<Instant>,
+    took: Duration,
+    remarks: Option<Remarks>,
+}
+
+#[derive(Debug, Default)]
+struct Remarks {
+    texts: Vec<String>,
+    left_out: usize,
+}
+
+impl Gap {
+    fn hear(&mut self, event: &Event, lab: &Lab) {
+        match event {
+            Event::Submitting { .. } => {
+                self.began = Some(Instant::now());
+                self.remarks = Some(Remarks::default());
+            }
+            Event::Submitted { stop } => {
+                self.took = self.began.take().map(|began| began.elapsed()).unwrap_or_default();
+                if let Some(stop) = stop {
+                    self.remark(report::stop(lab, stop));
+                }
+            }
+            Event::Ran(ran) if self.began.is_some() => {
+                if let Some(remark) = failed(ran) {
+                    self.remark(remark);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn remark(&mut self, text: String) {
+        let Some(remarks) = &mut self.remarks else { return };
+        // A loop says the same again and again.
+        if remarks.texts.contains(&text) {
+            return;
+        }
+        match remarks.texts.len() < MOST_REMARKS {
+            true => remarks.texts.push(text),
+            false => remarks.left_out += 1,
+        }
+    }
+}
+
+impl Remarks {
+    fn finish(mut self) -> Vec<String> {
+        if self.left_out > 0 {
+            self.texts.push(format!("and {} more", self.left_out));
+        }
+        self.texts
+    }
+}
+
+/// What a command said that failed.
+fn failed(ran: &Ran) -> Option<String> {
+    let code = ran.code.filter(|code| *code != 0);
+    if ran.asks || (code.is_none() && ran.ended.is_none()) {
+        return None;
+    }
+    let path = ran.helper.as_deref().unwrap_or_default();
+    let last = ran.output.lines().rev().find(|line| !line.trim().is_empty()).map(str::trim);
+    let said = match (&ran.ended, last, code) {
+        (Some(ended), ..) => ended.clone(),
+        (None, Some(said), _) => said.to_string(),
+        (None, None, code) => format!("exit code {}", code.unwrap_or_default()),
+    };
+    Some(format!("{path}:{}: `{}`: {said}", ran.place, ran.command))
+}
