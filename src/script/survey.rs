@@ -54,6 +54,8 @@ pub(super) struct Walk<'a> {
     imports: Vec<(String, Place)>,
     gap: Option<(String, Place)>,
     pointless: Vec<Place>,
+    /// The calls that stand alone, outside of every block and function.
+    alone: BTreeSet<Place>,
     calls: Vec<(Place, String, usize, bool)>,
     faults: Vec<Fault>,
 }
@@ -78,6 +80,7 @@ impl<'a> Walk<'a> {
             imports: Vec::new(),
             gap: None,
             pointless: Vec::new(),
+            alone: ast.statements().iter().filter_map(call_alone).collect(),
             calls: Vec::new(),
             faults: Vec::new(),
         }
@@ -174,12 +177,7 @@ impl<'a> Walk<'a> {
         // Whether a function is called, its text does not tell.
         let in_function = self.bodies.iter().any(|(name, body)| !name.contains('$') && body.contains(here));
         if name == "submission" {
-            let alone = matches!(path, [ASTNode::Stmt(_)] | [ASTNode::Stmt(Stmt::Expr(_)), _]);
-            self.submission(
-                call,
-                here,
-                alone && !method && !self.bodies.iter().any(|(_, body)| body.contains(here)),
-            );
+            self.submission(call, here, self.alone.contains(&here) && !method);
         }
         if matches!(name, "exec" | "start" | "sh") && is_straight(path) && !in_function {
             self.program(call, here);
@@ -376,6 +374,18 @@ impl<'a> Walk<'a> {
                 self.faults.push(at(declared.place, message, Some(hint)));
             }
         }
+    }
+}
+
+/// Where a statement is a call and nothing else.
+fn call_alone(statement: &Stmt) -> Option<Place> {
+    match statement {
+        Stmt::FnCall(_, position) => Some(place(*position)),
+        Stmt::Expr(expression) => match &**expression {
+            Expr::FnCall(_, position) => Some(place(*position)),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
