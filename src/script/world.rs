@@ -115,14 +115,16 @@ impl World {
         self.in_gap.get()
     }
 
-    /// Has the script in the gap act, which takes none of the lab's time.
-    pub fn in_gap<T>(&self, timeout_ms: u64, act: impl FnOnce() -> T) -> T {
+    /// Has the script in the gap act, which takes none of the lab's time, and
+    /// whose programs are apart from the judge's.
+    pub fn in_gap<T>(&self, timeout_ms: u64, act: impl FnOnce() -> T) -> Result<T, NetError> {
         let began = Instant::now();
         let lab = self.deadline.replace(began + Duration::from_millis(timeout_ms));
         self.in_gap.set(true);
-        let done = act();
+        let done = self.network.confine(true).map(|()| act());
         self.in_gap.set(false);
         self.deadline.set(lab + began.elapsed());
+        self.network.confine(false)?;
         done
     }
 

@@ -47,9 +47,12 @@ fn submission(call: &Call, context: &NativeCallContext) -> Fallible<()> {
         Language::Shell => call.world.run_shell(submission),
         Language::Rhai => run(context.engine(), &call.world.network, submission),
     });
-    let stop = stop.err();
+    let stop = stop.map_err(|error| call.fault("", error))?.err();
+    // Without bash nobody's script can be run. Another tool that a script asks
+    // for, and the machine lacks, is the script's own choice.
+    let ours = !submission.handed_in || submission.language == Language::Shell;
     match stop.clone() {
-        Some(Stop::NotMeasured(what)) if !submission.handed_in => {
+        Some(Stop::NotMeasured(what)) if ours => {
             return Err(halt(Halt::NotMeasured(what), call.position));
         }
         Some(stop) if !submission.handed_in => {
