@@ -193,7 +193,7 @@ fn type_name(text: &str) -> String {
 
 /// Tells whether a type is that of an answer to a question.
 fn is_answer(name: &str) -> bool {
-    ["ping", "tcp", "http", "resolve", "traceroute", "cni", "exec"].contains(&name)
+    ["ping", "tcp", "http", "resolve", "traceroute", "cni", "exec", "forwarding"].contains(&name)
 }
 
 fn a(found: &str) -> String {

@@ -7,6 +7,7 @@ use crate::net::{
     Capture, CniAnswer, ExecAnswer, HttpAnswer, NameAnswer, Netns, PingAnswer, Process, Service, TcpAnswer,
     TracerouteAnswer,
 };
+use crate::table::forwarding::Comparison;
 use crate::table::{Table, Value};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, INT, Map, NativeCallContext};
 use std::fmt;
@@ -51,6 +52,10 @@ pub(super) struct TracerouteValue(pub Rc<TracerouteAnswer>);
 #[derive(Clone)]
 pub(super) struct CniValue(pub Rc<CniAnswer>);
 
+/// Whether two routing tables forward alike.
+#[derive(Clone)]
+pub(super) struct ForwardingValue(pub Rc<Comparison>);
+
 /// Has an answer show itself as its text.
 macro_rules! shows_its_text {
     ($($value:ty),*) => {$(
@@ -61,7 +66,16 @@ macro_rules! shows_its_text {
         }
     )*};
 }
-shows_its_text!(PingValue, TcpValue, HttpValue, NameValue, CniValue, TracerouteValue, ExecValue);
+shows_its_text!(
+    PingValue,
+    TcpValue,
+    HttpValue,
+    NameValue,
+    CniValue,
+    TracerouteValue,
+    ExecValue,
+    ForwardingValue
+);
 
 /// An answer: something that is so or not, and tells why.
 pub(super) struct Answer {
@@ -102,6 +116,10 @@ pub(super) fn answer(value: &Dynamic) -> Option<Answer> {
         let (wanted, unwanted) = ("a way there", "no way there");
         return Some(Answer { ok: way.0.ok(), wanted, unwanted, text: way.to_string() });
     }
+    if let Some(forwarding) = value.read_lock::<ForwardingValue>() {
+        let (wanted, unwanted) = ("the same forwarding", "another forwarding");
+        return Some(Answer { ok: forwarding.0.ok(), wanted, unwanted, text: forwarding.to_string() });
+    }
     let exec = value.read_lock::<ExecValue>()?;
     let text = format!("$ {}\n{}", exec.0.command, exec.0.text()).trim_end().to_string();
     Some(Answer { ok: exec.0.ok(), wanted: "exit code 0", unwanted: "a failure", text })
@@ -129,6 +147,7 @@ pub(super) fn show(value: &Dynamic) -> String {
     let own = own.or_else(|| value.read_lock::<HttpValue>().map(|http| http.to_string()));
     let own = own.or_else(|| value.read_lock::<PingValue>().map(|ping| ping.to_string()));
     let own = own.or_else(|| value.read_lock::<ExecValue>().map(|exec| exec.to_string()));
+    let own = own.or_else(|| value.read_lock::<ForwardingValue>().map(|same| same.to_string()));
     own.unwrap_or_else(|| value.to_string())
 }
 
@@ -250,6 +269,7 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<NameValue>("resolve");
     engine.register_type_with_name::<CniValue>("cni");
     engine.register_type_with_name::<TracerouteValue>("traceroute");
+    engine.register_type_with_name::<ForwardingValue>("forwarding");
     engine.register_type_with_name::<Process>("process");
     engine.register_type_with_name::<Service>("service");
     macro_rules! answers {
@@ -277,6 +297,7 @@ pub(super) fn register(engine: &mut Engine) {
     names(engine);
     answers!(CniValue);
     answers!(TracerouteValue);
+    answers!(ForwardingValue);
     engine.register_fn("rows", |way: &mut TracerouteValue| {
         TableValue(Rc::new(Table::Hops(way.0.hops.clone())))
     });

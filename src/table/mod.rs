@@ -9,6 +9,7 @@ mod classic;
 mod connection;
 mod fdb;
 mod firewall;
+pub mod forwarding;
 mod hop;
 mod link;
 mod neigh;

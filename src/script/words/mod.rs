@@ -9,6 +9,7 @@ mod containers;
 mod exercises;
 mod expectations;
 mod firewall;
+mod forwarding;
 mod links;
 mod namespaces;
 mod options;
@@ -48,6 +49,7 @@ pub fn all() -> impl Iterator<Item = &'static Word> {
         services::WORDS,
         questions::WORDS,
         captures::WORDS,
+        forwarding::WORDS,
         why::WORDS,
         containers::WORDS,
         expectations::WORDS,
@@ -69,6 +71,7 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
     services::register(engine, stand);
     questions::register(engine, stand);
     captures::register(engine, stand);
+    forwarding::register(engine, stand);
     why::register(engine, stand);
     containers::register(engine, stand);
     expectations::register(engine, stand);
