@@ -344,7 +344,7 @@ mod tests {
     }
 
     /// The slow way: every row is looked at.
-    fn slow<'a>(rows: &'a [Row], to: u128, v6: bool) -> Option<(&'a str, Option<&'a str>)> {
+    fn slow(rows: &[Row], to: u128, v6: bool) -> Option<(&str, Option<&str>)> {
         let holds = |row: &&Row| {
             let block = Block::read(&row.dst, v6).unwrap();
             block.first_bits() <= to && to <= block.last_bits()
@@ -370,7 +370,7 @@ mod tests {
             let (most, base): (u8, u128) =
                 if v6 { (128, bits("fd00::".parse().unwrap())) } else { (32, 10 << 24) };
             let kinds = ["unicast", "unicast", "unicast", "blackhole", "throw"];
-            let mut table = |dice: &mut Dice| -> Vec<Row> {
+            let table = |dice: &mut Dice| -> Vec<Row> {
                 (0..dice.below(6))
                     .map(|_| {
                         // A small world, so that blocks meet.
