@@ -63,6 +63,7 @@
 pub mod check;
 pub mod cli;
 pub mod event;
+pub mod exercise;
 pub mod harness;
 pub mod lab;
 pub mod net;

@@ -6,6 +6,7 @@
 mod explanation;
 mod export;
 mod failure;
+pub mod grades;
 mod narration;
 mod trail;
 

@@ -1,0 +1,40 @@
+use super::fingerprint::Fingerprint;
+use super::graded::Graded;
+use super::results::Heading;
+use super::shard::Shard;
+use serde::{Deserialize, Serialize};
+
+/// What a class has earned in one exercise.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gradebook {
+    /// The name of the exercise, as `exercises/mask`.
+    pub exercise: String,
+    /// What the exercise asks, to know another version of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
+    /// Which part of the class this is, where it is a part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
+    /// The students, by name.
+    pub results: Vec<Graded>,
+}
+
+impl Gradebook {
+    /// A gradebook of students in any order.
+    pub fn new(of: &Heading, shard: Option<Shard>, mut results: Vec<Graded>) -> Self {
+        results.sort_by(|a, b| a.student.cmp(&b.student));
+        let fingerprint = Some(of.fingerprint.clone());
+        Self { exercise: of.exercise.clone(), fingerprint, shard, results }
+    }
+
+    /// The names of all checks, in the order of the exercise.
+    pub fn checks(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for mark in self.results.iter().flat_map(|graded| &graded.checks) {
+            if !names.contains(&mark.name.as_str()) {
+                names.push(&mark.name);
+            }
+        }
+        names
+    }
+}

@@ -1,0 +1,23 @@
+//! Exercises: who has handed something in, what it earns, and the gradebook.
+//!
+//! *Takes* a lab with a gap and the outcomes of its checks, *gives* marks as
+//! plain data, and keeps them in files; *never* runs anything.
+
+mod brief;
+mod fingerprint;
+mod gradebook;
+mod graded;
+mod handed_in;
+mod merge;
+mod results;
+mod roster;
+mod shard;
+
+pub use fingerprint::{Fingerprint, of_exercise, of_submission};
+pub use gradebook::Gradebook;
+pub use graded::{Graded, Mark};
+pub use handed_in::{HandedIn, LARGEST, Unfit};
+pub use merge::{Merged, merge};
+pub use results::{Heading, Results, ResultsError};
+pub use roster::{Entry, RosterError, roster};
+pub use shard::Shard;

@@ -1,0 +1,99 @@
+use super::why;
+use crate::exercise::{Gradebook, Graded, Mark};
+use crate::report::failure::visible;
+use serde_json::{Value, json};
+
+/// The `results.json` of Gradescope, which is of one student.
+///
+/// Its points for an assignment are fixed there, so that what was not
+/// measured can't be taken out of them: the student is told so, and the
+/// instructor finds it in `extra_data`.
+///
+/// # Errors
+///
+/// Where there is not just one student.
+pub fn gradescope(book: &Gradebook) -> Result<String, String> {
+    one_student(book.results.len())?;
+    let Some(graded) = book.results.first() else { return Err("nobody was graded".into()) };
+    let tests: Vec<Value> = graded.checks.iter().map(|mark| test(graded, mark)).collect();
+    let unmeasured: Vec<Value> = graded
+        .unmeasured()
+        .into_iter()
+        .map(|(reason, checks)| json!({ "checks": checks, "reason": visible(reason) }))
+        .collect();
+    let mut output = graded.remarks.clone();
+    if !unmeasured.is_empty() {
+        output.push(format!(
+            "Not all could be measured, which is not your fault: your points are out of {}.",
+            graded.max
+        ));
+    }
+    let results = json!({
+        "score": graded.points,
+        "output": visible(&output.join("\n")),
+        "output_format": "text",
+        "visibility": "visible",
+        "stdout_visibility": "hidden",
+        "tests": tests,
+        "extra_data": {
+            "exercise": book.exercise,
+            "student": visible(&graded.student),
+            "max": graded.max,
+            "unmeasured": unmeasured,
+        },
+    });
+    Ok(format!("{results:#}\n"))
+}
+
+/// Looks that there is one student: Gradescope runs a grader for each
+/// submission.
+///
+/// # Errors
+///
+/// Where there is another number of them.
+pub fn one_student(count: usize) -> Result<(), String> {
+    match count {
+        1 => Ok(()),
+        count => Err(format!(
+            "Gradescope takes the results of one submission, and there are {count}\n\
+             hint: name one submission, or take `--format json`"
+        )),
+    }
+}
+
+fn test(graded: &Graded, mark: &Mark) -> Value {
+    let mut test = json!({
+        "name": visible(&mark.name),
+        "score": mark.points,
+        "max_score": mark.max,
+        "output": visible(&output(graded, mark)),
+        "output_format": "text",
+        "visibility": "visible",
+    });
+    // What has no status gets one from its points, and 0 of 0 would be full.
+    let status = if mark.passed == Some(true) { "passed" } else { "failed" };
+    if mark.unmeasured.is_none() {
+        test["status"] = status.into();
+    }
+    test
+}
+
+/// What a student reads below a check.
+fn output(graded: &Graded, mark: &Mark) -> String {
+    if mark.unmeasured.is_some() {
+        return "This could not be measured, and costs you nothing.".into();
+    }
+    let part = |label: &str, value: Option<String>| {
+        let value = value.filter(|value| !value.trim().is_empty())?;
+        let gap = if value.contains('\n') { "\n" } else { " " };
+        Some(format!("{label}:{gap}{value}"))
+    };
+    let why = if mark.passed.is_none() { mark.rationale.clone() } else { why(graded, mark) };
+    let parts = [
+        part("why", why),
+        part("expected", mark.expected.clone()),
+        part("seen", mark.actual.clone()),
+        part("hint", mark.hint.clone()),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,31 @@
+use crate::exercise::{Gradebook, Graded, Mark};
+use crate::report::failure::visible;
+
+/// A gradebook as one JSON object.
+///
+/// What would steer a terminal is made visible here, too: `jq -r` prints what
+/// a string says.
+pub fn json(book: &Gradebook) -> String {
+    let mut shown = book.clone();
+    show(&mut shown.exercise);
+    shown.results.iter_mut().for_each(student);
+    // Plain data of strings and numbers, which JSON can say.
+    let text = serde_json::to_string_pretty(&shown).unwrap_or_default();
+    format!("{text}\n")
+}
+
+fn student(graded: &mut Graded) {
+    let Graded { student, remarks, checks, points: _, max: _ } = graded;
+    show(student);
+    remarks.iter_mut().for_each(show);
+    for mark in checks {
+        let Mark { name, rationale, expected, actual, hint, dependency, unmeasured, .. } = mark;
+        show(name);
+        let maybe = [rationale, expected, actual, hint, dependency, unmeasured];
+        maybe.into_iter().flatten().for_each(show);
+    }
+}
+
+fn show(text: &mut String) {
+    *text = visible(text);
+}

@@ -1,0 +1,36 @@
+use crate::exercise::{Gradebook, Mark};
+use crate::report::failure::visible;
+
+/// A gradebook for a spreadsheet: a row a student, with the points of each
+/// check. What was not measured is an empty cell.
+pub fn csv(book: &Gradebook) -> String {
+    let checks = book.checks();
+    let head = ["student", "points", "max"].into_iter().chain(checks.iter().copied());
+    let mut rows = vec![head.map(text).collect::<Vec<_>>()];
+    for graded in &book.results {
+        let earned = |name: &&str| {
+            let mark: Option<&Mark> = graded.checks.iter().find(|mark| mark.name == **name);
+            let measured = mark.filter(|mark| mark.unmeasured.is_none());
+            measured.map(|mark| mark.points.to_string()).unwrap_or_default()
+        };
+        let first = [text(&graded.student), graded.points.to_string(), graded.max.to_string()];
+        rows.push(first.into_iter().chain(checks.iter().map(earned)).collect());
+    }
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        // To write into memory does not fail, and all rows are of one length.
+        let _ = writer.write_record(row);
+    }
+    let bytes = writer.into_inner().unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A cell that a spreadsheet takes for a text: what begins like a formula
+/// gets a quote before it, as OWASP advises.
+fn text(text: &str) -> String {
+    let shown = visible(text);
+    let first = shown.trim_start().chars().next();
+    let is_formula =
+        first.is_some_and(|c| matches!(c, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠' | '|' | '%'));
+    if is_formula || shown.starts_with(['\t', '\n']) { format!("'{shown}") } else { shown }
+}
