@@ -151,8 +151,6 @@ pub struct Suspect {
     pub fix: Vec<String>,
     /// What shows it: a command, and what it says.
     pub evidence: Vec<String>,
-    /// Where the lab did it, if it did.
-    pub deed: Option<Place>,
 }
 
 impl Suspect {
@@ -323,14 +321,11 @@ pub struct Cause {
     pub place: String,
     /// What is wrong, in a sentence.
     pub text: String,
-    /// Where the lab did it, if it did.
-    #[serde(skip)]
-    pub deed: Option<Place>,
 }
 
 impl From<&Suspect> for Cause {
     fn from(suspect: &Suspect) -> Self {
-        let Suspect { id, place, text, deed, .. } = suspect.clone();
-        Self { id, place, text, deed }
+        let Suspect { id, place, text, .. } = suspect.clone();
+        Self { id, place, text }
     }
 }

@@ -52,7 +52,7 @@ pub fn explanation_in_colour(lab: &Lab, why: &Explanation) -> String {
 fn told(lab: &Lab, why: &Explanation, ink: Ink) -> String {
     let parts = [
         why.stopped.as_ref().map(|stop| stopped(lab, stop)).unwrap_or_default(),
-        headline(lab, why, ink),
+        headline(why, ink),
         drawing(why, ink),
         commands("look at", &why.evidence, ink),
         cure(why, ink),
@@ -82,12 +82,9 @@ fn stopped(lab: &Lab, stop: &Stop) -> String {
 }
 
 /// The sentence that matters.
-fn headline(lab: &Lab, why: &Explanation, ink: Ink) -> String {
+fn headline(why: &Explanation, ink: Ink) -> String {
     let Explanation { from, to, symptom, .. } = why;
-    let of = |cause: &Cause| {
-        let line = cause.deed.map(|place| format!(" [{}:{place}]", lab.source.path.display()));
-        visible(&format!("{}{}", cause.text, line.unwrap_or_default()))
-    };
+    let of = |cause: &Cause| visible(&cause.text);
     let mut text = String::new();
     let one = |cause: &Cause| format!("  ({})\n", ink.faint(&format!("nslab why --explain {}", cause.id)));
     let list = |text: &mut String| {
@@ -223,7 +220,7 @@ mod tests {
     }
 
     fn cause(id: &str, text: &str) -> Cause {
-        Cause { id: id.into(), place: "router".into(), text: text.into(), deed: None }
+        Cause { id: id.into(), place: "router".into(), text: text.into() }
     }
 
     fn lost() -> Explanation {
@@ -261,10 +258,9 @@ red reaches 10.0.2.2.
     }
 
     #[test]
-    fn a_proved_cause_comes_first_and_its_place_is_marked() {
+    fn a_proved_cause_comes_first() {
         let end = TrailEnd::Before(Some(Step { ns: "router".into(), dev: "r0".into(), out: true }));
-        let found =
-            Cause { deed: Some(Place::new(7, 1)), ..cause("firewall-rule", "a rule of router drops it") };
+        let found = cause("firewall-rule", "a rule of router drops it");
         let why = Explanation {
             trails: vec![
                 trail(Passed::Request, WAY, TrailEnd::Arrived),
@@ -279,7 +275,7 @@ red reaches 10.0.2.2.
         assert_eq!(
             explanation(&lab(), &why),
             "\
-red can't reach 10.0.2.2: a rule of router drops it [x.sh:7:1]
+red can't reach 10.0.2.2: a rule of router drops it
   (nslab why --explain firewall-rule)
 
   request  [red] eth0 ──▶ r0 [router] r1 ──▶ eth0 [blue]

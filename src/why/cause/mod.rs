@@ -156,7 +156,7 @@ impl<'a> Evidence<'a> {
 
 /// A suspect without evidence yet.
 fn suspect(id: &str, place: String, text: String, fix: Vec<String>) -> Suspect {
-    Suspect { id: id.into(), place, text, fix, evidence: Vec::new(), deed: None }
+    Suspect { id: id.into(), place, text, fix, evidence: Vec::new() }
 }
 
 /// A suspect, and what speaks against it.
