@@ -2,9 +2,11 @@
 //! sandbox, its events become outcomes.
 
 mod attempt;
+mod class;
 mod inquiry;
 
 pub use attempt::{Attempt, attempt};
+pub use class::{Supply, class};
 use inquiry::Oracle;
 pub use inquiry::{Puzzle, why};
 

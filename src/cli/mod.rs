@@ -4,11 +4,13 @@ mod captures;
 mod doctor;
 mod exit;
 mod export;
+mod grade;
 mod one;
 mod run;
 mod test;
 mod why;
 
+use crate::exercise::Shard;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -49,6 +51,9 @@ enum Command {
     /// Print one lab as a shell script of `ip` commands
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(Export),
+    /// Grade what was handed in for an exercise
+    #[command(after_help = GRADE_EXAMPLES)]
+    Grade(Grade),
     /// Tell whether this machine can run labs, what is missing, and the remedy
     Doctor(Doctor),
 }
@@ -86,6 +91,15 @@ Example:
 
 The script says how it is run without changing anything of this machine. The lab is run for that, in a sandbox. Where it stops half-way, the script goes
 as far as it did, and the exit code is 1.";
+
+const GRADE_EXAMPLES: &str = "\
+Examples:
+  nslab grade labs/exercises/plug.rhai alice.sh         one student
+  nslab grade labs/exercises/plug.rhai submissions/     each entry of a folder is a student
+  nslab grade EXERCISE submissions/ --format csv --resume results.jsonl
+  nslab grade --merge part1.json part2.json --format csv
+
+Exit codes: 0 all have full marks, 1 somebody has not, 130 it was interrupted.";
 
 /// What was typed for `nslab test`.
 #[derive(Debug, clap::Args)]
@@ -173,6 +187,54 @@ struct Export {
     deadline: Deadline,
 }
 
+/// What was typed for `nslab grade`.
+#[derive(Debug, clap::Args)]
+struct Grade {
+    /// The exercise, a `.rhai` file with a gap: `submission(…)`
+    #[arg(value_name = "EXERCISE", required_unless_present = "merge")]
+    exercise: Option<PathBuf>,
+    /// What was handed in: scripts of bash or of this vocabulary, or a folder of them, a student each
+    #[arg(value_name = "SUBMISSION", required_unless_present = "merge")]
+    submissions: Vec<PathBuf>,
+    /// How the grades are printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Grade a part of the class: the K-th of N parts, which have nobody in common and leave nobody out
+    #[arg(long, value_name = "K/N")]
+    shard: Option<Shard>,
+    /// Join gradebooks (of `--format json`) and results files (of `--resume`) to one
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["exercise", "submissions", "shard", "resume"])]
+    merge: Vec<PathBuf>,
+    /// Keep in this file what is graded, and don't grade it again
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
+    #[command(flatten)]
+    deadline: SubmissionDeadline,
+}
+
+/// How grades are printed.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Format {
+    /// For a person
+    Text,
+    /// One JSON object
+    Json,
+    /// JUnit XML: a suite for each student
+    Junit,
+    /// A spreadsheet: a row for each student
+    Csv,
+    /// The results.json of Gradescope, for one student
+    Gradescope,
+}
+
+/// How long a submission may take.
+#[derive(Debug, clap::Args)]
+struct SubmissionDeadline {
+    /// Seconds that a submission may take
+    #[arg(long, value_name = "S", default_value = "30", value_parser = seconds)]
+    timeout: u64,
+}
+
 /// What was typed for `nslab doctor`.
 #[derive(Debug, clap::Args)]
 struct Doctor {
@@ -212,6 +274,7 @@ pub fn main() -> ExitCode {
         Command::Run(typed) => run::run(&typed),
         Command::Why(typed) => why::run(&typed),
         Command::Export(typed) => export::run(&typed),
+        Command::Grade(typed) => grade::run(&typed),
         Command::Doctor(typed) => doctor::run(&typed),
     }
 }

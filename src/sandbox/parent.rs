@@ -6,6 +6,7 @@ use super::{Inside, Line, SandboxError};
 use crate::event::{Answered, Event, Order, Stop, Wonder};
 use crate::lab::Place;
 use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork, getpid};
 use serde::{Deserialize, Serialize};
@@ -90,6 +91,11 @@ impl Launcher {
             place: Place::default(),
             died: None,
         })
+    }
+
+    /// Ends the launcher, and with it every sandbox, at once.
+    pub fn abandon(&self) {
+        let _ = kill(self.pid, Signal::SIGKILL);
     }
 }
 

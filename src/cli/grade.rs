@@ -1,0 +1,292 @@
+use super::exit::{Findings, USAGE};
+use super::{Format, Grade, one};
+use crate::check::{Shelf, Update};
+use crate::exercise::{
+    self, Entry, Fingerprint, Gradebook, Graded, HandedIn, Heading, Results, ResultsError, Unfit,
+};
+use crate::lab::Lab;
+use crate::report::grades;
+use crate::run::{self, Settings, Supply};
+use crate::sandbox::{Launcher, Sandbox};
+use indicatif::{ProgressBar, ProgressStyle};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// How often a submission is run where something could not be measured. What
+/// another process has taken of the machine it may have given back by then.
+const TRIES: u32 = 3;
+
+/// Set by Ctrl-C.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// `nslab grade`
+pub(super) fn run(typed: &Grade) -> ExitCode {
+    let Some(path) = &typed.exercise else { return merge(typed) };
+    if let Err(code) = one::look_at(path) {
+        return code;
+    }
+    // Before the launcher begins, which must not end of a Ctrl-C before we do.
+    hear_interrupts();
+    let (lab, prepared) = match one::read(path) {
+        Ok(read) => read,
+        Err(code) => return code,
+    };
+    if lab.gap.is_none() {
+        eprintln!("error: `{}` is no exercise: it has no gap", path.display());
+        eprintln!("hint: write `submission(\"solutions/NAME.sh\");` where what is handed in is to run");
+        return Findings { invalid: true, ..Findings::default() }.into();
+    }
+    let class = match Class::of(typed, lab) {
+        Ok(class) => class,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(USAGE);
+        }
+    };
+    match prepared {
+        Ok((launcher, first)) => class.grade(&launcher, first),
+        Err(error) => one::without_sandbox(&error),
+    }
+}
+
+/// Has a Ctrl-C, and a `kill`, end the grading in good order. The next one
+/// ends it at once.
+fn hear_interrupts() {
+    extern "C" fn interrupted(_: nix::libc::c_int) {
+        INTERRUPTED.store(true, Ordering::Relaxed);
+    }
+    let handler = SigHandler::Handler(interrupted);
+    let action = SigAction::new(handler, SaFlags::SA_RESTART | SaFlags::SA_RESETHAND, SigSet::empty());
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        // SAFETY: the handler only sets an atomic.
+        let _ = unsafe { sigaction(signal, &action) };
+    }
+}
+
+/// Joins results to one gradebook.
+fn merge(typed: &Grade) -> ExitCode {
+    match exercise::merge(&typed.merge) {
+        Ok(merged) => {
+            for notice in &merged.notices {
+                eprintln!("note: {notice}");
+            }
+            print(&merged.book, typed.format)
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+/// Prints a whole gradebook, and gives the exit code.
+fn print(book: &Gradebook, format: Format) -> ExitCode {
+    let text = match format {
+        Format::Text => grades::text(book, is_coloured()),
+        Format::Json => grades::json(book),
+        Format::Junit => grades::junit(book),
+        Format::Csv => grades::csv(book),
+        Format::Gradescope => match grades::gradescope(book) {
+            Ok(text) => text,
+            Err(error) => {
+                eprintln!("error: {error}");
+                return ExitCode::from(USAGE);
+            }
+        },
+    };
+    say(&text);
+    let failed = !book.results.iter().all(Graded::is_full);
+    Findings { failed, ..Findings::default() }.into()
+}
+
+fn is_coloured() -> bool {
+    anstream::stdout().current_choice() != anstream::ColorChoice::Never
+}
+
+/// Prints some text, where somebody reads it.
+fn say(text: &str) {
+    let mut out = io::stdout().lock();
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        eprintln!("error: failed to print the grades: {}", run::words(&error));
+        std::process::exit(USAGE.into());
+    }
+}
+
+/// An exercise and those who have handed something in.
+struct Class<'a> {
+    typed: &'a Grade,
+    lab: Lab,
+    heading: Heading,
+    students: Vec<Entry>,
+    /// What is kept of those that were graded.
+    results: Mutex<Option<Results>>,
+    settings: Settings,
+    shelf: Shelf,
+}
+
+/// One student, graded now or before; or why that can't be kept.
+type Done = Result<Graded, ResultsError>;
+
+impl<'a> Class<'a> {
+    fn of(typed: &'a Grade, lab: Lab) -> Result<Self, String> {
+        let mut students = exercise::roster(&typed.submissions).map_err(|error| error.to_string())?;
+        if let Some(shard) = typed.shard {
+            students.retain(|entry| shard.holds(&entry.student));
+        }
+        if matches!(typed.format, Format::Gradescope) {
+            grades::one_student(students.len())?;
+        }
+        let fingerprint = exercise::of_exercise(&lab, None);
+        let heading = Heading { exercise: lab.source.name.to_string(), fingerprint };
+        let results = typed.resume.as_deref().map(|path| Results::open(path, &heading)).transpose();
+        let settings = Settings {
+            submission_ms: typed.deadline.timeout,
+            linger: students.len() > 1,
+            ..Settings::default()
+        };
+        let shelf = Shelf::of(&lab.source.path, &lab.source.name, Update::Never);
+        let results = Mutex::new(results.map_err(|error| error.to_string())?);
+        Ok(Self { typed, lab, heading, students, results, settings, shelf })
+    }
+
+    fn grade(self, launcher: &Launcher, first: Sandbox) -> ExitCode {
+        let bar = self.bar();
+        let mut graded: BTreeMap<usize, Graded> = BTreeMap::new();
+        let mut told = 0;
+        let mut lost = None;
+        let work = |entry: &Entry, supply: &mut Supply| self.student(launcher, entry, supply);
+        run::class(launcher, first, &self.students, &INTERRUPTED, work, |number, done: Done| match done {
+            Ok(one) => {
+                graded.insert(number, one);
+                bar.inc(1);
+                // In the order of their names, as far as they are known.
+                while let Some(one) = graded.get(&told).filter(|_| matches!(self.typed.format, Format::Text))
+                {
+                    bar.suspend(|| say(&format!("{}\n", grades::student(one, is_coloured()))));
+                    told += 1;
+                }
+            }
+            Err(error) => {
+                // What can't be kept is not worth doing.
+                lost.get_or_insert(error);
+                INTERRUPTED.store(true, Ordering::Relaxed);
+            }
+        });
+        bar.finish_and_clear();
+        let all = self.students.len();
+        let count = graded.len();
+        let rest: Vec<Graded> = graded.split_off(&told).into_values().collect();
+        let is_text = matches!(self.typed.format, Format::Text);
+        if is_text {
+            rest.iter().for_each(|one| say(&format!("{}\n", grades::student(one, is_coloured()))));
+        }
+        let results = graded.into_values().chain(rest).collect();
+        let book = Gradebook::new(&self.heading, self.typed.shard, results);
+        let code = match is_text {
+            true => {
+                say(&grades::closing(&book, is_coloured()));
+                let failed = !book.results.iter().all(Graded::is_full);
+                Findings { failed, ..Findings::default() }.into()
+            }
+            false => print(&book, self.typed.format),
+        };
+        if let Some(error) = lost {
+            eprintln!("error: {error}");
+            return ExitCode::from(USAGE);
+        }
+        if count < all {
+            eprintln!("error: interrupted: {count} of {all} are graded");
+            match &self.typed.resume {
+                Some(path) => eprintln!(
+                    "hint: the same command goes on with the others: `{}` keeps these",
+                    path.display()
+                ),
+                None => eprintln!("hint: `--resume FILE` keeps what is graded, and goes on there"),
+            }
+            return ExitCode::from(130);
+        }
+        match self.results.into_inner().ok().flatten().map(|results| results.done(self.typed.shard)) {
+            Some(Err(error)) => {
+                eprintln!("error: {error}");
+                ExitCode::from(USAGE)
+            }
+            _ => code,
+        }
+    }
+
+    /// A bar for somebody who waits.
+    fn bar(&self) -> ProgressBar {
+        if !io::stderr().is_terminal() || self.students.len() < 2 {
+            return ProgressBar::hidden();
+        }
+        let style = ProgressStyle::with_template("{bar:30} {pos} of {len} graded, {per_sec}, {eta} to go");
+        let bar = ProgressBar::new(self.students.len() as u64);
+        bar.set_style(style.expect("the template is sound"));
+        bar
+    }
+
+    /// Grades a student, and keeps that.
+    fn student(&self, launcher: &Launcher, entry: &Entry, supply: &mut Supply) -> Done {
+        let student = &entry.student;
+        let handed_in = match entry.read() {
+            Ok(handed_in) => handed_in,
+            Err(unfit) => return Ok(Graded::unfit(student, &self.lab, &unfit)),
+        };
+        let print = exercise::of_submission(&handed_in.solution.text);
+        if let Some(known) = self.known(student, &print) {
+            return Ok(known);
+        }
+        let graded = self.measure(launcher, student, &handed_in, supply);
+        if !INTERRUPTED.load(Ordering::Relaxed)
+            && let Ok(mut results) = self.results.lock()
+            && let Some(results) = &mut *results
+        {
+            results.keep(&print, &graded)?;
+        }
+        Ok(graded)
+    }
+
+    fn known(&self, student: &str, print: &Fingerprint) -> Option<Graded> {
+        self.results.lock().ok()?.as_ref()?.known(student, print).cloned()
+    }
+
+    /// Runs a submission until all is measured.
+    fn measure(
+        &self,
+        launcher: &Launcher,
+        student: &str,
+        handed_in: &HandedIn,
+        supply: &mut Supply,
+    ) -> Graded {
+        let lab = self.lab.with(handed_in.solution.clone());
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let attempt = supply.next().and_then(|mut sandbox| {
+                let attempt = run::attempt(&lab, launcher, &mut sandbox, &self.shelf, &self.settings);
+                supply.done(sandbox);
+                attempt
+            });
+            let graded = match attempt {
+                Ok(attempt) => {
+                    let mut remarks = attempt.remarks;
+                    if let Some(remarks) = &mut remarks {
+                        remarks.splice(0..0, handed_in.remarks.iter().cloned());
+                    }
+                    Graded::of(student, &lab, &attempt.outcomes, remarks.as_deref())
+                }
+                Err(error) => Graded::unfit(student, &lab, &Unfit::Machine(error.to_string())),
+            };
+            if tries == TRIES || graded.unmeasured().is_empty() || INTERRUPTED.load(Ordering::Relaxed) {
+                return graded;
+            }
+            thread::sleep(Duration::from_millis(100) * tries * tries);
+        }
+    }
+}

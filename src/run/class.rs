@@ -1,0 +1,95 @@
+//! A class: many submissions, graded side by side.
+
+use crate::sandbox::{Launcher, Sandbox, SandboxError};
+use std::num::NonZeroUsize;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+/// The most sandboxes that are done with and let go together: to take their
+/// namespaces down is best done for many at once. Each holds about a megabyte.
+const TOGETHER: usize = 32;
+
+/// How often it is looked whether to stop.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Where a worker gets its sandboxes from.
+#[derive(Debug)]
+pub struct Supply<'a> {
+    launcher: &'a Launcher,
+    ready: Option<Sandbox>,
+    finished: &'a Mutex<Vec<Sandbox>>,
+}
+
+impl Supply<'_> {
+    /// A fresh sandbox. The next one makes itself ready meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// Where the launcher is gone.
+    pub fn next(&mut self) -> Result<Sandbox, SandboxError> {
+        let sandbox = self.ready.take().map_or_else(|| self.launcher.open(), Ok)?;
+        self.ready = self.launcher.open().ok();
+        Ok(sandbox)
+    }
+
+    /// Takes back one that is done with.
+    pub fn done(&self, sandbox: Sandbox) {
+        let Ok(mut finished) = self.finished.lock() else { return };
+        finished.push(sandbox);
+        if finished.len() >= TOGETHER {
+            finished.clear();
+        }
+    }
+}
+
+/// Does some work for each of the items, as many at a time as there are
+/// processors, and hands over each result as it comes, with the number of its
+/// item. Once `stop` is set, all sandboxes end, and what was not handed over
+/// is lost.
+pub fn class<T: Sync, R: Send>(
+    launcher: &Launcher,
+    first: Sandbox,
+    items: &[T],
+    stop: &AtomicBool,
+    work: impl Fn(&T, &mut Supply) -> R + Sync,
+    mut hear: impl FnMut(usize, R),
+) {
+    let next = AtomicUsize::new(0);
+    let finished = Mutex::new(Vec::new());
+    let first = Mutex::new(Some(first));
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(items.len());
+    let (results, arrive) = mpsc::channel();
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            let results = results.clone();
+            let (next, finished, first, work) = (&next, &finished, &first, &work);
+            scope.spawn(move || {
+                let ready = first.lock().ok().and_then(|mut first| first.take());
+                let mut supply = Supply { launcher, ready, finished };
+                while !stop.load(Ordering::Relaxed) {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(number) else { return };
+                    let result = work(item, &mut supply);
+                    if results.send((number, result)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(results);
+        loop {
+            match arrive.recv_timeout(LOOK) {
+                _ if stop.load(Ordering::Relaxed) => {
+                    launcher.abandon();
+                    return;
+                }
+                Ok((number, result)) => hear(number, result),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    });
+}
