@@ -28,7 +28,10 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("run", &["check", "event", "lab", "report", "sandbox", "script", "shell"]),
     // On top; nobody imports them.
     ("harness", &["check", "lab", "net", "report", "run", "sandbox", "script"]),
-    ("cli", &["check", "event", "harness", "lab", "net", "report", "run", "sandbox", "script", "why"]),
+    (
+        "cli",
+        &["check", "event", "exercise", "harness", "lab", "net", "report", "run", "sandbox", "script", "why"],
+    ),
     ("lib", &[]),
     ("main", &[]),
 ];

@@ -268,7 +268,7 @@ impl<'a> Class<'a> {
         let mut tries = 0;
         loop {
             tries += 1;
-            let attempt = supply.next().and_then(|mut sandbox| {
+            let attempt = supply.open().and_then(|mut sandbox| {
                 let attempt = run::attempt(&lab, launcher, &mut sandbox, &self.shelf, &self.settings);
                 supply.done(sandbox);
                 attempt

@@ -94,8 +94,8 @@ as far as it did, and the exit code is 1.";
 
 const GRADE_EXAMPLES: &str = "\
 Examples:
-  nslab grade labs/exercises/plug.rhai alice.sh         one student
-  nslab grade labs/exercises/plug.rhai submissions/     each entry of a folder is a student
+  nslab grade EXERCISE alice.sh         one student
+  nslab grade EXERCISE submissions/     each entry of a folder is a student
   nslab grade EXERCISE submissions/ --format csv --resume results.jsonl
   nslab grade --merge part1.json part2.json --format csv
 

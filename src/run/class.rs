@@ -29,7 +29,7 @@ impl Supply<'_> {
     /// # Errors
     ///
     /// Where the launcher is gone.
-    pub fn next(&mut self) -> Result<Sandbox, SandboxError> {
+    pub fn open(&mut self) -> Result<Sandbox, SandboxError> {
         let sandbox = self.ready.take().map_or_else(|| self.launcher.open(), Ok)?;
         self.ready = self.launcher.open().ok();
         Ok(sandbox)
