@@ -12,7 +12,7 @@ pub use inquiry::{Puzzle, why};
 
 use crate::check::{Judge, Outcome, Shelf, Verdict};
 use crate::event::{Answered, Event, Fault, Order, Submission, Wonder};
-use crate::lab::{Gap, Lab, LabName, Language, Place, Source};
+use crate::lab::{Lab, LabName, Language, Place, Source};
 use crate::sandbox::{Inside, Launcher, Line, Sandbox, SandboxError};
 use crate::script::{self, Compiler, Stage, Teller};
 use crate::shell;
@@ -33,6 +33,9 @@ pub struct Settings {
     /// How long the script in the gap of an exercise may take, in
     /// milliseconds, of which none is the lab's.
     pub submission_ms: u64,
+    /// For whom an exercise draws its variant: the student's name. By the empty
+    /// seed the first of everything is drawn.
+    pub seed: String,
     /// Whether somebody looks between the acts.
     pub watched: bool,
     /// Whether a sandbox's namespaces stay when its lab has ended, until the
@@ -48,6 +51,7 @@ impl Default for Settings {
             timeout_ms: 60_000,
             patience_ms: 3000,
             submission_ms: 30_000,
+            seed: String::new(),
             watched: false,
             linger: false,
             captures: false,
@@ -170,20 +174,23 @@ pub fn order(lab: &Lab, settings: &Settings) -> Order {
         linger: settings.linger,
         captures: settings.captures,
         inquiry: None,
-        submission: lab.gap.as_ref().map(|gap| submission(gap, settings)),
+        submission: submission(lab, settings),
+        seed: settings.seed.clone(),
     }
 }
 
 /// What runs in the gap of an exercise.
-fn submission(gap: &Gap, settings: &Settings) -> Submission {
-    let script = gap.handed_in.as_ref().unwrap_or(&gap.reference);
-    Submission {
-        path: script.path.clone(),
-        text: script.text.clone(),
+fn submission(lab: &Lab, settings: &Settings) -> Option<Submission> {
+    let handed_in = lab.gap.as_ref()?.handed_in.clone();
+    let is_handed_in = handed_in.is_some();
+    let script = handed_in.or_else(|| lab.reference(&settings.seed))?;
+    Some(Submission {
+        path: script.path,
+        text: script.text,
         language: script.language,
         timeout_ms: settings.submission_ms,
-        handed_in: gap.handed_in.is_some(),
-    }
+        handed_in: is_handed_in,
+    })
 }
 
 impl Teller for Line {

@@ -69,6 +69,7 @@ fn run(launcher: &Launcher, name: &str) -> Result<Completion, Failed> {
         captures: false,
         inquiry: None,
         submission: None,
+        seed: String::new(),
     };
     let mut said = None;
     let mut ended = None;

@@ -43,6 +43,9 @@ pub struct Order {
     pub inquiry: Option<Inquiry>,
     /// What runs in the gap, where the lab is an exercise.
     pub submission: Option<Submission>,
+    /// What is drawn for a student depends on it; by the empty one the first
+    /// of everything is drawn.
+    pub seed: String,
 }
 
 /// What runs in the gap of an exercise.

@@ -5,11 +5,13 @@
 //! touches the kernel or compiles a script.
 
 mod declared;
+mod draw;
 mod name;
 mod place;
 mod source;
 
 pub use declared::{Declared, Kind, ToolUse};
+pub use draw::{Draw, Item, Items, Picks, blanks, is_key};
 pub use name::{LabName, slug};
 pub use place::{Place, Span};
 pub use source::{Gap, Helper, Lab, Language, Solution, Source, excerpt};

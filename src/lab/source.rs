@@ -1,4 +1,4 @@
-use super::{Declared, LabName, Place, ToolUse};
+use super::{Declared, Draw, LabName, Picks, Place, ToolUse};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -57,7 +57,8 @@ impl Language {
 pub struct Gap {
     /// Where it is.
     pub place: Place,
-    /// The reference solution.
+    /// The reference solution as it is written, with a `{key}` for what is
+    /// drawn: [`Lab::reference`] has it filled in.
     pub reference: Solution,
     /// What somebody has handed in, which runs in place of the reference.
     pub handed_in: Option<Solution>,
@@ -87,6 +88,8 @@ pub struct Lab {
     pub checks: Vec<Declared>,
     /// The helper files that it imports.
     pub helpers: Vec<Helper>,
+    /// What is drawn for each student.
+    pub draws: Vec<Draw>,
     /// Where it is an exercise, its gap.
     pub gap: Option<Gap>,
 }
@@ -98,6 +101,22 @@ impl Lab {
     pub fn with(&self, handed_in: Solution) -> Self {
         let gap = self.gap.clone().map(|gap| Gap { handed_in: Some(handed_in), ..gap });
         Self { gap, ..self.clone() }
+    }
+
+    /// What is drawn for a student: the seed is the student's name.
+    pub fn picks(&self, seed: &str) -> Picks {
+        Picks::of(&self.draws, seed)
+    }
+
+    /// The description as a student reads it, with the student's own numbers.
+    pub fn task(&self, seed: &str) -> String {
+        self.picks(seed).fill(&self.source.description())
+    }
+
+    /// The reference solution of a student's own variant.
+    pub fn reference(&self, seed: &str) -> Option<Solution> {
+        let reference = self.gap.as_ref()?.reference.clone();
+        Some(Solution { text: self.picks(seed).fill(&reference.text), ..reference })
     }
 
     /// The checks that judge what was handed in: those after the gap.

@@ -200,7 +200,7 @@ mod tests {
     fn lab() -> Lab {
         let source = Source { name: LabName::of("x.sh".as_ref()), path: "x.sh".into(), text: String::new() };
         let (checks, helpers) = (Vec::new(), Vec::new());
-        Lab { source, language: Language::Shell, tool: None, checks, helpers, gap: None }
+        Lab { source, language: Language::Shell, tool: None, checks, helpers, draws: Vec::new(), gap: None }
     }
 
     /// `red>eth0 r0>router router>r1`: out of red by eth0, and so on.

@@ -1,5 +1,6 @@
 //! Reads a lab without running it: its checks, and what is wrong with it.
 
+use super::draws;
 use super::engine::Stage;
 use super::fault::{at, syntax_of};
 use super::gap;
@@ -81,7 +82,10 @@ impl Compiler {
         let read = self.survey(&ast)?;
         let helpers = Imports::of(self, &source.path, &read.imports)?;
         let gap = gap::read(&source.path, &read)?;
-        Ok(Lab { source, language: Language::Rhai, tool: None, checks: read.checks, helpers, gap })
+        let (language, checks, draws) = (Language::Rhai, read.checks, read.draws);
+        let lab = Lab { source, language, tool: None, checks, helpers, draws, gap };
+        draws::check_task(&lab)?;
+        Ok(lab)
     }
 
     /// Compiles the text of a lab or of a helper.

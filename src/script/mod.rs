@@ -6,6 +6,7 @@
 
 mod caught;
 mod compile;
+mod draws;
 mod engine;
 mod fault;
 mod foresight;

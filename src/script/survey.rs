@@ -1,12 +1,13 @@
 //! Goes through a lab's syntax tree: its checks, and what is wrong with it.
 
 use super::compile::Compiler;
+use super::draws;
 use super::fault::at;
 use super::suggest::nearest;
 use super::words;
 use super::world::place;
 use crate::event::Fault;
-use crate::lab::{Declared, Kind, Place, Span, ToolUse, slug};
+use crate::lab::{Declared, Draw, Kind, Place, Span, ToolUse, slug};
 use crate::net::{is_installed, missing_tool, package_of};
 use rhai::{AST, ASTNode, Array, Dynamic, Expr, FnCallExpr, Stmt};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,8 @@ pub(super) struct Read {
     pub gap: Option<(String, Place)>,
     /// Checks whose points can't be read in the file.
     pub pointless: Vec<Place>,
+    /// What is drawn for each student.
+    pub draws: Vec<Draw>,
 }
 
 /// A check as it is being found.
@@ -54,6 +57,7 @@ pub(super) struct Walk<'a> {
     imports: Vec<(String, Place)>,
     gap: Option<(String, Place)>,
     pointless: Vec<Place>,
+    draws: Vec<Draw>,
     /// The calls that stand alone, outside of every block and function.
     alone: BTreeSet<Place>,
     calls: Vec<(Place, String, usize, bool)>,
@@ -80,6 +84,7 @@ impl<'a> Walk<'a> {
             imports: Vec::new(),
             gap: None,
             pointless: Vec::new(),
+            draws: Vec::new(),
             alone: ast.statements().iter().filter_map(call_alone).collect(),
             calls: Vec::new(),
             faults: Vec::new(),
@@ -179,6 +184,12 @@ impl<'a> Walk<'a> {
         if name == "submission" {
             self.submission(call, here, self.alone.contains(&here) && !method);
         }
+        if name == "pick" {
+            match draws::read(call, here, method) {
+                Ok(draw) => self.draws.push(draw),
+                Err(fault) => self.faults.push(fault),
+            }
+        }
         if matches!(name, "exec" | "start" | "sh") && is_straight(path) && !in_function {
             self.program(call, here);
         }
@@ -270,6 +281,8 @@ impl<'a> Walk<'a> {
     pub fn finish(mut self) -> Result<Read, Fault> {
         self.check_calls();
         self.check_names();
+        self.draws.sort_by_key(|draw| draw.place);
+        self.faults.extend(draws::drawn_twice(&self.draws));
         self.faults.sort_by_key(|fault| fault.place);
         if let Some(first) = self.faults.into_iter().next() {
             return Err(first);
@@ -277,8 +290,8 @@ impl<'a> Walk<'a> {
         // Closures and functions are walked last; a reader reads from the top.
         self.seen.sort_by_key(|seen| seen.declared.place);
         self.tools.sort_by_key(|tool| tool.place);
-        let (tools, lets) = (self.tools, self.lets);
-        let checks = self.seen.into_iter().map(|seen| {
+        let Self { seen, tools, lets, imports, gap, pointless, draws, .. } = self;
+        let checks = seen.into_iter().map(|seen| {
             let mut declared = seen.declared;
             for variable in seen.variables {
                 let made =
@@ -290,7 +303,7 @@ impl<'a> Walk<'a> {
             declared
         });
         let checks = checks.collect();
-        Ok(Read { checks, imports: self.imports, gap: self.gap, pointless: self.pointless })
+        Ok(Read { checks, imports, gap, pointless, draws })
     }
 
     /// Every function that is called must be there, with so many arguments.

@@ -110,6 +110,11 @@ impl World {
         self.order.submission.as_ref()
     }
 
+    /// For whom what is drawn is drawn.
+    pub fn seed(&self) -> &str {
+        &self.order.seed
+    }
+
     /// Tells whether it is the script in the gap that acts.
     pub fn is_in_gap(&self) -> bool {
         self.in_gap.get()

@@ -31,6 +31,7 @@ pub fn read(mut source: Source) -> Result<Lab, Fault> {
         tool: Some(bash).filter(|bash| !is_installed(&bash.program)),
         checks: Vec::new(),
         helpers: beside(&source),
+        draws: Vec::new(),
         gap: None,
         source,
     })

@@ -63,6 +63,7 @@ pub fn fill(
         language: Language::Shell,
         inquiry: None,
         submission: None,
+        seed: String::new(),
         ..order.clone()
     };
     let in_its_file = |event| match event {

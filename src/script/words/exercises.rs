@@ -1,29 +1,70 @@
 use super::super::caught;
 use super::super::fault;
 use super::super::world::{Call, Fallible, Halt, Stand, halt};
-use super::Word;
+use super::{Word, anywhere};
 use crate::event::{Event, Fault, Stop, Submission};
-use crate::lab::{Language, Place};
+use crate::lab::{Item, Items, Language, Place};
 use crate::net::Network;
-use rhai::{AST, ASTNode, Engine, NativeCallContext, Scope, Stmt};
+use rhai::{AST, ASTNode, Array, Dynamic, Engine, INT, NativeCallContext, Scope, Stmt};
+use std::ops::{Range, RangeInclusive};
 
-pub(super) const WORDS: &[Word] = &[Word {
-    name: "submission",
-    form: "`submission(\"solutions/mask.sh\")`",
-    about: "The gap of an exercise: all before it is given, all after it is judged. What runs there is the \
+pub(super) const WORDS: &[Word] = &[
+    Word {
+        name: "submission",
+        form: "`submission(\"solutions/mask.sh\")`",
+        about: "The gap of an exercise: all before it is given, all after it is judged. What runs there is the \
             reference solution, a script of bash(1) or of this vocabulary beside the exercise, which is \
             named; `nslab grade` has what a student handed in run instead. It stands alone, once, outside \
             of every block.",
-    example: "//! Give the host the address 10.0.0.1.\n\
+        example: "//! Give the host the address 10.0.0.1.\n\
               submission(\"solutions/address.rhai\");\n\
               check(\"it answers there\", ping(\"10.0.0.1\"));",
-}];
+    },
+    Word {
+        name: "pick",
+        form: "`pick(\"lan\", [\"10.0.1\", \"10.0.2\"])` or `pick(\"lan\", 1..=254)`",
+        about: "Draws one of a list of strings or numbers, or of a range of numbers, for each student: the \
+            student's name is the seed. The same name draws the same on every machine, for ever; \
+            without one, as in `nslab test`, it is the first. Key and items are literals, and a key is \
+            drawn once. In the `//!` lines and in the reference solution `{lan}` stands for what was \
+            drawn (`${lan}` is a variable of the script's own). What no `{key}` shows stays hidden, as the \
+            fault that a student is to find. What belongs together is drawn together: draw a number, and \
+            choose with it.",
+        example: "//! Give the host the address {lan}.1.\n\
+              let lan = pick(\"lan\", [\"10.0.1\", \"10.0.2\", \"172.16.9\"]);\n\
+              addr_add(\"lo\", `${lan}.1/24`);\n\
+              check(\"it answers there\", ping(`${lan}.1`));",
+    },
+];
 
 pub(super) fn register(engine: &mut Engine, stand: &Stand) {
     let place = stand.clone();
     engine.register_fn("submission", move |context: NativeCallContext, _: &str| {
         submission(&Call::new(&place, &context)?, &context)
     });
+    anywhere!(engine, stand, "pick", |call, key: &str, items: Array| {
+        let items = items.into_iter().map(|item| match item.as_int() {
+            Ok(number) => Item::Number(number),
+            Err(_) => Item::Text(item.to_string()),
+        });
+        pick(&call, key, &Items::Listed(items.collect()))
+    });
+    anywhere!(engine, stand, "pick", |call, key: &str, numbers: Range<INT>| {
+        pick(&call, key, &Items::Range(numbers.start, numbers.end.saturating_sub(1)))
+    });
+    anywhere!(engine, stand, "pick", |call, key: &str, numbers: RangeInclusive<INT>| {
+        pick(&call, key, &Items::Range(*numbers.start(), *numbers.end()))
+    });
+}
+
+/// What the items are was looked at when the lab was read.
+fn pick(call: &Call, key: &str, items: &Items) -> Fallible<Dynamic> {
+    refuse_in_gap(call, "pick")?;
+    match items.draw(call.world.seed(), key) {
+        Some(Item::Text(text)) => Ok(text.into()),
+        Some(Item::Number(number)) => Ok(number.into()),
+        None => Err(call.misuse("there is nothing to draw", "")),
+    }
 }
 
 /// Refuses what is the exercise's business and not that of a solution.
