@@ -259,7 +259,8 @@ mod tests {
             Source { name: LabName::of("x.rhai".as_ref()), path: "x.rhai".into(), text: String::new() };
         let reference = Solution { path: "x.sh".into(), text: String::new(), language: Language::Shell };
         let gap = Gap { place: Place::new(5, 1), reference, handed_in: None };
-        Lab { source, language: Language::Rhai, tool: None, checks, helpers: Vec::new(), gap: Some(gap) }
+        let (language, helpers, draws) = (Language::Rhai, Vec::new(), Vec::new());
+        Lab { source, language, tool: None, checks, helpers, draws, gap: Some(gap) }
     }
 
     fn outcome(name: &str, verdict: Verdict) -> Outcome {
