@@ -61,7 +61,7 @@ pub use network::Network;
 pub use observe::Family;
 pub use ping::{PingAnswer, PingOptions, Source as PingSource};
 pub use program::{ExecAnswer, Limits, PATH, Process, is_installed, missing_tool, package_of};
-pub use rooms::{Exit, MOST_PROCESSES, Placed, Program, Rooms, RoomsError};
+pub use rooms::{Cleared, Exit, MOST_PROCESSES, Placed, Program, Rooms, RoomsError, Started};
 pub use route::RouteOptions;
 pub use rule::RuleOptions;
 pub use service::{Record, Service};

@@ -1,7 +1,7 @@
 //! Programs that run in a namespace of the lab.
 
 use super::error::strerror;
-use super::{Exit, MOST_PROCESSES, NetError, Netns, Network, Program};
+use super::{Cleared, Exit, MOST_PROCESSES, NetError, Netns, Network, Program, Started};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::pipe2;
 use std::cell::RefCell;
@@ -156,7 +156,7 @@ pub struct Process(Rc<Running>);
 #[derive(Debug)]
 struct Running {
     command: String,
-    pid: i32,
+    started: Started,
     out: RefCell<Output>,
     err: RefCell<Output>,
 }
@@ -169,7 +169,7 @@ impl Process {
 
     /// Its number inside the sandbox.
     pub fn pid(&self) -> i32 {
-        self.0.pid
+        self.0.started.pid
     }
 
     /// What it has printed so far.
@@ -289,6 +289,12 @@ impl Network {
         Ok(self.rooms.confine(confined)?)
     }
 
+    /// Why the programs of a submission were all ended since the last call, if
+    /// they were.
+    pub fn why_cleared(&self) -> Option<Cleared> {
+        self.rooms.why_cleared()
+    }
+
     /// The process that was started since the last call.
     pub fn last_started(&self) -> Option<i32> {
         self.started.take()
@@ -296,7 +302,7 @@ impl Network {
 
     /// How a started program ended, if it has.
     pub fn exit_of(&self, process: &Process) -> Option<Exit> {
-        self.rooms.exit_of(process.pid(), None)
+        self.rooms.exit_of(process.0.started, None)
     }
 
     /// Ends a started program and its children, and waits for that.
@@ -307,11 +313,11 @@ impl Network {
     pub fn stop(&self, process: &Process) -> Result<(), NetError> {
         if self.exit_of(process).is_none() {
             // As a terminal that is closed, and then for certain.
-            let _ = self.rooms.kill(process.pid(), libc::SIGTERM);
+            let _ = self.rooms.kill(process.0.started, libc::SIGTERM);
             let soon = Instant::now() + Duration::from_millis(500);
-            if self.rooms.exit_of(process.pid(), Some(soon)).is_none() {
-                let _ = self.rooms.kill(process.pid(), libc::SIGKILL);
-                self.rooms.exit_of(process.pid(), Some(Instant::now() + Duration::from_secs(5)));
+            if self.rooms.exit_of(process.0.started, Some(soon)).is_none() {
+                let _ = self.rooms.kill(process.0.started, libc::SIGKILL);
+                self.rooms.exit_of(process.0.started, Some(Instant::now() + Duration::from_secs(5)));
             }
         }
         Ok(())
@@ -331,10 +337,10 @@ impl Network {
         while exit.is_none() {
             if !self.listen(&process, deadline) && ended.is_none() {
                 ended = Some(format!("ended after {} ms, it ran on", limits.timeout_ms));
-                let _ = self.rooms.kill(process.pid(), libc::SIGKILL);
+                let _ = self.rooms.kill(process.0.started, libc::SIGKILL);
             }
             let patience = ended.as_ref().map(|_| Instant::now() + Duration::from_secs(5));
-            exit = self.rooms.exit_of(process.pid(), patience);
+            exit = self.rooms.exit_of(process.0.started, patience);
             if exit.is_none() && ended.is_some() {
                 exit = Some(Exit::Signal(libc::SIGKILL));
             }
@@ -399,18 +405,21 @@ impl Network {
         let failed = |error: io::Error| NetError::new(format!("failed to make a pipe: {error}"));
         let (out, their_out) = Output::pipe().map_err(failed)?;
         let (err, their_err) = Output::pipe().map_err(failed)?;
+        // The very namespace, whatever there is under its name by now.
+        let fd = if netns.is_host() { None } else { netns.fd() };
         let netns = (!netns.is_host()).then(|| netns.name().to_string());
         let inside = Program { argv: argv.clone(), netns, pid };
         self.programs.set(true);
         let ends: [BorrowedFd; 2] = [their_out.as_fd(), their_err.as_fd()];
-        let pid = self.rooms.start(&inside, ends[0], ends[1]).map_err(|error| {
+        let fd = fd.as_ref().map(|fd| fd.as_fd());
+        let started = self.rooms.start(&inside, fd, ends[0], ends[1]).map_err(|error| {
             let refused = NetError::new(format!("exec of \"{program}\" failed: {}", strerror(error.errno)));
             let absent = error.errno == nix::errno::Errno::ENOENT as i32 && program.contains('/');
             if absent { refused.hint(format!("no file is at `{program}` in the sandbox")) } else { refused }
         })?;
         Ok(Process(Rc::new(Running {
             command: command.into(),
-            pid,
+            started,
             out: RefCell::new(out),
             err: RefCell::new(err),
         })))

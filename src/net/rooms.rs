@@ -49,31 +49,42 @@ pub trait Rooms {
     /// Where they can't be put there.
     fn place(&self, files: &[Placed]) -> Result<(), RoomsError>;
 
-    /// Starts a program that writes to `out` and `err`; gives its pid inside.
+    /// Starts a program that writes to `out` and `err`, in a network namespace
+    /// or in the host's.
     ///
     /// # Errors
     ///
     /// Where it can't be executed.
-    fn start(&self, program: &Program, out: BorrowedFd, err: BorrowedFd) -> Result<i32, RoomsError>;
+    fn start(
+        &self,
+        program: &Program,
+        netns: Option<BorrowedFd>,
+        out: BorrowedFd,
+        err: BorrowedFd,
+    ) -> Result<Started, RoomsError>;
 
     /// Sends a signal to a program that was started, and to its children.
     ///
     /// # Errors
     ///
     /// Where it is not there any more.
-    fn kill(&self, pid: i32, signal: i32) -> Result<(), RoomsError>;
+    fn kill(&self, program: Started, signal: i32) -> Result<(), RoomsError>;
 
     /// How a program ended; waits for that until `deadline`, or not at all.
-    fn exit_of(&self, pid: i32, deadline: Option<Instant>) -> Option<Exit>;
+    fn exit_of(&self, program: Started, deadline: Option<Instant>) -> Option<Exit>;
 
     /// From now on, whether what is started, placed and opened is a
-    /// submission's: it is in a cell of the sandbox, from which nothing of the
+    /// submission's: it is in a booth of the sandbox, from which nothing of the
     /// judge's can be seen.
     ///
     /// # Errors
     ///
-    /// Where the kernel refuses the cell.
+    /// Where the kernel refuses the booth.
     fn confine(&self, confined: bool) -> Result<(), RoomsError>;
+
+    /// Why a submission's programs were all ended since the last call, if they
+    /// were.
+    fn why_cleared(&self) -> Option<Cleared>;
 
     /// Becomes readable when a program ends.
     fn events(&self) -> BorrowedFd<'_>;
@@ -84,10 +95,20 @@ pub trait Rooms {
 pub struct Program {
     /// The command and its arguments, at least one word.
     pub argv: Vec<String>,
-    /// The network namespace under `/run/netns`; the host's otherwise.
+    /// The name of its network namespace, whose files of `/etc/netns` it sees;
+    /// nothing for the host's.
     pub netns: Option<String>,
     /// Whether it is the first process of a pid namespace of its own.
     pub pid: bool,
+}
+
+/// A program that was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Started {
+    /// Its number, as those see it who are where it is.
+    pub pid: i32,
+    /// Whether it is a submission's.
+    pub confined: bool,
 }
 
 /// A file that a program inside is to find, whatever this machine has there.
@@ -99,6 +120,16 @@ pub struct Placed {
     pub text: Option<String>,
     /// Its mode.
     pub mode: u32,
+}
+
+/// Why all programs of a submission were ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cleared {
+    /// The reason, in a few words.
+    pub reason: String,
+    /// Whether it may have been somebody else's doing: it is the machine that
+    /// has run short.
+    pub machine: bool,
 }
 
 /// How many processes a lab may have.

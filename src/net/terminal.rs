@@ -1,7 +1,7 @@
 //! A program on a terminal of its own, as a person would run it.
 
 use super::error::strerror;
-use super::{Exit, NetError, Network, Placed, Program};
+use super::{Exit, NetError, Network, Placed, Program, Started};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -19,7 +19,7 @@ static SIZE: libc::winsize = libc::winsize { ws_row: 50, ws_col: 160, ws_xpixel:
 /// A program, and the terminal that it prints to.
 #[derive(Debug)]
 pub struct Terminal {
-    pid: i32,
+    started: Started,
     /// Our end.
     ours: OwnedFd,
     /// The program's end, opened once more for our marks.
@@ -29,7 +29,7 @@ pub struct Terminal {
 impl Terminal {
     /// The program's number inside the sandbox.
     pub fn pid(&self) -> i32 {
-        self.pid
+        self.started.pid
     }
 
     /// Becomes readable when something was printed.
@@ -93,14 +93,14 @@ impl Network {
             NetError::new(format!("failed to make a terminal: {}", strerror(errno as i32)))
         })?;
         let program = Program { argv, netns: None, pid: false };
-        let pid = self.rooms.start(&program, theirs.as_fd(), theirs.as_fd())?;
+        let started = self.rooms.start(&program, None, theirs.as_fd(), theirs.as_fd())?;
         self.programs.set(true);
-        Ok(Terminal { pid, ours, theirs: marks })
+        Ok(Terminal { started, ours, theirs: marks })
     }
 
     /// How the program on a terminal ended, if it has.
     pub fn exit_of_terminal(&self, terminal: &Terminal) -> Option<Exit> {
-        self.rooms.exit_of(terminal.pid, None)
+        self.rooms.exit_of(terminal.started, None)
     }
 
     /// Ends a program on a terminal, if it runs still, and lets what it has
@@ -108,7 +108,7 @@ impl Network {
     /// reads waits, and without one it fails.
     pub fn leave(&self, terminal: Terminal) {
         if self.exit_of_terminal(&terminal).is_none() {
-            let _ = self.rooms.kill(terminal.pid, libc::SIGKILL);
+            let _ = self.rooms.kill(terminal.started, libc::SIGKILL);
         }
         // Until this process ends: our own end of it keeps it from hanging up.
         std::thread::spawn(move || {
@@ -176,7 +176,7 @@ impl Network {
         let script = format!("kill -{signal} {}", pids.join(" "));
         let program = Program { argv: vec!["sh".into(), "-c".into(), script], netns: None, pid: false };
         if let Ok(null) = open("/dev/null", OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty()) {
-            let _ = self.rooms.start(&program, null.as_fd(), null.as_fd());
+            let _ = self.rooms.start(&program, None, null.as_fd(), null.as_fd());
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Starts a program inside, with what it sees and what it may take.
 
-use super::init::{Refused, netns_file};
+use super::booth::bounds::Bounds;
+use super::init::Refused;
 use crate::net::{MOST_PROCESSES, PATH, Program};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -12,6 +13,7 @@ use nix::sys::stat::Mode;
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -19,16 +21,18 @@ use std::process::{Command, Stdio};
 /// The memory that a program may write to, in bytes.
 const MEMORY: u64 = 1 << 30;
 
-/// Starts it, with its output to the two descriptors; gives its pid.
-pub(super) fn program(program: &Program, out: OwnedFd, err: OwnedFd) -> Result<i32, Refused> {
-    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-    let netns = match &program.netns {
-        None => None,
-        Some(name) => {
-            let file = open(&netns_file(name), flags, Mode::empty());
-            let file = file.map_err(|errno| ("open its network namespace", errno))?;
-            Some((file, Path::new("/etc/netns").join(name)))
-        }
+/// Starts it, with its output to the two descriptors; gives its pid. One that
+/// is a submission's is held in `bounds`.
+pub(super) fn program(
+    program: &Program,
+    netns: Option<OwnedFd>,
+    out: OwnedFd,
+    err: OwnedFd,
+    bounds: Option<&Bounds>,
+) -> Result<i32, Refused> {
+    let netns = match (&program.netns, netns) {
+        (Some(name), Some(netns)) => Some((netns, Path::new("/etc/netns").join(name))),
+        _ => None,
     };
     let view = View { netns, pid: program.pid };
     let mut command = Command::new(&program.argv[0]);
@@ -43,6 +47,7 @@ pub(super) fn program(program: &Program, out: OwnedFd, err: OwnedFd) -> Result<i
         // A group of its own, so that it can be ended whole.
         .process_group(0);
     let count_processes = kernel_counts_processes();
+    let bounds = bounds.cloned();
     // SAFETY: between fork and exec of a process with one thread.
     unsafe {
         command.pre_exec(move || {
@@ -51,7 +56,8 @@ pub(super) fn program(program: &Program, out: OwnedFd, err: OwnedFd) -> Result<i
             // The init hides itself; what it starts need not.
             libc::prctl(libc::PR_SET_DUMPABLE, 1);
             limit(count_processes)?;
-            view.enter()
+            view.enter()?;
+            bounds.as_ref().map_or(Ok(()), |bounds| bounds.put_on(count_processes))
         });
     }
     let own = match program.pid {
@@ -81,7 +87,8 @@ fn hear_signals() {
 /// Has this process's next child be the first of a new pid namespace; gives
 /// the one to come back to.
 fn new_pid_namespace() -> nix::Result<OwnedFd> {
-    let own = open("/proc/self/ns/pid", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+    let own =
+        open("/proc/self/ns/pid", OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC, Mode::empty())?;
     unshare(CloneFlags::CLONE_NEWPID)?;
     Ok(own)
 }
@@ -105,11 +112,13 @@ fn limit(count_processes: bool) -> io::Result<()> {
     // being called (`RLIMIT_CORE` in fs/coredump.c of the kernel).
     at_most(Resource::RLIMIT_CORE, 1)?;
     // Where memory runs out all the same, these are the ones to end.
-    let _ = fs::write("/proc/self/oom_score_adj", "1000");
+    let file =
+        fs::OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open("/proc/self/oom_score_adj");
+    let _ = file.and_then(|mut file| io::Write::write_all(&mut file, b"1000"));
     Ok(())
 }
 
-fn at_most(resource: Resource, most: u64) -> io::Result<()> {
+pub(super) fn at_most(resource: Resource, most: u64) -> io::Result<()> {
     let (_, hard) = getrlimit(resource)?;
     Ok(setrlimit(resource, most.min(hard), most.min(hard))?)
 }

@@ -16,9 +16,9 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 /// Where the machine's own `/etc` can be read.
-const MACHINE_ETC: &str = "/run/nslab/etc";
+pub(super) const MACHINE_ETC: &str = "/run/nslab/etc";
 /// Where the sandbox's own is.
-const ETC: &str = "/run/nslab/own-etc";
+pub(super) const ETC: &str = "/run/nslab/own-etc";
 /// What a sandbox's files may take, in memory.
 const SIZE: &str = "mode=0755,size=256m,nr_inodes=100k";
 
@@ -34,7 +34,7 @@ const OWN: [(&str, FsType); 5] = [
 /// Files of `/etc` that are the sandbox's own, because labs write them or
 /// because they would tell of this machine. All others are the machine's,
 /// read only.
-const FILES: [(&str, &str); 7] = [
+pub(super) const FILES: [(&str, &str); 7] = [
     ("hosts", "127.0.0.1 localhost\n::1 localhost\n"),
     ("hostname", "host\n"),
     ("resolv.conf", ""),
@@ -66,11 +66,17 @@ pub(super) fn furnish() -> Result<(), SandboxError> {
     at("fill /etc", fill_etc())?;
     at("make a /var/lib of its own", own_var_lib())?;
     const DEV: &str = "/run/nslab/dev";
-    at("make /dev", directory(DEV, 0o755))?;
-    for device in ["null", "zero", "full", "random", "urandom", "tty"] {
-        let (machine, own) = (format!("/dev/{device}"), format!("{DEV}/{device}"));
+    at("make /dev", directory(DEV, 0o755).and_then(|()| devices(DEV)))?;
+    at("mount /dev", bind(DEV, "/dev"))
+}
+
+/// Puts devices into a folder that is to be a `/dev`.
+pub(super) fn devices(dev: &str) -> io::Result<()> {
+    for device in ["null", "zero", "full", "random", "urandom", "tty", "net/tun"] {
+        let (machine, own) = (format!("/dev/{device}"), format!("{dev}/{device}"));
         if Path::new(&machine).exists() {
-            at(&format!("make /dev/{device}"), fs::write(&own, "").and_then(|()| bind(&machine, &own)))?;
+            directory(&Path::new(&own).parent().unwrap_or(Path::new(dev)).display().to_string(), 0o755)?;
+            fs::write(&own, "").and_then(|()| bind(&machine, &own))?;
         }
     }
     for (name, target) in [
@@ -79,50 +85,49 @@ pub(super) fn furnish() -> Result<(), SandboxError> {
         ("stdout", "/proc/self/fd/1"),
         ("stderr", "/proc/self/fd/2"),
     ] {
-        at(&format!("make /dev/{name}"), symlink(target, format!("{DEV}/{name}")))?;
+        symlink(target, format!("{dev}/{name}"))?;
     }
-    at("make /dev/shm", directory(&format!("{DEV}/shm"), 0o1777))?;
-    let tun = || -> io::Result<()> {
-        directory(&format!("{DEV}/net"), 0o755)?;
-        fs::write(format!("{DEV}/net/tun"), "")?;
-        bind("/dev/net/tun", &format!("{DEV}/net/tun"))
-    };
-    if Path::new("/dev/net/tun").exists() {
-        at("make /dev/net/tun", tun())?;
-    }
-    at("mount /dev", bind(DEV, "/dev"))
+    directory(&format!("{dev}/shm"), 0o1777)
 }
 
 /// Looks, from outside, that everything that must be the sandbox's own is.
 pub(super) fn inspect(root: BorrowedFd) -> Result<(), SandboxError> {
     for (name, kind) in OWN {
-        let step = || format!("see that the sandbox's /{name} is its own");
+        let path = format!("/{name}");
         let how = OpenHow::new()
             .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
             .resolve(ResolveFlag::RESOLVE_IN_ROOT);
+        let step = || format!("see that the sandbox's {path} is its own");
         let fd = openat2(root, name, how).map_err(|errno| SandboxError::new(step(), errno))?;
-        let found = fstatfs(&fd).map_err(|errno| SandboxError::new(step(), errno))?;
-        let machine = fs::metadata(format!("/{name}")).map_err(|error| SandboxError::io(step(), &error))?;
-        let own = nix::sys::stat::fstat(&fd).map_err(|errno| SandboxError::new(step(), errno))?;
-        use std::os::unix::fs::MetadataExt;
-        if found.filesystem_type() != kind || own.st_dev == machine.dev() {
-            return Err(SandboxError::new(step(), Errno::EEXIST));
-        }
+        is_of_its_own(&fd, &path, kind)?;
     }
     Ok(())
 }
 
-fn at(step: &str, result: io::Result<()>) -> Result<(), SandboxError> {
+/// Looks whether a folder is of this kind, and not the machine's.
+pub(super) fn is_of_its_own(folder: &OwnedFd, path: &str, kind: FsType) -> Result<(), SandboxError> {
+    let step = || format!("see that the sandbox's {path} is its own");
+    let found = fstatfs(folder).map_err(|errno| SandboxError::new(step(), errno))?;
+    let machine = fs::metadata(path).map_err(|error| SandboxError::io(step(), &error))?;
+    let own = nix::sys::stat::fstat(folder).map_err(|errno| SandboxError::new(step(), errno))?;
+    use std::os::unix::fs::MetadataExt;
+    if found.filesystem_type() != kind || own.st_dev == machine.dev() {
+        return Err(SandboxError::new(step(), Errno::EEXIST));
+    }
+    Ok(())
+}
+
+pub(super) fn at(step: &str, result: io::Result<()>) -> Result<(), SandboxError> {
     result.map_err(|error| SandboxError::io(step, &error))
 }
 
-fn directory(path: &str, mode: u32) -> io::Result<()> {
+pub(super) fn directory(path: &str, mode: u32) -> io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
     fs::DirBuilder::new().recursive(true).mode(mode).create(path)?;
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
 
-fn mount_flags(path: &str, flags: MsFlags) -> io::Result<()> {
+pub(super) fn mount_flags(path: &str, flags: MsFlags) -> io::Result<()> {
     Ok(mount(None::<&str>, path, None::<&str>, flags, None::<&str>)?)
 }
 
@@ -141,13 +146,13 @@ pub(super) fn another_proc() -> io::Result<OwnedFd> {
     Ok(opened?)
 }
 
-fn special(kind: &str, path: &str) -> io::Result<()> {
+pub(super) fn special(kind: &str, path: &str) -> io::Result<()> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     Ok(mount(Some(kind), path, Some(kind), flags, None::<&str>)?)
 }
 
 /// Shows `from` at `to` as well, which is made where it does not exist.
-fn bind(from: &str, to: &str) -> io::Result<()> {
+pub(super) fn bind(from: &str, to: &str) -> io::Result<()> {
     if Path::new(from).is_dir() && !Path::new(to).exists() {
         directory(to, 0o755)?;
     }
@@ -185,6 +190,27 @@ pub(super) fn place(file: &Placed) -> io::Result<()> {
     tmpfs(&seen.display().to_string())?;
     fs::create_dir_all(folder)?;
     write(path)
+}
+
+/// Has files of `/etc` say this, or be gone.
+pub(super) fn adopt(files: &[(String, Option<String>)]) -> io::Result<()> {
+    for (name, text) in files {
+        let path = Path::new("/etc").join(name);
+        let now = fs::read(&path).ok();
+        if now.as_deref() == text.as_ref().map(String::as_bytes) {
+            continue;
+        }
+        // Not through a link, and not what somebody reads at the moment.
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        if let Some(text) = text {
+            fs::create_dir_all(path.parent().unwrap_or(Path::new("/etc")))?;
+            fs::write(&path, text)?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes every mount read-only, in one call (mount_setattr(2), Linux 5.12).

@@ -5,7 +5,10 @@
 //! it (PID 1 is safe from its own namespace) or trace it (not dumpable, and
 //! its memory belongs to the user namespace outside).
 
-use super::inside::{Ask, Tell};
+use super::booth::bounds::{Bounds, limit_namespaces};
+use super::booth::warden;
+use super::booth::watch::{EVERY, Watch};
+use super::hand::{Ask, Tell};
 use super::launcher::{close_all_but, die_with_parent, map_root};
 use super::wire::Wire;
 use super::{SandboxError, begin, house};
@@ -23,11 +26,25 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Serves the engine until it is gone.
 pub(super) fn run(wire: Wire) -> ! {
-    if let Err(error) = Init::new(wire).and_then(|mut init| init.serve()) {
-        let _ = error;
+    die_with_parent();
+    let made = prepare(&wire).and_then(|()| Init::new());
+    serve(wire, made)
+}
+
+/// Serves the engine as what was made, until it is gone; where nothing was
+/// made, says why.
+pub(super) fn serve(wire: Wire, made: Result<(Init, [OwnedFd; 2]), SandboxError>) -> ! {
+    match made {
+        Ok((mut init, [first, second])) => {
+            let ready = wire.send_with(&Tell::Ready, &[first.as_fd(), second.as_fd()]);
+            drop((first, second));
+            let _ = ready.and_then(|()| init.serve(&wire));
+        }
+        Err(error) => drop(wire.send(&Tell::Failed(error))),
     }
     // SAFETY: ends this process, and with it everything in its pid namespace.
     unsafe { libc::_exit(0) }
@@ -41,8 +58,7 @@ const SPARES: usize = 2;
 /// Who has asked for so many will ask for more, and gets each made ahead.
 const MANY: usize = 8;
 
-struct Init {
-    wire: Wire,
+pub(super) struct Init {
     deaths: OwnedFd,
     host: OwnedFd,
     furnished: bool,
@@ -53,45 +69,69 @@ struct Init {
     asked: usize,
     /// The programs that the engine waits for.
     started: HashSet<i32>,
+    /// Whether there is a booth.
+    has_booth: bool,
+    /// What holds for those who are started here, where this is a booth.
+    booth: Option<Warden>,
+}
+
+/// What a booth's first process does beside.
+struct Warden {
+    bounds: Bounds,
+    watch: Watch,
+    /// When to look again, while there is anybody to watch.
+    look_at: Option<Instant>,
 }
 
 /// What is refused: the step, and the kernel's error number.
 pub(super) type Refused = (&'static str, Errno);
 
 impl Init {
-    fn new(wire: Wire) -> io::Result<Self> {
-        die_with_parent();
-        match prepare(&wire) {
-            Ok((deaths, host)) => Ok(Self {
-                wire,
-                deaths,
-                host,
-                furnished: false,
-                spares: Vec::new(),
-                to_spare: SPARES,
-                asked: 0,
-                started: HashSet::new(),
-            }),
-            Err(error) => {
-                wire.send(&Tell::Failed(error))?;
-                Err(io::ErrorKind::Other.into())
-            }
-        }
+    /// The sandbox's, and what the engine gets of it: the root and the host's
+    /// network namespace.
+    fn new() -> Result<(Self, [OwnedFd; 2]), SandboxError> {
+        let (deaths, host) = (watch_deaths()?, own_netns()?);
+        let given = [open_folder("/")?, own_netns()?];
+        let init = Self {
+            deaths,
+            host,
+            furnished: false,
+            spares: Vec::new(),
+            to_spare: SPARES,
+            asked: 0,
+            started: HashSet::new(),
+            has_booth: false,
+            booth: None,
+        };
+        Ok((init, given))
     }
 
-    fn serve(&mut self) -> io::Result<()> {
+    /// A booth's, and what the engine gets of it: the root and `/proc`.
+    pub fn of_booth() -> Result<(Self, [OwnedFd; 2]), SandboxError> {
+        let (init, [root, _]) = Self::new()?;
+        let watch = Watch::new(open_folder("/")?, open_folder("/proc")?)
+            .map_err(|error| SandboxError::io("watch over the booth", &error))?;
+        let booth = Some(Warden { bounds: Bounds::new(), watch, look_at: None });
+        Ok((Self { furnished: true, to_spare: 0, booth, ..init }, [root, open_folder("/proc")?]))
+    }
+
+    fn serve(&mut self, wire: &Wire) -> io::Result<()> {
         use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-        let root = open("/", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
-        self.wire.send_with(&Tell::Ready, &[root.as_fd(), self.host.as_fd()])?;
-        drop(root);
         loop {
             let mut fds = [
-                PollFd::new(self.wire.as_fd(), PollFlags::POLLIN),
+                PollFd::new(wire.as_fd(), PollFlags::POLLIN),
                 PollFd::new(self.deaths.as_fd(), PollFlags::POLLIN),
             ];
-            let patience = if self.to_spare > 0 { PollTimeout::ZERO } else { PollTimeout::NONE };
+            let patience = match &self.booth {
+                _ if self.to_spare > 0 => PollTimeout::ZERO,
+                Some(Warden { look_at: Some(at), .. }) => {
+                    let left = at.saturating_duration_since(Instant::now());
+                    PollTimeout::try_from(left + Duration::from_micros(999)).unwrap_or(PollTimeout::ZERO)
+                }
+                _ => PollTimeout::NONE,
+            };
             match poll(&mut fds, patience) {
-                Ok(0) => {
+                Ok(0) if self.to_spare > 0 => {
                     self.to_spare -= 1;
                     self.spares.extend(self.elsewhere(unshare_net).ok());
                     continue;
@@ -100,28 +140,49 @@ impl Init {
                 _ => {}
             }
             let (asked, died) = (fds[0].any() == Some(true), fds[1].any() == Some(true));
+            // Also while somebody keeps us busy.
+            self.watch(wire)?;
             if died {
-                self.bury()?;
+                self.bury(wire)?;
             }
             if asked {
-                let Some((ask, fds)) = self.wire.receive_with::<Ask>()? else { return Ok(()) };
-                self.answer(ask, fds)?;
+                let Some((ask, fds)) = wire.receive_with::<Ask>()? else { return Ok(()) };
+                self.answer(wire, ask, fds)?;
             }
         }
     }
 
-    fn answer(&mut self, ask: Ask, fds: Vec<OwnedFd>) -> io::Result<()> {
+    /// Ends everybody in a booth where they take too much.
+    fn watch(&mut self, wire: &Wire) -> io::Result<()> {
+        let now = Instant::now();
+        let Some(booth) = self.booth.as_mut().filter(|booth| booth.look_at.is_some_and(|at| now >= at))
+        else {
+            return Ok(());
+        };
+        let (somebody, ended) = booth.watch.look();
+        booth.look_at = somebody.then(|| now + EVERY);
+        match ended {
+            None => Ok(()),
+            Some(ended) => {
+                // Everybody but us, however they have tried to get away.
+                let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
+                wire.send(&Tell::Cleared(ended))
+            }
+        }
+    }
+
+    fn answer(&mut self, wire: &Wire, ask: Ask, fds: Vec<OwnedFd>) -> io::Result<()> {
         let result = match ask {
             Ask::Expect { namespaces } => {
                 self.to_spare += namespaces.clamp(SPARES, MANY) - SPARES;
                 return Ok(());
             }
             Ask::NewNetns { name } => match self.new_netns(&name) {
-                Ok(fd) => return self.wire.send_with(&Tell::Done, &[fd.as_fd()]),
+                Ok(fd) => return wire.send_with(&Tell::Done, &[fd.as_fd()]),
                 Err(refused) => Err(refused),
             },
             Ask::NewProc => match house::another_proc() {
-                Ok(fd) => return self.wire.send_with(&Tell::Done, &[fd.as_fd()]),
+                Ok(fd) => return wire.send_with(&Tell::Done, &[fd.as_fd()]),
                 Err(error) => {
                     let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
                     Err(("mount another /proc", errno))
@@ -130,6 +191,16 @@ impl Init {
             Ask::DeleteNetns { name } => delete_netns(&name).map(|()| Tell::Done),
             Ask::Furnish => self.furnish().map(|()| Tell::Done),
             Ask::Place { files } => self.place(&files).map(|()| Tell::Done),
+            Ask::Adopt { files } => house::adopt(&files).map(|()| Tell::Done).map_err(|error| {
+                ("take over the files of names", Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))
+            }),
+            Ask::NewBooth => match self.furnish().and_then(|()| warden::start(self.asked)) {
+                Ok(way) => {
+                    self.has_booth = true;
+                    return wire.send_with(&Tell::Done, &[way.as_fd()]);
+                }
+                Err(refused) => Err(refused),
+            },
             Ask::Start { program } => self.start(&program, fds).map(|pid| Tell::Started { pid }),
             Ask::Kill { pid, signal } => {
                 let signal = Signal::try_from(signal).unwrap_or(Signal::SIGKILL);
@@ -138,7 +209,7 @@ impl Init {
                 kill(Pid::from_raw(pid), signal).map_err(|errno| ("signal it", errno)).map(|()| Tell::Done)
             }
         };
-        self.wire.send(
+        wire.send(
             &result.unwrap_or_else(|(step, errno)| Tell::Refused { step: step.into(), errno: errno as i32 }),
         )
     }
@@ -148,6 +219,10 @@ impl Init {
     fn new_netns(&mut self, name: &str) -> Result<OwnedFd, Refused> {
         self.asked += 1;
         self.to_spare += usize::from(self.asked >= MANY && self.spares.len() < SPARES);
+        if self.has_booth {
+            // What a submission has made is not the judge's loss.
+            let _ = limit_namespaces(self.asked);
+        }
         let path = netns_file(name);
         let flags = OFlag::O_RDONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
         let step = "create its file under /run/netns";
@@ -192,16 +267,21 @@ impl Init {
 
     fn start(&mut self, program: &Program, mut fds: Vec<OwnedFd>) -> Result<i32, Refused> {
         self.furnish()?;
+        let netns = if fds.len() > 2 { fds.pop() } else { None };
         let (Some(err), Some(out)) = (fds.pop(), fds.pop()) else {
             return Err(("receive its output's descriptors", Errno::EBADF));
         };
-        let pid = begin::program(program, out, err)?;
+        let bounds = self.booth.as_ref().map(|booth| &booth.bounds);
+        let pid = begin::program(program, netns, out, err, bounds)?;
+        if let Some(booth) = &mut self.booth {
+            booth.look_at.get_or_insert(Instant::now() + EVERY);
+        }
         self.started.insert(pid);
         Ok(pid)
     }
 
     /// Takes in the dead, those included whose parents have left them here.
-    fn bury(&mut self) -> io::Result<()> {
+    fn bury(&mut self, wire: &Wire) -> io::Result<()> {
         let mut signals = [0; 128 * 4];
         let _ = nix::unistd::read(&self.deaths, &mut signals);
         loop {
@@ -213,7 +293,7 @@ impl Init {
             };
             // Nobody asked for the others.
             if self.started.remove(&pid.as_raw()) {
-                self.wire.send(&Tell::Exited { pid: pid.as_raw(), exit })?;
+                wire.send(&Tell::Exited { pid: pid.as_raw(), exit })?;
             }
         }
     }
@@ -227,17 +307,30 @@ fn unshare_net() -> Result<OwnedFd, Refused> {
 }
 
 /// Takes possession of the new namespaces.
-fn prepare(wire: &Wire) -> Result<(OwnedFd, OwnedFd), SandboxError> {
+fn prepare(wire: &Wire) -> Result<(), SandboxError> {
     // The engine is root of the user namespace above.
     map_root(0, 0)?;
     close_all_but(wire.as_fd().as_raw_fd());
     house::build()?;
     let hostname = nix::unistd::sethostname("host");
     hostname.map_err(|errno| SandboxError::new("set the host name", errno))?;
-    loopback_up().map_err(|error| SandboxError::io("set the host's lo up", &error))?;
+    loopback_up().map_err(|error| SandboxError::io("set the host's lo up", &error))
+}
+
+/// The network namespace in which this process is.
+fn own_netns() -> Result<OwnedFd, SandboxError> {
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-    let host = open("/proc/thread-self/ns/net", flags, Mode::empty())
-        .map_err(|errno| SandboxError::new("open the host's network namespace", errno))?;
+    open("/proc/thread-self/ns/net", flags, Mode::empty())
+        .map_err(|errno| SandboxError::new("open the host's network namespace", errno))
+}
+
+fn open_folder(path: &str) -> Result<OwnedFd, SandboxError> {
+    open(path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+        .map_err(|errno| SandboxError::new(format!("open {path}"), errno))
+}
+
+/// Tells of children that end, and hides this process.
+fn watch_deaths() -> Result<OwnedFd, SandboxError> {
     let mut child = SigSet::empty();
     child.add(Signal::SIGCHLD);
     let blocked = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&child), None);
@@ -251,7 +344,7 @@ fn prepare(wire: &Wire) -> Result<(OwnedFd, OwnedFd), SandboxError> {
         return Err(SandboxError::new("watch for SIGCHLD", Errno::last()));
     }
     // SAFETY: signalfd has just made it.
-    Ok((unsafe { OwnedFd::from_raw_fd(deaths) }, host))
+    Ok(unsafe { OwnedFd::from_raw_fd(deaths) })
 }
 
 /// Switches `lo` on, as it is on every host (netdevice(7)).
@@ -271,7 +364,7 @@ fn loopback_up() -> io::Result<()> {
     }
 }
 
-pub(super) fn netns_file(name: &str) -> PathBuf {
+fn netns_file(name: &str) -> PathBuf {
     Path::new("/run/netns").join(name)
 }
 

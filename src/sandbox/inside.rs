@@ -1,68 +1,29 @@
-//! The engine's way to its init: what only a process inside can do.
+//! The engine's way inside: what only a process there can do.
 
 use super::SandboxError;
+use super::booth::Booth;
+use super::hand::{Ask, Hand};
 use super::house;
 use super::wire::Wire;
-use crate::net::{Exit, Placed, Program, Rooms, RoomsError};
-use nix::errno::Errno;
+use crate::net::{Cleared, Exit, Placed, Program, Rooms, RoomsError, Started};
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::unistd::Pid;
-use serde::{Deserialize, Serialize};
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
-use std::io;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Instant;
 
-/// What the engine asks of the init.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Ask {
-    /// So many network namespaces will be asked for. Nothing is told.
-    Expect { namespaces: usize },
-    /// Make a network namespace, and its file under `/run/netns`.
-    NewNetns { name: String },
-    /// Remove that file; the namespace goes when nobody is in it.
-    DeleteNetns { name: String },
-    /// Make another instance of proc(5).
-    NewProc,
-    /// Fill `/etc` and `/dev`.
-    Furnish,
-    /// Put files there.
-    Place { files: Vec<Placed> },
-    /// Start a program. Its output goes to the two descriptors sent along.
-    Start { program: Program },
-    /// Send a signal to a process group.
-    Kill { pid: i32, signal: i32 },
-}
-
-/// What the init tells the engine.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Tell {
-    /// The house stands; its root and the host's network namespace come along.
-    Ready,
-    /// There is no house.
-    Failed(SandboxError),
-    /// Done; the descriptor of what is new comes along.
-    Done,
-    /// A program runs.
-    Started { pid: i32 },
-    /// Refused, with the kernel's error number.
-    Refused { step: String, errno: i32 },
-    /// A program that was started has ended.
-    Exited { pid: i32, exit: Exit },
-}
-
-/// The engine's end of the line to its init.
+/// The engine's end of the lines to those who act inside.
 #[derive(Debug)]
 pub struct Inside {
-    wire: Wire,
+    hand: Hand,
     init: Pid,
-    house: RefCell<Option<House>>,
-    exits: RefCell<HashMap<i32, Exit>>,
+    house: OnceCell<House>,
     furnished: Cell<bool>,
     /// Whether a submission is at work.
     confined: Cell<bool>,
+    /// Where a submission is, once there was one.
+    booth: OnceCell<Booth>,
     /// How many namespaces were made.
     made: Cell<usize>,
     /// The latest instance of proc(5), where there is another.
@@ -83,8 +44,8 @@ struct House {
 
 impl Inside {
     pub(super) fn new(wire: Wire, init: Pid) -> Self {
-        let (house, exits, furnished, confined, made, proc) = Default::default();
-        Self { wire, init, house, exits, furnished, confined, made, proc }
+        let (house, furnished, confined, booth, made, proc) = Default::default();
+        Self { hand: Hand::new(wire), init, house, furnished, confined, booth, made, proc }
     }
 
     pub(super) fn init(&self) -> Pid {
@@ -93,51 +54,46 @@ impl Inside {
 
     /// Waits until the init has made its house, and looks that it is one.
     pub(super) fn await_house(&self) -> Result<(), SandboxError> {
-        let step = "hear from the sandbox's first process";
-        match self.wire.receive_with::<Tell>() {
-            Ok(Some((Tell::Ready, mut fds))) if fds.len() == 2 => {
-                let (host, root) = (fds.pop(), fds.pop());
-                let (Some(root), Some(host)) = (root, host) else { unreachable!("two of them") };
-                house::inspect(root.as_fd())?;
-                self.house.replace(Some(House { root, host }));
-                Ok(())
-            }
-            Ok(Some((Tell::Failed(error), _))) => Err(error),
-            Ok(_) => Err(SandboxError::new(step, Errno::EPIPE)),
-            Err(error) => Err(SandboxError::io(step, &error)),
-        }
+        let (root, host) = self.hand.await_house()?;
+        house::inspect(root.as_fd())?;
+        let _ = self.house.set(House { root, host });
+        Ok(())
     }
 
-    fn ask(&self, ask: &Ask, fds: &[BorrowedFd]) -> Result<(Tell, Option<OwnedFd>), RoomsError> {
-        let lost = |_| RoomsError { step: "reach the sandbox's first process".into(), errno: libc::EPIPE };
-        self.wire.send_with(ask, fds).map_err(lost)?;
-        loop {
-            let told = self.wire.receive_with::<Tell>().map_err(lost)?;
-            match told.ok_or_else(|| lost(io::ErrorKind::BrokenPipe.into()))? {
-                (Tell::Exited { pid, exit }, _) => {
-                    self.exits.borrow_mut().insert(pid, exit);
-                }
-                (Tell::Refused { step, errno }, _) => return Err(RoomsError { step, errno }),
-                (told, mut fds) => return Ok((told, fds.pop())),
-            }
+    fn house(&self) -> &House {
+        self.house.get().expect("the house was awaited")
+    }
+
+    /// The booth, where what happens now happens there.
+    fn booth(&self) -> Option<&Booth> {
+        self.booth.get().filter(|_| self.confined.get())
+    }
+
+    /// The line to those who have started a program.
+    fn hand_of(&self, program: Started) -> &Hand {
+        match (program.confined, self.booth.get()) {
+            (true, Some(booth)) => booth.hand(),
+            _ => &self.hand,
         }
     }
 }
 
 impl Rooms for Inside {
     fn host(&self) -> OwnedFd {
-        let house = self.house.borrow();
-        let house = house.as_ref().expect("the house was awaited");
-        house.host.try_clone().expect("a descriptor can be duplicated")
+        self.house().host.try_clone().expect("a descriptor can be duplicated")
     }
 
     fn open(&self, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
-        let house = self.house.borrow();
-        let house = house.as_ref().expect("the house was awaited");
+        // The switches of the kernel and the names of namespaces are the same
+        // everywhere, and nobody can have put anything over the init's.
+        let everybodys = path.starts_with("/proc/sys") || path.starts_with("/run/netns");
+        if let Some(booth) = self.booth().filter(|_| !everybodys) {
+            return booth.open(path, flags);
+        }
         let proc = self.proc.borrow();
         let (root, path) = match (&*proc, path.strip_prefix("/proc")) {
             (Some(proc), Ok(below)) if below.starts_with("sys") => (proc, below),
-            _ => (&house.root, path.strip_prefix("/").unwrap_or(path)),
+            _ => (&self.house().root, path.strip_prefix("/").unwrap_or(path)),
         };
         // In the root: a link that a program of the lab has made leads to
         // where it leads in there.
@@ -149,73 +105,77 @@ impl Rooms for Inside {
 
     fn furnish(&self) -> Result<(), RoomsError> {
         if !self.furnished.get() {
-            self.ask(&Ask::Furnish, &[])?;
+            self.hand.ask(&Ask::Furnish, &[])?;
             self.furnished.set(true);
         }
         Ok(())
     }
 
     fn expect(&self, namespaces: usize) {
-        // Where it is lost, the next question says so.
-        let _ = self.wire.send(&Ask::Expect { namespaces });
+        self.hand.tell(&Ask::Expect { namespaces });
     }
 
     fn new_netns(&self, name: &str) -> Result<OwnedFd, RoomsError> {
-        let (_, fd) = self.ask(&Ask::NewNetns { name: name.into() }, &[])?;
+        let (_, fd) = self.hand.ask(&Ask::NewNetns { name: name.into() }, &[])?;
         self.made.set(self.made.get() + 1);
         if self.made.get().is_multiple_of(SHARE_PROC) {
-            let (_, proc) = self.ask(&Ask::NewProc, &[])?;
+            let (_, proc) = self.hand.ask(&Ask::NewProc, &[])?;
             self.proc.replace(proc);
         }
         fd.ok_or_else(|| RoomsError { step: "receive a network namespace".into(), errno: libc::EBADF })
     }
 
     fn delete_netns(&self, name: &str) -> Result<(), RoomsError> {
-        self.ask(&Ask::DeleteNetns { name: name.into() }, &[]).map(drop)
+        self.hand.ask(&Ask::DeleteNetns { name: name.into() }, &[]).map(drop)
     }
 
     fn place(&self, files: &[Placed]) -> Result<(), RoomsError> {
-        self.ask(&Ask::Place { files: files.to_vec() }, &[]).map(drop)
+        let hand = self.booth().map_or(&self.hand, Booth::hand);
+        hand.ask(&Ask::Place { files: files.to_vec() }, &[]).map(drop)
     }
 
-    fn start(&self, program: &Program, out: BorrowedFd, err: BorrowedFd) -> Result<i32, RoomsError> {
-        match self.ask(&Ask::Start { program: program.clone() }, &[out, err])? {
-            (Tell::Started { pid }, _) => {
-                // One that had this number before.
-                self.exits.borrow_mut().remove(&pid);
-                Ok(pid)
-            }
-            (other, _) => unreachable!("asked for a start, told {other:?}"),
-        }
+    fn start(
+        &self,
+        program: &Program,
+        netns: Option<BorrowedFd>,
+        out: BorrowedFd,
+        err: BorrowedFd,
+    ) -> Result<Started, RoomsError> {
+        let fds: Vec<BorrowedFd> = [out, err].into_iter().chain(netns).collect();
+        let confined = self.booth().is_some();
+        let hand = self.booth().map_or(&self.hand, Booth::hand);
+        Ok(Started { pid: hand.start(program, &fds)?, confined })
     }
 
-    fn kill(&self, pid: i32, signal: i32) -> Result<(), RoomsError> {
-        self.ask(&Ask::Kill { pid, signal }, &[]).map(drop)
+    fn kill(&self, program: Started, signal: i32) -> Result<(), RoomsError> {
+        self.hand_of(program).ask(&Ask::Kill { pid: program.pid, signal }, &[]).map(drop)
     }
 
-    fn exit_of(&self, pid: i32, deadline: Option<Instant>) -> Option<Exit> {
-        loop {
-            if let Some(exit) = self.exits.borrow().get(&pid) {
-                return Some(exit.clone());
-            }
-            if !self.wire.wait_until(deadline.unwrap_or_else(Instant::now)).unwrap_or(false) {
-                return None;
-            }
-            match self.wire.receive::<Tell>() {
-                Ok(Some(Tell::Exited { pid, exit })) => {
-                    self.exits.borrow_mut().insert(pid, exit);
-                }
-                _ => return None,
-            }
-        }
+    fn exit_of(&self, program: Started, deadline: Option<Instant>) -> Option<Exit> {
+        self.hand_of(program).exit_of(program.pid, deadline)
     }
 
     fn confine(&self, confined: bool) -> Result<(), RoomsError> {
+        if confined == self.confined.get() {
+            return Ok(());
+        }
+        if confined {
+            self.furnish()?;
+            if self.booth.get().is_none() {
+                let _ = self.booth.set(Booth::new(&self.hand)?);
+            }
+        } else if let Some(booth) = self.booth.get() {
+            self.hand.ask(&Ask::Adopt { files: booth.files_of_names() }, &[])?;
+        }
         self.confined.set(confined);
         Ok(())
     }
 
+    fn why_cleared(&self) -> Option<Cleared> {
+        self.booth.get()?.hand().why_cleared()
+    }
+
     fn events(&self) -> BorrowedFd<'_> {
-        self.wire.as_fd()
+        self.booth.get().map_or(self.hand.as_fd(), Booth::events)
     }
 }

@@ -21,8 +21,10 @@
 //! itself: [`run`](crate::run) hands it the function that does.
 
 mod begin;
+mod booth;
 pub mod doctor;
 mod engine;
+mod hand;
 mod house;
 mod init;
 mod inside;

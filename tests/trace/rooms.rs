@@ -5,7 +5,7 @@ use nix::fcntl::OFlag;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::stat::Mode;
-use nslab::net::{Exit, Placed, Program, Rooms, RoomsError};
+use nslab::net::{Cleared, Exit, Placed, Program, Rooms, RoomsError, Started};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -79,11 +79,14 @@ impl Rooms for Plain {
         unimplemented!("nobody needs a file here")
     }
 
-    fn start(&self, program: &Program, out: BorrowedFd, err: BorrowedFd) -> Result<i32, RoomsError> {
-        let place = match &program.netns {
-            Some(name) => File::open(Path::new("/run/netns").join(name)).expect("a namespace"),
-            None => self.host.try_clone().expect("a descriptor"),
-        };
+    fn start(
+        &self,
+        program: &Program,
+        netns: Option<BorrowedFd>,
+        out: BorrowedFd,
+        err: BorrowedFd,
+    ) -> Result<Started, RoomsError> {
+        let place = netns.unwrap_or(self.host.as_fd()).try_clone_to_owned().expect("a descriptor");
         let mut command = Command::new(&program.argv[0]);
         command.args(&program.argv[1..]).stdin(Stdio::null());
         command.stdout(out.try_clone_to_owned().expect("a descriptor"));
@@ -106,20 +109,20 @@ impl Rooms for Plain {
             ended.changed.notify_all();
             let _ = teller.write_all(&[0]);
         });
-        Ok(pid)
+        Ok(Started { pid, confined: false })
     }
 
-    fn kill(&self, pid: i32, signal: i32) -> Result<(), RoomsError> {
+    fn kill(&self, program: Started, signal: i32) -> Result<(), RoomsError> {
         let signal = nix::sys::signal::Signal::try_from(signal).expect("a signal");
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal)
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(program.pid), signal)
             .map_err(|errno| refused("end a program", errno))
     }
 
-    fn exit_of(&self, pid: i32, deadline: Option<Instant>) -> Option<Exit> {
+    fn exit_of(&self, program: Started, deadline: Option<Instant>) -> Option<Exit> {
         let _ = (&self.events).read(&mut [0; 64]);
         let mut exits = self.ended.exits.lock().expect("a lock");
         loop {
-            if let Some(exit) = exits.get(&pid) {
+            if let Some(exit) = exits.get(&program.pid) {
                 return Some(exit.clone());
             }
             let left = deadline?.saturating_duration_since(Instant::now());
@@ -133,6 +136,10 @@ impl Rooms for Plain {
 
     fn confine(&self, _: bool) -> Result<(), RoomsError> {
         unimplemented!("nobody hands anything in here")
+    }
+
+    fn why_cleared(&self) -> Option<Cleared> {
+        None
     }
 
     fn events(&self) -> BorrowedFd<'_> {

@@ -1,0 +1,98 @@
+//! What a submission may have of the machine.
+
+use super::filter::Filter;
+use crate::sandbox::begin::at_most;
+use nix::libc;
+use nix::sys::resource::Resource;
+use std::fs;
+use std::io;
+
+/// What root of a lab's namespaces may do in them, and a submission needs:
+/// others, such as CAP_SYS_RESOURCE, would lift what is set here.
+const CAPABILITIES: [u32; 16] = [
+    0,  // CAP_CHOWN
+    1,  // CAP_DAC_OVERRIDE
+    2,  // CAP_DAC_READ_SEARCH
+    3,  // CAP_FOWNER
+    4,  // CAP_FSETID
+    5,  // CAP_KILL
+    6,  // CAP_SETGID
+    7,  // CAP_SETUID
+    8,  // CAP_SETPCAP
+    10, // CAP_NET_BIND_SERVICE
+    11, // CAP_NET_BROADCAST
+    12, // CAP_NET_ADMIN
+    13, // CAP_NET_RAW
+    18, // CAP_SYS_CHROOT
+    21, // CAP_SYS_ADMIN, for `ip netns`
+    31, // CAP_SETFCAP
+];
+
+/// How many processes there may be of a submission and of the judge together
+/// before a submission gets no more; the judge gets more.
+const PROCESSES: u64 = 256;
+/// The files that a process may have open. Each may be a socket, with the
+/// kernel's memory behind it.
+const FILES: u64 = 512;
+/// How large a file may grow, in bytes.
+const FILE: u64 = 128 << 20;
+/// The memory that a process may write to, in bytes.
+pub(super) const MEMORY: u64 = 512 << 20;
+/// How long a process may compute, in seconds.
+const COMPUTING: u64 = 60;
+/// How much later than others it is served: nobody else's checks wait for it.
+const NICE: i32 = 10;
+
+/// How many namespaces there may be of each kind, in the sandbox, beside those
+/// that the lab has made.
+const NAMESPACES: usize = 200;
+
+/// Limits the namespaces that can be made inside (namespaces(7)). Who has not
+/// CAP_SYS_RESOURCE can't lift it.
+pub(in crate::sandbox) fn limit_namespaces(made: usize) -> io::Result<()> {
+    let set = |kind: &str, most: usize| fs::write(format!("/proc/sys/user/max_{kind}"), most.to_string());
+    set("user_namespaces", 0)?;
+    set("net_namespaces", made + NAMESPACES)?;
+    for kind in ["mnt_namespaces", "pid_namespaces", "uts_namespaces", "ipc_namespaces", "cgroup_namespaces"]
+    {
+        set(kind, NAMESPACES)?;
+    }
+    // Not there before Linux 5.6.
+    let _ = set("time_namespaces", NAMESPACES);
+    Ok(())
+}
+
+/// Puts all of it on a process that is about to be executed.
+#[derive(Debug, Clone)]
+pub(in crate::sandbox) struct Bounds(Filter);
+
+impl Bounds {
+    pub fn new() -> Self {
+        Self(Filter::new())
+    }
+
+    /// Between fork and exec.
+    pub fn put_on(&self, count_processes: bool) -> io::Result<()> {
+        if count_processes {
+            at_most(Resource::RLIMIT_NPROC, PROCESSES)?;
+        }
+        at_most(Resource::RLIMIT_NOFILE, FILES)?;
+        at_most(Resource::RLIMIT_FSIZE, FILE)?;
+        at_most(Resource::RLIMIT_DATA, MEMORY)?;
+        at_most(Resource::RLIMIT_CPU, COMPUTING)?;
+        at_most(Resource::RLIMIT_MSGQUEUE, 0)?;
+        // SAFETY: these take numbers only.
+        unsafe {
+            libc::setpriority(libc::PRIO_PROCESS, 0, NICE);
+            // Until the kernel knows no more of them.
+            for capability in 0..64 {
+                if !CAPABILITIES.contains(&capability)
+                    && libc::prctl(libc::PR_CAPBSET_DROP, capability as libc::c_ulong, 0, 0, 0) != 0
+                {
+                    break;
+                }
+            }
+        }
+        self.0.put_on()
+    }
+}

@@ -1,0 +1,135 @@
+//! A booth for a submission: nobody trusts it, and it sees nobody.
+//!
+//! ```text
+//! engine ── init          trusted; the judge's programs are its children
+//!           └─ warden     PID 1 of the booth: starts what the submission
+//!              └─ …       starts, ends it, and watches what it takes
+//! ```
+//!
+//! In the booth there are mount, pid, uts and ipc namespaces of its own, with
+//! a root that has what programs need and nothing else ([`walls`]). What runs
+//! there has fewer capabilities ([`bounds`]), may not call all of the kernel
+//! ([`filter`]), and is ended when it takes too much ([`watch`]). The network
+//! namespaces are the lab's own: to change them is what a submission is for.
+
+pub(super) mod bounds;
+mod filter;
+mod walls;
+pub(super) mod warden;
+pub(super) mod watch;
+
+use super::SandboxError;
+use super::hand::{Ask, Hand};
+use super::house;
+use super::wire::Wire;
+use crate::net::RoomsError;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use nix::sys::stat::fstat;
+use nix::sys::statfs::{PROC_SUPER_MAGIC, TMPFS_MAGIC, fstatfs};
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+/// The files of `/etc` by which names are looked up. What a submission says in
+/// them counts for the judge's programs as well; nothing else of its `/etc`
+/// does, where `ld.so.preload` would run its code in them.
+const OF_NAMES: [&str; 5] = ["hosts", "resolv.conf", "nsswitch.conf", "host.conf", "gai.conf"];
+
+/// The most that is taken over of each of them, in bytes, and of how many.
+const MOST: u64 = 1 << 20;
+const MOST_FILES: usize = 1000;
+
+/// The engine's way into the booth.
+#[derive(Debug)]
+pub(super) struct Booth {
+    hand: Hand,
+    root: OwnedFd,
+    proc: OwnedFd,
+    /// Becomes readable when a program ends, in there or outside.
+    events: Epoll,
+}
+
+impl Booth {
+    /// Has the init make it, and looks that it is one.
+    pub fn new(init: &Hand) -> Result<Self, RoomsError> {
+        let failed = |errno: Errno| RoomsError { step: "make a booth".into(), errno: errno as i32 };
+        let (_, wire) = init.ask(&Ask::NewBooth, &[])?;
+        let hand = Hand::new(Wire::new(wire.ok_or_else(|| failed(Errno::EBADF))?));
+        let refused = |error: SandboxError| RoomsError { step: error.step, errno: error.errno };
+        let (root, proc) = hand.await_house().map_err(refused)?;
+        house::is_of_its_own(&root, "/", TMPFS_MAGIC).map_err(refused)?;
+        house::is_of_its_own(&proc, "/proc", PROC_SUPER_MAGIC).map_err(refused)?;
+        let events = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed)?;
+        for fd in [init.as_fd(), hand.as_fd()] {
+            events.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, 0)).map_err(failed)?;
+        }
+        Ok(Self { hand, root, proc, events })
+    }
+
+    /// The line to its first process.
+    pub fn hand(&self) -> &Hand {
+        &self.hand
+    }
+
+    pub fn events(&self) -> BorrowedFd<'_> {
+        self.events.0.as_fd()
+    }
+
+    /// Opens a file as the submission sees it, without ever waiting for it.
+    pub fn open(&self, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
+        let flags = flags | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+        let inside = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+        match path.strip_prefix("/proc") {
+            // The kernel's own, not what the submission has put over it.
+            Ok(below) => {
+                let below = if below.as_os_str().is_empty() { Path::new(".") } else { below };
+                let how = OpenHow::new().flags(flags).resolve(inside | ResolveFlag::RESOLVE_NO_XDEV);
+                openat2(&self.proc, below, how)
+            }
+            Err(_) => {
+                let path = path.strip_prefix("/").unwrap_or(path);
+                openat2(&self.root, path, OpenHow::new().flags(flags).resolve(inside))
+            }
+        }
+    }
+
+    /// The files by which names are looked up, below `/etc`: what each says,
+    /// and which are not there.
+    pub fn files_of_names(&self) -> Vec<(String, Option<String>)> {
+        let mut files: Vec<_> = OF_NAMES.iter().map(|name| (name.to_string(), self.read(name))).collect();
+        for netns in self.folder("netns") {
+            for name in OF_NAMES {
+                let path = format!("netns/{netns}/{name}");
+                if let Some(text) = self.read(&path).filter(|_| files.len() < MOST_FILES) {
+                    files.push((path, Some(text)));
+                }
+            }
+        }
+        files
+    }
+
+    fn read(&self, name: &str) -> Option<String> {
+        let file = self.open(&Path::new("/etc").join(name), OFlag::O_RDONLY).ok()?;
+        // A file that was written: not one of the kernel's, which would be
+        // read with our eyes.
+        let kept = fstatfs(&file).ok()?.filesystem_type() == TMPFS_MAGIC;
+        let plain = fstat(&file).ok()?.st_mode & libc::S_IFMT == libc::S_IFREG;
+        let mut bytes = Vec::new();
+        File::from(file).take(MOST).read_to_end(&mut bytes).ok().filter(|_| kept && plain)?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The names in a folder below `/etc`.
+    fn folder(&self, name: &str) -> Vec<String> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
+        let folder = self.open(&Path::new("/etc").join(name), flags).and_then(nix::dir::Dir::from_fd);
+        let Ok(mut folder) = folder else { return Vec::new() };
+        let names =
+            folder.iter().filter_map(|entry| Some(entry.ok()?.file_name().to_str().ok()?.to_string()));
+        let names = names.filter(|name| name != "." && name != "..");
+        names.take(MOST_FILES).collect()
+    }
+}

@@ -1,0 +1,187 @@
+//! Watches what a submission takes of the machine's memory: limits of single
+//! processes say nothing of all together, and cgroups can't be had.
+
+use super::bounds::MEMORY;
+use crate::net::Cleared;
+use nix::fcntl::{OFlag, openat, readlinkat};
+use nix::sys::stat::Mode;
+use nix::sys::statfs::{Statfs, fstatfs};
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::Duration;
+
+/// How often it is looked.
+pub(in crate::sandbox) const EVERY: Duration = Duration::from_millis(50);
+
+/// What may be mounted in there, in bytes of mountinfo: some thousand mounts.
+const MOUNTS: u64 = 512 << 10;
+
+/// How much the memory that is in no process may grow on the whole machine, in
+/// bytes, while a submission is at work.
+const UNSEEN: u64 = 1 << 30;
+/// How little memory the machine may be left with: a part of all, or as much.
+const LEFT_PART: u64 = 20;
+const LEFT: u64 = 512 << 20;
+
+/// Who looks.
+#[derive(Debug)]
+pub(in crate::sandbox) struct Watch {
+    root: OwnedFd,
+    proc: OwnedFd,
+    meminfo: File,
+    /// What was in no process at first.
+    unseen: u64,
+    page: u64,
+}
+
+/// The machine's memory, in bytes.
+struct Memory {
+    total: u64,
+    available: u64,
+    /// Files in memory, and what processes share.
+    shared: u64,
+}
+
+impl Watch {
+    /// `root` and `proc` are those of the booth, as they were when nobody else
+    /// was in it.
+    pub fn new(root: OwnedFd, proc: OwnedFd) -> io::Result<Self> {
+        let meminfo = open(&proc, "meminfo", OFlag::O_RDONLY)?.into();
+        // SAFETY: takes a number only.
+        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as u64;
+        let mut watch = Self { root, proc, meminfo, unseen: 0, page };
+        watch.unseen = watch.memory().map_or(0, |memory| memory.shared);
+        Ok(watch)
+    }
+
+    /// Looks whether somebody is in there, and whether too much is taken.
+    pub fn look(&self) -> (bool, Option<Cleared>) {
+        let pids = self.pids().unwrap_or_default();
+        let own = |reason: String| Some(Cleared { reason, machine: false });
+        let most = MEMORY >> 20;
+        let processes: u64 = pids.iter().map(|pid| self.private(*pid)).sum();
+        let (files, mounts) = self.files(&pids);
+        let ended = if processes > MEMORY {
+            own(format!("its programs took more than {most} MiB of memory together"))
+        } else if files > MEMORY {
+            own(format!("its files in memory took more than {most} MiB"))
+        } else if mounts > MOUNTS {
+            own("it mounted more than anybody can look at".into())
+        } else {
+            self.memory().and_then(|memory| self.shortage(&memory))
+        };
+        (!pids.is_empty(), ended)
+    }
+
+    fn shortage(&self, memory: &Memory) -> Option<Cleared> {
+        let machine = |reason: &str| Some(Cleared { reason: reason.into(), machine: true });
+        if memory.available < LEFT.min(memory.total / LEFT_PART) {
+            machine("the machine ran short of memory")
+        } else if memory.shared > self.unseen + UNSEEN {
+            machine("somebody filled the machine's memory with files")
+        } else {
+            None
+        }
+    }
+
+    /// All but the warden.
+    fn pids(&self) -> nix::Result<Vec<i32>> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let mut folder = nix::dir::Dir::openat(&self.proc, ".", flags, Mode::empty())?;
+        let pids = folder.iter().filter_map(|entry| entry.ok()?.file_name().to_str().ok()?.parse().ok());
+        Ok(pids.filter(|pid| *pid != 1).collect())
+    }
+
+    /// What a process has of its own, in bytes.
+    fn private(&self, pid: i32) -> u64 {
+        let text = self.read(&format!("{pid}/statm"), 256).unwrap_or_default();
+        let pages: Vec<u64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        pages.get(1..3).map_or(0, |pages| pages[0].saturating_sub(pages[1]) * self.page)
+    }
+
+    /// What the files take that are kept in memory, in bytes, wherever they
+    /// are mounted; and how long the longest list of mounts is.
+    fn files(&self, pids: &[i32]) -> (u64, u64) {
+        let mut bytes = fstatfs(&self.root).as_ref().map_or(0, taken);
+        let (mut namespaces, mut devices, mut longest) = (HashSet::new(), HashSet::new(), 0);
+        for pid in [1].iter().chain(pids) {
+            let namespace = readlinkat(&self.proc, format!("{pid}/ns/mnt").as_str()).unwrap_or_default();
+            if !namespaces.insert(namespace) {
+                continue;
+            }
+            let mounts = self.read(&format!("{pid}/mountinfo"), MOUNTS + 1).unwrap_or_default();
+            longest = longest.max(mounts.len() as u64);
+            for line in mounts.lines().filter(|line| line.contains(" - tmpfs ")) {
+                let words: Vec<&str> = line.split(' ').collect();
+                let [_, _, device, root, path, ..] = words[..] else { continue };
+                // Those of the sandbox have their own bounds; they show as
+                // a part of a file system, or as our root.
+                if root != "/" || path == "/" || !devices.insert(device.to_string()) {
+                    continue;
+                }
+                let path = format!("{pid}/root{path}");
+                let mounted =
+                    openat(&self.proc, Path::new(&path), OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty());
+                bytes += mounted.and_then(fstatfs).as_ref().map_or(0, taken);
+            }
+        }
+        (bytes, longest)
+    }
+
+    fn memory(&self) -> Option<Memory> {
+        let mut text = [0; 4096];
+        let length = self.meminfo.read_at(&mut text, 0).ok()?;
+        Memory::read(std::str::from_utf8(&text[..length]).ok()?)
+    }
+
+    fn read(&self, path: &str, most: u64) -> io::Result<String> {
+        let mut bytes = Vec::new();
+        File::from(open(&self.proc, path, OFlag::O_RDONLY)?).take(most).read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+impl Memory {
+    /// Reads `/proc/meminfo`, which counts in KiB.
+    fn read(text: &str) -> Option<Self> {
+        let field = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+            Some(line.split_whitespace().next()?.parse::<u64>().ok()? << 10)
+        };
+        Some(Self {
+            total: field("MemTotal:")?,
+            available: field("MemAvailable:")?,
+            shared: field("Shmem:")?,
+        })
+    }
+}
+
+/// Opens what is the kernel's, and nothing that was mounted over it.
+fn open(proc: &OwnedFd, path: &str, flags: OFlag) -> nix::Result<OwnedFd> {
+    use nix::fcntl::{OpenHow, ResolveFlag, openat2};
+    let how = OpenHow::new()
+        .flags(flags | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)
+        .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_XDEV);
+    openat2(proc, path, how)
+}
+
+fn taken(found: &Statfs) -> u64 {
+    found.blocks().saturating_sub(found.blocks_free()) * found.block_size() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_machines_memory_is_told_in_kibibytes() {
+        let text = "MemTotal:       2048 kB\nMemFree: 1 kB\nMemAvailable:   1024 kB\nShmem:          16 kB\n";
+        let memory = Memory::read(text).unwrap();
+        assert_eq!((memory.total, memory.available, memory.shared), (2 << 20, 1 << 20, 16 << 10));
+        assert!(Memory::read("MemTotal: 1 kB\n").is_none());
+    }
+}
