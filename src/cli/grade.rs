@@ -1,9 +1,7 @@
 use super::exit::{Findings, USAGE};
-use super::{Format, Grade, one};
-use crate::check::{Shelf, Update};
-use crate::exercise::{
-    self, Entry, Fingerprint, Gradebook, Graded, HandedIn, Heading, Results, ResultsError, Unfit,
-};
+use super::grader::Grader;
+use super::{Format, Grade, one, self_test, sheet};
+use crate::exercise::{self, Entry, Fingerprint, Gradebook, Graded, Heading, Results, ResultsError};
 use crate::lab::Lab;
 use crate::report::grades;
 use crate::run::{self, Settings, Supply};
@@ -15,15 +13,9 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::Duration;
-
-/// How often a submission is run where something could not be measured. What
-/// another process has taken of the machine it may have given back by then.
-const TRIES: u32 = 3;
 
 /// Set by Ctrl-C.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+pub(super) static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// `nslab grade`
 pub(super) fn run(typed: &Grade) -> ExitCode {
@@ -42,6 +34,12 @@ pub(super) fn run(typed: &Grade) -> ExitCode {
         eprintln!("hint: write `submission(\"solutions/NAME.sh\");` where what is handed in is to run");
         return Findings { invalid: true, ..Findings::default() }.into();
     }
+    if typed.sheet {
+        return sheet::print(typed, &lab);
+    }
+    if typed.self_test {
+        return test_itself(typed, lab, prepared);
+    }
     let class = match Class::of(typed, lab) {
         Ok(class) => class,
         Err(error) => {
@@ -51,6 +49,20 @@ pub(super) fn run(typed: &Grade) -> ExitCode {
     };
     match prepared {
         Ok((launcher, first)) => class.grade(&launcher, first),
+        Err(error) => one::without_sandbox(&error),
+    }
+}
+
+/// `nslab grade EXERCISE --self-test`
+fn test_itself(typed: &Grade, lab: Lab, prepared: one::Prepared) -> ExitCode {
+    let settings = Settings {
+        submission_ms: typed.deadline.timeout,
+        linger: true,
+        explains: false,
+        ..Settings::default()
+    };
+    match prepared {
+        Ok((launcher, first)) => self_test::run(&Grader::new(lab, settings), &launcher, first),
         Err(error) => one::without_sandbox(&error),
     }
 }
@@ -110,7 +122,7 @@ fn is_coloured() -> bool {
 }
 
 /// Prints some text, where somebody reads it.
-fn say(text: &str) {
+pub(super) fn say(text: &str) {
     let mut out = io::stdout().lock();
     if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         eprintln!("error: failed to print the grades: {}", run::words(&error));
@@ -121,13 +133,11 @@ fn say(text: &str) {
 /// An exercise and those who have handed something in.
 struct Class<'a> {
     typed: &'a Grade,
-    lab: Lab,
     heading: Heading,
     students: Vec<Entry>,
     /// What is kept of those that were graded.
     results: Mutex<Option<Results>>,
-    settings: Settings,
-    shelf: Shelf,
+    grader: Grader,
 }
 
 /// One student, graded now or before; or why that can't be kept.
@@ -142,7 +152,7 @@ impl<'a> Class<'a> {
         if matches!(typed.format, Format::Gradescope) {
             grades::one_student(students.len())?;
         }
-        let fingerprint = exercise::of_exercise(&lab, None);
+        let fingerprint = exercise::of_exercise(&lab, typed.seed.as_deref());
         let heading = Heading { exercise: lab.source.name.to_string(), fingerprint };
         let results = typed.resume.as_deref().map(|path| Results::open(path, &heading)).transpose();
         let settings = Settings {
@@ -150,13 +160,12 @@ impl<'a> Class<'a> {
             linger: students.len() > 1,
             ..Settings::default()
         };
-        let shelf = Shelf::of(&lab.source.path, &lab.source.name, Update::Never);
         let results = Mutex::new(results.map_err(|error| error.to_string())?);
-        Ok(Self { typed, lab, heading, students, results, settings, shelf })
+        Ok(Self { typed, heading, students, results, grader: Grader::new(lab, settings) })
     }
 
     fn grade(self, launcher: &Launcher, first: Sandbox) -> ExitCode {
-        let bar = self.bar();
+        let progress = Progress::of(self.students.len());
         let mut graded: BTreeMap<usize, Graded> = BTreeMap::new();
         let mut told = 0;
         let mut lost = None;
@@ -164,11 +173,11 @@ impl<'a> Class<'a> {
         run::class(launcher, first, &self.students, &INTERRUPTED, work, |number, done: Done| match done {
             Ok(one) => {
                 graded.insert(number, one);
-                bar.inc(1);
+                progress.one_more();
                 // In the order of their names, as far as they are known.
                 while let Some(one) = graded.get(&told).filter(|_| matches!(self.typed.format, Format::Text))
                 {
-                    bar.suspend(|| say(&format!("{}\n", grades::student(one, is_coloured()))));
+                    progress.beside(|| say(&format!("{}\n", grades::student(one, is_coloured()))));
                     told += 1;
                 }
             }
@@ -178,7 +187,7 @@ impl<'a> Class<'a> {
                 INTERRUPTED.store(true, Ordering::Relaxed);
             }
         });
-        bar.finish_and_clear();
+        progress.end();
         let all = self.students.len();
         let count = graded.len();
         let rest: Vec<Graded> = graded.split_off(&told).into_values().collect();
@@ -220,29 +229,19 @@ impl<'a> Class<'a> {
         }
     }
 
-    /// A bar for somebody who waits.
-    fn bar(&self) -> ProgressBar {
-        if !io::stderr().is_terminal() || self.students.len() < 2 {
-            return ProgressBar::hidden();
-        }
-        let style = ProgressStyle::with_template("{bar:30} {pos} of {len} graded, {per_sec}, {eta} to go");
-        let bar = ProgressBar::new(self.students.len() as u64);
-        bar.set_style(style.expect("the template is sound"));
-        bar
-    }
-
     /// Grades a student, and keeps that.
     fn student(&self, launcher: &Launcher, entry: &Entry, supply: &mut Supply) -> Done {
         let student = &entry.student;
+        let seed = self.typed.seed.as_deref().unwrap_or(student);
         let handed_in = match entry.read() {
             Ok(handed_in) => handed_in,
-            Err(unfit) => return Ok(Graded::unfit(student, &self.lab, &unfit)),
+            Err(unfit) => return Ok(Graded::unfit(student, &self.grader.lab, &unfit)),
         };
         let print = exercise::of_submission(&handed_in.solution.text);
         if let Some(known) = self.known(student, &print) {
             return Ok(known);
         }
-        let graded = self.measure(launcher, student, &handed_in, supply);
+        let graded = self.grader.grade(launcher, supply, (student, seed), &handed_in);
         if !INTERRUPTED.load(Ordering::Relaxed)
             && let Ok(mut results) = self.results.lock()
             && let Some(results) = &mut *results
@@ -255,38 +254,32 @@ impl<'a> Class<'a> {
     fn known(&self, student: &str, print: &Fingerprint) -> Option<Graded> {
         self.results.lock().ok()?.as_ref()?.known(student, print).cloned()
     }
+}
 
-    /// Runs a submission until all is measured.
-    fn measure(
-        &self,
-        launcher: &Launcher,
-        student: &str,
-        handed_in: &HandedIn,
-        supply: &mut Supply,
-    ) -> Graded {
-        let lab = self.lab.with(handed_in.solution.clone());
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let attempt = supply.open().and_then(|mut sandbox| {
-                let attempt = run::attempt(&lab, launcher, &mut sandbox, &self.shelf, &self.settings);
-                supply.done(sandbox);
-                attempt
-            });
-            let graded = match attempt {
-                Ok(attempt) => {
-                    let mut remarks = attempt.remarks;
-                    if let Some(remarks) = &mut remarks {
-                        remarks.splice(0..0, handed_in.remarks.iter().cloned());
-                    }
-                    Graded::of(student, &lab, &attempt.outcomes, remarks.as_deref())
-                }
-                Err(error) => Graded::unfit(student, &lab, &Unfit::Machine(error.to_string())),
-            };
-            if tries == TRIES || graded.unmeasured().is_empty() || INTERRUPTED.load(Ordering::Relaxed) {
-                return graded;
-            }
-            thread::sleep(Duration::from_millis(100) * tries * tries);
+/// A bar for somebody who waits at a terminal.
+pub(super) struct Progress(ProgressBar);
+
+impl Progress {
+    pub fn of(count: usize) -> Self {
+        if !io::stderr().is_terminal() || count < 2 {
+            return Self(ProgressBar::hidden());
         }
+        let style = ProgressStyle::with_template("{bar:30} {pos} of {len} graded, {per_sec}, {eta} to go");
+        let bar = ProgressBar::new(count as u64);
+        bar.set_style(style.expect("the template is sound"));
+        Self(bar)
+    }
+
+    pub fn one_more(&self) {
+        self.0.inc(1);
+    }
+
+    /// Prints something where the bar is.
+    pub fn beside(&self, print: impl FnOnce()) {
+        self.0.suspend(print);
+    }
+
+    pub fn end(&self) {
+        self.0.finish_and_clear();
     }
 }

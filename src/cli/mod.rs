@@ -5,8 +5,11 @@ mod doctor;
 mod exit;
 mod export;
 mod grade;
+mod grader;
 mod one;
 mod run;
+mod self_test;
+mod sheet;
 mod test;
 mod why;
 
@@ -97,6 +100,8 @@ Examples:
   nslab grade EXERCISE alice.sh         one student
   nslab grade EXERCISE submissions/     each entry of a folder is a student
   nslab grade EXERCISE submissions/ --format csv --resume results.jsonl
+  nslab grade EXERCISE --sheet alice bob               their tasks, and the answer key
+  nslab grade EXERCISE --self-test                     is it solvable, and do its checks see what is wrong?
   nslab grade --merge part1.json part2.json --format csv
 
 Exit codes: 0 all have full marks, 1 somebody has not, 130 it was interrupted.";
@@ -194,7 +199,7 @@ struct Grade {
     #[arg(value_name = "EXERCISE", required_unless_present = "merge")]
     exercise: Option<PathBuf>,
     /// What was handed in: scripts of bash or of this vocabulary, or a folder of them, a student each
-    #[arg(value_name = "SUBMISSION", required_unless_present = "merge")]
+    #[arg(value_name = "SUBMISSION", required_unless_present_any = ["merge", "self_test", "sheet"])]
     submissions: Vec<PathBuf>,
     /// How the grades are printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -208,6 +213,15 @@ struct Grade {
     /// Keep in this file what is graded, and don't grade it again
     #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,
+    /// What the variant is drawn by, for everybody; the student's name where it is not given
+    #[arg(long, value_name = "S")]
+    seed: Option<String>,
+    /// Print the task of each student, and then the answer key; a SUBMISSION may be a mere name
+    #[arg(long, conflicts_with_all = ["merge", "shard", "resume", "format", "self_test"])]
+    sheet: bool,
+    /// Test the exercise itself: that the reference solves it, and that the checks see whatever is wrong in it
+    #[arg(long, conflicts_with_all = ["submissions", "merge", "shard", "resume", "format", "seed"])]
+    self_test: bool,
     #[command(flatten)]
     deadline: SubmissionDeadline,
 }

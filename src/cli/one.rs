@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 /// The launcher, and a sandbox that makes itself ready.
-type Prepared = Result<(Launcher, Sandbox), SandboxError>;
+pub(super) type Prepared = Result<(Launcher, Sandbox), SandboxError>;
 
 /// Reads a lab while its sandbox makes itself ready. Where it can't be read,
 /// says why, and gives the exit code.

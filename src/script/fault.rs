@@ -143,7 +143,9 @@ fn not_found(signature: &str) -> (String, Option<String>) {
     } else {
         format!("`{name}` does not take ({types})")
     };
-    (message, absent.or(hint))
+    // The names that a solution calls were not looked at before.
+    let near = || did_you_mean(nearest(name, words::all().map(|word| word.name)).filter(|near| *near != name));
+    (message, absent.or(hint).or_else(near))
 }
 
 /// A property that a value does not have, or that can't be set.

@@ -1,0 +1,65 @@
+//! Grades one solution of an exercise, as often as it takes to measure it.
+
+use super::grade::INTERRUPTED;
+use crate::check::{Shelf, Update};
+use crate::exercise::{Graded, HandedIn, Unfit};
+use crate::lab::Lab;
+use crate::run::{self, Settings, Supply};
+use crate::sandbox::Launcher;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+
+/// How often a solution is run where something could not be measured. What
+/// another process has taken of the machine it may have given back by then.
+const TRIES: u32 = 3;
+
+/// An exercise, and how solutions of it are run.
+pub(super) struct Grader {
+    pub lab: Lab,
+    settings: Settings,
+    shelf: Shelf,
+}
+
+impl Grader {
+    pub fn new(lab: Lab, settings: Settings) -> Self {
+        let shelf = Shelf::of(&lab.source.path, &lab.source.name, Update::Never);
+        Self { lab, settings, shelf }
+    }
+
+    /// Runs a solution of the variant that `seed` draws, until all is measured.
+    pub fn grade(
+        &self,
+        launcher: &Launcher,
+        supply: &mut Supply,
+        (student, seed): (&str, &str),
+        handed_in: &HandedIn,
+    ) -> Graded {
+        let lab = self.lab.with(handed_in.solution.clone());
+        let settings = Settings { seed: seed.into(), ..self.settings.clone() };
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let attempt = supply.open().and_then(|mut sandbox| {
+                let attempt = run::attempt(&lab, launcher, &mut sandbox, &self.shelf, &settings);
+                supply.done(sandbox);
+                attempt
+            });
+            let graded = match attempt {
+                Ok(attempt) => {
+                    let mut remarks = attempt.remarks;
+                    if let Some(remarks) = &mut remarks {
+                        remarks.splice(0..0, handed_in.remarks.iter().cloned());
+                    }
+                    Graded::of(student, &lab, &attempt.outcomes, remarks.as_deref())
+                }
+                Err(error) => Graded::unfit(student, &lab, &Unfit::Machine(error.to_string())),
+            };
+            let is_measured = graded.unmeasured().is_empty();
+            if tries == TRIES || is_measured || INTERRUPTED.load(Ordering::Relaxed) {
+                return graded;
+            }
+            thread::sleep(Duration::from_millis(100) * tries * tries);
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! `nslab grade --self-test`: whether an exercise can be solved, and whether
+//! its checks see what is wrong.
+
+use super::exit::{Findings, USAGE};
+use super::grade::{INTERRUPTED, Progress};
+use super::grader::Grader;
+use crate::exercise::{Graded, HandedIn, Mutant, mutants};
+use crate::lab::{Language, Solution};
+use crate::run::{self, Supply};
+use crate::sandbox::{Launcher, Sandbox};
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+
+/// A solution that is tried, and what must come of it.
+enum Tried {
+    /// The reference, of the variant of this seed: full marks.
+    Reference(String),
+    /// Nothing is done: not full marks.
+    Nothing,
+    /// The reference with one thing wrong: not full marks.
+    Mutant(Mutant),
+}
+
+/// How many variants the reference must solve, where something is drawn.
+const VARIANTS: usize = 24;
+
+/// Tests an exercise, and says what is wrong with it.
+pub(super) fn run(grader: &Grader, launcher: &Launcher, first: Sandbox) -> ExitCode {
+    let Some(reference) = grader.lab.reference("") else { return ExitCode::from(USAGE) };
+    let mut all = vec![Tried::Reference(String::new()), Tried::Nothing];
+    if !grader.lab.draws.is_empty() {
+        all.extend((1..=VARIANTS).map(|n| Tried::Reference(format!("student{n}"))));
+    }
+    all.extend(mutants(&reference).into_iter().map(Tried::Mutant));
+    let progress = Progress::of(all.len());
+    let mut graded: Vec<Option<Graded>> = vec![None; all.len()];
+    let work = |tried: &Tried, supply: &mut Supply| {
+        let (seed, solution) = tried.solution(grader, &reference);
+        grader.grade(launcher, supply, ("self-test", &seed), &HandedIn { solution, remarks: Vec::new() })
+    };
+    run::class(launcher, first, &all, &INTERRUPTED, work, |number, one| {
+        graded[number] = Some(one);
+        progress.one_more();
+    });
+    progress.end();
+    if INTERRUPTED.load(Ordering::Relaxed) {
+        eprintln!("error: interrupted");
+        return ExitCode::from(130);
+    }
+    let tried: Vec<(Tried, Graded)> =
+        all.into_iter().zip(graded).filter_map(|(tried, graded)| Some((tried, graded?))).collect();
+    let report = Report::of(grader, &reference.path, &tried);
+    print!("{}", report.text);
+    Findings { failed: report.failed, nothing_measured: report.nothing_measured, ..Findings::default() }
+        .into()
+}
+
+impl Tried {
+    /// The script that is run, and the seed of the variant.
+    fn solution(&self, grader: &Grader, reference: &Solution) -> (String, Solution) {
+        match self {
+            Self::Reference(seed) => {
+                let own = grader.lab.reference(seed).unwrap_or_else(|| reference.clone());
+                (seed.clone(), own)
+            }
+            Self::Nothing => {
+                let (path, language) = ("nothing.sh".into(), Language::Shell);
+                (String::new(), Solution { path, text: String::new(), language })
+            }
+            Self::Mutant(mutant) => {
+                (String::new(), Solution { text: mutant.text.clone(), ..reference.clone() })
+            }
+        }
+    }
+}
+
+/// What the self-test says.
+#[derive(Default)]
+struct Report {
+    text: String,
+    failed: bool,
+    nothing_measured: bool,
+}
+
+impl Report {
+    fn of(grader: &Grader, path: &str, tried: &[(Tried, Graded)]) -> Self {
+        let mut report = Self::default();
+        let worth: u64 = grader.lab.judging().map(|check| u64::from(check.points)).sum();
+        let checks = grader.lab.judging().count();
+        report.text = format!(
+            "{}: {}, {}\n\n",
+            grader.lab.source.name,
+            counted(checks as u64, "check"),
+            counted(worth, "point")
+        );
+        let mut solved = 0;
+        for (tried, graded) in tried {
+            let earned = format!("{} of {}", graded.points, counted(worth, "point"));
+            match tried {
+                Tried::Reference(seed) if seed.is_empty() => {
+                    report.say(graded.points == worth, &format!("the reference solution has {earned}"));
+                    report.details(graded);
+                }
+                Tried::Reference(seed) if graded.points < worth => {
+                    report.say(false, &format!("the reference solution of --seed {seed} has {earned}"));
+                    report.details(graded);
+                }
+                Tried::Reference(_) => solved += 1,
+                Tried::Nothing => {
+                    report.say(graded.points < worth, &format!("a solution that does nothing has {earned}"));
+                }
+                Tried::Mutant(_) => {}
+            }
+            report.nothing_measured |= graded.max == 0 && !graded.unmeasured().is_empty();
+        }
+        if solved > 0 {
+            report.say(true, &format!("the reference solution solves {solved} other variants"));
+        }
+        report.promised(grader, worth);
+        report.mutants(path, tried, worth);
+        report.blind(grader, tried);
+        report
+    }
+
+    fn say(&mut self, good: bool, text: &str) {
+        self.failed |= !good;
+        self.text += &format!("{} {text}\n", if good { "✓" } else { "✗" });
+    }
+
+    /// Why the reference has no full marks.
+    fn details(&mut self, graded: &Graded) {
+        for mark in graded.checks.iter().filter(|mark| mark.passed != Some(true)) {
+            let why = mark.unmeasured.as_ref().or(mark.rationale.as_ref());
+            let why = why.and_then(|why| why.lines().next()).unwrap_or("nobody could say");
+            self.text += &format!("    {}: {why}\n", mark.name);
+        }
+        for remark in &graded.remarks {
+            self.text += &format!("    {}\n", remark.lines().next().unwrap_or_default());
+        }
+    }
+
+    /// What the task says of the points must be so.
+    fn promised(&mut self, grader: &Grader, worth: u64) {
+        let task = grader.lab.source.description();
+        let words: Vec<&str> = task.split_whitespace().collect();
+        for pair in words.windows(2) {
+            let is_points = pair[1].trim_matches(|c: char| !c.is_alphanumeric()) == "points";
+            if let (true, Ok(promised)) = (is_points, pair[0].trim_start_matches('(').parse::<u64>())
+                && promised != worth
+            {
+                self.say(
+                    false,
+                    &format!("the task speaks of {promised} points, and the checks are worth {worth}"),
+                );
+            }
+        }
+    }
+
+    /// Each mutant must lose a point.
+    fn mutants(&mut self, path: &str, tried: &[(Tried, Graded)], worth: u64) {
+        let mutants: Vec<(&Mutant, &Graded)> = tried
+            .iter()
+            .filter_map(|(tried, graded)| match tried {
+                Tried::Mutant(mutant) => Some((mutant, graded)),
+                _ => None,
+            })
+            .collect();
+        let unseen: Vec<&Mutant> =
+            mutants.iter().filter(|(_, graded)| graded.points == worth).map(|(mutant, _)| *mutant).collect();
+        let unmeasured = mutants.iter().filter(|(_, graded)| !graded.unmeasured().is_empty()).count();
+        let count = mutants.len();
+        match (unseen.len(), count) {
+            (_, 0) => self.say(false, "there is nothing in the reference solution that could be wrong"),
+            (0, _) => {
+                self.say(true, &format!("each of {count} solutions with one thing wrong loses a point"))
+            }
+            (unseen, _) => {
+                self.say(
+                    false,
+                    &format!("of {count} solutions with one thing wrong, no check sees {unseen}"),
+                );
+            }
+        }
+        for mutant in unseen {
+            self.text += &format!("    {path}:{}: {}\n", mutant.line, mutant.what);
+        }
+        if unmeasured > 0 {
+            self.say(false, &format!("{unmeasured} of them could not be measured"));
+        }
+    }
+
+    /// Each check must fail where something is wrong.
+    fn blind(&mut self, grader: &Grader, tried: &[(Tried, Graded)]) {
+        let never_fails = |name: &str| {
+            let of = |graded: &Graded| {
+                graded.checks.iter().any(|mark| mark.name == name && mark.passed != Some(true))
+            };
+            !tried.iter().any(|(_, graded)| of(graded))
+        };
+        let blind: Vec<&str> =
+            grader.lab.judging().map(|check| check.name.as_str()).filter(|name| never_fails(name)).collect();
+        match blind.is_empty() {
+            true => self.say(true, "each check fails where something is wrong"),
+            false => {
+                self.say(false, "these checks pass whatever is wrong");
+                blind.iter().for_each(|name| self.text += &format!("    {name}\n"));
+            }
+        }
+    }
+}
+
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}

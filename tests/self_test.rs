@@ -1,0 +1,155 @@
+//! `nslab grade --self-test` and `--sheet`: what an instructor learns of an
+//! exercise before a student does.
+
+mod support;
+
+use support::Nslab;
+
+const SOLUTION: &str = "red.up(\"lo\");\nred.addr_add(\"lo\", \"10.0.0.1/24\");\n";
+
+fn self_test(lab: &str, solution: &str) -> Nslab {
+    Nslab::new(["grade", "labs/x/lab.rhai", "--self-test"])
+        .lab(lab)
+        .file("labs/x/solutions/way.rhai", solution)
+}
+
+#[test]
+fn an_exercise_that_is_sound() {
+    self_test(
+        r#"
+        //! Switch lo on, and give it 10.0.0.1 (3 points).
+        let red = netns("red");
+        submission("solutions/way.rhai");
+        check("lo has its network", red.addrs().contains(#{addr: "10.0.0.1/24"}));
+        check("it answers", ping(red, "10.0.0.1"), #{points: 2});
+        "#,
+        SOLUTION,
+    )
+    .stdout(
+        r#"
+        x/lab: 2 checks, 3 points
+
+        ✓ the reference solution has 3 of 3 points
+        ✓ a solution that does nothing has 0 of 3 points
+        ✓ each of 4 solutions with one thing wrong loses a point
+        ✓ each check fails where something is wrong
+        "#,
+    )
+    .run();
+}
+
+#[test]
+fn an_exercise_whose_checks_are_blind() {
+    self_test(
+        r#"
+        //! Switch lo on, for 5 points.
+        let red = netns("red");
+        submission("solutions/way.rhai");
+        check("there is a link", red.links().len() == 1);
+        check("it answers", ping(red, "10.0.0.1"), #{points: 2});
+        "#,
+        SOLUTION,
+    )
+    .stdout(
+        r#"
+        x/lab: 2 checks, 3 points
+
+        ✓ the reference solution has 3 of 3 points
+        ✓ a solution that does nothing has 1 of 3 points
+        ✗ the task speaks of 5 points, and the checks are worth 3
+        ✗ of 4 solutions with one thing wrong, no check sees 1
+            labs/x/solutions/way.rhai:2: `10.0.0.1/24` → `10.0.0.1/32` in `red.addr_add("lo", "10.0.0.1/24");`
+        ✗ these checks pass whatever is wrong
+            there is a link
+        "#,
+    )
+    .code(1)
+    .run();
+}
+
+#[test]
+fn an_exercise_that_nobody_can_solve() {
+    self_test(
+        r#"
+        let red = netns("red");
+        submission("solutions/way.rhai");
+        check("it answers", ping(red, "10.0.0.2"));
+        check("it does not", !ping(red, "10.0.0.2").ok);
+        "#,
+        "red.up(\"lo\");\nred.adress(\"lo\");\n",
+    )
+    .stdout(
+        r#"
+        x/lab: 2 checks, 2 points
+
+        ✗ the reference solution has 1 of 2 points
+            it answers: check `it answers` failed
+            labs/x/solutions/way.rhai:2:5: `adress` does not take (netns, string)
+        ✓ a solution that does nothing has 1 of 2 points
+        ✓ each of 2 solutions with one thing wrong loses a point
+        ✗ these checks pass whatever is wrong
+            it does not
+        "#,
+    )
+    .code(1)
+    .run();
+}
+
+#[test]
+fn each_variant_is_solved() {
+    self_test(
+        r#"
+        //! Give lo the address {lan}.1.
+        let lan = pick("lan", ["10.0.1", "10.0.2", "10.0.3"]);
+        submission("solutions/way.rhai");
+        check("it answers", ping(`${lan}.1`));
+        "#,
+        "addr_add(\"lo\", \"{lan}.1/24\");\n",
+    )
+    .stdout(
+        r#"
+        x/lab: 1 check, 1 point
+
+        ✓ the reference solution has 1 of 1 point
+        ✓ a solution that does nothing has 0 of 1 point
+        ✓ the reference solution solves 24 other variants
+        ✗ of 3 solutions with one thing wrong, no check sees 1
+            labs/x/solutions/way.rhai:1: `10.0.1.1/24` → `10.0.1.1/32` in `addr_add("lo", "10.0.1.1/24");`
+        ✓ each check fails where something is wrong
+        "#,
+    )
+    .code(1)
+    .run();
+}
+
+#[test]
+fn a_sheet_has_the_tasks_and_the_key() {
+    Nslab::new(["grade", "labs/x/lab.rhai", "--sheet", "--seed", "", "alice"])
+        .lab(
+            r#"
+            //! Give lo the address {lan}.1.
+            let lan = pick("lan", ["10.0.1", "10.0.2", "10.0.3"]);
+            submission("solutions/way.rhai");
+            check("it answers", ping(`${lan}.1`), #{points: 2});
+            "#,
+        )
+        .file("labs/x/solutions/way.rhai", "addr_add(\"lo\", \"{lan}.1/24\");\n")
+        .stdout(
+            r#"
+            x/lab for alice
+            ===============
+            Give lo the address 10.0.1.1.
+
+                2  it answers
+                2  points in all
+
+
+            ANSWER KEY
+
+            x/lab for alice
+              lan = 10.0.1
+                addr_add("lo", "10.0.1.1/24");
+            "#,
+        )
+        .run();
+}
