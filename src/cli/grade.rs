@@ -233,15 +233,18 @@ impl<'a> Class<'a> {
     fn student(&self, launcher: &Launcher, entry: &Entry, supply: &mut Supply) -> Done {
         let student = &entry.student;
         let seed = self.typed.seed.as_deref().unwrap_or(student);
-        let handed_in = match entry.read() {
-            Ok(handed_in) => handed_in,
-            Err(unfit) => return Ok(Graded::unfit(student, &self.grader.lab, &unfit)),
+        let handed_in = entry.read();
+        let print = match &handed_in {
+            Ok(handed_in) => handed_in.fingerprint(),
+            Err(unfit) => unfit.fingerprint(),
         };
-        let print = exercise::of_submission(&handed_in.solution.text);
         if let Some(known) = self.known(student, &print) {
             return Ok(known);
         }
-        let graded = self.grader.grade(launcher, supply, (student, seed), &handed_in);
+        let graded = match &handed_in {
+            Ok(handed_in) => self.grader.grade(launcher, supply, (student, seed), handed_in),
+            Err(unfit) => Graded::unfit(student, &self.grader.lab, unfit),
+        };
         if !INTERRUPTED.load(Ordering::Relaxed)
             && let Ok(mut results) = self.results.lock()
             && let Some(results) = &mut *results

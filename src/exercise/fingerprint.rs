@@ -38,11 +38,6 @@ pub fn of_exercise(lab: &Lab, seed: Option<&str>) -> Fingerprint {
     Fingerprint::of(own.into_iter().chain(helpers))
 }
 
-/// The fingerprint of what was handed in, or of why it can't be run.
-pub fn of_submission(text: &str) -> Fingerprint {
-    Fingerprint::of([text])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

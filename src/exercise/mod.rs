@@ -14,7 +14,7 @@ mod results;
 mod roster;
 mod shard;
 
-pub use fingerprint::{Fingerprint, of_exercise, of_submission};
+pub use fingerprint::{Fingerprint, of_exercise};
 pub use gradebook::Gradebook;
 pub use graded::{Graded, Mark};
 pub use handed_in::{HandedIn, LARGEST, Unfit};

@@ -144,7 +144,8 @@ fn not_found(signature: &str) -> (String, Option<String>) {
         format!("`{name}` does not take ({types})")
     };
     // The names that a solution calls were not looked at before.
-    let near = || did_you_mean(nearest(name, words::all().map(|word| word.name)).filter(|near| *near != name));
+    let near =
+        || did_you_mean(nearest(name, words::all().map(|word| word.name)).filter(|near| *near != name));
     (message, absent.or(hint).or_else(near))
 }
 
