@@ -1,0 +1,3 @@
+ip -n a route add {east}.0/24 via {west}.6
+ip -n c route add {west}.0/24 via {east}.6
+ip netns exec b sysctl -w net.ipv4.ip_forward=1

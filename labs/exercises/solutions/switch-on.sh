@@ -1,0 +1,4 @@
+for room in red blue; do
+    ip -n $room link set lo up
+    ip -n $room link set veth-$room up
+done

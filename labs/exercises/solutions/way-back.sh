@@ -1,0 +1,1 @@
+ip -n c route replace {west}.0/25 via {east}.6
