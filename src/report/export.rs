@@ -1,6 +1,6 @@
 use super::failure::visible;
 use crate::event::{Action, Event, Question};
-use crate::lab::{Kind, Lab};
+use crate::lab::{Kind, Lab, Language};
 use std::fmt::Write;
 
 /// A lab as a shell script: the commands that one would type to do the same.
@@ -35,6 +35,7 @@ impl<'a> Export<'a> {
                 self.comment(&format!("# {text}"));
             }
             Event::Note { text, .. } => self.comment(&format!("# {text}")),
+            Event::Submitting { .. } => self.gap(),
             Event::Acted(action) => self.act(action),
             Event::Asked(question) => self.ask(question),
             Event::Expected(expectation) => {
@@ -50,6 +51,17 @@ impl<'a> Export<'a> {
         for (n, line) in text.lines().enumerate() {
             let mark = if n > 0 { "# " } else { "" };
             let _ = writeln!(self.body, "{}", format!("{mark}{line}").trim_end());
+        }
+    }
+
+    /// The reference solution, where it is a script of bash itself. As there,
+    /// a command that fails does not stop the rest.
+    fn gap(&mut self) {
+        let Some(reference) = self.lab.reference("") else { return };
+        self.body.push('\n');
+        self.comment(&format!("# The gap: {}", reference.path));
+        if reference.language == Language::Shell {
+            let _ = writeln!(self.body, "(\n{}\n) || true\n", reference.text.trim_end());
         }
     }
 
@@ -131,7 +143,7 @@ impl<'a> Export<'a> {
              #\n",
             self.lab.source.path.display(),
         );
-        for line in self.lab.source.description().lines() {
+        for line in self.lab.task("").lines() {
             let _ = writeln!(text, "{}", format!("# {line}").trim_end());
         }
         text.push_str("set -e\n");

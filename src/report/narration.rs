@@ -24,7 +24,7 @@ impl Narration {
     pub fn opening(&mut self, lab: &Lab) -> String {
         self.path = lab.source.path.display().to_string();
         let mut text = format!("{}\n", lab.source.name);
-        let description = lab.source.description();
+        let description = lab.task("");
         if !description.is_empty() {
             let _ = write!(text, "\n{description}\n");
         }
