@@ -191,7 +191,9 @@ impl Network {
             names.remove(netns.name());
         }
         for name in names {
-            let fd = self.rooms.open(&folder.join(&name), OFlag::O_RDONLY)?;
+            // A program may have put anything there.
+            let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK;
+            let Ok(fd) = self.rooms.open(&folder.join(&name), flags) else { continue };
             let netns = Netns::new(&name, false, fd);
             if netns.enter().is_ok() {
                 if !self.chosen {
@@ -208,7 +210,8 @@ impl Network {
     /// program may have deleted it, and made another of the same name.
     fn is_at(&self, netns: &Netns, folder: &Path) -> bool {
         let same = || {
-            let file = self.rooms.open(&folder.join(netns.name()), OFlag::O_RDONLY).ok()?;
+            let file =
+                self.rooms.open(&folder.join(netns.name()), OFlag::O_RDONLY | OFlag::O_NONBLOCK).ok()?;
             let (now, then) = (fstat(&file).ok()?, fstat(netns.fd()?.as_fd()).ok()?);
             Some((now.st_dev, now.st_ino) == (then.st_dev, then.st_ino))
         };

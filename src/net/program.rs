@@ -286,7 +286,8 @@ impl Network {
     ///
     /// Where the kernel refuses what keeps them apart.
     pub fn confine(&self, confined: bool) -> Result<(), NetError> {
-        Ok(self.rooms.confine(confined)?)
+        let remedy = "a submission runs by itself or not at all; `nslab doctor` says what a sandbox needs";
+        self.rooms.confine(confined).map_err(|error| NetError::from(error).unmeasured(remedy))
     }
 
     /// Why the programs of a submission were all ended since the last call, if

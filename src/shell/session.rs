@@ -108,7 +108,10 @@ impl<'a> Session<'a> {
     /// Follows the script until bash has ended.
     pub fn follow(&mut self) -> Result<Exit, Stop> {
         loop {
-            while let Some(told) = self.talk.next() {
+            // Somebody may tell without end.
+            while Instant::now() < self.deadline
+                && let Some(told) = self.talk.next()
+            {
                 self.hear(told)?;
                 if self.beyond {
                     return Ok(Exit::Code(0));
@@ -116,7 +119,9 @@ impl<'a> Session<'a> {
             }
             if let Some(exit) = self.network.exit_of_terminal(&self.terminal) {
                 // Its last words may have come between.
-                while let Some(told) = self.talk.next() {
+                while Instant::now() < self.deadline
+                    && let Some(told) = self.talk.next()
+                {
                     self.hear(told)?;
                 }
                 let code = match exit {

@@ -21,6 +21,10 @@ pub(super) struct Told {
     pub command: String,
 }
 
+/// The most that waits without being understood, in bytes: far more than bash
+/// tells of a command. Programs of the lab can write there, too.
+const MOST: usize = 32 * 1024;
+
 /// The pipe through which bash tells, and the one through which it is told to
 /// go on.
 #[derive(Debug)]
@@ -42,14 +46,20 @@ impl Talk {
 
     /// The next command of which bash has told.
     pub fn next(&mut self) -> Option<Told> {
-        let mut chunk = [0; 16 * 1024];
-        while let Ok(length @ 1..) = nix::unistd::read(&self.told, &mut chunk) {
+        let mut chunk = [0; MOST / 2];
+        if self.waiting.len() < MOST
+            && let Ok(length @ 1..) = nix::unistd::read(&self.told, &mut chunk)
+        {
             self.waiting.extend_from_slice(&chunk[..length]);
         }
         loop {
-            let ends: Vec<usize> =
-                self.waiting.iter().enumerate().filter(|(_, byte)| **byte == 0).map(|(at, _)| at).collect();
-            let end = *ends.get(FIELDS - 1)?;
+            let mut ends = self.waiting.iter().enumerate().filter(|(_, byte)| **byte == 0);
+            let Some((end, _)) = ends.nth(FIELDS - 1) else {
+                if self.waiting.len() >= MOST {
+                    self.waiting.clear();
+                }
+                return None;
+            };
             let fields: Vec<u8> = self.waiting.drain(..=end).collect();
             let fields: Vec<String> = fields
                 .split(|byte| *byte == 0)
@@ -81,5 +91,34 @@ impl Told {
             file: file.clone(),
             command: command.clone(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn talk() -> (OwnedFd, Talk) {
+        let (told, theirs) = nix::unistd::pipe().unwrap();
+        nix::fcntl::fcntl(&told, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK)).unwrap();
+        let (_, go) = nix::unistd::pipe().unwrap();
+        (theirs, Talk::new(told, go))
+    }
+
+    #[test]
+    fn what_is_not_understood_is_not_kept() {
+        let (theirs, mut talk) = talk();
+        for _ in 0..20 {
+            nix::unistd::write(&theirs, &[b'x'; 30_000]).unwrap();
+            for _ in 0..4 {
+                assert_eq!(talk.next(), None);
+                assert!(talk.waiting.len() < 2 * MOST);
+            }
+        }
+        // What bash tells later is heard all the same, once that is behind.
+        nix::unistd::write(&theirs, b"\0\0\0\0\0\0\0\0").unwrap();
+        nix::unistd::write(&theirs, b"0\x001\x007\x000\x001\0h\0a.sh\0true\0").unwrap();
+        let told = (0..4).find_map(|_| talk.next()).unwrap();
+        assert_eq!((told.pid, told.command.as_str()), (7, "true"));
     }
 }

@@ -6,12 +6,14 @@
 
 use super::bounds::limit_namespaces;
 use super::walls;
+use crate::sandbox::SandboxError;
 use crate::sandbox::init::{Init, Refused, serve};
 use crate::sandbox::launcher::{close_all_but, die_with_parent};
 use crate::sandbox::wire::Wire;
 use nix::errno::Errno;
 use nix::libc;
 use nix::mount::{MsFlags, mount};
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
@@ -39,6 +41,31 @@ pub(in crate::sandbox) fn start(made: usize) -> Result<Wire, Refused> {
 fn run(wire: Wire) -> ! {
     die_with_parent();
     close_all_but(wire.as_fd().as_raw_fd());
+    // Whom it is about, and where that lies, is nobody's business in there.
+    if let Err(error) = forget_command_line() {
+        serve(wire, Err(SandboxError::io("hide the command line", &error)));
+    }
     let made = walls::move_in().and_then(|()| Init::of_booth());
     serve(wire, made)
+}
+
+/// Has `/proc/1/cmdline` say nothing: everybody may read it.
+fn forget_command_line() -> io::Result<()> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    // The name, in brackets, may have anything in it.
+    let words: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    // `arg_start` and `arg_end` of proc_pid_stat(5).
+    let (Some(start), Some(end)) = (number(words.get(45)), number(words.get(46))) else {
+        return Err(io::ErrorKind::InvalidData.into());
+    };
+    if end > start {
+        // SAFETY: what lies there is this process's own copy of its arguments,
+        // which nobody reads here any more.
+        unsafe { std::ptr::write_bytes(start as *mut u8, 0, end - start) };
+    }
+    Ok(())
+}
+
+fn number(word: Option<&&str>) -> Option<usize> {
+    word?.parse().ok()
 }

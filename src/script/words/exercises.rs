@@ -2,7 +2,7 @@ use super::super::caught;
 use super::super::fault;
 use super::super::world::{Call, Fallible, Halt, Stand, halt};
 use super::{Word, anywhere};
-use crate::event::{Event, Fault, Stop, Submission};
+use crate::event::{Event, Fault, Stop, Submission, Unmeasured};
 use crate::lab::{Item, Items, Language, Place};
 use crate::net::Network;
 use rhai::{AST, ASTNode, Array, Dynamic, Engine, INT, NativeCallContext, Scope, Stmt};
@@ -89,6 +89,26 @@ fn submission(call: &Call, context: &NativeCallContext) -> Fallible<()> {
         Language::Rhai => run(context.engine(), &call.world.network, submission),
     });
     let stop = stop.map_err(|error| call.fault("", error))?.err();
+    let stop = match call.world.network.why_cleared() {
+        // Whoever it was, it need not have been this one.
+        Some(cleared) if cleared.machine => {
+            let remedy = "run it once more, with less beside it".to_string();
+            let what = Unmeasured { place: call.place(), reason: cleared.reason, remedy: Some(remedy) };
+            return Err(halt(Halt::NotMeasured(what), call.position));
+        }
+        Some(cleared) => {
+            let message = format!("all its programs were ended: {}", cleared.reason);
+            let place = Place::default();
+            Some(Stop::Fault(Fault {
+                helper: Some(submission.path.clone()),
+                place,
+                message,
+                command: None,
+                hint: None,
+            }))
+        }
+        None => stop,
+    };
     // Without bash nobody's script can be run. Another tool that a script asks
     // for, and the machine lacks, is the script's own choice.
     let ours = !submission.handed_in || submission.language == Language::Shell;
