@@ -1,0 +1,270 @@
+//! Submissions by somebody who wants points, or worse. They are one class: each
+//! gets the grade that it has earned, whatever the others do, and the machine
+//! stays as it was.
+//!
+//! A script in `submissions/` that finds a way out makes a namespace
+//! `broken-out`, which costs it points.
+
+#[path = "../machine/mod.rs"]
+mod machine;
+#[path = "../support/mod.rs"]
+mod support;
+
+use machine::{differences, listing};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+use support::{Scratch, forget_others, output, sandbox_lack, skip};
+
+/// What a submission may not read, wherever it lies.
+const MARKER: &str = "nslab-test-marker";
+
+/// Two rooms with a cable between them, and nothing else.
+const EXERCISE: &str = r#"//! Let red reach blue.
+// nslab-test-marker
+let red = netns("red");
+let blue = netns("blue");
+veth(red, "veth-red", blue, "veth-blue");
+let judge = start("sh -c 'echo nslab-judge; sleep 1000'");
+submission("solutions/way.sh");
+check("red reaches blue", ping(red, "192.168.15.2", #{by: blue}), #{points: 3});
+check("a program of the judge's sees red's address",
+    exec(red, "ip -br addr show dev veth-red").stdout.contains("192.168.15.1/24"));
+check("nobody has broken out", !netns_list().some(|netns| netns.name == "broken-out"), #{points: 2});
+check("the judge's programs run", judge.running);
+"#;
+
+/// The whole class, graded once.
+struct Class {
+    results: Value,
+    differences: String,
+    left: Vec<String>,
+}
+
+/// Grades everybody; `None` where this machine can't.
+fn class() -> Option<&'static Class> {
+    static CLASS: OnceLock<Class> = OnceLock::new();
+    if let Some(lack) = sandbox_lack() {
+        skip(lack);
+        return None;
+    }
+    Some(CLASS.get_or_init(grade))
+}
+
+fn grade() -> Class {
+    let before = listing();
+    let scratch = Scratch::new();
+    let folder = scratch.path().display().to_string();
+    // Somebody sleeps for so long whom nobody else knows.
+    let mark = format!("{}.7", 86_400 + std::process::id());
+    scratch.write("labs/x/lab.rhai", EXERCISE);
+    scratch.write("secret", MARKER);
+    let submissions = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile/submissions");
+    for entry in fs::read_dir(submissions).expect("the submissions") {
+        let path = entry.expect("a submission").path();
+        let name = path.file_name().expect("its name").to_string_lossy().into_owned();
+        let text = fs::read_to_string(&path).expect("its text");
+        scratch.write(&format!("class/{name}"), text.replace("SCRATCH", &folder).replace("MARK", &mark));
+    }
+    let honest = scratch.read("class/honest.sh").expect("somebody is honest");
+    scratch.write("labs/x/solutions/way.sh", format!("# {MARKER}\n{honest}"));
+    // The first and the last of the class, and some between.
+    for name in ["aaron", "fills", "mia", "zoe"] {
+        scratch.write(&format!("class/{name}.sh"), &honest);
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nslab"));
+    command.args(["grade", "labs/x/lab.rhai", "class", "--format", "json", "--timeout", "12"]);
+    command.current_dir(scratch.path());
+    forget_others(&mut command);
+    command.env("NSLAB_TEST_SECRET", MARKER);
+    let graded = output(command);
+    let said = String::from_utf8_lossy(&graded.stderr);
+    let results = serde_json::from_slice(&graded.stdout)
+        .unwrap_or_else(|error| panic!("no gradebook: {error}\n{said}"));
+    let left = processes(&mark);
+    let mut differences = differences(&before, &listing());
+    let here = fs::read_dir(scratch.path()).expect("the folder");
+    let mut here: Vec<String> =
+        here.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    here.sort();
+    if here != ["class", "labs", "secret"] {
+        differences += &format!("the folder of the class: {here:?}\n");
+    }
+    Class { results, differences, left }
+}
+
+/// The processes of this machine with this in their command line.
+fn processes(mark: &str) -> Vec<String> {
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let lines = all.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
+    let lines = lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
+    lines.filter(|line| line.contains(mark)).collect()
+}
+
+/// What a student has passed, in the order of the exercise: reaching blue, being
+/// seen, not breaking out, leaving the judge alone; with the remarks.
+fn result(student: &str) -> Option<([Option<bool>; 4], Vec<String>)> {
+    let class = class()?;
+    let results = class.results["results"].as_array().expect("results");
+    let found = results.iter().find(|result| result["student"] == student);
+    let found = found.unwrap_or_else(|| panic!("{student} was graded: {:#}", class.results));
+    let checks = found["checks"].as_array().expect("checks");
+    let passed = |n: usize| checks[n]["passed"].as_bool();
+    // Nothing where there are none.
+    let remarks = found["remarks"].as_array().into_iter().flatten();
+    let remarks = remarks.map(|remark| remark.as_str().unwrap_or_default().to_string());
+    Some(([passed(0), passed(1), passed(2), passed(3)], remarks.collect()))
+}
+
+const DONE: [Option<bool>; 4] = [Some(true); 4];
+const NOTHING_DONE: [Option<bool>; 4] = [Some(false), Some(false), Some(true), Some(true)];
+const SEEN_ONLY: [Option<bool>; 4] = [Some(false), Some(true), Some(true), Some(true)];
+
+#[track_caller]
+fn earns(student: &str, expected: [Option<bool>; 4]) -> Vec<String> {
+    let Some((passed, remarks)) = result(student) else { return Vec::new() };
+    assert_eq!(passed, expected, "{student}: {remarks:#?}");
+    remarks
+}
+
+/// The same, and one of the remarks says so.
+#[track_caller]
+fn is_told(student: &str, expected: [Option<bool>; 4], words: &str) {
+    let remarks = earns(student, expected);
+    let told = remarks.iter().any(|remark| remark.contains(words));
+    assert!(told || class().is_none(), "{student}: {remarks:#?}");
+}
+
+#[test]
+fn the_honest_get_all_points_whoever_sits_beside_them() {
+    for student in ["aaron", "fills", "honest", "mia", "zoe"] {
+        earns(student, DONE);
+    }
+}
+
+#[test]
+fn the_machine_stays_as_it_was() {
+    if let Some(class) = class() {
+        assert_eq!(class.differences, "");
+    }
+}
+
+#[test]
+fn nobody_is_left_behind() {
+    earns("survives", DONE);
+    if let Some(class) = class() {
+        assert!(class.left.is_empty(), "{:#?}", class.left);
+    }
+}
+
+#[test]
+fn files_can_t_be_read() {
+    earns("reads_files", NOTHING_DONE);
+}
+
+#[test]
+fn the_environment_and_other_processes_can_t_be_read() {
+    earns("reads_environment", NOTHING_DONE);
+}
+
+#[test]
+fn nothing_can_be_written() {
+    earns("writes", NOTHING_DONE);
+}
+
+#[test]
+fn the_judge_can_t_be_killed() {
+    earns("kills", DONE);
+}
+
+#[test]
+fn the_judge_can_t_be_traced() {
+    earns("traces", NOTHING_DONE);
+}
+
+#[test]
+fn mounts_and_namespaces_lead_nowhere() {
+    earns("nests", NOTHING_DONE);
+}
+
+#[test]
+fn the_judges_programs_load_nothing_of_it() {
+    earns("loads", NOTHING_DONE);
+}
+
+#[test]
+fn lies_are_not_believed() {
+    earns("lies", NOTHING_DONE);
+}
+
+#[test]
+fn the_pipe_of_the_shell_can_be_flooded() {
+    earns("floods_the_pipe", NOTHING_DONE);
+}
+
+#[test]
+fn answering_oneself_is_no_answer() {
+    earns("answers_itself", SEEN_ONLY);
+}
+
+#[test]
+fn rewriting_packets_is_no_answer() {
+    earns("rewrites", SEEN_ONLY);
+}
+
+#[test]
+fn somebody_else_s_answer_is_no_answer() {
+    earns("impersonates", [Some(false), Some(true), Some(true), Some(true)]);
+}
+
+#[test]
+fn a_namespace_is_not_its_name() {
+    earns("swaps", NOTHING_DONE);
+}
+
+#[test]
+fn there_is_no_network_outside() {
+    earns("goes_outside", NOTHING_DONE);
+}
+
+#[test]
+fn who_never_ends_is_ended() {
+    earns("sleeps", DONE);
+}
+
+#[test]
+fn memory_is_bounded() {
+    is_told("fills_memory", NOTHING_DONE, "512 MiB of memory");
+}
+
+#[test]
+fn files_in_memory_are_bounded() {
+    is_told("fills_files", NOTHING_DONE, "files in memory took more than 512 MiB");
+}
+
+#[test]
+fn processes_are_bounded() {
+    earns("fills_processes", NOTHING_DONE);
+}
+
+#[test]
+fn output_is_bounded() {
+    earns("fills_output", DONE);
+}
+
+#[test]
+fn descriptors_are_bounded() {
+    earns("fills_descriptors", DONE);
+}
+
+#[test]
+fn neighbours_are_bounded() {
+    earns("fills_neighbours", DONE);
+}
+
+#[test]
+fn scripts_of_the_vocabulary_are_held_as_well() {
+    earns("acts", DONE);
+}
