@@ -150,7 +150,16 @@ impl Network {
         self.forget_everywhere(AddressFamily::Unspec)
     }
 
-    fn forget_everywhere(&self, family: AddressFamily) -> Result<(), NetError> {
+    /// Tells whether the machine's table is filling up, whoever fills it; where
+    /// it does not say, it may be.
+    pub(super) fn is_table_filling(&self, family: AddressFamily) -> bool {
+        match family {
+            AddressFamily::Inet6 => self.budget.ndisc.is_filling("ndisc_cache", BLIND),
+            _ => self.budget.arp.is_filling("arp_cache", BLIND),
+        }
+    }
+
+    pub(super) fn forget_everywhere(&self, family: AddressFamily) -> Result<(), NetError> {
         self.lay_cables()?;
         if family != AddressFamily::Inet6 {
             self.budget.arp.asked.set(0);

@@ -13,6 +13,7 @@ mod defaults;
 mod delta;
 mod echo;
 mod error;
+mod guard;
 mod http;
 mod hush;
 mod iproute;

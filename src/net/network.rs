@@ -5,6 +5,7 @@ use super::cni::Attached;
 use super::defaults;
 use super::delta::Watch;
 use super::error::strerror;
+use super::guard::Guard;
 use super::netlink::{KernelError, Netlink};
 use super::service::Services;
 use super::typed::{link_set, typed_words};
@@ -44,6 +45,7 @@ pub struct Network {
     /// The process that was started last.
     pub(super) started: Cell<Option<i32>>,
     pub(super) budget: Budget,
+    pub(super) guard: Guard,
     /// The sysctls that a new namespace has from this machine and must not.
     differing: Vec<defaults::Setting>,
     /// Whether namespaces get what nslab chooses beside the kernel's defaults.
@@ -94,6 +96,7 @@ impl Network {
             programs: Cell::new(false),
             started: Cell::default(),
             budget: Budget::default(),
+            guard: Guard::default(),
             differing: Vec::new(),
             chosen,
             watch: watched.then(RefCell::default),

@@ -3,6 +3,7 @@
 use super::error::strerror;
 use super::{Cleared, Exit, MOST_PROCESSES, NetError, Netns, Network, Program, Started};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::PollTimeout;
 use nix::unistd::pipe2;
 use std::cell::RefCell;
 use std::io;
@@ -287,6 +288,10 @@ impl Network {
     /// Where the kernel refuses what keeps them apart.
     pub fn confine(&self, confined: bool) -> Result<(), NetError> {
         let remedy = "a submission runs by itself or not at all; `nslab doctor` says what a sandbox needs";
+        match confined {
+            true => self.guard.begin(),
+            false => self.guard_now(),
+        }
         self.rooms.confine(confined).map_err(|error| NetError::from(error).unmeasured(remedy))
     }
 
@@ -367,7 +372,7 @@ impl Network {
 
     /// Waits until the program prints something or ends.
     fn listen(&self, process: &Process, deadline: Instant) -> bool {
-        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        use nix::poll::{PollFd, PollFlags, poll};
         let (mut out, mut err) = (process.0.out.borrow_mut(), process.0.err.borrow_mut());
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -380,13 +385,19 @@ impl Network {
                     fds.push(PollFd::new(output.pipe.as_fd(), PollFlags::POLLIN));
                 }
             }
-            let timeout =
-                PollTimeout::try_from(left + Duration::from_micros(999)).unwrap_or(PollTimeout::MAX);
-            let _ = poll(&mut fds, timeout);
+            let _ = poll(&mut fds, self.until(left));
         }
         out.drain();
         err.drain();
         true
+    }
+
+    /// How long to wait where so much is left: not past the next look at what
+    /// a submission takes.
+    pub fn until(&self, left: Duration) -> PollTimeout {
+        let look = self.guard().map(|at| at.saturating_duration_since(Instant::now()));
+        let wait = look.map_or(left, |look| left.min(look)) + Duration::from_micros(999);
+        PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX)
     }
 
     fn launch(

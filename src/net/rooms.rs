@@ -82,6 +82,9 @@ pub trait Rooms {
     /// Where the kernel refuses the booth.
     fn confine(&self, confined: bool) -> Result<(), RoomsError>;
 
+    /// Ends all of a submission's programs, for this reason.
+    fn clear(&self, reason: &str);
+
     /// Why a submission's programs were all ended since the last call, if they
     /// were.
     fn why_cleared(&self) -> Option<Cleared>;

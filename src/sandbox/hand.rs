@@ -33,6 +33,8 @@ pub(super) enum Ask {
     Start { program: Program },
     /// Send a signal to a process group.
     Kill { pid: i32, signal: i32 },
+    /// End all programs of the booth. Nothing is told but that.
+    Clear { reason: String },
     /// Make a submission's booth; the way to its first process comes along.
     NewBooth,
 }

@@ -6,9 +6,11 @@ use crate::net::Placed;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::Mode;
 use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, SYSFS_MAGIC, TMPFS_MAGIC, fstatfs};
 use nix::unistd::symlinkat;
+use std::ffi::CStr;
 use std::fs;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -44,10 +46,24 @@ pub(super) const FILES: [(&str, &str); 7] = [
     ("mtab", ""),
 ];
 
+/// Makes the machine's files read-only for all sandboxes, as root of the user
+/// namespace outside of theirs: those inside can't take it back.
+pub(super) fn lock_machine() -> Result<(), SandboxError> {
+    let own = unshare(CloneFlags::CLONE_NEWNS).map_err(io::Error::from);
+    at("create a mount namespace", own)?;
+    at("make every mount private", mount_flags("/", MsFlags::MS_REC | MsFlags::MS_PRIVATE))?;
+    at("make the machine's files read-only", set_attributes(c"/", libc::MOUNT_ATTR_RDONLY, 0))?;
+    // Whose `/proc` and `/sys` can only be read gets none that can be written.
+    at("write to /proc", set_attributes(c"/proc", 0, libc::MOUNT_ATTR_RDONLY))?;
+    at("write to /sys", set_attributes(c"/sys", 0, libc::MOUNT_ATTR_RDONLY))
+}
+
 /// Makes the house, as root of a new mount namespace.
 pub(super) fn build() -> Result<(), SandboxError> {
     at("make every mount private", mount_flags("/", MsFlags::MS_REC | MsFlags::MS_PRIVATE))?;
-    at("make the machine's files read-only", read_only())?;
+    for path in [c"/proc", c"/sys"] {
+        at("make the machine's files read-only", set_attributes(path, libc::MOUNT_ATTR_RDONLY, 0))?;
+    }
     at("mount /run", tmpfs("/run"))?;
     at("keep the machine's /etc", bind("/etc", MACHINE_ETC))?;
     at("mount /tmp", directory("/run/nslab/tmp", 0o1777).and_then(|()| bind("/run/nslab/tmp", "/tmp")))?;
@@ -213,11 +229,12 @@ pub(super) fn adopt(files: &[(String, Option<String>)]) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes every mount read-only, in one call (mount_setattr(2), Linux 5.12).
-fn read_only() -> io::Result<()> {
+/// Changes what holds for a mount, and sets what holds for all below it, in one
+/// call (mount_setattr(2), Linux 5.12).
+fn set_attributes(path: &CStr, set: u64, clear: u64) -> io::Result<()> {
     let attributes = libc::mount_attr {
-        attr_set: libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID,
-        attr_clr: 0,
+        attr_set: set | libc::MOUNT_ATTR_NOSUID,
+        attr_clr: clear,
         propagation: 0,
         userns_fd: 0,
     };
@@ -226,8 +243,8 @@ fn read_only() -> io::Result<()> {
         libc::syscall(
             libc::SYS_mount_setattr,
             libc::AT_FDCWD,
-            c"/".as_ptr(),
-            libc::AT_RECURSIVE,
+            path.as_ptr(),
+            if clear == 0 { libc::AT_RECURSIVE } else { 0 },
             &raw const attributes,
             size_of::<libc::mount_attr>(),
         )

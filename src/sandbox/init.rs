@@ -12,7 +12,7 @@ use super::hand::{Ask, Tell};
 use super::launcher::{close_all_but, die_with_parent, map_root};
 use super::wire::Wire;
 use super::{SandboxError, begin, house};
-use crate::net::{Exit, Placed, Program};
+use crate::net::{Cleared, Exit, Placed, Program};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -163,12 +163,18 @@ impl Init {
         booth.look_at = somebody.then(|| now + EVERY);
         match ended {
             None => Ok(()),
-            Some(ended) => {
-                // Everybody but us, however they have tried to get away.
-                let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
-                wire.send(&Tell::Cleared(ended))
-            }
+            Some(cleared) => self.clear(wire, cleared),
         }
+    }
+
+    /// Ends everybody in a booth.
+    fn clear(&self, wire: &Wire, cleared: Cleared) -> io::Result<()> {
+        if self.booth.is_some() {
+            // All but us, however they have tried to get away.
+            let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
+            wire.send(&Tell::Cleared(cleared))?;
+        }
+        Ok(())
     }
 
     fn answer(&mut self, wire: &Wire, ask: Ask, fds: Vec<OwnedFd>) -> io::Result<()> {
@@ -177,6 +183,7 @@ impl Init {
                 self.to_spare += namespaces.clamp(SPARES, MANY) - SPARES;
                 return Ok(());
             }
+            Ask::Clear { reason } => return self.clear(wire, Cleared { reason, machine: false }),
             Ask::NewNetns { name } => match self.new_netns(&name) {
                 Ok(fd) => return wire.send_with(&Tell::Done, &[fd.as_fd()]),
                 Err(refused) => Err(refused),

@@ -171,6 +171,12 @@ impl Rooms for Inside {
         Ok(())
     }
 
+    fn clear(&self, reason: &str) {
+        if let Some(booth) = self.booth.get() {
+            booth.hand().tell(&Ask::Clear { reason: reason.into() });
+        }
+    }
+
     fn why_cleared(&self) -> Option<Cleared> {
         self.booth.get()?.hand().why_cleared()
     }

@@ -4,7 +4,7 @@
 use super::engine::{self, Line};
 use super::parent::Open;
 use super::wire::Wire;
-use super::{Inside, SandboxError};
+use super::{Inside, SandboxError, house};
 use crate::event::Order;
 use nix::fcntl::{self, OFlag};
 use nix::libc;
@@ -113,6 +113,7 @@ fn enter(control: &Wire, parent: Pid) -> Result<(), SandboxError> {
     let_go_of_the_parent(control)?;
     become_nobody_special()?;
     new_user_namespace("create a user namespace")?;
+    house::lock_machine()?;
     // Whom an engine leaves behind when it is killed comes to us.
     // SAFETY: takes numbers only.
     unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };

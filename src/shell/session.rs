@@ -146,10 +146,9 @@ impl<'a> Session<'a> {
 
     /// Waits until something happens.
     fn listen(&mut self) {
-        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        use nix::poll::{PollFd, PollFlags, poll};
         let until = self.current.as_ref().map_or(self.deadline, |current| current.until.min(self.deadline));
-        let left = until.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
-        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        let timeout = self.network.until(until.saturating_duration_since(Instant::now()));
         let mut fds = [
             PollFd::new(self.talk.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.terminal.as_fd(), PollFlags::POLLIN),

@@ -34,6 +34,7 @@ check("a program of the judge's sees red's address",
     exec(red, "ip -br addr show dev veth-red").stdout.contains("192.168.15.1/24"));
 check("nobody has broken out", !netns_list().some(|netns| netns.name == "broken-out"), #{points: 2});
 check("the judge's programs run", judge.running);
+check("the table that all share has room", arp(red).len() < 300);
 "#;
 
 /// The whole class, graded once.
@@ -75,7 +76,7 @@ fn grade() -> Class {
         scratch.write(&format!("class/{name}.sh"), &honest);
     }
     let mut command = Command::new(env!("CARGO_BIN_EXE_nslab"));
-    command.args(["grade", "labs/x/lab.rhai", "class", "--format", "json", "--timeout", "12"]);
+    command.args(["grade", "labs/x/lab.rhai", "class", "--format", "json", "--timeout", "6"]);
     command.current_dir(scratch.path());
     forget_others(&mut command);
     command.env("NSLAB_TEST_SECRET", MARKER);
@@ -104,8 +105,8 @@ fn processes(mark: &str) -> Vec<String> {
 }
 
 /// What a student has passed, in the order of the exercise: reaching blue, being
-/// seen, not breaking out, leaving the judge alone; with the remarks.
-fn result(student: &str) -> Option<([Option<bool>; 4], Vec<String>)> {
+/// seen, not breaking out, leaving the judge and others alone; with the remarks.
+fn result(student: &str) -> Option<(Passed, Vec<String>)> {
     let class = class()?;
     let results = class.results["results"].as_array().expect("results");
     let found = results.iter().find(|result| result["student"] == student);
@@ -115,15 +116,19 @@ fn result(student: &str) -> Option<([Option<bool>; 4], Vec<String>)> {
     // Nothing where there are none.
     let remarks = found["remarks"].as_array().into_iter().flatten();
     let remarks = remarks.map(|remark| remark.as_str().unwrap_or_default().to_string());
-    Some(([passed(0), passed(1), passed(2), passed(3)], remarks.collect()))
+    Some(([0, 1, 2, 3, 4].map(passed), remarks.collect()))
 }
 
-const DONE: [Option<bool>; 4] = [Some(true); 4];
-const NOTHING_DONE: [Option<bool>; 4] = [Some(false), Some(false), Some(true), Some(true)];
-const SEEN_ONLY: [Option<bool>; 4] = [Some(false), Some(true), Some(true), Some(true)];
+type Passed = [Option<bool>; 5];
+
+const DONE: Passed = [Some(true); 5];
+const NOTHING_DONE: Passed = [Some(false), Some(false), Some(true), Some(true), Some(true)];
+const SEEN_ONLY: Passed = [Some(false), Some(true), Some(true), Some(true), Some(true)];
+/// Who takes away what the judge looks at ends the judging, at its own cost.
+const STOPPED: Passed = [Some(false), None, None, None, None];
 
 #[track_caller]
-fn earns(student: &str, expected: [Option<bool>; 4]) -> Vec<String> {
+fn earns(student: &str, expected: Passed) -> Vec<String> {
     let Some((passed, remarks)) = result(student) else { return Vec::new() };
     assert_eq!(passed, expected, "{student}: {remarks:#?}");
     remarks
@@ -131,7 +136,7 @@ fn earns(student: &str, expected: [Option<bool>; 4]) -> Vec<String> {
 
 /// The same, and one of the remarks says so.
 #[track_caller]
-fn is_told(student: &str, expected: [Option<bool>; 4], words: &str) {
+fn is_told(student: &str, expected: Passed, words: &str) {
     let remarks = earns(student, expected);
     let told = remarks.iter().any(|remark| remark.contains(words));
     assert!(told || class().is_none(), "{student}: {remarks:#?}");
@@ -216,12 +221,12 @@ fn rewriting_packets_is_no_answer() {
 
 #[test]
 fn somebody_else_s_answer_is_no_answer() {
-    earns("impersonates", [Some(false), Some(true), Some(true), Some(true)]);
+    earns("impersonates", SEEN_ONLY);
 }
 
 #[test]
 fn a_namespace_is_not_its_name() {
-    earns("swaps", NOTHING_DONE);
+    earns("swaps", STOPPED);
 }
 
 #[test]

@@ -8,7 +8,7 @@ for kind in mount pid user; do nsenter -t 1 --$kind true && broken; done
 nsenter -t 1 -a true && broken
 # What is below what is mounted?
 for round in 1 2 3; do
-    for point in $(cut -d' ' -f5 /proc/self/mountinfo | grep -v -e '^/usr' -e '^/$' | sort -r); do umount -l $point; done
+    for point in $(cut -d' ' -f5 /proc/self/mountinfo | grep -v -e '^/usr' -e '^/run/netns' -e '^/$' | sort -r); do umount -l $point; done
 done
 test -e SCRATCH && broken
 for folder in /old /mnt/* /run/nslab/etc /run/nslab/booth; do test -e $folder && broken; done

@@ -1,6 +1,6 @@
 # Writes wherever it can, also where it says that it may.
 mount -o remount,rw /
-mount -o remount,rw,bind /usr
+mount -o remount,rw,bind /usr && ip netns add broken-out
 mount --make-rshared /
 for folder in / /usr /usr/bin /usr/local /etc /var /var/lib /var/tmp /tmp /root /home /run /dev /dev/shm /sys /proc /sys/kernel /srv /mnt SCRATCH /run/nslab; do
     mkdir -p "$folder"

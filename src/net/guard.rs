@@ -1,0 +1,91 @@
+//! Looks after what a submission's programs do to what the whole machine
+//! shares, and no limit of the kernel bounds for one: the tables of
+//! neighbours, and the lock under which links are made and taken down.
+
+use super::budget::is_learned;
+use super::{NetError, Network};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+/// How often it is looked.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// The most that a lab's namespaces may have learned while the machine's table
+/// is filling up.
+const LEARNED: usize = 100;
+
+/// How often they are made to forget, before the programs are ended that fill
+/// them again.
+const PATIENCE: u32 = 5;
+
+/// The most links that a lab may have once a submission is at work. To take
+/// one down costs the machine up to 20 ms.
+const LINKS: usize = 1000;
+
+/// What is known of a submission's programs.
+#[derive(Debug, Default)]
+pub(super) struct Guard {
+    /// When to look again; never before there was a submission.
+    look_at: Cell<Option<Instant>>,
+    /// How often namespaces were made to forget.
+    forgot: Cell<u32>,
+}
+
+impl Guard {
+    /// Looks again in a while.
+    pub fn begin(&self) {
+        self.look_at.set(Some(Instant::now() + EVERY));
+    }
+}
+
+impl Network {
+    /// Looks whether a submission takes too much, when it is time for that.
+    /// Who waits for a program calls it, and waits until then at most.
+    pub fn guard(&self) -> Option<Instant> {
+        let at = self.guard.look_at.get()?;
+        if Instant::now() < at {
+            return Some(at);
+        }
+        self.guard_now();
+        self.guard.look_at.get()
+    }
+
+    /// Looks at once.
+    pub(super) fn guard_now(&self) {
+        // Where the kernel does not answer, the next one to ask hears why.
+        let _ = self.look();
+        self.guard.begin();
+    }
+
+    fn look(&self) -> Result<(), NetError> {
+        // Those included that a program has made.
+        let all = self.all_namespaces()?;
+        let mut links = 0;
+        for netns in &all {
+            links += self.dump(netns, RouteNetlinkMessage::GetLink(Default::default()))?.len();
+        }
+        if links > LINKS {
+            self.rooms.clear(&format!("it made more than {LINKS} links"));
+            return Ok(());
+        }
+        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+            if !self.is_table_filling(family) {
+                continue;
+            }
+            let mut learned = 0;
+            for netns in &all {
+                learned += self.dump_neighbours(netns, family)?.iter().filter(|row| is_learned(row)).count();
+            }
+            if learned > LEARNED {
+                self.forget_everywhere(family)?;
+                self.guard.forgot.set(self.guard.forgot.get() + 1);
+            }
+        }
+        if self.guard.forgot.get() > PATIENCE {
+            self.guard.forgot.set(0);
+            self.rooms.clear("it filled the machine's table of neighbours again and again");
+        }
+        Ok(())
+    }
+}
