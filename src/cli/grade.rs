@@ -113,8 +113,14 @@ fn print(book: &Gradebook, format: Format) -> ExitCode {
         },
     };
     say(&text);
+    found(book)
+}
+
+/// The exit code that a gradebook means.
+fn found(book: &Gradebook) -> ExitCode {
     let failed = !book.results.iter().all(Graded::is_full);
-    Findings { failed, ..Findings::default() }.into()
+    let nothing_measured = failed && book.results.iter().all(|graded| graded.max == 0);
+    Findings { failed, nothing_measured, ..Findings::default() }.into()
 }
 
 fn is_coloured() -> bool {
@@ -200,8 +206,7 @@ impl<'a> Class<'a> {
         let code = match is_text {
             true => {
                 say(&grades::closing(&book, is_coloured()));
-                let failed = !book.results.iter().all(Graded::is_full);
-                Findings { failed, ..Findings::default() }.into()
+                found(&book)
             }
             false => print(&book, self.typed.format),
         };

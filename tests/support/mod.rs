@@ -141,6 +141,12 @@ impl Nslab {
         self
     }
 
+    /// Makes what is no plain file: a link, a pipe, a mode.
+    pub fn prepared(self, prepare: impl FnOnce(&Path)) -> Self {
+        prepare(self.scratch.path());
+        self
+    }
+
     /// Sets a variable of the environment.
     pub fn env(mut self, name: &'static str, value: &'static str) -> Self {
         self.variables.push((name, value));
