@@ -69,6 +69,7 @@ fn run(launcher: &Launcher, name: &str) -> Result<Completion, Failed> {
         captures: false,
         inquiry: None,
         submission: None,
+        live: None,
         seed: String::new(),
     };
     let mut said = None;

@@ -10,6 +10,7 @@ mod one;
 mod run;
 mod self_test;
 mod sheet;
+mod shell;
 mod test;
 mod why;
 
@@ -57,6 +58,9 @@ enum Command {
     /// Grade what was handed in for an exercise
     #[command(after_help = GRADE_EXAMPLES)]
     Grade(Grade),
+    /// Work in a lab with your own shell; in an exercise, at its gap
+    #[command(after_help = SHELL_EXAMPLES)]
+    Shell(Shell),
     /// Tell whether this machine can run labs, what is missing, and the remedy
     Doctor(Doctor),
 }
@@ -94,6 +98,17 @@ Example:
 
 The script says how it is run without changing anything of this machine. The lab is run for that, in a sandbox. Where it stops half-way, the script goes
 as far as it did, and the exit code is 1.";
+
+const SHELL_EXAMPLES: &str = "\
+Examples:
+  nslab shell EXERCISE                          at the gap; `check` there tells how far you are
+  nslab shell labs/cable/switch-on.rhai --at 1 --in red
+
+In the shell:
+  check           run again, in a sandbox of its own, what was typed, and tell points and hints
+  why FROM TO     tell why one can't reach another
+  submit FILE     write what was typed as a submission
+  exit            end it all; nothing is left behind";
 
 const GRADE_EXAMPLES: &str = "\
 Examples:
@@ -249,6 +264,24 @@ struct SubmissionDeadline {
     timeout: u64,
 }
 
+/// What was typed for `nslab shell`.
+#[derive(Debug, clap::Args)]
+struct Shell {
+    /// The lab, a `.rhai` or `.sh` file
+    #[arg(value_name = "LAB")]
+    lab: PathBuf,
+    /// Begin when this step is done, by its number or how its text begins; of a `.sh` lab, when the lines up
+    /// to this one have run
+    #[arg(long, value_name = "STEP")]
+    at: Option<String>,
+    /// Begin in this namespace
+    #[arg(long, value_name = "NS")]
+    r#in: Option<String>,
+    /// What the exercise's variant is drawn by: your name
+    #[arg(long, value_name = "S")]
+    seed: Option<String>,
+}
+
 /// What was typed for `nslab doctor`.
 #[derive(Debug, clap::Args)]
 struct Doctor {
@@ -289,6 +322,7 @@ pub fn main() -> ExitCode {
         Command::Why(typed) => why::run(&typed),
         Command::Export(typed) => export::run(&typed),
         Command::Grade(typed) => grade::run(&typed),
+        Command::Shell(typed) => shell::run(&typed),
         Command::Doctor(typed) => doctor::run(&typed),
     }
 }

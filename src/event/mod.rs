@@ -6,11 +6,14 @@
 
 mod hex;
 mod inquiry;
+mod live;
 
 pub use inquiry::{
     Aim, Answered, Cause, Deed, Door, Explanation, Findings, Inquiry, Lack, Misuse, Moment, Passed, Probe,
     Step, Suspect, Trail, TrailEnd, Waypoint, Wonder,
 };
+
+pub use live::{Live, LiveAsk};
 
 use crate::lab::{Helper, Language, Place};
 use crate::table::Table;
@@ -43,6 +46,8 @@ pub struct Order {
     pub inquiry: Option<Inquiry>,
     /// What runs in the gap, where the lab is an exercise.
     pub submission: Option<Submission>,
+    /// How somebody works in the lab, where somebody does.
+    pub live: Option<Live>,
     /// What is drawn for a student depends on it; by the empty one the first
     /// of everything is drawn.
     pub seed: String,
@@ -103,6 +108,8 @@ pub enum Event {
         /// Why it did not come to its end.
         stop: Option<Stop>,
     },
+    /// Somebody at work in the lab asks something, and waits for the answer.
+    Live(LiveAsk),
     /// The script asks why; it waits for the answer.
     Wondered(Box<Wonder>),
     /// Why one can't reach another, as a replay finds it.

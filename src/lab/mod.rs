@@ -6,6 +6,7 @@
 
 mod declared;
 mod draw;
+mod here;
 mod name;
 mod place;
 mod source;

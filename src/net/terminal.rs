@@ -1,7 +1,7 @@
 //! A program on a terminal of its own, as a person would run it.
 
 use super::error::strerror;
-use super::{Exit, NetError, Network, Placed, Program, Started};
+use super::{Exit, NetError, Netns, Network, Placed, Program, Started};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -89,6 +89,8 @@ impl Network {
     ///
     /// Where it can't be executed.
     pub fn on_terminal(&self, argv: Vec<String>) -> Result<Terminal, NetError> {
+        self.settle()?;
+        self.await_addresses()?;
         let (ours, theirs, marks) = pair().map_err(|errno| {
             NetError::new(format!("failed to make a terminal: {}", strerror(errno as i32)))
         })?;
@@ -96,6 +98,42 @@ impl Network {
         let started = self.rooms.start(&program, None, theirs.as_fd(), theirs.as_fd())?;
         self.programs.set(true);
         Ok(Terminal { started, ours, theirs: marks })
+    }
+
+    /// Starts a program on somebody's terminal, in a namespace or in the
+    /// host's. Its standard input is empty; its output is the terminal.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such namespace, or it can't be executed.
+    pub fn on_this_terminal(
+        &self,
+        argv: Vec<String>,
+        netns: Option<&str>,
+        terminal: BorrowedFd,
+    ) -> Result<Started, NetError> {
+        let all = self.namespaces()?;
+        let within = match netns {
+            None => None,
+            Some(name) => Some(all.iter().find(|ns| ns.name() == name).ok_or_else(|| {
+                let names: Vec<&str> = all.iter().map(Netns::name).collect();
+                let hint = format!("there are {}", names.join(", "));
+                NetError::new(format!("there is no namespace `{name}`")).hint(hint)
+            })?),
+        };
+        let program = Program { argv, netns: netns.map(String::from), pid: false };
+        let fd = within.and_then(Netns::fd);
+        self.settle()?;
+        self.await_addresses()?;
+        let fd = fd.as_ref().map(|fd| fd.as_fd());
+        let started = self.rooms.start(&program, fd, terminal, terminal)?;
+        self.programs.set(true);
+        Ok(started)
+    }
+
+    /// How a program ended, if it has.
+    pub fn exit_of_started(&self, started: Started) -> Option<Exit> {
+        self.rooms.exit_of(started, None)
     }
 
     /// How the program on a terminal ended, if it has.

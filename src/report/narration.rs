@@ -105,6 +105,7 @@ impl Narration {
             Event::Submitted { .. }
             | Event::Captured(_)
             | Event::Explained(_)
+            | Event::Live(_)
             | Event::Wondered(_)
             | Event::Stopped(_)
             | Event::Ended => {}

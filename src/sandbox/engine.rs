@@ -4,13 +4,13 @@
 use super::launcher::{Up, die_with_parent};
 use super::wire::{Wire, wait_readable};
 use super::{Inside, SandboxError, init};
-use crate::event::{Answered, Event, Order, Stop, Wonder};
+use crate::event::{Answered, Event, LiveAsk, Order, Stop, Wonder};
 use nix::libc;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::unistd::Pid;
 use std::cell::{Cell, RefCell};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
@@ -31,11 +31,11 @@ pub(super) fn run<P>(line: Wire, prepared: &mut P, script: impl FnOnce(&mut P, O
     }
     let _ = line.send(&[Up::Standing]);
     // The parent may still be reading the lab.
-    let Ok(Some(order)) = line.receive::<Order>() else { end(init, 0) };
+    let Ok(Some((order, mut fds))) = line.receive_with::<Order>() else { end(init, 0) };
     let _ = setrlimit(Resource::RLIMIT_AS, MEMORY, MEMORY);
 
     let linger = order.linger;
-    let line = Line::new(line, order.watched);
+    let line = Line::new(line, order.watched, fds.pop());
     let told = line.clone();
     let panic = note_panics();
     if catch_unwind(AssertUnwindSafe(|| script(prepared, order, inside, told))).is_err() {
@@ -115,14 +115,28 @@ struct Waiting {
     watched: bool,
     events: RefCell<Vec<Up>>,
     gone: Cell<bool>,
+    terminal: RefCell<Option<OwnedFd>>,
 }
 
 /// The most events that wait.
 const BATCH: usize = 64;
 
 impl Line {
-    fn new(wire: Wire, watched: bool) -> Self {
-        Self(Rc::new(Waiting { wire, watched, events: RefCell::default(), gone: Cell::new(false) }))
+    fn new(wire: Wire, watched: bool, terminal: Option<OwnedFd>) -> Self {
+        let (events, gone, terminal) = (RefCell::default(), Cell::new(false), RefCell::new(terminal));
+        Self(Rc::new(Waiting { wire, watched, events, gone, terminal }))
+    }
+
+    /// The terminal of somebody who works in the lab; once.
+    pub fn terminal(&self) -> Option<OwnedFd> {
+        self.0.terminal.take()
+    }
+
+    /// Passes on what somebody at work asks, and waits for the answer.
+    pub fn ask(&self, ask: LiveAsk) -> Option<String> {
+        self.emit(Event::Live(ask));
+        self.flush();
+        self.0.wire.receive().ok().flatten()
     }
 
     /// Tells an event.

@@ -3,7 +3,7 @@
 use super::launcher::{Death, Up, launch};
 use super::wire::Wire;
 use super::{Inside, Line, SandboxError};
-use crate::event::{Answered, Event, Order, Stop, Wonder};
+use crate::event::{Answered, Event, LiveAsk, Order, Stop, Wonder};
 use crate::lab::Place;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -12,7 +12,7 @@ use nix::unistd::{ForkResult, Pid, fork, getpid};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 /// Asks the launcher for an engine, whose socket comes along.
@@ -151,12 +151,25 @@ impl Sandbox {
     ///
     /// Where another lab was ordered here: a sandbox is for one.
     pub fn order(&mut self, order: &Order) {
+        self.order_with(order, &[]);
+    }
+
+    /// The same for a lab in which somebody works, on this terminal.
+    ///
+    /// # Panics
+    ///
+    /// Where another lab was ordered here: a sandbox is for one.
+    pub fn order_on(&mut self, order: &Order, terminal: BorrowedFd) {
+        self.order_with(order, &[terminal]);
+    }
+
+    fn order_with(&mut self, order: &Order, fds: &[BorrowedFd]) {
         match &self.ordered {
             Some(path) => assert_eq!(path, &order.path, "a sandbox is for one lab"),
             None => {
                 self.ordered = Some(order.path.clone());
                 // Where the sandbox has failed, its last word says why.
-                let _ = self.wire.send(order);
+                let _ = self.wire.send_with(order, fds);
             }
         }
     }
@@ -187,8 +200,29 @@ impl Sandbox {
     pub fn run_with(
         &mut self,
         order: &Order,
+        hear: impl FnMut(Event),
+        answer: impl FnMut(&Wonder) -> Option<Answered>,
+    ) -> Result<(), SandboxError> {
+        self.run_live(order, hear, answer, |_| String::new())
+    }
+
+    /// The same where somebody works in the lab, on the terminal that was sent
+    /// with the order ([`Sandbox::order_on`]), and `serve` answers what is
+    /// asked there.
+    ///
+    /// # Panics
+    ///
+    /// Where another lab was ordered here before.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no sandbox to run it in.
+    pub fn run_live(
+        &mut self,
+        order: &Order,
         mut hear: impl FnMut(Event),
         mut answer: impl FnMut(&Wonder) -> Option<Answered>,
+        mut serve: impl FnMut(&LiveAsk) -> String,
     ) -> Result<(), SandboxError> {
         let lost = |error: io::Error| SandboxError::io("reach the sandbox", &error);
         self.order(order);
@@ -216,6 +250,10 @@ impl Sandbox {
                 Next::Closed => Event::Stopped(self.post_mortem()),
             };
             match &event {
+                Event::Live(ask) => {
+                    let said = serve(ask);
+                    self.wire.send(&said).map_err(lost)?;
+                }
                 Event::Wondered(wonder) => {
                     let began = Instant::now();
                     let found = answer(wonder);

@@ -23,4 +23,4 @@ pub use compile::Compiler;
 pub use engine::Stage;
 pub use run::run;
 pub use words::{Word, all as vocabulary};
-pub use world::{Shell, Teller};
+pub use world::{Guests, Shell, Teller};

@@ -1,5 +1,5 @@
 use super::engine::Stage;
-use super::world::{Shell, Teller, World, place};
+use super::world::{Guests, Teller, World, place};
 use super::{caught, fault, foresight};
 use crate::event::{Captured, Event, Fault, Order, Stop};
 use crate::lab::Helper;
@@ -8,7 +8,7 @@ use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, 
 
 /// Runs a lab in a sandbox, and tells what happens until it ends or stops.
 ///
-/// `shell` runs what is a script of bash in the gap of an exercise.
+/// The `guests` are those who act in it beside the script.
 ///
 /// A stage is for one script. The process ends after it: what the script has
 /// built is left to the kernel, which is quicker than taking it apart.
@@ -16,18 +16,19 @@ pub fn run(
     stage: &mut Stage,
     order: &Order,
     rooms: Box<dyn Rooms>,
-    shell: Shell,
+    guests: Guests,
     teller: impl Fn() -> Box<dyn Teller>,
 ) {
     let tell = teller();
-    let ran = try_run(&mut *stage, order, rooms, shell, teller);
-    // A replay that was made for this ends here, as it should.
-    let explained = stage.stand.get().is_some_and(World::is_explained);
-    let ending = match ran {
-        Ok(()) => Event::Ended,
-        Err(_) if explained => Event::Ended,
-        Err(stop) => Event::Stopped(stop),
+    let ran = try_run(&mut *stage, order, rooms, guests, teller);
+    // What was made for this ends here, as it should.
+    let is_done = stage.stand.get().is_some_and(World::is_done);
+    let ran = match (ran, stage.stand.get()) {
+        (Err(_), _) if is_done => Ok(()),
+        (Ok(()), Some(world)) => world.live_at_end(),
+        (ran, _) => ran,
     };
+    let ending = ran.map_or_else(Event::Stopped, |()| Event::Ended);
     if let Some(world) = stage.stand.get().filter(|_| order.captures) {
         for CaptureFile { name, packets, pcap } in world.network.capture_files() {
             tell.tell(Event::Captured(Captured { name, packets, pcap }));
@@ -51,7 +52,7 @@ fn try_run(
     Stage { engine, stand }: &mut Stage,
     order: &Order,
     rooms: Box<dyn Rooms>,
-    shell: Shell,
+    guests: Guests,
     teller: impl Fn() -> Box<dyn Teller>,
 ) -> Result<(), Stop> {
     caught::register(engine);
@@ -64,7 +65,7 @@ fn try_run(
         Stop::Fault(Fault { helper, place, message: error.error, command: None, hint: error.hint })
     })?;
     let may_wait = foresight::veths_that_may_wait(&ast);
-    let world = World::new(network, teller(), may_wait, shell, order);
+    let world = World::new(network, teller(), may_wait, guests, order);
     assert!(stand.set(world).is_ok(), "a stage is for one script");
     evaluate(engine, &ast).map_err(|error| fault::stop(*error, order.timeout_ms))
 }

@@ -32,6 +32,14 @@ pub trait Teller {
 /// Runs a script of bash in the gap of an exercise.
 pub type Shell = fn(&Network, &Order, &Submission, &dyn Fn(Event)) -> Result<(), Stop>;
 
+/// Who else acts in a lab's network.
+pub struct Guests {
+    /// Runs what is a script of bash in the gap of an exercise.
+    pub shell: Shell,
+    /// Lets somebody work in it, where that is ordered.
+    pub live: Box<dyn Fn(&Network) -> Result<(), Stop>>,
+}
+
 /// The world of one running script.
 pub(super) struct World {
     pub network: Network,
@@ -57,7 +65,9 @@ pub(super) struct World {
     replay: bool,
     /// What was ordered.
     order: Order,
-    shell: Shell,
+    guests: Guests,
+    /// Whether somebody has worked in it, who came to see nothing else.
+    has_lived: Cell<bool>,
     /// Whether it is the script in the gap that acts.
     in_gap: Cell<bool>,
 }
@@ -70,8 +80,8 @@ pub(super) type Stand = Rc<OnceCell<World>>;
 pub(super) enum Halt {
     Deadline,
     NotMeasured(Unmeasured),
-    /// What the replay was made for is done.
-    Explained,
+    /// What the lab was run for is done.
+    Done,
     /// A mistake in the script.
     Fault(Fault),
 }
@@ -81,7 +91,7 @@ impl World {
         network: Network,
         teller: Box<dyn Teller>,
         may_wait: BTreeSet<Place>,
-        shell: Shell,
+        guests: Guests,
         order: &Order,
     ) -> Self {
         Self {
@@ -100,7 +110,8 @@ impl World {
             in_wanted_step: Cell::new(false),
             replay: order.inquiry.is_some(),
             order: order.clone(),
-            shell,
+            guests,
+            has_lived: Cell::new(false),
             in_gap: Cell::new(false),
         }
     }
@@ -135,7 +146,7 @@ impl World {
 
     /// Runs a script of bash.
     pub fn run_shell(&self, submission: &Submission) -> Result<(), Stop> {
-        (self.shell)(&self.network, &self.order, submission, &|event| self.tell(event))
+        (self.guests.shell)(&self.network, &self.order, submission, &|event| self.tell(event))
     }
 
     pub fn tell(&self, event: Event) {
@@ -152,9 +163,39 @@ impl World {
         self.teller.tell(event);
     }
 
-    /// Tells whether this is a replay whose inquiry was answered.
-    pub fn is_explained(&self) -> bool {
-        self.replay && self.inquiry.borrow().is_none()
+    /// Tells whether what the lab was run for is done: an inquiry was
+    /// answered, or somebody has worked in it.
+    pub fn is_done(&self) -> bool {
+        self.has_lived.get() || self.replay && self.inquiry.borrow().is_none()
+    }
+
+    /// Tells whether somebody is to work in the gap.
+    pub fn lives_in_gap(&self) -> bool {
+        self.order.live.as_ref().is_some_and(|live| live.at.is_none()) && !self.has_lived.get()
+    }
+
+    /// Lets somebody work in the network, where that is ordered.
+    pub fn live(&self) -> Result<(), Stop> {
+        if self.order.live.is_some() && !self.has_lived.get() {
+            self.flush();
+            (self.guests.live)(&self.network)?;
+            self.has_lived.set(true);
+        }
+        Ok(())
+    }
+
+    /// Lets somebody work at the lab's end, or says that it did not come to the
+    /// step that is wanted.
+    pub fn live_at_end(&self) -> Result<(), Stop> {
+        let at = self.order.live.as_ref().and_then(|live| live.at.clone());
+        match at {
+            Some(step) if !self.in_wanted_step.get() && !self.has_lived.get() => {
+                let Misuse { message, hint } = self.no_such_step(&step);
+                let (helper, place, command) = (None, Place::default(), None);
+                Err(Stop::Fault(Fault { helper, place, message, command, hint }))
+            }
+            _ => self.live(),
+        }
     }
 
     /// Answers the inquiry that this replay was made for, at the lab's end.
@@ -184,18 +225,25 @@ impl World {
 
     /// Comes to a step. Where the one before it was the last that is wanted
     /// in this replay, answers the inquiry and says that all is done.
-    pub fn come_to_step(&self, text: &str) -> bool {
+    ///
+    /// # Errors
+    ///
+    /// Where somebody was to work there and can't.
+    pub fn come_to_step(&self, text: &str) -> Result<bool, Stop> {
         if self.in_wanted_step.get() {
             self.inquire();
-            return true;
+            self.live()?;
+            return Ok(true);
         }
         self.steps.borrow_mut().push(text.into());
         let number = self.steps.borrow().len().to_string();
         let begins =
             |wanted: &str| *wanted == number || text.to_lowercase().starts_with(&wanted.to_lowercase());
-        let is_wanted = matches!(self.inquiry.borrow().as_ref(), Some(Inquiry { at: Moment::Step(wanted), .. }) if begins(wanted));
+        let live = self.order.live.as_ref().and_then(|live| live.at.as_deref());
+        let is_wanted = live.is_some_and(begins)
+            || matches!(self.inquiry.borrow().as_ref(), Some(Inquiry { at: Moment::Step(wanted), .. }) if begins(wanted));
         self.in_wanted_step.set(is_wanted);
-        false
+        Ok(false)
     }
 
     /// Answers the inquiry that this replay was made for; once.
@@ -327,7 +375,7 @@ impl<'a> Call<'a> {
         let is_wanted = |inquiry: &Inquiry| inquiry.at == Moment::Door(door.clone());
         if self.world.inquiry.borrow().as_ref().is_some_and(is_wanted) {
             self.world.inquire();
-            return Err(halt(Halt::Explained, self.position));
+            return Err(halt(Halt::Done, self.position));
         }
         Ok(Wonder { probe, door })
     }
@@ -383,6 +431,24 @@ impl<'a> Call<'a> {
             }
             None => refused(refusal(command, &error), self.position),
         }
+    }
+
+    /// What stops somebody else who acts in the lab stops the lab.
+    pub fn stop(&self, stop: Stop) -> Box<EvalAltResult> {
+        let why = match stop {
+            Stop::Fault(fault) => {
+                let place =
+                    if fault.helper.is_some() || fault.place.is_known() { fault.place } else { self.place() };
+                Halt::Fault(Fault { place, ..fault })
+            }
+            Stop::NotMeasured(what) => Halt::NotMeasured(what),
+            Stop::Deadline { .. } => Halt::Deadline,
+            Stop::Bug(message) => {
+                let (helper, command, hint) = (None, None, None);
+                Halt::Fault(Fault { helper, place: self.place(), message, command, hint })
+            }
+        };
+        halt(why, self.position)
     }
 
     /// A misuse of the vocabulary.

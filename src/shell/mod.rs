@@ -12,6 +12,7 @@
 mod condition;
 mod continued;
 mod ending;
+mod live;
 mod output;
 mod paste;
 mod prelude;
@@ -22,5 +23,6 @@ mod scan;
 mod session;
 mod told;
 
+pub use live::{Desk, live};
 pub use read::read;
 pub use run::{fill, run};

@@ -14,8 +14,13 @@ use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Runs a shell lab in a sandbox, and tells what happens until it ends or
-/// stops.
-pub fn run(order: &Order, rooms: Box<dyn Rooms>, tell: impl Fn(Event)) {
+/// stops. Where somebody is to work in it, `live` lets them, then.
+pub fn run(
+    order: &Order,
+    rooms: Box<dyn Rooms>,
+    tell: impl Fn(Event),
+    live: impl Fn(&Network) -> Result<(), Stop>,
+) {
     let network = match begin(order, rooms) {
         Ok(network) => network,
         Err(stop) => return tell(Event::Stopped(stop)),
@@ -30,10 +35,12 @@ pub fn run(order: &Order, rooms: Box<dyn Rooms>, tell: impl Fn(Event)) {
         }
         tell(event);
     };
-    let ending = match try_run(order, &network, &told) {
-        Ok(()) => Event::Ended,
-        Err(stop) => Event::Stopped(stop),
-    };
+    let mut ran = try_run(order, &network, &told);
+    if order.live.is_some() {
+        // However far it has come: that is what somebody wants to look at.
+        ran = live(&network);
+    }
+    let ending = ran.map_or_else(Event::Stopped, |()| Event::Ended);
     if let Some(inquiry) = &order.inquiry {
         tell(Event::Explained(Box::new(why::round(&network, &deeds.borrow(), inquiry))));
     }

@@ -77,10 +77,11 @@ impl<'a> Session<'a> {
         tell: &'a dyn Fn(Event),
     ) -> Self {
         let story = Story::default();
-        let last_line = match order.inquiry.as_ref().map(|inquiry| &inquiry.at) {
-            Some(Moment::Step(line)) => line.parse().ok(),
-            _ => None,
+        let step = match order.inquiry.as_ref().map(|inquiry| &inquiry.at) {
+            Some(Moment::Step(line)) => Some(line),
+            _ => order.live.as_ref().and_then(|live| live.at.as_ref()),
         };
+        let last_line = step.and_then(|line| line.parse().ok());
         Self {
             network,
             terminal,

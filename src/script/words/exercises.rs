@@ -79,6 +79,10 @@ pub(super) fn refuse_in_gap(call: &Call, word: &str) -> Fallible<()> {
 
 fn submission(call: &Call, context: &NativeCallContext) -> Fallible<()> {
     refuse_in_gap(call, "submission")?;
+    if call.world.lives_in_gap() {
+        call.world.live().map_err(|stop| call.stop(stop))?;
+        return Err(halt(Halt::Done, call.position));
+    }
     let Some(submission) = call.world.submission() else {
         return Err(call.misuse("there is nothing that could run in the gap", ""));
     };

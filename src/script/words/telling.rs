@@ -31,8 +31,8 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
         Ok(())
     });
     anywhere!(engine, stand, "step", |call, text: &str| {
-        if call.world.come_to_step(text) {
-            return Err(halt(Halt::Explained, call.position));
+        if call.world.come_to_step(text).map_err(|stop| call.stop(stop))? {
+            return Err(halt(Halt::Done, call.position));
         }
         call.world.tell(Event::Step { place: call.place(), text: text.into() });
         Ok(())

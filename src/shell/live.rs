@@ -1,0 +1,211 @@
+//! Somebody at work in a lab: a shell of the person's own on a terminal, and
+//! what may be asked in it.
+//!
+//! What is typed is written down line by line, so that it can be run again as
+//! a script: that is how it is graded, and how `why` finds out.
+
+use super::prelude::FOLDER;
+use crate::event::{Live, LiveAsk, Order};
+use crate::net::{Exit, NetError, Network, Placed};
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Questions come through this pipe.
+const ASK: &str = "/run/nslab/live/ask";
+/// What was typed.
+const TYPED: &str = "/run/nslab/live/typed";
+/// What the person's shell reads first; zsh looks for it under this name.
+const FIRST: &str = "/run/nslab/live/.zshrc";
+/// The commands `check`, `why` and `submit`.
+const COMMANDS: &str = "/run/nslab/live/bin";
+
+/// Asks something of the nslab outside; gives the answer.
+pub type Desk<'a> = &'a dyn Fn(LiveAsk) -> Option<String>;
+
+/// Lets somebody work in the network of a lab, until the shell ends.
+///
+/// # Errors
+///
+/// Where the shell can't be started.
+pub fn live(network: &Network, order: &Order, terminal: &OwnedFd, desk: Desk) -> Result<Exit, NetError> {
+    let Some(live) = &order.live else { return Err(NetError::new("nobody works here")) };
+    network.place(&furniture(live))?;
+    let ask = network.open(Path::new(ASK), OFlag::O_RDWR | OFlag::O_NONBLOCK)?;
+    let shell = network.on_this_terminal(argv(live), live.netns.as_deref(), terminal.as_fd())?;
+    let mut waiting = Vec::new();
+    loop {
+        if let Some(exit) = network.exit_of_started(shell) {
+            return Ok(exit);
+        }
+        listen(&[ask.as_fd(), network.program_events()]);
+        while let Some(words) = question(&ask, &mut waiting) {
+            answer(network, &words, desk);
+        }
+    }
+}
+
+fn listen(fds: &[BorrowedFd]) {
+    let mut fds: Vec<PollFd> = fds.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
+    let _ = poll(&mut fds, PollTimeout::NONE);
+}
+
+/// The words of the next question: where the answer is waited for, the
+/// command, and its arguments.
+fn question(ask: &OwnedFd, waiting: &mut Vec<u8>) -> Option<Vec<String>> {
+    let mut chunk = [0; 4096];
+    while let Ok(length @ 1..) = nix::unistd::read(ask, &mut chunk) {
+        waiting.extend_from_slice(&chunk[..length]);
+    }
+    // How many words there are comes first.
+    let mut fields =
+        waiting.split(|byte| *byte == 0).map(|field| String::from_utf8_lossy(field).into_owned());
+    let count: usize = fields.next()?.parse().ok()?;
+    let words: Vec<String> = fields.take(count + 1).collect();
+    // The last one is what comes after the last zero.
+    if words.len() <= count {
+        return None;
+    }
+    let ends = waiting.iter().enumerate().filter(|(_, byte)| **byte == 0).map(|(at, _)| at);
+    let end = ends.take(count + 1).last()?;
+    waiting.drain(..=end);
+    Some(words.into_iter().take(count).collect())
+}
+
+/// Answers a question, where somebody waits for it.
+fn answer(network: &Network, words: &[String], desk: Desk) {
+    let [to, command, words @ ..] = words else { return };
+    let typed = read(network, TYPED);
+    let words = words.to_vec();
+    let asked = match command.as_str() {
+        "check" => LiveAsk::Check { typed },
+        "why" => LiveAsk::Why { typed, words },
+        _ => LiveAsk::Submit { typed, words },
+    };
+    let said = desk(asked).unwrap_or_else(|| "nslab does not answer\n".into());
+    // Who was interrupted waits no more.
+    let until = Instant::now() + Duration::from_secs(1);
+    while Instant::now() < until {
+        match network.open(Path::new(to), OFlag::O_WRONLY | OFlag::O_NONBLOCK) {
+            Ok(pipe) => return write(&pipe, said.as_bytes()),
+            Err(_) => std::thread::sleep(Duration::from_millis(1)),
+        }
+    }
+}
+
+fn write(pipe: &OwnedFd, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        match nix::unistd::write(pipe, bytes) {
+            Ok(written) => bytes = &bytes[written..],
+            Err(nix::Error::EAGAIN) => {
+                let mut fds = [PollFd::new(pipe.as_fd(), PollFlags::POLLOUT)];
+                let _ = poll(&mut fds, PollTimeout::from(1000_u16));
+                if fds[0].revents().is_none_or(|events| !events.contains(PollFlags::POLLOUT)) {
+                    return;
+                }
+            }
+            Err(_) => return,
+        }
+    }
+}
+
+fn read(network: &Network, path: &str) -> String {
+    let (mut text, mut chunk) = (Vec::new(), [0; 4096]);
+    if let Ok(file) = network.open(Path::new(path), OFlag::O_RDONLY) {
+        while let Ok(length @ 1..) = nix::unistd::read(&file, &mut chunk) {
+            text.extend_from_slice(&chunk[..length]);
+        }
+    }
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// The shell, whose terminal is its own: Ctrl-C reaches what runs in it.
+fn argv(live: &Live) -> Vec<String> {
+    let name = live.shell.rsplit('/').next().unwrap_or_default();
+    let run = match name {
+        "bash" => format!("exec setsid -c -w \"$0\" --rcfile {FIRST} -i"),
+        "zsh" => format!("ZDOTDIR={} exec setsid -c -w \"$0\" -i", folder()),
+        _ => "exec setsid -c -w \"$0\" -i".to_string(),
+    };
+    let script = format!(
+        "exec <&1; export TERM=\"$1\" NSLAB_LAB=\"$2\" SHELL=\"$0\" HISTFILE=/tmp/.history ENV={FIRST}; {run}"
+    );
+    ["sh", "-c", &script, &live.shell, &live.term, &live.lab].map(String::from).to_vec()
+}
+
+fn folder() -> &'static str {
+    FIRST.rsplit_once('/').map_or("/", |(folder, _)| folder)
+}
+
+/// What the shell and those who work in it find.
+fn furniture(live: &Live) -> Vec<Placed> {
+    let file = |path: String, text: String, mode| Placed { path, text: Some(text), mode };
+    let name = live.shell.rsplit('/').next().unwrap_or_default();
+    let first = match name {
+        "zsh" => format!("{COMMON}{ZSH}"),
+        "bash" => format!("{COMMON}{BASH}"),
+        _ => format!("{COMMON}PS1='$NSLAB_LAB:$(__nslab_here)$ '\n"),
+    };
+    let mut files = vec![
+        Placed { path: ASK.into(), text: None, mode: 0o600 },
+        file(TYPED.into(), String::new(), 0o644),
+        file(FIRST.into(), first.clone(), 0o644),
+        // For a shell in a namespace, which nobody tells what to read.
+        file("/tmp/.bashrc".into(), first, 0o644),
+        file(format!("{FOLDER}/bin/sudo"), super::prelude::SUDO.into(), 0o755),
+    ];
+    files.extend(
+        ["check", "why", "submit"].map(|name| file(format!("{COMMANDS}/{name}"), COMMAND.into(), 0o755)),
+    );
+    files
+}
+
+/// Asks, and prints the answer. Each has a pipe of its own for that.
+const COMMAND: &str = r#"#!/bin/sh
+answer=/run/nslab/live/answer.$$
+mkfifo "$answer" || exit 70
+trap 'rm -f "$answer"' EXIT
+{ printf '%s\0' $(($# + 2)) "$answer" "${0##*/}" "$@"; } > /run/nslab/live/ask
+cat "$answer"
+"#;
+
+/// What all shells read.
+const COMMON: &str = r#"
+PATH=/run/nslab/live/bin:/run/nslab/shell/bin:$PATH
+__nslab_here() { ip netns identify $$ 2> /dev/null | grep . || echo host; }
+__nslab_typed() {
+    case $1 in
+        check|'check '*|why|'why '*|submit|'submit '*|exit|'exit '*|logout|history*|'') return ;;
+        *'netns exec '*' bash'|*'netns exec '*' sh'|*'netns exec '*' zsh') return ;;
+    esac
+    __nslab_ns=$(__nslab_here)
+    if [ "$__nslab_ns" = host ]; then
+        printf '%s\n' "$1"
+    else
+        printf "ip netns exec %s bash -c '%s'\n" "$__nslab_ns" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"
+    fi >> /run/nslab/live/typed
+}
+"#;
+
+const BASH: &str = r#"
+HISTCONTROL= HISTIGNORE=
+shopt -s cmdhist lithist checkwinsize
+__nslab_last=$(HISTTIMEFORMAT= history 1)
+__nslab_prompt() {
+    local last=$(HISTTIMEFORMAT= history 1)
+    if [[ $last != "$__nslab_last" ]]; then
+        __nslab_last=$last
+        [[ $last =~ ^\ *[0-9]+\*?\ \ (.*)$ ]] && __nslab_typed "${last#*[0-9]  }"
+    fi
+}
+PROMPT_COMMAND=__nslab_prompt
+PS1='$NSLAB_LAB:$(__nslab_here)\$ '
+"#;
+
+const ZSH: &str = r#"
+setopt prompt_subst
+preexec() { __nslab_typed "$1" }
+PROMPT='$NSLAB_LAB:$(__nslab_here)%# '
+"#;
