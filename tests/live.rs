@@ -78,9 +78,9 @@ fn why_knows_what_was_typed() {
     let said =
         type_in(&scratch, &[], "ip -n red link set lo down\nwhy red 127.0.0.1\nwhy\nwhy rde 1.1.1.1\nexit\n");
     says(&said, "red can't reach 127.0.0.1: ");
-    says(&said, "(nslab why --explain link-down)");
+    says(&said, "(nslab why --explain loopback-down)");
     says(&said, "write `why FROM TO`, as `why red 10.0.0.2`\n");
-    says(&said, "hint: did you mean `red`?");
+    says(&said, "hint: it has `red`, and the host's: `host`\n");
 }
 
 #[test]

@@ -117,7 +117,7 @@ impl Network {
             None => None,
             Some(name) => Some(all.iter().find(|ns| ns.name() == name).ok_or_else(|| {
                 let names: Vec<&str> = all.iter().map(Netns::name).collect();
-                let hint = format!("there are {}", names.join(", "));
+                let hint = format!("there are host, {}", names.join(", "));
                 NetError::new(format!("there is no namespace `{name}`")).hint(hint)
             })?),
         };

@@ -124,6 +124,11 @@ impl Culprit {
                     number => protocol_name(number),
                 };
                 match (packet.sport, packet.dport) {
+                    // What comes back is told by the port of the service.
+                    (Some(port), Some(to)) if port < 32768 && to >= 32768 => match native {
+                        true => format!("{name} sport {port}"),
+                        false => format!("-p {name} --sport {port}"),
+                    },
                     (Some(_), Some(port)) if native => format!("{name} dport {port}"),
                     (Some(_), Some(port)) => format!("-p {name} --dport {port}"),
                     _ if native => format!("meta l4proto {name}"),

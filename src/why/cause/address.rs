@@ -11,7 +11,8 @@ use std::net::IpAddr;
 /// Suspects addresses.
 pub(super) fn find(e: &Evidence) -> Vec<Found> {
     let Some(dst) = e.shot.target else { return Vec::new() };
-    if e.probe.broadcast || dst.is_multicast() {
+    // Each has the addresses of lo.
+    if e.probe.broadcast || dst.is_multicast() || dst.is_loopback() {
         return Vec::new();
     }
     let from = e.probe.from.as_str();

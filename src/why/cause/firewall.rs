@@ -54,7 +54,10 @@ fn nameless(culprit: &Culprit) -> Stop {
 /// know whether an address is free.
 fn is_chatter(packet: &TracedPacket) -> bool {
     let asks_for_itself = packet.src.is_some_and(|src| src.is_unspecified());
+    let to_a_group = packet.dst.is_some_and(|dst| dst.is_multicast());
     packet.proto == Some(2)
+        // A report on groups (RFC 3810) has a header of hop-by-hop options.
+        || packet.proto == Some(0) && to_a_group
         || packet
             .icmp
             .is_some_and(|icmp| matches!(icmp.kind, 130..=134 | 143) || icmp.kind == 135 && asks_for_itself)

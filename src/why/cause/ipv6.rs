@@ -7,7 +7,7 @@ use crate::net::survey::{Address, Net, RouteQuestion, Space};
 use crate::why::deeds;
 use crate::why::gate::Gate;
 use crate::why::ground::network;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// Suspects what is of IPv6.
 pub(super) fn find(e: &Evidence) -> Vec<Found> {
@@ -25,6 +25,7 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
     found.extend(advertised(e));
     found.extend(half_advertised(e));
     found.extend(too_narrow(e));
+    found.extend(without_own(e));
     found
 }
 
@@ -318,4 +319,61 @@ fn too_narrow(e: &Evidence) -> Vec<Found> {
         found.push(Found { weight: weight::NAMED + 60, sure: true, suspect });
     }
     found
+}
+
+/// A router asks for its neighbours from its link-local address (RFC 4861,
+/// 7.2.2: the packet's own source is not its own), and without one it does not
+/// ask.
+fn without_own(e: &Evidence) -> Vec<Found> {
+    let ends: Vec<&str> = e.targets().iter().map(|space| space.name.as_str()).collect();
+    let way = e.spaces_on_the_way();
+    let routers =
+        way.iter().filter(|space| space.name != e.probe.from && !ends.contains(&space.name.as_str()));
+    let mut found = Vec::new();
+    for space in routers {
+        for link in space.links.iter().filter(|link| link.up && !link.loopback) {
+            let (ns, dev) = (&space.name, &link.name);
+            let has_own = |addr: &Address| addr.index == link.index && is_link_local(addr.ip);
+            let is_off = space.switch(&format!("net.ipv6.conf.{dev}.disable_ipv6")) == Some(1);
+            let speaks = e.ground.neighbours(ns, link).iter().any(|end| {
+                end.space.addrs.iter().any(|addr| addr.index == end.link.index && addr.ip.is_ipv6())
+            });
+            let Some(own) = from_mac(&link.mac) else { continue };
+            if is_off || !speaks || space.addrs.iter().any(has_own) {
+                continue;
+            }
+            let fix = vec![format!("{} addr add {own}/64 dev {dev} nodad", e.ip(ns))];
+            let text = format!(
+                "{dev} in {ns} has no link-local address (fe80::…), from which {ns} asks for the neighbours there when it forwards: it asks nobody"
+            );
+            let mut suspect = suspect("ipv6-link-local-missing", format!("{ns}: {dev}"), text, fix);
+            suspect.evidence = vec![format!("{} -6 addr show dev {dev}", e.ip(ns))];
+            found.push(Found { weight: weight::ON_THE_WAY + 60, sure: true, suspect });
+        }
+    }
+    found
+}
+
+fn is_link_local(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
+}
+
+/// The link-local address that a hardware address makes (RFC 4291, appendix
+/// A).
+fn from_mac(mac: &str) -> Option<Ipv6Addr> {
+    let bytes: Option<Vec<u16>> = mac.split(':').map(|part| u16::from_str_radix(part, 16).ok()).collect();
+    let [a, b, c, d, e, f] = bytes?[..] else { return None };
+    Some(Ipv6Addr::new(0xfe80, 0, 0, 0, (a ^ 2) << 8 | b, c << 8 | 0xff, 0xfe00 | d, e << 8 | f))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hardware_address_makes_a_link_local_one() {
+        let made = |mac: &str| from_mac(mac).map(|ip| ip.to_string());
+        assert_eq!(made("1e:f7:1a:19:9f:ba").as_deref(), Some("fe80::1cf7:1aff:fe19:9fba"));
+        assert_eq!(made(""), None);
+    }
 }

@@ -204,6 +204,14 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Run one, or give both by hand:\n  ip -n NS addr add ADDR/64 dev DEV\n  ip -n NS -6 route add default via ROUTER",
     },
     Page {
+        id: "ipv6-link-local-missing",
+        title: "a router's link has no link-local address",
+        symptom: "`Destination unreachable: Address unreachable`, or silence; the router's own pings work.",
+        cause: "When it forwards, a router asks for its neighbours from the link's own address fe80::… It is gone, as after `ip addr flush`, or was never made (addr_gen_mode=1), and the router asks nobody.",
+        evidence: "No line with fe80:\n  ip -n NS -6 addr show dev DEV",
+        cure: "Give it one, or switch the link off and on, which makes one and takes the other IPv6 addresses:\n  ip -n NS addr add fe80::1/64 dev DEV nodad",
+    },
+    Page {
         id: "link-local-without-scope",
         title: "a link-local address without the link",
         symptom: "`Invalid argument`, or `Network is unreachable`, for an address that begins with fe80.",
