@@ -1,7 +1,8 @@
 //! A solution with one thing wrong in it, in each way that one thinks of.
 //!
-//! Each command is left out; addresses, masks, ports, names of devices and of
-//! namespaces, and words that turn something on or off become others. Behind
+//! Each command is left out; addresses, masks, ports, tables, protocols, names
+//! of devices and of namespaces, and words that turn something on or off become
+//! others. Some mutants do the same as before: they are for a person to judge. Behind
 //! `nslab: any` in a comment at the end of its line, what is typed there may be
 //! another: the command is left out, and not changed. `nslab: optional` lets it
 //! be.
@@ -21,21 +22,53 @@ pub struct Mutant {
     pub text: String,
 }
 
-/// Words that turn something on, and those that turn it off.
-const OPPOSITES: [(&str, &str); 6] = [
+/// Words that are mistaken for each other: each becomes the other, and of
+/// several the first.
+const OPPOSITES: [(&str, &str); 18] = [
     ("up", "down"),
     ("ACCEPT", "DROP"),
     ("accept", "drop"),
+    ("allow", "block"),
     ("REJECT", "ACCEPT"),
     ("reject", "accept"),
     ("MASQUERADE", "RETURN"),
+    ("masquerade", "return"),
+    ("tcp", "udp"),
+    ("FORWARD", "INPUT"),
+    ("forward", "input"),
+    ("PREROUTING", "OUTPUT"),
+    ("prerouting", "output"),
+    ("POSTROUTING", "INPUT"),
+    ("postrouting", "input"),
+    ("ESTABLISHED", "NEW"),
+    ("established", "new"),
+    ("blackhole", "prohibit"),
 ];
 
-/// Words behind which a name stands that another could be mistaken for.
-const NAMED: [&str; 8] = ["dev", "master", "netns", "-n", "exec", "-i", "-o", "nomaster"];
+/// Words behind which the name of a device stands, and those with that of a
+/// namespace: one is mistaken for another.
+const NAMED: [&[&str]; 2] = [
+    &["dev", "master", "nomaster", "set", "-i", "-o", "iifname", "oifname", "iif:", "oif:", "dev:"],
+    &["netns", "-n", "exec"],
+];
 
-/// Words behind which a port stands.
-const PORTS: [&str; 4] = ["--dport", "--sport", "dport", "sport"];
+/// Words behind which a number stands that is one beside: a port, a table.
+const NUMBERS: [&str; 14] = [
+    "--dport",
+    "--sport",
+    "dport",
+    "sport",
+    "dport:",
+    "sport:",
+    "--to-port",
+    "--to-ports",
+    "tcp",
+    "udp",
+    "table",
+    "table:",
+    "lookup",
+    "fwmark",
+];
 
 /// All mutants of a solution, in the order of its lines.
 pub fn mutants(of: &Solution) -> Vec<Mutant> {
@@ -52,7 +85,18 @@ pub fn mutants(of: &Solution) -> Vec<Mutant> {
         if said.contains("nslab: optional") {
             continue;
         }
-        all.push(mutant(text, command.clone(), "", format!("without `{}`", one_line(whole))));
+        if of.language == Language::Shell && whole.starts_with("for ") {
+            for item in words(whole).skip_while(|word| &whole[word.clone()] != "in").skip(1) {
+                let what = format!("without `{}` in `{}`", &whole[item.clone()], one_line(whole));
+                all.push(mutant(text, command.start + item.start..command.start + item.end, "", what));
+            }
+            continue;
+        }
+        // A block has one command at least.
+        let nothing = if of.language == Language::Shell { ":" } else { "" };
+        let lines = "\n".repeat(whole.matches('\n').count());
+        let instead = format!("{nothing}{lines}");
+        all.push(mutant(text, command.clone(), &instead, format!("without `{}`", one_line(whole))));
         if said.contains("nslab: any") {
             continue;
         }
@@ -69,24 +113,10 @@ pub fn mutants(of: &Solution) -> Vec<Mutant> {
     all
 }
 
+/// A command that is left out leaves its lines, so that all others stay.
 fn mutant(text: &str, at: Range<usize>, instead: &str, what: String) -> Mutant {
     let line = text[..at.start].matches('\n').count() + 1;
-    // A command that is left out leaves its line, so that all others stay.
-    let kept: String = match instead.is_empty() {
-        true => text[at.clone()].chars().filter(|c| *c == '\n').collect::<String>(),
-        false => instead.into(),
-    };
-    let nothing = if instead.is_empty() && is_part(text, &at) { ":" } else { "" };
-    let text = format!("{}{nothing}{kept}{}", &text[..at.start], &text[at.end..]);
-    Mutant { line, what, text }
-}
-
-/// Tells whether something else stands on the line of a command of the shell,
-/// which needs one beside it.
-fn is_part(text: &str, at: &Range<usize>) -> bool {
-    let before = text[..at.start].rsplit('\n').next().unwrap_or_default();
-    let after = text[at.end..].split('\n').next().unwrap_or_default();
-    before.trim_end().ends_with("&&") || after.trim_start().starts_with("&&")
+    Mutant { line, what, text: format!("{}{instead}{}", &text[..at.start], &text[at.end..]) }
 }
 
 /// A text in one line, and not too long a one.
@@ -166,12 +196,20 @@ fn shell_commands(text: &str) -> Vec<Range<usize>> {
 }
 
 fn push(text: &str, range: Range<usize>, found: &mut Vec<Range<usize>>) {
-    const BLOCKS: [&str; 14] =
-        ["for", "while", "until", "if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "{", "}"];
-    let part = &text[range.clone()];
-    let start = range.start + (part.len() - part.trim_start().len());
-    let end = range.end - (part.len() - part.trim_end().len());
-    let word = part.split_whitespace().next().unwrap_or_default();
+    // A command may stand behind these.
+    const BEFORE: [&str; 5] = ["do", "then", "else", "{", "("];
+    const BLOCKS: [&str; 9] = ["while", "until", "if", "elif", "fi", "done", "case", "esac", "}"];
+    let Range { mut start, end } = range;
+    let word = loop {
+        let part = &text[start..end];
+        start += part.len() - part.trim_start().len();
+        let word = text[start..end].split_whitespace().next().unwrap_or_default();
+        if !BEFORE.contains(&word) {
+            break word;
+        }
+        start += word.len();
+    };
+    let end = start + text[start..end].trim_end().len();
     if start < end && !BLOCKS.contains(&word) && word != "set" {
         found.push(start..end);
     }
@@ -224,15 +262,21 @@ fn words(command: &str) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// Names that stand where another could stand.
-fn names(text: &str) -> BTreeSet<(&str, &str)> {
+/// Names that stand where another could stand, with the kind of them.
+fn names(text: &str) -> BTreeSet<(usize, &str)> {
     let all: Vec<&str> = words(text).map(|word| &text[word]).collect();
-    let pairs = all.windows(2).filter(|pair| NAMED.contains(&pair[0]) && !pair[1].starts_with(['-', '$']));
-    pairs.map(|pair| (pair[0], pair[1])).collect()
+    let pairs = all.windows(2).filter_map(|pair| Some((kind(pair[0])?, pair[1])));
+    // `ip link set dev …`
+    pairs.filter(|(_, name)| kind(name).is_none() && !name.starts_with(['-', '$'])).collect()
+}
+
+/// What is named behind a word.
+fn kind(before: &str) -> Option<usize> {
+    NAMED.iter().position(|words| words.contains(&before))
 }
 
 /// What could stand in place of a word, wrongly.
-fn changed(word: &str, before: &str, names: &BTreeSet<(&str, &str)>) -> Vec<String> {
+fn changed(word: &str, before: &str, names: &BTreeSet<(usize, &str)>) -> Vec<String> {
     let opposite = OPPOSITES.iter().find_map(|(one, other)| match word {
         _ if word == *one => Some(*other),
         _ if word == *other => Some(*one),
@@ -241,26 +285,37 @@ fn changed(word: &str, before: &str, names: &BTreeSet<(&str, &str)>) -> Vec<Stri
     if let Some(opposite) = opposite {
         return vec![opposite.into()];
     }
+    // Of a method, as `red.up`, its name.
+    if let Some((before, "up")) = word.rsplit_once('.') {
+        return vec![format!("{before}.down")];
+    }
     if let Some((address, mask)) = word.split_once('/')
-        && let (Some(other), Ok(mask)) = (other_address(address), mask.parse::<u8>())
+        && let (Some(others), Ok(mask)) = (other_addresses(address), mask.parse::<u8>())
     {
         let longest = if address.contains(':') { 128 } else { 32 };
-        let wrong = if mask == longest { longest - 2 } else { longest };
-        return vec![format!("{address}/{wrong}"), format!("{other}/{mask}")];
+        let masks = [longest, mask.saturating_add(1), longest - 2, mask.saturating_sub(8)];
+        let masks: BTreeSet<u8> =
+            masks.into_iter().filter(|wrong| *wrong != mask && *wrong <= longest).collect();
+        let wrong = masks.into_iter().map(|wrong| format!("{address}/{wrong}"));
+        // Of a network, the hosts in it are not another one.
+        let is_network = network(address, mask) == network(address, longest);
+        let another = |other: &&String| !is_network || network(other, mask) != network(address, mask);
+        let others = others.iter().filter(another).map(|other| format!("{other}/{mask}"));
+        return wrong.chain(others).collect();
     }
     if let Some((address, port)) = word.rsplit_once(':')
-        && let (Some(other), Ok(port)) = (other_address(address), port.parse::<u16>())
+        && let (Some([other, _]), Ok(port)) = (other_addresses(address), port.parse::<u16>())
         && !address.contains(':')
     {
         return vec![format!("{other}:{port}"), format!("{address}:{}", port.wrapping_add(1))];
     }
-    if let Some(other) = other_address(word) {
-        return vec![other];
+    if let Some(others) = other_addresses(word) {
+        return others.into();
     }
-    if PORTS.contains(&before)
-        && let Ok(port) = word.parse::<u16>()
+    if NUMBERS.contains(&before)
+        && let Ok(number) = word.parse::<u16>()
     {
-        return vec![port.wrapping_add(1).to_string()];
+        return vec![number.wrapping_add(1).to_string()];
     }
     let is_switch =
         |word: &str| word.starts_with("net.") || word.starts_with("net/") || word.contains("/net/");
@@ -269,24 +324,37 @@ fn changed(word: &str, before: &str, names: &BTreeSet<(&str, &str)>) -> Vec<Stri
         "1" if is_switch(before) => return vec!["0".into()],
         _ => {}
     }
-    if NAMED.contains(&before) {
-        let other = names.iter().find(|(kind, name)| *kind == before && *name != word);
-        return other.map(|(_, name)| (*name).to_string()).into_iter().collect();
+    let kind = kind(before).filter(|kind| names.contains(&(*kind, word)));
+    let other = kind.and_then(|kind| names.iter().find(|(of, name)| *of == kind && *name != word));
+    if let Some((_, other)) = other {
+        return vec![(*other).to_string()];
     }
     Vec::new()
 }
 
-/// Another address, in another network.
-fn other_address(text: &str) -> Option<String> {
+/// The bits of an address that a mask leaves.
+fn network(address: &str, mask: u8) -> Option<u128> {
+    let (bits, longest) = match address.parse().ok()? {
+        std::net::IpAddr::V4(address) => (u128::from(u32::from(address)), 32),
+        std::net::IpAddr::V6(address) => (u128::from(address), 128),
+    };
+    let behind = u32::from(longest - mask.min(longest));
+    Some(bits.checked_shr(behind).and_then(|bits| bits.checked_shl(behind)).unwrap_or(0))
+}
+
+/// Others that an address could be mistaken for: another host in its network,
+/// and the same host in another network.
+fn other_addresses(text: &str) -> Option<[String; 2]> {
     match text.parse().ok()? {
         std::net::IpAddr::V4(address) => {
             let [a, b, c, d] = address.octets();
-            Some(format!("{a}.{b}.{}.{d}", c ^ 0x40))
+            Some([format!("{a}.{b}.{c}.{}", d ^ 0x40), format!("{a}.{b}.{}.{d}", c ^ 0x40)])
         }
         std::net::IpAddr::V6(address) => {
-            let mut parts = address.segments();
-            parts[3] ^= 0x40;
-            Some(std::net::Ipv6Addr::from(parts).to_string())
+            let (mut host, mut network) = (address.segments(), address.segments());
+            host[7] ^= 0x40;
+            network[3] ^= 0x40;
+            Some([host, network].map(|parts| std::net::Ipv6Addr::from(parts).to_string()))
         }
     }
 }
@@ -311,19 +379,26 @@ mod tests {
             told(Language::Shell, text),
             "\
 2: without `ip netns exec red sysctl -w net.ipv4.ip_forward=1`
+2: `red` → `blue` in `ip netns exec red sysctl -w net.ipv4.ip_forward=1`
 2: `1` → `0` in `ip netns exec red sysctl -w net.ipv4.ip_forward=1`
 3: without `ip -n red addr add 10.0.0.1/24 dev a`
 3: `red` → `blue` in `ip -n red addr add 10.0.0.1/24 dev a`
+3: `10.0.0.1/24` → `10.0.0.1/16` in `ip -n red addr add 10.0.0.1/24 dev a`
+3: `10.0.0.1/24` → `10.0.0.1/25` in `ip -n red addr add 10.0.0.1/24 dev a`
+3: `10.0.0.1/24` → `10.0.0.1/30` in `ip -n red addr add 10.0.0.1/24 dev a`
 3: `10.0.0.1/24` → `10.0.0.1/32` in `ip -n red addr add 10.0.0.1/24 dev a`
+3: `10.0.0.1/24` → `10.0.0.65/24` in `ip -n red addr add 10.0.0.1/24 dev a`
 3: `10.0.0.1/24` → `10.0.64.1/24` in `ip -n red addr add 10.0.0.1/24 dev a`
+3: `a` → `b` in `ip -n red addr add 10.0.0.1/24 dev a`
 3: without `ip -n blue link set b up`
 3: `blue` → `red` in `ip -n blue link set b up`
+3: `b` → `a` in `ip -n blue link set b up`
 3: `up` → `down` in `ip -n blue link set b up`
 "
         );
         let texts: Vec<String> = of(Language::Shell, text).into_iter().map(|mutant| mutant.text).collect();
-        assert!(texts[0].starts_with("# plug\n\nip -n red"), "{}", texts[0]);
-        assert!(texts[2].ends_with("\n: && ip -n blue link set b up\n"), "{}", texts[2]);
+        assert!(texts[0].starts_with("# plug\n:\nip -n red"), "{}", texts[0]);
+        assert!(texts[3].ends_with("\n: && ip -n blue link set b up\n"), "{}", texts[3]);
     }
 
     #[test]
@@ -344,16 +419,70 @@ mod tests {
         let told = told(Language::Shell, text);
         assert_eq!(
             told,
-            "1: without `cat > f <<EOF a; b EOF`\n4: without `echo 'x; y'`\n6: without `ip link add v$i`\n"
+            "1: without `cat > f <<EOF a; b EOF`\n4: without `echo 'x; y'`\n\
+             5: without `1` in `for i in 1 2`\n5: without `2` in `for i in 1 2`\n6: without `ip link add v$i`\n"
         );
         let texts: Vec<String> = of(Language::Shell, text).into_iter().map(|mutant| mutant.text).collect();
-        assert!(texts[0].starts_with("\n\n\necho"), "{:?}", texts[0]);
+        assert!(texts[0].starts_with(":\n\n\necho"), "{:?}", texts[0]);
     }
 
     #[test]
     fn what_may_be_another_is_not_changed() {
         let text = "ip addr add 10.0.0.1/24 dev a # nslab: any\nip link set a up # nslab: optional\n";
         assert_eq!(told(Language::Shell, text), "1: without `ip addr add 10.0.0.1/24 dev a`\n");
+    }
+
+    #[test]
+    fn a_command_of_a_block_is_one() {
+        let text = "for x in a b; do ip link set $x up; done\nif true; then\n  ip link set c up\nfi\n";
+        assert_eq!(
+            told(Language::Shell, text),
+            "\
+1: without `a` in `for x in a b`
+1: without `b` in `for x in a b`
+1: without `ip link set $x up`
+1: `up` → `down` in `ip link set $x up`
+3: without `ip link set c up`
+3: `up` → `down` in `ip link set c up`
+"
+        );
+        let texts: Vec<String> = of(Language::Shell, text).into_iter().map(|mutant| mutant.text).collect();
+        assert!(texts[0].starts_with("for x in  b; do"), "{}", texts[0]);
+        assert!(texts[2].starts_with("for x in a b; do :; done\n"), "{}", texts[2]);
+        assert!(texts[4].ends_with("then\n  :\nfi\n"), "{}", texts[4]);
+    }
+
+    #[test]
+    fn words_that_are_mistaken_for_each_other_are_swapped() {
+        let shell = "iptables -A FORWARD -i a -o b -p tcp --dport 80 -j ACCEPT\n\
+                     ip rule add from 10.0.0.0/8 lookup 100\nip route add blackhole 10.1.0.0/16\n";
+        let told_shell = told(Language::Shell, shell);
+        for what in [
+            "`FORWARD` → `INPUT`",
+            "`a` → `b`",
+            "`b` → `a`",
+            "`tcp` → `udp`",
+            "`80` → `81`",
+            "`100` → `101`",
+            "`blackhole` → `prohibit`",
+            "`10.0.0.0/8` → `10.0.0.0/9`",
+            "`10.0.0.0/8` → `10.0.0.0/0`",
+        ] {
+            assert!(told_shell.contains(what), "{what}: {told_shell}");
+        }
+        let own = "red.up(\"a\");\nallow(\"forward\", #{dport: 80, iif: \"a\", oif: \"b\"});\ndnat(\"tcp\", 80, \"10.0.0.2:80\");\n";
+        let told_own = told(Language::Rhai, own);
+        for what in [
+            "`red.up` → `red.down`",
+            "`allow` → `block`",
+            "`forward` → `input`",
+            "2: `80` → `81`",
+            "3: `80` → `81`",
+            "`a` → `b`",
+            "`tcp` → `udp`",
+        ] {
+            assert!(told_own.contains(what), "{what}: {told_own}");
+        }
     }
 
     #[test]
@@ -364,7 +493,11 @@ mod tests {
             "\
 3: without `veth(red, \"a;\", // a blue, \"b\");`
 5: without `red.addr_add(\"a\", \"fd00::1/64\");`
+5: `fd00::1/64` → `fd00::1/56` in `red.addr_add(\"a\", \"fd00::1/64\");`
+5: `fd00::1/64` → `fd00::1/65` in `red.addr_add(\"a\", \"fd00::1/64\");`
+5: `fd00::1/64` → `fd00::1/126` in `red.addr_add(\"a\", \"fd00::1/64\");`
 5: `fd00::1/64` → `fd00::1/128` in `red.addr_add(\"a\", \"fd00::1/64\");`
+5: `fd00::1/64` → `fd00::41/64` in `red.addr_add(\"a\", \"fd00::1/64\");`
 5: `fd00::1/64` → `fd00:0:0:40::1/64` in `red.addr_add(\"a\", \"fd00::1/64\");`
 "
         );

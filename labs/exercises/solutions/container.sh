@@ -13,7 +13,7 @@ ip -n box link set eth0 up
 # The way out.
 ip -n box route add default via {lan}.1
 sysctl -w net.ipv4.ip_forward=1
-iptables -t nat -A POSTROUTING -s {lan}.0/24 -o wan -j MASQUERADE
+iptables -t nat -A POSTROUTING -o wan -j MASQUERADE
 
 # The way in.
 iptables -t nat -A PREROUTING -i wan -p tcp --dport {port} -j DNAT --to-destination {lan}.2:80

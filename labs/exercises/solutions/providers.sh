@@ -1,3 +1,3 @@
 ip -n router route add default via 198.51.100.1 table 100
-ip -n router route add 10.1.0.0/24 dev lan1 table 100
-ip -n router rule add from 10.2.0.0/24 lookup 100
+ip -n router route add 10.1.1.0/24 dev lan1 table 100
+ip -n router rule add from 10.1.2.0/24 lookup 100
