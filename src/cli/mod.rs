@@ -101,7 +101,7 @@ as far as it did, and the exit code is 1.";
 
 const SHELL_EXAMPLES: &str = "\
 Examples:
-  nslab shell EXERCISE                          at the gap; `check` there tells how far you are
+  nslab shell labs/exercises/cable.rhai         at the gap; `check` there tells how far you are
   nslab shell labs/cable/switch-on.rhai --at 1 --in red
 
 In the shell:
@@ -112,12 +112,12 @@ In the shell:
 
 const GRADE_EXAMPLES: &str = "\
 Examples:
-  nslab grade EXERCISE alice.sh         one student
-  nslab grade EXERCISE submissions/     each entry of a folder is a student
+  nslab grade labs/exercises/cable.rhai alice.sh          one student
+  nslab grade labs/exercises/cable.rhai submissions/      each entry of a folder is a student
   nslab grade EXERCISE submissions/ --format csv --resume results.jsonl
-  nslab grade EXERCISE --sheet alice bob               their tasks, and the answer key
-  nslab grade EXERCISE --self-test                     is it solvable, and do its checks see what is wrong?
-  nslab grade --merge part1.json part2.json --format csv
+  nslab grade EXERCISE --sheet alice bob                  their tasks, and the answer key
+  nslab grade EXERCISE --self-test                        is it solvable, do its checks see what is wrong?
+  nslab grade --merge part1.json part2.jsonl --format csv
 
 Exit codes: 0 all have full marks, 1 somebody has not, 130 it was interrupted.";
 
