@@ -11,9 +11,8 @@ use inquiry::Oracle;
 pub use inquiry::{Puzzle, why};
 
 use crate::check::{Judge, Outcome, Shelf, Verdict};
-use crate::event::{Answered, Event, Fault, Order, Stop, Submission, Wonder};
+use crate::event::{Answered, Event, Fault, Order, Submission, Wonder};
 use crate::lab::{Lab, LabName, Language, Place, Source};
-use crate::net::{NetError, Network};
 use crate::sandbox::{Inside, Launcher, Line, Sandbox, SandboxError};
 use crate::script::{self, Compiler, Guests, Stage, Teller};
 use crate::shell;
@@ -256,8 +255,10 @@ pub fn prepare(stage: &mut Stage) -> Result<(Launcher, Sandbox), SandboxError> {
     let launcher = Launcher::start(stage, |stage, order: Order, inside: Inside, line: Line| {
         match order.language {
             Language::Rhai => {
-                let (live, visited) = (order.clone(), line.clone());
-                let live = Box::new(move |network: &Network| visit(network, &live, &visited));
+                let (lab, desk) = (order.clone(), line.clone());
+                let live = Box::new(move |network: &_| {
+                    shell::live(network, &lab, desk.terminal(), &|asked| desk.ask(asked))
+                });
                 let guests = Guests { shell: shell::fill, live };
                 script::run(stage, &order, Box::new(inside), guests, || Box::new(line.clone()));
             }
@@ -269,23 +270,12 @@ pub fn prepare(stage: &mut Stage) -> Result<(Launcher, Sandbox), SandboxError> {
                     // The next command may take its time.
                     line.flush();
                 },
-                |network| visit(network, &order, &line),
+                |network| shell::live(network, &order, line.terminal(), &|asked| line.ask(asked)),
             ),
         }
     })?;
     let first = launcher.open()?;
     Ok((launcher, first))
-}
-
-/// Lets somebody work in a lab's network, on the terminal that came with the
-/// order.
-fn visit(network: &Network, order: &Order, line: &Line) -> Result<(), Stop> {
-    let stop = |error: NetError| {
-        let (helper, place, command) = (None, Place::default(), None);
-        Stop::Fault(Fault { helper, place, message: error.error, command, hint: error.hint })
-    };
-    let Some(terminal) = line.terminal() else { return Ok(()) };
-    shell::live(network, order, &terminal, &|asked| line.ask(asked)).map(drop).map_err(stop)
 }
 
 /// The words of an I/O error, without the number.

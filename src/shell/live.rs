@@ -5,8 +5,8 @@
 //! a script: that is how it is graded, and how `why` finds out.
 
 use super::prelude::FOLDER;
-use crate::event::{Live, LiveAsk, Order};
-use crate::net::{Exit, NetError, Network, Placed};
+use crate::event::{Live, LiveAsk, Order, Stop};
+use crate::net::{NetError, Network, Placed};
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -30,21 +30,26 @@ pub type Desk<'a> = &'a dyn Fn(LiveAsk) -> Option<String>;
 /// # Errors
 ///
 /// Where the shell can't be started.
-pub fn live(network: &Network, order: &Order, terminal: &OwnedFd, desk: Desk) -> Result<Exit, NetError> {
-    let Some(live) = &order.live else { return Err(NetError::new("nobody works here")) };
+pub fn live(network: &Network, order: &Order, terminal: Option<OwnedFd>, desk: Desk) -> Result<(), Stop> {
+    match (&order.live, terminal) {
+        (Some(live), Some(terminal)) => work(network, live, &terminal, desk).map_err(super::run::fault),
+        // Nobody is there.
+        _ => Ok(()),
+    }
+}
+
+fn work(network: &Network, live: &Live, terminal: &OwnedFd, desk: Desk) -> Result<(), NetError> {
     network.place(&furniture(live))?;
     let ask = network.open(Path::new(ASK), OFlag::O_RDWR | OFlag::O_NONBLOCK)?;
     let shell = network.on_this_terminal(argv(live), live.netns.as_deref(), terminal.as_fd())?;
     let mut waiting = Vec::new();
-    loop {
-        if let Some(exit) = network.exit_of_started(shell) {
-            return Ok(exit);
-        }
+    while network.exit_of_started(shell).is_none() {
         listen(&[ask.as_fd(), network.program_events()]);
         while let Some(words) = question(&ask, &mut waiting) {
             answer(network, &words, desk);
         }
     }
+    Ok(())
 }
 
 fn listen(fds: &[BorrowedFd]) {
