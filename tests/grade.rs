@@ -485,6 +485,13 @@ fn what_can_not_be_read_costs_nothing() {
         )
         .code(4)
         .run();
+    grade(&["alice.rhai", "--format", "csv"])
+        .file("alice.rhai", SOLUTION)
+        .prepared(close)
+        .stdout("student,points,max,r is up,red reaches blue\nalice,0,0,,\n")
+        .stderr("note: not measured: alice: failed to read the submission: Permission denied\n")
+        .code(4)
+        .run();
 }
 
 #[test]

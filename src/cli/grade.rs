@@ -113,6 +113,13 @@ fn print(book: &Gradebook, format: Format) -> ExitCode {
         },
     };
     say(&text);
+    // A person finds it at the end of the text; the other formats are read by
+    // programs.
+    if !matches!(format, Format::Text) {
+        for line in grades::not_measured(book) {
+            eprintln!("note: not measured: {line}");
+        }
+    }
     found(book)
 }
 
@@ -202,7 +209,8 @@ impl<'a> Class<'a> {
             rest.iter().for_each(|one| say(&format!("{}\n", grades::student(one, is_coloured()))));
         }
         let results = graded.into_values().chain(rest).collect();
-        let book = Gradebook::new(&self.heading, self.typed.shard, results);
+        let mut book = Gradebook::new(&self.heading, self.typed.shard, results);
+        book.missing = all - count;
         let code = match is_text {
             true => {
                 say(&grades::closing(&book, is_coloured()));

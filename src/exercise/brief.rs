@@ -6,18 +6,41 @@ const LINES: usize = 100;
 /// Of a longer line, so many characters are kept.
 const WIDTH: usize = 500;
 
-/// The text, with what there is too much of left out, and said to be.
-pub(super) fn brief(text: &str) -> String {
+/// The text in at most about so many bytes, with what there is too much of
+/// left out, and said to be.
+pub(super) fn brief(text: &str, bytes: usize) -> String {
     let lines: Vec<&str> = text.trim_end().lines().collect();
-    let more = lines.len().saturating_sub(LINES);
+    let most = LINES.min(lines.len());
     // The beginning says more than the end.
-    let first = if more > 0 { LINES - LINES / 5 } else { lines.len() };
-    let mut kept: Vec<String> = lines[..first].iter().map(|line| narrow(line)).collect();
-    if more > 0 {
-        kept.push(format!("[{more} more lines]"));
-        kept.extend(lines[first + more..].iter().map(|line| narrow(line)));
+    let (first, last) = if lines.len() > LINES { (most - most / 5, most / 5) } else { (most, 0) };
+    let mut left = bytes;
+    let mut head = Vec::new();
+    for line in &lines[..first] {
+        let line = narrow(line);
+        // A first line is kept, however long it is.
+        if line.len() > left && !head.is_empty() {
+            break;
+        }
+        left = left.saturating_sub(line.len() + 1);
+        head.push(line);
     }
-    kept.join("\n")
+    let mut tail = Vec::new();
+    if head.len() == first {
+        for line in lines[lines.len() - last..].iter().rev() {
+            let line = narrow(line);
+            if line.len() > left {
+                break;
+            }
+            left -= line.len() + 1;
+            tail.push(line);
+        }
+    }
+    let more = lines.len() - head.len() - tail.len();
+    if more > 0 {
+        head.push(format!("[{more} more lines]"));
+    }
+    head.extend(tail.into_iter().rev());
+    head.join("\n")
 }
 
 fn narrow(line: &str) -> String {
@@ -31,24 +54,36 @@ fn narrow(line: &str) -> String {
 mod tests {
     use super::*;
 
+    const MUCH: usize = 1 << 20;
+
     #[test]
     fn what_is_short_stays() {
-        assert_eq!(brief(""), "");
-        assert_eq!(brief("one\n\n  two\n"), "one\n\n  two");
+        assert_eq!(brief("", MUCH), "");
+        assert_eq!(brief("one\n\n  two\n", MUCH), "one\n\n  two");
         let hundred = vec!["x"; LINES].join("\n");
-        assert_eq!(brief(&hundred), hundred);
+        assert_eq!(brief(&hundred, MUCH), hundred);
     }
 
     #[test]
     fn of_what_is_long_the_ends_stay() {
         let lines: Vec<String> = (1..=1000).map(|n| n.to_string()).collect();
-        let text = brief(&lines.join("\n"));
+        let text = brief(&lines.join("\n"), MUCH);
         assert_eq!(text.lines().count(), LINES + 1);
         assert!(text.starts_with("1\n2\n") && text.ends_with("\n999\n1000"));
         assert!(text.contains("\n80\n[900 more lines]\n981\n"), "{text}");
         assert_eq!(
-            brief(&format!("{}é", "é".repeat(WIDTH + 1))),
+            brief(&format!("{}é", "é".repeat(WIDTH + 1)), MUCH),
             format!("{} [2 more characters]", "é".repeat(WIDTH))
         );
+    }
+
+    #[test]
+    fn what_is_large_is_cut() {
+        assert_eq!(brief("one\ntwo\nthree", 8), "one\ntwo\n[1 more lines]");
+        assert_eq!(brief("one\ntwo\nthree", 1), "one\n[2 more lines]");
+        for size in [0, 1, 10, 1000, 100_000] {
+            let text = format!("{}\n", "가".repeat(300)).repeat(1000);
+            assert!(brief(&text, size).len() <= size.max(900) + 40, "{size}");
+        }
     }
 }

@@ -15,6 +15,9 @@ pub struct Gradebook {
     /// Which part of the class this is, where it is a part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<Shard>,
+    /// How many students were not graded, where the run was interrupted.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub missing: usize,
     /// The students, by name.
     pub results: Vec<Graded>,
 }
@@ -24,7 +27,7 @@ impl Gradebook {
     pub fn new(of: &Heading, shard: Option<Shard>, mut results: Vec<Graded>) -> Self {
         results.sort_by(|a, b| a.student.cmp(&b.student));
         let fingerprint = Some(of.fingerprint.clone());
-        Self { exercise: of.exercise.clone(), fingerprint, shard, results }
+        Self { exercise: of.exercise.clone(), fingerprint, shard, missing: 0, results }
     }
 
     /// The names of all checks, in the order of the exercise.
@@ -37,4 +40,8 @@ impl Gradebook {
         }
         names
     }
+}
+
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }

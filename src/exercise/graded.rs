@@ -4,6 +4,11 @@ use crate::check::{Failure, Outcome, Verdict};
 use crate::lab::{Declared, Kind, Lab};
 use serde::{Deserialize, Serialize};
 
+/// The most bytes of a text that is kept with a grade.
+const TEXT: usize = 8 << 10;
+/// The same of a remark, of which there may be several.
+const REMARK: usize = 2 << 10;
+
 /// What one student has earned.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Graded {
@@ -73,7 +78,7 @@ impl Graded {
             };
             checks.push(mark);
         }
-        let remarks = remarks.unwrap_or_default().iter().map(|remark| brief(remark)).collect();
+        let remarks = remarks.unwrap_or_default().iter().map(|remark| brief(remark, REMARK)).collect();
         Self::adding_up(student, checks, remarks)
     }
 
@@ -150,7 +155,7 @@ impl Mark {
             Verdict::Failed(failure) => Self {
                 passed: Some(false),
                 rationale: Some(rationale(failure)),
-                expected: failure.expected.as_deref().map(brief),
+                expected: failure.expected.as_deref().map(|text| brief(text, TEXT)),
                 actual: actual(failure),
                 hint: hint(check, failure),
                 ..blank
@@ -205,7 +210,7 @@ fn given(lab: &Lab, outcomes: &[Outcome], came_to_the_gap: bool) -> Option<Strin
 /// Why a check has failed: what it says of itself, and what `why` says.
 fn rationale(failure: &Failure) -> String {
     let said = [Some(&failure.message), failure.why.as_ref()];
-    said.into_iter().flatten().map(|text| brief(text)).collect::<Vec<_>>().join("\n\n")
+    said.into_iter().flatten().map(|text| brief(text, TEXT)).collect::<Vec<_>>().join("\n\n")
 }
 
 /// What was seen, in the order in which a person looks: the value, the
@@ -223,8 +228,8 @@ fn actual(failure: &Failure) -> Option<String> {
         anstream::adapter::strip_str(&diff).to_string()
     });
     let parts: Vec<String> =
-        command.into_iter().chain(seen).chain(answers).chain(diff).map(|part| brief(&part)).collect();
-    (!parts.is_empty()).then(|| parts.join("\n"))
+        command.into_iter().chain(seen).chain(answers).chain(diff).map(|part| brief(&part, TEXT)).collect();
+    (!parts.is_empty()).then(|| brief(&parts.join("\n"), 2 * TEXT))
 }
 
 /// What helps: what the exercise says, or else what the failure does. How to

@@ -28,10 +28,12 @@ pub fn merge(paths: &[PathBuf]) -> Result<Merged, ResultsError> {
     let mut first: Option<(&Path, Gradebook)> = None;
     let mut students: BTreeMap<String, (&Path, Graded)> = BTreeMap::new();
     let mut shards = BTreeSet::new();
+    let mut missing = 0;
     for path in paths {
         let (mut book, notice) = gradebook(path)?;
         notices.extend(notice);
         shards.insert(book.shard);
+        missing += book.missing;
         for graded in std::mem::take(&mut book.results) {
             let student = graded.student.clone();
             let graded = match students.remove(&student) {
@@ -48,9 +50,9 @@ pub fn merge(paths: &[PathBuf]) -> Result<Merged, ResultsError> {
     let Some((_, book)) = first else {
         return Err(ResultsError::new("there is nothing to merge".into(), None));
     };
-    notices.extend(missing(&shards));
+    notices.extend(parts_missing(&shards));
     let results = students.into_values().map(|(_, graded)| graded).collect();
-    Ok(Merged { book: Gradebook { shard: None, results, ..book }, notices })
+    Ok(Merged { book: Gradebook { shard: None, missing, results, ..book }, notices })
 }
 
 /// Reads a gradebook or a results file. Gives also what is missing in it.
@@ -60,7 +62,11 @@ fn gradebook(path: &Path) -> Result<(Gradebook, Option<String>), ResultsError> {
         .map_err(|error| ResultsError::new(format!("failed to read `{shown}`: {}", words(&error)), None))?;
     if let Ok(book) = serde_json::from_slice::<Gradebook>(&bytes) {
         return match book.results.iter().find(|graded| !graded.adds_up()) {
-            None => Ok((book, None)),
+            None => {
+                let notice = (book.missing > 0)
+                    .then(|| format!("`{shown}` lacks {}: its run was interrupted", students(book.missing)));
+                Ok((book, notice))
+            }
             Some(graded) => {
                 let message =
                     format!("`{shown}` is damaged: the points of `{}` don't add up", graded.student);
@@ -85,9 +91,14 @@ fn gradebook(path: &Path) -> Result<(Gradebook, Option<String>), ResultsError> {
         exercise: kept.heading.exercise,
         fingerprint: Some(kept.heading.fingerprint),
         shard: kept.done.flatten(),
+        missing: 0,
         results: kept.graded.into_values().map(|(_, graded)| graded).collect(),
     };
     Ok((book, notice))
+}
+
+fn students(count: usize) -> String {
+    if count == 1 { "1 student".into() } else { format!("{count} students") }
 }
 
 /// Looks that two files are of one exercise, and one text of it.
@@ -153,7 +164,7 @@ fn agreed(other: &Path, known: Graded, path: &Path, graded: Graded) -> Result<Gr
 }
 
 /// The parts of a class that nobody has named.
-fn missing(shards: &BTreeSet<Option<Shard>>) -> Option<String> {
+fn parts_missing(shards: &BTreeSet<Option<Shard>>) -> Option<String> {
     let parts: BTreeSet<u32> = shards.iter().map(|shard| shard.map_or(1, |shard| shard.parts)).collect();
     let [parts] = parts.into_iter().collect::<Vec<_>>()[..] else { return None };
     let missing: Vec<String> = (1..=parts)
@@ -251,6 +262,8 @@ mod tests {
         let mut kept = Results::open(&folder.0.join("r"), &heading()).unwrap();
         kept.keep(&Fingerprint::of(["x"]), &graded("alice", 2)).unwrap();
         drop(kept);
+        folder.book("j", &Gradebook { missing: 2, ..part(1, vec![graded("bob", 2)]) });
+        assert_eq!(folder.merge(&["j"]).unwrap().notices[0], "`j` lacks 2 students: its run was interrupted");
         let merged = folder.merge(&["r"]).unwrap();
         assert_eq!(merged.book.results, [graded("alice", 2)]);
         assert_eq!(

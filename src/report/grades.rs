@@ -133,7 +133,12 @@ fn table(book: &Gradebook, ink: Ink) -> String {
         count => format!("{count} students"),
     };
     let part = book.shard.map(|shard| format!(" (part {shard} of the class)")).unwrap_or_default();
-    let mut text = format!("{}: {count}{part}\n\n{}\n", visible(&book.exercise), ink.faint(&line(&head)));
+    let lacks = match book.missing {
+        0 => String::new(),
+        missing => format!(", {missing} not graded"),
+    };
+    let mut text =
+        format!("{}: {count}{lacks}{part}\n\n{}\n", visible(&book.exercise), ink.faint(&line(&head)));
     for row in &rows {
         let _ = writeln!(text, "{}", line(row));
     }
@@ -142,19 +147,27 @@ fn table(book: &Gradebook, ink: Ink) -> String {
 
 /// What could not be measured, for the instructor.
 fn unmeasured(book: &Gradebook, ink: Ink) -> String {
-    let mut text = String::new();
+    let lines = not_measured(book);
+    if lines.is_empty() {
+        return String::new();
+    }
+    let lines: String = lines.iter().map(|line| format!("  {line}\n")).collect();
+    format!("\n{}\n{lines}", ink.bold("For the instructor: not measured, and taken out of the points"))
+}
+
+/// What could not be measured, a line for each student and reason.
+pub fn not_measured(book: &Gradebook) -> Vec<String> {
+    let mut lines = Vec::new();
     for graded in &book.results {
         for (reason, checks) in graded.unmeasured() {
             let all = checks.len() == graded.checks.len();
             let checks: Vec<String> = checks.iter().map(|check| format!("`{check}`")).collect();
             let which = if all { String::new() } else { format!(": {}", checks.join(", ")) };
-            let _ = writeln!(text, "  {}{}: {}", visible(&graded.student), visible(&which), visible(reason));
+            let line = format!("{}{which}: {reason}", graded.student);
+            lines.push(visible(&line).replace('\n', " "));
         }
     }
-    if text.is_empty() {
-        return text;
-    }
-    format!("\n{}\n{text}", ink.bold("For the instructor: not measured, and taken out of the points"))
+    lines
 }
 
 #[cfg(test)]
@@ -224,6 +237,7 @@ mod tests {
             exercise: "exercises/mask".into(),
             fingerprint: Some(Fingerprint::of(["text"])),
             shard: None,
+            missing: 0,
             results,
         }
     }
@@ -465,6 +479,34 @@ hint: is its link up?</failure>
 </testsuites>
 "#
         );
+    }
+
+    /// Whatever a program prints.
+    #[test]
+    fn each_character_can_be_said() {
+        let all: String =
+            ('\0'..'\u{500}').chain('\u{2000}'..'\u{2100}').chain('\u{fdd0}'..='\u{10000}').collect();
+        let mut book = class();
+        book.exercise = all.clone();
+        for graded in &mut book.results {
+            graded.student += &all;
+            graded.remarks.push(all.clone());
+            for mark in &mut graded.checks {
+                mark.name += &all;
+                mark.rationale = Some(all.clone());
+                mark.hint = Some(all.clone());
+            }
+        }
+        roxmltree::Document::parse(&junit(&book)).unwrap();
+        let read: Gradebook = serde_json::from_str(&json(&book)).unwrap();
+        assert_eq!(json(&read), json(&book));
+        let sheet = csv(&book);
+        let mut read = csv::Reader::from_reader(sheet.as_bytes());
+        assert_eq!(read.records().map(|row| row.unwrap().len()).collect::<Vec<_>>(), [6; 4]);
+        let steers = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+        for text in [text(&book, false), junit(&book), json(&book), csv(&book)] {
+            assert!(!text.contains(steers));
+        }
     }
 
     #[test]
