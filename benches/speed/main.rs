@@ -10,6 +10,7 @@
 //! cargo bench -- load               2,000 runs on a busy machine: what goes wrong?
 //! cargo bench -- sustained          a minute of many labs: how many are kept up, and who suffers?
 //! cargo bench -- verdicts           10,000 pings that fail at once, beside ping(8), which waits
+//! cargo bench -- class              how fast is a class graded, beside bash alone?
 //! cargo test --benches              does every variant work?
 //! ```
 //!
@@ -18,6 +19,7 @@
 //! the ratios, which another machine would give as well. No time makes this
 //! program fail, only a variant that does not do its work.
 
+mod class;
 mod clock;
 mod crowd;
 mod floor;
@@ -62,11 +64,13 @@ const TRAP_ROUNDS: usize = 9;
 const CROWD_ROUNDS: usize = 5;
 /// How long to keep up many labs.
 const LASTING: Duration = Duration::from_secs(60);
+/// How many students are a class, where nobody says it.
+const STUDENTS: usize = 500;
 /// How many labs are a crowd that is only to show that it works.
 const FEW_LABS: usize = 3;
 
 const USAGE: &str = "\
-usage: cargo bench --bench speed -- [w1] [w2] [w4] [traps] [load] [sustained] [verdicts] [--rounds N] [--stages] [--nslab FILE]
+usage: cargo bench --bench speed -- [w1] [w2] [w4] [traps] [load] [sustained] [verdicts] [class] [--rounds N] [--stages] [--nslab FILE]
 
   w1            two namespaces and a cable
   w2            a bridge behind NAT
@@ -76,7 +80,9 @@ usage: cargo bench --bench speed -- [w1] [w2] [w4] [traps] [load] [sustained] [v
   load          run one lab again and again on a busy machine, and count what goes wrong
   sustained     run many labs for a minute, and one beside them
   verdicts      compare what is said at once with what ping(8) says in the end
-  --rounds N    rounds of each race (40, 32, 9 and 9), runs of `load` (2000), or `verdicts` (10000)
+  class         grade a class, beside what its commands take under plain bash
+  --rounds N    rounds of each race (40, 32, 9 and 9), runs of `load` (2000),
+                `verdicts` (10000), or students of the class (500)
   --stages      tell where the floors spend their time
   --nslab FILE  measure this binary";
 
@@ -116,6 +122,7 @@ enum Part {
     Load,
     Sustained,
     Verdicts,
+    Class,
 }
 
 /// What was typed.
@@ -143,6 +150,7 @@ impl Asked {
                 "traps" => asked.parts.push(Part::Traps),
                 "load" => asked.parts.push(Part::Load),
                 "verdicts" => asked.parts.push(Part::Verdicts),
+                "class" => asked.parts.push(Part::Class),
                 "sustained" => asked.parts.push(Part::Sustained),
                 "--stages" => asked.stages = true,
                 "--rounds" => {
@@ -190,6 +198,10 @@ fn run(asked: &Asked) -> io::Result<bool> {
     if asked.wants(Part::Verdicts) {
         let usual = if asked.measure { VERDICTS } else { FEW_VERDICTS };
         works &= verdicts::run(&setting, asked.rounds.unwrap_or(usual))?;
+    }
+    if asked.wants(Part::Class) {
+        let usual = if asked.measure { STUDENTS } else { FEW_LABS };
+        works &= class::run(&setting, asked.rounds.unwrap_or(usual))?;
     }
     let races = races(asked, &setting)?;
     if !races.is_empty() || asked.wants(Part::Traps) {
