@@ -236,3 +236,59 @@ fn each_student_has_a_task_and_a_solution_of_the_own() {
     assert_eq!(reference.text, "let lan = \"10.0.2\";\nred.addr_add(\"lo\", `${lan}.55/24`);\n");
     assert_eq!(lab.picks("ann").iter().map(|(key, _)| key).collect::<Vec<_>>(), ["hidden", "host", "lan"]);
 }
+
+/// Who hands in the reference solution as it is written is told so.
+#[test]
+fn a_solution_with_blanks_in_it() {
+    Nslab::new(["grade", "labs/x/lab.rhai", "labs/x/solutions/way.rhai", "--seed", ""])
+        .file("labs/x/lab.rhai", EXERCISE)
+        .file("labs/x/solutions/way.rhai", SOLUTION)
+        .code(1)
+        .stdout(
+            r#"
+            way: 1 of 2 points
+              `{lan}` is not filled in in what is handed in: write `10.0.1`
+              labs/x/solutions/way.rhai:2:5: any valid prefix is expected rather than "{lan}.{host}/24"
+                 |
+               2 | red.addr_add("lo", `${lan}.{host}/24`);
+                 |     ^
+              command: ip -n red addr add '{lan}.{host}/24' dev lo
+              hint: an IPv4 address is four numbers from 0 to 255, as `192.168.15.1`
+              ✗ red has its address: 0 of 1
+                  expected: true
+                  seen:
+                    false
+                    $ ip -n red addr
+                    (nothing)
+              ✓ a number is one: 1 of 1
+
+            x/lab: 1 student
+
+            student  points  max
+            way           1    2
+            "#,
+        )
+        .run();
+}
+
+/// Each is judged by the own numbers: those of a neighbour are wrong.
+#[test]
+fn a_solution_that_was_copied() {
+    let ann = "red.addr_add(\"lo\", \"10.0.1.69/24\");\n";
+    Nslab::new(["grade", "labs/x/lab.rhai", "class", "--format", "csv"])
+        .file("labs/x/lab.rhai", EXERCISE)
+        .file("labs/x/solutions/way.rhai", SOLUTION)
+        .file("class/ann.rhai", ann)
+        .file("class/bob.rhai", ann)
+        .file("class/지수.rhai", "red.addr_add(\"lo\", \"10.0.2.55/24\");\n")
+        .code(1)
+        .stdout(
+            "
+            student,points,max,red has its address,a number is one
+            ann,2,2,1,1
+            bob,1,2,0,1
+            지수,2,2,1,1
+            ",
+        )
+        .run();
+}

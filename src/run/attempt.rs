@@ -3,7 +3,7 @@
 use super::{Settings, explain, inquiry::Oracle, order};
 use crate::check::{Judge, Outcome, Shelf, Verdict};
 use crate::event::{Event, Ran};
-use crate::lab::Lab;
+use crate::lab::{self, Lab};
 use crate::report;
 use crate::sandbox::{Launcher, Sandbox, SandboxError};
 use std::time::{Duration, Instant};
@@ -39,7 +39,7 @@ pub fn attempt(
 ) -> Result<Attempt, SandboxError> {
     let mut judge = Judge::new(lab, shelf);
     let oracle = Oracle::new(lab, launcher, settings);
-    let mut gap = Gap::default();
+    let mut gap = Gap { blank: blank(lab, settings), ..Gap::default() };
     let hear = |event: Event| {
         gap.hear(&event, lab);
         judge.hear(&event);
@@ -59,11 +59,23 @@ pub fn attempt(
     Ok(Attempt { outcomes, remarks: gap.remarks.map(|remarks| remarks.finish()) })
 }
 
+/// What is drawn is filled in in the reference solution alone: who hands that
+/// in as it is written has not seen it.
+fn blank(lab: &Lab, settings: &Settings) -> Option<String> {
+    let handed_in = lab.gap.as_ref()?.handed_in.as_ref()?;
+    let picks = lab.picks(&settings.seed);
+    let mut blanks = lab::blanks(&handed_in.text);
+    let (key, pick) = blanks.find_map(|(_, blank)| picks.iter().find(|(key, _)| *key == blank))?;
+    Some(format!("`{{{key}}}` is not filled in in what is handed in: write `{pick}`"))
+}
+
 /// What is heard between the beginning and the end of a submission.
 #[derive(Debug, Default)]
 struct Gap {
     began: Option<Instant>,
     took: Duration,
+    /// What to say of a `{key}` in it.
+    blank: Option<String>,
     remarks: Option<Remarks>,
 }
 
@@ -79,6 +91,9 @@ impl Gap {
             Event::Submitting { .. } => {
                 self.began = Some(Instant::now());
                 self.remarks = Some(Remarks::default());
+                if let Some(blank) = self.blank.take() {
+                    self.remark(blank);
+                }
             }
             Event::Submitted { stop } => {
                 self.took = self.began.take().map(|began| began.elapsed()).unwrap_or_default();

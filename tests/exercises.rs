@@ -1,0 +1,209 @@
+//! The exercises of this project: each is sound, sees what is wrong, and gives
+//! all points to whoever does the job, by whatever means.
+
+mod support;
+
+use nslab::net::is_installed;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use support::{Scratch, forget_others, output, sandbox_lack, skip};
+
+/// What does the same in another way. Numbers are those of nobody in
+/// particular, which come first.
+const OTHER_WAYS: [(&str, &str); 22] = [
+    // Who is in the room is up to nobody but the one who makes it.
+    (
+        "namespaces",
+        "for room in blue red; do ip netns add $room; ip netns exec $room ip link set lo up; done\nip netns del green\n",
+    ),
+    (
+        "namespaces",
+        "let red = netns(\"red\");\nlet blue = netns(\"blue\");\nred.up(\"lo\");\nblue.up(\"lo\");\ndelete(green);\n",
+    ),
+    // The cable is born where it belongs, or is none: a bridge between two.
+    (
+        "cable",
+        "ip -n blue link add east type veth peer name west netns red\nip -n red link set west up\nip -n blue link set east up\nip -n red addr add 192.168.15.1/24 dev west\nip -n blue addr add 192.168.15.2/24 dev east\n",
+    ),
+    (
+        "cable",
+        "veth(red, \"eth0\", blue, \"eth0\");\nfor end in [[red, 1], [blue, 2]] {\n    end[0].addr_add(\"eth0\", `192.168.15.${end[1]}/24`);\n    end[0].up(\"eth0\");\n}\n",
+    ),
+    (
+        "cable",
+        "ip link add br0 type bridge\nip link set br0 up\nn=0\nfor room in red blue; do\n  n=$((n + 1))\n  ip link add to-$room type veth peer name eth0 netns $room\n  ip link set to-$room master br0 up\n  ip -n $room addr add 192.168.15.$n/24 dev eth0\n  ip -n $room link set eth0 up\ndone\n",
+    ),
+    // Two halves are a whole.
+    (
+        "cable",
+        "ip link add e0 netns red type veth peer name e1 netns blue\nip -n red addr add 192.168.15.1/32 dev e0\nip -n blue addr add 192.168.15.2/32 dev e1\nip -n red link set e0 up\nip -n blue link set e1 up\nip -n red route add 192.168.15.0/25 dev e0\nip -n red route add 192.168.15.128/25 dev e0\nip -n blue route add 192.168.15.0/24 dev e1\n",
+    ),
+    (
+        "switch-on",
+        "ip -n red -batch - <<END\nlink set lo up\nlink set veth-red up\nEND\nip netns exec blue sh -c 'for link in lo veth-blue; do ip link set $link up; done'\n",
+    ),
+    (
+        "mask",
+        "ip -n red addr del 192.168.15.1/32 dev veth-red\nip -n red addr add 192.168.15.1/24 dev veth-red\nip -n blue addr flush dev veth-blue\nip -n blue addr add 192.168.15.2/255.255.255.0 dev veth-blue\n",
+    ),
+    ("subnet", "ip -n blue addr flush dev veth-blue\nip -n blue addr add 10.12.7.2/24 dev veth-blue\n"),
+    (
+        "bridge",
+        "bridge(\"br0\");\nup(\"br0\");\nfor port in [\"to-red\", \"to-blue\", \"to-green\"] {\n    set_master(port, \"br0\");\n    up(port);\n}\n",
+    ),
+    // The bridge asks nobody, or the firewall is told of its ports.
+    ("bridged-firewall", "sysctl -w net.bridge.bridge-nf-call-iptables=0\n"),
+    ("bridged-firewall", "iptables -I FORWARD -i v-net-0 -o v-net-0 -j ACCEPT\n"),
+    (
+        "router",
+        "ip -n a route add default via 192.168.1.6\nip -n c route add default via 192.168.2.6\nip netns exec b sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward'\n",
+    ),
+    (
+        "way-back",
+        "ip -n c route del 192.168.1.0/25\nip -n c route del 192.168.1.128/25\nip -n c route add 192.168.1.0/24 via 192.168.2.6 metric 50\n",
+    ),
+    (
+        "table",
+        "ip -n router route add 0.0.0.0/1 via 10.0.3.2\nip -n router route add 128.0.0.0/1 via 10.0.3.2\nip -n router route add blackhole 10.20.200.0/24\nip -n router route add 10.20.64.0/19 via 10.0.2.2\nip -n router route add 10.20.96.0/19 via 10.0.2.2 metric 7\nip -n router route add 10.20.0.0/18 via 10.0.1.2\nip -n router route add 10.20.128.0/17 via 10.0.1.2\n",
+    ),
+    (
+        "providers",
+        "ip -n router rule add pref 100 lookup main suppress_prefixlength 0\nip -n router route add default via 198.51.100.1 table 7\nip -n router rule add pref 200 iif lan2 lookup 7\n",
+    ),
+    (
+        "internet",
+        "for room in red blue; do ip -n $room route add default via 192.168.15.1; done\nsysctl -w net.ipv4.ip_forward=1\niptables -t nat -A POSTROUTING -o wan -j SNAT --to-source 203.0.113.2\n",
+    ),
+    (
+        "web-only",
+        "ip netns exec router nft -f - <<END\ntable ip filter {\n  chain forward {\n    type filter hook forward priority 0; policy drop;\n    ct state established accept\n    ip daddr 10.2.0.2 tcp dport 80 accept\n  }\n}\nEND\n",
+    ),
+    (
+        "publish",
+        "nft add table ip nat\nnft 'add chain ip nat in { type nat hook prerouting priority dstnat; }'\nnft add rule ip nat in iifname wan tcp dport 8080 dnat to 172.17.0.2:80\n",
+    ),
+    ("name", "printf 'search mycompany.com\\nnameserver 192.168.15.3\\n' > /etc/resolv.conf\n"),
+    (
+        "container",
+        "ip link add br0 type bridge\nip link set br0 up\nip addr add 172.18.0.1/24 dev br0\nip link add v0 type veth peer name v1\nip link set v1 netns box\nip link set v0 master br0 up\nip netns exec box ip addr add 172.18.0.2/24 dev v1\nip netns exec box ip link set v1 up\nip netns exec box ip route add default via 172.18.0.1\necho 1 > /proc/sys/net/ipv4/ip_forward\nnft -f - <<END\ntable ip nat {\n  chain in { type nat hook prerouting priority dstnat; ip daddr 203.0.113.2 tcp dport 8080 dnat to 172.18.0.2:80; }\n  chain out { type nat hook postrouting priority srcnat; oifname wan snat to 203.0.113.2; }\n}\nEND\n",
+    ),
+    (
+        "container",
+        "bridge(\"br\");\naddr_add(\"br\", \"172.18.0.1/24\");\nup(\"br\");\nveth(box, \"eth0\", host(), \"to-box\");\nset_master(\"to-box\", \"br\");\nup(\"to-box\");\nbox.addr_add(\"eth0\", \"172.18.0.2/24\");\nbox.up(\"eth0\");\nbox.route_add(\"default\", \"172.18.0.1\");\nsysctl(\"net.ipv4.ip_forward\", 1);\nmasquerade(\"172.18.0.0/24\");\ndnat(\"tcp\", 8080, \"172.18.0.2:80\");\n",
+    ),
+];
+
+/// What is no solution, and what is left of its points: the shortcuts that one
+/// would try.
+const SHORTCUTS: [(&str, &str, &str); 10] = [
+    // The address of the other on one's own `lo`.
+    (
+        "cable",
+        "ip -n red addr add 192.168.15.2/32 dev lo\nip -n red link set lo up\nip -n blue addr add 192.168.15.1/32 dev lo\nip -n blue link set lo up\n",
+        "0 of 7",
+    ),
+    // What is to be judged is translated to the one who asks.
+    ("publish", "iptables -t nat -A PREROUTING -p tcp -j DNAT --to-destination 172.17.0.2:80\n", "4 of 5"),
+    ("publish", "python3 -m http.server 8080 > /dev/null 2>&1 &\nsleep 1\n", "0 of 5"),
+    // The router is switched off, or lets everything pass.
+    ("web-only", "ip netns exec router sysctl -w net.ipv4.ip_forward=0\n", "0 of 7"),
+    ("web-only", "ip netns exec router iptables -P FORWARD DROP\n", "0 of 7"),
+    // The whole firewall is opened.
+    ("bridged-firewall", "iptables -P FORWARD ACCEPT\n", "4 of 7"),
+    // A list of one's own does not follow.
+    ("name", "echo '192.168.15.2 web web.mycompany.com' >> /etc/hosts\n", "5 of 6"),
+    // The wrong one is mended.
+    (
+        "subnet",
+        "ip -n red addr flush dev veth-red\nip -n red addr add 10.112.7.1/24 dev veth-red\n",
+        "0 of 6",
+    ),
+    // All go by the other provider.
+    ("providers", "ip -n router route replace default via 198.51.100.1\n", "6 of 8"),
+    // Where nobody is asked, nobody forwards.
+    ("router", "ip -n a addr add 192.168.2.205/32 dev lo\nip -n a link set lo up\n", "0 of 7"),
+];
+
+fn exercises() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("labs/exercises");
+    let files = fs::read_dir(folder).expect("the exercises").flatten().map(|file| file.path());
+    let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|end| end == "rhai")).collect();
+    files.sort();
+    files
+}
+
+fn lack() -> Option<String> {
+    let tools = ["bash", "ip", "iptables", "nft"];
+    let missing =
+        tools.iter().find(|tool| !is_installed(tool)).map(|tool| format!("{tool} is not installed"));
+    sandbox_lack().map(String::from).or(missing)
+}
+
+/// What `nslab grade` prints, and whether it is content.
+fn grade(arguments: &[&str], folder: &Path) -> (String, bool) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nslab"));
+    command.arg("grade").args(arguments).current_dir(folder);
+    forget_others(&mut command);
+    let output = output(command);
+    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    (said.concat(), output.status.success())
+}
+
+/// The first line of the grade of a solution of an exercise.
+fn points(name: &str, solution: &str) -> (String, String) {
+    let scratch = Scratch::new();
+    let lab = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("labs/exercises/{name}.rhai"));
+    let is_ours = solution.lines().any(|line| line.trim_end().ends_with(");"));
+    let file = if is_ours { "ann.rhai" } else { "ann.sh" };
+    scratch.write(file, solution);
+    let (said, _) = grade(&[&lab.display().to_string(), file, "--seed", ""], scratch.path());
+    let first = said.lines().next().unwrap_or_default().to_string();
+    (first, said)
+}
+
+#[test]
+fn each_is_sound_and_sees_what_is_wrong() {
+    if let Some(lack) = lack() {
+        return skip(&lack);
+    }
+    let exercises = exercises();
+    assert!(exercises.len() >= 12);
+    for exercise in exercises {
+        let (said, sound) = grade(&["--self-test", &exercise.display().to_string()], Path::new("/"));
+        assert!(sound, "{said}");
+        // Who does nothing gets nothing.
+        assert!(said.contains("\n✓ a solution that does nothing has 0 of "), "{said}");
+    }
+}
+
+#[test]
+fn who_does_the_job_in_another_way_gets_the_points() {
+    if let Some(lack) = lack() {
+        return skip(&lack);
+    }
+    let mut wrong = String::new();
+    for (name, solution) in OTHER_WAYS {
+        let (first, said) = points(name, solution);
+        let of: Vec<&str> = first.split(' ').collect();
+        if !matches!(of[..], ["ann:", has, "of", all, "points"] if has == all) {
+            wrong += &format!("{name}\n{solution}\n{said}\n");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    for exercise in exercises() {
+        let name = exercise.file_stem().expect("a name").to_string_lossy().into_owned();
+        assert!(OTHER_WAYS.iter().any(|(other, _)| *other == name), "{name} has another way, too");
+    }
+}
+
+#[test]
+fn shortcuts_lead_nowhere() {
+    if let Some(lack) = lack() {
+        return skip(&lack);
+    }
+    for (name, solution, points_left) in SHORTCUTS {
+        let (first, said) = points(name, solution);
+        assert_eq!(first, format!("ann: {points_left} points"), "{name}\n{solution}\n{said}");
+    }
+}
