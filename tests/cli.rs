@@ -29,6 +29,7 @@ fn without_a_command() {
           why     Tell why one can't reach another: where the packet died, what killed it, and what mends it
           export  Print one lab as a shell script of `ip` commands
           grade   Grade what was handed in for an exercise
+          shell   Work in a lab with your own shell; in an exercise, at its gap
           doctor  Tell whether this machine can run labs, what is missing, and the remedy
           help    Print this message or the help of the given subcommand(s)
 
