@@ -31,7 +31,7 @@ fn an_exercise_that_is_sound() {
 
         ✓ the reference solution has 3 of 3 points
         ✓ a solution that does nothing has 0 of 3 points
-        ✓ each of 4 solutions with one thing wrong loses a point
+        ✓ each of 9 solutions with one thing wrong loses a point
         ✓ each check fails where something is wrong
         "#,
     )
@@ -57,8 +57,12 @@ fn an_exercise_whose_checks_are_blind() {
         ✓ the reference solution has 3 of 3 points
         ✓ a solution that does nothing has 1 of 3 points
         ✗ the task speaks of 5 points, and the checks are worth 3
-        ✗ of 4 solutions with one thing wrong, no check sees 1
+        ✗ of 9 solutions with one thing wrong, no check sees 5
+            labs/x/solutions/way.rhai:2: `10.0.0.1/24` → `10.0.0.1/16` in `red.addr_add("lo", "10.0.0.1/24");`
+            labs/x/solutions/way.rhai:2: `10.0.0.1/24` → `10.0.0.1/25` in `red.addr_add("lo", "10.0.0.1/24");`
+            labs/x/solutions/way.rhai:2: `10.0.0.1/24` → `10.0.0.1/30` in `red.addr_add("lo", "10.0.0.1/24");`
             labs/x/solutions/way.rhai:2: `10.0.0.1/24` → `10.0.0.1/32` in `red.addr_add("lo", "10.0.0.1/24");`
+            labs/x/solutions/way.rhai:2: `10.0.0.1/24` → `10.0.0.65/24` in `red.addr_add("lo", "10.0.0.1/24");`
         ✗ these checks pass whatever is wrong
             there is a link
         "#,
@@ -86,7 +90,7 @@ fn an_exercise_that_nobody_can_solve() {
             it answers: check `it answers` failed
             labs/x/solutions/way.rhai:2:5: `adress` does not take (netns, string)
         ✓ a solution that does nothing has 1 of 2 points
-        ✓ each of 2 solutions with one thing wrong loses a point
+        ✓ each of 3 solutions with one thing wrong loses a point
         ✗ these checks pass whatever is wrong
             it does not
         "#,
@@ -113,8 +117,12 @@ fn each_variant_is_solved() {
         ✓ the reference solution has 1 of 1 point
         ✓ a solution that does nothing has 0 of 1 point
         ✓ the reference solution solves 24 other variants
-        ✗ of 3 solutions with one thing wrong, no check sees 1
+        ✗ of 7 solutions with one thing wrong, no check sees 5
+            labs/x/solutions/way.rhai:1: `10.0.1.1/24` → `10.0.1.1/16` in `addr_add("lo", "10.0.1.1/24");`
+            labs/x/solutions/way.rhai:1: `10.0.1.1/24` → `10.0.1.1/25` in `addr_add("lo", "10.0.1.1/24");`
+            labs/x/solutions/way.rhai:1: `10.0.1.1/24` → `10.0.1.1/30` in `addr_add("lo", "10.0.1.1/24");`
             labs/x/solutions/way.rhai:1: `10.0.1.1/24` → `10.0.1.1/32` in `addr_add("lo", "10.0.1.1/24");`
+            labs/x/solutions/way.rhai:1: `10.0.1.1/24` → `10.0.1.65/24` in `addr_add("lo", "10.0.1.1/24");`
         ✓ each check fails where something is wrong
         "#,
     )
