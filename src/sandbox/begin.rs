@@ -1,6 +1,6 @@
 //! Starts a program inside, with what it sees and what it may take.
 
-use super::booth::bounds::Bounds;
+use super::booth::bounds;
 use super::init::Refused;
 use crate::net::{MOST_PROCESSES, PATH, Program};
 use nix::errno::Errno;
@@ -22,13 +22,14 @@ use std::process::{Command, Stdio};
 const MEMORY: u64 = 1 << 30;
 
 /// Starts it, with its output to the two descriptors; gives its pid. One that
-/// is a submission's is held in `bounds`.
+/// is a submission's is
+/// `confined`.
 pub(super) fn program(
     program: &Program,
     netns: Option<OwnedFd>,
     out: OwnedFd,
     err: OwnedFd,
-    bounds: Option<&Bounds>,
+    confined: bool,
 ) -> Result<i32, Refused> {
     let netns = match (&program.netns, netns) {
         (Some(name), Some(netns)) => Some((netns, Path::new("/etc/netns").join(name))),
@@ -47,7 +48,6 @@ pub(super) fn program(
         // A group of its own, so that it can be ended whole.
         .process_group(0);
     let count_processes = kernel_counts_processes();
-    let bounds = bounds.cloned();
     // SAFETY: between fork and exec of a process with one thread.
     unsafe {
         command.pre_exec(move || {
@@ -57,7 +57,7 @@ pub(super) fn program(
             libc::prctl(libc::PR_SET_DUMPABLE, 1);
             limit(count_processes)?;
             view.enter()?;
-            bounds.as_ref().map_or(Ok(()), |bounds| bounds.put_on(count_processes))
+            if confined { bounds::limit(count_processes) } else { Ok(()) }
         });
     }
     let own = match program.pid {

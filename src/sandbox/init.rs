@@ -5,7 +5,7 @@
 //! it (PID 1 is safe from its own namespace) or trace it (not dumpable, and
 //! its memory belongs to the user namespace outside).
 
-use super::booth::bounds::{Bounds, limit_namespaces};
+use super::booth::bounds::limit_namespaces;
 use super::booth::warden;
 use super::booth::watch::{EVERY, Watch};
 use super::hand::{Ask, Tell};
@@ -71,13 +71,12 @@ pub(super) struct Init {
     started: HashSet<i32>,
     /// Whether there is a booth.
     has_booth: bool,
-    /// What holds for those who are started here, where this is a booth.
+    /// What this does beside, where it is a booth's.
     booth: Option<Warden>,
 }
 
 /// What a booth's first process does beside.
 struct Warden {
-    bounds: Bounds,
     watch: Watch,
     /// When to look again, while there is anybody to watch.
     look_at: Option<Instant>,
@@ -111,7 +110,7 @@ impl Init {
         let (init, [root, _]) = Self::new()?;
         let watch = Watch::new(open_folder("/")?, open_folder("/proc")?)
             .map_err(|error| SandboxError::io("watch over the booth", &error))?;
-        let booth = Some(Warden { bounds: Bounds::new(), watch, look_at: None });
+        let booth = Some(Warden { watch, look_at: None });
         Ok((Self { furnished: true, to_spare: 0, booth, ..init }, [root, open_folder("/proc")?]))
     }
 
@@ -278,8 +277,7 @@ impl Init {
         let (Some(err), Some(out)) = (fds.pop(), fds.pop()) else {
             return Err(("receive its output's descriptors", Errno::EBADF));
         };
-        let bounds = self.booth.as_ref().map(|booth| &booth.bounds);
-        let pid = begin::program(program, netns, out, err, bounds)?;
+        let pid = begin::program(program, netns, out, err, self.booth.is_some())?;
         if let Some(booth) = &mut self.booth {
             booth.look_at.get_or_insert(Instant::now() + EVERY);
         }

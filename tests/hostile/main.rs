@@ -150,6 +150,11 @@ fn the_honest_get_all_points_whoever_sits_beside_them() {
 }
 
 #[test]
+fn what_labs_are_made_with_works() {
+    earns("works", DONE);
+}
+
+#[test]
 fn the_machine_stays_as_it_was() {
     if let Some(class) = class() {
         assert_eq!(class.differences, "");

@@ -62,37 +62,33 @@ pub(in crate::sandbox) fn limit_namespaces(made: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Puts all of it on a process that is about to be executed.
-#[derive(Debug, Clone)]
-pub(in crate::sandbox) struct Bounds(Filter);
-
-impl Bounds {
-    pub fn new() -> Self {
-        Self(Filter::new())
-    }
-
-    /// Between fork and exec.
-    pub fn put_on(&self, count_processes: bool) -> io::Result<()> {
-        if count_processes {
-            at_most(Resource::RLIMIT_NPROC, PROCESSES)?;
+/// Takes from this process and all that it will start what a submission may
+/// not do. Once for all of them: the kernel runs a new filter for each of its
+/// calls, to know those that it always allows.
+pub(super) fn take_rights() -> io::Result<()> {
+    // Until the kernel knows no more of them.
+    for capability in 0..64 {
+        // SAFETY: takes numbers only.
+        let dropped = CAPABILITIES.contains(&capability)
+            || unsafe { libc::prctl(libc::PR_CAPBSET_DROP, libc::c_ulong::from(capability), 0, 0, 0) } == 0;
+        if !dropped {
+            break;
         }
-        at_most(Resource::RLIMIT_NOFILE, FILES)?;
-        at_most(Resource::RLIMIT_FSIZE, FILE)?;
-        at_most(Resource::RLIMIT_DATA, MEMORY)?;
-        at_most(Resource::RLIMIT_CPU, COMPUTING)?;
-        at_most(Resource::RLIMIT_MSGQUEUE, 0)?;
-        // SAFETY: these take numbers only.
-        unsafe {
-            libc::setpriority(libc::PRIO_PROCESS, 0, NICE);
-            // Until the kernel knows no more of them.
-            for capability in 0..64 {
-                if !CAPABILITIES.contains(&capability)
-                    && libc::prctl(libc::PR_CAPBSET_DROP, capability as libc::c_ulong, 0, 0, 0) != 0
-                {
-                    break;
-                }
-            }
-        }
-        self.0.put_on()
     }
+    Filter::new().put_on()
+}
+
+/// Limits a process that is about to be executed.
+pub(in crate::sandbox) fn limit(count_processes: bool) -> io::Result<()> {
+    if count_processes {
+        at_most(Resource::RLIMIT_NPROC, PROCESSES)?;
+    }
+    at_most(Resource::RLIMIT_NOFILE, FILES)?;
+    at_most(Resource::RLIMIT_FSIZE, FILE)?;
+    at_most(Resource::RLIMIT_DATA, MEMORY)?;
+    at_most(Resource::RLIMIT_CPU, COMPUTING)?;
+    at_most(Resource::RLIMIT_MSGQUEUE, 0)?;
+    // SAFETY: takes numbers only.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) };
+    Ok(())
 }

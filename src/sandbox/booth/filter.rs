@@ -118,7 +118,7 @@ const fn argument(n: u32) -> u32 {
 }
 
 /// A filter, ready to be put on.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Filter(Vec<sock_filter>);
 
 impl Filter {

@@ -20,8 +20,7 @@ const MACHINE: [&str; 10] =
 
 /// What there is of the machine's `/etc`: what programs are set up with by
 /// their packages, and nothing that could hold a secret.
-const SETTINGS: [&str; 36] = [
-    "alternatives",
+const SETTINGS: [&str; 35] = [
     "bash.bashrc",
     "bindresvport.blacklist",
     "debian_version",
@@ -103,6 +102,8 @@ pub(super) fn move_in() -> Result<(), SandboxError> {
     at("make /var/lock", symlink("/run/lock", inside("/var/lock")))?;
     at("fill /etc", fill_etc(&inside("/etc")))?;
     at("copy /tmp", copy(Path::new("/tmp"), Path::new(&inside("/tmp")), DEEP))?;
+    let alternatives = format!("{MACHINE_ETC}/alternatives");
+    at("show /etc/alternatives", show(&alternatives, &inside("/etc/alternatives")))?;
     at("make /dev", house::devices(&inside("/dev")))?;
     at("mount /proc", special("proc", &inside("/proc")))?;
     // Twice: `ip netns exec` takes `/sys` away before it mounts its own, which
@@ -149,11 +150,13 @@ fn fill_etc(etc: &str) -> io::Result<()> {
     }
     for entry in fs::read_dir(ETC)? {
         let entry = entry?;
-        // The links lead to the machine's.
-        let own =
-            !entry.file_type()?.is_symlink() || FILES.iter().any(|(name, _)| entry.file_name() == *name);
-        if own {
-            copy_one(&entry.path(), &Path::new(etc).join(entry.file_name()), DEEP)?;
+        let to = Path::new(etc).join(entry.file_name());
+        // A link leads to the machine's, which was copied as far as it is
+        // anybody's business.
+        let ours = FILES.iter().any(|(name, _)| entry.file_name() == *name);
+        if ours || !entry.file_type()?.is_symlink() {
+            let _ = fs::remove_file(&to);
+            copy_one(&entry.path(), &to, DEEP)?;
         }
     }
     Ok(())
@@ -173,7 +176,6 @@ fn copy_one(from: &Path, to: &Path, deep: usize) -> io::Result<()> {
     let found = fs::symlink_metadata(from)?;
     let kind = found.file_type();
     if kind.is_symlink() {
-        let _ = fs::remove_file(to);
         return symlink(fs::read_link(from)?, to);
     }
     if kind.is_fifo() {

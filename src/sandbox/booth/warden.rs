@@ -4,7 +4,7 @@
 //! It is a fork of the init and as safe from those inside: PID 1 of their pid
 //! namespace, not dumpable, with its memory in the user namespace outside.
 
-use super::bounds::limit_namespaces;
+use super::bounds::{limit_namespaces, take_rights};
 use super::walls;
 use crate::sandbox::SandboxError;
 use crate::sandbox::init::{Init, Refused, serve};
@@ -45,7 +45,10 @@ fn run(wire: Wire) -> ! {
     if let Err(error) = forget_command_line() {
         serve(wire, Err(SandboxError::io("hide the command line", &error)));
     }
-    let made = walls::move_in().and_then(|()| Init::of_booth());
+    let made = walls::move_in().and_then(|()| Init::of_booth()).and_then(|made| {
+        take_rights().map_err(|error| SandboxError::io("take a submission's rights away", &error))?;
+        Ok(made)
+    });
     serve(wire, made)
 }
 

@@ -8,5 +8,4 @@ for address in 8.8.8.8 1.1.1.1 169.254.169.254 10.0.2.2 172.17.0.1; do
 done
 # AF_VSOCK, to the machine below this machine.
 perl -e 'exit(syscall(41, 40, 1, 0) >= 0 ? 0 : 1)' && broken
-timeout 2 tcpdump -Z root -c 1 -i any ip > /dev/null && broken
 true
