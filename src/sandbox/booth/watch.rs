@@ -33,7 +33,7 @@ pub(in crate::sandbox) struct Watch {
     root: OwnedFd,
     proc: OwnedFd,
     meminfo: File,
-    /// What was in no process at first.
+    /// The least that was in no process while somebody looked.
     unseen: u64,
     page: u64,
 }
@@ -59,7 +59,7 @@ impl Watch {
     }
 
     /// Looks whether somebody is in there, and whether too much is taken.
-    pub fn look(&self) -> (bool, Option<Cleared>) {
+    pub fn look(&mut self) -> (bool, Option<Cleared>) {
         let pids = self.pids().unwrap_or_default();
         let own = |reason: String| Some(Cleared { reason, machine: false });
         let most = MEMORY >> 20;
@@ -72,7 +72,9 @@ impl Watch {
         } else if mounts > MOUNTS {
             own("it mounted more than anybody can look at".into())
         } else {
-            self.memory().and_then(|memory| self.shortage(&memory))
+            let memory = self.memory();
+            self.unseen = memory.as_ref().map_or(self.unseen, |memory| memory.shared.min(self.unseen));
+            memory.and_then(|memory| self.shortage(&memory))
         };
         (!pids.is_empty(), ended)
     }
