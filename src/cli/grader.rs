@@ -6,6 +6,7 @@ use crate::exercise::{Graded, HandedIn, Unfit};
 use crate::lab::Lab;
 use crate::run::{self, Settings, Supply};
 use crate::sandbox::Launcher;
+use std::sync::RwLock;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
@@ -19,12 +20,14 @@ pub(super) struct Grader {
     pub lab: Lab,
     settings: Settings,
     shelf: Shelf,
+    /// Held by all who run something; by one alone who runs it again.
+    turns: RwLock<()>,
 }
 
 impl Grader {
     pub fn new(lab: Lab, settings: Settings) -> Self {
         let shelf = Shelf::of(&lab.source.path, &lab.source.name, Update::Never);
-        Self { lab, settings, shelf }
+        Self { lab, settings, shelf, turns: RwLock::default() }
     }
 
     /// Runs a solution of the variant that `seed` draws, until all is measured.
@@ -40,11 +43,16 @@ impl Grader {
         let mut tries = 0;
         loop {
             tries += 1;
+            // Whose neighbours have taken too much of the machine gets it for
+            // itself the next time.
+            let with_others = (tries == 1).then(|| self.turns.read());
+            let alone = (tries > 1).then(|| self.turns.write());
             let attempt = supply.open().and_then(|mut sandbox| {
                 let attempt = run::attempt(&lab, launcher, &mut sandbox, &self.shelf, &settings);
                 supply.done(sandbox);
                 attempt
             });
+            drop((with_others, alone));
             let graded = match attempt {
                 Ok(attempt) => {
                     let mut remarks = attempt.remarks;

@@ -255,6 +255,11 @@ fn files_in_memory_are_bounded() {
 }
 
 #[test]
+fn files_that_nobody_sees_are_bounded() {
+    earns("hides_files", [None; 5]);
+}
+
+#[test]
 fn processes_are_bounded() {
     earns("fills_processes", NOTHING_DONE);
 }
