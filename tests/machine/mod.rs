@@ -71,10 +71,12 @@ pub fn listing() -> Listing {
     for folder in ["/tmp", "/var/tmp", "/dev/shm", "/run", "/run/lock"] {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        // What others do there meanwhile is theirs; ours has our name, and a
-        // test's own folder says so.
-        let mut ours: Vec<String> =
-            names.filter(|name| name.contains("nslab") && !name.contains("nslab-test")).collect();
+        // What others do there meanwhile is theirs; ours has our name, and the
+        // folder of a test or of a measurement says so.
+        let others = ["nslab-test", "nslab-bench"];
+        let mut ours: Vec<String> = names
+            .filter(|name| name.contains("nslab") && !others.iter().any(|other| name.contains(other)))
+            .collect();
         ours.sort();
         add(folder, ours.join("\n"));
     }
