@@ -135,6 +135,24 @@ fn points_that_nobody_can_count() {
 }
 
 #[test]
+fn a_check_that_may_be_reached_before_the_gap() {
+    is_invalid(
+        r#"
+        fn judge() { check("it works", true); }
+        submission("solutions/way.rhai");
+        judge();
+        "#,
+        r#"
+        labs/x/lab.rhai:1:14: a check of an exercise stands outside of functions
+           |
+         1 | fn judge() { check("it works", true); }
+           |              ^
+        hint: its place says whether it judges what was handed in: before the gap it does not
+        "#,
+    );
+}
+
+#[test]
 fn no_points() {
     is_invalid(
         r#"

@@ -17,6 +17,10 @@ pub(super) fn read(lab: &Path, read: &Read) -> Result<Option<Gap>, Fault> {
         let hint = "they are counted also where the check is never reached: write `#{points: 2}`";
         return Err(at(*check, "the points of a check are a number, and not below 0", Some(hint.into())));
     }
+    if let Some(check) = read.hidden.first() {
+        let hint = "its place says whether it judges what was handed in: before the gap it does not";
+        return Err(at(*check, "a check of an exercise stands outside of functions", Some(hint.into())));
+    }
     let judging = || read.checks.iter().filter(|check| check.place > place);
     if judging().next().is_none() {
         let hint = "what stands after `submission(…)` is judged: write a `check` there";

@@ -25,6 +25,8 @@ pub(super) struct Read {
     pub gap: Option<(String, Place)>,
     /// Checks whose points can't be read in the file.
     pub pointless: Vec<Place>,
+    /// Checks in functions, which may be called anywhere.
+    pub hidden: Vec<Place>,
     /// What is drawn for each student.
     pub draws: Vec<Draw>,
 }
@@ -57,6 +59,7 @@ pub(super) struct Walk<'a> {
     imports: Vec<(String, Place)>,
     gap: Option<(String, Place)>,
     pointless: Vec<Place>,
+    hidden: Vec<Place>,
     draws: Vec<Draw>,
     /// The calls that stand alone, outside of every block and function.
     alone: BTreeSet<Place>,
@@ -84,6 +87,7 @@ impl<'a> Walk<'a> {
             imports: Vec::new(),
             gap: None,
             pointless: Vec::new(),
+            hidden: Vec::new(),
             draws: Vec::new(),
             alone: ast.statements().iter().filter_map(call_alone).collect(),
             calls: Vec::new(),
@@ -233,6 +237,9 @@ impl<'a> Walk<'a> {
         if points.is_none() {
             self.pointless.push(here);
         }
+        if self.bodies.iter().any(|(name, body)| !name.contains('$') && body.contains(here)) {
+            self.hidden.push(here);
+        }
         let hint = literal(said, "hint").and_then(|value| value.into_string().ok());
         let needs = literal(said, "needs").map(texts).unwrap_or_default();
         let points = points.unwrap_or(1);
@@ -290,7 +297,7 @@ impl<'a> Walk<'a> {
         // Closures and functions are walked last; a reader reads from the top.
         self.seen.sort_by_key(|seen| seen.declared.place);
         self.tools.sort_by_key(|tool| tool.place);
-        let Self { seen, tools, lets, imports, gap, pointless, draws, .. } = self;
+        let Self { seen, tools, lets, imports, gap, pointless, hidden, draws, .. } = self;
         let checks = seen.into_iter().map(|seen| {
             let mut declared = seen.declared;
             for variable in seen.variables {
@@ -303,7 +310,7 @@ impl<'a> Walk<'a> {
             declared
         });
         let checks = checks.collect();
-        Ok(Read { checks, imports, gap, pointless, draws })
+        Ok(Read { checks, imports, gap, pointless, hidden, draws })
     }
 
     /// Every function that is called must be there, with so many arguments.
