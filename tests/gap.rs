@@ -228,3 +228,57 @@ fn what_a_solution_may_not() {
             .run();
     }
 }
+
+const NO_IP: &str = "for ip in /usr/sbin/ip /sbin/ip /usr/bin/ip /bin/ip; do [ ! -e $ip ] || mount --bind /dev/null $(readlink -f $ip); done";
+
+const WITH_IP: &str = r#"
+        submission("solutions/way.sh");
+        check("it answers", ping("10.0.0.1"));
+        "#;
+
+/// What the reference solution needs and the machine lacks is nobody's fault.
+#[test]
+fn a_machine_without_the_tools_of_the_reference() {
+    let solution = "ip addr add 10.0.0.1/24 dev lo\n";
+    Nslab::test(["labs/x/lab.rhai"])
+        .after(NO_IP)
+        .lab(WITH_IP)
+        .file("labs/x/solutions/way.sh", solution)
+        .stdout(
+            r#"
+
+            running 1 test
+            test x/lab::it answers ... ignored (not measured: `ip` (line 1) is not installed; install it: `apt-get install iproute2`)
+
+            test result: ok. 0 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in [TIME]
+
+            "#,
+        )
+        .run();
+    Nslab::new(["grade", "labs/x/lab.rhai", "ann.sh", "bob.rhai"])
+        .after(NO_IP)
+        .lab(WITH_IP)
+        .file("labs/x/solutions/way.sh", solution)
+        .file("ann.sh", solution)
+        .file("bob.rhai", "addr_add(\"lo\", \"10.0.0.1/24\");\n")
+        .stdout(
+            r#"
+            ann: nothing was measured
+              ? it answers: not measured: `ip` is not installed; install it: `apt-get install iproute2`
+
+            bob: 1 of 1 point
+              ✓ it answers: 1 of 1
+
+            x/lab: 2 students
+
+            student  points  max
+            ann           0    0
+            bob           1    1
+
+            For the instructor: not measured, and taken out of the points
+              ann: `ip` is not installed; install it: `apt-get install iproute2`
+            "#,
+        )
+        .code(1)
+        .run();
+}

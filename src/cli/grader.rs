@@ -3,7 +3,8 @@
 use super::grade::INTERRUPTED;
 use crate::check::{Shelf, Update};
 use crate::exercise::{Graded, HandedIn, Unfit};
-use crate::lab::Lab;
+use crate::lab::{Lab, Language};
+use crate::net::package_of;
 use crate::run::{self, Settings, Supply};
 use crate::sandbox::Launcher;
 use std::sync::RwLock;
@@ -30,6 +31,16 @@ impl Grader {
         Self { lab, settings, shelf, turns: RwLock::default() }
     }
 
+    /// The tool of the reference solution that this machine lacks: who can't
+    /// have it is not to blame.
+    fn lacks(&self) -> Option<String> {
+        let gap = self.lab.gap.as_ref()?.place;
+        let tool =
+            self.lab.judging().filter_map(|check| check.tool.as_ref()).find(|tool| tool.place == gap)?;
+        let package = package_of(&tool.program).unwrap_or(&tool.program);
+        Some(format!("`{}` is not installed; install it: `apt-get install {package}`", tool.program))
+    }
+
     /// Runs a solution of the variant that `seed` draws, until all is measured.
     pub fn grade(
         &self,
@@ -39,6 +50,11 @@ impl Grader {
         handed_in: &HandedIn,
     ) -> Graded {
         let lab = self.lab.with(handed_in.solution.clone());
+        if handed_in.solution.language == Language::Shell
+            && let Some(lack) = self.lacks()
+        {
+            return Graded::unfit(student, &lab, &Unfit::Machine(lack));
+        }
         let settings = Settings { seed: seed.into(), ..self.settings.clone() };
         let mut tries = 0;
         loop {

@@ -82,7 +82,10 @@ impl Compiler {
         let read = self.survey(&ast)?;
         let helpers = Imports::of(self, &source.path, &read.imports)?;
         let gap = gap::read(&source.path, &read)?;
-        let (language, checks, draws) = (Language::Rhai, read.checks, read.draws);
+        let (language, mut checks, draws) = (Language::Rhai, read.checks, read.draws);
+        if let Some(gap) = &gap {
+            gap::need_tools(gap, &mut checks);
+        }
         let lab = Lab { source, language, tool: None, checks, helpers, draws, gap };
         draws::check_task(&lab)?;
         Ok(lab)

@@ -4,7 +4,8 @@
 use super::fault::at;
 use super::survey::Read;
 use crate::event::Fault;
-use crate::lab::{Gap, Language, Place, Solution};
+use crate::lab::{Declared, Gap, Language, Place, Solution, ToolUse};
+use crate::net::{is_installed, missing_tool};
 use std::fs;
 use std::io;
 use std::path::{Component, Path};
@@ -32,6 +33,18 @@ pub(super) fn read(lab: &Path, read: &Read) -> Result<Option<Gap>, Fault> {
     }
     let reference = reference(lab, name, place)?;
     Ok(Some(Gap { place, reference, handed_in: None }))
+}
+
+/// The checks after the gap need the tools of the reference solution.
+pub(super) fn need_tools(gap: &Gap, checks: &mut [Declared]) {
+    if gap.reference.language != Language::Shell {
+        return;
+    }
+    let bash = (!is_installed("bash")).then(|| "bash".to_string());
+    let Some(program) = bash.or_else(|| missing_tool(&gap.reference.text)) else { return };
+    for check in checks.iter_mut().filter(|check| check.place > gap.place) {
+        check.tool.get_or_insert_with(|| ToolUse { program: program.clone(), place: gap.place });
+    }
 }
 
 /// Reads the reference solution.
