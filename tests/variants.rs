@@ -164,6 +164,27 @@ fn a_helper_that_draws() {
 }
 
 #[test]
+fn a_helper_with_a_gap() {
+    Nslab::test(["labs/x/lab.rhai"])
+        .lab(
+            r#"
+            import "gap" as gap;
+            "#,
+        )
+        .file("labs/x/gap.rhai", "submission(\"solutions/way.rhai\");\n")
+        .invalid(
+            r#"
+            labs/x/gap.rhai:1:1: a helper has no gap
+               |
+             1 | submission("solutions/way.rhai");
+               | ^
+            hint: it stands in the exercise itself, which is read without being run
+            "#,
+        )
+        .run();
+}
+
+#[test]
 fn a_solution_that_draws() {
     Nslab::test(["labs/x/lab.rhai"])
         .lab(

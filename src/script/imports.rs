@@ -75,6 +75,10 @@ impl<'a> Imports<'a> {
             let hint = "a check belongs in the lab itself, where it can be found".to_string();
             return Err(at(check.place, "a helper declares no checks", Some(hint)));
         }
+        if let Some((_, place)) = read.gap {
+            let hint = "it stands in the exercise itself, which is read without being run".to_string();
+            return Err(at(place, "a helper has no gap", Some(hint)));
+        }
         if let Some(draw) = read.draws.first() {
             let hint = "draw in the lab itself, and give the helper what was drawn".to_string();
             return Err(at(draw.place, "a helper draws nothing", Some(hint)));
