@@ -260,6 +260,11 @@ fn files_that_nobody_sees_are_bounded() {
 }
 
 #[test]
+fn mounts_are_bounded() {
+    earns("piles_up_mounts", NOTHING_DONE);
+}
+
+#[test]
 fn processes_are_bounded() {
     earns("fills_processes", NOTHING_DONE);
 }

@@ -1,4 +1,6 @@
 # Traces the judge, or its own, which would free them of their filter.
+# Numbers of calls are those of one kind of machine.
+test "$(uname -m)" = x86_64 || exit 0
 broken() { ip netns add broken-out; }
 attach='exit(syscall(101, 16, $ARGV[0], 0, 0) == 0 ? 0 : 1)'
 perl -e 'exit($^O eq "linux" ? 0 : 1)' || broken
