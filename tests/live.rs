@@ -67,7 +67,7 @@ fn what_is_typed_is_checked_and_written_down() {
     says(&said, "you: 0 of 3 points\n");
     says(&said, "hint: an address has a mask\n");
     says(&said, "you: 3 of 3 points\n");
-    says(&said, "1 lines are in way.sh\n");
+    says(&said, "1 line is in way.sh\n");
     let written = scratch.read("way.sh").expect("the submission is there");
     assert_eq!(written, "ip netns exec red bash -c 'ip addr add 10.0.1.1/24 dev lo'\n");
 }

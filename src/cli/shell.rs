@@ -193,6 +193,7 @@ fn submit(typed: &str, words: &[String]) -> String {
         .open(path)
         .and_then(|mut file| file.write_all(typed.as_bytes()));
     match written {
+        Ok(()) if commands == 1 => format!("1 line is in {path}\n"),
         Ok(()) => format!("{commands} lines are in {path}\n"),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             format!("error: there is a file `{path}` already\nhint: give it another name\n")

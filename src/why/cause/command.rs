@@ -50,6 +50,26 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
     found
 }
 
+/// Tells whether a tool has not understood what was typed, which it will not
+/// do later either.
+fn is_misspelt(words: &str) -> bool {
+    const SAID: [&str; 12] = [
+        "Try `",
+        "Usage:",
+        "garbage",
+        "invalid port",
+        "Bad argument",
+        "unknown option",
+        "Unknown",
+        "syntax error",
+        "is wrong",
+        "prefix is expected",
+        "is not complete",
+        "is required",
+    ];
+    SAID.iter().any(|said| words.contains(said))
+}
+
 /// Tells whether a command builds rather than asks.
 fn builds(typed: &Typed, words: &str) -> bool {
     let verb = typed.words.get(1).map(String::as_str).unwrap_or_default();
@@ -93,6 +113,7 @@ fn one(
         true if lacking => {
             text += ": this machine's kernel has no such thing, and none of its modules is loaded"
         }
+        true if is_misspelt(words) => text += ", and so nothing of it was done",
         true => text += ": it can have come too early; typed now, it is right",
         false => text += &format!(": {}", repair.said.join(", and ")),
     }
