@@ -119,6 +119,9 @@ pub(super) fn shoot(
         let netns = netns.name().into();
         walls.push(Wall { netns, after: before.clone(), before, steps: Vec::new(), passages: Vec::new() });
     }
+    // Who asked in vain a moment ago, as the lab's own ping, asks again when
+    // its time has come: the question would be seen, or not, by chance.
+    network.forget_unanswered()?;
     network.tap_everywhere(taps)?;
     let Sent { reached, symptom, target } = send(network, from, probe, survey)?;
     let sightings = without_noise(network.sightings(taps)?);
