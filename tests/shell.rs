@@ -774,9 +774,10 @@ fn log_of(script: &str, beside: &str) -> Option<String> {
 
 #[test]
 fn a_gigabyte_is_not_kept() {
-    let Some(told) =
-        told("head -c 1000000000 /dev/zero | tr '\\0' 'x' | fold\necho after\n", &["--patience", "60"])
-    else {
+    let Some(told) = told(
+        "head -c 1000000000 /dev/zero | tr '\\0' 'x' | fold\necho after\n",
+        &["--patience", "90", "--timeout", "90"],
+    ) else {
         return;
     };
     assert!(told.len() < 1_000_000, "{}", told.len());
