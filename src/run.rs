@@ -20,6 +20,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// How labs are run.
@@ -255,7 +256,8 @@ pub fn prepare(stage: &mut Stage) -> Result<(Launcher, Sandbox), SandboxError> {
     let launcher = Launcher::start(stage, |stage, order: Order, inside: Inside, line: Line| {
         match order.language {
             Language::Rhai => {
-                let (lab, desk) = (order.clone(), line.clone());
+                let order = Rc::new(order);
+                let (lab, desk) = (Rc::clone(&order), line.clone());
                 let live = Box::new(move |network: &_| {
                     shell::live(network, &lab, desk.terminal(), &|asked| desk.ask(asked))
                 });

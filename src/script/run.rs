@@ -5,6 +5,7 @@ use crate::event::{Captured, Event, Fault, Order, Stop};
 use crate::lab::Helper;
 use crate::net::{CaptureFile, Network, Rooms};
 use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
+use std::rc::Rc;
 
 /// Runs a lab in a sandbox, and tells what happens until it ends or stops.
 ///
@@ -14,7 +15,7 @@ use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, 
 /// built is left to the kernel, which is quicker than taking it apart.
 pub fn run(
     stage: &mut Stage,
-    order: &Order,
+    order: &Rc<Order>,
     rooms: Box<dyn Rooms>,
     guests: Guests,
     teller: impl Fn() -> Box<dyn Teller>,
@@ -50,7 +51,7 @@ pub fn run(
 
 fn try_run(
     Stage { engine, stand }: &mut Stage,
-    order: &Order,
+    order: &Rc<Order>,
     rooms: Box<dyn Rooms>,
     guests: Guests,
     teller: impl Fn() -> Box<dyn Teller>,

@@ -64,7 +64,7 @@ pub(super) struct World {
     /// Whether this is a replay.
     replay: bool,
     /// What was ordered.
-    order: Order,
+    order: Rc<Order>,
     guests: Guests,
     /// Whether somebody has worked in it, who came to see nothing else.
     has_lived: Cell<bool>,
@@ -92,7 +92,7 @@ impl World {
         teller: Box<dyn Teller>,
         may_wait: BTreeSet<Place>,
         guests: Guests,
-        order: &Order,
+        order: &Rc<Order>,
     ) -> Self {
         Self {
             network,
@@ -109,7 +109,7 @@ impl World {
             steps: RefCell::default(),
             in_wanted_step: Cell::new(false),
             replay: order.inquiry.is_some(),
-            order: order.clone(),
+            order: Rc::clone(order),
             guests,
             has_lived: Cell::new(false),
             in_gap: Cell::new(false),
