@@ -5,8 +5,8 @@ use crate::check::{Shelf, Update};
 use crate::exercise::{Graded, HandedIn, Unfit};
 use crate::lab::{Lab, Language};
 use crate::net::package_of;
-use crate::run::{self, Settings, Supply};
-use crate::sandbox::Launcher;
+use crate::run::{self, Attempt, Settings, Supply};
+use crate::sandbox::{Launcher, Sandbox, SandboxError};
 use std::sync::RwLock;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -41,7 +41,29 @@ impl Grader {
         Some(format!("`{}` is not installed; install it: `apt-get install {package}`", tool.program))
     }
 
-    /// Runs a solution of the variant that `seed` draws, until all is measured.
+    /// Runs a solution of the variant that `seed` draws, once.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no sandbox to run it in.
+    pub fn once(
+        &self,
+        launcher: &Launcher,
+        sandbox: &mut Sandbox,
+        (student, seed): (&str, &str),
+        handed_in: &HandedIn,
+    ) -> Result<Graded, SandboxError> {
+        let lab = self.lab.with(handed_in.solution.clone());
+        let settings = Settings { seed: seed.into(), ..self.settings.clone() };
+        let Attempt { outcomes, mut remarks } =
+            run::attempt(&lab, launcher, sandbox, &self.shelf, &settings)?;
+        if let Some(remarks) = &mut remarks {
+            remarks.splice(0..0, handed_in.remarks.iter().cloned());
+        }
+        Ok(Graded::of(student, &lab, &outcomes, remarks.as_deref()))
+    }
+
+    /// The same, until all is measured.
     pub fn grade(
         &self,
         launcher: &Launcher,
@@ -49,13 +71,12 @@ impl Grader {
         (student, seed): (&str, &str),
         handed_in: &HandedIn,
     ) -> Graded {
-        let lab = self.lab.with(handed_in.solution.clone());
+        let machine = |lack: String| Graded::unfit(student, &self.lab, &Unfit::Machine(lack));
         if handed_in.solution.language == Language::Shell
             && let Some(lack) = self.lacks()
         {
-            return Graded::unfit(student, &lab, &Unfit::Machine(lack));
+            return machine(lack);
         }
-        let settings = Settings { seed: seed.into(), ..self.settings.clone() };
         let mut tries = 0;
         loop {
             tries += 1;
@@ -63,22 +84,13 @@ impl Grader {
             // itself the next time.
             let with_others = (tries == 1).then(|| self.turns.read());
             let alone = (tries > 1).then(|| self.turns.write());
-            let attempt = supply.open().and_then(|mut sandbox| {
-                let attempt = run::attempt(&lab, launcher, &mut sandbox, &self.shelf, &settings);
+            let graded = supply.open().and_then(|mut sandbox| {
+                let graded = self.once(launcher, &mut sandbox, (student, seed), handed_in);
                 supply.done(sandbox);
-                attempt
+                graded
             });
             drop((with_others, alone));
-            let graded = match attempt {
-                Ok(attempt) => {
-                    let mut remarks = attempt.remarks;
-                    if let Some(remarks) = &mut remarks {
-                        remarks.splice(0..0, handed_in.remarks.iter().cloned());
-                    }
-                    Graded::of(student, &lab, &attempt.outcomes, remarks.as_deref())
-                }
-                Err(error) => Graded::unfit(student, &lab, &Unfit::Machine(error.to_string())),
-            };
+            let graded = graded.unwrap_or_else(|error| machine(error.to_string()));
             let is_measured = graded.unmeasured().is_empty();
             if tries == TRIES || is_measured || INTERRUPTED.load(Ordering::Relaxed) {
                 return graded;

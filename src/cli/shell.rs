@@ -1,8 +1,8 @@
 use super::exit::Findings;
+use super::grader::Grader;
 use super::{Shell, one};
-use crate::check::{Shelf, Update};
 use crate::event::{Event, Live, LiveAsk, Moment, Probe, Stop};
-use crate::exercise::{Graded, Unfit};
+use crate::exercise::{Graded, HandedIn, Unfit};
 use crate::lab::{Lab, Language, Solution};
 use crate::report::{self, grades};
 use crate::run::{self, Settings};
@@ -145,15 +145,13 @@ impl Desk<'_> {
         if self.lab.gap.is_none() {
             return "this lab is no exercise: nothing is to be checked\n".into();
         }
-        let lab = self.lab.with(solution(typed));
-        let shelf = Shelf::of(&lab.source.path, &lab.source.name, Update::Never);
-        let attempt = self.launcher.open().and_then(|mut sandbox| {
-            run::attempt(&lab, self.launcher, &mut sandbox, &shelf, &self.settings())
-        });
-        let graded = match attempt {
-            Ok(attempt) => Graded::of("you", &lab, &attempt.outcomes, attempt.remarks.as_deref()),
-            Err(error) => Graded::unfit("you", &lab, &Unfit::Machine(error.to_string())),
-        };
+        let grader = Grader::new(self.lab.clone(), self.settings());
+        let handed_in = HandedIn { solution: solution(typed), remarks: Vec::new() };
+        let graded = self
+            .launcher
+            .open()
+            .and_then(|mut sandbox| grader.once(self.launcher, &mut sandbox, ("you", self.seed), &handed_in))
+            .unwrap_or_else(|error| Graded::unfit("you", self.lab, &Unfit::Machine(error.to_string())));
         grades::student(&graded, io::stdout().is_terminal())
     }
 
