@@ -3,10 +3,12 @@
 
 mod attempt;
 mod class;
+mod finished;
 mod inquiry;
 
 pub use attempt::{Attempt, attempt};
 pub use class::{Supply, class};
+pub use finished::Finished;
 use inquiry::Oracle;
 pub use inquiry::{Puzzle, why};
 

@@ -1,14 +1,12 @@
 //! Labs that run ahead of the test cases that ask for them.
 
 use super::Course;
-use crate::run::{self, Settings};
+use crate::run::{self, Finished, Settings};
 use crate::sandbox::{Launcher, Sandbox};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// The most sandboxes that are done with and let go together. To take their
-/// namespaces down keeps the kernel busy and stalls the labs at work: it is
-/// best done once, when all results are out. Each holds about a megabyte.
+/// How many sandboxes are let go together: all, when all results are out.
 const TOGETHER: usize = 256;
 
 /// Labs that are to be run, by workers that take the next one each.
@@ -17,14 +15,14 @@ pub(super) struct Pool {
     next: AtomicUsize,
     /// Of the first lab, which has been ordered there.
     first: Mutex<Option<Sandbox>>,
-    finished: Mutex<Vec<Sandbox>>,
+    finished: Finished,
     launcher: Launcher,
 }
 
 impl Pool {
     /// A pool whose first lab has a sandbox already.
     pub fn new(wanted: Vec<Arc<Course>>, first: Sandbox, launcher: Launcher) -> Self {
-        let (next, finished) = (AtomicUsize::default(), Mutex::default());
+        let (next, finished) = (AtomicUsize::default(), Finished::of(TOGETHER));
         Self { wanted, next, first: Mutex::new(Some(first)), finished, launcher }
     }
 
@@ -38,7 +36,7 @@ impl Pool {
             let outcome = first.map_or_else(|| self.launcher.open(), Ok).and_then(|mut sandbox| {
                 let outcome =
                     run::lab(&course.lab, &self.launcher, &mut sandbox, &course.shelf, settings, |_, _| {});
-                self.let_go(sandbox);
+                self.finished.let_go(sandbox);
                 outcome
             });
             let outcome = outcome.map(|outcomes| {
@@ -49,15 +47,6 @@ impl Pool {
             });
             // Each is set once: a course is taken by one worker.
             let _ = course.outcomes.set(outcome);
-        }
-    }
-
-    /// Lets a sandbox go, with some others.
-    fn let_go(&self, sandbox: Sandbox) {
-        let Ok(mut finished) = self.finished.lock() else { return };
-        finished.push(sandbox);
-        if finished.len() >= TOGETHER {
-            finished.clear();
         }
     }
 }

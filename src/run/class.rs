@@ -1,5 +1,6 @@
 //! A class: many submissions, graded side by side.
 
+use super::Finished;
 use crate::sandbox::{Launcher, Sandbox, SandboxError};
 use std::num::NonZeroUsize;
 use std::sync::Mutex;
@@ -8,8 +9,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-/// The most sandboxes that are done with and let go together: to take their
-/// namespaces down is best done for many at once. Each holds about a megabyte.
+/// How many sandboxes are let go together.
 const TOGETHER: usize = 32;
 
 /// How often it is looked whether to stop.
@@ -20,7 +20,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub struct Supply<'a> {
     launcher: &'a Launcher,
     ready: Option<Sandbox>,
-    finished: &'a Mutex<Vec<Sandbox>>,
+    finished: &'a Finished,
 }
 
 impl Supply<'_> {
@@ -37,11 +37,7 @@ impl Supply<'_> {
 
     /// Takes back one that is done with.
     pub fn done(&self, sandbox: Sandbox) {
-        let Ok(mut finished) = self.finished.lock() else { return };
-        finished.push(sandbox);
-        if finished.len() >= TOGETHER {
-            finished.clear();
-        }
+        self.finished.let_go(sandbox);
     }
 }
 
@@ -58,7 +54,7 @@ pub fn class<T: Sync, R: Send>(
     mut hear: impl FnMut(usize, R),
 ) {
     let next = AtomicUsize::new(0);
-    let finished = Mutex::new(Vec::new());
+    let finished = Finished::of(TOGETHER);
     let first = Mutex::new(Some(first));
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(items.len());
     let (results, arrive) = mpsc::channel();
