@@ -83,6 +83,26 @@ fn ip_netns_works_inside() {
 }
 
 #[test]
+fn what_a_deleted_namespace_held_is_gone_at_once() {
+    passes(
+        "deleted",
+        r#"let keeper = netns("keeper");
+           for round in 0..20 {
+               let red = netns(`red${round}`);
+               veth(keeper, `k${round}`, red, "far");
+               exec(red, "true");
+               delete(red);
+               check("the other end is gone", links(keeper).len() == 1);
+           }
+           let held = netns("held");
+           veth(keeper, "k", held, "far");
+           start(held, "sleep 30");
+           delete(held);
+           check("who is in it keeps it", links(keeper).len() == 2);"#,
+    );
+}
+
+#[test]
 fn etc_run_tmp_proc_and_sys_are_its_own() {
     passes(
         "own",

@@ -22,6 +22,9 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+/// How long the kernel may take to take a namespace down.
+const TAKEN_DOWN: Duration = Duration::from_secs(10);
+
 /// The network of one lab: its namespaces, and what is done to them.
 ///
 /// Each method that changes or asks something first lays the cables that wait
@@ -249,14 +252,16 @@ impl Network {
         }
         self.lay_cables()?;
         let others = self.other_ends(netns)?;
+        // Whoever is in it keeps it, for as long as it is there.
+        let kept = self.services.are_in(netns) || self.processes(netns).is_ok_and(|rows| !rows.is_empty());
         self.rooms.delete_netns(name)?;
         // This thread may be in it, which would keep it alive.
         self.enter(&self.host)?;
         self.lose(netns);
         self.forget_links();
-        // The kernel takes a namespace down later, unless somebody is in it.
-        let kept = self.programs.get() || self.services.are_in(netns);
-        let deadline = Instant::now() + Duration::from_secs(2);
+        // The kernel takes a namespace down later, one at a time with those of
+        // everybody else on the machine.
+        let deadline = Instant::now() + TAKEN_DOWN;
         for (other, index) in others {
             while !kept && Instant::now() < deadline && self.link_at(&other, index).is_ok() {
                 std::thread::sleep(Duration::from_micros(500));
