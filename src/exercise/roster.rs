@@ -44,7 +44,8 @@ impl std::error::Error for RosterError {}
 
 /// The students whose submissions are at some paths, by name: a file is one
 /// student's, and each entry of a folder is one student's file or folder.
-/// Hidden ones are nobody's. Nothing is read yet.
+/// Where several paths are named, as by `subs/*`, a folder may be a student's
+/// itself. Hidden ones are nobody's. Nothing is read yet.
 ///
 /// # Errors
 ///
@@ -63,13 +64,13 @@ pub fn roster(paths: &[PathBuf]) -> Result<Vec<Entry>, RosterError> {
             return Err(RosterError { message, hint: Some(hint) });
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let class = if typed.is_dir() { path } else { folder.unwrap_or(Path::new(".")) };
+        let is_class =
+            typed.is_dir() && (paths.len() == 1 || holds_several(path).map_err(|error| failed(&error))?);
+        let class = if is_class { path } else { folder.unwrap_or(Path::new(".")) };
         let real = class.canonicalize().map_err(|error| failed(&error))?;
         let mut entries = vec![path.clone()];
-        if typed.is_dir() {
-            let read = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-            let read = read.map_err(|error| failed(&error))?;
-            entries = read.iter().map(fs::DirEntry::path).filter(|path| !is_hidden(path)).collect();
+        if is_class {
+            entries = visible(path).map_err(|error| failed(&error))?;
         }
         if entries.is_empty() {
             let hint = "each entry of the folder is a student: `alice.sh`, or a folder `alice` with one script in it";
@@ -117,22 +118,12 @@ impl Found {
         if !path.symlink_metadata().map_err(|error| failed(&error))?.is_dir() {
             return HandedIn::read(&path);
         }
-        let mut scripts = Vec::new();
-        for entry in fs::read_dir(&path).map_err(|error| failed(&error))? {
-            let entry = entry.map_err(|error| failed(&error))?.path();
-            let is_script =
-                entry.extension().is_some_and(|extension| extension == "sh" || extension == "rhai");
-            if is_script && !is_hidden(&entry) {
-                scripts.push(entry);
-            }
-        }
-        scripts.sort();
-        match &scripts[..] {
+        let entries = visible(&path).map_err(|error| failed(&error))?;
+        match &scripts(&entries)[..] {
             [script] => HandedIn::read(&self.follow(script)?),
             [] => Err(Unfit::work("the folder has no `.sh` file and no `.rhai` file in it")),
             several => {
-                let name =
-                    |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let name = |path: &&Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 let names = list(several.iter().map(name));
                 let reason =
                     format!("the folder has {} scripts in it, and one is wanted: {names}", several.len());
@@ -160,8 +151,28 @@ impl Found {
     }
 }
 
-fn is_hidden(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+/// What is in a folder, by name, without what is hidden.
+fn visible(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let is_hidden =
+        |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    let entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+    let mut paths: Vec<PathBuf> =
+        entries.iter().map(fs::DirEntry::path).filter(|path| !is_hidden(path)).collect();
+    paths.sort();
+    Ok(paths)
+}
+
+/// Those that are scripts by their names.
+fn scripts(paths: &[PathBuf]) -> Vec<&Path> {
+    let is_script = |path: &&Path| path.extension().is_some_and(|last| last == "sh" || last == "rhai");
+    paths.iter().map(PathBuf::as_path).filter(is_script).collect()
+}
+
+/// Whether a folder is that of a class, and not of one student, who hands in
+/// a single script.
+fn holds_several(folder: &Path) -> io::Result<bool> {
+    let entries = visible(folder)?;
+    Ok(scripts(&entries).len() > 1 || entries.iter().any(|path| path.is_dir()))
 }
 
 /// The student whose file or folder this is. What would steer a terminal, or
@@ -250,6 +261,30 @@ mod tests {
         assert_eq!(class.read(&["subs/"]), all);
         assert_eq!(class.read(&["subs", "subs/alice.sh", "subs/../subs/e.f.sh"]), all);
         assert_eq!(class.read(&["subs/dave", "subs/alice.sh"]), [all[0], all[3]]);
+    }
+
+    #[test]
+    fn among_several_a_folder_may_be_a_students() {
+        let class = Class::new("several");
+        class.write("subs/alice/cable.sh", "alice's");
+        class.write("subs/bob/cable.sh", "bob's");
+        class.write("subs/carol/notes.txt", "hello");
+        class.write("subs/dave.sh", "dave's");
+        let named = ["subs/alice", "subs/bob", "subs/carol", "subs/dave.sh"];
+        let all = [
+            "alice: alice's",
+            "bob: bob's",
+            "carol: 0: the folder has no `.sh` file and no `.rhai` file in it",
+            "dave: dave's",
+        ];
+        assert_eq!(class.read(&named), all);
+        assert_eq!(class.read(&["subs"]), all);
+        class.write("more/erin/cable.sh", "erin's");
+        class.write("even/frank.sh", "frank's");
+        class.write("even/grace.sh", "grace's");
+        let others = ["erin: erin's", "frank: frank's", "grace: grace's"];
+        assert_eq!(class.read(&["subs", "more", "even"]), [&all[..], &others[..]].concat());
+        assert_eq!(class.read(&["subs/alice"]), ["cable: alice's"]);
     }
 
     #[test]
