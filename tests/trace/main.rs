@@ -74,9 +74,12 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials.into()).exit_code()
 }
 
+/// Where whatever a case has started ends with it.
+const ALONE: [&str; 3] = ["-Urnmpf", "--mount-proc", "--kill-child"];
+
 /// Runs one case in namespaces of its own.
 fn run(name: &str) -> Result<Completion, Failed> {
-    let may = Command::new("unshare").args(["-Urnm", "true"]).status();
+    let may = Command::new("unshare").args(ALONE).arg("true").status();
     if !may.is_ok_and(|status| status.success()) {
         return Ok(Completion::ignored_with("not measured: this machine allows no namespaces"));
     }
@@ -87,7 +90,7 @@ fn run(name: &str) -> Result<Completion, Failed> {
     }
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut command = Command::new("unshare");
-    let output = command.env("NSLAB_TRACE_CASE", name).args(["-Urnm"]).arg(program).output();
+    let output = command.env("NSLAB_TRACE_CASE", name).args(ALONE).arg(program).output();
     let output = output.map_err(|error| error.to_string())?;
     match output.status.success() {
         true => Ok(Completion::Completed),
