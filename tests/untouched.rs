@@ -3,9 +3,10 @@
 mod machine;
 
 use machine::{differences, listing};
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{SigHandler, Signal, killpg, signal};
 use nix::unistd::Pid;
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -109,7 +110,13 @@ impl Run {
         let timeout = if matches!(end, End::Deadline) { "2" } else { "60" };
         let mut nslab = nslab();
         nslab.args([command, "--timeout", timeout]).arg(&lab).stdout(Stdio::null()).stderr(Stdio::null());
-        std::os::unix::process::CommandExt::process_group(&mut nslab, 0);
+        nslab.process_group(0);
+        // Who starts the tests may have SIGINT ignored, as a shell does for
+        // what runs in the background.
+        // SAFETY: `signal` may be called between fork and exec.
+        unsafe {
+            nslab.pre_exec(|| signal(Signal::SIGINT, SigHandler::SigDfl).map(|_| ()).map_err(Into::into));
+        }
         let child = nslab.spawn().expect("nslab starts");
         Self { child, folder, mark }
     }
