@@ -368,19 +368,19 @@ fn wait(socket: &OwnedFd, deadline: Instant) -> bool {
     }
 }
 
-/// A packet socket (packet(7)) that sees what a namespace sends.
+/// A packet socket (packet(7)) that sees what a namespace sends of its own.
 pub(super) struct Tap(OwnedFd);
 
 impl Tap {
-    /// Sees what is sent in the namespace in which this thread is.
+    /// Sees what passes the namespace in which this thread is.
     pub fn open() -> nix::Result<Self> {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         socket(AddressFamily::Packet, SockType::Datagram, flags, SockProtocol::EthAll).map(Self)
     }
 
-    /// Tells whether the namespace has sent this answer.
-    pub fn saw(&self, id: u16, seq: u16) -> bool {
-        self.find_sent(|packet| match packet {
+    /// Tells whether the namespace has given this answer.
+    pub fn gave(&self, id: u16, seq: u16) -> bool {
+        self.find_own(|packet| match packet {
             Packet::V4(bytes) => {
                 split_ipv4(bytes).and_then(|(_, _, icmp)| is_echo(icmp, 0, id, seq).then_some(()))
             }
@@ -389,9 +389,9 @@ impl Tap {
         .is_some()
     }
 
-    /// Reads what the namespace has sent, up to the first packet that is
-    /// looked for.
-    pub fn find_sent<T>(&self, find: impl Fn(Packet) -> Option<T>) -> Option<T> {
+    /// Reads what has passed the namespace, up to the first packet that is
+    /// looked for: nothing where that came in, and was passed on at most.
+    pub fn find_own<T>(&self, find: impl Fn(Packet) -> Option<T>) -> Option<T> {
         let mut bytes = [0; 2048];
         loop {
             // SAFETY: all-zero is a valid sockaddr_ll; the buffers live
@@ -415,15 +415,16 @@ impl Tap {
                 libc::ETH_P_IPV6 => Packet::V6(bytes),
                 _ => continue,
             };
-            let sent = from.sll_pkttype == libc::PACKET_OUTGOING && from.sll_hatype != libc::ARPHRD_LOOPBACK;
-            if sent && let Some(found) = find(packet) {
-                return Some(found);
+            if from.sll_hatype != libc::ARPHRD_LOOPBACK
+                && let Some(found) = find(packet)
+            {
+                return (from.sll_pkttype == libc::PACKET_OUTGOING).then_some(found);
             }
         }
     }
 }
 
-/// A packet that was sent, from its IP header on.
+/// A packet, from its IP header on.
 #[derive(Clone, Copy)]
 pub(super) enum Packet<'a> {
     V4(&'a [u8]),

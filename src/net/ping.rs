@@ -2,6 +2,7 @@
 
 use super::echo::{Echo, Tap, Target, probe};
 use super::error::strerror;
+use super::rooms::Held;
 use super::{NetError, Netns, Network};
 use nix::errno::Errno;
 use std::collections::BTreeMap;
@@ -206,6 +207,9 @@ impl Network {
         if let Some(Source::Interface(name)) = &options.source {
             self.index_of(netns, name)?;
         }
+        // The kernel answers an echo request; a program that does so is not
+        // the one who is asked for.
+        let held = options.by.as_ref().map(|_| Held::in_the(&*self.rooms));
         let tap = options.by.as_ref().map(|by| self.tap(by)).transpose()?;
         self.enter(netns)?;
         // The first to which there is a way.
@@ -238,11 +242,12 @@ impl Network {
             echo.exchange(seq, options, &mut answer, || self.is_over(netns));
         }
         if let (Some(tap), Some(by)) = (tap, &options.by) {
-            let others = answer.replies.iter().filter(|reply| !tap.saw(echo.id, reply.seq)).count();
+            let others = answer.replies.iter().filter(|reply| !tap.gave(echo.id, reply.seq)).count();
             if others > 0 {
                 answer.by_others = Some(format!("{dst} answered, but it was not `{by}` that did"));
             }
         }
+        drop(held);
         if is_name {
             self.name_those_who_answered(netns, &mut answer, options.deadline)?;
         }

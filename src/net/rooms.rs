@@ -89,8 +89,27 @@ pub trait Rooms {
     /// were.
     fn why_cleared(&self) -> Option<Cleared>;
 
+    /// Has all of a submission's programs stand still, or go on.
+    fn hold(&self, held: bool);
+
     /// Becomes readable when a program ends.
     fn events(&self) -> BorrowedFd<'_>;
+}
+
+/// While this is there, a submission's programs stand still.
+pub(super) struct Held<'a>(&'a dyn Rooms);
+
+impl<'a> Held<'a> {
+    pub fn in_the(rooms: &'a dyn Rooms) -> Self {
+        rooms.hold(true);
+        Self(rooms)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.hold(false);
+    }
 }
 
 /// A program to be started inside.

@@ -280,12 +280,12 @@ impl Witness {
     /// Says so where a connection was accepted by somebody else.
     pub fn objects(&self, dst: &str, stream: &TcpStream) -> Option<String> {
         let port = stream.local_addr().map_or(0, |address| address.port());
-        let asked = self.here.find_sent(|packet| {
+        let asked = self.here.find_own(|packet| {
             let tcp = Segment::read(packet)?;
             (tcp.flags & (SYN | ACK) == SYN && tcp.source == port).then_some(tcp.sequence)
         });
         let accepted = asked.and_then(|first| {
-            self.there.find_sent(|packet| {
+            self.there.find_own(|packet| {
                 let tcp = Segment::read(packet)?;
                 let answers = tcp.flags & (SYN | ACK) == SYN | ACK && tcp.ack == first.wrapping_add(1);
                 answers.then_some(())

@@ -35,6 +35,8 @@ pub(super) enum Ask {
     Kill { pid: i32, signal: i32 },
     /// End all programs of the booth. Nothing is told but that.
     Clear { reason: String },
+    /// Have all programs of the booth stand still, or go on.
+    Hold { held: bool },
     /// Make a submission's booth; the way to its first process comes along.
     NewBooth,
 }

@@ -183,6 +183,14 @@ impl Init {
                 return Ok(());
             }
             Ask::Clear { reason } => return self.clear(wire, Cleared { reason, machine: false }),
+            Ask::Hold { held } => {
+                if self.booth.is_some() {
+                    let signal = if held { Signal::SIGSTOP } else { Signal::SIGCONT };
+                    // At once, so that none of them can have another go on.
+                    let _ = kill(Pid::from_raw(-1), signal);
+                }
+                Ok(Tell::Done)
+            }
             Ask::NewNetns { name } => match self.new_netns(&name) {
                 Ok(fd) => return wire.send_with(&Tell::Done, &[fd.as_fd()]),
                 Err(refused) => Err(refused),

@@ -181,6 +181,13 @@ impl Rooms for Inside {
         self.booth.get()?.hand().why_cleared()
     }
 
+    fn hold(&self, held: bool) {
+        if let Some(booth) = self.booth.get() {
+            // Where the booth is gone, so are they.
+            let _ = booth.hand().ask(&Ask::Hold { held }, &[]);
+        }
+    }
+
     fn events(&self) -> BorrowedFd<'_> {
         self.booth.get().map_or(self.hand.as_fd(), Booth::events)
     }

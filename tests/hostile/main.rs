@@ -230,6 +230,16 @@ fn somebody_else_s_answer_is_no_answer() {
 }
 
 #[test]
+fn what_the_target_passes_on_is_no_answer_of_its_own() {
+    earns("passes_on", SEEN_ONLY);
+}
+
+#[test]
+fn a_program_in_the_targets_place_is_no_answer() {
+    earns("responds", SEEN_ONLY);
+}
+
+#[test]
 fn a_namespace_is_not_its_name() {
     earns("swaps", STOPPED);
 }

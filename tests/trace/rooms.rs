@@ -134,6 +134,8 @@ impl Rooms for Plain {
         }
     }
 
+    fn hold(&self, _: bool) {}
+
     fn confine(&self, _: bool) -> Result<(), RoomsError> {
         unimplemented!("nobody hands anything in here")
     }
