@@ -1,6 +1,9 @@
 //! A survey says what `ip -d`, `bridge -d`, `tc` and `sysctl` say: in networks
 //! that have a bit of everything.
 
+mod asked;
+
+use asked::is_asked_for;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use nslab::event::{Event, Order};
 use nslab::lab::{Language, Place};
@@ -43,7 +46,7 @@ fn main() -> ExitCode {
     });
     let trials = TESTS.map(|(name, _)| {
         let result = match &launcher {
-            Ok(launcher) if !arguments.list => run(launcher, name),
+            Ok(launcher) if is_asked_for(&arguments, name) => run(launcher, name),
             Ok(_) => Ok(Completion::Completed),
             Err(error) => Ok(Completion::ignored_with(format!("not measured: {error}"))),
         };

@@ -2,6 +2,10 @@
 //! lab of this project, and for those beside this file, in each of its
 //! namespaces, when the lab has ended.
 
+#[path = "../asked/mod.rs"]
+mod asked;
+
+use asked::is_asked_for;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use nslab::check::{Shelf, Update};
 use nslab::event::{Event, Question, Stop};
@@ -54,10 +58,7 @@ fn main() -> ExitCode {
     assert!(labs.len() > 2, "there are labs");
     let trials = labs.into_iter().map(|path| {
         let name = path.display().to_string();
-        let filter = arguments.filter.as_deref();
-        let wanted =
-            filter.is_none_or(|filter| if arguments.exact { name == filter } else { name.contains(filter) });
-        let result = match (&prepared, wanted && !arguments.list) {
+        let result = match (&prepared, is_asked_for(&arguments, &name)) {
             (_, false) => Ok(Completion::Completed),
             (Err(error), _) => Ok(Completion::ignored_with(format!("not measured: {error}"))),
             (Ok(launcher), _) => compare(launcher, &path),
