@@ -295,6 +295,16 @@ fn neighbours_are_bounded() {
 }
 
 #[test]
+fn links_are_bounded() {
+    is_told("fills_links", NOTHING_DONE, "more than 1000 links");
+}
+
+#[test]
+fn namespaces_are_bounded() {
+    earns("fills_namespaces", DONE);
+}
+
+#[test]
 fn scripts_of_the_vocabulary_are_held_as_well() {
     earns("acts", DONE);
 }
