@@ -57,6 +57,8 @@ pub struct Network {
     /// Whether who watches leaves links alone that the kernel has not brought
     /// in line yet, as a shell does.
     pub(super) hands_off: Cell<bool>,
+    /// Whether the lab has made a tunnel, which sends packets by itself.
+    pub(super) tunnels: Cell<bool>,
     pub(super) services: Services,
     pub(super) captures: RefCell<Vec<Capture>>,
     pub(super) attached: RefCell<Attached>,
@@ -104,6 +106,7 @@ impl Network {
             chosen,
             watch: watched.then(RefCell::default),
             hands_off: Cell::new(false),
+            tunnels: Cell::new(false),
             services: Services::default(),
             captures: RefCell::default(),
             attached: RefCell::default(),

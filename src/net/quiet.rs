@@ -12,10 +12,11 @@ use rtnetlink::packet_route::link::{
     AfSpecInet, AfSpecInet6, AfSpecUnspec, BridgePortState, InfoBridgePort, InfoKind, InfoPortData,
     LinkAttribute, LinkInfo, LinkMessage,
 };
-use rtnetlink::packet_route::neighbour::{NeighbourAttribute, NeighbourState};
+use rtnetlink::packet_route::neighbour::{NeighbourAttribute, NeighbourMessage, NeighbourState};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::fs::File;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Of more namespaces than so many it takes longer to look than to wait.
@@ -54,13 +55,34 @@ impl Network {
         if self.may_be_late()? {
             return Ok(false);
         }
+        let mut before = self.questions()?;
         for _ in 0..ROUNDS {
-            self.let_packets_pass(32);
-            if !self.give_up_questions()? {
+            if !self.let_packets_pass(32) {
+                return Ok(false);
+            }
+            let after = self.questions()?;
+            if before.is_empty() && after.is_empty() {
                 return Ok(true);
             }
+            // One that was asked meanwhile may be answered yet, and somebody
+            // else's answer to us may wait for that.
+            let (old, new) = after.into_iter().partition(|question| before.contains(question));
+            self.give_up(old);
+            before = new;
         }
         Ok(false)
+    }
+
+    /// Gives up what was asked before the links were ready. Such a question is
+    /// lost, the kernel asks again a second later, and until then everybody
+    /// waits behind it who wants the same. A tunnel asks by itself as soon as it
+    /// is up, and a program whenever it likes.
+    pub(super) fn forget_early_questions(&self) -> Result<(), NetError> {
+        if (self.tunnels.get() || self.programs.get()) && self.count_processes() <= 1 {
+            let early = self.questions()?;
+            self.give_up(early);
+        }
+        Ok(())
     }
 
     /// Tells whether somebody may answer by a clock of his own.
@@ -85,46 +107,46 @@ impl Network {
         Ok(false)
     }
 
-    /// Gives up the questions that wait for an answer; tells whether there
-    /// were any.
-    fn give_up_questions(&self) -> Result<bool, NetError> {
-        let mut any = false;
+    /// The questions for hardware addresses that wait for an answer.
+    fn questions(&self) -> Result<Vec<(Netns, NeighbourMessage)>, NetError> {
+        let mut questions = Vec::new();
         for netns in self.everywhere() {
             for mut message in self.dump_neighbours(&netns, AddressFamily::Unspec)? {
-                if message.header.state != NeighbourState::Incomplete {
-                    continue;
+                if message.header.state == NeighbourState::Incomplete {
+                    let whose = |attribute: &_| matches!(attribute, NeighbourAttribute::Destination(_));
+                    message.attributes.retain(whose);
+                    questions.push((netns.clone(), message));
                 }
-                message.header.state = NeighbourState::Failed;
-                message
-                    .attributes
-                    .retain(|attribute| matches!(attribute, NeighbourAttribute::Destination(_)));
-                let message = RouteNetlinkMessage::NewNeighbour(message);
-                any |= self.change(&netns, message, NLM_F_CREATE | NLM_F_REPLACE).is_ok();
             }
         }
-        Ok(any)
+        Ok(questions)
     }
 
-    /// Waits until the packets that are on their way have arrived.
+    /// Has the kernel take them for not answered.
+    fn give_up(&self, questions: Vec<(Netns, NeighbourMessage)>) {
+        for (netns, mut message) in questions {
+            message.header.state = NeighbourState::Failed;
+            let message = RouteNetlinkMessage::NewNeighbour(message);
+            // It may have been answered at last.
+            let _ = self.change(&netns, message, NLM_F_CREATE | NLM_F_REPLACE);
+        }
+    }
+
+    /// Waits until the packets that are on their way have arrived; tells
+    /// whether that is sure.
     ///
     /// A packet between two namespaces waits in the queue of a CPU until this
     /// one has time for it. One to oneself queues behind it; it has to be sent
     /// as often as a packet may change from link to link.
-    pub(super) fn let_packets_pass(&self, links: usize) {
+    pub(super) fn let_packets_pass(&self, links: usize) -> bool {
         if self.queue.get().is_none()
             && let Ok(socket) = self.own_queue()
         {
             let _ = self.queue.set(socket);
         }
-        let Some(socket) = self.queue.get() else { return };
-        let Ok(own) = socket.local_addr() else { return };
-        on_each_cpu(|| {
-            for _ in 0..links {
-                if socket.send_to(&[0], own).is_err() || socket.recv(&mut [0]).is_err() {
-                    return;
-                }
-            }
-        });
+        let Some(socket) = self.queue.get() else { return false };
+        let Ok(own) = socket.local_addr() else { return false };
+        on_each_cpu(|| (0..links).all(|_| comes_back(socket, own)))
     }
 
     /// A socket that speaks to itself, in a namespace where nobody looks.
@@ -177,16 +199,34 @@ fn answers_for_others(spec: &AfSpecUnspec) -> bool {
     }
 }
 
-/// Does something on each CPU that this thread may use.
-fn on_each_cpu(mut act: impl FnMut()) {
-    use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
-    let this = nix::unistd::Pid::from_raw(0);
-    let Ok(allowed) = sched_getaffinity(this) else { return act() };
-    for cpu in (0..CpuSet::count()).filter(|cpu| allowed.is_set(*cpu).unwrap_or(false)) {
-        let mut one = CpuSet::new();
-        if one.set(cpu).and_then(|()| sched_setaffinity(this, &one)).is_ok() {
-            act();
+/// Sends a packet to oneself, and waits for it; for a second at most.
+fn comes_back(socket: &UdpSocket, own: SocketAddr) -> bool {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed).to_ne_bytes();
+    let mut came = [0; size_of::<u64>()];
+    if socket.send_to(&number, own).is_err() {
+        return false;
+    }
+    // One that came too late for somebody before us may be in front of it.
+    while came != number {
+        if socket.recv(&mut came).is_err() {
+            return false;
         }
     }
+    true
+}
+
+/// Does something on each CPU that this thread may use; tells whether it went
+/// well on all of them.
+fn on_each_cpu(mut act: impl FnMut() -> bool) -> bool {
+    use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+    let this = nix::unistd::Pid::from_raw(0);
+    let Ok(allowed) = sched_getaffinity(this) else { return false };
+    let mut cpus = (0..CpuSet::count()).filter(|cpu| allowed.is_set(*cpu).unwrap_or(false));
+    let well = cpus.all(|cpu| {
+        let mut one = CpuSet::new();
+        one.set(cpu).and_then(|()| sched_setaffinity(this, &one)).is_ok() && act()
+    });
     let _ = sched_setaffinity(this, &allowed);
+    well
 }

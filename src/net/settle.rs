@@ -164,7 +164,7 @@ impl Network {
         self.unhush();
         self.settle_links();
         if !self.programs.get() {
-            return Ok(());
+            return self.forget_early_questions();
         }
         for netns in self.namespaces()?.into_iter().chain([self.host()]) {
             let mut links: Vec<Found> = self.dump_links(&netns)?.iter().map(Found::read).collect();
@@ -174,6 +174,6 @@ impl Network {
             }
             self.tentative.borrow_mut().insert(netns.name().into());
         }
-        Ok(())
+        self.forget_early_questions()
     }
 }

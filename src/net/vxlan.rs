@@ -51,6 +51,7 @@ impl Network {
     /// namespace has a VXLAN link for this wire already.
     pub fn vxlan(&self, netns: &Netns, name: &str, options: &VxlanOptions) -> Result<(), NetError> {
         self.lay_cables()?;
+        self.tunnels.set(true);
         let mut infos = vec![InfoVxlan::Port(port(options.port)?)];
         let Some(number) = options.id else {
             return Err(NetError::new("vxlan: missing virtual network identifier")
