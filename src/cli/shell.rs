@@ -15,6 +15,7 @@ use nix::sys::termios::{self, SetArg, Termios};
 use std::fs::OpenOptions;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -90,18 +91,16 @@ pub(super) fn run(typed: &Shell) -> ExitCode {
     }
 }
 
-/// The person's own shell, where it is on the way of programs inside.
+/// The person's own shell, where it is on the way of programs inside and can
+/// tell what is typed.
 fn shell() -> String {
-    let own =
-        std::env::var("SHELL").ok().filter(|path| path.starts_with("/usr/") || path.starts_with("/bin/"));
-    let own = own.filter(|path| std::path::Path::new(path).is_file());
-    own.unwrap_or_else(|| {
-        ["/bin/bash", "/bin/sh"]
-            .into_iter()
-            .find(|path| std::path::Path::new(path).is_file())
-            .unwrap_or("/bin/sh")
-            .into()
-    })
+    let can_tell =
+        |path: &Path| path.file_name().is_some_and(|name| Live::SHELLS.iter().any(|known| name == *known));
+    let own = std::env::var("SHELL")
+        .ok()
+        .filter(|path| (path.starts_with("/usr/") || path.starts_with("/bin/")) && can_tell(path.as_ref()));
+    let bash = || ["/bin/bash", "/usr/bin/bash"].map(String::from).into_iter();
+    own.into_iter().chain(bash()).find(|path| Path::new(path).is_file()).unwrap_or("/bin/sh".into())
 }
 
 /// What is to be done, and how one asks.

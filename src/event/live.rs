@@ -12,12 +12,18 @@ pub struct Live {
     pub at: Option<String>,
     /// The namespace in which it begins; the host's where none is named.
     pub netns: Option<String>,
-    /// The shell, as `/bin/bash`.
+    /// The shell, as `/bin/bash`: one of [`Live::SHELLS`], or whatever there is.
     pub shell: String,
     /// What the terminal is called, as `xterm`.
     pub term: String,
     /// The lab's name, for the prompt.
     pub lab: String,
+}
+
+impl Live {
+    /// The shells that tell what is typed in them. Of what is typed in another
+    /// nothing could be checked.
+    pub const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
 }
 
 /// What somebody at work asks.

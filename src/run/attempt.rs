@@ -25,6 +25,9 @@ const MOST_REMARKS: usize = 20;
 /// out why somebody can't be reached.
 const QUICK: Duration = Duration::from_secs(3);
 
+/// How long it is searched for that: the others of the class wait.
+const SEARCH: Duration = Duration::from_secs(10);
+
 /// Runs an exercise with what was handed in ([`Lab::with`]).
 ///
 /// # Errors
@@ -38,7 +41,7 @@ pub fn attempt(
     settings: &Settings,
 ) -> Result<Attempt, SandboxError> {
     let mut judge = Judge::new(lab, shelf);
-    let oracle = Oracle::new(lab, launcher, settings);
+    let oracle = Oracle::new(lab, launcher, settings).within(SEARCH);
     let mut gap = Gap { blank: blank(lab, settings), ..Gap::default() };
     let hear = |event: Event| {
         gap.hear(&event, lab);

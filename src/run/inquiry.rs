@@ -17,8 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(50);
 /// How many suspects are tried, each in a sandbox of its own.
 const MOST_TRIALS: usize = 24;
 
-/// How long the search in one sandbox may take, in milliseconds.
-const ROUND_MS: u64 = 30_000;
+/// How long the search in one sandbox may take.
+const ROUND: Duration = Duration::from_secs(30);
 
 /// Why there is no explanation.
 #[derive(Debug)]
@@ -73,12 +73,19 @@ pub(super) struct Oracle<'a> {
     lab: &'a Lab,
     launcher: &'a Launcher,
     settings: &'a Settings,
+    /// How long each search goes on, beside the last replay.
+    patience: Duration,
     known: RefCell<Vec<(Wonder, Option<Answered>)>>,
 }
 
 impl<'a> Oracle<'a> {
     pub fn new(lab: &'a Lab, launcher: &'a Launcher, settings: &'a Settings) -> Self {
-        Self { lab, launcher, settings, known: RefCell::default() }
+        Self { lab, launcher, settings, patience: PATIENCE, known: RefCell::default() }
+    }
+
+    /// Searches for so long at most.
+    pub fn within(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// The answer; nothing where nothing can be found out.
@@ -104,7 +111,7 @@ impl<'a> Oracle<'a> {
 }
 
 fn search(oracle: &Oracle, first: Sandbox, probe: &Probe, at: &Moment) -> Result<Explanation, Puzzle> {
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + oracle.patience;
     let mut replay = Replay { oracle, ready: Some(first), probe, at };
     let mut cleared: Vec<String> = Vec::new();
     let mut opening: Option<(Findings, Option<Stop>)> = None;
@@ -260,7 +267,7 @@ impl Replay<'_> {
             at: self.at.clone(),
             aim,
             cleared: cleared.to_vec(),
-            budget_ms: ROUND_MS,
+            budget_ms: ROUND.min(self.oracle.patience).as_millis() as u64,
         });
         let (mut found, mut stopped) = (None, None);
         let hear = |event| match event {

@@ -17,8 +17,12 @@ use std::time::{Duration, Instant};
 const ASK: &str = "/run/nslab/live/ask";
 /// What was typed.
 const TYPED: &str = "/run/nslab/live/typed";
-/// What the person's shell reads first; zsh looks for it under this name.
+/// What the person's shell reads first; zsh looks for it under this name, and
+/// fish under the other.
 const FIRST: &str = "/run/nslab/live/.zshrc";
+const FIRST_OF_FISH: &str = "/run/nslab/live/fish/config.fish";
+/// Writes down what was typed.
+const NOTE: &str = "/run/nslab/live/note";
 /// The commands `check`, `why` and `submit`.
 const COMMANDS: &str = "/run/nslab/live/bin";
 
@@ -132,6 +136,7 @@ fn argv(live: &Live) -> Vec<String> {
     let run = match name {
         "bash" => format!("exec setsid -c -w \"$0\" --rcfile {FIRST} -i"),
         "zsh" => format!("ZDOTDIR={} exec setsid -c -w \"$0\" -i", folder()),
+        "fish" => format!("XDG_CONFIG_HOME={} exec setsid -c -w \"$0\" -i", folder()),
         _ => "exec setsid -c -w \"$0\" -i".to_string(),
     };
     let script = format!(
@@ -156,7 +161,9 @@ fn furniture(live: &Live) -> Vec<Placed> {
     let mut files = vec![
         Placed { path: ASK.into(), text: None, mode: 0o600 },
         file(TYPED.into(), String::new(), 0o644),
+        file(NOTE.into(), TAKE_NOTE.into(), 0o755),
         file(FIRST.into(), first.clone(), 0o644),
+        file(FIRST_OF_FISH.into(), FISH.into(), 0o644),
         // For a shell in a namespace, which nobody tells what to read.
         file("/tmp/.bashrc".into(), first, 0o644),
         file(format!("{FOLDER}/bin/sudo"), super::prelude::SUDO.into(), 0o755),
@@ -176,22 +183,25 @@ trap 'rm -f "$answer"' EXIT
 cat "$answer"
 "#;
 
-/// What all shells read.
+/// Writes down a command line for bash, with the namespace in which it was
+/// typed.
+const TAKE_NOTE: &str = r#"#!/bin/sh
+case $1 in
+    check|'check '*|why|'why '*|submit|'submit '*|exit|'exit '*|logout|history*|'') exit ;;
+    *'netns exec '*' bash'|*'netns exec '*' sh'|*'netns exec '*' zsh'|*'netns exec '*' fish') exit ;;
+esac
+here=$(ip netns identify 2> /dev/null)
+if [ -z "$here" ]; then
+    printf '%s\n' "$1"
+else
+    printf "ip netns exec %s bash -c '%s'\n" "$here" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"
+fi >> /run/nslab/live/typed
+"#;
+
+/// What bash and zsh read.
 const COMMON: &str = r#"
 PATH=/run/nslab/live/bin:/run/nslab/shell/bin:$PATH
-__nslab_here() { ip netns identify $$ 2> /dev/null | grep . || echo host; }
-__nslab_typed() {
-    case $1 in
-        check|'check '*|why|'why '*|submit|'submit '*|exit|'exit '*|logout|history*|'') return ;;
-        *'netns exec '*' bash'|*'netns exec '*' sh'|*'netns exec '*' zsh') return ;;
-    esac
-    __nslab_ns=$(__nslab_here)
-    if [ "$__nslab_ns" = host ]; then
-        printf '%s\n' "$1"
-    else
-        printf "ip netns exec %s bash -c '%s'\n" "$__nslab_ns" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"
-    fi >> /run/nslab/live/typed
-}
+__nslab_here() { ip netns identify 2> /dev/null | grep . || echo host; }
 "#;
 
 const BASH: &str = r#"
@@ -202,7 +212,7 @@ __nslab_prompt() {
     local last=$(HISTTIMEFORMAT= history 1)
     if [[ $last != "$__nslab_last" ]]; then
         __nslab_last=$last
-        [[ $last =~ ^\ *[0-9]+\*?\ \ (.*)$ ]] && __nslab_typed "${last#*[0-9]  }"
+        [[ $last =~ ^\ *[0-9]+\*?\ \ (.*)$ ]] && /run/nslab/live/note "${last#*[0-9]  }"
     fi
 }
 PROMPT_COMMAND=__nslab_prompt
@@ -211,6 +221,19 @@ PS1='$NSLAB_LAB:$(__nslab_here)\$ '
 
 const ZSH: &str = r#"
 setopt prompt_subst
-preexec() { __nslab_typed "$1" }
+preexec() { /run/nslab/live/note "$1" }
 PROMPT='$NSLAB_LAB:$(__nslab_here)%# '
+"#;
+
+const FISH: &str = r#"
+set -gx PATH /run/nslab/live/bin /run/nslab/shell/bin $PATH
+set fish_greeting
+function __nslab_typed --on-event fish_preexec
+    /run/nslab/live/note $argv[1]
+end
+function fish_prompt
+    set -l here (ip netns identify 2> /dev/null)
+    test -n "$here"; or set here host
+    printf '%s:%s# ' $NSLAB_LAB $here
+end
 "#;
