@@ -32,17 +32,25 @@ fn scratch() -> Option<Scratch> {
 }
 
 fn shell(scratch: &Scratch, arguments: &[&str]) -> Command {
+    shell_of("/bin/bash", scratch, arguments)
+}
+
+fn shell_of(own: &str, scratch: &Scratch, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nslab"));
     forget_others(&mut command);
     command.args(["shell", "labs/x/lab.rhai"]).args(arguments).current_dir(scratch.path());
-    command.env("SHELL", "/bin/bash").env("TERM", "dumb");
+    command.env("SHELL", own).env("TERM", "dumb");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
 /// Types something, and gives all that is printed.
 fn type_in(scratch: &Scratch, arguments: &[&str], keys: &str) -> String {
-    let mut child = shell(scratch, arguments).spawn().expect("nslab starts");
+    type_in_to(shell(scratch, arguments), keys)
+}
+
+fn type_in_to(mut shell: Command, keys: &str) -> String {
+    let mut child = shell.spawn().expect("nslab starts");
     let mut stdin = child.stdin.take().expect("it is piped");
     stdin.write_all(keys.as_bytes()).expect("it is typed");
     drop(stdin);
@@ -70,6 +78,28 @@ fn what_is_typed_is_checked_and_written_down() {
     says(&said, "1 line is in way.sh\n");
     let written = scratch.read("way.sh").expect("the submission is there");
     assert_eq!(written, "ip netns exec red bash -c 'ip addr add 10.0.1.1/24 dev lo'\n");
+}
+
+/// Who has another shell gets bash, where what is typed can be told.
+#[test]
+fn each_shell_tells_what_is_typed() {
+    let Some(scratch) = scratch() else { return };
+    let required = std::env::var_os("NSLAB_REQUIRE").is_some_and(|value| value == "1");
+    for (own, within) in [("zsh", "zsh"), ("fish", "fish"), ("sh", "bash")] {
+        let Ok(path) = which::which(own) else {
+            assert!(!required, "there is no {own}");
+            eprintln!("not measured: there is no {own}");
+            continue;
+        };
+        let keys = format!(
+            "ip netns exec red {within}\nip addr add '10.0.1.1'/24 dev lo\nexit\ncheck\nsubmit {own}.sh\nexit\n"
+        );
+        let said = type_in_to(shell_of(&path.display().to_string(), &scratch, &[]), &keys);
+        says(&said, "you: 3 of 3 points\n");
+        let written = scratch.read(&format!("{own}.sh")).expect("the submission is there");
+        let quoted = r"'\''10.0.1.1'\''";
+        assert_eq!(written, format!("ip netns exec red bash -c 'ip addr add {quoted}/24 dev lo'\n"), "{own}");
+    }
 }
 
 #[test]
