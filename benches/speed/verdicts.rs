@@ -83,9 +83,10 @@ impl Dice {
 
 /// A network of some kind, with up to two things broken, and its pings.
 fn lab(dice: &mut Dice) -> String {
-    let (mut text, names, addresses) = match dice.below(3) {
+    let (mut text, names, addresses) = match dice.below(4) {
         0 => bridge(2 + dice.below(5)),
         1 => chain(1 + dice.below(4)),
+        2 => tunnel(),
         _ => cable(),
     };
     for _ in 0..dice.below(3) {
@@ -174,6 +175,20 @@ fn cable() -> Network {
                 a.addr_add(\"eth0\", \"10.2.0.1/24\");\nb.addr_add(\"eth0\", \"10.2.0.2/24\");\na.up(\"eth0\");\nb.up(\"eth0\");\n";
     let own = |texts: &[&str]| texts.iter().map(|text| (*text).to_string()).collect();
     (text.into(), own(&["a", "b"]), own(&["10.2.0.1", "10.2.0.2"]))
+}
+
+/// A cable with a VXLAN in it, through which the kernel sends by itself.
+fn tunnel() -> Network {
+    let (mut text, names, mut addresses) = cable();
+    for (own, other, ip) in [("a", "10.2.0.2", "10.3.0.1"), ("b", "10.2.0.1", "10.3.0.2")] {
+        let _ = writeln!(
+            text,
+            "{own}.vxlan(\"vx0\", #{{id: 42, remote: \"{other}\", dev: \"eth0\"}});\n\
+             {own}.addr_add(\"vx0\", \"{ip}/24\");\n{own}.up(\"vx0\");"
+        );
+        addresses.push(ip.into());
+    }
+    (text, names, addresses)
 }
 
 /// Something that stops packets.
