@@ -15,8 +15,9 @@ pub(super) const WORDS: &[Word] = &[
         about: "Sends `count` echo requests (1), waits `timeout_ms` (1000) for the answer to each, \
                 and holds where one came. `size` is the payload in bytes (56), `df` forbids \
                 fragments, `iface` is an interface or an address to send from, and `by: blue` \
-                counts only what blue itself answered. Gives `.ok .error .text .sent .received \
-                .from .ttl .time_ms`; `.error` is in ping(8)'s words.",
+                counts only what blue itself answered: its kernel, while a submission's programs \
+                stand still. Gives `.ok .error .text .sent .received .from .ttl .time_ms`; `.error` \
+                is in ping(8)'s words.",
         example: "check(\"I hear myself\", ping(\"127.0.0.1\"));\n\
                   check(\"there is nowhere else\", ping(\"8.8.8.8\").error == \"connect: Network is unreachable\");",
     },
