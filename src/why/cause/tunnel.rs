@@ -26,28 +26,34 @@ pub(super) fn tunnels<'a>(e: &Evidence<'a>) -> Vec<Tunnel<'a>> {
 /// The two ends of the tunnel between the one who has the packet and the one
 /// whom it goes to next.
 pub(super) fn pairs<'a>(e: &Evidence<'a>) -> Vec<(Tunnel<'a>, Tunnel<'a>)> {
-    let tunnels = tunnels(e);
     let Some(dst) = e.shot.target else { return Vec::new() };
-    let wanted = match &e.gate {
-        Gate::Resolve { wanted, .. } => *wanted,
-        _ => dst,
-    };
+    let home = e.ground.ends().filter(|end| end.space.name == e.probe.from).map(|end| end.port()).collect();
+    let Gate::Resolve { asker, dev, wanted, .. } = &e.gate else { return between(e, home, dst) };
+    let link = e.survey.space(asker).and_then(|space| space.link(dev));
+    let near_ends = link.map(|link| (asker.as_str(), link.index)).into_iter().collect();
+    let pairs = between(e, near_ends, *wanted);
+    // It may be a question below the tunnel that is not answered, for one who
+    // is asked for because of it.
+    if pairs.is_empty() { between(e, home, dst) } else { pairs }
+}
+
+/// Pairs of tunnels, one on the wire of `near_ends`, and one on that of `wanted`
+/// or of the target.
+fn between<'a>(
+    e: &Evidence<'a>,
+    near_ends: Vec<(&str, u32)>,
+    wanted: IpAddr,
+) -> Vec<(Tunnel<'a>, Tunnel<'a>)> {
+    let tunnels = tunnels(e);
     // Who is on the wire of whose address this is, or of a bridge with it.
     let serves = |tunnel: &Tunnel, space: &str, index: u32| {
         e.ground.share((&tunnel.space.name, tunnel.link.index), (space, index))
-    };
-    let near_ends: Vec<(&str, u32)> = match &e.gate {
-        Gate::Resolve { asker, dev, .. } => {
-            let link = e.survey.space(asker).and_then(|space| space.link(dev));
-            link.map(|link| (asker.as_str(), link.index)).into_iter().collect()
-        }
-        _ => e.ground.ends().filter(|end| end.space.name == e.probe.from).map(|end| end.port()).collect(),
     };
     let far_ends: Vec<(&str, u32)> = e
         .ground
         .owners(wanted)
         .into_iter()
-        .chain(e.ground.owners(dst))
+        .chain(e.shot.target.into_iter().flat_map(|dst| e.ground.owners(dst)))
         .map(|(space, addr)| (space.name.as_str(), addr.index))
         .filter(|end| !near_ends.contains(end))
         .collect();
