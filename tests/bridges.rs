@@ -1,9 +1,7 @@
 //! Bridges and VXLAN links that are refused: whole printed output.
 
-mod support;
-
+use crate::support::{NOTHING, Nslab, skip};
 use nslab::net::is_installed;
-use support::{NOTHING, Nslab, skip};
 
 /// A lab with this text stops, and this is said of it.
 #[track_caller]

@@ -1,10 +1,8 @@
 //! Captured packets: what the rows say is what tcpdump says of the file.
 
-mod support;
-
+use crate::support::{NOTHING, Nslab, Scratch, sandbox_lack, skip};
 use nslab::net::is_installed;
 use std::process::Command;
-use support::{NOTHING, Nslab, Scratch, sandbox_lack, skip};
 
 #[test]
 fn a_capture_on_a_link_that_is_not_there() {

@@ -1,8 +1,6 @@
 //! What `try … catch` catches, and what it does not.
 
-mod support;
-
-use support::{NOTHING, Nslab};
+use crate::support::{NOTHING, Nslab};
 
 /// A lab with this text stops at a mistake, and this is said of it.
 #[track_caller]

@@ -1,9 +1,7 @@
 //! Checks that fail, are skipped, are not reached, or are not what a check
 //! can be.
 
-mod support;
-
-use support::{NOTHING, Nslab};
+use crate::support::{NOTHING, Nslab};
 
 #[test]
 fn a_check_whose_value_is_a_table() {

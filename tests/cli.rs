@@ -1,12 +1,10 @@
 //! What is typed: help, wrong usage, exit codes, pipes, and what a machine
 //! can't measure.
 
-mod support;
-
+use crate::support::{NOTHING, Nslab, Scratch, ending, forget_others, output, sandbox_lack, skip, wait};
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use support::{NOTHING, Nslab, Scratch, ending, forget_others, output, sandbox_lack, skip, wait};
 
 /// Wrong usage: this is said, nothing runs, and the exit code is 2.
 #[track_caller]

@@ -1,10 +1,8 @@
 //! CNI: what is refused, in the words of libcni and of the plugins, and what
 //! plugins are told.
 
-mod support;
-
+use crate::support::{NOTHING, Nslab, skip, unindent};
 use std::path::Path;
-use support::{NOTHING, Nslab, skip, unindent};
 
 /// Whether the plugins of the CNI project are here.
 fn has_plugins() -> bool {

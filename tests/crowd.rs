@@ -1,8 +1,6 @@
 //! Many hosts on one bridge.
 
-mod support;
-
-use support::{NOTHING, Nslab};
+use crate::support::{NOTHING, Nslab};
 
 /// The beginning of a lab with `hosts` hosts on the bridge `br0`.
 fn hosts(hosts: usize) -> String {

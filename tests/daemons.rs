@@ -2,10 +2,8 @@
 //! dnsmasq for `serve_dns`, nginx for `serve_http`. What a lab teaches must
 //! not be ours alone.
 
-mod support;
-
+use crate::support::{Scratch, forget_others, output, sandbox_lack, skip, unindent};
 use std::process::Command;
-use support::{Scratch, forget_others, output, sandbox_lack, skip, unindent};
 
 /// `serve_dns` by dnsmasq. A program is ready some time after it was started.
 const DNSMASQ: &str = r#"

@@ -2,13 +2,11 @@
 //! typed here as it stands there, one part after the other. (Slurm's is run by
 //! Slurm, in `.ci/slurm`.)
 
-mod support;
-
+use crate::support::{Scratch, forget_others, output, sandbox_lack, skip};
 use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use support::{Scratch, forget_others, output, sandbox_lack, skip};
 
 const STUDENTS: [&str; 5] = ["ann", "ben", "cleo", "dan", "eva"];
 

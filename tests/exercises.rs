@@ -1,13 +1,11 @@
 //! The exercises of this project: each is sound, sees what is wrong, and gives
 //! all points to whoever does the job, by whatever means.
 
-mod support;
-
+use crate::support::{Scratch, forget_others, output, sandbox_lack, skip};
 use nslab::net::is_installed;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use support::{Scratch, forget_others, output, sandbox_lack, skip};
 
 /// What does the same in another way. Numbers are those of nobody in
 /// particular, which come first.

@@ -1,14 +1,12 @@
 //! `nslab export`: the script does what the lab has done.
 
-mod support;
-
+use crate::support::{Nslab, Scratch, forget_others, output, sandbox_lack, skip, unindent};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use support::{Nslab, Scratch, forget_others, output, sandbox_lack, skip, unindent};
 
 /// What the real tools say of every namespace, a line each: what is asked,
 /// and the answer.

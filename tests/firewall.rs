@@ -1,10 +1,8 @@
 //! What the firewall and the rules of routing refuse: the command, the words of
 //! the tool, and what helps.
 
-mod support;
-
+use crate::support::{NOTHING, Nslab, Scratch, forget_others, output, sandbox_lack, skip};
 use std::process::Command;
-use support::{NOTHING, Nslab, Scratch, forget_others, output, sandbox_lack, skip};
 
 /// A lab with this text stops, and this is said of it.
 #[track_caller]

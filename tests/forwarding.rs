@@ -1,12 +1,10 @@
 //! `same_forwarding`: what it says of two tables is what the kernel does with
 //! them, and what it can't read is refused.
 
-mod support;
-
+use crate::support::{NOTHING, Nslab, skip};
 use nslab::net::is_installed;
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use support::{NOTHING, Nslab, skip};
 
 /// Numbers that look like dice and are the same each time (xorshift).
 struct Dice(u64);

@@ -1,8 +1,6 @@
 //! The gap of an exercise: what runs there, and labs whose gap is none.
 
-mod support;
-
-use support::{NOTHING, Nslab};
+use crate::support::{NOTHING, Nslab};
 
 const SOLUTION: &str = "labs/x/solutions/way.rhai";
 

@@ -1,8 +1,7 @@
 //! `nslab grade`: what a class, and each way to hand in nothing that can be
 //! graded, comes to.
 
-mod support;
-
+use crate::support::{Nslab, Scratch, forget_others, output, sandbox_lack, skip, unindent, wait};
 use nslab::net::is_installed;
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -10,7 +9,6 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use support::{Nslab, Scratch, forget_others, output, sandbox_lack, skip, wait};
 
 const EXERCISE: &str = r#"
     //! Red and blue have a cable. Let red reach 10.0.0.2, which is blue.
@@ -578,7 +576,7 @@ fn results_of_something_else() {
     ";
     let run = |script| {
         grade(&["subs", "--resume", "r.jsonl"])
-            .file("labs/x/other.rhai", support::unindent(EXERCISE))
+            .file("labs/x/other.rhai", unindent(EXERCISE))
             .file("subs/alice.rhai", SOLUTION)
             .after(script)
             .code(2)
@@ -669,7 +667,7 @@ fn a_killed_run_goes_on() {
         return skip("ip is not installed");
     }
     let scratch = Scratch::new();
-    scratch.write("labs/x/lab.rhai", support::unindent(EXERCISE));
+    scratch.write("labs/x/lab.rhai", unindent(EXERCISE));
     scratch.write("labs/x/solution.rhai", SOLUTION);
     scratch.write("subs/alice.rhai", SOLUTION);
     scratch.write("subs/bob.rhai", UP_ONLY);

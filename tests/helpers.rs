@@ -1,8 +1,6 @@
 //! Helper files that a lab imports, and what is wrong with them.
 
-mod support;
-
-use support::Nslab;
+use crate::support::Nslab;
 
 /// `nslab test` of the one lab: below a folder, its helpers are asked for too.
 fn test() -> Nslab {

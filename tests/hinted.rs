@@ -1,8 +1,6 @@
 //! What one writes where another thing was meant, and the hint that helps.
 
-mod support;
-
-use support::{NOTHING, Nslab};
+use crate::support::{NOTHING, Nslab};
 
 /// A lab of this one line stops at this column, and this is said of it.
 #[track_caller]

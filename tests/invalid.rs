@@ -1,9 +1,7 @@
 //! Files that are no labs: what is wrong with them is said before anything
 //! runs, at its place.
 
-mod support;
-
-use support::{NOTHING, Nslab};
+use crate::support::{NOTHING, Nslab};
 
 /// A lab with this text is invalid, and this is said of it.
 #[track_caller]

@@ -1,12 +1,10 @@
 //! `nslab shell`: somebody works in a lab.
 
-mod support;
-
+use crate::support::{Scratch, forget_others, sandbox_lack, skip, wait};
 use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use support::{Scratch, forget_others, sandbox_lack, skip, wait};
 
 const EXERCISE: &str = r#"//! Give lo of red the address {lan}.1.
 let red = netns("red");

@@ -2,10 +2,8 @@
 //! takes is taken, what it refuses is refused in its words, and each command
 //! that is shown can be typed as it stands.
 
-mod support;
-
+use crate::support::{NOTHING, Nslab, skip};
 use nslab::net::is_installed;
-use support::{NOTHING, Nslab, skip};
 
 /// A lab with this text stops, and this is said of it.
 #[track_caller]

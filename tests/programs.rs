@@ -1,8 +1,6 @@
 //! Programs of a lab: what they see, how they end, and what they may not take.
 
-mod support;
-
-use support::{NOTHING, Nslab, skip};
+use crate::support::{NOTHING, Nslab, skip};
 
 /// All checks of a lab pass.
 #[track_caller]

@@ -1,9 +1,7 @@
 //! Acts that are refused: the command, the words of the kernel or of `ip`,
 //! and what helps.
 
-mod support;
-
-use support::{NOTHING, Nslab};
+use crate::support::{NOTHING, Nslab};
 
 /// A lab with this text stops, and this is said of it.
 #[track_caller]

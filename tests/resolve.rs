@@ -1,9 +1,7 @@
 //! Names are looked up as the C library looks them up: each case is asked of
 //! nslab, of getent(1) and of ping(8) in the same namespace.
 
-mod support;
-
-use support::{NOTHING, Nslab, skip};
+use crate::support::{NOTHING, Nslab, skip};
 
 /// A network with a name server at 192.168.15.2, and `asks(name)`, which
 /// compares what nslab and the C library make of a name.

@@ -1,8 +1,6 @@
 //! Labs that would run, or grow, without end.
 
-mod support;
-
-use support::{NOTHING, Nslab};
+use crate::support::{NOTHING, Nslab};
 
 /// A lab with this text is stopped, and this is said of it.
 #[track_caller]

@@ -1,9 +1,7 @@
 //! `nslab grade --self-test` and `--sheet`: what an instructor learns of an
 //! exercise before a student does.
 
-mod support;
-
-use support::Nslab;
+use crate::support::Nslab;
 
 const SOLUTION: &str = "red.up(\"lo\");\nred.addr_add(\"lo\", \"10.0.0.1/24\");\n";
 

@@ -1,9 +1,7 @@
 //! Services, and those who ask them: what is refused, and what is said where
 //! nobody answers.
 
-mod support;
-
-use support::{NOTHING, Nslab, skip};
+use crate::support::{NOTHING, Nslab, skip};
 
 /// A lab with this text stops, and this is said of it.
 #[track_caller]

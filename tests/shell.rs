@@ -1,9 +1,7 @@
 //! Shell labs: what bash runs, told command by command.
 
-mod support;
-
+use crate::support::{Nslab, Scratch, forget_others, output, sandbox_lack, skip, unindent};
 use std::process::Command;
-use support::{Nslab, Scratch, forget_others, output, sandbox_lack, skip, unindent};
 
 /// `nslab run labs/x/lab.sh`, a script set in as the code around it.
 fn run_shell(script: &str) -> Nslab {
@@ -27,7 +25,10 @@ fn told(script: &str, arguments: &[&str]) -> Option<String> {
     command.args(["run", "lab.sh"]).args(arguments).current_dir(scratch.path());
     forget_others(&mut command);
     let output = output(command);
-    Some(String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr))
+    Some(
+        String::from_utf8_lossy(&output.stdout).into_owned()
+            + String::from_utf8_lossy(&output.stderr).as_ref(),
+    )
 }
 
 #[test]

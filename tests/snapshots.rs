@@ -1,8 +1,6 @@
 //! Snapshots that are new, differ, are stale or damaged, or can't be kept.
 
-mod support;
-
-use support::{NOTHING, Nslab, Scratch};
+use crate::support::{NOTHING, Nslab, Scratch};
 
 /// A lab with one snapshot, of the links of a fresh namespace.
 const LAB: &str = r#"let red = netns("red");

@@ -140,6 +140,25 @@ fn one_file_owns_each_foreign_library() {
     }
 }
 
+/// A file that nobody names is compiled by nobody, and tests nothing.
+#[test]
+fn each_file_of_tests_is_part_of_an_executable() {
+    let suite = fs::read_to_string(root().join("tests/suite.rs")).expect("the suite");
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("the manifest");
+    for entry in fs::read_dir(root().join("tests")).expect("the tests") {
+        let path = entry.expect("a test").path();
+        let stem = path.file_stem().expect("a file has a stem").to_string_lossy().into_owned();
+        let code =
+            path.extension().is_some_and(|extension| extension == "rs") || path.join("main.rs").is_file();
+        let target = manifest.contains(&format!("[[test]]\nname = \"{stem}\"\n"));
+        let module = suite.lines().any(|line| line == format!("mod {stem};"));
+        assert!(
+            !code || target != module,
+            "tests/{stem}: a module of tests/suite.rs, or a target in Cargo.toml"
+        );
+    }
+}
+
 #[test]
 fn the_changelog_has_this_version() {
     let changelog = fs::read_to_string(root().join("CHANGELOG.md")).expect("a changelog");

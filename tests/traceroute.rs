@@ -1,9 +1,7 @@
 //! What our traceroute prints is what traceroute(8) prints, but for times.
 
-mod support;
-
+use crate::support::{NOTHING, Nslab, skip};
 use nslab::net::is_installed;
-use support::{NOTHING, Nslab, skip};
 
 /// red - r1 - r2 - blue
 const CHAIN: &str = r#"

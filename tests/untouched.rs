@@ -1,8 +1,6 @@
 //! Whatever a lab does, and however it ends, this machine stays as it was.
 
-mod machine;
-
-use machine::{differences, listing};
+use crate::machine::{differences, listing};
 use nix::sys::signal::{SigHandler, Signal, killpg, signal};
 use nix::unistd::Pid;
 use std::fs;

@@ -1,10 +1,8 @@
 //! What an exercise draws for each student, and labs that can't be drawn.
 
-mod support;
-
+use crate::support::{NOTHING, Nslab, Scratch};
 use nslab::run;
 use nslab::script::Compiler;
-use support::{NOTHING, Nslab, Scratch};
 
 /// A lab with this text is invalid.
 #[track_caller]

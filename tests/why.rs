@@ -1,8 +1,6 @@
 //! Why one can't reach another: what is told, and what is refused.
 
-mod support;
-
-use support::{NOTHING, Nslab};
+use crate::support::{NOTHING, Nslab, unindent};
 
 #[test]
 fn a_cause_has_a_page() {
@@ -67,7 +65,7 @@ const LAB: &str = "
 
 fn why(arguments: &[&str]) -> Nslab {
     let all = ["why", "lab.sh"].into_iter().chain(arguments.iter().copied());
-    Nslab::new(all).file("lab.sh", support::unindent(LAB))
+    Nslab::new(all).file("lab.sh", unindent(LAB))
 }
 
 #[test]

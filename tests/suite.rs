@@ -1,0 +1,44 @@
+//! The tests of the tool itself, in one executable: each file beside this one is
+//! a module of it, so that a change is linked once, not once for each file.
+//!
+//! What has to begin before there are threads, and what wants the machine for
+//! itself, is an executable of its own: `Cargo.toml` lists them.
+
+mod bridges;
+mod capture;
+mod caught;
+mod checks;
+mod cli;
+mod cni;
+mod crowd;
+mod daemons;
+mod dependent;
+mod engines;
+mod exercises;
+mod export;
+mod firewall;
+mod forwarding;
+mod gap;
+mod grade;
+mod helpers;
+mod hinted;
+mod invalid;
+mod live;
+mod machine;
+mod names;
+mod programs;
+mod refused;
+mod resolve;
+mod runaway;
+mod sandbox;
+mod self_test;
+mod services;
+mod shell;
+mod snapshots;
+mod support;
+mod tidy;
+mod traceroute;
+mod untouched;
+mod variants;
+mod vocabulary;
+mod why;
