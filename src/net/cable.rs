@@ -8,7 +8,8 @@
 //! and nobody watches, the kernel is asked at once whether it would refuse,
 //! and the ends get the indexes and hardware addresses of a moved pair.
 
-use super::link::{Found, chosen_mac, valid_ifname};
+use super::link::{Found, valid_ifname};
+use super::mac::chosen_mac;
 use super::{NetError, Netns, Network};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage};
@@ -33,7 +34,7 @@ struct End {
 
 impl End {
     fn new(netns: &Netns, name: &str, index: u32) -> Self {
-        Self { netns: netns.clone(), name: name.into(), index, mac: chosen_mac(netns, name) }
+        Self { netns: netns.clone(), name: name.into(), index, mac: chosen_mac(netns.name(), name) }
     }
 
     fn message(&self, born: &Netns) -> LinkMessage {

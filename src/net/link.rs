@@ -1,5 +1,6 @@
 use super::defaults::RETRANS_TIME_MS;
 use super::error::strerror;
+use super::mac::chosen_mac;
 use super::network::Refused;
 use super::{NetError, Netns, Network, prefix};
 use crate::table;
@@ -12,7 +13,6 @@ use rtnetlink::packet_route::neighbour_table::{
     NeighbourTableAttribute, NeighbourTableMessage, NeighbourTableParameter,
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
-use std::hash::{DefaultHasher, Hasher};
 use std::os::fd::AsRawFd;
 
 /// How macvlan links of one parent see each other (ip-link(8)).
@@ -121,19 +121,6 @@ pub(super) fn valid_ifname(word: &str, name: &str) -> Result<(), NetError> {
     Err(NetError::new(error).hint(reason))
 }
 
-/// The hardware address that a link gets: its own in each namespace, the same
-/// in each run. Locally administered, for one station (RFC 9542, section 2.1).
-pub(super) fn chosen_mac(netns: &Netns, name: &str) -> Vec<u8> {
-    // DefaultHasher::new() has fixed keys.
-    let mut hasher = DefaultHasher::new();
-    hasher.write(netns.name().as_bytes());
-    hasher.write_u8(0);
-    hasher.write(name.as_bytes());
-    let mut mac = hasher.finish().to_be_bytes()[2..].to_vec();
-    mac[0] = 0x02;
-    mac
-}
-
 impl Network {
     /// Adds a bridge, as `ip link add NAME type bridge` does.
     ///
@@ -187,7 +174,7 @@ impl Network {
         infos.extend(data.map(LinkInfo::Data));
         message.attributes = vec![LinkAttribute::IfName(name.into()), LinkAttribute::LinkInfo(infos)];
         if own_mac {
-            message.attributes.push(LinkAttribute::Address(chosen_mac(netns, name)));
+            message.attributes.push(LinkAttribute::Address(chosen_mac(netns.name(), name)));
         }
         message.attributes.extend(parent.map(LinkAttribute::Link));
         let index = message.header.index;

@@ -18,6 +18,7 @@ mod http;
 mod hush;
 mod iproute;
 mod link;
+mod mac;
 mod names;
 mod neigh;
 mod netfilter;
