@@ -56,12 +56,14 @@ impl Backend {
     }
 
     /// The tool, as one types it: without `-nft` or `-legacy` where the
-    /// machine's plain one speaks to the same backend.
+    /// machine's plain one speaks to the same backend; what is kept in
+    /// nf_tables is the plain one's where nobody has installed it.
     pub fn tool(self, family: &str) -> String {
         let plain = self.plain(family);
         match variant(plain) {
             _ if self == Self::Nft => plain.into(),
             Some(old) if old == self.is_old() => plain.into(),
+            None if !self.is_old() => plain.into(),
             _ => format!("{plain}-{}", self.ending()),
         }
     }

@@ -3,6 +3,7 @@
 use super::super::error::strerror;
 use super::super::netlink::KernelError;
 use super::super::{Family, NetError, Netns, Network};
+use super::iptables::{BuiltIn, built_in};
 use super::packet::{Condition, PacketOptions, TCP, UDP, network, ports_of};
 use super::rule::{Dialect, Rule, Verdict};
 use super::ruleset;
@@ -59,30 +60,15 @@ pub struct Ruling {
 /// One chain, which is made where it is not there, and what comes into it.
 #[derive(Debug, Clone)]
 struct Part {
-    hook: &'static Hook,
+    hook: &'static BuiltIn,
     policy: Option<Policy>,
     rules: Vec<Rule>,
 }
 
-/// A chain as iptables makes it, with the kernel's numbers (`nf_inet_hooks`,
-/// `nf_ip_hook_priorities`).
-#[derive(Debug, PartialEq)]
-struct Hook {
-    table: &'static str,
-    chain: &'static str,
-    hook: &'static str,
-    number: u32,
-    priority: i32,
+/// The chain where iptables keeps such rules.
+fn standard(table: &str, chain: &str) -> &'static BuiltIn {
+    built_in(table, chain).expect("a chain of iptables")
 }
-
-const INPUT: Hook = Hook { table: "filter", chain: "INPUT", hook: "input", number: 1, priority: 0 };
-const FORWARD: Hook = Hook { table: "filter", chain: "FORWARD", hook: "forward", number: 2, priority: 0 };
-const OUTPUT: Hook = Hook { table: "filter", chain: "OUTPUT", hook: "output", number: 3, priority: 0 };
-const NAT_PREROUTING: Hook =
-    Hook { table: "nat", chain: "PREROUTING", hook: "prerouting", number: 0, priority: -100 };
-const NAT_OUTPUT: Hook = Hook { table: "nat", chain: "OUTPUT", hook: "output", number: 3, priority: -100 };
-const NAT_POSTROUTING: Hook =
-    Hook { table: "nat", chain: "POSTROUTING", hook: "postrouting", number: 4, priority: 100 };
 
 impl Chain {
     /// The chains that there are, as they are typed.
@@ -98,11 +84,11 @@ impl Chain {
         })
     }
 
-    fn hook(self) -> &'static Hook {
+    fn hook(self) -> &'static BuiltIn {
         match self {
-            Self::Input => &INPUT,
-            Self::Forward => &FORWARD,
-            Self::Output => &OUTPUT,
+            Self::Input => standard("filter", "INPUT"),
+            Self::Forward => standard("filter", "FORWARD"),
+            Self::Output => standard("filter", "OUTPUT"),
         }
     }
 }
@@ -182,7 +168,7 @@ impl Ruling {
         let verdict = Verdict::Masquerade(family);
         let rules =
             rules.into_iter().map(|conditions| Rule { conditions, verdict: verdict.clone() }).collect();
-        Ok(Self { family, parts: vec![Part { hook: &NAT_POSTROUTING, policy: None, rules }] })
+        Ok(Self { family, parts: vec![Part { hook: standard("nat", "POSTROUTING"), policy: None, rules }] })
     }
 
     /// Sends what comes for a port on to another place: what comes in, and
@@ -207,7 +193,7 @@ impl Ruling {
         let port = Condition::Port { protocol, source: false, from, to: until, not: false };
         let incoming = Rule { conditions: vec![port.clone()], verdict: verdict.clone() };
         let own = Rule { conditions: vec![Condition::Local, port], verdict };
-        let parts = [(&NAT_PREROUTING, incoming), (&NAT_OUTPUT, own)];
+        let parts = [(standard("nat", "PREROUTING"), incoming), (standard("nat", "OUTPUT"), own)];
         let part = |(hook, rule)| Part { hook, policy: None, rules: vec![rule] };
         Ok(Self { family, parts: parts.into_iter().map(part).collect() })
     }
@@ -219,12 +205,11 @@ impl Ruling {
             Family::Inet6 => "ip6",
         };
         let mut words = Vec::new();
-        for Part { hook: Hook { table, chain, hook, priority, .. }, policy, rules } in &self.parts {
+        for Part { hook: BuiltIn { table, chain, kind, hook, priority, .. }, policy, rules } in &self.parts {
             let own = format!("add table {family} {table}");
             if !words.contains(&own) {
                 words.push(own);
             }
-            let kind = table;
             let policy = policy.map(|policy| format!(" policy {policy};")).unwrap_or_default();
             words.push(format!(
                 "add chain {family} {table} {chain} {{ type {kind} hook {hook} priority {priority};{policy} }}"
@@ -239,7 +224,7 @@ impl Ruling {
         self.parts.iter().find_map(|Part { hook, .. }| {
             let found = there.iter().find(|chain| chain.is(self.number(), hook.table, hook.chain))?;
             let iptables = found.hook() == Some((hook.number, hook.priority));
-            let Hook { table, chain, .. } = hook;
+            let BuiltIn { table, chain, .. } = hook;
             (!iptables).then(|| {
                 format!(
                     "the table {table} has a chain {chain} that is none of iptables', with another hook or priority"
@@ -275,7 +260,7 @@ impl Ruling {
                 .text(1, hook.table)
                 .text(3, hook.chain)
                 .nest(4, place)
-                .text(7, hook.table);
+                .text(7, hook.kind);
             if let Some(policy) = policy {
                 chain = chain.number(5, u32::from(*policy == Policy::Accept));
             }

@@ -7,8 +7,10 @@
 mod backend;
 mod conntrack;
 mod culprit;
+mod expression;
 mod field;
 mod firewall;
+mod iptables;
 mod kind;
 mod old;
 mod packet;
@@ -31,6 +33,7 @@ pub use backend::Backend;
 pub use conntrack::{Flow, FlowEnd};
 pub use culprit::Culprit;
 pub use firewall::{Action, Chain, FirewallOptions, Policy, Ruling};
+pub(super) use iptables::IptablesCommand;
 pub use packet::PacketOptions;
 pub(super) use packet::protocol_name;
 pub use snapshot::{Counters, FirewallRule, FirewallSnapshot};

@@ -57,6 +57,10 @@ pub(super) enum Condition {
     },
     /// Any of these states, a bit for each of [`STATES`].
     State(u8),
+    /// It is a fragment of a packet, and not the first one.
+    Fragment {
+        not: bool,
+    },
 }
 
 /// The states of connection tracking, in the order in which nft prints them.
@@ -302,6 +306,7 @@ impl fmt::Display for Condition {
                 let names: Vec<&str> = states.map(|(_, name)| *name).collect();
                 write!(f, "ct state {}", names.join(","))
             }
+            Self::Fragment { not } => write!(f, "ip frag-off & 0x1fff {} 0", if *not { "==" } else { "!=" }),
         }
     }
 }

@@ -6,6 +6,9 @@
 //! without these extensions gets nf_tables' own for all.
 
 use super::super::Family;
+use super::expression::{
+    EQ, Expressions, GTE, IIFNAME, LTE, NEQ, NETWORK, OIFNAME, REG_1, REG_2, REG_VERDICT, TRANSPORT, mask_of,
+};
 use super::packet::Condition;
 use super::wire::Attributes;
 use std::fmt;
@@ -65,69 +68,6 @@ impl fmt::Display for Rule {
     }
 }
 
-/// `enum nft_registers` of the kernel.
-const REG_VERDICT: u32 = 0;
-const REG_1: u32 = 1;
-const REG_2: u32 = 2;
-
-/// `enum nft_meta_keys` and `enum nft_payload_bases`.
-const IIFNAME: u32 = 6;
-const OIFNAME: u32 = 7;
-const L4PROTO: u32 = 16;
-const NETWORK: u32 = 1;
-const TRANSPORT: u32 = 2;
-
-/// `enum nft_cmp_ops`.
-const EQ: u32 = 0;
-const NEQ: u32 = 1;
-const GTE: u32 = 5;
-const LTE: u32 = 3;
-
-/// A list of expressions (`NFTA_RULE_EXPRESSIONS`).
-#[derive(Debug, Default)]
-struct Expressions(Attributes);
-
-impl Expressions {
-    fn add(&mut self, name: &str, data: Attributes) {
-        /// `NFTA_LIST_ELEM`, `NFTA_EXPR_NAME`, `NFTA_EXPR_DATA`.
-        const ELEMENT: u16 = 1;
-        let expression = Attributes::default().text(1, name).nest(2, data);
-        self.0 = std::mem::take(&mut self.0).nest(ELEMENT, expression);
-    }
-
-    /// An extension of iptables, a `match` or a `target`.
-    fn extension(&mut self, kind: &str, name: &str, revision: u32, info: &[u8]) {
-        let mut info = info.to_vec();
-        // `XT_ALIGN`
-        info.resize(info.len().next_multiple_of(8), 0);
-        self.add(kind, Attributes::default().text(1, name).number(2, revision).bytes(3, &info));
-    }
-
-    fn meta(&mut self, key: u32) {
-        self.add("meta", Attributes::default().number(2, key).number(1, REG_1));
-    }
-
-    fn payload(&mut self, base: u32, offset: u32, length: u32) {
-        let data = Attributes::default().number(1, REG_1).number(2, base).number(3, offset);
-        self.add("payload", data.number(4, length));
-    }
-
-    fn compare(&mut self, operator: u32, value: &[u8]) {
-        let data = Attributes::default().number(1, REG_1).number(2, operator);
-        self.add("cmp", data.nest(3, Attributes::default().bytes(1, value)));
-    }
-
-    fn immediate(&mut self, register: u32, value: &[u8]) {
-        let data = Attributes::default().number(1, register);
-        self.add("immediate", data.nest(2, Attributes::default().bytes(1, value)));
-    }
-
-    fn protocol(&mut self, number: u8, operator: u32) {
-        self.meta(L4PROTO);
-        self.compare(operator, &[number]);
-    }
-}
-
 /// The expressions of `meta nftrace set 1`, which has the kernel tell by what
 /// rules a packet goes.
 pub(super) fn traced() -> Attributes {
@@ -159,7 +99,9 @@ impl Rule {
 }
 
 impl Condition {
-    fn express(&self, all: &mut Expressions, dialect: Dialect) {
+    /// Adds it to a rule's expressions; a port's protocol is a condition of its
+    /// own.
+    pub(super) fn express(&self, all: &mut Expressions, dialect: Dialect) {
         let operator = |not: bool| if not { NEQ } else { EQ };
         match self {
             Self::Interface { incoming, name, not } => {
@@ -229,23 +171,14 @@ impl Condition {
                     all.compare(NEQ, &[0; 4]);
                 }
             },
+            Self::Fragment { not } => {
+                // The 13 bits of the fragment's offset (RFC 791).
+                all.payload(NETWORK, 6, 2);
+                all.mask(&[0x1f, 0xff]);
+                all.compare(if *not { EQ } else { NEQ }, &[0; 2]);
+            }
         }
     }
-}
-
-impl Expressions {
-    /// Takes those bits out of register 1 that the mask does not have.
-    fn mask(&mut self, mask: &[u8]) {
-        let data = Attributes::default().number(1, REG_1).number(2, REG_1).number(3, mask.len() as u32);
-        let value = |bytes: &[u8]| Attributes::default().bytes(1, bytes);
-        self.add("bitwise", data.nest(4, value(mask)).nest(5, value(&vec![0; mask.len()])));
-    }
-}
-
-/// The bytes of a mask with so many ones.
-fn mask_of(length: u8, bytes: usize) -> Vec<u8> {
-    let bits = |byte: usize| usize::from(length).saturating_sub(byte * 8).min(8);
-    (0..bytes).map(|byte| !(0xff_u16 >> bits(byte)) as u8).collect()
 }
 
 /// The states as nf_tables has them: `NF_CT_STATE_BIT` of the kernel, and
@@ -327,18 +260,5 @@ impl Verdict {
                 all.extension("target", "DNAT", 2, &info);
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mask_has_as_many_ones_as_the_prefix_is_long() {
-        assert_eq!(mask_of(20, 4), [255, 255, 240, 0]);
-        assert_eq!(mask_of(0, 4), [0; 4]);
-        assert_eq!(mask_of(32, 4), [255; 4]);
-        assert_eq!(mask_of(127, 16)[15], 254);
     }
 }

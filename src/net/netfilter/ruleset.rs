@@ -33,7 +33,7 @@ pub(super) struct Chain {
 
 #[derive(Debug)]
 pub(super) struct Base {
-    kind: String,
+    pub kind: String,
     pub hook: u32,
     pub priority: i32,
     pub policy: String,
@@ -55,6 +55,8 @@ pub(super) struct Spoken {
     /// Whether it stands for the policy of a chain of one's own, as ebtables
     /// has them.
     pub is_policy: bool,
+    /// Whether no tool has kept anything with it for itself.
+    pub plain: bool,
 }
 
 impl Network {
@@ -124,6 +126,7 @@ pub(super) fn spoken(
             handle: number(&rule.bytes, 3).unwrap_or_default(),
             words: speak(expressions, userdata(&rule.bytes, COMMENT), &ground),
             expressions: expressions.into(),
+            plain: find(&rule.bytes, 7).is_none(),
             is_policy: chain.family == BRIDGE && userdata(&rule.bytes, EBTABLES_POLICY).is_some(),
         }
     };

@@ -5,13 +5,13 @@
 //! made in it is told in their words, too, as their `-save` prints it. What
 //! the old ones keep in the kernel, beside nf_tables, they have to tell.
 
-use super::super::{NetError, Netns, Network};
+use super::super::{Family, NetError, Netns, Network};
 use super::backend::Backend;
 use super::ruleset::{self, Chain, Spoken, counted, family_name};
 use super::saved::Saved;
 use super::trace::{StepKind, StepVerdict, TABLE, TraceStep};
-use super::wire::{attributes, find, number, text};
-use super::{Culprit, old};
+use super::wire::{find, number, text};
+use super::{Culprit, expression, iptables, old};
 
 /// How the kernel's names for chains without a name begin.
 const ANONYMOUS: &str = "__chain";
@@ -122,6 +122,24 @@ impl Network {
         Ok(FirewallSnapshot { rules: rules? })
     }
 
+    /// The rules of iptables, in its words: told here where all of a table's
+    /// rules are known, and by iptables where it is installed and is to be asked.
+    fn saved_of_iptables<'a>(
+        &self,
+        netns: &Netns,
+        family: &str,
+        chains: impl Iterator<Item = &'a (Chain, Vec<Spoken>)> + Clone,
+        ask: bool,
+    ) -> Result<Vec<Saved>, NetError> {
+        let known = if family == "ip6" { Family::Inet6 } else { Family::Inet };
+        let mut told = iptables::tell(known, chains);
+        if ask && !told.unknown.is_empty() {
+            let saved = self.saved(netns, Backend::IptablesNft, family)?;
+            told.saved.extend(saved.into_iter().filter(|one| told.unknown.contains(&one.table)));
+        }
+        Ok(told.saved)
+    }
+
     fn rules_everywhere(&self, netns: &Netns, ask: bool) -> Result<Vec<FirewallRule>, NetError> {
         let mut rules = Vec::new();
         // A kernel without nf_tables may have the old ones.
@@ -130,12 +148,19 @@ impl Network {
         {
             for backend in [Backend::IptablesNft, Backend::ArptablesNft, Backend::EbtablesNft] {
                 for family in backend.families() {
-                    let mine = |chain: &Chain| family_name(chain.family) == *family && backend.has(chain);
-                    let saved = match ask && chains.iter().any(|(chain, _)| mine(chain)) {
-                        true => self.saved(netns, backend, family)?,
-                        false => Vec::new(),
-                    };
                     let of_family = |chain: &Chain| family_name(chain.family) == *family;
+                    let saved = match backend {
+                        Backend::IptablesNft => {
+                            let own = chains.iter().filter(|(chain, _)| of_family(chain));
+                            self.saved_of_iptables(netns, family, own, ask)?
+                        }
+                        _ => match ask
+                            && chains.iter().any(|(chain, _)| of_family(chain) && backend.has(chain))
+                        {
+                            true => self.saved(netns, backend, family)?,
+                            false => Vec::new(),
+                        },
+                    };
                     for (chain, spoken) in chains.iter().filter(|(chain, _)| of_family(chain)) {
                         add(&mut rules, chain, spoken, backend, &saved);
                     }
@@ -310,19 +335,14 @@ pub(super) fn target_of_spec(spec: &str) -> String {
     at.and_then(|at| words.get(at + 1)).cloned().unwrap_or_default()
 }
 
-/// The expressions of a rule, each with its name.
-fn expressions(list: &[u8]) -> impl Iterator<Item = (String, &[u8])> {
-    attributes(list).map(|(_, one)| (text(one, 1).unwrap_or_default(), find(one, 2).unwrap_or_default()))
-}
-
 fn counter(list: &[u8]) -> Option<(u64, u64)> {
-    expressions(list).find(|(name, _)| name == "counter").and_then(|(_, data)| counted(data))
+    expression::read(list).find(|(name, _)| name == "counter").and_then(|(_, data)| counted(data))
 }
 
 /// What a rule of nf_tables does with a packet, in a word or two.
 fn target(list: &[u8]) -> String {
     let mut target = String::new();
-    for (name, data) in expressions(list) {
+    for (name, data) in expression::read(list) {
         let found = match name.as_str() {
             "immediate" => find(data, 2).and_then(|value| find(value, 2)).and_then(|verdict| {
                 let code = number(verdict, 1)? as u32 as i32;

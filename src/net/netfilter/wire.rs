@@ -19,6 +19,7 @@ const REQUEST: u16 = 0x1;
 const ACK: u16 = 0x4;
 const DUMP: u16 = 0x300;
 const DUMP_INTR: u16 = 0x10;
+pub(super) const REPLACE: u16 = 0x100;
 pub(super) const CREATE: u16 = 0x400;
 pub(super) const APPEND: u16 = 0x800;
 const BATCH_BEGIN: u16 = 0x10;
