@@ -2,9 +2,20 @@ use super::prefix::Prefix;
 use super::{NetError, Netns, Network};
 use nix::errno::Errno;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
-use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
+use rtnetlink::packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::net::{IpAddr, Ipv4Addr};
+
+/// What is said of an address beside itself, in the words of ip-address(8).
+#[derive(Debug, Clone, Default)]
+pub(super) struct AddrOptions {
+    /// The broadcast address; `+` for the network's.
+    pub broadcast: Option<String>,
+    /// The address of the other end, with the length of its prefix.
+    pub peer: Option<String>,
+    /// Whether nobody is asked if the address is taken (`nodad`).
+    pub nodad: bool,
+}
 
 impl Network {
     /// Adds an address, as `ip addr add ADDR dev LINK` does. A `broadcast` of
@@ -21,10 +32,21 @@ impl Network {
         addr: &str,
         broadcast: Option<&str>,
     ) -> Result<(), NetError> {
+        let broadcast = broadcast.map(String::from);
+        self.addr_add_with(netns, link, addr, &AddrOptions { broadcast, ..AddrOptions::default() })
+    }
+
+    /// The same with all that ip-address(8) has words for here.
+    pub(super) fn addr_add_with(
+        &self,
+        netns: &Netns,
+        link: &str,
+        addr: &str,
+        options: &AddrOptions,
+    ) -> Result<(), NetError> {
         self.lay_cables()?;
         let prefix = Prefix::parse(addr)?;
-        let broadcast = broadcast.map(|text| broadcast_of(&prefix, text)).transpose()?.flatten();
-        let message = self.addr_message(netns, link, &prefix, broadcast)?;
+        let message = self.addr_message(netns, link, &prefix, options)?;
         if prefix.address.is_ipv6() {
             self.tentative.borrow_mut().insert(netns.name().into());
         }
@@ -48,9 +70,20 @@ impl Network {
     ///
     /// Where the link does not have it.
     pub fn addr_del(&self, netns: &Netns, link: &str, addr: &str) -> Result<(), NetError> {
+        self.addr_del_with(netns, link, addr, &AddrOptions::default())
+    }
+
+    /// The same with all that ip-address(8) has words for here.
+    pub(super) fn addr_del_with(
+        &self,
+        netns: &Netns,
+        link: &str,
+        addr: &str,
+        options: &AddrOptions,
+    ) -> Result<(), NetError> {
         self.lay_cables()?;
         let prefix = Prefix::parse(addr)?;
-        let message = self.addr_message(netns, link, &prefix, None)?;
+        let message = self.addr_message(netns, link, &prefix, options)?;
         self.change(netns, RouteNetlinkMessage::DelAddress(message), 0).map_err(|refused| {
             let missing = refused.is(Errno::EADDRNOTAVAIL);
             let error = NetError::from(refused);
@@ -70,11 +103,15 @@ impl Network {
         netns: &Netns,
         link: &str,
         prefix: &Prefix,
-        broadcast: Option<Ipv4Addr>,
+        options: &AddrOptions,
     ) -> Result<AddressMessage, NetError> {
+        let broadcast = options.broadcast.as_deref().map(|text| broadcast_of(prefix, text)).transpose()?;
+        let peer = options.peer.as_deref().map(Prefix::parse).transpose()?;
         let mut message = AddressMessage::default();
         message.header.index = self.index_of(netns, link)?;
-        message.header.prefix_len = prefix.length;
+        // The prefix is the other end's, where there is one.
+        let other = peer.unwrap_or(*prefix);
+        message.header.prefix_len = other.length;
         message.header.family = family(prefix.address);
         message.header.scope = match prefix.address {
             // As `ip` has it: an address of one's own is seen by oneself.
@@ -82,8 +119,11 @@ impl Network {
             _ => AddressScope::Universe,
         };
         message.attributes =
-            vec![AddressAttribute::Local(prefix.address), AddressAttribute::Address(prefix.address)];
-        message.attributes.extend(broadcast.map(AddressAttribute::Broadcast));
+            vec![AddressAttribute::Local(prefix.address), AddressAttribute::Address(other.address)];
+        message.attributes.extend(broadcast.flatten().map(AddressAttribute::Broadcast));
+        if options.nodad {
+            message.header.flags |= AddressHeaderFlags::Nodad;
+        }
         Ok(message)
     }
 }

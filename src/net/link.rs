@@ -6,49 +6,12 @@ use super::{NetError, Netns, Network, prefix};
 use crate::table;
 use nix::errno::Errno;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
-use rtnetlink::packet_route::link::{
-    InfoData, InfoKind, InfoMacVlan, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, MacVlanMode as Mode,
-};
+use rtnetlink::packet_route::link::{InfoData, InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
 use rtnetlink::packet_route::neighbour_table::{
     NeighbourTableAttribute, NeighbourTableMessage, NeighbourTableParameter,
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::os::fd::AsRawFd;
-
-/// How macvlan links of one parent see each other (ip-link(8)).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MacvlanMode {
-    /// They reach each other directly.
-    Bridge,
-    /// They don't reach each other.
-    Private,
-    /// They reach each other where the switch outside sends it back.
-    Vepa,
-    /// The parent's only one, which takes the parent over.
-    Passthru,
-}
-
-impl MacvlanMode {
-    /// Reads a mode as `ip` names it.
-    ///
-    /// # Errors
-    ///
-    /// Where there is no such mode.
-    pub fn parse(text: &str) -> Result<Self, NetError> {
-        Ok(match text {
-            "bridge" => Self::Bridge,
-            "private" => Self::Private,
-            "vepa" => Self::Vepa,
-            "passthru" => Self::Passthru,
-            _ => {
-                return Err(NetError::new(format!(
-                    "Error: argument of \"mode\" must be \"private\", \"vepa\", \"bridge\", \"passthru\" or \"source\", not \"{text}\""
-                ))
-                .hint("choose `bridge`, `private`, `vepa` or `passthru`"));
-            }
-        })
-    }
-}
 
 /// What the kernel says of one link, as far as acts need it.
 #[derive(Debug, Clone)]
@@ -130,32 +93,6 @@ impl Network {
     pub fn bridge(&self, netns: &Netns, name: &str) -> Result<(), NetError> {
         self.lay_cables()?;
         self.add_link(netns, name, InfoKind::Bridge, None, None, true)
-    }
-
-    /// Adds a macvlan, as `ip link add NAME link PARENT type macvlan` does.
-    ///
-    /// # Errors
-    ///
-    /// Where the parent is not there, or the name is none or is taken.
-    pub fn macvlan(
-        &self,
-        netns: &Netns,
-        name: &str,
-        parent: &str,
-        mode: MacvlanMode,
-    ) -> Result<(), NetError> {
-        self.lay_cables()?;
-        let parent = self.index_of(netns, parent)?;
-        let mode = match mode {
-            MacvlanMode::Bridge => Mode::Bridge,
-            MacvlanMode::Private => Mode::Private,
-            MacvlanMode::Vepa => Mode::Vepa,
-            MacvlanMode::Passthru => Mode::Passthrough,
-        };
-        let data = InfoData::MacVlan(vec![InfoMacVlan::Mode(mode)]);
-        // A passthru macvlan has its parent's address.
-        let own_mac = mode != Mode::Passthrough;
-        self.add_link(netns, name, InfoKind::MacVlan, Some(data), Some(parent), own_mac)
     }
 
     pub(super) fn add_link(
@@ -403,7 +340,12 @@ impl Network {
         }
     }
 
-    fn set_link(&self, netns: &Netns, index: u32, attributes: Vec<LinkAttribute>) -> Result<(), Refused> {
+    pub(super) fn set_link(
+        &self,
+        netns: &Netns,
+        index: u32,
+        attributes: Vec<LinkAttribute>,
+    ) -> Result<(), Refused> {
         let mut message = LinkMessage::default();
         message.header.index = index;
         message.attributes = attributes;

@@ -5,6 +5,7 @@
 //! of it: it enters a namespace to open a socket there, and the socket stays.
 
 mod addr;
+mod applet;
 mod budget;
 mod cable;
 mod capture;
@@ -18,6 +19,7 @@ mod http;
 mod hush;
 mod iproute;
 mod link;
+mod link_kind;
 mod mac;
 mod names;
 mod neigh;
@@ -51,7 +53,7 @@ pub use cni::{CniAnswer, CniCall, CniNetwork, CniOptions, CniPlugin, CniVerb};
 pub use defaults::CHOSEN;
 pub use error::NetError;
 pub use http::{HttpAnswer, HttpOptions};
-pub use link::MacvlanMode;
+pub use link_kind::MacvlanMode;
 pub use names::{NameAnswer, NameFiles};
 pub use netfilter::{
     Action, Backend, Chain, Counters, Culprit, FirewallOptions, FirewallRule, FirewallSnapshot, Flow,
@@ -62,7 +64,9 @@ pub use netns::Netns;
 pub use network::Network;
 pub use observe::Family;
 pub use ping::{PingAnswer, PingOptions, Source as PingSource};
-pub use program::{ExecAnswer, Limits, PATH, Process, is_installed, missing_tool, package_of};
+pub use program::{
+    ExecAnswer, Limits, PATH, Process, is_installed, missing_program, missing_tool, package_of,
+};
 pub use rooms::{Cleared, Exit, MOST_PROCESSES, Placed, Program, Rooms, RoomsError, Started};
 pub use route::RouteOptions;
 pub use rule::RuleOptions;

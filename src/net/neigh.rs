@@ -3,7 +3,7 @@ use super::budget::is_learned;
 use super::prefix::{address, mac};
 use super::{NetError, Netns, Network};
 use nix::errno::Errno;
-use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use rtnetlink::packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
 };
@@ -22,12 +22,33 @@ impl Network {
     /// Where an address is none, the link is not there, or the neighbour is
     /// known.
     pub fn neigh_add(&self, netns: &Netns, ip: &str, lladdr: &str, link: &str) -> Result<(), NetError> {
+        self.neigh_new(netns, ip, lladdr, link, NLM_F_CREATE | NLM_F_EXCL)
+    }
+
+    /// Sets a neighbour by hand, known or not, as `ip neigh replace` does.
+    pub(super) fn neigh_replace(
+        &self,
+        netns: &Netns,
+        ip: &str,
+        lladdr: &str,
+        link: &str,
+    ) -> Result<(), NetError> {
+        self.neigh_new(netns, ip, lladdr, link, NLM_F_CREATE | NLM_F_REPLACE)
+    }
+
+    fn neigh_new(
+        &self,
+        netns: &Netns,
+        ip: &str,
+        lladdr: &str,
+        link: &str,
+        flags: u16,
+    ) -> Result<(), NetError> {
         self.lay_cables()?;
         let lladdr = mac(lladdr)?;
         let mut message = self.neigh_message(netns, ip, link)?;
         message.header.state = NeighbourState::Permanent;
         message.attributes.push(NeighbourAttribute::LinkLayerAddress(lladdr));
-        let flags = NLM_F_CREATE | NLM_F_EXCL;
         self.change(netns, RouteNetlinkMessage::NewNeighbour(message), flags).map_err(|refused| {
             let exists = refused.is(Errno::EEXIST);
             let error = NetError::from(refused);

@@ -1,5 +1,6 @@
 //! Programs that run in a namespace of the lab.
 
+use super::applet;
 use super::error::strerror;
 use super::{Cleared, Exit, MOST_PROCESSES, NetError, Netns, Network, Program, Started};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -68,20 +69,39 @@ pub fn is_installed(program: &str) -> bool {
 }
 
 /// The first of the programs in a shell script that labs use and that this
-/// machine lacks: words where a command begins.
-pub fn missing_tool(script: &str) -> Option<String> {
+/// machine lacks: words where a command begins, also behind `ip netns exec`.
+pub fn missing_program(script: &str) -> Option<String> {
     let mut start = true;
+    // How far the words are those of `ip netns exec NAME`.
+    let mut entered = 0;
     for token in script.split_inclusive(|c: char| c.is_whitespace() || ";|&(){}`$\"'".contains(c)) {
         let word = token.trim_end_matches(|c: char| c.is_whitespace() || ";|&(){}`$\"'".contains(c));
         if start && !word.is_empty() && package_of(word).is_some() && !is_installed(word) {
             return Some(word.into());
         }
+        entered = match (entered, word) {
+            // A blank between two words.
+            (now, "") => now,
+            (0 | 4, "ip") if start => 1,
+            (1, "netns") => 2,
+            (2, "exec") => 3,
+            (3, _) => 4,
+            _ => 0,
+        };
         // These go before a command; a variable's value may, too.
         let before = ["sudo", "exec", "if", "then", "else", "do", "while", "until", "!", "time"];
         let ends = token.contains(['\n', ';', '|', '&', '(', '{', '`']);
-        start = ends || (start && (word.is_empty() || before.contains(&word) || word.contains('=')));
+        start = ends
+            || entered == 4
+            || (start && (word.is_empty() || before.contains(&word) || word.contains('=')));
     }
     None
+}
+
+/// The same where nslab does not stand in for the program either: a simple
+/// command of `ip`, `bridge`, `sysctl` or `iptables` is carried out without it.
+pub fn missing_tool(script: &str) -> Option<String> {
+    missing_program(script).filter(|_| !applet::knows(script))
 }
 
 /// How a program runs.
@@ -242,14 +262,25 @@ impl Network {
         self.run(netns, command, argv, limits)
     }
 
+    /// What a script comes to for which this machine lacks a program.
+    fn without(
+        &self,
+        netns: &Netns,
+        script: &str,
+        tool: &str,
+        limits: Limits,
+    ) -> Result<ExecAnswer, NetError> {
+        self.applets(netns, script, limits).and_then(Result::ok).ok_or_else(|| not_installed(tool))
+    }
+
     /// Runs a script of sh(1), and waits for its end.
     ///
     /// # Errors
     ///
     /// Where the script names a program that this machine lacks.
     pub fn sh(&self, netns: &Netns, script: &str, limits: Limits) -> Result<ExecAnswer, NetError> {
-        if let Some(tool) = missing_tool(script) {
-            return Err(not_installed(&tool));
+        if let Some(tool) = missing_program(script) {
+            return self.without(netns, script, &tool, limits);
         }
         self.run(netns, script, vec!["sh".into(), "-c".into(), script.into()], limits)
     }
@@ -260,8 +291,8 @@ impl Network {
     ///
     /// Where the script names a program that this machine lacks.
     pub fn bash(&self, netns: &Netns, script: &str, limits: Limits) -> Result<ExecAnswer, NetError> {
-        if let Some(tool) = missing_tool(script) {
-            return Err(not_installed(&tool));
+        if let Some(tool) = missing_program(script) {
+            return self.without(netns, script, &tool, limits);
         }
         self.run(netns, script, vec!["bash".into(), "-c".into(), script.into()], limits)
     }
@@ -336,6 +367,9 @@ impl Network {
         argv: Vec<String>,
         limits: Limits,
     ) -> Result<ExecAnswer, NetError> {
+        if let Some(answer) = self.applet(netns, command, &argv) {
+            return answer.map_err(|_| not_installed(&argv[0]));
+        }
         let deadline = Instant::now() + Duration::from_millis(limits.timeout_ms);
         let process = self.launch(netns, command, argv, limits.pid)?;
         let mut ended = None;
@@ -474,13 +508,18 @@ mod tests {
     fn tools_are_found_where_commands_begin() {
         // Nobody installs all of these where tests run; what is there is not
         // missing, so look for one that surely is not.
-        assert_eq!(missing_tool("echo ip; cat <<< tshark"), None);
+        assert_eq!(missing_program("echo ip; cat <<< tshark"), None);
         for tool in ["ovs-vsctl", "tshark"] {
             if !is_installed(tool) {
-                assert_eq!(missing_tool(&format!("x=1 {tool} show")), Some(tool.into()));
-                assert_eq!(missing_tool(&format!("true &&\n\t{tool} show")), Some(tool.into()));
-                assert_eq!(missing_tool(&format!("a=$({tool} show)")), Some(tool.into()));
-                assert_eq!(missing_tool(&format!("echo {tool}")), None);
+                assert_eq!(missing_program(&format!("x=1 {tool} show")), Some(tool.into()));
+                assert_eq!(missing_program(&format!("true &&\n\t{tool} show")), Some(tool.into()));
+                assert_eq!(missing_program(&format!("a=$({tool} show)")), Some(tool.into()));
+                assert_eq!(missing_program(&format!("echo {tool}")), None);
+                if is_installed("ip") {
+                    let inside = format!("ip netns exec red {tool} show");
+                    assert_eq!(missing_program(&inside), Some(tool.into()));
+                    assert_eq!(missing_program(&format!("ip netns exec red echo {tool}")), None);
+                }
             }
         }
     }

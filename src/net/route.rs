@@ -1,9 +1,9 @@
 use super::addr::family;
 use super::prefix::{Prefix, address};
 use super::typed::typed;
-use super::{NetError, Netns, Network};
+use super::{Family, NetError, Netns, Network};
 use nix::errno::Errno;
-use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use rtnetlink::packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use rtnetlink::packet_route::route::{
     RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteMetric, RouteProtocol, RouteScope, RouteType,
 };
@@ -30,6 +30,21 @@ pub struct RouteOptions {
     pub onlink: bool,
     /// The largest packet on this route, in bytes.
     pub mtu: Option<u32>,
+}
+
+/// What is done with a route, in the words of ip-route(8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RouteVerb {
+    /// It is new.
+    Add,
+    /// It may be there already, to the same destination.
+    Append,
+    /// It takes the place of one to the same destination, where there is one.
+    Replace,
+    /// It takes the place of one to the same destination.
+    Change,
+    /// It goes.
+    Delete,
 }
 
 impl fmt::Display for RouteOptions {
@@ -62,9 +77,36 @@ impl Network {
     /// Where an address is none, the interface is not there or is down, or
     /// the gateway is not on a network of an interface.
     pub fn route_add(&self, netns: &Netns, dst: &str, options: &RouteOptions) -> Result<(), NetError> {
+        self.route_new(netns, dst, options, NLM_F_CREATE | NLM_F_EXCL)
+    }
+
+    /// Does what a word of ip-route(8) says.
+    pub(super) fn route_change(
+        &self,
+        netns: &Netns,
+        verb: RouteVerb,
+        dst: &str,
+        options: &RouteOptions,
+    ) -> Result<(), NetError> {
+        let flags = match verb {
+            RouteVerb::Add => NLM_F_CREATE | NLM_F_EXCL,
+            RouteVerb::Append => NLM_F_CREATE | NLM_F_APPEND,
+            RouteVerb::Replace => NLM_F_CREATE | NLM_F_REPLACE,
+            RouteVerb::Change => NLM_F_REPLACE,
+            RouteVerb::Delete => return self.route_del(netns, dst, options),
+        };
+        self.route_new(netns, dst, options, flags)
+    }
+
+    fn route_new(
+        &self,
+        netns: &Netns,
+        dst: &str,
+        options: &RouteOptions,
+        flags: u16,
+    ) -> Result<(), NetError> {
         self.lay_cables()?;
         let message = self.route_message(netns, dst, options)?;
-        let flags = NLM_F_CREATE | NLM_F_EXCL;
         self.change(netns, RouteNetlinkMessage::NewRoute(message), flags).map_err(|refused| {
             let exists = refused.is(Errno::EEXIST);
             let unreachable = refused.is(Errno::ENETUNREACH) || refused.is(Errno::EHOSTUNREACH);
@@ -106,6 +148,31 @@ impl Network {
         })
     }
 
+    /// Has a namespace forget what it has learned of the way to some hosts,
+    /// above all how large a packet may be, as `ip route flush cache` does.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel refuses.
+    pub fn flush_route_cache(&self, netns: &Netns, family: Family) -> Result<(), NetError> {
+        if family == Family::Inet {
+            return self.set_sysctl(netns, "net.ipv4.route.flush", "-1");
+        }
+        self.lay_cables()?;
+        let mut message = RouteMessage::default();
+        message.header.address_family = AddressFamily::Inet6;
+        message.header.flags = RouteFlags::Cloned;
+        for row in self.dump(netns, RouteNetlinkMessage::GetRoute(message))? {
+            if let RouteNetlinkMessage::NewRoute(route) = row
+                && route.header.flags.contains(RouteFlags::Cloned)
+            {
+                // It may have gone by itself in between.
+                let _ = self.change(netns, RouteNetlinkMessage::DelRoute(route), 0);
+            }
+        }
+        Ok(())
+    }
+
     fn route_message(
         &self,
         netns: &Netns,
@@ -125,6 +192,7 @@ impl Network {
         // As `ip` has it: without a gateway, what is there is on the link.
         header.scope = match (header.kind, via) {
             (RouteType::Unicast, None) if header.address_family == AddressFamily::Inet => RouteScope::Link,
+            (RouteType::Local, _) if header.address_family == AddressFamily::Inet => RouteScope::Host,
             _ => RouteScope::Universe,
         };
         if options.onlink {

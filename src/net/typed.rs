@@ -80,7 +80,7 @@ const WHOLE: [&str; 30] = [
 
 /// Tells whether `ip link` would take a link's name for a word of its own, as
 /// `a` for `address`, unless `name` or `dev` stands before it.
-fn is_word_of_ip_link(name: &str) -> bool {
+pub(super) fn is_word_of_ip_link(name: &str) -> bool {
     WHOLE.contains(&name)
         || SHORTENED.iter().any(|(short, word)| name.starts_with(short) && word.starts_with(name))
 }

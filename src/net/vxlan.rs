@@ -52,12 +52,36 @@ impl Network {
     pub fn vxlan(&self, netns: &Netns, name: &str, options: &VxlanOptions) -> Result<(), NetError> {
         self.lay_cables()?;
         self.tunnels.set(true);
-        let mut infos = vec![InfoVxlan::Port(port(options.port)?)];
-        let Some(number) = options.id else {
+        if options.id.is_none() {
             return Err(NetError::new("vxlan: missing virtual network identifier")
                 .hint("a VXLAN link has a number, the same at both ends: `#{id: 42, …}`"));
-        };
-        infos.push(InfoVxlan::Id(id(number)?));
+        }
+        let mut infos = vec![InfoVxlan::Port(port(options.port)?)];
+        infos.extend(self.vxlan_infos(netns, options)?);
+        let data = InfoData::Vxlan(infos);
+        self.add_link(netns, name, InfoKind::Vxlan, Some(data), None, true).map_err(|error| {
+            match error.error.contains("specified VNI already exists") {
+                true => error.hint("each wire is told by its `id`: choose another one"),
+                false => error,
+            }
+        })
+    }
+
+    /// Changes a VXLAN link, as `ip link set NAME type vxlan id N …` does.
+    pub(super) fn set_vxlan(
+        &self,
+        netns: &Netns,
+        name: &str,
+        options: &VxlanOptions,
+    ) -> Result<(), NetError> {
+        let infos = self.vxlan_infos(netns, options)?;
+        self.set_kind(netns, name, InfoKind::Vxlan, InfoData::Vxlan(infos))
+    }
+
+    /// What is said of a link, but for its port.
+    fn vxlan_infos(&self, netns: &Netns, options: &VxlanOptions) -> Result<Vec<InfoVxlan>, NetError> {
+        let mut infos = Vec::new();
+        infos.extend(options.id.map(id).transpose()?.map(InfoVxlan::Id));
         let local = options.local.as_deref().map(|text| end("local", text)).transpose()?;
         let remote = options.remote.as_deref().map(|text| end("remote", text)).transpose()?;
         if let (Some(local), Some(remote)) = (local, remote)
@@ -78,13 +102,7 @@ impl Network {
         if let Some(dev) = &options.dev {
             infos.push(InfoVxlan::Link(self.index_of(netns, dev)?));
         }
-        let data = InfoData::Vxlan(infos);
-        self.add_link(netns, name, InfoKind::Vxlan, Some(data), None, true).map_err(|error| {
-            match error.error.contains("specified VNI already exists") {
-                true => error.hint("each wire is told by its `id`: choose another one"),
-                false => error,
-            }
-        })
+        Ok(infos)
     }
 }
 

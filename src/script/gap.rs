@@ -5,7 +5,7 @@ use super::fault::at;
 use super::survey::Read;
 use crate::event::Fault;
 use crate::lab::{Declared, Gap, Language, Place, Solution, ToolUse};
-use crate::net::{is_installed, missing_tool};
+use crate::net::{is_installed, missing_program};
 use std::fs;
 use std::io;
 use std::path::{Component, Path};
@@ -41,7 +41,7 @@ pub(super) fn need_tools(gap: &Gap, checks: &mut [Declared]) {
         return;
     }
     let bash = (!is_installed("bash")).then(|| "bash".to_string());
-    let Some(program) = bash.or_else(|| missing_tool(&gap.reference.text)) else { return };
+    let Some(program) = bash.or_else(|| missing_program(&gap.reference.text)) else { return };
     for check in checks.iter_mut().filter(|check| check.place > gap.place) {
         check.tool.get_or_insert_with(|| ToolUse { program: program.clone(), place: gap.place });
     }

@@ -8,7 +8,7 @@ use super::words;
 use super::world::place;
 use crate::event::Fault;
 use crate::lab::{Declared, Draw, Kind, Place, Span, ToolUse, slug};
-use crate::net::{is_installed, missing_tool, package_of};
+use crate::net::missing_tool;
 use rhai::{AST, ASTNode, Array, Dynamic, Expr, FnCallExpr, Stmt};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -273,15 +273,7 @@ impl<'a> Walk<'a> {
             Expr::StringConstant(text, _) => Some(text.as_str()),
             _ => None,
         });
-        let missing = match (call.name.as_str(), text) {
-            (_, None) => None,
-            ("sh", Some(script)) => missing_tool(script),
-            (_, Some(command)) => command
-                .split_whitespace()
-                .next()
-                .filter(|program| package_of(program).is_some() && !is_installed(program))
-                .map(String::from),
-        };
+        let missing = text.and_then(missing_tool);
         self.tools.extend(missing.map(|program| ToolUse { program, place: here }));
     }
 

@@ -5,7 +5,7 @@ use super::shot::{Shot, send, shoot};
 use super::trail;
 use crate::event::{Aim, Deed, Findings, Inquiry, Lack, Misuse, Probe, Suspect};
 use crate::net::survey::Survey;
-use crate::net::{Limits, NetError, Netns, Network, Taps};
+use crate::net::{Family, Limits, NetError, Netns, Network, Taps};
 use std::time::{Duration, Instant};
 
 /// How many faults at once are looked for.
@@ -191,11 +191,11 @@ enum Unmended {
 fn forget_sizes(network: &Network) -> Result<(), Unmended> {
     let refused = |_| Unmended::Refused;
     let all = network.all_namespaces().map_err(refused)?;
-    let flush: Vec<String> = all
-        .iter()
-        .flat_map(|netns| ["", " -6"].map(|family| format!("{}{family} route flush cache", netns.ip())))
-        .collect();
-    network.bash(&network.host(), &flush.join("\n"), Limits::default()).map_err(refused)?;
+    for netns in &all {
+        for family in [Family::Inet, Family::Inet6] {
+            network.flush_route_cache(netns, family).map_err(refused)?;
+        }
+    }
     Ok(())
 }
 

@@ -1,0 +1,131 @@
+//! What links of one kind have and others have not.
+
+use super::{NetError, Netns, Network};
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::packet_route::link::{
+    BridgeStpState, InfoBridge, InfoData, InfoKind, InfoMacVlan, LinkAttribute, LinkFlags, LinkInfo,
+    LinkMessage, MacVlanMode as Mode,
+};
+
+/// How macvlan links of one parent see each other (ip-link(8)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MacvlanMode {
+    /// They reach each other directly.
+    Bridge,
+    /// They don't reach each other.
+    Private,
+    /// They reach each other where the switch outside sends it back.
+    Vepa,
+    /// The parent's only one, which takes the parent over.
+    Passthru,
+}
+
+impl MacvlanMode {
+    /// Reads a mode as `ip` names it.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such mode.
+    pub fn parse(text: &str) -> Result<Self, NetError> {
+        Ok(match text {
+            "bridge" => Self::Bridge,
+            "private" => Self::Private,
+            "vepa" => Self::Vepa,
+            "passthru" => Self::Passthru,
+            _ => {
+                return Err(NetError::new(format!(
+                    "Error: argument of \"mode\" must be \"private\", \"vepa\", \"bridge\", \"passthru\" or \"source\", not \"{text}\""
+                ))
+                .hint("choose `bridge`, `private`, `vepa` or `passthru`"));
+            }
+        })
+    }
+}
+
+impl From<MacvlanMode> for Mode {
+    fn from(mode: MacvlanMode) -> Self {
+        match mode {
+            MacvlanMode::Bridge => Self::Bridge,
+            MacvlanMode::Private => Self::Private,
+            MacvlanMode::Vepa => Self::Vepa,
+            MacvlanMode::Passthru => Self::Passthrough,
+        }
+    }
+}
+
+impl Network {
+    /// Adds a macvlan, as `ip link add NAME link PARENT type macvlan` does.
+    ///
+    /// # Errors
+    ///
+    /// Where the parent is not there, or the name is none or is taken.
+    pub fn macvlan(
+        &self,
+        netns: &Netns,
+        name: &str,
+        parent: &str,
+        mode: MacvlanMode,
+    ) -> Result<(), NetError> {
+        self.lay_cables()?;
+        let parent = self.index_of(netns, parent)?;
+        let mode = Mode::from(mode);
+        let data = InfoData::MacVlan(vec![InfoMacVlan::Mode(mode)]);
+        // A passthru macvlan has its parent's address.
+        let own_mac = mode != Mode::Passthrough;
+        self.add_link(netns, name, InfoKind::MacVlan, Some(data), Some(parent), own_mac)
+    }
+
+    /// Sets how macvlan links of one parent see each other, as `ip link set LINK
+    /// type macvlan mode MODE` does.
+    pub(super) fn set_macvlan_mode(
+        &self,
+        netns: &Netns,
+        link: &str,
+        mode: MacvlanMode,
+    ) -> Result<(), NetError> {
+        let data = InfoData::MacVlan(vec![InfoMacVlan::Mode(mode.into())]);
+        self.set_kind(netns, link, InfoKind::MacVlan, data)
+    }
+
+    /// Has a bridge run the spanning tree, or not, as `ip link set BRIDGE type
+    /// bridge stp_state 1` does.
+    pub(super) fn set_stp(&self, netns: &Netns, bridge: &str, on: bool) -> Result<(), NetError> {
+        let state = if on { BridgeStpState::KernelStp } else { BridgeStpState::Disabled };
+        self.set_kind(netns, bridge, InfoKind::Bridge, InfoData::Bridge(vec![InfoBridge::StpState(state)]))
+    }
+
+    /// Changes what only links of this kind have.
+    pub(super) fn set_kind(
+        &self,
+        netns: &Netns,
+        link: &str,
+        kind: InfoKind,
+        data: InfoData,
+    ) -> Result<(), NetError> {
+        self.lay_cables()?;
+        let mut message = LinkMessage::default();
+        message.header.index = self.index_of(netns, link)?;
+        message.attributes = vec![LinkAttribute::LinkInfo(vec![LinkInfo::Kind(kind), LinkInfo::Data(data)])];
+        Ok(self.change(netns, RouteNetlinkMessage::NewLink(message), 0)?)
+    }
+
+    /// Has a link ask for neighbours, or not, as `ip link set LINK arp on` does.
+    pub(super) fn set_arp(&self, netns: &Netns, link: &str, on: bool) -> Result<(), NetError> {
+        self.lay_cables()?;
+        let mut message = LinkMessage::default();
+        message.header.index = self.index_of(netns, link)?;
+        message.header.change_mask = LinkFlags::Noarp;
+        message.header.flags = if on { LinkFlags::empty() } else { LinkFlags::Noarp };
+        Ok(self.change(netns, RouteNetlinkMessage::SetLink(message), 0)?)
+    }
+
+    /// Holds a link down whatever its carrier, or no longer, as `ip link set
+    /// LINK protodown on` does.
+    pub(super) fn set_protodown(&self, netns: &Netns, link: &str, on: bool) -> Result<(), NetError> {
+        self.lay_cables()?;
+        let index = self.index_of(netns, link)?;
+        self.set_link(netns, index, vec![LinkAttribute::ProtoDown(on.into())])?;
+        self.unsettle(netns, index);
+        Ok(())
+    }
+}
