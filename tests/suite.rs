@@ -4,6 +4,7 @@
 //! What has to begin before there are threads, and what wants the machine for
 //! itself, is an executable of its own: `Cargo.toml` lists them.
 
+mod applets;
 mod bridges;
 mod capture;
 mod caught;

@@ -26,6 +26,13 @@ impl NetError {
         self
     }
 
+    /// Adds what came of it when it was tried without a program: the program's
+    /// own words for that are not known.
+    pub(super) fn and_refused(mut self, refused: &Self) -> Self {
+        self.error = format!("{} (without it: {})", self.error, refused.error);
+        self
+    }
+
     /// Says that it is the machine's lack, not the script's fault.
     pub fn unmeasured(mut self, remedy: impl Into<String>) -> Self {
         self.unmeasured = Some(remedy.into());

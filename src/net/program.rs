@@ -270,7 +270,10 @@ impl Network {
         tool: &str,
         limits: Limits,
     ) -> Result<ExecAnswer, NetError> {
-        self.applets(netns, script, limits).and_then(Result::ok).ok_or_else(|| not_installed(tool))
+        match self.applets(netns, script, limits) {
+            Some(answer) => answer.map_err(|refused| not_installed(tool).and_refused(&refused)),
+            None => Err(not_installed(tool)),
+        }
     }
 
     /// Runs a script of sh(1), and waits for its end.
@@ -368,7 +371,7 @@ impl Network {
         limits: Limits,
     ) -> Result<ExecAnswer, NetError> {
         if let Some(answer) = self.applet(netns, command, &argv) {
-            return answer.map_err(|_| not_installed(&argv[0]));
+            return answer.map_err(|refused| not_installed(&argv[0]).and_refused(&refused));
         }
         let deadline = Instant::now() + Duration::from_millis(limits.timeout_ms);
         let process = self.launch(netns, command, argv, limits.pid)?;

@@ -156,7 +156,7 @@ impl Network {
     /// Where the kernel refuses.
     pub fn flush_route_cache(&self, netns: &Netns, family: Family) -> Result<(), NetError> {
         if family == Family::Inet {
-            return self.set_sysctl(netns, "net.ipv4.route.flush", "-1");
+            return self.write_sysctl(netns, "net.ipv4.route.flush", "-1");
         }
         self.lay_cables()?;
         let mut message = RouteMessage::default();

@@ -189,7 +189,7 @@ impl Network {
             Act::Bridge(command) => self.bridge_applet(netns, command)?,
             Act::Iptables(command) => self.iptables_applet(netns, command)?,
             Act::Sysctl { key, value, quiet } => {
-                self.set_sysctl(netns, key, value)?;
+                self.write_sysctl(netns, key, value)?;
                 if !quiet {
                     return Ok(format!("{key} = {value}\n"));
                 }

@@ -58,6 +58,7 @@ const CHAIN_HOOK: u16 = 4;
 const CHAIN_POLICY: u16 = 5;
 const CHAIN_KIND: u16 = 7;
 const RULE_EXPRESSIONS: u16 = 4;
+const RULE_COMPAT: u16 = 5;
 const RULE_POSITION: u16 = 6;
 
 impl IptablesCommand {
@@ -186,7 +187,16 @@ impl IptablesCommand {
             {
                 return Err(no_chain());
             }
-            Ok(own.clone().nest(RULE_EXPRESSIONS, rule.expressions()))
+            let written = own.clone().nest(RULE_EXPRESSIONS, rule.expressions());
+            // Extensions ask of which protocol the packets are
+            // (`NFTA_RULE_COMPAT_PROTO`, `NFTA_RULE_COMPAT_FLAGS`).
+            Ok(match rule.protocol() {
+                Some(number) => {
+                    let compat = Attributes::default().number(1, number.into()).number(2, 0);
+                    written.nest(RULE_COMPAT, compat)
+                }
+                None => written,
+            })
         };
         let make = |messages: &mut Vec<Message>| {
             if found.is_none() {
