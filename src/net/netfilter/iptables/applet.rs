@@ -183,7 +183,7 @@ impl IptablesCommand {
         };
         let written = |rule: &Rule| {
             if let Some(to) = rule.leads_to()
-                && !chain(to).is_some_and(|(chain, _)| chain.base.is_none())
+                && chain(to).is_none_or(|(chain, _)| chain.base.is_some())
             {
                 return Err(no_chain());
             }

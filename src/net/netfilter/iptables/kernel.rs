@@ -206,8 +206,9 @@ impl Reader {
             Loaded::Meta(key @ (IIFNAME | OIFNAME)) => {
                 let end = value.iter().position(|byte| *byte == 0).unwrap_or(value.len());
                 let name = String::from_utf8(value[..end].to_vec()).ok()?;
-                // The beginning of a name is compared without its end.
-                let name = if value.len() == 16 { name } else { format!("{name}*") };
+                // A whole name is compared with the zero behind it, the beginning of
+                // one without.
+                let name = if end < value.len() { name } else { format!("{name}*") };
                 self.header.push(Condition::Interface { incoming: *key == IIFNAME, name, not: equality? });
             }
             Loaded::Meta(L4PROTO) => self.protocol(value, equality?)?,
