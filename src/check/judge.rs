@@ -1,6 +1,6 @@
 use super::outcome::{Failure, Outcome, Verdict};
 use super::snapshot::Shelf;
-use crate::event::{Event, Expectation, Found, Question, Stop};
+use crate::event::{Event, Expectation, Found, Question, Stop, Unmeasured};
 use crate::lab::{Declared, Lab, Place};
 use std::collections::BTreeMap;
 
@@ -15,13 +15,29 @@ pub struct Judge<'a> {
     questions: BTreeMap<(Place, String), Question>,
     stop: Option<Stop>,
     ended: bool,
+    /// What the lab was refused, as the machine lacks it: what fails from then
+    /// on was not measured.
+    lacked: Option<Unmeasured>,
+    /// The same of what was handed in, which is judged as a whole.
+    spoilt: Option<Unmeasured>,
+    /// Whether the script in the gap is at work.
+    in_gap: bool,
 }
 
 impl<'a> Judge<'a> {
     /// Begins to judge a lab whose snapshots are on `shelf`.
     pub fn new(lab: &'a Lab, shelf: &'a Shelf) -> Self {
-        let (reached, questions) = (BTreeMap::new(), BTreeMap::new());
-        Self { lab, shelf, reached, questions, stop: None, ended: false }
+        Self {
+            lab,
+            shelf,
+            reached: BTreeMap::new(),
+            questions: BTreeMap::new(),
+            stop: None,
+            ended: false,
+            lacked: None,
+            spoilt: None,
+            in_gap: false,
+        }
     }
 
     /// Hears an event; where it is an expectation, gives its verdict.
@@ -30,8 +46,15 @@ impl<'a> Judge<'a> {
             Event::Asked(question) => self.keep(question),
             Event::Stopped(stop) => self.stop = Some(stop.clone()),
             Event::Ended => self.ended = true,
+            Event::Submitting { .. } => self.in_gap = true,
+            Event::Submitted { .. } => self.in_gap = false,
+            Event::Lacked(what) => {
+                let handed_in = self.lab.gap.as_ref().is_some_and(|gap| gap.handed_in.is_some());
+                let lacked = if self.in_gap && handed_in { &mut self.spoilt } else { &mut self.lacked };
+                lacked.get_or_insert_with(|| what.clone());
+            }
             Event::Expected(expectation) => {
-                let verdict = self.expectation(expectation);
+                let verdict = self.excuse(self.expectation(expectation));
                 let known = self.reached.get(&expectation.name);
                 if known.is_none_or(|(_, known)| known.is_passed()) {
                     let entry = (expectation.place, verdict.clone());
@@ -98,6 +121,8 @@ impl<'a> Judge<'a> {
                     ..Failure::default()
                 })
             }
+            // It may not even be accepted.
+            Found::Text(_) if self.lacked.is_some() => self.excuse(Verdict::failed(Failure::default())),
             Found::Text(text) => match self.shelf.compare(&declared.name, text, expectation.place) {
                 Ok(()) => Verdict::Passed,
                 Err(mut failure) => {
@@ -106,6 +131,29 @@ impl<'a> Judge<'a> {
                     Verdict::Failed(failure)
                 }
             },
+        }
+    }
+
+    /// What has failed after the lab was refused what the machine lacks was not
+    /// measured.
+    fn excuse(&self, verdict: Verdict) -> Verdict {
+        match (&self.lacked, verdict) {
+            (Some(what), Verdict::Failed(failure)) if !failure.bug => not_measured(what),
+            (_, verdict) => verdict,
+        }
+    }
+
+    /// Who was refused a part of the work has not handed in what is judged
+    /// here: as long as something is wrong, nothing of it counts, and what is
+    /// right neither, or it would pay to be refused.
+    fn spoil(&self, outcomes: &mut [Outcome]) {
+        let Some(what) = &self.spoilt else { return };
+        let judging: Vec<&str> = self.lab.judging().map(|check| check.name.as_str()).collect();
+        let of_it = |outcome: &Outcome| outcome.name.as_deref().is_some_and(|name| judging.contains(&name));
+        if outcomes.iter().any(|outcome| of_it(outcome) && !outcome.verdict.is_passed()) {
+            outcomes.iter_mut().filter(|outcome| of_it(outcome)).for_each(|outcome| {
+                outcome.verdict = not_measured(what);
+            });
         }
     }
 
@@ -138,20 +186,31 @@ impl<'a> Judge<'a> {
         if stopped.is_none() && !self.ended {
             stopped = Some(Stop::Bug("the lab did not say how it ended".into()));
         }
+        if let (Some(Stop::Fault(_) | Stop::Deadline { .. }), Some(what)) = (&stopped, &self.lacked) {
+            stopped = Some(Stop::NotMeasured(what.clone()));
+        }
         let mut outcomes = Vec::new();
         for declared in &lab.checks {
             let (place, verdict) = match self.reached.remove(&declared.name) {
                 Some(reached) => reached,
-                None => (declared.place, self.unreached(declared, &mut stopped)),
+                None => {
+                    let verdict = self.unreached(declared, &mut stopped);
+                    (declared.place, self.excuse(verdict))
+                }
             };
             outcomes.push(Outcome { name: Some(declared.name.clone()), place, verdict });
         }
         if lab.checks.is_empty() {
-            let verdict = stopped.as_ref().map_or(Verdict::Passed, stop_verdict);
+            let verdict = match (&stopped, &self.lacked) {
+                (Some(stop), _) => stop_verdict(stop),
+                (None, Some(what)) => not_measured(what),
+                (None, None) => Verdict::Passed,
+            };
             outcomes.push(Outcome { name: None, place: Place::new(1, 1), verdict });
         } else if let Some(stop) = stopped.filter(|_| self.stop.is_none()) {
             self.stopped_late(&stop, &mut outcomes);
         }
+        self.spoil(&mut outcomes);
         outcomes
     }
 
@@ -206,12 +265,14 @@ impl<'a> Judge<'a> {
     }
 }
 
+fn not_measured(what: &Unmeasured) -> Verdict {
+    Verdict::NotMeasured { reason: what.reason.clone(), remedy: what.remedy.clone() }
+}
+
 /// What a stop means for a check that was not reached.
 fn stop_verdict(stop: &Stop) -> Verdict {
     match stop {
-        Stop::NotMeasured(what) => {
-            Verdict::NotMeasured { reason: what.reason.clone(), remedy: what.remedy.clone() }
-        }
+        Stop::NotMeasured(what) => not_measured(what),
         Stop::Fault(fault) => Verdict::failed(Failure {
             place: fault.place,
             helper: fault.helper.clone(),

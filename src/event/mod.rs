@@ -92,6 +92,8 @@ pub enum Event {
     Acted(Action),
     /// A command of a shell lab has ended.
     Ran(Ran),
+    /// A program was refused what the machine lacks; the lab goes on.
+    Lacked(Unmeasured),
     /// Something was asked.
     Asked(Question),
     /// An expectation was reached.

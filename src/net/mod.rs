@@ -18,6 +18,7 @@ mod guard;
 mod http;
 mod hush;
 mod iproute;
+mod lacking;
 mod link;
 mod link_kind;
 mod mac;
@@ -53,6 +54,7 @@ pub use cni::{CniAnswer, CniCall, CniNetwork, CniOptions, CniPlugin, CniVerb};
 pub use defaults::CHOSEN;
 pub use error::NetError;
 pub use http::{HttpAnswer, HttpOptions};
+pub use lacking::Lacking;
 pub use link_kind::MacvlanMode;
 pub use names::{NameAnswer, NameFiles};
 pub use netfilter::{

@@ -91,9 +91,18 @@ impl Network {
         })?;
         self.must_exist(netns)?;
         netns.enter().map_err(|error| NetError::new(format!("failed to enter `{netns}`: {error}")))?;
-        self.rooms.open(&path, flags).map_err(|errno| refused(key, "opening", errno))
+        self.rooms.open(&path, flags).map_err(|errno| {
+            let error = refused(key, "opening", errno);
+            match errno {
+                Errno::ENOENT => self.blame(error, &format!("sysctl {key}"), NO_FILE),
+                _ => error,
+            }
+        })
     }
 }
+
+/// What sysctl(8) says of a switch that is not there.
+const NO_FILE: &str = "cannot stat /proc/sys/";
 
 /// The file of a key. As for sysctl(8), dots and slashes change places, so
 /// that `net/ipv4/conf/eth0.1/forwarding` names an interface with a dot.
@@ -119,7 +128,6 @@ fn refused(key: &str, doing: &str, errno: Errno) -> NetError {
         // A switch of a module, which a machine may not have loaded.
         Errno::ENOENT if key.replace('/', ".").starts_with("net.bridge.bridge-nf-") => {
             NetError::new(format!("this machine's bridges ask no firewall: there is no {key}"))
-                .unmeasured("load the kernel's module: `modprobe br_netfilter`")
         }
         Errno::ENOENT => NetError::new(format!(
             "cannot stat {}: No such file or directory",

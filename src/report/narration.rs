@@ -1,5 +1,5 @@
 use super::failure;
-use super::failure::{set_in, visible};
+use super::failure::{not_measured, set_in, visible};
 use crate::check::{Outcome, Verdict};
 use crate::event::Event;
 use crate::lab::Lab;
@@ -98,6 +98,9 @@ impl Narration {
                         writeln!(text, "  ? {name}: not measured, {reason}")
                     }
                 };
+            }
+            Event::Lacked(what) => {
+                let _ = writeln!(text, "    {}", not_measured(&what.reason, what.remedy.as_deref()));
             }
             Event::Submitting { path } => {
                 let _ = write!(text, "\nthe gap: {path}\n");

@@ -12,6 +12,7 @@ mod fault;
 mod foresight;
 mod gap;
 mod imports;
+mod lacked;
 mod run;
 mod suggest;
 mod survey;

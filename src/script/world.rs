@@ -358,6 +358,13 @@ impl<'a> Call<'a> {
             changes,
             refused: refusal,
         }));
+        // What a submission was refused is said to whoever judges it.
+        if let Err(NetError { error, unmeasured: Some(remedy), .. }) = &result
+            && self.world.is_in_gap()
+        {
+            let what = Unmeasured { place, reason: error.clone(), remedy: Some(remedy.clone()) };
+            self.world.tell(Event::Lacked(what));
+        }
         result.map_err(|error| self.fault(&command, error))
     }
 

@@ -5,7 +5,7 @@ use super::session::Session;
 use super::told::Talk;
 use crate::event::{Deed, Event, Fault, Order, Ran, Stop, Submission, Unmeasured};
 use crate::lab::{Language, Place};
-use crate::net::{Limits, NetError, Network, PATH, Placed, Rooms, is_installed, package_of};
+use crate::net::{Lacking, Limits, NetError, Network, PATH, Placed, Rooms, is_installed, package_of};
 use crate::why;
 use nix::fcntl::OFlag;
 use std::cell::RefCell;
@@ -111,11 +111,31 @@ fn try_run(order: &Order, network: &Network, tell: &dyn Fn(Event)) -> Result<(),
         format!("cd {} && PATH={TOOLS}:{PATH} BASH_ENV={PRELUDE} exec bash -- \"$0\"", home.folder.display());
     let argv = ["sh", "-c", &enter, &order.path].map(String::from).to_vec();
     let terminal = network.on_terminal(argv).map_err(fault)?;
-    let mut session = Session::new(network, terminal, talk, &script, order, deadline, tell);
+    let tell_lacks = |event: Event| {
+        let lacked = match &event {
+            Event::Ran(ran) => lacked(network, ran),
+            _ => None,
+        };
+        tell(event);
+        if let Some(what) = lacked {
+            tell(Event::Lacked(what));
+        }
+    };
+    let mut session = Session::new(network, terminal, talk, &script, order, deadline, &tell_lacks);
     let exit = session.follow();
     let (story, terminal) = session.finish();
     network.leave(terminal);
     ending::judge(&story, exit?)
+}
+
+/// What the machine lacks, where that is why a command has failed. A condition
+/// that asks for it has its answer.
+fn lacked(network: &Network, ran: &Ran) -> Option<Unmeasured> {
+    if ran.asks || ran.ended.is_some() || ran.code.is_none_or(|code| code == 0) {
+        return None;
+    }
+    let Lacking { reason, remedy } = network.lack_behind(&ran.command, &ran.output)?;
+    Some(Unmeasured { place: ran.place, reason, remedy: Some(remedy) })
 }
 
 /// What a script finds in every sandbox.

@@ -5,7 +5,7 @@ use super::shot::{Shot, send, shoot};
 use super::trail;
 use crate::event::{Aim, Deed, Findings, Inquiry, Lack, Misuse, Probe, Suspect};
 use crate::net::survey::Survey;
-use crate::net::{Family, Limits, NetError, Netns, Network, Taps};
+use crate::net::{Family, Lacking, Limits, NetError, Netns, Network, Taps};
 use std::time::{Duration, Instant};
 
 /// How many faults at once are looked for.
@@ -213,8 +213,11 @@ fn mend(network: &Network, commands: &[String]) -> Result<(), Unmended> {
     if commands.iter().any(|command| command.contains(" mtu ")) {
         forget_sizes(network)?;
     }
-    match answer.error() {
-        None => Ok(()),
-        Some(_) => Err(Unmended::Refused),
+    if answer.ok() {
+        return Ok(());
     }
+    Err(match network.lack_behind(&script, &answer.stderr) {
+        Some(Lacking { reason, remedy }) => Unmended::Lacking(Lack { reason, remedy }),
+        None => Unmended::Refused,
+    })
 }

@@ -17,8 +17,7 @@ impl Network {
         }
         argv.extend(words(arguments)?);
         let answer = self.run(netns, &format!("iptables {arguments}"), argv.clone(), limits)?;
-        refusal(&answer, || iptables_hint(&answer.stderr, &argv[1..]))?;
-        Ok(answer)
+        self.accept(answer, |said| iptables_hint(said, &argv[1..]))
     }
 
     /// Runs `nft` with arguments: options and a command, or commands alone.
@@ -34,8 +33,21 @@ impl Network {
             false => argv.push(arguments.trim().into()),
         }
         let answer = self.run(netns, &nft_command(arguments), argv, limits)?;
-        refusal(&answer, || nft_hint(&answer.stderr).map(Into::into))?;
-        Ok(answer)
+        self.accept(answer, |said| nft_hint(said).map(Into::into))
+    }
+
+    /// An answer, or the refusal in its own words with what helps.
+    fn accept(
+        &self,
+        answer: ExecAnswer,
+        hint: impl FnOnce(&str) -> Option<String>,
+    ) -> Result<ExecAnswer, NetError> {
+        let Some(error) = refusal(&answer) else { return Ok(answer) };
+        let error = self.blame(error, &answer.command, &answer.stderr);
+        Err(match hint(&answer.stderr) {
+            Some(hint) => error.hint(hint),
+            None => error,
+        })
     }
 }
 
@@ -48,32 +60,22 @@ pub fn nft_command(arguments: &str) -> String {
     }
 }
 
-fn refusal(answer: &ExecAnswer, hint: impl FnOnce() -> Option<String>) -> Result<(), NetError> {
+/// What a tool says that refuses.
+fn refusal(answer: &ExecAnswer) -> Option<NetError> {
     if answer.ok() {
-        return Ok(());
+        return None;
     }
     if let Some(ended) = &answer.ended {
-        return Err(NetError::new(ended.clone()));
+        return Some(NetError::new(ended.clone()));
     }
     // What it has to say of itself, but not where its manual is.
     let lines = answer.stderr.lines().map(str::trim_end);
     let said: Vec<&str> =
         lines.filter(|line| !line.is_empty() && !line.starts_with("Try `iptables -h'")).collect();
-    let error = match said.join("\n") {
+    Some(NetError::new(match said.join("\n") {
         none if none.is_empty() => format!("exit code {}", answer.code),
         said => said,
-    };
-    let error = NetError::new(error);
-    let standard = ["filter", "nat", "mangle", "raw"];
-    let lacking = answer.stderr.contains("do you need to insmod?")
-        && standard.iter().any(|table| answer.stderr.contains(&format!("table `{table}'")));
-    if lacking {
-        return Err(error.unmeasured("load the kernel's module ip_tables, or use iptables-nft"));
-    }
-    Err(match hint() {
-        Some(hint) => error.hint(hint),
-        None => error,
-    })
+    }))
 }
 
 /// What helps where iptables says this of these arguments.

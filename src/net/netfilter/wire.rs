@@ -20,22 +20,22 @@ const ACK: u16 = 0x4;
 const DUMP: u16 = 0x300;
 const DUMP_INTR: u16 = 0x10;
 pub(super) const REPLACE: u16 = 0x100;
-pub(super) const CREATE: u16 = 0x400;
-pub(super) const APPEND: u16 = 0x800;
+pub(in crate::net) const CREATE: u16 = 0x400;
+pub(in crate::net) const APPEND: u16 = 0x800;
 const BATCH_BEGIN: u16 = 0x10;
 const BATCH_END: u16 = 0x11;
 const NESTED: u16 = 0x8000;
 
 /// The parts of the kernel that speak nfnetlink, as it numbers them.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Subsystem {
+pub(in crate::net) enum Subsystem {
     Conntrack = 1,
     Tables = 10,
 }
 
 /// Attributes of a message.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Attributes(Vec<u8>);
+pub(in crate::net) struct Attributes(Vec<u8>);
 
 impl Attributes {
     /// The bytes as they are sent.
@@ -64,6 +64,11 @@ impl Attributes {
 
     pub fn nest(self, kind: u16, value: Self) -> Self {
         self.bytes(kind | NESTED, &value.0)
+    }
+
+    /// As they go over the wire.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 
@@ -98,7 +103,7 @@ pub(in crate::net) fn text(bytes: &[u8], kind: u16) -> Option<String> {
 
 /// One request.
 #[derive(Debug, Clone)]
-pub(super) struct Message {
+pub(in crate::net) struct Message {
     pub subsystem: Subsystem,
     pub kind: u16,
     /// `AF_INET` and the like.
@@ -155,7 +160,7 @@ impl Netfilter {
     }
 
     /// Carries out all of the messages, or none.
-    pub(super) fn transact(&self, messages: Vec<Message>) -> Result<(), KernelError> {
+    pub(in crate::net) fn transact(&self, messages: Vec<Message>) -> Result<(), KernelError> {
         let last = messages.len();
         let mut bytes = encode(BATCH_BEGIN, REQUEST, 0, 0, Subsystem::Tables as u16, &[]);
         for (number, message) in messages.iter().enumerate() {

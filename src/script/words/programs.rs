@@ -1,3 +1,4 @@
+use super::super::lacked;
 use super::super::value::ExecValue;
 use super::super::world::{Call, Fallible, Stand};
 use super::options::Options;
@@ -14,7 +15,7 @@ pub(super) const WORDS: &[Word] = &[
                 does, and waits for its end (10,000 ms at most, or `timeout_ms`). It sees the files of \
                 `/etc/netns/NS/` over those of `/etc`, and with `pid: true` it is process 1 of a pid \
                 namespace of its own. Gives `.ok .code .stdout .stderr`. Where the machine lacks the \
-                tool, what follows is not measured.",
+                tool, or the kernel what it asks for, what follows is not measured.",
         example: "let red = netns(\"red\");\ncheck(\"there is no other link\", !exec(red, \"ls /sys/class/net/eth0\").ok);",
     },
     Word {
@@ -110,6 +111,7 @@ fn exec(call: &Call, ns: &Netns, command: &str, options: Map) -> Fallible<ExecVa
         |network| network.exec(ns, command, limits),
         |answer| (answer.text(), None),
     )?;
+    lacked::look(call, &answer)?;
     call.in_time(ExecValue(Rc::new(answer)))
 }
 
@@ -120,5 +122,6 @@ fn sh(call: &Call, ns: &Netns, script: &str, options: Map) -> Fallible<ExecValue
         |network| network.sh(ns, script, limits),
         |answer| (answer.text(), None),
     )?;
+    lacked::look(call, &answer)?;
     call.in_time(ExecValue(Rc::new(answer)))
 }
