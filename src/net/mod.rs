@@ -45,6 +45,7 @@ pub mod survey;
 mod sysctl;
 mod tcp;
 mod terminal;
+mod tools;
 mod traceroute;
 mod typed;
 mod vxlan;
@@ -66,9 +67,7 @@ pub use netns::Netns;
 pub use network::Network;
 pub use observe::Family;
 pub use ping::{PingAnswer, PingOptions, Source as PingSource};
-pub use program::{
-    ExecAnswer, Limits, PATH, Process, is_installed, missing_program, missing_tool, package_of,
-};
+pub use program::{ExecAnswer, Limits, Process};
 pub use rooms::{Cleared, Exit, MOST_PROCESSES, Placed, Program, Rooms, RoomsError, Started};
 pub use route::RouteOptions;
 pub use rule::RuleOptions;
@@ -76,6 +75,7 @@ pub use service::{Record, Service};
 pub use sighting::{SeenPacket, Sighting, Taps, stamp_packets};
 pub use tcp::{TcpAnswer, TcpOptions};
 pub use terminal::Terminal;
+pub use tools::{PATH, is_installed, missing_program, missing_tool, package_of};
 pub use traceroute::{TracerouteAnswer, TracerouteOptions};
 pub use typed::{link_add, link_del, link_set, typed, typed_words};
 pub use vxlan::VxlanOptions;

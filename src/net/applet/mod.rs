@@ -13,7 +13,8 @@ mod link;
 mod words;
 
 use super::netfilter::IptablesCommand;
-use super::program::{ExecAnswer, Limits, is_installed, missing_program};
+use super::program::{ExecAnswer, Limits};
+use super::tools::{is_installed, missing_program};
 use super::{NetError, Netns, Network};
 use bridge::BridgeCommand;
 use ip::IpCommand;

@@ -4,7 +4,7 @@
 //! netfilter or the like is called, and where it stands as that tool would read
 //! it.
 
-use super::super::program::{is_installed, package_of};
+use super::super::tools::{is_installed, package_of};
 use super::feature::Feature;
 use super::names;
 use super::names::{among, beside};

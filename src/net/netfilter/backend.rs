@@ -1,6 +1,7 @@
 //! Who keeps a rule, and with which tool one speaks to him.
 
-use super::super::program::{Limits, PATH};
+use super::super::program::Limits;
+use super::super::tools::PATH;
 use super::super::{NetError, Netns, Network};
 use super::ruleset::Chain;
 use super::saved::{self, Saved};

@@ -1,0 +1,152 @@
+//! The programs that labs use: where they are looked for, and who has them.
+
+use super::applet;
+
+/// Where programs are looked for, inside.
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Programs that labs use and a machine may lack, with the package that
+/// Debian and its kin have them in.
+const TOOLS: [(&str, &str); 70] = [
+    ("arp", "net-tools"),
+    ("arping", "iputils-arping"),
+    ("arptables", "arptables"),
+    ("arptables-legacy", "arptables"),
+    ("bash", "bash"),
+    ("brctl", "bridge-utils"),
+    ("bridge", "iproute2"),
+    ("conntrack", "conntrack"),
+    ("curl", "curl"),
+    ("dhclient", "isc-dhcp-client"),
+    ("dig", "bind9-dnsutils"),
+    ("dnsmasq", "dnsmasq-base"),
+    ("ebtables", "ebtables"),
+    ("ebtables-legacy", "ebtables"),
+    ("ethtool", "ethtool"),
+    ("fuser", "psmisc"),
+    ("host", "bind9-host"),
+    ("ifconfig", "net-tools"),
+    ("ip", "iproute2"),
+    ("ip6tables", "iptables"),
+    ("ip6tables-legacy", "iptables"),
+    ("ip6tables-nft", "iptables"),
+    ("ip6tables-restore", "iptables"),
+    ("ip6tables-save", "iptables"),
+    ("iperf3", "iperf3"),
+    ("ipset", "ipset"),
+    ("iptables", "iptables"),
+    ("iptables-legacy", "iptables"),
+    ("iptables-nft", "iptables"),
+    ("iptables-restore", "iptables"),
+    ("iptables-save", "iptables"),
+    ("ipvsadm", "ipvsadm"),
+    ("jq", "jq"),
+    ("mtr", "mtr-tiny"),
+    ("nc", "netcat-openbsd"),
+    ("ncat", "ncat"),
+    ("ndisc6", "ndisc6"),
+    ("netstat", "net-tools"),
+    ("nft", "nftables"),
+    ("nginx", "nginx-light"),
+    ("nmap", "nmap"),
+    ("nsenter", "util-linux"),
+    ("nslookup", "bind9-dnsutils"),
+    ("ovs-appctl", "openvswitch-switch"),
+    ("ovs-dpctl", "openvswitch-switch"),
+    ("ovs-ofctl", "openvswitch-switch"),
+    ("ovs-vsctl", "openvswitch-switch"),
+    ("ovs-vswitchd", "openvswitch-switch"),
+    ("ovsdb-server", "openvswitch-switch"),
+    ("ovsdb-tool", "openvswitch-switch"),
+    ("ping", "iputils-ping"),
+    ("python3", "python3"),
+    ("radvd", "radvd"),
+    ("route", "net-tools"),
+    ("setpriv", "util-linux"),
+    ("socat", "socat"),
+    ("ss", "iproute2"),
+    ("sysctl", "procps"),
+    ("tc", "iproute2"),
+    ("tcpdump", "tcpdump"),
+    ("tcptraceroute", "tcptraceroute"),
+    ("tipc", "iproute2"),
+    ("tracepath", "iputils-tracepath"),
+    ("traceroute", "traceroute"),
+    ("tshark", "tshark"),
+    ("unshare", "util-linux"),
+    ("vconfig", "vlan"),
+    ("wg", "wireguard-tools"),
+    ("wg-quick", "wireguard-tools"),
+    ("wget", "wget"),
+];
+
+/// The package that has a program that a machine may lack.
+pub fn package_of(program: &str) -> Option<&'static str> {
+    TOOLS.iter().find(|(name, _)| *name == program).map(|(_, package)| *package)
+}
+
+/// Tells whether the machine has a program where sandboxes look for it.
+pub fn is_installed(program: &str) -> bool {
+    which::which_in(program, Some(PATH), "/").is_ok()
+}
+
+/// The first of the programs in a shell script that labs use and that this
+/// machine lacks: words where a command begins, also behind `ip netns exec`.
+pub fn missing_program(script: &str) -> Option<String> {
+    let mut start = true;
+    // How far the words are those of `ip netns exec NAME`.
+    let mut entered = 0;
+    for token in script.split_inclusive(|c: char| c.is_whitespace() || ";|&(){}`$\"'".contains(c)) {
+        let word = token.trim_end_matches(|c: char| c.is_whitespace() || ";|&(){}`$\"'".contains(c));
+        if start && !word.is_empty() && package_of(word).is_some() && !is_installed(word) {
+            return Some(word.into());
+        }
+        entered = match (entered, word) {
+            // A blank between two words.
+            (now, "") => now,
+            (0 | 4, "ip") if start => 1,
+            (1, "netns") => 2,
+            (2, "exec") => 3,
+            (3, _) => 4,
+            _ => 0,
+        };
+        // These go before a command; a variable's value may, too.
+        let before = ["sudo", "exec", "if", "then", "else", "do", "while", "until", "!", "time"];
+        let ends = token.contains(['\n', ';', '|', '&', '(', '{', '`']);
+        start = ends
+            || entered == 4
+            || (start && (word.is_empty() || before.contains(&word) || word.contains('=')));
+    }
+    None
+}
+
+/// The same where nslab does not stand in for the program either: a simple
+/// command of `ip`, `bridge`, `sysctl` or `iptables` is carried out without it.
+pub fn missing_tool(script: &str) -> Option<String> {
+    missing_program(script).filter(|_| !applet::knows(script))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tools_are_found_where_commands_begin() {
+        // Nobody installs all of these where tests run; what is there is not
+        // missing, so look for one that surely is not.
+        assert_eq!(missing_program("echo ip; cat <<< tshark"), None);
+        for tool in ["ovs-vsctl", "tshark"] {
+            if !is_installed(tool) {
+                assert_eq!(missing_program(&format!("x=1 {tool} show")), Some(tool.into()));
+                assert_eq!(missing_program(&format!("true &&\n\t{tool} show")), Some(tool.into()));
+                assert_eq!(missing_program(&format!("a=$({tool} show)")), Some(tool.into()));
+                assert_eq!(missing_program(&format!("echo {tool}")), None);
+                if is_installed("ip") {
+                    let inside = format!("ip netns exec red {tool} show");
+                    assert_eq!(missing_program(&inside), Some(tool.into()));
+                    assert_eq!(missing_program(&format!("ip netns exec red echo {tool}")), None);
+                }
+            }
+        }
+    }
+}
