@@ -56,6 +56,64 @@ const REFUSALS: &[&str] = &[
 
 /// The first line by which a tool says that something is not known.
 pub(super) fn refusal(said: &str) -> Option<&str> {
-    let lines = || said.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines().find(|line| REFUSALS.iter().any(|part| line.contains(part)))
+    let mut lines = said.lines().map(str::trim);
+    lines.find(|line| REFUSALS.iter().any(|part| line.contains(part)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As printed by iproute2 6.1, iptables 1.8.9, nftables 1.0.6, procps and
+    /// Open vSwitch 3.1 under Linux 6.1 and 6.18 that lack a part.
+    const RECORDED: &[&str] = &[
+        "Error: Unknown device type.",
+        "add tunnel \"ip6gre0\" failed: No such device",
+        "Error: Specified qdisc kind is unknown.",
+        "Error: TC classifier not found.\nWe have an error talking to the kernel",
+        "Error: Failed to load TC action module.\nWe have an error talking to the kernel",
+        "Error: Requested type not found.",
+        "Error: lwt encapsulation type not supported.",
+        "RTNETLINK answers: Operation not supported",
+        "RTNETLINK answers: No such file or directory\nError talking to the kernel",
+        "iptables v1.8.9 (nf_tables):  TABLE_ADD failed (Operation not supported): table nat",
+        "iptables v1.8.9 (nf_tables):  RULE_APPEND failed (No such file or directory): rule in chain PREROUTING",
+        "modprobe: ERROR: could not insert 'ip_tables': Operation not permitted\n\
+         iptables v1.8.9 (legacy): can't initialize iptables table `nat': Table does not exist (do you need to insmod?)",
+        "iptables v1.8.9 (nf_tables): Couldn't load match `geoip':No such file or directory",
+        "iptables: No chain/target/match by that name.",
+        "Error: Could not process rule: Operation not supported\nadd table ip nat\n^^^^^^^^^^^^^^^^^",
+        "Error: Could not process rule: No such file or directory\nadd chain ip nat post",
+        "sysctl: cannot stat /proc/sys/net/bridge/bridge-nf-call-iptables: No such file or directory",
+        "sh: 1: cannot create /proc/sys/net/bridge/bridge-nf-call-iptables: Directory nonexistent",
+    ];
+
+    /// What the same tools say of slips, on every machine.
+    const SLIPS: &[&str] = &[
+        "iptables v1.8.9 (nf_tables): unknown option \"--dport\"\nTry `iptables -h' for more information.",
+        "iptables v1.8.9 (nf_tables): unknown protocol \"tpc\" specified",
+        "Error: any valid prefix is expected rather than \"10.0.0.300/24\".",
+        "Error: Nexthop has invalid gateway.",
+        "Cannot find device \"eth9\"",
+        "RTNETLINK answers: File exists",
+        "Unknown qdisc \"nteem\", hence option \"delay\" is unparsable",
+        "Error: unknown chain hook\nadd chain inet f d { type nat hook inpt priority 0; }",
+        "Error: syntax error, unexpected newline",
+    ];
+
+    #[test]
+    fn refusals_are_told_from_slips() {
+        for words in RECORDED {
+            assert!(refusal(words).is_some(), "{words}");
+        }
+        for words in SLIPS {
+            assert_eq!(refusal(words), None, "{words}");
+        }
+    }
+
+    #[test]
+    fn the_reason_is_the_line_that_refuses() {
+        let said = "Warning: deprecated\n  Error: Unknown device type.  \nmore\n";
+        assert_eq!(refusal(said), Some("Error: Unknown device type."));
+    }
 }
