@@ -12,6 +12,7 @@ use super::typed::{link_set, typed_words};
 use super::{NetError, Netns, Rooms};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use nix::sys::stat::fstat;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -112,6 +113,9 @@ impl Network {
             attached: RefCell::default(),
             queue: OnceCell::new(),
         };
+        // Where IPv6 is a module, this brings it, with its switches, before
+        // somebody sets one.
+        drop(socket(AddressFamily::Inet6, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None));
         network.differing = defaults::differing(&network, &host);
         network.adopt(&host, true)?;
         Ok(network)

@@ -94,15 +94,12 @@ impl Network {
         self.rooms.open(&path, flags).map_err(|errno| {
             let error = refused(key, "opening", errno);
             match errno {
-                Errno::ENOENT => self.blame(error, &format!("sysctl {key}"), NO_FILE),
+                Errno::ENOENT => self.blame(error, &format!("sysctl {key}")),
                 _ => error,
             }
         })
     }
 }
-
-/// What sysctl(8) says of a switch that is not there.
-const NO_FILE: &str = "cannot stat /proc/sys/";
 
 /// The file of a key. As for sysctl(8), dots and slashes change places, so
 /// that `net/ipv4/conf/eth0.1/forwarding` names an interface with a dot.

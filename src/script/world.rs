@@ -344,7 +344,8 @@ impl<'a> Call<'a> {
     /// command that does the same and, where somebody watches, what it
     /// changed.
     pub fn act<T>(&self, command: String, act: impl FnOnce(&Network) -> Result<T, NetError>) -> Fallible<T> {
-        let result = act(&self.world.network);
+        let network = &self.world.network;
+        let result = act(network).map_err(|error| network.blame(error, &command));
         let n = self.world.acts.get() + 1;
         self.world.acts.set(n);
         let refusal = result.as_ref().err().map(|error| refusal(&command, error));

@@ -37,10 +37,15 @@ impl Network {
         Some(Lacking { reason: reason.into(), remedy: lacking.remedy() })
     }
 
-    /// The same as an error of ours.
-    pub(super) fn blame(&self, error: NetError, commands: &str, said: &str) -> NetError {
-        match self.lack_behind(commands, said) {
-            Some(lacking) => error.unmeasured(lacking.remedy),
+    /// A refusal of what this command asks for, with what the machine lacks
+    /// where that is the reason.
+    pub fn blame(&self, error: NetError, command: &str) -> NetError {
+        if error.unmeasured.is_some() {
+            return error;
+        }
+        match self.lack_behind(command, &error.error) {
+            // A tool's picture of the place is of no use to its owner.
+            Some(Lacking { reason, remedy }) => NetError { error: reason, ..error }.unmeasured(remedy),
             None => error,
         }
     }

@@ -43,6 +43,7 @@ const REFUSALS: &[&str] = &[
     "Unable to initialize Netlink socket",
     // Of sysctl, and of shells that write below /proc.
     "cannot stat /proc/sys/",
+    "bridges ask no firewall",
     "/proc/sys/net/",
     // Of Open vSwitch.
     "Error detected while setting up",

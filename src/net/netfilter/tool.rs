@@ -43,7 +43,7 @@ impl Network {
         hint: impl FnOnce(&str) -> Option<String>,
     ) -> Result<ExecAnswer, NetError> {
         let Some(error) = refusal(&answer) else { return Ok(answer) };
-        let error = self.blame(error, &answer.command, &answer.stderr);
+        let error = self.blame(error, &answer.command);
         Err(match hint(&answer.stderr) {
             Some(hint) => error.hint(hint),
             None => error,
