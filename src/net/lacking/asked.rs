@@ -88,6 +88,17 @@ pub(super) fn features(commands: &str) -> Vec<Feature> {
     found
 }
 
+/// What a CNI plugin asks for: the kind of link that it is called by, and what
+/// the command asks for that it says it has run.
+pub(super) fn features_of_plugin(command: &str, said: &str) -> Vec<Feature> {
+    let typed = command.split(" <<<").next().unwrap_or(command);
+    let plugin = typed.rsplit('/').next().unwrap_or_default().trim();
+    let ran = said.split_once("running [").and_then(|(_, rest)| rest.split_once(']'));
+    let mut found: Vec<Feature> = link(plugin).into_iter().collect();
+    found.extend(ran.map(|(ran, _)| features(ran)).unwrap_or_default());
+    found
+}
+
 /// The words of a text, without quotes and brackets around them.
 fn tokens(text: &str) -> Vec<&str> {
     let apart = |c: char| c.is_whitespace() || "{};|&()`<>,\"'".contains(c);
@@ -374,6 +385,16 @@ mod tests {
             assert_eq!(asked(slip), "", "{slip}");
         }
         assert!(!asked("iptables -A FORWARD -m sttate -j DRP").contains("tt"));
+    }
+
+    #[test]
+    fn a_plugin_asks_for_its_link_and_for_what_it_runs() {
+        let command = "CNI_COMMAND=ADD CNI_IFNAME=eth0 CNI_PATH=/usr/lib/cni /usr/lib/cni/ipvlan <<< '{\"type\":\"ipvlan\"}'";
+        let said = "running [/usr/sbin/iptables -t nat -N CNI-1 --wait]: exit status 4: iptables v1.8.9 \
+                    (nf_tables):  TABLE_ADD failed (Operation not supported): table nat";
+        let found: Vec<String> = features_of_plugin(command, said).iter().map(ToString::to_string).collect();
+        assert_eq!(found[0], "ipvlan links");
+        assert!(found.contains(&"family `ip` in nf_tables".to_string()), "{found:?}");
     }
 
     #[test]

@@ -32,7 +32,10 @@ impl Network {
     /// commands ask for; `said` is what they printed.
     pub fn lack_behind(&self, commands: &str, said: &str) -> Option<Lacking> {
         let reason = words::refusal(said)?;
-        let asked = asked::features(commands);
+        let mut asked = asked::features(commands);
+        if commands.starts_with("CNI_COMMAND=") {
+            asked.extend(asked::features_of_plugin(commands, said));
+        }
         let lacking = self.first_missing(&asked, said)?;
         Some(Lacking { reason: reason.into(), remedy: lacking.remedy() })
     }

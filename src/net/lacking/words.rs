@@ -17,6 +17,8 @@ const REFUSALS: &[&str] = &[
     "Requested mode not found",
     "VLANs not supported on",
     "Operation not supported",
+    // Go's words for the same.
+    "operation not supported",
     "Protocol not supported",
     "Address family not supported",
     "Protocol not available",
