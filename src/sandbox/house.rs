@@ -4,10 +4,10 @@
 use super::SandboxError;
 use crate::net::Placed;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open, openat2};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, mknod};
 use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, SYSFS_MAGIC, TMPFS_MAGIC, fstatfs};
 use nix::unistd::symlinkat;
 use std::ffi::CStr;
@@ -41,21 +41,58 @@ pub(super) const FILES: [(&str, &str); 7] = [
     ("hostname", "host\n"),
     ("resolv.conf", ""),
     ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),
-    ("passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"),
-    ("group", "root:x:0:\nnogroup:x:65534:\n"),
+    ("passwd", PASSWD),
+    ("group", "root:x:0:\nwww-data:x:33:\ntcpdump:x:101:\ndnsmasq:x:102:\nnogroup:x:65534:\n"),
     ("mtab", ""),
 ];
+
+/// Root, and those whose names programs look up before they become them, in
+/// name (`one_user`).
+const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\n\
+    www-data:x:33:33:www-data:/var/www:/bin/false\n\
+    tcpdump:x:101:101:tcpdump:/nonexistent:/bin/false\n\
+    dnsmasq:x:102:102:dnsmasq:/nonexistent:/bin/false\n\
+    nobody:x:65534:65534:nobody:/nonexistent:/bin/false\n";
 
 /// Makes the machine's files read-only for all sandboxes, as root of the user
 /// namespace outside of theirs: those inside can't take it back.
 pub(super) fn lock_machine() -> Result<(), SandboxError> {
-    let own = unshare(CloneFlags::CLONE_NEWNS).map_err(io::Error::from);
-    at("create a mount namespace", own)?;
-    at("make every mount private", mount_flags("/", MsFlags::MS_REC | MsFlags::MS_PRIVATE))?;
+    own_mounts()?;
     at("make the machine's files read-only", set_attributes(c"/", libc::MOUNT_ATTR_RDONLY, 0))?;
     // Whose `/proc` and `/sys` can only be read gets none that can be written.
     at("write to /proc", set_attributes(c"/proc", 0, libc::MOUNT_ATTR_RDONLY))?;
     at("write to /sys", set_attributes(c"/sys", 0, libc::MOUNT_ATTR_RDONLY))
+}
+
+/// Where programs make links that they are the other end of (tun, tap).
+pub(super) const TUN: &str = "/dev/net/tun";
+
+/// Shows everybody a `/dev/net/tun` that root alone may open: who is root may,
+/// and is about to be nobody special. What can be done with it is bounded by
+/// the network namespace of who opens it.
+pub(super) fn share_tun() -> Result<(), SandboxError> {
+    let Ok(found) = nix::sys::stat::stat(TUN) else { return Ok(()) };
+    if found.st_mode & 0o006 == 0o006 || found.st_mode & libc::S_IFMT != libc::S_IFCHR {
+        return Ok(());
+    }
+    own_mounts()?;
+    // Where root may make no device, as in a container, it stays as it is.
+    let folder = Path::new(TUN).parent().unwrap_or(Path::new("/dev/net"));
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
+    let shared = mount(Some("tmpfs"), folder, Some("tmpfs"), flags, Some("mode=0755,size=4k")).and_then(|()| {
+        let made = mknod(TUN, SFlag::S_IFCHR, Mode::empty(), found.st_rdev)
+            .and_then(|()| fchmodat(AT_FDCWD, TUN, Mode::from_bits_truncate(0o666), FchmodatFlags::FollowSymlink));
+        made.or_else(|_| umount2(folder, MntFlags::MNT_DETACH))
+    });
+    let _ = shared;
+    Ok(())
+}
+
+/// From now on what this process mounts is its own.
+fn own_mounts() -> Result<(), SandboxError> {
+    let own = unshare(CloneFlags::CLONE_NEWNS).map_err(io::Error::from);
+    at("create a mount namespace", own)?;
+    at("make every mount private", mount_flags("/", MsFlags::MS_REC | MsFlags::MS_PRIVATE))
 }
 
 /// Makes the house, as root of a new mount namespace.

@@ -29,7 +29,9 @@ mod house;
 mod init;
 mod inside;
 mod launcher;
+mod one_user;
 mod parent;
+mod seccomp;
 mod wire;
 
 pub use engine::Line;

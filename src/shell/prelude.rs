@@ -79,9 +79,3 @@ if [ $# -gt 0 ]; then
 fi
 [ -z "$shell" ] || exec "${SHELL:-/bin/sh}"
 "#;
-
-/// tcpdump becomes another user, and there is none: `-Z root` keeps it from
-/// that, as it does on a machine.
-pub(super) fn tcpdump(program: &str) -> String {
-    format!("#!/bin/sh\nexec {program} -Z root \"$@\"\n")
-}

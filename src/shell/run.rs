@@ -1,6 +1,6 @@
 use super::ending;
 use super::paste::{Complaint, Parsed, Script};
-use super::prelude::{FOLDER, GO, PRELUDE, SUDO, TOLD, TOOLS, prelude, tcpdump};
+use super::prelude::{FOLDER, GO, PRELUDE, SUDO, TOLD, TOOLS, prelude};
 use super::session::Session;
 use super::told::Talk;
 use crate::event::{Deed, Event, Fault, Order, Ran, Stop, Submission, Unmeasured};
@@ -142,16 +142,12 @@ fn lacked(network: &Network, ran: &Ran) -> Option<Unmeasured> {
 fn furniture() -> Vec<Placed> {
     let file = |path: String, text: String, mode| Placed { path, text: Some(text), mode };
     let pipe = |path: &str| Placed { path: path.into(), text: None, mode: 0o600 };
-    let mut files = vec![
+    vec![
         pipe(TOLD),
         pipe(GO),
         file(PRELUDE.into(), prelude(), 0o644),
         file(format!("{TOOLS}/sudo"), SUDO.into(), 0o755),
-    ];
-    if let Ok(program) = which::which_in("tcpdump", Some(PATH), "/") {
-        files.push(file(format!("{TOOLS}/tcpdump"), tcpdump(&program.display().to_string()), 0o755));
-    }
-    files
+    ]
 }
 
 /// Where the script runs, and where it is.

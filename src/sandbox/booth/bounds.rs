@@ -1,7 +1,8 @@
 //! What a submission may have of the machine.
 
-use super::filter::Filter;
+use super::filter::filter;
 use crate::sandbox::begin::at_most;
+use crate::sandbox::seccomp::no_new_privileges;
 use nix::libc;
 use nix::sys::resource::Resource;
 use std::fs;
@@ -75,7 +76,8 @@ pub(super) fn take_rights() -> io::Result<()> {
             break;
         }
     }
-    Filter::new().put_on()
+    no_new_privileges()?;
+    filter().put_on()
 }
 
 /// Limits a process that is about to be executed.

@@ -4,19 +4,8 @@
 //! kernel, and `ip`, `nft`, `tcpdump`, servers and shells must go on as ever.
 //! What the kernel learned after this was written does not exist in there.
 
-use nix::libc::{self, sock_filter, sock_fprog};
-use std::io;
-
-/// This machine's own calls; those of others, as of 32 bits, have other
-/// numbers.
-#[cfg(target_arch = "x86_64")]
-const MACHINE: u32 = 62 | 0x8000_0000 | 0x4000_0000;
-#[cfg(target_arch = "aarch64")]
-const MACHINE: u32 = 183 | 0x8000_0000 | 0x4000_0000;
-#[cfg(target_arch = "riscv64")]
-const MACHINE: u32 = 243 | 0x8000_0000 | 0x4000_0000;
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
-const MACHINE: u32 = 0;
+use crate::sandbox::seccomp::{Filter, allow, jump, kill, load_argument, refuse};
+use nix::libc;
 
 /// The last call that was looked at (`mseal`, Linux 6.10). On x86-64 this is
 /// below those of the x32 ABI as well.
@@ -109,112 +98,39 @@ const FAMILIES: [libc::c_int; 7] = [
 const IOCTLS: [libc::c_ulong; 4] =
     [libc::TIOCSTI as _, libc::TIOCLINUX as _, libc::TIOCSETD as _, libc::TIOCCONS as _];
 
-/// Where seccomp_data has what.
-const NUMBER: u32 = 0;
-const ARCH: u32 = 4;
-/// The lower half of an argument.
-const fn argument(n: u32) -> u32 {
-    16 + 8 * n + if cfg!(target_endian = "big") { 4 } else { 0 }
-}
-
-/// A filter, ready to be put on.
-#[derive(Debug)]
-pub(super) struct Filter(Vec<sock_filter>);
-
-impl Filter {
-    pub fn new() -> Self {
-        let mut filter = Self(Vec::new());
-        filter.load(ARCH);
-        filter.unless(libc::BPF_JEQ, MACHINE, &[answer(libc::SECCOMP_RET_KILL_PROCESS, 0)]);
-        filter.load(NUMBER);
-        filter.when(libc::BPF_JGT, LAST, &[refuse(libc::ENOSYS)]);
-        for call in NOT_THERE {
-            filter.when(libc::BPF_JEQ, call as u32, &[refuse(libc::ENOSYS)]);
-        }
-        for call in NO_RIGHT {
-            filter.when(libc::BPF_JEQ, call as u32, &[refuse(libc::EPERM)]);
-        }
-        // A user namespace of one's own has all rights in it.
-        for (call, n) in [(libc::SYS_clone, 0), (libc::SYS_unshare, 0), (libc::SYS_setns, 1)] {
-            let test = [
-                load(argument(n)),
-                jump(libc::BPF_JSET, libc::CLONE_NEWUSER as u32, 0, 1),
-                refuse(libc::EPERM),
-                allow(),
-            ];
-            filter.when(libc::BPF_JEQ, call as u32, &test);
-        }
-        let mut test = vec![load(argument(1))];
-        for request in IOCTLS {
-            test.extend([jump(libc::BPF_JEQ, request as u32, 0, 1), refuse(libc::EPERM)]);
-        }
-        test.push(allow());
-        filter.when(libc::BPF_JEQ, libc::SYS_ioctl as u32, &test);
-        for call in [libc::SYS_socket, libc::SYS_socketpair] {
-            let mut test = vec![load(argument(0))];
-            for family in FAMILIES {
-                test.extend([jump(libc::BPF_JEQ, family as u32, 0, 1), allow()]);
-            }
-            test.push(refuse(libc::EAFNOSUPPORT));
-            filter.when(libc::BPF_JEQ, call as u32, &test);
-        }
-        filter.0.push(allow());
-        filter
+/// The filter, for [`Filter::put_on`].
+pub(super) fn filter() -> Filter {
+    let mut filter = Filter::new(kill());
+    filter.above(LAST, &[refuse(libc::ENOSYS)]);
+    for call in NOT_THERE {
+        filter.when(call, &[refuse(libc::ENOSYS)]);
     }
-
-    fn load(&mut self, at: u32) {
-        self.0.push(load(at));
+    for call in NO_RIGHT {
+        filter.when(call, &[refuse(libc::EPERM)]);
     }
-
-    /// Does these where the test holds.
-    fn when(&mut self, test: u32, value: u32, then: &[sock_filter]) {
-        self.0.push(jump(test, value, 0, then.len() as u8));
-        self.0.extend_from_slice(then);
+    // A user namespace of one's own has all rights in it.
+    for (call, n) in [(libc::SYS_clone, 0), (libc::SYS_unshare, 0), (libc::SYS_setns, 1)] {
+        let test = [
+            load_argument(n),
+            jump(libc::BPF_JSET, libc::CLONE_NEWUSER as u32, 0, 1),
+            refuse(libc::EPERM),
+            allow(),
+        ];
+        filter.when(call, &test);
     }
-
-    /// Does these where it does not.
-    fn unless(&mut self, test: u32, value: u32, then: &[sock_filter]) {
-        self.0.push(jump(test, value, then.len() as u8, 0));
-        self.0.extend_from_slice(then);
+    let mut test = vec![load_argument(1)];
+    for request in IOCTLS {
+        test.extend([jump(libc::BPF_JEQ, request as u32, 0, 1), refuse(libc::EPERM)]);
     }
-
-    /// Puts it on this process, and on all that it will start. Programs don't
-    /// become somebody else by being started any more.
-    pub fn put_on(&self) -> io::Result<()> {
-        if MACHINE == 0 {
-            return Err(io::Error::from_raw_os_error(libc::ENOSYS));
+    test.push(allow());
+    filter.when(libc::SYS_ioctl, &test);
+    for call in [libc::SYS_socket, libc::SYS_socketpair] {
+        let mut test = vec![load_argument(0)];
+        for family in FAMILIES {
+            test.extend([jump(libc::BPF_JEQ, family as u32, 0, 1), allow()]);
         }
-        let program = sock_fprog { len: self.0.len() as u16, filter: self.0.as_ptr().cast_mut() };
-        // SAFETY: the kernel copies the filter during the call.
-        let done = unsafe {
-            libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
-                && libc::syscall(
-                    libc::SYS_seccomp,
-                    libc::SECCOMP_SET_MODE_FILTER,
-                    libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW,
-                    &raw const program,
-                ) == 0
-        };
-        if done { Ok(()) } else { Err(io::Error::last_os_error()) }
+        test.push(refuse(libc::EAFNOSUPPORT));
+        filter.when(call, &test);
     }
-}
-
-fn load(at: u32) -> sock_filter {
-    sock_filter { code: (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, jt: 0, jf: 0, k: at }
-}
-
-fn jump(test: u32, value: u32, jt: u8, jf: u8) -> sock_filter {
-    sock_filter { code: (libc::BPF_JMP | test | libc::BPF_K) as u16, jt, jf, k: value }
-}
-
-fn answer(action: u32, data: u32) -> sock_filter {
-    sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: action | data }
-}
-
-fn refuse(errno: i32) -> sock_filter {
-    answer(libc::SECCOMP_RET_ERRNO, errno as u32)
-}
-
-fn allow() -> sock_filter {
-    answer(libc::SECCOMP_RET_ALLOW, 0)
+    filter.allow_the_rest()
 }
