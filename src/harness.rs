@@ -131,6 +131,11 @@ pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, Strin
         }
         _ => print::run(arguments, trials),
     };
+    // Once, below the line that stands behind each test case.
+    let remedy = able.as_ref().err().filter(|_| !arguments.list).and_then(doctor::remedy);
+    if let Some(remedy) = remedy.filter(|remedy| !remedy.copied.is_empty()) {
+        eprint!("{}", remedy.texts());
+    }
     Ok(Summary {
         failed: conclusion.map_or_else(
             |error| {
@@ -313,7 +318,7 @@ fn course_trials(
 /// the lab runs.
 fn known_unmeasured(course: &Course, check: &str, able: &Result<(), SandboxError>) -> Option<String> {
     if let Err(error) = able {
-        let remedy = doctor::remedy(error);
+        let remedy = doctor::remedy(error).map(|remedy| remedy.line);
         return Some(report::not_measured(&error.to_string(), remedy.as_deref()));
     }
     let tool = course.tool(check)?;
@@ -340,7 +345,7 @@ fn report_outcome(course: &Course, check: &str, tally: &Tally) -> Result<Complet
     let outcomes = match course.outcomes.wait() {
         Ok(outcomes) => outcomes,
         Err(error) => {
-            let remedy = doctor::remedy(error);
+            let remedy = doctor::remedy(error).map(|remedy| remedy.line);
             return report_unmeasured(&report::not_measured(&error.to_string(), remedy.as_deref()));
         }
     };

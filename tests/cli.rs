@@ -384,6 +384,11 @@ fn an_invalid_lab_is_graver_than_a_failed_check() {
 
 /// A script that forbids user namespaces below its own.
 const NO_SANDBOX: &str = "echo 0 > /proc/sys/user/max_user_namespaces";
+/// And how to allow them for good.
+const KEPT: &str = "to stay, in a terminal:
+
+echo user.max_user_namespaces=15000 | sudo tee /etc/sysctl.d/60-nslab.conf
+";
 
 #[test]
 fn a_machine_without_sandboxes_fails_where_labs_are_required() {
@@ -398,6 +403,7 @@ fn a_machine_without_sandboxes_fails_where_labs_are_required() {
             NSLAB_REQUIRE=1 makes that a failure
             ",
         )
+        .stderr(KEPT)
         .code(4)
         .run();
 }
@@ -416,6 +422,10 @@ fn run_on_a_machine_without_sandboxes() {
             "
             error: failed to create a user namespace: No space left on device (ENOSPC)
             hint: allow user namespaces: `sudo sysctl -w user.max_user_namespaces=15000`
+
+            to stay, in a terminal:
+
+            echo user.max_user_namespaces=15000 | sudo tee /etc/sysctl.d/60-nslab.conf
             ",
         )
         .code(4)
@@ -437,6 +447,7 @@ fn a_machine_without_sandboxes_tells_why_nothing_is_measured() {
 
             ",
         )
+        .stderr(KEPT)
         .code(4)
         .run();
 }

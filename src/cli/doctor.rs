@@ -1,15 +1,19 @@
+mod tried;
+
 use super::Doctor;
 use super::exit::Findings;
 use crate::check::{Outcome, Shelf, Update, Verdict};
 use crate::lab::{Lab, LabName, Source};
 use crate::net;
 use crate::run::{self, Settings};
-use crate::sandbox::{Launcher, Sandbox, SandboxError, doctor};
+use crate::sandbox::doctor::{Copied, Facts, Remedy};
+use crate::sandbox::{Launcher, Sandbox, SandboxError};
 use crate::script::{Compiler, Stage};
 use serde::Serialize;
 use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
+use tried::{ABILITIES, Lack, TOOLS, Tried};
 
 /// `nslab doctor`
 pub(super) fn run(typed: &Doctor) -> ExitCode {
@@ -31,7 +35,7 @@ struct Report {
 }
 
 /// Something that labs may need, and whether this machine has it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Ability {
     name: String,
     ok: bool,
@@ -40,201 +44,169 @@ struct Ability {
     /// What its lack means for labs.
     cost: Option<String>,
     remedy: Option<String>,
+    /// What the remedy has to be copied from.
+    copied: Vec<Text>,
 }
 
-/// What is tried, each in a throwaway sandbox of its own: the name, a lab
-/// that needs it, what its lack costs, and the remedy.
-const TRIED: [(&str, &str, &str, &str); 15] = [
-    (
-        "veth links and ping",
-        "let red = netns(\"red\"); veth(host(), \"a\", red, \"b\"); addr_add(\"a\", \"10.0.0.1/24\"); \
-         red.addr_add(\"b\", \"10.0.0.2/24\"); up(\"a\"); red.up(\"b\"); check(\"it works\", ping(\"10.0.0.2\"));",
-        "almost no lab can be measured",
-        "load the module: `sudo modprobe veth`",
-    ),
-    (
-        "bridges",
-        "bridge(\"br0\"); up(\"br0\");",
-        "labs with `bridge` are not measured",
-        "load the module: `sudo modprobe bridge`",
-    ),
-    (
-        "macvlan links",
-        "veth(\"a\", \"b\"); macvlan(\"mv0\", \"a\");",
-        "labs with `macvlan` are not measured",
-        "load the module: `sudo modprobe macvlan`",
-    ),
-    (
-        "vxlan links",
-        "vxlan(\"vx0\", #{id: 1, remote: \"10.0.0.2\"});",
-        "labs with `vxlan` are not measured",
-        "load the module: `sudo modprobe vxlan`",
-    ),
-    (
-        "IPv6",
-        "addr_add(\"lo\", \"fd00::1/64\"); check(\"it works\", ping(\"fd00::1\"));",
-        "labs with IPv6 addresses fail",
-        "boot without `ipv6.disable=1`",
-    ),
-    (
-        "sysctls of a namespace",
-        "sysctl(\"net.ipv4.ip_forward\", 1); check(\"it works\", sysctl(\"net.ipv4.ip_forward\") == \"1\");",
-        "labs with `sysctl` fail",
-        "in a container, start it with `--security-opt systempaths=unconfined`",
-    ),
-    (
-        "programs in a namespace",
-        "let red = netns(\"red\"); check(\"it works\", exec(red, \"true\"));",
-        "labs with `exec`, `sh` and `start` fail",
-        "",
-    ),
-    (
-        "`ip netns list` and `ip netns exec` inside",
-        "let red = netns(\"red\"); check(\"list\", exec(\"ip netns list\").stdout.contains(\"red\")); \
-         check(\"exec\", exec(\"ip netns exec red true\"));",
-        "labs that call `ip netns` themselves fail",
-        "",
-    ),
-    (
-        "rules of routing",
-        "rule_add(#{from: \"10.0.0.1\", table: 100}); check(\"it works\", rules().len() == 4);",
-        "labs with `rule_add` fail",
-        "",
-    ),
-    (
-        "a firewall (nf_tables)",
-        "block(\"input\", #{proto: \"icmp\"}); check(\"it works\", !ping(\"127.0.0.1\", #{timeout_ms: 1}));",
-        "labs with `policy`, `allow` and `block` fail",
-        "load the module: `sudo modprobe nf_tables`",
-    ),
-    (
-        "translation of addresses (NAT), and its connections (conntrack)",
-        "masquerade(\"10.0.0.0/24\"); dnat(\"tcp\", 80, \"10.0.0.2:80\"); \
-         check(\"it counts\", ping(\"127.0.0.1\").ok && !conntrack().is_empty());",
-        "labs with `masquerade`, `dnat` and `conntrack` fail",
-        "load the modules: `sudo modprobe -a nft_chain_nat nf_conntrack_netlink`",
-    ),
-    (
-        "capture of packets",
-        "let seen = capture(\"lo\"); check(\"it works\", ping(\"127.0.0.1\").ok && !seen.rows().is_empty());",
-        "labs with `capture` are not measured",
-        "load the module: `sudo modprobe af_packet`",
-    ),
-    (
-        "services that need no program",
-        "serve_http(80, \"hello\"); check(\"it works\", http_get(\"http://127.0.0.1/\"));",
-        "labs with `serve_http` and `serve_dns` fail",
-        "",
-    ),
-    (
-        "the CNI plugins",
-        "cni_add(netns(\"red\"), #{cniVersion: \"1.0.0\", name: \"lo\", type: \"loopback\"}); \
-         check(\"it works\", ping(netns_list()[0], \"127.0.0.1\"));",
-        "labs with `cni_add` are not measured",
-        "install them: `sudo apt-get install containernetworking-plugins`",
-    ),
-    (
-        "bridged frames passed to iptables (br_netfilter)",
-        "bridge(\"br0\"); check(\"it works\", sysctl(\"net.bridge.bridge-nf-call-iptables\") != \"\");",
-        "labs on firewalls of bridges are not measured",
-        "load the module: `sudo modprobe br_netfilter`",
-    ),
-];
+/// A text of a remedy, and where it goes.
+#[derive(Debug, Serialize)]
+struct Text {
+    to: String,
+    text: String,
+}
 
-/// The tools that labs of the curriculum use.
-const TOOLS: [&str; 9] =
-    ["bash", "ip", "ping", "nsenter", "iptables", "nft", "tcpdump", "route", "ovs-vsctl"];
+impl Ability {
+    fn there(name: String) -> Self {
+        Self { name, ok: true, ..Self::default() }
+    }
+
+    fn missing(name: String, error: String, cost: &str, remedy: Option<Remedy>) -> Self {
+        let remedy = remedy.unwrap_or_default();
+        let copied = remedy.copied.into_iter().map(|Copied { to, text }| Text { to, text });
+        Self {
+            name,
+            ok: false,
+            error: Some(error),
+            cost: Some(cost.into()),
+            remedy: Some(remedy.line).filter(|line| !line.is_empty()),
+            copied: copied.collect(),
+        }
+    }
+}
 
 fn examine() -> Report {
-    let kernel = nix::sys::utsname::uname()
-        .map(|name| name.release().to_string_lossy().into_owned())
-        .unwrap_or_default();
-    let mut abilities = Vec::new();
+    let facts = Facts::of_this_machine();
+    let kernel = facts.release.clone();
     let mut stage = Stage::new();
     let standing = run::prepare(&mut stage).and_then(|(launcher, mut first)| {
         first.await_standing()?;
         Ok((launcher, first))
     });
     let sandbox = "a sandbox: user, pid, mount, net, uts and ipc namespaces, without root".to_string();
-    match standing {
-        Ok((launcher, _)) => {
-            abilities.push(Ability { name: sandbox, ok: true, error: None, cost: None, remedy: None });
-            let compiler = Compiler::new(stage);
-            abilities.extend(TRIED.iter().map(|tried| try_ability(&launcher, &compiler, *tried)));
+    let (launcher, _first) = match standing {
+        Ok(standing) => standing,
+        Err(error) => {
+            let remedy = facts.remedy(&error);
+            let missing = Ability::missing(sandbox, error.to_string(), "no lab can be measured", remedy);
+            // Without one nothing else can be tried, and nothing is called ok
+            // that was not.
+            return Report { can_run_labs: false, kernel, abilities: vec![missing] };
         }
-        Err(error) => abilities.push(Ability {
-            name: sandbox,
-            ok: false,
-            error: Some(error.to_string()),
-            cost: Some("no lab can be measured".into()),
-            remedy: doctor::remedy(&error),
-        }),
-    }
-    let can_run_labs = abilities.first().is_some_and(|ability| ability.ok);
-    abilities.extend(TOOLS.into_iter().map(tool));
-    Report { can_run_labs, kernel, abilities }
+    };
+    let bench = Bench { launcher, compiler: Compiler::new(stage), facts };
+    let mut abilities = vec![Ability::there(sandbox)];
+    abilities.extend(ABILITIES.iter().map(|tried| bench.ability(tried)));
+    abilities.extend(TOOLS.iter().map(|(program, lack, lab)| bench.tool(program, lack, lab)));
+    Report { can_run_labs: true, kernel, abilities }
 }
 
-fn try_ability(
-    launcher: &Launcher,
-    compiler: &Compiler,
-    (name, script, cost, remedy): (&str, &str, &str, &str),
-) -> Ability {
-    let error =
-        match launcher.open().and_then(|mut sandbox| try_lab(launcher, &mut sandbox, compiler, script)) {
-            Ok(outcomes) => outcomes.iter().find_map(complaint),
-            Err(error) => Some(error.to_string()),
-        };
-    let ok = error.is_none();
-    let text = |text: &str| Some(text.to_string()).filter(|text| !ok && !text.is_empty());
-    Ability { name: name.into(), ok, error, cost: text(cost), remedy: text(remedy) }
+/// Where things are tried.
+struct Bench {
+    launcher: Launcher,
+    compiler: Compiler,
+    facts: Facts,
 }
 
-fn try_lab(
-    launcher: &Launcher,
-    sandbox: &mut Sandbox,
-    compiler: &Compiler,
-    script: &str,
-) -> Result<Vec<Outcome>, SandboxError> {
-    let path = Path::new("doctor.rhai");
-    let source = Source { name: LabName::of(path), path: path.into(), text: script.into() };
-    let lab: Lab = compiler.read(source).expect("the doctor's own labs are sound");
-    let shelf = Shelf::of(path, &lab.source.name, Update::Never);
-    let settings = Settings { timeout_ms: 10_000, ..Settings::default() };
-    run::lab(&lab, launcher, sandbox, &shelf, &settings, |_, _| {})
+/// Why something does not work: the words of the machine, and what helps,
+/// where the lab knew.
+struct Complaint {
+    words: String,
+    remedy: Option<String>,
 }
 
-/// What is wrong, in the words of the machine.
-fn complaint(outcome: &Outcome) -> Option<String> {
-    match &outcome.verdict {
-        Verdict::Passed => None,
-        Verdict::Failed(failure) => {
-            let seen = failure.seen.as_ref().or(failure.evidence.first().map(|question| &question.text));
-            let last = seen.and_then(|seen| seen.lines().last()).filter(|line| *line != "false");
-            Some(last.map_or(failure.message.clone(), String::from))
+impl Bench {
+    fn ability(&self, tried: &Tried) -> Ability {
+        match self.attempt(tried.lab) {
+            None => Ability::there(tried.name.into()),
+            Some(complaint) => {
+                let remedy = complaint.remedy.map(Remedy::from).or_else(|| self.remedy(&tried.remedy));
+                Ability::missing(tried.name.into(), complaint.words, tried.cost, remedy)
+            }
         }
-        Verdict::Skipped(reason) | Verdict::NotMeasured { reason, .. } => Some(reason.clone()),
+    }
+
+    fn tool(&self, program: &str, lack: &Lack, lab: &str) -> Ability {
+        let name = format!("the tool `{program}`");
+        let cost = format!("what labs ask of `{program}` is not measured");
+        if !net::is_installed(program) {
+            let package = net::package_of(program).unwrap_or(program);
+            let remedy = format!("install it: `sudo apt-get install {package}`");
+            let error = "not installed where sandboxes look for programs".into();
+            return Ability::missing(name, error, &cost, Some(remedy.into()));
+        }
+        match self.attempt(lab) {
+            None => Ability::there(name),
+            Some(complaint) => {
+                let remedy = complaint.remedy.map(Remedy::from).or_else(|| self.remedy(lack));
+                Ability::missing(name, complaint.words, &cost, remedy)
+            }
+        }
+    }
+
+    fn remedy(&self, lack: &Lack) -> Option<Remedy> {
+        match lack {
+            Lack::Modules(modules) => Some(self.facts.load(modules).into()),
+            Lack::Uncovered => self.facts.uncover(),
+            Lack::WritableSys => self.facts.writable_sys(),
+            Lack::Said(said) => Some(said.to_string().into()),
+            Lack::Unknown => None,
+        }
+    }
+
+    /// Runs a lab; says what is wrong, if anything is.
+    fn attempt(&self, lab: &str) -> Option<Complaint> {
+        let outcomes = self.launcher.open().and_then(|mut sandbox| self.outcomes(&mut sandbox, lab));
+        match outcomes {
+            Ok(outcomes) => outcomes.iter().find_map(Complaint::of),
+            Err(error) => Some(Complaint { words: error.to_string(), remedy: None }),
+        }
+    }
+
+    fn outcomes(&self, sandbox: &mut Sandbox, text: &str) -> Result<Vec<Outcome>, SandboxError> {
+        let path = Path::new("doctor.rhai");
+        let source = Source { name: LabName::of(path), path: path.into(), text: text.into() };
+        let lab: Lab = self.compiler.read(source).expect("the doctor's own labs are sound");
+        let shelf = Shelf::of(path, &lab.source.name, Update::Never);
+        let settings = Settings { timeout_ms: 10_000, explains: false, ..Settings::default() };
+        run::lab(&lab, &self.launcher, sandbox, &shelf, &settings, |_, _| {})
     }
 }
 
-fn tool(program: &str) -> Ability {
-    let ok = net::is_installed(program);
-    let package = net::package_of(program).unwrap_or(program);
-    let unless = |text: String| Some(text).filter(|_| !ok);
-    Ability {
-        name: format!("the tool `{program}`"),
-        ok,
-        error: unless("not installed where sandboxes look for programs".into()),
-        cost: unless(format!("what labs ask of `{program}` is not measured")),
-        remedy: unless(format!("install it: `sudo apt-get install {package}`")),
+impl Complaint {
+    fn of(outcome: &Outcome) -> Option<Self> {
+        match &outcome.verdict {
+            Verdict::Passed => None,
+            Verdict::Failed(failure) => {
+                let seen = failure.seen.as_ref().or(failure.evidence.first().map(|question| &question.text));
+                let mut lines = seen.map(|seen| seen.lines().rev()).into_iter().flatten();
+                // What was said, not that it came to nothing.
+                let says = |line: &&str| {
+                    *line != "false" && !line.starts_with("exit code ") && !line.starts_with("hint: ")
+                };
+                let words = lines.clone().find(says).map_or_else(|| thrown(&failure.message), String::from);
+                let remedy = lines.find_map(|line| Some(line.strip_prefix("hint: ")?.to_string()));
+                Some(Self { words, remedy })
+            }
+            Verdict::Skipped(reason) => Some(Self { words: reason.clone(), remedy: None }),
+            Verdict::NotMeasured { reason, remedy, .. } => {
+                Some(Self { words: reason.clone(), remedy: remedy.clone() })
+            }
+        }
     }
+}
+
+/// What a lab threw, in its last line, or the whole message.
+fn thrown(message: &str) -> String {
+    let thrown =
+        message.split_once("the script threw `").map(|(_, thrown)| thrown.trim_end().trim_end_matches('`'));
+    thrown.and_then(|thrown| thrown.trim_end().lines().last()).unwrap_or(message).into()
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let can = if self.can_run_labs { "can" } else { "can't" };
         writeln!(f, "this machine {can} run labs (Linux {})\n", self.kernel)?;
-        for Ability { name, ok, error, cost, remedy } in &self.abilities {
+        for Ability { name, ok, error, cost, remedy, .. } in &self.abilities {
             writeln!(f, "  {}  {name}", if *ok { "ok     " } else { "missing" })?;
             let lines = [("it says", error), ("it costs", cost), ("remedy", remedy)];
             for (label, text) in lines {
@@ -242,6 +214,10 @@ impl fmt::Display for Report {
                     writeln!(f, "           {label}: {text}")?;
                 }
             }
+        }
+        // To be copied, they stand at the beginning of their lines.
+        for Text { to, text } in self.abilities.iter().flat_map(|ability| &ability.copied) {
+            writeln!(f, "\n{to}:\n\n{text}")?;
         }
         Ok(())
     }

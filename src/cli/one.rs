@@ -31,6 +31,9 @@ pub(super) fn without_sandbox(error: &SandboxError) -> ExitCode {
     eprintln!("error: {error}");
     if let Some(remedy) = doctor::remedy(error) {
         eprintln!("hint: {remedy}");
+        if !remedy.copied.is_empty() {
+            eprint!("\n{}", remedy.texts());
+        }
     }
     Findings { nothing_measured: true, ..Findings::default() }.into()
 }

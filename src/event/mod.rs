@@ -172,6 +172,8 @@ pub struct Ran {
     pub ended: Option<String>,
     /// What it changed, a line each, where somebody watches.
     pub changes: Vec<String>,
+    /// What helps, where it failed for want of something that is known.
+    pub hint: Option<String>,
 }
 
 /// Why an act was refused.

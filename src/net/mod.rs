@@ -47,6 +47,7 @@ mod tcp;
 mod terminal;
 mod tools;
 mod traceroute;
+mod tun;
 mod typed;
 mod vxlan;
 

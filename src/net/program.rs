@@ -45,6 +45,8 @@ pub struct ExecAnswer {
     pub stderr: String,
     /// Why it was ended by us.
     pub ended: Option<String>,
+    /// What helps, where it failed for want of something that is known.
+    pub hint: Option<String>,
 }
 
 impl ExecAnswer {
@@ -73,6 +75,9 @@ impl ExecAnswer {
             text.push_str(ended);
         } else if self.code != 0 {
             text.push_str(&format!("exit code {}", self.code));
+        }
+        if let Some(hint) = &self.hint {
+            text.push_str(&format!("\nhint: {hint}"));
         }
         text.trim_end().to_string()
     }
@@ -302,17 +307,14 @@ impl Network {
             let full = format!("a lab has at most {MOST_PROCESSES} processes, and they are in use");
             ended = Some(ended.map_or(full.clone(), |ended| format!("{ended}; {full}")));
         }
-        Ok(ExecAnswer {
-            command: command.into(),
-            code: match exit {
-                Some(Exit::Code(code)) => code,
-                Some(Exit::Signal(signal)) => 128 + signal,
-                None => unreachable!("the loop ends with an exit"),
-            },
-            stdout: process.stdout(),
-            stderr: process.stderr(),
-            ended,
-        })
+        let code = match exit {
+            Some(Exit::Code(code)) => code,
+            Some(Exit::Signal(signal)) => 128 + signal,
+            None => unreachable!("the loop ends with an exit"),
+        };
+        let (stdout, stderr) = (process.stdout(), process.stderr());
+        let hint = (code != 0).then(|| self.hint_on_tun(command, &stderr)).flatten();
+        Ok(ExecAnswer { command: command.into(), code, stdout, stderr, ended, hint })
     }
 
     /// Waits until the program prints something or ends.

@@ -73,6 +73,9 @@ impl Narration {
                 if let Some(code) = ran.code.filter(|code| *code != 0) {
                     let path = ran.helper.as_deref().unwrap_or(&self.path);
                     let _ = writeln!(text, "    {path}:{}: exit code {code}", ran.place);
+                    if let Some(hint) = &ran.hint {
+                        set_in(&mut text, "    ", &format!("hint: {hint}"), MOST);
+                    }
                     // What we ended by a signal has not failed; a ping that
                     // got no answer has, and says so by its own code.
                     let by_signal = ran.ended.is_some() && code > 128;

@@ -2,7 +2,7 @@
 
 use super::booth::bounds;
 use super::init::Refused;
-use super::one_user;
+use super::{house, one_user};
 use crate::net::{MOST_PROCESSES, PATH, Program};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -149,14 +149,13 @@ impl View {
         }
         unshare(CloneFlags::CLONE_NEWNS)?;
         mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_SLAVE, None::<&str>)?;
-        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
         if self.pid {
-            mount(Some("proc"), "/proc", Some("proc"), flags, None::<&str>)?;
+            house::special("proc", "/proc")?;
         }
         let Some((netns, etc)) = &self.netns else { return Ok(()) };
         setns(netns, CloneFlags::CLONE_NEWNET)?;
         umount2("/sys", MntFlags::MNT_DETACH)?;
-        mount(Some("sysfs"), "/sys", Some("sysfs"), flags, None::<&str>)?;
+        house::special("sysfs", "/sys")?;
         for file in fs::read_dir(etc).into_iter().flatten() {
             let file = file?;
             let over = Path::new("/etc").join(file.file_name());

@@ -61,7 +61,11 @@ pub(super) fn lock_machine() -> Result<(), SandboxError> {
     at("make the machine's files read-only", set_attributes(c"/", libc::MOUNT_ATTR_RDONLY, 0))?;
     // Whose `/proc` and `/sys` can only be read gets none that can be written.
     at("write to /proc", set_attributes(c"/proc", 0, libc::MOUNT_ATTR_RDONLY))?;
-    at("write to /sys", set_attributes(c"/sys", 0, libc::MOUNT_ATTR_RDONLY))
+    match set_attributes(c"/sys", 0, libc::MOUNT_ATTR_RDONLY) {
+        // As in a container of Docker. What can be read of it is enough.
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) => Ok(()),
+        done => at("write to /sys", done),
+    }
 }
 
 /// Where programs make links that they are the other end of (tun, tap).
@@ -70,22 +74,25 @@ pub(super) const TUN: &str = "/dev/net/tun";
 /// Shows everybody a `/dev/net/tun` that root alone may open: who is root may,
 /// and is about to be nobody special. What can be done with it is bounded by
 /// the network namespace of who opens it.
-pub(super) fn share_tun() -> Result<(), SandboxError> {
-    let Ok(found) = nix::sys::stat::stat(TUN) else { return Ok(()) };
-    if found.st_mode & 0o006 == 0o006 || found.st_mode & libc::S_IFMT != libc::S_IFCHR {
-        return Ok(());
+///
+/// Where root may not make a device, as in a container, it stays as it is.
+pub(super) fn share_tun() {
+    let Ok(found) = nix::sys::stat::stat(TUN) else { return };
+    let open_to_all = found.st_mode & 0o006 == 0o006;
+    if open_to_all || found.st_mode & libc::S_IFMT != libc::S_IFCHR || own_mounts().is_err() {
+        return;
     }
-    own_mounts()?;
-    // Where root may make no device, as in a container, it stays as it is.
     let folder = Path::new(TUN).parent().unwrap_or(Path::new("/dev/net"));
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
-    let shared = mount(Some("tmpfs"), folder, Some("tmpfs"), flags, Some("mode=0755,size=4k")).and_then(|()| {
-        let made = mknod(TUN, SFlag::S_IFCHR, Mode::empty(), found.st_rdev)
-            .and_then(|()| fchmodat(AT_FDCWD, TUN, Mode::from_bits_truncate(0o666), FchmodatFlags::FollowSymlink));
-        made.or_else(|_| umount2(folder, MntFlags::MNT_DETACH))
-    });
-    let _ = shared;
-    Ok(())
+    if mount(Some("tmpfs"), folder, Some("tmpfs"), flags, Some("mode=0755,size=4k")).is_err() {
+        return;
+    }
+    let all = Mode::from_bits_truncate(0o666);
+    let made = mknod(TUN, SFlag::S_IFCHR, all, found.st_rdev)
+        .and_then(|()| fchmodat(AT_FDCWD, TUN, all, FchmodatFlags::FollowSymlink));
+    if made.is_err() {
+        let _ = umount2(folder, MntFlags::MNT_DETACH);
+    }
 }
 
 /// From now on what this process mounts is its own.
@@ -199,9 +206,15 @@ pub(super) fn another_proc() -> io::Result<OwnedFd> {
     Ok(opened?)
 }
 
+/// Mounts proc(5) or sysfs(5). Whose `/sys` can only be read gets another one
+/// that can only be read.
 pub(super) fn special(kind: &str, path: &str) -> io::Result<()> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    Ok(mount(Some(kind), path, Some(kind), flags, None::<&str>)?)
+    let mount = |flags| mount(Some(kind), path, Some(kind), flags, None::<&str>);
+    Ok(mount(flags).or_else(|errno| match (kind, errno) {
+        ("sysfs", Errno::EPERM) => mount(flags | MsFlags::MS_RDONLY),
+        _ => Err(errno),
+    })?)
 }
 
 /// Shows `from` at `to` as well, which is made where it does not exist.

@@ -28,7 +28,8 @@ pub(super) fn judge(story: &Story, exit: Exit) -> Result<(), Stop> {
             let hint = story.options.contains('e').then_some(
                 "the script asks with `set -e` to end at the first command that fails; `|| true` behind one forgives it",
             );
-            (words(blamed, code), blamed, hint)
+            let known = blamed.and_then(|ran| ran.hint.as_deref());
+            (words(blamed, code), blamed, known.or(hint))
         }
     };
     Err(Stop::Fault(Fault {

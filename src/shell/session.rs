@@ -421,14 +421,16 @@ impl<'a> Session<'a> {
         // A program that is not there has answered nothing.
         let asks = self.asking.is_some() && !matches!(code, Some(126 | 127));
         let (place, command) = (current.place, current.command);
-        self.report(Ran { n: 0, helper, place, command, output, code, asks, ended, changes });
+        self.report(Ran { n: 0, helper, place, command, output, code, asks, ended, changes, hint: None });
         Ok(())
     }
 
     fn report(&mut self, ran: Ran) {
         self.acts += 1;
-        let ran = Ran { n: self.acts, ..ran };
-        if ran.code.is_some_and(|code| code != 0) && !ran.asks {
+        let failed = ran.code.is_some_and(|code| code != 0);
+        let hint = failed.then(|| self.network.hint_on_tun(&ran.command, &ran.output)).flatten();
+        let ran = Ran { n: self.acts, hint, ..ran };
+        if failed && !ran.asks {
             self.story.failed = Some(ran.clone());
         }
         self.story.ran = Some(ran.clone());

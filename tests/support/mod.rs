@@ -23,17 +23,24 @@ pub const NOTHING: [&str; 0] = [];
 
 /// Variables of the one who runs the tests that would change what is printed,
 /// by the beginning of their names.
-const OTHERS: [&str; 10] = [
+const OTHERS: [&str; 17] = [
     "CARGO",
     "CI",
     "CLICOLOR",
+    "CODESPACES",
+    "DEVCONTAINER",
     "FORCE_COLOR",
+    "GITHUB_",
+    "GITLAB_",
     "INSTA_",
+    "KUBERNETES_",
     "NEXTEST",
     "NO_COLOR",
     "NSLAB_",
+    "REMOTE_CONTAINERS",
     "RUST_",
     "TF_BUILD",
+    "container",
 ];
 
 /// A fresh folder, removed when it is dropped.

@@ -1,0 +1,80 @@
+//! An AppArmor profile that lets nslab alone make user namespaces.
+
+use std::path::{Component, Path, PathBuf};
+
+/// The commands that install a profile for the program at `path`.
+pub(super) fn install(path: &Path) -> String {
+    format!(
+        "sudo tee /etc/apparmor.d/nslab > /dev/null <<'END'\n{}\nEND\nsudo apparmor_parser -r /etc/apparmor.d/nslab",
+        profile(path)
+    )
+}
+
+/// The profile: everything is allowed as without one, and user namespaces are,
+/// too.
+fn profile(path: &Path) -> String {
+    format!(
+        "abi <abi/4.0>,\ninclude <tunables/global>\n\nprofile nslab {} flags=(unconfined) {{\n  userns,\n}}",
+        attachment(path)
+    )
+}
+
+/// Whom the profile is for. What cargo builds has several names, which change:
+/// the binary of `cargo run`, and those of `cargo test`.
+fn attachment(path: &Path) -> String {
+    let below = built_by_cargo(path).map(|target| format!("{}/**", literal(&target)));
+    format!("\"{}\"", below.unwrap_or_else(|| literal(path)))
+}
+
+/// The folder that cargo builds in, where the program lies in one: it has a
+/// folder for each profile, and in that one a folder `deps`.
+fn built_by_cargo(path: &Path) -> Option<PathBuf> {
+    let mut folder = path.parent()?;
+    if folder.ends_with("deps") || folder.ends_with("examples") {
+        folder = folder.parent()?;
+    }
+    let is_target = |target: &Path| target.join("CACHEDIR.TAG").is_file() || target.ends_with("target");
+    // With `--target` there is one more.
+    folder.ancestors().skip(1).take(2).find(|above| is_target(above)).map(Path::to_path_buf)
+}
+
+/// A path in which no letter has a meaning for apparmor.d(5).
+fn literal(path: &Path) -> String {
+    let mut text = String::new();
+    for part in path.components() {
+        if let Component::Normal(name) = part {
+            text.push('/');
+            for letter in name.to_string_lossy().chars() {
+                if "\\\"*?[]{}^@,".contains(letter) {
+                    text.push('\\');
+                }
+                text.push(letter);
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_is_for_the_programs_own_path() {
+        assert_eq!(attachment(Path::new("/usr/local/bin/nslab")), "\"/usr/local/bin/nslab\"");
+        assert_eq!(attachment(Path::new("/home/me/.cargo/bin/nslab")), "\"/home/me/.cargo/bin/nslab\"");
+        assert_eq!(attachment(Path::new("/srv/a b/n[1],{x}")), "\"/srv/a b/n\\[1\\]\\,\\{x\\}\"");
+    }
+
+    #[test]
+    fn a_profile_is_for_all_that_cargo_builds_beside_it() {
+        for path in [
+            "/home/me/nslab/target/debug/nslab",
+            "/home/me/nslab/target/release/nslab",
+            "/home/me/nslab/target/debug/deps/labs-0123456789abcdef",
+            "/home/me/nslab/target/x86_64-unknown-linux-musl/release/nslab",
+        ] {
+            assert_eq!(attachment(Path::new(path)), "\"/home/me/nslab/target/**\"");
+        }
+    }
+}

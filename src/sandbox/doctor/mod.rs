@@ -1,0 +1,24 @@
+//! Why this machine gives no sandbox, and what its owner can do about it.
+//!
+//! What helps follows from [`Facts`], which are read from the machine or
+//! written down by a test, and from the step at which the kernel refused. One
+//! machine may have several hindrances, of which the kernel names the first
+//! only: a container on a host that restricts user namespaces has its own
+//! filter and its host's AppArmor. All that are seen are named.
+
+mod apparmor;
+mod facts;
+mod place;
+mod refused;
+mod remedy;
+
+pub use facts::Facts;
+pub use place::Place;
+pub use remedy::{Copied, Remedy};
+
+use super::SandboxError;
+
+/// What helps against `error` on this very machine.
+pub fn remedy(error: &SandboxError) -> Option<Remedy> {
+    Facts::of_this_machine().remedy(error)
+}
