@@ -102,7 +102,8 @@ pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, Strin
             if let Some(course) = wanted.first() {
                 first.order(&run::order(&course.lab, &settings));
             }
-            let able = first.await_standing();
+            let threads = || if wanted.len() > 1 { doctor::try_thread() } else { Ok(()) };
+            let able = first.await_standing().and_then(|()| threads());
             (Some(launcher), Some(first), able)
         }
         Err(error) => (None, None, Err(error)),
@@ -129,7 +130,8 @@ pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, Strin
             let pool = Pool::new(wanted, first, launcher);
             run_trials(pool, &settings, arguments, trials)
         }
-        _ => print::run(arguments, trials),
+        // There is nothing to wait for, and there may be no thread to be had.
+        _ => print::run(&Arguments { test_threads: Some(1), ..arguments.clone() }, trials),
     };
     // Once, below the line that stands behind each test case.
     let remedy = able.as_ref().err().filter(|_| !arguments.list).and_then(doctor::remedy);

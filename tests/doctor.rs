@@ -22,12 +22,6 @@ impl Told {
         self
     }
 
-    #[track_caller]
-    fn says_not(&self, words: &str) -> &Self {
-        assert!(!self.text.contains(words), "said: {words}\n{}", self.text);
-        self
-    }
-
     /// There is no sandbox, for this reason.
     #[track_caller]
     fn has_no_sandbox(&self, error: &str) -> &Self {
@@ -208,6 +202,26 @@ fn a_filter_that_refuses_a_call_is_named() {
         let mut pod = refuse(nslab(&["doctor"]), &[call], errno);
         pod.env("KUBERNETES_SERVICE_HOST", "10.96.0.1");
         told(pod).has_no_sandbox(error).says("        seccompProfile:\n          type: Unconfined\n");
+    }
+}
+
+/// Then no program can start a thread, and no lab be run beside another.
+#[test]
+fn a_filter_that_refuses_clone3_is_named() {
+    if can_run() {
+        let error = "failed to start a thread: Operation not permitted (EPERM)";
+        told(refuse(nslab(&["doctor"]), &[libc::SYS_clone3], libc::EPERM))
+            .has_no_sandbox(error)
+            .says("seccomp");
+        let folder = Scratch::new();
+        for lab in ["a", "b"] {
+            folder.write(&format!("labs/{lab}.rhai"), "check(\"it runs\", true);");
+        }
+        let path = folder.path().join("labs");
+        let all = refuse(nslab(&["test", &path.display().to_string()]), &[libc::SYS_clone3], libc::EPERM);
+        let told = told(all);
+        assert_eq!(told.code, Some(4), "{}", told.text);
+        told.says(&format!("ignored (not measured: {error}; "));
     }
 }
 

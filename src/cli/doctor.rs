@@ -7,7 +7,7 @@ use crate::lab::{Lab, LabName, Source};
 use crate::net;
 use crate::run::{self, Settings};
 use crate::sandbox::doctor::{Copied, Facts, Remedy};
-use crate::sandbox::{Launcher, Sandbox, SandboxError};
+use crate::sandbox::{Launcher, Sandbox, SandboxError, doctor};
 use crate::script::{Compiler, Stage};
 use serde::Serialize;
 use std::fmt;
@@ -80,6 +80,7 @@ fn examine() -> Report {
     let mut stage = Stage::new();
     let standing = run::prepare(&mut stage).and_then(|(launcher, mut first)| {
         first.await_standing()?;
+        doctor::try_thread()?;
         Ok((launcher, first))
     });
     let sandbox = "a sandbox: user, pid, mount, net, uts and ipc namespaces, without root".to_string();
@@ -119,7 +120,7 @@ impl Bench {
         match self.attempt(tried.lab) {
             None => Ability::there(tried.name.into()),
             Some(complaint) => {
-                let remedy = complaint.remedy.map(Remedy::from).or_else(|| self.remedy(&tried.remedy));
+                let remedy = self.remedy(&tried.remedy).or(complaint.remedy.map(Remedy::from));
                 Ability::missing(tried.name.into(), complaint.words, tried.cost, remedy)
             }
         }
@@ -137,7 +138,7 @@ impl Bench {
         match self.attempt(lab) {
             None => Ability::there(name),
             Some(complaint) => {
-                let remedy = complaint.remedy.map(Remedy::from).or_else(|| self.remedy(lack));
+                let remedy = self.remedy(lack).or(complaint.remedy.map(Remedy::from));
                 Ability::missing(name, complaint.words, &cost, remedy)
             }
         }

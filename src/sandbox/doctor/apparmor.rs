@@ -77,4 +77,26 @@ mod tests {
             assert_eq!(attachment(Path::new(path)), "\"/home/me/nslab/target/**\"");
         }
     }
+
+    /// It is read by the real parser, where there is one that knows of user
+    /// namespaces (AppArmor 4).
+    #[test]
+    fn the_parser_takes_the_profile() {
+        use std::io::Write;
+        use std::process::{Command, Stdio};
+        let parse = |text: &str| {
+            let mut parser = Command::new("apparmor_parser");
+            parser.args(["-Q", "-K"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+            let mut child = parser.spawn().ok()?;
+            child.stdin.take()?.write_all(text.as_bytes()).ok()?;
+            Some(child.wait().ok()?.success())
+        };
+        if parse("abi <abi/4.0>,\nprofile x { userns, }\n") != Some(true) {
+            eprintln!("not measured: there is no apparmor_parser of AppArmor 4");
+            return;
+        }
+        for path in ["/usr/local/bin/nslab", "/home/me/nslab/target/debug/nslab", "/srv/a b/n[1],{x}\"^"] {
+            assert_eq!(parse(&profile(Path::new(path))), Some(true), "{}", profile(Path::new(path)));
+        }
+    }
 }

@@ -17,8 +17,21 @@ pub use place::Place;
 pub use remedy::{Copied, Remedy};
 
 use super::SandboxError;
+use std::thread;
 
 /// What helps against `error` on this very machine.
 pub fn remedy(error: &SandboxError) -> Option<Remedy> {
     Facts::of_this_machine().remedy(error)
+}
+
+/// Starts a thread, which does nothing.
+///
+/// # Errors
+///
+/// Where none can be started: older container engines refuse clone3(2) so that
+/// the C library does not go on with clone(2).
+pub fn try_thread() -> Result<(), SandboxError> {
+    let started = thread::Builder::new().spawn(|| {});
+    drop(started.map_err(|error| SandboxError::io("start a thread", &error))?.join());
+    Ok(())
 }
