@@ -1,6 +1,7 @@
 //! Programs of a lab: what they see, how they end, and what they may not take.
 
 use crate::support::{NOTHING, Nslab, skip};
+use nslab::net::is_installed;
 
 /// All checks of a lab pass.
 #[track_caller]
@@ -296,4 +297,140 @@ fn a_program_sees_what_ip_shows_it() {
         "#,
         &["they see the same", "they count the same"],
     );
+}
+
+/// As tcpdump and dnsmasq do before they begin their work.
+#[test]
+fn programs_may_give_up_being_root() {
+    if !is_installed("setpriv") {
+        return skip("setpriv (util-linux) is not installed");
+    }
+    passes(
+        r#"
+        check("its groups", exec("setpriv --clear-groups true"));
+        check("all of it", exec("setpriv --reuid=nobody --regid=65534 --init-groups true"));
+        // In name: there is no other user in a sandbox.
+        check("it stays who it is", exec("setpriv --reuid=65534 --clear-groups id -u").stdout == "0\n");
+        check("also in a namespace", exec(netns("red"), "setpriv --reuid=65534 --clear-groups true"));
+        check("and where it starts others", sh("ip netns add blue; ip netns exec blue setpriv --clear-groups true"));
+        // Only the kernel makes somebody root.
+        check("root again", exec("setpriv --reuid=0 --regid=0 --clear-groups true"));
+        let status = exec("cat /proc/self/status").stdout;
+        check("it can do what it could", status.contains("NoNewPrivs:\t0"));
+        "#,
+        &[
+            "its groups",
+            "all of it",
+            "it stays who it is",
+            "also in a namespace",
+            "and where it starts others",
+            "root again",
+            "it can do what it could",
+        ],
+    );
+}
+
+#[test]
+fn tcpdump_runs_as_it_is() {
+    for tool in ["tcpdump", "ping"] {
+        if !is_installed(tool) {
+            return skip(&format!("{tool} is not installed"));
+        }
+    }
+    passes(
+        r#"
+        let red = netns("red");
+        red.up("lo");
+        start(red, "ping -i 0.1 127.0.0.1");
+        check("one packet", exec(red, "tcpdump -n -c 1 -i lo icmp").stdout.contains("127.0.0.1 > 127.0.0.1: ICMP echo"));
+        check("as root", exec(red, "tcpdump -Z root -n -c 1 -i lo"));
+        check("into a file", exec(red, "tcpdump -c 1 -i lo -w /tmp/one.pcap"));
+        check("out of it", exec("tcpdump -n -r /tmp/one.pcap").stdout.contains("127.0.0.1"));
+        "#,
+        &["one packet", "as root", "into a file", "out of it"],
+    );
+}
+
+#[test]
+fn tcpdump_runs_beside_a_shell_lab() {
+    for tool in ["tcpdump", "ping", "ip"] {
+        if !is_installed(tool) {
+            return skip(&format!("{tool} is not installed"));
+        }
+    }
+    let lab = "set -e
+ip netns add red
+ip -n red link set lo up
+ip netns exec red tcpdump -n -c 2 -i lo icmp > seen &
+ip netns exec red ping -c 3 -i 0.2 127.0.0.1 > /dev/null
+wait
+grep -q 'ICMP echo request' seen
+sudo tcpdump --version > /dev/null
+";
+    Nslab::test(["labs"]).file("labs/x/lab.sh", lab).passes(&[""]).run();
+}
+
+#[test]
+fn ping_and_traceroute_run_as_they_are() {
+    for tool in ["ping", "traceroute"] {
+        if !is_installed(tool) {
+            return skip(&format!("{tool} is not installed"));
+        }
+    }
+    passes(
+        r#"
+        let red = netns("red");
+        red.up("lo");
+        check("ping", exec(red, "ping -c 1 127.0.0.1"));
+        check("ping, with a record", exec(red, "ping -R -c 1 127.0.0.1"));
+        check("traceroute", exec(red, "traceroute -n 127.0.0.1"));
+        check("traceroute by ICMP", exec(red, "traceroute -I -n 127.0.0.1"));
+        "#,
+        &["ping", "ping, with a record", "traceroute", "traceroute by ICMP"],
+    );
+}
+
+/// Also where nslab itself may, as root, and where everybody may.
+#[test]
+fn programs_open_dev_net_tun() {
+    let opens = std::fs::OpenOptions::new().read(true).write(true).open("/dev/net/tun");
+    if let Err(error) = opens {
+        return skip(&format!("/dev/net/tun can't be opened: {error}"));
+    }
+    if !is_installed("ip") {
+        return skip("ip is not installed");
+    }
+    passes(
+        r#"
+        check("it opens", sh(": <> /dev/net/tun"));
+        check("a link", exec("ip tuntap add dev tun0 mode tun"));
+        check("there it is", links().contains(#{name: "tun0"}));
+        "#,
+        &["it opens", "a link", "there it is"],
+    );
+}
+
+#[test]
+fn who_can_t_open_dev_net_tun_is_told_why() {
+    Nslab::test(NOTHING)
+        .lab(
+            r#"
+            check("a link", exec("test -w /dev/net/tun"));
+            "#,
+        )
+        .after("mount -t tmpfs tmpfs /dev/net")
+        .fails_as(
+            "x/lab::a link",
+            r#"
+            labs/x/lab.rhai:1:1: check `a link` failed
+               |
+             1 | check("a link", exec("test -w /dev/net/tun"));
+               | ^
+            expected: exit code 0
+            $ test -w /dev/net/tun
+                exit code 1
+                hint: /dev/net/tun can't be opened: No such file or directory; load the module: `sudo modprobe tun`; a container needs `--device /dev/net/tun`, too
+            "#,
+        )
+        .run();
 }

@@ -16,7 +16,13 @@ unshare -n ip link > /dev/null
 unshare -m sh -c 'mount -t tmpfs none /mnt && umount /mnt'
 unshare -p -f --mount-proc sh -c 'test $$ = 1 && ps ax > /dev/null'
 nsenter --net=/run/netns/red ip link > /dev/null
+if has setpriv; then setpriv --reuid=65534 --regid=65534 --clear-groups true; fi
 ip -n blue link set lo up
+if has tcpdump; then
+    ip netns exec blue ping -i 0.2 127.0.0.1 > /dev/null &
+    ip netns exec blue timeout 5 tcpdump -n -c 1 -i lo > /dev/null 2>&1
+    kill $!
+fi
 ip -n blue addr add 192.168.15.2/24 dev veth-blue
 ip -n blue link set veth-blue up
 ip -n red link set veth-red up
