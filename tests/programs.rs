@@ -331,6 +331,18 @@ fn programs_may_give_up_being_root() {
 }
 
 #[test]
+fn a_program_whose_output_nobody_keeps_runs_on() {
+    passes(
+        r#"
+        start("sh -c 'trap : PIPE; while echo tick; do sleep 0.01; done; echo gone > /tmp/gone'");
+        sh("sleep 0.3");
+        check("it runs on", !exec("test -e /tmp/gone"));
+        "#,
+        &["it runs on"],
+    );
+}
+
+#[test]
 fn tcpdump_runs_as_it_is() {
     for tool in ["tcpdump", "ping"] {
         if !is_installed(tool) {
@@ -358,16 +370,25 @@ fn tcpdump_runs_beside_a_shell_lab() {
             return skip(&format!("{tool} is not installed"));
         }
     }
-    let lab = "set -e
-ip netns add red
-ip -n red link set lo up
-ip netns exec red tcpdump -n -c 2 -i lo icmp > seen &
-ip netns exec red ping -c 3 -i 0.2 127.0.0.1 > /dev/null
-wait
-grep -q 'ICMP echo request' seen
-sudo tcpdump --version > /dev/null
-";
-    Nslab::test(["labs"]).file("labs/x/lab.sh", lab).passes(&[""]).run();
+    let lab = "
+        set -e
+        ip netns add red
+        ip -n red link set lo up
+        ip netns exec red tcpdump -n -c 2 -i lo icmp > seen &
+        until grep -q . seen; do ip netns exec red ping -c 1 -W 1 127.0.0.1 > /dev/null; done
+        wait
+        grep -q 'ICMP echo request' seen
+        sudo tcpdump --version > /dev/null
+    ";
+    let told = "
+
+        running 1 test
+        test x/lab ... ok
+
+        test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in [TIME]
+
+    ";
+    Nslab::test(NOTHING).file("labs/x/lab.sh", support::unindent(lab)).stdout(told).run();
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::guard::Guard;
 use super::netlink::{KernelError, Netlink};
 use super::service::Services;
 use super::typed::{link_set, typed_words};
-use super::{NetError, Netns, Rooms};
+use super::{NetError, Netns, Process, Rooms};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
@@ -48,6 +48,9 @@ pub struct Network {
     pub(super) programs: Cell<bool>,
     /// The process that was started last.
     pub(super) started: Cell<Option<i32>>,
+    /// All that were started. What one prints goes to somebody who may read
+    /// it, whether or not the lab keeps its name: nobody there would end it.
+    pub(super) processes: RefCell<Vec<Process>>,
     pub(super) budget: Budget,
     pub(super) guard: Guard,
     /// The sysctls that a new namespace has from this machine and must not.
@@ -101,6 +104,7 @@ impl Network {
             tentative: RefCell::default(),
             programs: Cell::new(false),
             started: Cell::default(),
+            processes: RefCell::default(),
             budget: Budget::default(),
             guard: Guard::default(),
             differing: Vec::new(),

@@ -223,6 +223,7 @@ impl Network {
         let argv = words(command)?;
         let process = self.launch(netns, command, argv, pid)?;
         self.started.set(Some(process.pid()));
+        self.processes.borrow_mut().push(process.clone());
         Ok(process)
     }
 

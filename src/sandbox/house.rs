@@ -42,7 +42,7 @@ pub(super) const FILES: [(&str, &str); 7] = [
     ("resolv.conf", ""),
     ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),
     ("passwd", PASSWD),
-    ("group", "root:x:0:\nwww-data:x:33:\ntcpdump:x:101:\ndnsmasq:x:102:\nnogroup:x:65534:\n"),
+    ("group", "root:x:0:\nwww-data:x:33:\ntcpdump:x:0:\ndnsmasq:x:102:\nnogroup:x:65534:\n"),
     ("mtab", ""),
 ];
 
@@ -50,7 +50,7 @@ pub(super) const FILES: [(&str, &str); 7] = [
 /// name (`one_user`).
 const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\n\
     www-data:x:33:33:www-data:/var/www:/bin/false\n\
-    tcpdump:x:101:101:tcpdump:/nonexistent:/bin/false\n\
+    tcpdump:x:0:0:tcpdump:/nonexistent:/bin/false\n\
     dnsmasq:x:102:102:dnsmasq:/nonexistent:/bin/false\n\
     nobody:x:65534:65534:nobody:/nonexistent:/bin/false\n";
 
