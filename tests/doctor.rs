@@ -2,12 +2,10 @@
 //! namespaces of one's own is taken away here; `.ci/doctor` has what takes a
 //! kernel of its own.
 
-mod support;
-
+use crate::support::{Scratch, forget_others, output, sandbox_lack, skip};
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-use support::{Scratch, forget_others, output, sandbox_lack, skip};
 
 /// How `nslab doctor` ended, and what it said.
 struct Told {

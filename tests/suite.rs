@@ -14,6 +14,7 @@ mod cni;
 mod crowd;
 mod daemons;
 mod dependent;
+mod doctor;
 mod engines;
 mod exercises;
 mod export;

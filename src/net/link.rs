@@ -1,12 +1,10 @@
 use super::defaults::RETRANS_TIME_MS;
 use super::error::strerror;
-use super::mac::chosen_mac;
 use super::network::Refused;
 use super::{NetError, Netns, Network, prefix};
 use crate::table;
 use nix::errno::Errno;
-use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
-use rtnetlink::packet_route::link::{InfoData, InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
+use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
 use rtnetlink::packet_route::neighbour_table::{
     NeighbourTableAttribute, NeighbourTableMessage, NeighbourTableParameter,
 };
@@ -95,63 +93,6 @@ impl Network {
         self.add_link(netns, name, InfoKind::Bridge, None, None, true)
     }
 
-    pub(super) fn add_link(
-        &self,
-        netns: &Netns,
-        name: &str,
-        kind: InfoKind,
-        data: Option<InfoData>,
-        parent: Option<u32>,
-        own_mac: bool,
-    ) -> Result<(), NetError> {
-        valid_ifname("dev", name)?;
-        let mut message = LinkMessage::default();
-        message.header.index = netns.take_index();
-        let mut infos = vec![LinkInfo::Kind(kind.clone())];
-        infos.extend(data.map(LinkInfo::Data));
-        message.attributes = vec![LinkAttribute::IfName(name.into()), LinkAttribute::LinkInfo(infos)];
-        if own_mac {
-            message.attributes.push(LinkAttribute::Address(chosen_mac(netns.name(), name)));
-        }
-        message.attributes.extend(parent.map(LinkAttribute::Link));
-        let index = message.header.index;
-        let chosen = self.create(netns, name, &kind.to_string(), message)?;
-        self.know(netns, name, index, chosen);
-        Ok(())
-    }
-
-    /// Asks the kernel for a new link, with the index that we chose where it
-    /// is free; tells whether it was.
-    pub(super) fn create(
-        &self,
-        netns: &Netns,
-        name: &str,
-        kind: &str,
-        mut message: LinkMessage,
-    ) -> Result<bool, NetError> {
-        let flags = NLM_F_CREATE | NLM_F_EXCL;
-        let mut result = self.change(netns, RouteNetlinkMessage::NewLink(message.clone()), flags);
-        let chosen = !result.as_ref().is_err_and(|refused| refused.is(Errno::EBUSY));
-        if !chosen {
-            message.header.index = 0;
-            result = self.change(netns, RouteNetlinkMessage::NewLink(message), flags);
-        }
-        result.map(|()| chosen).map_err(|refused| {
-            let exists = refused.is(Errno::EEXIST);
-            let unknown = refused.is(Errno::EOPNOTSUPP);
-            let error = NetError::from(refused);
-            if exists {
-                error.hint(format!("`{netns}` has a link `{name}` already"))
-            } else if unknown {
-                error.unmeasured(format!(
-                    "this kernel has no {kind} links; load the module with `modprobe {kind}`"
-                ))
-            } else {
-                error
-            }
-        })
-    }
-
     /// The requests that shorten the time in which a neighbour must answer
     /// (see [`RETRANS_TIME_MS`]). A kernel that won't is none the worse.
     fn answer_soon(index: u32) -> impl Iterator<Item = RouteNetlinkMessage> {
@@ -170,17 +111,9 @@ impl Network {
         })
     }
 
-    /// Takes note of a new link, where it has the index that we chose.
-    pub(super) fn know(&self, netns: &Netns, name: &str, index: u32, chosen: bool) {
-        // In place of a `%d` the kernel has put a number.
-        match chosen && !name.contains('%') {
-            true => netns.know_link(index, name),
-            false => netns.know_links(None),
-        }
-    }
-
     /// The index of a link. While nobody but us changes anything, it is known.
     pub(super) fn index_of(&self, netns: &Netns, name: &str) -> Result<u32, NetError> {
+        netns.name_link(name);
         let known = if self.programs.get() { None } else { netns.known_index(name) };
         known.map_or_else(|| self.find(netns, name).map(|found| found.index), Ok)
     }
@@ -354,9 +287,10 @@ impl Network {
 
     /// Finds a link by its name.
     pub(super) fn find(&self, netns: &Netns, name: &str) -> Result<Found, NetError> {
+        netns.name_link(name);
         self.look_for(netns, name)?.ok_or_else(|| {
             let error = NetError::new(format!("Cannot find device \"{name}\""));
-            let Ok(links) = self.dump_links(netns) else { return error };
+            let Ok(links) = self.lab_links(netns) else { return error };
             let names: Vec<String> =
                 links.iter().map(|link| format!("`{}`", Found::read(link).name)).collect();
             let elsewhere = self.everywhere().into_iter().find(|other| {

@@ -1,9 +1,10 @@
+use super::fallback::{self, FIRST_CHOSEN};
 use super::netfilter::Netfilter;
 use super::netlink::Netlink;
 use super::typed::typed;
 use nix::sched::{CloneFlags, setns};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -19,12 +20,14 @@ struct Place {
     fd: RefCell<Option<Rc<OwnedFd>>>,
     netlink: RefCell<Option<Rc<Netlink>>>,
     netfilter: RefCell<Option<Rc<Netfilter>>>,
-    /// The next interface index that the kernel would give here.
+    /// The index of the next link that is made here.
     next_index: Cell<u32>,
     /// The links here, by index, while nobody but us changes them.
     links: RefCell<Option<BTreeMap<u32, String>>>,
     /// The names of namespaces that this one knows by a number.
     nsids: RefCell<BTreeMap<i32, String>>,
+    /// The fallback devices that an act has named.
+    named: RefCell<BTreeSet<String>>,
 }
 
 impl Netns {
@@ -35,10 +38,10 @@ impl Netns {
             fd: RefCell::new(Some(Rc::new(fd))),
             netlink: RefCell::default(),
             netfilter: RefCell::default(),
-            // `lo` is 1.
-            next_index: Cell::new(2),
+            next_index: Cell::new(FIRST_CHOSEN),
             links: RefCell::default(),
             nsids: RefCell::default(),
+            named: RefCell::default(),
         }))
     }
 
@@ -110,7 +113,7 @@ impl Netns {
         self.0.netfilter.replace(Some(socket.clone()));
     }
 
-    /// Takes an interface index as the kernel would.
+    /// Chooses the index of a new link.
     pub(super) fn take_index(&self) -> u32 {
         let index = self.0.next_index.get();
         self.0.next_index.set(index + 1);
@@ -138,6 +141,19 @@ impl Netns {
         if let Some(links) = &mut *self.0.links.borrow_mut() {
             links.insert(index, name.into());
         }
+    }
+
+    /// Takes note that an act names a link: a fallback device is part of the
+    /// lab from then on.
+    pub(super) fn name_link(&self, name: &str) {
+        if fallback::is_name(name) {
+            self.0.named.borrow_mut().insert(name.into());
+        }
+    }
+
+    /// Tells whether an act has named a fallback device.
+    pub(super) fn has_named(&self, name: &str) -> bool {
+        self.0.named.borrow().contains(name)
     }
 
     /// The namespace that this one knows by the number, if that was asked

@@ -2,7 +2,7 @@
 
 use super::link::{Found, mac_of};
 use super::route::table_number;
-use super::{NetError, Netns, Network, iproute};
+use super::{NetError, Netns, Network, iproute, operstate};
 use crate::table::{self, Addr, FdbEntry, FdbState, Link, LinkState, NeighState, Neighbour, Route};
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
 use rtnetlink::packet_route::link::{LinkAttribute, LinkInfo, LinkLayerType, LinkMessage, State};
@@ -39,6 +39,7 @@ impl Network {
         self.await_addresses()?;
         let messages = self.dump_links(netns)?;
         let names = names(&messages);
+        let messages = self.without_fallback(netns, messages)?;
         let mut addrs: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for addr in self.read_addrs(netns, Some(&names))? {
             addrs.entry(addr.dev).or_default().push(addr.addr);
@@ -244,17 +245,13 @@ fn mtu(message: &LinkMessage) -> u32 {
 }
 
 fn state(message: &LinkMessage) -> LinkState {
-    let state = message.attributes.iter().find_map(|attribute| match attribute {
-        LinkAttribute::OperState(state) => Some(*state),
-        _ => None,
-    });
-    match state {
-        Some(State::Up) => LinkState::Up,
-        Some(State::Down) => LinkState::Down,
-        Some(State::LowerLayerDown) => LinkState::LowerLayerDown,
-        Some(State::Dormant) => LinkState::Dormant,
-        Some(State::Testing) => LinkState::Testing,
-        Some(State::NotPresent) => LinkState::NotPresent,
+    match operstate::of(message) {
+        State::Up => LinkState::Up,
+        State::Down => LinkState::Down,
+        State::LowerLayerDown => LinkState::LowerLayerDown,
+        State::Dormant => LinkState::Dormant,
+        State::Testing => LinkState::Testing,
+        State::NotPresent => LinkState::NotPresent,
         _ => LinkState::Unknown,
     }
 }

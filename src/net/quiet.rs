@@ -100,7 +100,7 @@ impl Network {
             return Ok(true);
         }
         for netns in all {
-            if self.dump_links(&netns)?.iter().any(link_may_be_late) || self.has_tentative(&netns)? {
+            if self.lab_links(&netns)?.iter().any(link_may_be_late) || self.has_tentative(&netns)? {
                 return Ok(true);
             }
         }

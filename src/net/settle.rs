@@ -1,7 +1,7 @@
 //! Waits for what the kernel does a moment after it was asked.
 
 use super::link::Found;
-use super::{NetError, Netns, Network};
+use super::{NetError, Netns, Network, operstate};
 use rtnetlink::packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
 use rtnetlink::packet_route::link::LinkFlags;
 use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteType};
@@ -15,6 +15,11 @@ const INTERVAL: Duration = Duration::from_micros(200);
 
 /// How long local routes are waited for.
 const LOCAL_ROUTES: Duration = Duration::from_millis(300);
+
+/// How long the kernel's worker is waited for: it puts off by up to a second
+/// what it holds for not urgent (`linkwatch_schedule_work`), and on a busy
+/// machine comes later than it wants to.
+const LINKWATCH: Duration = Duration::from_secs(4);
 
 /// One's own address: where there is a peer, `Address` is that one's.
 fn own_address(row: &AddressMessage) -> Option<Ipv6Addr> {
@@ -66,10 +71,21 @@ impl Network {
         }
     }
 
-    /// Asks for a single link, which has its queue brought in line at once; a
-    /// listing does not.
+    /// Asks for a single link, which has its queue brought in line at once
+    /// since Linux 6.8 (`linkwatch_sync_dev` in `rtnl_getlink`, "net: core:
+    /// synchronize link-watch when carrier is queried"); a listing does not.
+    /// On an older kernel the answer may tell that the worker has not come to
+    /// the link yet: then it is asked again.
     fn settle_link(&self, netns: &Netns, index: u32) -> Option<Found> {
-        self.link_at(netns, index).ok().map(|message| Found::read(&message))
+        let mut message = self.link_at(netns, index).ok()?;
+        let begin = Instant::now();
+        while !operstate::is_in_line(&message) && begin.elapsed() < LINKWATCH {
+            // Often it comes at once; a carrier that goes away may take it a
+            // second.
+            std::thread::sleep((begin.elapsed() / 4).clamp(INTERVAL, 25 * INTERVAL));
+            message = self.link_at(netns, index).ok()?;
+        }
+        Some(Found::read(&message))
     }
 
     /// Waits until IPv6 addresses can be used: a worker of the kernel's says
@@ -167,7 +183,7 @@ impl Network {
             return self.forget_early_questions();
         }
         for netns in self.namespaces()?.into_iter().chain([self.host()]) {
-            let mut links: Vec<Found> = self.dump_links(&netns)?.iter().map(Found::read).collect();
+            let mut links: Vec<Found> = self.lab_links(&netns)?.iter().map(Found::read).collect();
             links.sort_by_key(|link| link.bridge);
             for link in links {
                 self.settle_link(&netns, link.index);

@@ -160,6 +160,7 @@ impl Network {
             stdout: String::new(),
             stderr: String::new(),
             ended: None,
+            hint: None,
         };
         for line in lines {
             match line {

@@ -1,7 +1,7 @@
 use super::kinds::{self, Bridge, BridgePort, Macvlan, Tun, Vxlan};
 use super::{Space, sysctls};
 use crate::net::link::mac_of;
-use crate::net::{NetError, Netns, Network};
+use crate::net::{NetError, Netns, Network, operstate};
 use rtnetlink::packet_route::link::{
     InfoData, InfoKind, InfoPortData, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp, State,
     XdpAttached,
@@ -117,7 +117,7 @@ pub struct LinkCounters {
 impl Network {
     /// Reads the links, and with them what switches of theirs come along.
     pub(super) fn survey_links(&self, netns: &Netns, space: &mut Space) -> Result<(), NetError> {
-        for message in self.dump_links(netns)? {
+        for message in self.lab_links(netns)? {
             let link = self.survey_link(netns, &message);
             sysctls::of_link(&mut space.sysctls, &link.name, &message);
             space.links.push(link);
@@ -141,7 +141,7 @@ impl Network {
             multicast: flags.contains(LinkFlags::Multicast),
             broadcast: flags.contains(LinkFlags::Broadcast),
             pointopoint: flags.contains(LinkFlags::Pointopoint),
-            operstate: "UNKNOWN".into(),
+            operstate: words(operstate::of(message)).into(),
             ..Link::default()
         };
         let (mut other, mut nsid) = (None, None);
@@ -149,7 +149,6 @@ impl Network {
             match attribute {
                 LinkAttribute::IfName(name) => link.name.clone_from(name),
                 LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
-                LinkAttribute::OperState(state) => link.operstate = operstate(*state).into(),
                 LinkAttribute::Carrier(carrier) => link.carrier = *carrier != 0,
                 LinkAttribute::CarrierChanges(changes) => link.carrier_changes = *changes,
                 LinkAttribute::ProtoDown(down) => link.protodown = *down != 0,
@@ -221,7 +220,7 @@ fn read_infos(infos: &[LinkInfo], link: &mut Link) {
     }
 }
 
-fn operstate(state: State) -> &'static str {
+fn words(state: State) -> &'static str {
     match state {
         State::Up => "UP",
         State::Down => "DOWN",

@@ -36,7 +36,11 @@ pub(super) const WORDS: &[Word] = &[
         name: "links",
         form: "`links([ns])`",
         about: "The interfaces, `lo` first: `name, kind, mac, mtu, state, master, peer, addrs` \
-                (`ip link`). `peer` is the other end of a veth or the parent of a macvlan.",
+                (`ip link`). `peer` is the other end of a veth or the parent of a macvlan. Devices that \
+                the kernel makes by itself in each namespace where a module for tunnels is loaded \
+                (`tunl0`, `gre0`, `sit0`, …) have no row until one is switched on, has an address, is a \
+                port or carries another link, or an act names it. One that is on and has no carrier \
+                for the other end's or the parent's sake is `LOWERLAYERDOWN`.",
         example: "check(\"only lo\", links().len() == 1 && links()[0].name == \"lo\");",
     },
     Word {
