@@ -5,12 +5,14 @@ mod attempt;
 mod class;
 mod finished;
 mod inquiry;
+mod modules;
 
 pub use attempt::{Attempt, attempt};
 pub use class::{Supply, class};
 pub use finished::Finished;
 use inquiry::Oracle;
 pub use inquiry::{Puzzle, why};
+pub use modules::Modules;
 
 use crate::check::{Judge, Outcome, Shelf, Verdict};
 use crate::event::{Answered, Event, Fault, Order, Submission, Wonder};

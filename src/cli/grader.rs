@@ -5,7 +5,7 @@ use crate::check::{Shelf, Update};
 use crate::exercise::{Graded, HandedIn, Unfit};
 use crate::lab::{Lab, Language};
 use crate::net::package_of;
-use crate::run::{self, Attempt, Settings, Supply};
+use crate::run::{self, Attempt, Modules, Settings, Supply};
 use crate::sandbox::{Launcher, Sandbox, SandboxError};
 use std::sync::RwLock;
 use std::sync::atomic::Ordering;
@@ -84,6 +84,7 @@ impl Grader {
             // itself the next time.
             let with_others = (tries == 1).then(|| self.turns.read());
             let alone = (tries > 1).then(|| self.turns.write());
+            let modules = Modules::now();
             let graded = supply.open().and_then(|mut sandbox| {
                 let graded = self.once(launcher, &mut sandbox, (student, seed), handed_in);
                 supply.done(sandbox);
@@ -91,7 +92,7 @@ impl Grader {
             });
             drop((with_others, alone));
             let graded = graded.unwrap_or_else(|error| machine(error.to_string()));
-            let is_measured = graded.unmeasured().is_empty();
+            let is_measured = graded.unmeasured().is_empty() && !modules.have_come();
             if tries == TRIES || is_measured || INTERRUPTED.load(Ordering::Relaxed) {
                 return graded;
             }
