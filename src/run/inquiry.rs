@@ -1,6 +1,6 @@
 //! Why one can't reach another: the lab is replayed until a cure is proved.
 
-use super::{Settings, order};
+use super::{Modules, Settings, order};
 use crate::event::{
     Aim, Answered, Cause, Event, Explanation, Findings, Inquiry, Misuse, Moment, Probe, Stop, Suspect, Wonder,
 };
@@ -253,6 +253,13 @@ impl Replay<'_> {
     }
 
     fn ask(&mut self, aim: Aim, cleared: &[String]) -> Result<(Findings, Option<Stop>), Puzzle> {
+        let modules = Modules::now();
+        let answer = self.ask_once(aim.clone(), cleared)?;
+        // What was seen while modules came is not what is seen ever after.
+        if modules.have_come() { self.ask_once(aim, cleared) } else { Ok(answer) }
+    }
+
+    fn ask_once(&mut self, aim: Aim, cleared: &[String]) -> Result<(Findings, Option<Stop>), Puzzle> {
         let mut sandbox = match self.ready.take() {
             Some(sandbox) => sandbox,
             None => self.oracle.launcher.open()?,
