@@ -2,12 +2,10 @@
 //! of the two it is, the kernel says: each command is tried beside nslab, by
 //! the same tool in a namespace of the test's own.
 
-mod support;
-
+use crate::support::{Scratch, forget_others, output, sandbox_lack, skip};
 use nslab::net::is_installed;
 use std::collections::BTreeMap;
 use std::process::Command;
-use support::{Scratch, forget_others, output, sandbox_lack, skip};
 
 /// Commands that are right, of which a kernel may lack what they ask for, and
 /// the module that brings it.

@@ -1,6 +1,6 @@
 //! Programs of a lab: what they see, how they end, and what they may not take.
 
-use crate::support::{NOTHING, Nslab, skip};
+use crate::support::{NOTHING, Nslab, skip, unindent};
 use nslab::net::is_installed;
 
 /// All checks of a lab pass.
@@ -388,7 +388,7 @@ fn tcpdump_runs_beside_a_shell_lab() {
         test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in [TIME]
 
     ";
-    Nslab::test(NOTHING).file("labs/x/lab.sh", support::unindent(lab)).stdout(told).run();
+    Nslab::test(NOTHING).file("labs/x/lab.sh", unindent(lab)).stdout(told).run();
 }
 
 #[test]

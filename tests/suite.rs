@@ -25,6 +25,7 @@ mod grade;
 mod helpers;
 mod hinted;
 mod invalid;
+mod lacking;
 mod live;
 mod machine;
 mod names;

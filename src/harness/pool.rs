@@ -36,7 +36,9 @@ impl Pool {
             let first = self.first.lock().ok().filter(|_| number == 0).and_then(|mut first| first.take());
             let modules = Modules::now();
             let mut outcome = self.run(course, first, settings);
-            let failed = |outcomes: &Vec<Outcome>| outcomes.iter().any(|one| matches!(one.verdict, Verdict::Failed(_)));
+            let failed = |outcomes: &Vec<Outcome>| {
+                outcomes.iter().any(|one| matches!(one.verdict, Verdict::Failed(_)))
+            };
             if outcome.as_ref().is_ok_and(failed) && modules.have_come() {
                 outcome = self.run(course, None, settings);
             }

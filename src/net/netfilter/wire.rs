@@ -38,12 +38,6 @@ pub(in crate::net) enum Subsystem {
 pub(in crate::net) struct Attributes(Vec<u8>);
 
 impl Attributes {
-    /// The bytes as they are sent.
-    #[cfg(test)]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
     pub fn bytes(mut self, kind: u16, value: &[u8]) -> Self {
         let length = u16::try_from(value.len() + 4).unwrap_or(u16::MAX);
         self.0.extend(length.to_ne_bytes());
