@@ -62,7 +62,8 @@ pub(super) const WORDS: &[Word] = &[
         form: "`iptables([ns,] arguments)`",
         about: "Runs the real iptables(8), whichever of its two kinds this machine has, and gives \
                 what `exec` gives. Where it fails, the act is refused in its own words. Where the \
-                machine lacks it, what follows is not measured.",
+                machine lacks it, nslab itself carries out what changes a rule, a chain or a policy, as far \
+                as it knows each word; otherwise what follows is not measured.",
         example: "iptables(\"-P FORWARD DROP\");\ncheck(\"it says so\", iptables(\"-S FORWARD\").stdout.contains(\"-P FORWARD DROP\"));",
     },
     Word {

@@ -14,8 +14,10 @@ pub(super) const WORDS: &[Word] = &[
         about: "Runs a program with its arguments, without a shell, as `ip netns exec NS COMMAND` \
                 does, and waits for its end (10,000 ms at most, or `timeout_ms`). It sees the files of \
                 `/etc/netns/NS/` over those of `/etc`, and with `pid: true` it is process 1 of a pid \
-                namespace of its own. Gives `.ok .code .stdout .stderr`. Where the machine lacks the \
-                tool, or the kernel what it asks for, what follows is not measured.",
+                namespace of its own. Gives `.ok .code .stdout .stderr`. Where the machine lacks `ip`, \
+                `bridge`, `sysctl` or `iptables`, nslab itself carries out a command that changes \
+                something and of which it knows each word; where it lacks another tool, or the kernel \
+                what is asked for, what follows is not measured.",
         example: "let red = netns(\"red\");\ncheck(\"there is no other link\", !exec(red, \"ls /sys/class/net/eth0\").ok);",
     },
     Word {
