@@ -60,6 +60,10 @@
 //! # }
 //! ```
 
+// What tests share names this crate as they do.
+#[cfg(test)]
+extern crate self as nslab;
+
 pub mod check;
 pub mod cli;
 pub mod event;

@@ -1,7 +1,7 @@
 //! Bridges and VXLAN links that are refused: whole printed output.
 
-use crate::support::{NOTHING, Nslab, skip};
-use nslab::net::is_installed;
+use crate::measured::{lacking, skip};
+use crate::support::{NOTHING, Nslab};
 
 /// A lab with this text stops, and this is said of it.
 #[track_caller]
@@ -124,8 +124,8 @@ fn two_vxlans_of_one_number() {
 
 #[test]
 fn a_vxlan_that_is_mistyped() {
-    if !is_installed("ip") {
-        return skip("ip is not installed");
+    if let Some(lack) = lacking(&["ip"]) {
+        return skip(lack);
     }
     let cases = [
         (r#"#{id: 99999999}"#, r#"argument "99999999" is wrong: invalid id"#),

@@ -1,7 +1,7 @@
 //! Captured packets: what the rows say is what tcpdump says of the file.
 
-use crate::support::{NOTHING, Nslab, Scratch, sandbox_lack, skip};
-use nslab::net::is_installed;
+use crate::measured::{lacking, skip};
+use crate::support::{NOTHING, Nslab, Scratch, sandbox_lack};
 use std::process::Command;
 
 #[test]
@@ -197,8 +197,8 @@ fn says_the_same(line: &str, row: &str) -> bool {
 #[test]
 fn the_rows_say_what_tcpdump_says() {
     for tool in ["tcpdump", "tshark", "bash"] {
-        if !is_installed(tool) {
-            return skip(&format!("{tool} is not installed"));
+        if let Some(lack) = lacking(&[tool]) {
+            return skip(lack);
         }
     }
     if let Some(lack) = sandbox_lack() {
@@ -260,8 +260,8 @@ fn a_folder_that_can_not_be_made() {
 /// Who ends a connection first does not hang on who is quicker.
 #[test]
 fn a_page_whose_server_ends_the_connection_late() {
-    if !is_installed("python3") {
-        return skip("python3 is not installed");
+    if let Some(lack) = lacking(&["python3"]) {
+        return skip(lack);
     }
     Nslab::test(NOTHING)
         .lab(

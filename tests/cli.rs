@@ -1,7 +1,8 @@
 //! What is typed: help, wrong usage, exit codes, pipes, and what a machine
 //! can't measure.
 
-use crate::support::{NOTHING, Nslab, Scratch, ending, forget_others, output, sandbox_lack, skip, wait};
+use crate::measured::skip;
+use crate::support::{NO_IP, NOTHING, Nslab, Scratch, ending, forget_others, output, sandbox_lack, wait};
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -463,30 +464,13 @@ fn no_folder_of_labs() {
     );
 }
 
-/// A tool that this machine lacks, and its package.
-fn missing_tool() -> Option<(&'static str, &'static str)> {
-    let tools = [("ovs-vsctl", "openvswitch-switch"), ("tshark", "tshark"), ("ebtables", "ebtables")];
-    let folders = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-    let is_missing =
-        |tool: &str| !folders.iter().any(|folder| std::path::Path::new(folder).join(tool).exists());
-    let missing = tools.into_iter().find(|(tool, _)| is_missing(tool));
-    if missing.is_none() {
-        // No lack of the machine's, so that `skip` would be too hard.
-        eprintln!("not measured: this machine has every tool that could be missing");
-    }
-    missing
-}
-
 #[test]
 fn a_missing_tool_fails_where_it_is_required() {
-    let Some((tool, package)) = missing_tool() else { return };
     Nslab::test(NOTHING)
-        .file(
-            "labs/x/lab.rhai",
-            format!("check(\"before\", true);\ncheck(\"it shows\", exec(\"{tool} show\"));\n"),
-        )
+        .after(NO_IP)
+        .file("labs/x/lab.rhai", "check(\"before\", true);\ncheck(\"it shows\", exec(\"ip show\"));\n")
         .env("NSLAB_REQUIRE", "1")
-        .stdout(&format!(
+        .stdout(
             "
 
             running 2 tests
@@ -496,7 +480,7 @@ fn a_missing_tool_fails_where_it_is_required() {
             failures:
 
             ---- x/lab::it shows ----
-            not measured: `{tool}` (line 2) is not installed; install it: `apt-get install {package}`
+            not measured: `ip` (line 2) is not installed; install it: `apt-get install iproute2`
             NSLAB_REQUIRE=1 makes that a failure
 
 
@@ -505,61 +489,61 @@ fn a_missing_tool_fails_where_it_is_required() {
 
             test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in [TIME]
 
-            "
-        ))
+            ",
+        )
         .code(1)
         .run();
 }
 
 #[test]
 fn a_missing_tool_is_ignored_with_its_reason() {
-    let Some((tool, package)) = missing_tool() else { return };
     Nslab::test(NOTHING)
+        .after(NO_IP)
         .file(
             "labs/x/lab.rhai",
-            format!("check(\"before\", true);\ncheck(\"it shows\", exec(\"{tool} show\"));\n"),
+            "check(\"before\", true);\ncheck(\"it shows\", exec(\"ip show\"));\n",
         )
-        .stdout(&format!(
+        .stdout(
             "
 
             running 2 tests
             test x/lab::before   ... ok
-            test x/lab::it shows ... ignored (not measured: `{tool}` (line 2) is not installed; install it: `apt-get install {package}`)
+            test x/lab::it shows ... ignored (not measured: `ip` (line 2) is not installed; install it: `apt-get install iproute2`)
 
             test result: ok. 1 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in [TIME]
 
-            "
-        ))
+            ",
+        )
         .run();
 }
 
 #[test]
 fn a_missing_tool_that_shows_while_the_lab_runs() {
-    let Some((tool, package)) = missing_tool() else { return };
     Nslab::test(NOTHING)
+        .after(NO_IP)
         .file(
             "labs/x/lab.rhai",
-            format!("let tool = \"{tool}\";\ncheck(\"before\", true);\ncheck(\"it shows\", exec(tool + \" show\"));\n"),
+            "let tool = \"ip\";\ncheck(\"before\", true);\ncheck(\"it shows\", exec(tool + \" show\"));\n",
         )
-        .stdout(&format!(
+        .stdout(
             "
 
             running 2 tests
             test x/lab::before   ... ok
-            test x/lab::it shows ... ignored (not measured: exec of \"{tool}\" failed: No such file or directory; install it: `apt-get install {package}`)
+            test x/lab::it shows ... ignored (not measured: exec of \"ip\" failed: No such file or directory; install it: `apt-get install iproute2`)
 
             test result: ok. 1 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in [TIME]
 
-            "
-        ))
+            ",
+        )
         .run();
 }
 
 #[test]
 fn a_missing_tool_in_a_function_that_nobody_calls() {
-    let Some((tool, _)) = missing_tool() else { return };
     Nslab::test(NOTHING)
-        .file("labs/x/lab.rhai", format!("fn show() {{ exec(\"{tool} show\") }}\ncheck(\"a\", true);\n"))
+        .after(NO_IP)
+        .file("labs/x/lab.rhai", "fn show() { exec(\"ip show\") }\ncheck(\"a\", true);\n")
         .stdout(
             "
 

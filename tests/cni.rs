@@ -1,7 +1,8 @@
 //! CNI: what is refused, in the words of libcni and of the plugins, and what
 //! plugins are told.
 
-use crate::support::{NOTHING, Nslab, skip, unindent};
+use crate::measured::skip;
+use crate::support::{NOTHING, Nslab, unindent};
 use std::path::Path;
 
 /// Whether the plugins of the CNI project are here.

@@ -2,7 +2,8 @@
 //! dnsmasq for `serve_dns`, nginx for `serve_http`. What a lab teaches must
 //! not be ours alone.
 
-use crate::support::{Scratch, forget_others, output, sandbox_lack, skip, unindent};
+use crate::measured::{lacking, skip};
+use crate::support::{Scratch, forget_others, output, sandbox_lack, unindent};
 use std::process::Command;
 
 /// `serve_dns` by dnsmasq. A program is ready some time after it was started.
@@ -66,8 +67,8 @@ fn passes(lab: &str, program: &str) {
     if let Some(lack) = sandbox_lack() {
         return skip(lack);
     }
-    if !nslab::net::is_installed(program) {
-        return skip(&format!("this machine lacks {program}"));
+    if let Some(lack) = lacking(&[program]) {
+        return skip(lack);
     }
     let file = format!("{}/labs/{lab}.rhai", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(file).expect("a lab of this project");

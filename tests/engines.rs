@@ -2,7 +2,8 @@
 //! typed here as it stands there, one part after the other. (Slurm's is run by
 //! Slurm, in `.ci/slurm`.)
 
-use crate::support::{Scratch, forget_others, output, sandbox_lack, skip};
+use crate::measured::skip;
+use crate::support::{Scratch, forget_others, output, sandbox_lack};
 use std::env;
 use std::fs;
 use std::path::Path;

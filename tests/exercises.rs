@@ -1,8 +1,8 @@
 //! The exercises of this project: each is sound, sees what is wrong, and gives
 //! all points to whoever does the job, by whatever means.
 
-use crate::support::{Scratch, forget_others, output, sandbox_lack, skip};
-use nslab::net::is_installed;
+use crate::measured::{lacking, skip};
+use crate::support::{Scratch, forget_others, output, sandbox_lack};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -132,10 +132,7 @@ fn exercises() -> Vec<PathBuf> {
 }
 
 fn lack() -> Option<String> {
-    let tools = ["bash", "ip", "iptables", "nft"];
-    let missing =
-        tools.iter().find(|tool| !is_installed(tool)).map(|tool| format!("{tool} is not installed"));
-    sandbox_lack().map(String::from).or(missing)
+    sandbox_lack().map(String::from).or(lacking(&["bash", "ip", "iptables", "nft"]))
 }
 
 /// What `nslab grade` prints, and whether it is content.
@@ -163,7 +160,7 @@ fn points(name: &str, solution: &str) -> (String, String) {
 #[test]
 fn each_is_sound_and_sees_what_is_wrong() {
     if let Some(lack) = lack() {
-        return skip(&lack);
+        return skip(lack);
     }
     let exercises = exercises();
     assert!(exercises.len() >= 12);
@@ -178,7 +175,7 @@ fn each_is_sound_and_sees_what_is_wrong() {
 #[test]
 fn who_does_the_job_in_another_way_gets_the_points() {
     if let Some(lack) = lack() {
-        return skip(&lack);
+        return skip(lack);
     }
     let mut wrong = String::new();
     for (name, solution) in OTHER_WAYS {
@@ -198,7 +195,7 @@ fn who_does_the_job_in_another_way_gets_the_points() {
 #[test]
 fn shortcuts_lead_nowhere() {
     if let Some(lack) = lack() {
-        return skip(&lack);
+        return skip(lack);
     }
     for (name, solution, points_left) in SHORTCUTS {
         let (first, said) = points(name, solution);

@@ -1,7 +1,8 @@
 //! What the firewall and the rules of routing refuse: the command, the words of
 //! the tool, and what helps.
 
-use crate::support::{NOTHING, Nslab, Scratch, forget_others, output, sandbox_lack, skip};
+use crate::measured::{lacking, skip};
+use crate::support::{NOTHING, Nslab, Scratch, forget_others, output, sandbox_lack};
 use std::process::Command;
 
 /// A lab with this text stops, and this is said of it.
@@ -16,7 +17,7 @@ fn stops(lab: &str, report: &str) {
 fn refuses(tool: &str, lab: &str, report: &str) {
     match Command::new(tool).arg("--version").output() {
         Ok(output) => stops(lab, &report.replace("[TOOL]", String::from_utf8_lossy(&output.stdout).trim())),
-        Err(error) => skip(Box::leak(format!("{tool}: {error}").into_boxed_str())),
+        Err(error) => skip(format!("{tool}: {error}")),
     }
 }
 
@@ -625,8 +626,8 @@ fn the_command_that_is_shown_does_the_same() {
     if let Some(lack) = sandbox_lack() {
         return skip(lack);
     }
-    if Command::new("nft").arg("--version").output().is_err() {
-        return skip("there is no nft here");
+    if let Some(lack) = lacking(&["nft"]) {
+        return skip(lack);
     }
     let scratch = Scratch::new();
     let run = |lab: &str| {
@@ -658,10 +659,8 @@ fn the_command_that_is_shown_does_the_same() {
 
 #[test]
 fn both_kinds_of_iptables_run_inside() {
-    for tool in ["iptables-legacy", "iptables-nft"] {
-        if Command::new(tool).arg("--version").output().is_err() {
-            return skip("one of iptables-legacy and iptables-nft is not here");
-        }
+    if let Some(lack) = lacking(&["iptables-legacy", "iptables-nft"]) {
+        return skip(lack);
     }
     Nslab::new(["test", "labs", "--", "--test-threads=1"])
         .lab(

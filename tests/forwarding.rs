@@ -1,8 +1,8 @@
 //! `same_forwarding`: what it says of two tables is what the kernel does with
 //! them, and what it can't read is refused.
 
-use crate::support::{NOTHING, Nslab, skip};
-use nslab::net::is_installed;
+use crate::measured::{lacking, skip};
+use crate::support::{NOTHING, Nslab};
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -97,8 +97,8 @@ fn route(dice: &mut Dice) -> (u64, u64, &'static str, u64, u64) {
 
 #[test]
 fn it_says_what_ip_route_get_says() {
-    if !is_installed("ip") {
-        return skip("ip is not installed");
+    if let Some(lack) = lacking(&["ip"]) {
+        return skip(lack);
     }
     let mut run = Nslab::test(["labs"]);
     let count = 24;
@@ -205,8 +205,8 @@ fn a_metric_below_zero() {
 
 #[test]
 fn rows_that_lost_their_several_ways() {
-    if !is_installed("ip") {
-        return skip("ip is not installed");
+    if let Some(lack) = lacking(&["ip"]) {
+        return skip(lack);
     }
     Nslab::test(NOTHING)
         .lab(

@@ -1,6 +1,6 @@
 //! The gap of an exercise: what runs there, and labs whose gap is none.
 
-use crate::support::{NOTHING, Nslab};
+use crate::support::{NO_IP, NOTHING, Nslab};
 
 const SOLUTION: &str = "labs/x/solutions/way.rhai";
 
@@ -226,8 +226,6 @@ fn what_a_solution_may_not() {
             .run();
     }
 }
-
-const NO_IP: &str = "for ip in /usr/sbin/ip /sbin/ip /usr/bin/ip /bin/ip; do [ ! -e $ip ] || mount --bind /dev/null $(readlink -f $ip); done";
 
 const WITH_IP: &str = r#"
         submission("solutions/way.sh");

@@ -1,8 +1,8 @@
 //! `nslab grade`: what a class, and each way to hand in nothing that can be
 //! graded, comes to.
 
-use crate::support::{Nslab, Scratch, forget_others, output, sandbox_lack, skip, unindent, wait};
-use nslab::net::is_installed;
+use crate::measured::{lacking, skip};
+use crate::support::{Nslab, Scratch, forget_others, output, sandbox_lack, unindent, wait};
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
@@ -663,8 +663,8 @@ fn a_killed_run_goes_on() {
     if let Some(lack) = sandbox_lack() {
         return skip(lack);
     }
-    if !is_installed("ip") {
-        return skip("ip is not installed");
+    if let Some(lack) = lacking(&["ip"]) {
+        return skip(lack);
     }
     let scratch = Scratch::new();
     scratch.write("labs/x/lab.rhai", unindent(EXERCISE));

@@ -2,8 +2,8 @@
 //! takes is taken, what it refuses is refused in its words, and each command
 //! that is shown can be typed as it stands.
 
-use crate::support::{NOTHING, Nslab, skip};
-use nslab::net::is_installed;
+use crate::measured::{lacking, skip};
+use crate::support::{NOTHING, Nslab};
 
 /// A lab with this text stops, and this is said of it.
 #[track_caller]
@@ -170,8 +170,8 @@ fn names_with_spaces_quotes_and_korean_letters_work() {
 
 #[test]
 fn our_words_are_those_of_ip() {
-    if !is_installed("ip") {
-        return skip("ip is not installed");
+    if let Some(lack) = lacking(&["ip"]) {
+        return skip(lack);
     }
     // Each name is given to nslab and to the real `ip`, in the same sandbox.
     Nslab::test(NOTHING)

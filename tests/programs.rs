@@ -1,6 +1,7 @@
 //! Programs of a lab: what they see, how they end, and what they may not take.
 
-use crate::support::{NOTHING, Nslab, skip, unindent};
+use crate::measured::{lacking, skip};
+use crate::support::{NOTHING, Nslab, unindent};
 use nslab::net::is_installed;
 
 /// All checks of a lab pass.
@@ -189,9 +190,8 @@ fn a_pid_namespace_ends_with_its_first_process() {
 
 #[test]
 fn what_is_listed_is_what_others_list() {
-    let tools = ["ss", "ip", "bash"];
-    if let Some(missing) = tools.iter().find(|tool| !nslab::net::is_installed(tool)) {
-        return skip(&format!("this machine lacks {missing}"));
+    if let Some(lack) = lacking(&["ss", "ip", "bash"]) {
+        return skip(lack);
     }
     passes(
         r#"
@@ -277,8 +277,8 @@ fn nothing_outlives_the_lab() {
 
 #[test]
 fn a_program_sees_what_ip_shows_it() {
-    if !nslab::net::is_installed("ip") {
-        return skip("this machine lacks ip");
+    if let Some(lack) = lacking(&["ip"]) {
+        return skip(lack);
     }
     passes(
         r#"

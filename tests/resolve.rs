@@ -1,7 +1,8 @@
 //! Names are looked up as the C library looks them up: each case is asked of
 //! nslab, of getent(1) and of ping(8) in the same namespace.
 
-use crate::support::{NOTHING, Nslab, skip};
+use crate::measured::{lacking, skip};
+use crate::support::{NOTHING, Nslab};
 
 /// A network with a name server at 192.168.15.2, and `asks(name)`, which
 /// compares what nslab and the C library make of a name.
@@ -76,10 +77,9 @@ const NETWORK: &str = r#"
 
 #[track_caller]
 fn agrees(lab: &str) {
-    let tools =
-        ["getent", "ping", "dnsmasq"].iter().filter(|tool| lab.contains(*tool) || **tool != "dnsmasq");
-    if let Some(missing) = tools.into_iter().find(|tool| !nslab::net::is_installed(tool)) {
-        return skip(&format!("this machine lacks {missing}"));
+    let server: &[&str] = if lab.contains("dnsmasq") { &["dnsmasq"] } else { &[] };
+    if let Some(lack) = lacking(&[&["getent", "ping"], server].concat()) {
+        return skip(lack);
     }
     // The notes say what is different.
     Nslab::test(NOTHING).lab(&format!("{NETWORK}\n{lab}")).passes(&["they agree"]).run();

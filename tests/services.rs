@@ -1,7 +1,8 @@
 //! Services, and those who ask them: what is refused, and what is said where
 //! nobody answers.
 
-use crate::support::{NOTHING, Nslab, skip};
+use crate::measured::{lacking, skip};
+use crate::support::{NOTHING, Nslab};
 
 /// A lab with this text stops, and this is said of it.
 #[track_caller]
@@ -337,8 +338,8 @@ fn servers_that_ask_each_other_in_a_circle_fail() {
 
 #[test]
 fn what_is_said_is_what_nc_and_curl_say() {
-    if let Some(missing) = ["nc", "curl"].iter().find(|tool| !nslab::net::is_installed(tool)) {
-        return skip(&format!("this machine lacks {missing}"));
+    if let Some(lack) = lacking(&["nc", "curl"]) {
+        return skip(lack);
     }
     passes(
         r#"

@@ -1,6 +1,7 @@
 //! Shell labs: what bash runs, told command by command.
 
-use crate::support::{Nslab, Scratch, forget_others, output, sandbox_lack, skip, unindent};
+use crate::measured::skip;
+use crate::support::{Nslab, Scratch, forget_others, output, sandbox_lack, unindent};
 use std::process::Command;
 
 /// `nslab run labs/x/lab.sh`, a script set in as the code around it.

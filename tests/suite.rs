@@ -28,6 +28,7 @@ mod invalid;
 mod lacking;
 mod live;
 mod machine;
+mod measured;
 mod names;
 mod programs;
 mod refused;

@@ -1,25 +1,29 @@
 //! A survey says what `ip -d`, `bridge -d`, `tc` and `sysctl` say: in networks
 //! that have a bit of everything.
 
-mod asked;
+mod measured;
 
-use asked::is_asked_for;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use nslab::event::{Event, Order};
 use nslab::lab::{Language, Place};
 use nslab::net::survey::{Link, Net, Peer, Route, RouteQuestion, Space, Survey};
-use nslab::net::{Limits, Network, missing_tool};
+use nslab::net::{Limits, Network};
 use nslab::sandbox::Launcher;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 type Test = fn(&Network) -> Result<(), String>;
 
-const TESTS: [(&str, Test); 12] = [
+/// What a test begins with that this machine can't measure.
+const LACKING: &str = "lacking: ";
+
+const TESTS: [(&str, Test); 13] = [
     ("links", links),
+    ("links_of_programs", links_of_programs),
     ("peers", peers),
     ("addresses", addresses),
     ("routes", routes),
@@ -44,21 +48,20 @@ fn main() -> ExitCode {
         }
         line.emit(Event::Ended);
     });
+    let launcher = Arc::new(launcher);
     let trials = TESTS.map(|(name, _)| {
-        let result = match &launcher {
-            Ok(launcher) if is_asked_for(&arguments, name) => run(launcher, name),
-            Ok(_) => Ok(Completion::Completed),
-            Err(error) => Ok(Completion::ignored_with(format!("not measured: {error}"))),
-        };
-        Trial::ignorable_test(name, move || result)
+        let launcher = launcher.clone();
+        Trial::ignorable_test(name, move || match &*launcher {
+            Ok(launcher) => run(launcher, name),
+            Err(error) => measured::ignored(error),
+        })
     });
     libtest_mimic::run(&arguments, trials.into()).exit_code()
 }
 
 fn run(launcher: &Launcher, name: &str) -> Result<Completion, Failed> {
-    if let Some(tool) = ["ip", "bridge", "tc", "sysctl"].into_iter().find(|tool| missing_tool(tool).is_some())
-    {
-        return Ok(Completion::ignored_with(format!("not measured: {tool} is not installed")));
+    if let Some(lack) = measured::lacking(&["ip", "bridge", "tc", "sysctl"]) {
+        return measured::ignored(lack);
     }
     let order = Order {
         path: name.into(),
@@ -83,7 +86,10 @@ fn run(launcher: &Launcher, name: &str) -> Result<Completion, Failed> {
     })?;
     match (said, ended) {
         (None, Some(Event::Ended)) => Ok(Completion::Completed),
-        (Some(text), _) => Err(text.into()),
+        (Some(text), _) => match text.strip_prefix(LACKING) {
+            Some(lack) => measured::ignored(lack),
+            None => Err(text.into()),
+        },
         (None, other) => Err(format!("{other:?}").into()),
     }
 }
@@ -188,8 +194,38 @@ fn links(network: &Network) -> Result<(), String> {
         ip link set vx0 up
         ip link add vx1 type vxlan id 43 group 239.1.1.1 dev up0 dstport 4790",
     )?;
-    // Whether anybody may open `/dev/net/tun` is the machine's choice.
-    let tuns = sh(network, "ip tuntap add tun0 mode tun; ip link set tun0 up; ip tuntap add tap0 mode tap");
+    let survey = same_links(network)?;
+    let host = space(&survey, "host")?;
+    let asked = ask(network, "host", "ip -j -s link")?;
+    let after = self::survey(network)?;
+    for row in asked {
+        let name = word(&row["ifname"]);
+        let received = row["stats64"]["rx"]["packets"].as_u64().ok_or("no counter")?;
+        let (then, now) = (link(host, &name)?, link(space(&after, "host")?, &name)?);
+        let between = then.counters.rx_packets..=now.counters.rx_packets;
+        must(between.contains(&received), &format!("{name} has received {received}: {between:?}"))?;
+    }
+    let red = space(&survey, "red")?;
+    let parent = link(red, "mv0")?.parent.clone();
+    must(
+        parent == Some(Peer { space: Some("red".into()), index: link(red, "eth0")?.index }),
+        "mv0 is on eth0",
+    )?;
+    let parent = link(host, "vx0")?.parent.as_ref().and_then(|parent| survey.find(parent));
+    must(parent.is_some_and(|(_, link)| link.name == "up0"), "vx0 is on up0")
+}
+
+/// Whether anybody may open `/dev/net/tun` is the machine's choice.
+fn links_of_programs(network: &Network) -> Result<(), String> {
+    sh(network, "set -e; ip tuntap add tun0 mode tun; ip link set tun0 up; ip tuntap add tap0 mode tap")
+        .map_err(|error| format!("{LACKING}{error}"))?;
+    let survey = same_links(network)?;
+    let tun = &link(space(&survey, "host")?, "tun0")?.tun;
+    must(tun.as_ref().is_some_and(|tun| !tun.attached), "nobody reads tun0")
+}
+
+/// Every link, as `ip` tells it.
+fn same_links(network: &Network) -> Result<Survey, String> {
     let survey = survey(network)?;
     for space in &survey.spaces {
         let theirs = ask(network, &space.name, "ip -j -d -s link")?;
@@ -327,27 +363,7 @@ fn links(network: &Network) -> Result<(), String> {
         });
         same(&format!("links of {}", space.name), ours.collect(), theirs.collect())?;
     }
-    let host = space(&survey, "host")?;
-    let asked = ask(network, "host", "ip -j -s link")?;
-    let after = self::survey(network)?;
-    for row in asked {
-        let name = word(&row["ifname"]);
-        let received = row["stats64"]["rx"]["packets"].as_u64().ok_or("no counter")?;
-        let (then, now) = (link(host, &name)?, link(space(&after, "host")?, &name)?);
-        let between = then.counters.rx_packets..=now.counters.rx_packets;
-        must(between.contains(&received), &format!("{name} has received {received}: {between:?}"))?;
-    }
-    if tuns.is_ok() {
-        must(link(host, "tun0")?.tun.as_ref().is_some_and(|tun| !tun.attached), "nobody reads tun0")?;
-    }
-    let red = space(&survey, "red")?;
-    let parent = link(red, "mv0")?.parent.clone();
-    must(
-        parent == Some(Peer { space: Some("red".into()), index: link(red, "eth0")?.index }),
-        "mv0 is on eth0",
-    )?;
-    let parent = link(host, "vx0")?.parent.as_ref().and_then(|parent| survey.find(parent));
-    must(parent.is_some_and(|(_, link)| link.name == "up0"), "vx0 is on up0")
+    Ok(survey)
 }
 
 fn peers(network: &Network) -> Result<(), String> {
@@ -834,6 +850,9 @@ fn switches(network: &Network) -> Result<(), String> {
 }
 
 fn counters_and_listeners(network: &Network) -> Result<(), String> {
+    if let Some(lack) = measured::lacking(&["ping"]) {
+        return Err(format!("{LACKING}{lack}"));
+    }
     sh(network, NET)?;
     let before = survey(network)?;
     sh(

@@ -1,7 +1,7 @@
 //! What our traceroute prints is what traceroute(8) prints, but for times.
 
-use crate::support::{NOTHING, Nslab, skip};
-use nslab::net::is_installed;
+use crate::measured::{lacking, skip};
+use crate::support::{NOTHING, Nslab};
 
 /// red - r1 - r2 - blue
 const CHAIN: &str = r#"
@@ -48,8 +48,8 @@ fn theirs(ns, dst, options) {
 
 #[test]
 fn a_way_is_told_as_traceroute_tells_it() {
-    if !is_installed("traceroute") {
-        return skip("traceroute is not installed");
+    if let Some(lack) = lacking(&["traceroute"]) {
+        return skip(lack);
     }
     let lab = r#"
 let fast = "-w 0.3 -m 4";

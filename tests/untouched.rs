@@ -1,6 +1,8 @@
 //! Whatever a lab does, and however it ends, this machine stays as it was.
 
 use crate::machine::{differences, listing};
+use crate::measured::skip;
+use crate::support::sandbox_lack;
 use nix::sys::signal::{SigHandler, Signal, killpg, signal};
 use nix::unistd::Pid;
 use std::fs;
@@ -44,8 +46,8 @@ enum End {
 
 #[test]
 fn nothing_is_left_of_a_lab_however_it_ends() {
-    if !can_run_labs() {
-        return;
+    if let Some(lack) = sandbox_lack() {
+        return skip(lack);
     }
     let before = listing();
     for (number, end) in [End::Kill, End::Interrupt, End::Deadline].into_iter().enumerate() {
@@ -61,8 +63,8 @@ fn nothing_is_left_of_a_lab_however_it_ends() {
 
 #[test]
 fn the_labs_of_this_project_leave_the_machine_as_it_was() {
-    if !can_run_labs() {
-        return;
+    if let Some(lack) = sandbox_lack() {
+        return skip(lack);
     }
     let before = listing();
     let output = nslab().args(["test", "labs"]).current_dir(env!("CARGO_MANIFEST_DIR")).output();
@@ -75,18 +77,6 @@ fn nslab() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nslab"));
     command.env("INSTA_UPDATE", "no").env_remove("NEXTEST");
     command
-}
-
-/// Tells whether there are sandboxes here; where there must be, it fails.
-fn can_run_labs() -> bool {
-    let doctor = nslab().arg("doctor").output().expect("nslab starts");
-    let able = doctor.status.success();
-    let required = std::env::var_os("NSLAB_REQUIRE").is_some_and(|value| value == "1");
-    assert!(able || !required, "{}", String::from_utf8_lossy(&doctor.stdout));
-    if !able {
-        eprintln!("not measured: this machine gives no sandbox");
-    }
-    able
 }
 
 /// A lab at work. Its programs sleep for a number of seconds that nobody else

@@ -7,16 +7,19 @@
 
 #[path = "../machine/mod.rs"]
 mod machine;
+#[path = "../measured/mod.rs"]
+mod measured;
 #[path = "../support/mod.rs"]
 mod support;
 
 use machine::{differences, listing};
+use measured::skip;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
-use support::{Scratch, forget_others, output, sandbox_lack, skip};
+use support::{Scratch, forget_others, output, sandbox_lack};
 
 /// What a submission may not read, wherever it lies.
 const MARKER: &str = "nslab-test-marker";

@@ -7,30 +7,28 @@
 //! mutant. The labs of those that are not right are written into the folder
 //! `NSLAB_MUTANTS_LABS`.
 
-#[path = "../asked/mod.rs"]
-mod asked;
 mod dice;
 mod faults;
+#[path = "../measured/mod.rs"]
+mod measured;
 mod mutant;
 mod networks;
 mod state;
 
-use asked::is_asked_for;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use mutant::{Tried, Verdict, try_one};
 use networks::{NETWORKS, Sound};
 use nslab::event::{Cause, Explanation, Moment, Probe};
 use nslab::lab::{Lab, LabName, Source};
-use nslab::net::missing_tool;
 use nslab::run::{self, Settings};
-use nslab::sandbox::Launcher;
+use nslab::sandbox::{Launcher, SandboxError};
 use nslab::script::Stage;
 use nslab::shell;
 use state::{State, left, states};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// How many are taken where nobody says it.
 const SAMPLE: u64 = 40;
@@ -41,42 +39,26 @@ const PASS: usize = 95;
 /// What large packets carry, in bytes.
 const LARGE: u16 = 1400;
 
-/// The tests: of the networks themselves, and of what is broken in them.
-const SOUND: &str = "networks_are_sound";
-const CURED: &str = "mutants_are_cured";
+/// The tools that the networks, and what breaks them, are typed with.
+const TOOLS: [&str; 8] = ["bash", "ip", "bridge", "tc", "sysctl", "iptables", "ip6tables", "nft"];
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     // Before any thread.
-    let prepared = run::prepare(&mut Stage::new());
-    let asked = [SOUND, CURED].map(|name| is_asked_for(&arguments, name));
-    let (sound, cured) = match &prepared {
-        _ if asked == [false, false] => (Ok(Completion::Completed), Ok(Completion::Completed)),
-        Err(error) => {
-            let ignored = || Ok(Completion::ignored_with(format!("not measured: {error}")));
-            (ignored(), ignored())
-        }
-        Ok((launcher, _)) => match lacking() {
-            Some(tool) => {
-                let ignored =
-                    || Ok(Completion::ignored_with(format!("not measured: {tool} is not installed")));
-                (ignored(), ignored())
-            }
-            None => match networks(launcher) {
-                Ok(sound) if asked[1] => (Ok(Completion::Completed), mutants(launcher, &sound)),
-                Ok(_) => (Ok(Completion::Completed), Ok(Completion::Completed)),
-                Err(why) => (Err(why), Ok(Completion::ignored_with("what is not sound can't be broken"))),
-            },
-        },
-    };
-    let trials =
-        vec![Trial::ignorable_test(SOUND, move || sound), Trial::ignorable_test(CURED, move || cured)];
+    let launcher = run::prepare(&mut Stage::new()).map(|(launcher, _)| launcher);
+    let bench = Arc::new(Bench { launcher, found: NETWORKS.map(|_| OnceLock::new()) });
+    let mut trials = Vec::new();
+    for at in wanted() {
+        let bench = bench.clone();
+        let name = format!("networks_are_sound::{}", NETWORKS[at].name.replace(' ', "_"));
+        trials.push(Trial::ignorable_test(name, move || match bench.find(at) {
+            Ok(Found::Sound(_)) => Ok(Completion::Completed),
+            Ok(Found::Lacking(lack)) => measured::ignored(lack),
+            Err(why) => Err(why.into()),
+        }));
+    }
+    trials.push(Trial::ignorable_test("mutants_are_cured", move || bench.mutants()));
     libtest_mimic::run(&arguments, trials).exit_code()
-}
-
-fn lacking() -> Option<&'static str> {
-    let tools = ["bash", "ip", "bridge", "tc", "sysctl", "iptables", "ip6tables", "nft"];
-    tools.into_iter().find(|tool| missing_tool(tool).is_some())
 }
 
 /// A number that the environment gives.
@@ -107,39 +89,100 @@ fn why(launcher: &Launcher, sound: &Sound, lines: &[String], large: bool) -> Res
         .map_err(|puzzle| puzzle.to_string())
 }
 
-/// A network that this kernel can have, and what its lab leaves.
+/// The networks that are asked for, by their places.
+fn wanted() -> impl Iterator<Item = usize> {
+    let wanted = std::env::var("NSLAB_MUTANTS_NETWORK").unwrap_or_default();
+    (0..NETWORKS.len()).filter(move |at| NETWORKS[*at].name.contains(&wanted))
+}
+
+/// Has as many threads do something as there are processors.
+fn side_by_side(work: impl Fn() + Sync) {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(&work);
+        }
+    });
+}
+
+/// A network that works, and what its lab leaves.
 struct Network {
     sound: &'static Sound,
     state: State,
 }
 
-/// Before anything is broken, everybody answers. Gives the networks that this
-/// kernel can have.
-fn networks(launcher: &Launcher) -> Result<Vec<Network>, Failed> {
-    let mut all = Vec::new();
-    let wanted = std::env::var("NSLAB_MUTANTS_NETWORK").unwrap_or_default();
-    for sound in NETWORKS.iter().filter(|sound| sound.name.contains(&wanted)) {
-        let lines: Vec<String> = lines(sound).into_iter().map(Into::into).collect();
-        let explanation = why(launcher, sound, &lines, false)?;
-        let unknown = |cause: &Cause| cause.text.contains("Unknown device type");
-        let without_server = sound.tcp.is_some() && missing_tool("python3").is_some();
-        if explanation.causes.iter().any(unknown) || without_server {
-            println!("not measured: this machine has no {}", sound.name);
-            continue;
-        }
-        let [state, same] = states(launcher, [&lines, &[]])?;
-        if state != same {
-            return Err(format!("{}: {:?}", sound.name, left(&state, &same, &same)).into());
-        }
-        all.push(Network { sound, state });
-        for large in [false, true].into_iter().filter(|large| !large || sound.tcp.is_none()) {
-            let explanation = why(launcher, sound, &lines, large)?;
-            if !explanation.reached || !explanation.causes.is_empty() {
-                return Err(format!("{}: {explanation:#?}", sound.name).into());
+/// What a look at a network has found.
+enum Found {
+    Sound(State),
+    /// This machine can't have it, for lack of this.
+    Lacking(String),
+}
+
+/// Where networks are looked at, each once, and broken.
+struct Bench {
+    launcher: Result<Launcher, SandboxError>,
+    found: [OnceLock<Result<Found, String>>; NETWORKS.len()],
+}
+
+impl Bench {
+    fn find(&self, at: usize) -> &Result<Found, String> {
+        self.found[at].get_or_init(|| match &self.launcher {
+            Err(error) => Ok(Found::Lacking(error.to_string())),
+            Ok(launcher) => look(launcher, &NETWORKS[at]),
+        })
+    }
+
+    /// Breaks those that this machine can have.
+    fn mutants(&self) -> Result<Completion, Failed> {
+        let (next, all) = (AtomicUsize::new(0), wanted().collect::<Vec<_>>());
+        side_by_side(|| {
+            while let Some(at) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let _ = self.find(*at);
+            }
+        });
+        let mut networks = Vec::new();
+        let mut lacks = Vec::new();
+        for at in all {
+            match self.find(at) {
+                Ok(Found::Sound(state)) => {
+                    networks.push(Network { sound: &NETWORKS[at], state: state.clone() });
+                }
+                Ok(Found::Lacking(lack)) => lacks.push(lack.as_str()),
+                Err(_) => {
+                    return Err(format!("{} is not sound, and can't be broken", NETWORKS[at].name).into());
+                }
             }
         }
+        match &self.launcher {
+            Ok(launcher) if !networks.is_empty() => mutants(launcher, &networks),
+            _ => measured::ignored(lacks.first().unwrap_or(&"no network was asked for")),
+        }
     }
-    Ok(all)
+}
+
+/// Before anything is broken, everybody answers.
+fn look(launcher: &Launcher, sound: &Sound) -> Result<Found, String> {
+    let server: &[&str] = if sound.tcp.is_some() { &["python3"] } else { &[] };
+    if let Some(lack) = measured::lacking(&[&TOOLS, server].concat()) {
+        return Ok(Found::Lacking(lack));
+    }
+    let lines: Vec<String> = lines(sound).into_iter().map(Into::into).collect();
+    let explanation = why(launcher, sound, &lines, false)?;
+    let unknown = |cause: &&Cause| cause.text.contains("Unknown device type");
+    if let Some(cause) = explanation.causes.iter().find(unknown) {
+        return Ok(Found::Lacking(cause.text.clone()));
+    }
+    let [state, same] = states(launcher, [&lines, &[]])?;
+    if state != same {
+        return Err(format!("{:?}", left(&state, &same, &same)));
+    }
+    for large in [false, true].into_iter().filter(|large| !large || sound.tcp.is_none()) {
+        let explanation = why(launcher, sound, &lines, large)?;
+        if !explanation.reached || !explanation.causes.is_empty() {
+            return Err(format!("{explanation:#?}"));
+        }
+    }
+    Ok(Found::Sound(state))
 }
 
 fn mutants(launcher: &Launcher, networks: &[Network]) -> Result<Completion, Failed> {
@@ -164,12 +207,7 @@ fn mutants(launcher: &Launcher, networks: &[Network]) -> Result<Completion, Fail
             tried.lock().unwrap_or_else(PoisonError::into_inner).push((number, result));
         }
     };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(work);
-        }
-    });
+    side_by_side(work);
     let mut tried = tried.into_inner().unwrap_or_else(PoisonError::into_inner);
     tried.sort_by_key(|(number, _)| *number);
     let mut scores: BTreeMap<String, [usize; 6]> = BTreeMap::new();

@@ -3,10 +3,11 @@
 
 #![allow(dead_code, reason = "each test target uses its own part")]
 
+use crate::measured::skip;
 use pretty_assertions::StrComparison;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
@@ -20,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(100);
 
 /// No further arguments: every lab below `labs`.
 pub const NOTHING: [&str; 0] = [];
+
+/// Hides `ip` from those who run [`after`](Nslab::after) it.
+pub const NO_IP: &str = "for ip in /usr/sbin/ip /sbin/ip /usr/bin/ip /bin/ip; do [ ! -e $ip ] || mount --bind /dev/null $(readlink -f $ip); done";
 
 /// Variables of the one who runs the tests that would change what is printed,
 /// by the beginning of their names.
@@ -375,18 +379,6 @@ pub fn unindent(text: &str) -> String {
     let indent = indents.map(|line| line.len() - line.trim_start().len()).min().unwrap_or(0);
     let lines = lines.iter().map(|line| line.get(indent..).unwrap_or("").trim_end());
     lines.collect::<Vec<_>>().join("\n")
-}
-
-/// Says that a test can't be measured on this machine; with `NSLAB_REQUIRE=1`
-/// it has failed.
-#[track_caller]
-pub fn skip(lack: &str) {
-    let required = std::env::var_os("NSLAB_REQUIRE").is_some_and(|value| value == "1");
-    assert!(!required, "not measured: {lack}\nNSLAB_REQUIRE=1 makes that a failure");
-    let thread = std::thread::current();
-    let test = thread.name().unwrap_or("a test");
-    // Past the capture of libtest, which shows a test that passes to nobody.
-    let _ = std::io::stderr().write_all(format!("{test}: not measured: {lack}\n").as_bytes());
 }
 
 /// Why there is no sandbox on this machine, if there is none: asked once, of

@@ -2,12 +2,15 @@
 //! tell it of real packets in real namespaces. And the command that is named
 //! for it lets them pass.
 
+#[path = "../measured/mod.rs"]
+mod measured;
 mod rooms;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use nslab::net::{Culprit, FirewallSnapshot, Limits, Netns, Network, Passage, TraceStep};
 use rooms::Plain;
 use std::process::{Command, ExitCode};
+use std::sync::OnceLock;
 
 /// Two namespaces, `red` and `blue`, with a cable between them, or with a
 /// bridge in `box` between them.
@@ -18,83 +21,94 @@ struct World {
     between: Option<Netns>,
 }
 
-type Case = (&'static str, fn());
+/// What it is about, the tools that it takes, and the case itself.
+type Case = (&'static str, &'static [&'static str], fn());
+
+const NFT: &[&str] = &["nft"];
+const IPTABLES: &[&str] = &["iptables-nft"];
 
 const CASES: [Case; 33] = [
-    ("an nft rule", an_nft_rule),
-    ("an nft policy", an_nft_policy),
-    ("an nft jump", an_nft_jump),
-    ("an nft map of verdicts", an_nft_map),
-    ("what is accepted in one table and dropped in another", two_tables),
-    ("a marked packet is accepted by a set", a_set_and_a_mark),
-    ("the family arp", the_family_arp),
-    ("ingress of a device", ingress),
-    ("egress of several devices", egress),
-    ("a chain within a rule", chain_within),
-    ("a queue that nobody serves", queue),
-    ("iptables drops", iptables_drops),
-    ("iptables rejects", iptables_rejects),
-    ("a policy of iptables", iptables_policy),
-    ("a chain of iptables", iptables_chain),
-    ("iptables with a comment that a shell would take apart", iptables_comment),
-    ("ip6tables drops", ip6tables_drops),
-    ("arptables drops", arptables_drops),
-    ("ebtables drops", ebtables_drops),
-    ("the old iptables drops", legacy_drops),
-    ("the old arptables drops", legacy_arptables),
-    ("the old rules and those of nft", both_kinds),
-    ("ingress of the family inet", inet_ingress),
-    ("what the sender itself drops", output),
-    ("a bridge that asks iptables", bridge_asks_iptables),
-    ("a chain that iptables can't read any more", mixed),
-    ("a chain of ebtables with a policy", ebtables_chain),
-    ("what accepts packets like that one", accepted),
-    ("hooks that a packet comes by", hooks),
-    ("hooks of a bridge", hooks_of_a_bridge),
-    ("connections with zone, mark and other addresses", flows),
-    ("the same as nft monitor", as_nft_monitor),
-    ("nothing is left, and nobody is tracked", nothing_is_left),
+    ("an nft rule", NFT, an_nft_rule),
+    ("an nft policy", NFT, an_nft_policy),
+    ("an nft jump", NFT, an_nft_jump),
+    ("an nft map of verdicts", NFT, an_nft_map),
+    ("what is accepted in one table and dropped in another", NFT, two_tables),
+    ("a marked packet is accepted by a set", NFT, a_set_and_a_mark),
+    ("the family arp", NFT, the_family_arp),
+    ("ingress of a device", NFT, ingress),
+    ("egress of several devices", NFT, egress),
+    ("a chain within a rule", NFT, chain_within),
+    ("a queue that nobody serves", IPTABLES, queue),
+    ("iptables drops", IPTABLES, iptables_drops),
+    ("iptables rejects", IPTABLES, iptables_rejects),
+    ("a policy of iptables", IPTABLES, iptables_policy),
+    ("a chain of iptables", IPTABLES, iptables_chain),
+    ("iptables with a comment that a shell would take apart", IPTABLES, iptables_comment),
+    ("ip6tables drops", &["ip6tables-nft"], ip6tables_drops),
+    ("arptables drops", &["arptables-nft"], arptables_drops),
+    ("ebtables drops", &["ebtables-nft"], ebtables_drops),
+    ("the old iptables drops", &["ip6tables-legacy", "iptables-legacy"], legacy_drops),
+    ("the old arptables drops", &["arptables-legacy"], legacy_arptables),
+    ("the old rules and those of nft", &["iptables-legacy", "iptables-nft"], both_kinds),
+    ("ingress of the family inet", NFT, inet_ingress),
+    ("what the sender itself drops", IPTABLES, output),
+    ("a bridge that asks iptables", IPTABLES, bridge_asks_iptables),
+    ("a chain that iptables can't read any more", &["iptables-nft", "nft"], mixed),
+    ("a chain of ebtables with a policy", &["ebtables-nft"], ebtables_chain),
+    ("what accepts packets like that one", &["iptables-legacy", "iptables-nft", "nft"], accepted),
+    ("hooks that a packet comes by", &["iptables-legacy"], hooks),
+    ("hooks of a bridge", &["bridge"], hooks_of_a_bridge),
+    ("connections with zone, mark and other addresses", IPTABLES, flows),
+    ("the same as nft monitor", NFT, as_nft_monitor),
+    ("nothing is left, and nobody is tracked", &[], nothing_is_left),
 ];
 
 fn main() -> ExitCode {
     if let Ok(name) = std::env::var("NSLAB_TRACE_CASE") {
         rooms::furnish();
-        let (_, case) = CASES.iter().find(|(known, _)| *known == name).expect("a case of this name");
+        let (.., case) = CASES.iter().find(|(known, ..)| *known == name).expect("a case of this name");
         case();
         return ExitCode::SUCCESS;
     }
     let arguments = Arguments::from_args();
-    let required = std::env::var_os("NSLAB_REQUIRE").is_some_and(|value| value == "1");
-    let trials = CASES.map(|(name, _)| {
-        Trial::ignorable_test(name, move || match run(name) {
-            Ok(Completion::Ignored { reason: Some(reason) }) if required => Err(reason.into()),
-            result => result,
-        })
-    });
+    let trials = CASES.map(|(name, tools, _)| Trial::ignorable_test(name, move || run(name, tools)));
     libtest_mimic::run(&arguments, trials.into()).exit_code()
 }
 
 /// Where whatever a case has started ends with it.
 const ALONE: [&str; 3] = ["-Urnmpf", "--mount-proc", "--kill-child"];
 
+/// Why this machine can't give namespaces to a case.
+fn lack() -> Option<&'static str> {
+    static LACK: OnceLock<Option<String>> = OnceLock::new();
+    let lack = LACK.get_or_init(|| match Command::new("unshare").args(ALONE).arg("true").output() {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().into()),
+        Err(error) => Some(format!("failed to start unshare: {error}")),
+    });
+    lack.as_deref()
+}
+
 /// Runs one case in namespaces of its own.
-fn run(name: &str) -> Result<Completion, Failed> {
-    let may = Command::new("unshare").args(ALONE).arg("true").status();
-    if !may.is_ok_and(|status| status.success()) {
-        return Ok(Completion::ignored_with("not measured: this machine allows no namespaces"));
+fn run(name: &str, tools: &[&str]) -> Result<Completion, Failed> {
+    if let Some(lack) = measured::lacking(&[&["ip", "ping"], tools].concat()) {
+        return measured::ignored(lack);
     }
-    for tool in ["iptables-nft", "ebtables-nft", "arptables-nft", "iptables-legacy", "nft", "ping"] {
-        if !nslab::net::is_installed(tool) {
-            return Ok(Completion::ignored_with(format!("not measured: there is no {tool}")));
-        }
+    if let Some(lack) = lack() {
+        return measured::ignored(lack);
     }
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut command = Command::new("unshare");
     let output = command.env("NSLAB_TRACE_CASE", name).args(ALONE).arg(program).output();
     let output = output.map_err(|error| error.to_string())?;
-    match output.status.success() {
-        true => Ok(Completion::Completed),
-        false => Err(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned().into()),
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    if !output.status.success() {
+        return Err(said.into());
+    }
+    // What it could not measure, it has said.
+    match said.lines().find_map(|line| line.split_once("not measured: ")) {
+        Some((_, lack)) => measured::ignored(lack),
+        None => Ok(Completion::Completed),
     }
 }
 
@@ -499,9 +513,6 @@ fn legacy_drops() {
 
 fn legacy_arptables() {
     let world = World::cable();
-    if !nslab::net::is_installed("arptables-legacy") {
-        return;
-    }
     world.sh("ip netns exec blue arptables-legacy -A INPUT -s 10.0.0.1 -j DROP; ip -n red neigh flush all");
     world.stops(
         &world.blue,
@@ -553,8 +564,8 @@ fn output() {
 fn bridge_asks_iptables() {
     let world = World::bridge();
     let between = world.between.as_ref().expect("a bridge");
-    if world.network.set_sysctl(between, "net.bridge.bridge-nf-call-iptables", "1").is_err() {
-        return;
+    if let Err(error) = world.network.set_sysctl(between, "net.bridge.bridge-nf-call-iptables", "1") {
+        return measured::skip(error);
     }
     world.sh("ip netns exec box iptables-nft -P FORWARD DROP");
     world.stops(

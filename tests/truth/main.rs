@@ -2,10 +2,9 @@
 //! lab of this project, and for those beside this file, in each of its
 //! namespaces, when the lab has ended.
 
-#[path = "../asked/mod.rs"]
-mod asked;
+#[path = "../measured/mod.rs"]
+mod measured;
 
-use asked::is_asked_for;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use nslab::check::{Shelf, Update};
 use nslab::event::{Event, Question, Stop};
@@ -18,6 +17,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// What is asked at the end of each lab: each table, and `ip` for the same.
 const QUESTIONS: &str = r#"
@@ -43,32 +43,36 @@ for ns in [host()] + netns_list() {
 "#;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
     // Before any thread.
     let mut stage = Stage::new();
     let prepared = run::prepare(&mut stage).and_then(|(launcher, mut first)| {
         first.await_standing()?;
         Ok(launcher)
     });
-    let required = std::env::var_os("NSLAB_REQUIRE").is_some_and(|value| value == "1");
+    let prepared = Arc::new(prepared);
     let labs: Vec<_> = ["labs", "tests/truth"]
         .into_iter()
         .flat_map(|folder| run::find(Path::new(folder)).expect("the labs of this project"))
         .collect();
     assert!(labs.len() > 2, "there are labs");
     let trials = labs.into_iter().map(|path| {
-        let name = path.display().to_string();
-        let result = match (&prepared, is_asked_for(&arguments, &name)) {
-            (_, false) => Ok(Completion::Completed),
-            (Err(error), _) => Ok(Completion::ignored_with(format!("not measured: {error}"))),
-            (Ok(launcher), _) => compare(launcher, &path),
-        };
-        Trial::ignorable_test(name, move || match result {
-            Ok(Completion::Ignored { reason: Some(reason) }) if required => Err(reason.into()),
-            result => result,
+        let prepared = prepared.clone();
+        Trial::ignorable_test(path.display().to_string(), move || match &*prepared {
+            Err(error) => measured::ignored(error),
+            Ok(launcher) => compare(launcher, &path),
         })
     });
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    // Said once, not for each lab.
+    let rules =
+        Trial::ignorable_test("there is an nft to ask for the rules", || match measured::lacking(&["nft"]) {
+            Some(lack) => measured::ignored(lack),
+            None => Ok(Completion::Completed),
+        });
+    // Labs wait more than they work.
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    arguments.test_threads.get_or_insert(2 * processors);
+    libtest_mimic::run(&arguments, trials.chain([rules]).collect()).exit_code()
 }
 
 /// Runs a lab, asks, and compares each pair of answers.
@@ -77,8 +81,7 @@ fn compare(launcher: &Launcher, path: &Path) -> Result<Completion, Failed> {
     let mut lab: Lab = run::read(&compiler, path)?;
     let end = lab.source.text.lines().count() as u32;
     lab.source.text.push_str(QUESTIONS);
-    if nslab::net::is_installed("nft") || std::env::var_os("NSLAB_REQUIRE").is_some_and(|value| value == "1")
-    {
+    if nslab::net::is_installed("nft") {
         lab.source.text.push_str(FIREWALL);
     }
     let shelf = Shelf::of(path, &lab.source.name, Update::Never);
@@ -102,10 +105,15 @@ fn compare(launcher: &Launcher, path: &Path) -> Result<Completion, Failed> {
     )?;
     match stop {
         Some(Stop::NotMeasured(what)) => {
-            return Ok(Completion::ignored_with(format!("not measured: {}", what.reason)));
+            return measured::ignored(what.reason);
         }
         Some(stop) => return Err(format!("{stop:?}").into()),
         None => {}
+    }
+    // Known before: what hands in the solution needs it.
+    let tool = |name: &String| lab.checks.iter().find(|check| check.name == *name)?.tool.as_ref();
+    if let Some(tool) = failed.iter().find_map(|failed| tool(&failed.name)) {
+        return measured::ignored(format!("`{}` is not installed", tool.program));
     }
     if !failed.is_empty() {
         return Err(format!("{failed:#?}").into());

@@ -1,0 +1,46 @@
+//! What this machine can't measure is said aloud; with `NSLAB_REQUIRE=1` it has
+//! failed. Every test says it by these.
+
+#![allow(dead_code, reason = "each test target uses its own part")]
+
+use libtest_mimic::{Completion, Failed};
+use std::fmt::Display;
+use std::io::Write;
+
+/// The first of these programs that this machine lacks, in words.
+pub fn lacking(tools: &[&str]) -> Option<String> {
+    let tool = tools.iter().find(|tool| !nslab::net::is_installed(tool))?;
+    Some(format!("`{tool}` is not installed"))
+}
+
+/// For a test of libtest: it can't be measured for lack of this.
+#[track_caller]
+pub fn skip(lack: impl Display) {
+    if let Err(told) = without(lack) {
+        panic!("{told}");
+    }
+}
+
+/// For a test of libtest-mimic: it can't be measured for lack of this.
+pub fn ignored(lack: impl Display) -> Result<Completion, Failed> {
+    Ok(Completion::ignored_with(allowed(lack)?))
+}
+
+/// For a part of a test: the rest goes on without it.
+pub fn without(lack: impl Display) -> Result<(), String> {
+    let told = allowed(lack)?;
+    let thread = std::thread::current();
+    let test = thread.name().filter(|name| *name != "main").unwrap_or("a test");
+    // Past the capture of libtest, which shows a test that passes to nobody.
+    let _ = std::io::stderr().write_all(format!("{test}: {told}\n").as_bytes());
+    Ok(())
+}
+
+/// What is said of it, where it may be lacking.
+fn allowed(lack: impl Display) -> Result<String, String> {
+    let told = format!("not measured: {lack}");
+    match std::env::var_os("NSLAB_REQUIRE").is_some_and(|value| value == "1") {
+        true => Err(format!("{told}\nNSLAB_REQUIRE=1 makes that a failure")),
+        false => Ok(told),
+    }
+}
