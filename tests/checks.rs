@@ -109,6 +109,7 @@ fn a_failed_check_shows_what_was_asked() {
             "#,
         )
         .code(1)
+        .needs(&["ip"])
         .run();
 }
 

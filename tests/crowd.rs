@@ -85,5 +85,6 @@ fn links_that_come_up_leave_half_of_the_table_to_others() {
     Nslab::test(NOTHING)
         .lab(&(hosts(300) + checks))
         .passes(&["less than half of the table", "both ends have an address", "the last one is reached"])
+        .needs(&["ip"])
         .run();
 }

@@ -558,6 +558,7 @@ fn a_script_says_what_was_typed() {
         #   snapshot: links
         "#,
     )
+    .needs(&["ip"])
     .run();
 }
 

@@ -95,6 +95,7 @@ fn a_class_as_a_person_reads_it() {
         ",
         )
         .code(1)
+        .needs(&["ip"])
         .run();
 }
 
@@ -170,7 +171,7 @@ fn as_json() {
             }
           ]
         }
-        "#).code(1).run();
+        "#).code(1).needs(&["ip"]).run();
 }
 
 #[test]
@@ -235,7 +236,7 @@ fn as_junit() {
             </testcase>
           </testsuite>
         </testsuites>
-        "#).code(1).run();
+        "#).code(1).needs(&["ip"]).run();
 }
 
 #[test]

@@ -65,7 +65,7 @@ const LAB: &str = "
 
 fn why(arguments: &[&str]) -> Nslab {
     let all = ["why", "lab.sh"].into_iter().chain(arguments.iter().copied());
-    Nslab::new(all).file("lab.sh", unindent(LAB))
+    Nslab::new(all).file("lab.sh", unindent(LAB)).needs(&["ip"])
 }
 
 #[test]
@@ -167,6 +167,7 @@ fn it_is_asked_at_the_end_of_a_step() {
                 ",
             )
             .code(1)
+            .needs(&["ip"])
             .run();
     }
     why_rhai(STEPS, &["red", "10.0.0.2"])
@@ -207,6 +208,7 @@ fn a_shell_lab_is_asked_after_a_line() {
             ",
         )
         .code(1)
+        .needs(&["ip"])
         .run();
 }
 
@@ -236,6 +238,7 @@ fn a_lab_that_stops_half_way_is_explained_from_where_it_stands() {
             ",
         )
         .code(1)
+        .needs(&["ip"])
         .run();
 }
 
@@ -292,6 +295,7 @@ fn a_script_asks_why_too() {
             "#,
         )
         .passes(&["a link is down", "it is reached"])
+        .needs(&["ip"])
         .run();
 }
 
@@ -326,6 +330,7 @@ fn a_name_that_nobody_knows_and_what_is_behind_it() {
             ",
         )
         .code(1)
+        .needs(&["ip"])
         .run();
 }
 
@@ -354,6 +359,7 @@ fn cured_by(lines: &str, id: &str, fix: &[&str]) {
     Nslab::test(NOTHING)
         .file("labs/x/lab.rhai", [ROUTER, lines, &asks, &cures].join("\n"))
         .passes(&["cause", "cure"])
+        .needs(&["ip"])
         .run();
 }
 

@@ -3,7 +3,7 @@
 
 #![allow(dead_code, reason = "each test target uses its own part")]
 
-use crate::measured::skip;
+use crate::measured::{lacking, skip};
 use pretty_assertions::StrComparison;
 use std::ffi::OsString;
 use std::fs;
@@ -95,6 +95,7 @@ pub struct Nslab {
     /// becomes `nslab`.
     first: Option<&'static str>,
     needs_sandbox: bool,
+    tools: &'static [&'static str],
     stdout: String,
     stderr: String,
     code: i32,
@@ -109,6 +110,7 @@ impl Nslab {
             variables: Vec::new(),
             first: None,
             needs_sandbox: true,
+            tools: &[],
             stdout: String::new(),
             stderr: String::new(),
             code: 0,
@@ -132,6 +134,12 @@ impl Nslab {
     /// Says that this runs no lab, and can so be tested everywhere.
     pub fn without_sandbox(mut self) -> Self {
         self.needs_sandbox = false;
+        self
+    }
+
+    /// Says that these tools are needed, for what is printed to be this.
+    pub fn needs(mut self, tools: &'static [&'static str]) -> Self {
+        self.tools = tools;
         self
     }
 
@@ -247,9 +255,11 @@ test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; 
     /// `None` where this machine can't run it, which is said aloud.
     #[track_caller]
     pub fn run(self) -> Option<Scratch> {
-        let lacking = (self.needs_sandbox.then(sandbox_lack).flatten())
-            .or_else(|| self.first.and_then(|_| unshare_lack()));
-        if let Some(lack) = lacking {
+        let lack = (self.needs_sandbox.then(sandbox_lack).flatten())
+            .or_else(|| self.first.and_then(|_| unshare_lack()))
+            .map(String::from)
+            .or_else(|| lacking(self.tools));
+        if let Some(lack) = lack {
             skip(lack);
             return None;
         }
