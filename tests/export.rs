@@ -1,6 +1,6 @@
 //! `nslab export`: the script does what the lab has done.
 
-use crate::measured::{lacking, skip};
+use crate::measured::{lacking, lacking_in, skip};
 use crate::support::{Nslab, Scratch, forget_others, output, sandbox_lack, unindent};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -303,16 +303,6 @@ fn lack() -> Option<String> {
     lacking(&["ip", "bridge", "unshare", "setpriv", "bash"])
 }
 
-/// Why a script may leave less here: a tool that it types, where a lab has words
-/// of its own.
-fn lack_of(script: &str) -> Option<String> {
-    let commands = script.lines().filter(|line| !line.trim_start().starts_with('#'));
-    let is_word = |c: char| c.is_alphanumeric() || "-_".contains(c);
-    let words = commands.flat_map(|line| line.split(|c| !is_word(c)));
-    let mut tools = words.filter(|word| nslab::net::package_of(word).is_some());
-    tools.find_map(|tool| lacking(&[tool]))
-}
-
 #[test]
 fn the_script_of_each_lab_leaves_what_the_lab_has_left() {
     if let Some(lack) = lack() {
@@ -378,7 +368,8 @@ fn compare(lab: &Path) -> Result<Option<String>, String> {
     let wanted = left_by_lab(&own, &below, &script, &scratch)?;
     match left_by_script(&script, &wanted) {
         Ok(()) => Ok(None),
-        Err(why) => lack_of(&script).map(Some).ok_or(why),
+        // A tool that it types, where the lab has words of its own.
+        Err(why) => lacking_in(&script).map(Some).ok_or(why),
     }
 }
 

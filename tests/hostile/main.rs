@@ -13,10 +13,10 @@ mod measured;
 mod support;
 
 use machine::{differences, listing};
-use measured::skip;
+use measured::{lacking, lacking_in, skip};
 use serde_json::Value;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use support::{Scratch, forget_others, output, sandbox_lack};
@@ -50,11 +50,15 @@ struct Class {
 /// Grades everybody; `None` where this machine can't.
 fn class() -> Option<&'static Class> {
     static CLASS: OnceLock<Class> = OnceLock::new();
-    if let Some(lack) = sandbox_lack() {
+    if let Some(lack) = sandbox_lack().map(String::from).or_else(|| lacking(&["bash", "ip"])) {
         skip(lack);
         return None;
     }
     Some(CLASS.get_or_init(grade))
+}
+
+fn submissions() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile/submissions")
 }
 
 fn grade() -> Class {
@@ -65,8 +69,7 @@ fn grade() -> Class {
     let mark = format!("{}.7", 86_400 + std::process::id());
     scratch.write("labs/x/lab.rhai", EXERCISE);
     scratch.write("secret", MARKER);
-    let submissions = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile/submissions");
-    for entry in fs::read_dir(submissions).expect("the submissions") {
+    for entry in fs::read_dir(submissions()).expect("the submissions") {
         let path = entry.expect("a submission").path();
         let name = path.file_name().expect("its name").to_string_lossy().into_owned();
         let text = fs::read_to_string(&path).expect("its text");
@@ -111,6 +114,12 @@ fn processes(mark: &str) -> Vec<String> {
 /// seen, not breaking out, leaving the judge and others alone; with the remarks.
 fn result(student: &str) -> Option<(Passed, Vec<String>)> {
     let class = class()?;
+    // An attack that can't be made is none that was held off.
+    let script = submissions().join(format!("{student}.sh"));
+    if let Some(lack) = fs::read_to_string(script).ok().and_then(|script| lacking_in(&script)) {
+        skip(lack);
+        return None;
+    }
     let results = class.results["results"].as_array().expect("results");
     let found = results.iter().find(|result| result["student"] == student);
     let found = found.unwrap_or_else(|| panic!("{student} was graded: {:#}", class.results));
@@ -142,7 +151,7 @@ fn earns(student: &str, expected: Passed) -> Vec<String> {
 fn is_told(student: &str, expected: Passed, words: &str) {
     let remarks = earns(student, expected);
     let told = remarks.iter().any(|remark| remark.contains(words));
-    assert!(told || class().is_none(), "{student}: {remarks:#?}");
+    assert!(told || result(student).is_none(), "{student}: {remarks:#?}");
 }
 
 #[test]

@@ -13,6 +13,15 @@ pub fn lacking(tools: &[&str]) -> Option<String> {
     Some(format!("`{tool}` is not installed"))
 }
 
+/// The same for the programs that a script names, in whatever place.
+pub fn lacking_in(script: &str) -> Option<String> {
+    let commands = script.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let is_word = |c: char| c.is_alphanumeric() || "-_".contains(c);
+    let words = commands.flat_map(|line| line.split(|c| !is_word(c)));
+    let mut tools = words.filter(|word| *word == "perl" || nslab::net::package_of(word).is_some());
+    tools.find_map(|tool| lacking(&[tool]))
+}
+
 /// For a test of libtest: it can't be measured for lack of this.
 #[track_caller]
 pub fn skip(lack: impl Display) {
