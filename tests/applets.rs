@@ -2,7 +2,8 @@
 //! the same as the program: each lab here runs once with the real one, and once
 //! where it is hidden.
 
-use crate::support::{Scratch, forget_others, output, sandbox_lack, skip};
+use crate::measured::{lacking, skip};
+use crate::support::{Scratch, forget_others, output, sandbox_lack};
 use std::process::Command;
 
 /// Shows `/dev/null` in the place of these programs, which nobody can run then.
@@ -63,7 +64,7 @@ fn lack(program: &str) -> Option<String> {
     if !without.is_ok_and(|output| output.status.success()) {
         return Some("`unshare -Urm` does not work here".into());
     }
-    (!nslab::net::is_installed(program)).then(|| format!("`{program}` is not installed"))
+    lacking(&[program])
 }
 
 /// The same comes out of the commands with the program and without.

@@ -2,7 +2,8 @@
 //! namespaces of one's own is taken away here; `.ci/doctor` has what takes a
 //! kernel of its own.
 
-use crate::support::{Scratch, forget_others, output, sandbox_lack, skip};
+use crate::measured::skip;
+use crate::support::{Scratch, forget_others, output, sandbox_lack};
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;

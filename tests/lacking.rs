@@ -2,7 +2,8 @@
 //! of the two it is, the kernel says: each command is tried beside nslab, by
 //! the same tool in a namespace of the test's own.
 
-use crate::support::{Scratch, forget_others, output, sandbox_lack, skip};
+use crate::measured::skip;
+use crate::support::{Scratch, forget_others, output, sandbox_lack};
 use nslab::net::is_installed;
 use std::collections::BTreeMap;
 use std::process::Command;

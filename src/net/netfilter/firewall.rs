@@ -360,10 +360,6 @@ fn lacks(error: &KernelError) -> bool {
 }
 
 #[cfg(test)]
-#[path = "../../../tests/measured/mod.rs"]
-mod measured;
-
-#[cfg(test)]
 mod tests {
     use super::super::kind::Interfaces;
     use super::super::ruleset::rules_of;
@@ -454,7 +450,7 @@ mod tests {
                 ForkResult::Parent { child } => match waitpid(child, None).unwrap() {
                     WaitStatus::Exited(_, 0) => {}
                     WaitStatus::Exited(_, 2) => {
-                        measured::skip("there are no user namespaces here");
+                        super::super::measured::skip("there are no user namespaces here");
                     }
                     other => panic!("{dialect:?}: {other:?}"),
                 },

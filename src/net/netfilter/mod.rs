@@ -12,6 +12,9 @@ mod field;
 mod firewall;
 mod iptables;
 mod kind;
+#[cfg(test)]
+#[path = "../../../tests/measured/mod.rs"]
+mod measured;
 mod old;
 mod packet;
 mod rule;

@@ -106,6 +106,7 @@ fn saved(family: Family, chain: &Chain, rules: &[Spoken]) -> Option<Vec<Saved>> 
 
 #[cfg(test)]
 mod tests {
+    use super::super::measured;
     use super::*;
     use std::process::Command;
 
@@ -170,10 +171,7 @@ mod tests {
         let output = Command::new("unshare").args(["-rn", "sh", "-c", &script]).output();
         let output = output.ok().filter(|output| output.status.success());
         let Some(output) = output else {
-            let required = std::env::var_os("NSLAB_REQUIRE").is_some_and(|value| value == "1");
-            assert!(!required, "not measured: there is no iptables-nft here, or no namespace for it");
-            eprintln!("not measured: there is no iptables-nft here, or no namespace for it");
-            return;
+            return measured::skip("there is no iptables-nft here, or no namespace for it");
         };
         let printed = String::from_utf8_lossy(&output.stdout);
         let theirs: Vec<(String, String)> = super::super::saved::read(&printed)
