@@ -142,6 +142,26 @@ fn a_covered_proc_has_its_remedy_in_all_commands() {
     assert_eq!(told.text.matches("code 4\n").count(), 2, "{}", told.text);
 }
 
+#[test]
+fn a_chroot_is_named() {
+    if can_run() {
+        // A folder that is no mount of its own, with the system in it.
+        let script = "
+            mkdir root
+            for name in /*; do
+                if [ -L $name ]; then cp -P $name root; elif [ -d $name ]; then mkdir root$name; fi
+            done
+            for name in dev etc proc sys usr; do mount --rbind /$name root/$name; done
+            cp $1 root/nslab
+            shift
+            set -- chroot root /nslab \"$@\"
+        ";
+        told(doctor_after(script))
+            .has_no_sandbox("failed to create a user namespace: Operation not permitted (EPERM)")
+            .says("this is a chroot");
+    }
+}
+
 /// As Docker mounts it.
 #[test]
 fn a_sys_that_can_t_be_written_is_enough() {

@@ -6,7 +6,7 @@ use crate::exercise::{Graded, HandedIn, Unfit};
 use crate::lab::{Lab, Language};
 use crate::net::package_of;
 use crate::run::{self, Attempt, Modules, Settings, Supply};
-use crate::sandbox::{Launcher, Sandbox, SandboxError};
+use crate::sandbox::{Launcher, Sandbox, SandboxError, doctor};
 use std::sync::RwLock;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -91,7 +91,7 @@ impl Grader {
                 graded
             });
             drop((with_others, alone));
-            let graded = graded.unwrap_or_else(|error| machine(error.to_string()));
+            let graded = graded.unwrap_or_else(|error| machine(doctor::with_remedy(&error)));
             let is_measured = graded.unmeasured().is_empty() && !modules.have_come();
             if tries == TRIES || is_measured || INTERRUPTED.load(Ordering::Relaxed) {
                 return graded;

@@ -6,7 +6,7 @@ use crate::exercise::{Graded, HandedIn, Unfit};
 use crate::lab::{Lab, Language, Solution};
 use crate::report::{self, grades};
 use crate::run::{self, Settings};
-use crate::sandbox::Launcher;
+use crate::sandbox::{Launcher, doctor};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::openpty;
@@ -150,7 +150,9 @@ impl Desk<'_> {
             .launcher
             .open()
             .and_then(|mut sandbox| grader.once(self.launcher, &mut sandbox, ("you", self.seed), &handed_in))
-            .unwrap_or_else(|error| Graded::unfit("you", self.lab, &Unfit::Machine(error.to_string())));
+            .unwrap_or_else(|error| {
+                Graded::unfit("you", self.lab, &Unfit::Machine(doctor::with_remedy(&error)))
+            });
         grades::student(&graded, io::stdout().is_terminal())
     }
 

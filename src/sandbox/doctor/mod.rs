@@ -24,6 +24,11 @@ pub fn remedy(error: &SandboxError) -> Option<Remedy> {
     Facts::of_this_machine().remedy(error)
 }
 
+/// The words of `error`, and what helps against it in a line.
+pub fn with_remedy(error: &SandboxError) -> String {
+    remedy(error).map_or(error.to_string(), |remedy| format!("{error}; {remedy}"))
+}
+
 /// Starts a thread, which does nothing.
 ///
 /// # Errors

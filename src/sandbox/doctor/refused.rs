@@ -67,10 +67,17 @@ impl Facts {
 
     /// Where somebody has forbidden it: everything that is known to.
     fn refused(&self) -> Option<Remedy> {
-        let mut remedy = match self.place {
+        let mut remedy = Remedy::default();
+        if self.chroot {
+            remedy = Remedy::new(
+                "this is a chroot, in which the kernel gives no user namespace: enter it another way, as by \
+                 `systemd-nspawn`",
+            );
+        }
+        remedy = remedy.and(match self.place {
             Place::Machine | Place::GitHubRunner => self.program_is_held(),
             _ => self.container(),
-        };
+        });
         let host = if self.place.is_container() { " on the host" } else { "" };
         if self.clone_switch == Some(0) {
             let switch = "kernel.unprivileged_userns_clone=1";
@@ -118,12 +125,6 @@ impl Facts {
     /// What a program may not do that somebody has started so.
     fn program_is_held(&self) -> Remedy {
         let mut remedy = Remedy::default();
-        if self.chroot {
-            remedy = remedy.and(Remedy::new(
-                "this is a chroot, in which the kernel gives no user namespace: enter it another way, as by \
-                 `systemd-nspawn`",
-            ));
-        }
         if self.seccomp {
             remedy = remedy.and(Remedy::new(
                 "a filter of system calls (seccomp) is on this process: start nslab outside of what has put it \
