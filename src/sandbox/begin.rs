@@ -1,8 +1,8 @@
 //! Starts a program inside, with what it sees and what it may take.
 
 use super::booth::bounds;
+use super::house;
 use super::init::Refused;
-use super::{house, one_user};
 use crate::net::{MOST_PROCESSES, PATH, Program};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -49,7 +49,6 @@ pub(super) fn program(
         // A group of its own, so that it can be ended whole.
         .process_group(0);
     let count_processes = kernel_counts_processes();
-    let one_user = one_user::filter();
     // SAFETY: between fork and exec of a process with one thread.
     unsafe {
         command.pre_exec(move || {
@@ -59,12 +58,7 @@ pub(super) fn program(
             libc::prctl(libc::PR_SET_DUMPABLE, 1);
             limit(count_processes)?;
             view.enter()?;
-            if confined {
-                bounds::limit(count_processes)?;
-            }
-            // Without it some programs say what the kernel refuses them.
-            let _ = one_user.put_on();
-            Ok(())
+            if confined { bounds::limit(count_processes) } else { Ok(()) }
         });
     }
     let own = match program.pid {

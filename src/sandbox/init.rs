@@ -11,7 +11,7 @@ use super::booth::watch::{EVERY, Watch};
 use super::hand::{Ask, Tell};
 use super::launcher::{close_all_but, die_with_parent, map_root};
 use super::wire::Wire;
-use super::{SandboxError, begin, house};
+use super::{SandboxError, begin, house, one_user};
 use crate::net::{Cleared, Exit, Placed, Program};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -265,6 +265,8 @@ impl Init {
     fn furnish(&mut self) -> Result<(), Refused> {
         if !self.furnished {
             house::furnish().map_err(|error| ("furnish the sandbox", Errno::from_raw(error.errno)))?;
+            // Where there is none, programs say what the kernel refuses them.
+            let _ = one_user::filter().put_on();
             self.furnished = true;
         }
         Ok(())

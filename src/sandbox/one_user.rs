@@ -13,10 +13,11 @@
 //! program would have to be kept. What a program must not be told is that it
 //! has become root again: calls for user and group 0 go to the kernel.
 //!
-//! It holds for what a lab starts, a submission's programs included, and
-//! neither for the sandbox's own processes nor for calls of 32 bits. Where the
-//! kernel takes no filter, or on other processors, the calls are refused as
-//! ever, and the program says so.
+//! It holds for what a lab starts, a submission's programs included: the init
+//! puts it on before the first of them, once for all, as the kernel takes a
+//! fifth of a millisecond for it. The init itself has no use for these calls,
+//! and calls of 32 bits are left out. Where the kernel takes no filter, or on
+//! other processors, they are refused as ever, and the program says so.
 
 use super::seccomp::{Filter, allow, call_it_done, jump, load_argument};
 use nix::libc::{self, c_long};
