@@ -18,7 +18,7 @@ unshare -p -f --mount-proc sh -c 'test $$ = 1 && ps ax > /dev/null'
 nsenter --net=/run/netns/red ip link > /dev/null
 if has setpriv; then setpriv --reuid=65534 --regid=65534 --clear-groups true; fi
 ip -n blue link set lo up
-if has tcpdump; then
+if has tcpdump && has ping; then
     ip netns exec blue ping -i 0.2 127.0.0.1 > /dev/null &
     ip netns exec blue timeout 5 tcpdump -n -c 1 -i lo > /dev/null 2>&1
     kill $!
@@ -27,7 +27,7 @@ ip -n blue addr add 192.168.15.2/24 dev veth-blue
 ip -n blue link set veth-blue up
 ip -n red link set veth-red up
 ip -n red addr add 192.168.15.9/24 dev veth-red
-ip netns exec red ping -c 1 -W 1 192.168.15.2 > /dev/null
+if has ping; then ip netns exec red ping -c 1 -W 1 192.168.15.2 > /dev/null; fi
 if has iptables; then ip netns exec red iptables -A INPUT -p tcp --dport 99 -j DROP; fi
 if has nft; then ip netns exec red nft list ruleset > /dev/null; fi
 if has dnsmasq; then
