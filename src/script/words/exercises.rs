@@ -113,8 +113,9 @@ fn submission(call: &Call, context: &NativeCallContext) -> Fallible<()> {
         }
         None => stop,
     };
-    // Without bash nobody's script can be run. Another tool that a script asks
-    // for, and the machine lacks, is the script's own choice.
+    // Without bash nobody's script can be run. What else a submission was
+    // refused, as the machine lacks it, it has told (`Event::Lacked`), and is
+    // judged by what it has built without.
     let ours = !submission.handed_in || submission.language == Language::Shell;
     match stop.clone() {
         Some(Stop::NotMeasured(what)) if ours => {
