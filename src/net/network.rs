@@ -68,6 +68,8 @@ pub struct Network {
     pub(super) attached: RefCell<Attached>,
     /// Where a packet waits behind those that are on their way.
     pub(super) queue: OnceCell<UdpSocket>,
+    /// Whether this kernel keeps track of connections without being asked.
+    pub(super) tracks_from_birth: OnceCell<bool>,
 }
 
 impl Network {
@@ -116,6 +118,7 @@ impl Network {
             captures: RefCell::default(),
             attached: RefCell::default(),
             queue: OnceCell::new(),
+            tracks_from_birth: OnceCell::new(),
         };
         // Where IPv6 is a module, this brings it, with its switches, before
         // somebody sets one.

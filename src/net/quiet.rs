@@ -149,14 +149,22 @@ impl Network {
         on_each_cpu(|| (0..links).all(|_| comes_back(socket, own)))
     }
 
-    /// A socket that speaks to itself, in a namespace where nobody looks.
-    fn own_queue(&self) -> Result<UdpSocket, NetError> {
+    /// A namespace where nobody looks, with `lo` switched on. This thread is in
+    /// it from then on.
+    pub(super) fn throwaway(&self) -> Result<Netns, NetError> {
         let failed = |error: std::io::Error| NetError::new(error.to_string());
         unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| failed(errno.into()))?;
         let file = File::open("/proc/thread-self/ns/net").map_err(failed)?;
         let netns = Netns::new("queue", false, file.into());
         self.set_up(&netns, "lo", true)?;
         self.enter(&netns)?;
+        Ok(netns)
+    }
+
+    /// A socket that speaks to itself, in a namespace where nobody looks.
+    fn own_queue(&self) -> Result<UdpSocket, NetError> {
+        let failed = |error: std::io::Error| NetError::new(error.to_string());
+        let _netns = self.throwaway()?;
         let socket = UdpSocket::bind("127.0.0.1:0").map_err(failed)?;
         socket.set_read_timeout(Some(Duration::from_secs(1))).map_err(failed)?;
         Ok(socket)

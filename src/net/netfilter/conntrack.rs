@@ -105,6 +105,9 @@ impl Network {
     pub fn conntrack(&self, netns: &Netns) -> Result<Vec<Connection>, NetError> {
         let mut connections: Vec<(_, Connection)> =
             self.tracked(netns)?.iter().filter_map(|answer| read(&answer.bytes)).collect();
+        if self.is_tracked_unasked(netns)? {
+            connections.clear();
+        }
         connections.sort_by(|(a, row_a), (b, row_b)| {
             a.cmp(b).then_with(|| row_a.to_string().cmp(&row_b.to_string()))
         });

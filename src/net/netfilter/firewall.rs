@@ -332,6 +332,7 @@ impl Network {
     /// with another hook.
     pub fn enact(&self, netns: &Netns, ruling: &Ruling) -> Result<(), NetError> {
         self.lay_cables()?;
+        self.forget_unasked(netns)?;
         let socket = self.netfilter(netns)?;
         let there = ruleset::chains(&socket)?;
         let result = match socket.transact(ruling.messages(Dialect::Iptables, &there)) {

@@ -29,6 +29,7 @@ mod stop;
 mod tool;
 mod trace;
 mod traced;
+mod unasked;
 pub(super) mod wire;
 mod xt;
 

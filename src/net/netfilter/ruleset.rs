@@ -231,6 +231,11 @@ impl Chain {
         Some(Self { family: answer.family, table: text(bytes, 1)?, name: text(bytes, 3)?, base })
     }
 
+    /// Tells whether it is for NAT, and packets come by it.
+    pub fn is_nat(&self) -> bool {
+        self.base.as_ref().is_some_and(|base| base.kind == "nat")
+    }
+
     /// Tells whether it is the chain of this name.
     pub fn is(&self, family: u8, table: &str, name: &str) -> bool {
         self.family == family && self.table == table && self.name == name

@@ -16,6 +16,7 @@ impl Network {
             return Err(NetError::new("no command specified").hint(hint));
         }
         argv.extend(words(arguments)?);
+        self.forget_unasked(netns)?;
         let answer = self.run(netns, &format!("iptables {arguments}"), argv.clone(), limits)?;
         self.accept(answer, |said| iptables_hint(said, &argv[1..]))
     }
@@ -32,6 +33,7 @@ impl Network {
             // Quotes are nft's own, and so are lines.
             false => argv.push(arguments.trim().into()),
         }
+        self.forget_unasked(netns)?;
         let answer = self.run(netns, &nft_command(arguments), argv, limits)?;
         self.accept(answer, |said| nft_hint(said).map(Into::into))
     }

@@ -179,6 +179,19 @@ impl Netfilter {
         first.map_or(Ok(()), Err)
     }
 
+    /// Asks for something to be done, other than with nf_tables.
+    pub(super) fn request(&self, message: &Message) -> Result<(), KernelError> {
+        netlink::send(&self.0, &message.encode(REQUEST | ACK | message.flags, 1))?;
+        loop {
+            let Some(datagram) = self.receive(0)? else { continue };
+            for (header, payload) in messages_of(&datagram) {
+                if header.kind == ERROR {
+                    return error_of(payload).map_or(Ok(()), Err);
+                }
+            }
+        }
+    }
+
     /// Lists all objects of a kind. Where a change came in between, asks
     /// again.
     pub(super) fn dump(&self, message: &Message) -> Result<Vec<Answer>, KernelError> {
