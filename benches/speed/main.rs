@@ -70,7 +70,7 @@ const STUDENTS: usize = 500;
 const FEW_LABS: usize = 3;
 
 const USAGE: &str = "\
-usage: cargo bench --bench speed -- [w1] [w2] [w4] [traps] [load] [sustained] [verdicts] [class] [--rounds N] [--stages] [--nslab FILE]
+usage: cargo bench --bench speed -- [w1] [w2] [w4] [traps] [load] [sustained] [verdicts] [class] [--rounds N] [--side-by-side N] [--stages] [--nslab FILE]
 
   w1            two namespaces and a cable
   w2            a bridge behind NAT
@@ -83,6 +83,9 @@ usage: cargo bench --bench speed -- [w1] [w2] [w4] [traps] [load] [sustained] [v
   class         grade a class, beside what its commands take under plain bash
   --rounds N    rounds of each race (40, 32, 9 and 9), runs of `load` (2000),
                 `verdicts` (10000), or students of the class (500)
+  --side-by-side N
+                how many labs of `verdicts` wait side by side (50); on a machine
+                that is slow by itself, fewer
   --stages      tell where the floors spend their time
   --nslab FILE  measure this binary";
 
@@ -133,6 +136,7 @@ struct Asked {
     /// work.
     measure: bool,
     rounds: Option<usize>,
+    side_by_side: Option<usize>,
     nslab: PathBuf,
 }
 
@@ -140,7 +144,8 @@ impl Asked {
     /// Reads the arguments; `None` where nothing is to be done.
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
         let nslab = env!("CARGO_BIN_EXE_nslab").into();
-        let mut asked = Self { parts: Vec::new(), stages: false, measure: false, rounds: None, nslab };
+        let (parts, rounds, side_by_side) = (Vec::new(), None, None);
+        let mut asked = Self { parts, stages: false, measure: false, rounds, side_by_side, nslab };
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or(format!("`{argument}` wants a value"));
             match argument.as_str() {
@@ -157,6 +162,10 @@ impl Asked {
                     let rounds = value()?.parse().ok().filter(|rounds| *rounds > 0);
                     asked.rounds = Some(rounds.ok_or("`--rounds` wants a number from 1")?);
                     asked.measure = true;
+                }
+                "--side-by-side" => {
+                    let labs = value()?.parse().ok().filter(|labs| *labs > 0);
+                    asked.side_by_side = Some(labs.ok_or("`--side-by-side` wants a number from 1")?);
                 }
                 "--nslab" => asked.nslab = value()?.into(),
                 // `cargo bench` says it, `cargo test --benches` does not.
@@ -197,7 +206,7 @@ fn run(asked: &Asked) -> io::Result<bool> {
     }
     if asked.wants(Part::Verdicts) {
         let usual = if asked.measure { VERDICTS } else { FEW_VERDICTS };
-        works &= verdicts::run(&setting, asked.rounds.unwrap_or(usual))?;
+        works &= verdicts::run(&setting, asked.rounds.unwrap_or(usual), asked.side_by_side)?;
     }
     if asked.wants(Part::Class) {
         let usual = if asked.measure { STUDENTS } else { FEW_LABS };
