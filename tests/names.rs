@@ -135,8 +135,9 @@ fn names_with_spaces_quotes_and_korean_letters_work() {
                   red "room": + a"b@파랑: mtu 1500 state DOWN veth 02:7a:17:90:d3:8a
                   파랑: + 파랑@a"b: mtu 1500 state DOWN veth 02:51:eb:83:d4:62
               $ ip -n 'red "room"' link set 'a"b' up
+                  red "room": ~ a"b: state DOWN → LOWERLAYERDOWN
               $ ip -n 파랑 link set 파랑 up
-                  red "room": ~ a"b: state DOWN → UP
+                  red "room": ~ a"b: state LOWERLAYERDOWN → UP
                   red "room": + inet6 fe80::7a:17ff:fe90:d38a/64 scope link a"b
                   red "room": + fe80::/64 dev a"b proto kernel metric 256 pref medium
                   파랑: ~ 파랑: state DOWN → UP

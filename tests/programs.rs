@@ -346,7 +346,7 @@ fn a_program_whose_output_nobody_keeps_runs_on() {
 fn tcpdump_runs_as_it_is() {
     for tool in ["tcpdump", "ping"] {
         if !is_installed(tool) {
-            return skip(&format!("{tool} is not installed"));
+            return skip(format!("{tool} is not installed"));
         }
     }
     passes(
@@ -367,7 +367,7 @@ fn tcpdump_runs_as_it_is() {
 fn tcpdump_runs_beside_a_shell_lab() {
     for tool in ["tcpdump", "ping", "ip"] {
         if !is_installed(tool) {
-            return skip(&format!("{tool} is not installed"));
+            return skip(format!("{tool} is not installed"));
         }
     }
     let lab = "
@@ -395,7 +395,7 @@ fn tcpdump_runs_beside_a_shell_lab() {
 fn ping_and_traceroute_run_as_they_are() {
     for tool in ["ping", "traceroute"] {
         if !is_installed(tool) {
-            return skip(&format!("{tool} is not installed"));
+            return skip(format!("{tool} is not installed"));
         }
     }
     passes(
