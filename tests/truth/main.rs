@@ -295,8 +295,14 @@ fn ip_rows(table: &Table, text: &str) -> Result<BTreeSet<String>, Failed> {
                     }
                     (link, _) => link.as_str().unwrap_or_default().to_string(),
                 };
-                let words = ["address", "mtu", "operstate", "master"].map(|key| word(row, key));
-                found.insert(format!("{name} {kind} {} {peer}", words.join(" ")));
+                let [mac, mtu, state, master] =
+                    ["address", "mtu", "operstate", "master"].map(|key| word(row, key));
+                // Which of the two a link has that is on and waits for its other end
+                // hangs on the kernel's version; we say the older one's for all.
+                let flag = |name: &str| row["flags"].as_array().is_some_and(|all| all.contains(&name.into()));
+                let waits = flag("UP") && flag("NO-CARRIER") && peer != "-";
+                let state = if waits && state == "DOWN" { "LOWERLAYERDOWN".into() } else { state };
+                found.insert(format!("{name} {kind} {mac} {mtu} {state} {master} {peer}"));
             }
             Table::Addrs(_) => {
                 for info in row["addr_info"].as_array().into_iter().flatten() {
