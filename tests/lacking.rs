@@ -284,3 +284,23 @@ fn a_judge_whose_tool_repeats_what_a_submission_says_is_not_deceived() {
     let text = String::from_utf8_lossy(&output(nslab).stdout).into_owned();
     assert!(text.contains("alice: 0 of 1 point"), "{text}");
 }
+
+#[test]
+fn a_lab_that_ends_for_a_lack_after_its_last_check_says_where() {
+    if let Some(lack) = sandbox_lack() {
+        return skip(lack);
+    }
+    if is_installed("ipvsadm") {
+        return skip("`ipvsadm` is installed, which this asks for in vain");
+    }
+    let scratch = Scratch::new();
+    scratch.write("lab.rhai", "check(\"it is so\", true);\nexec(\"ipvsadm -L\");\n");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nslab"));
+    command.args(["run", "lab.rhai"]).current_dir(scratch.path());
+    forget_others(&mut command);
+    let output = output(command);
+    let told = String::from_utf8_lossy(&output.stdout);
+    let end = "\n1 passed\nlab.rhai:2:1: from here on: not measured: exec of \"ipvsadm\" failed: No such file or \
+               directory; install it: `apt-get install ipvsadm`\n";
+    assert!(told.ends_with(end), "{told}");
+}

@@ -1,7 +1,7 @@
 use super::failure;
 use super::failure::{not_measured, set_in, visible};
 use crate::check::{Outcome, Verdict};
-use crate::event::Event;
+use crate::event::{Event, Stop, Unmeasured};
 use crate::lab::Lab;
 use std::fmt::Write;
 
@@ -17,6 +17,8 @@ pub struct Narration {
     path: String,
     /// The commands of a shell lab that failed, with their places.
     failed: Vec<String>,
+    /// Where a lab ended, for want of what.
+    ended: Option<Unmeasured>,
 }
 
 impl Narration {
@@ -113,8 +115,12 @@ impl Narration {
             | Event::Explained(_)
             | Event::Live(_)
             | Event::Wondered(_)
-            | Event::Stopped(_)
             | Event::Ended => {}
+            Event::Stopped(stop) => {
+                if let Stop::NotMeasured(what) = stop {
+                    self.ended = Some(what.clone());
+                }
+            }
         }
         visible(&text)
     }
@@ -151,6 +157,13 @@ impl Narration {
                 let name = outcome.name.as_deref().unwrap_or("the lab");
                 let _ = writeln!(text, "not measured: {name}: {reason}\nhint: {remedy}");
             }
+        }
+        // A check that waits for it says so; there may be none.
+        let told = outcomes.iter().any(|outcome| matches!(outcome.verdict, Verdict::NotMeasured { .. }));
+        if let Some(Unmeasured { place, reason, remedy }) = self.ended.take().filter(|_| !told) {
+            let path = &self.path;
+            let _ =
+                writeln!(text, "{path}:{place}: from here on: {}", not_measured(&reason, remedy.as_deref()));
         }
         text
     }
