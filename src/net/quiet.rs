@@ -64,6 +64,10 @@ impl Network {
             if before.is_empty() && after.is_empty() {
                 return Ok(true);
             }
+            // Who is asked by somebody learns of him, and may answer others then.
+            if self.asks_soon()? {
+                return Ok(false);
+            }
             // One that was asked meanwhile may be answered yet, and somebody
             // else's answer to us may wait for that.
             let (old, new) = after.into_iter().partition(|question| before.contains(question));
@@ -122,6 +126,16 @@ impl Network {
         Ok(questions)
     }
 
+    /// Tells whether somebody is about to make sure of a neighbour, by the clock.
+    fn asks_soon(&self) -> Result<bool, NetError> {
+        for netns in self.everywhere() {
+            if self.dump_neighbours(&netns, AddressFamily::Unspec)?.iter().any(is_made_sure_of_soon) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Has the kernel take them for not answered.
     fn give_up(&self, questions: Vec<(Netns, NeighbourMessage)>) {
         for (netns, mut message) in questions {
@@ -168,6 +182,23 @@ impl Network {
         let socket = UdpSocket::bind("127.0.0.1:0").map_err(failed)?;
         socket.set_read_timeout(Some(Duration::from_secs(1))).map_err(failed)?;
         Ok(socket)
+    }
+}
+
+/// Tells whether the kernel asks a neighbour, or will within the second and a
+/// half in which somebody may wait for an answer, whether he is still there.
+fn is_made_sure_of_soon(message: &NeighbourMessage) -> bool {
+    /// Five seconds after a neighbour was used (`delay_first_probe_time`), less
+    /// those one and a half, in hundredths of a second (`USER_HZ`).
+    const SOON: u32 = 350;
+    let age = message.attributes.iter().find_map(|attribute| match attribute {
+        NeighbourAttribute::CacheInfo(info) => Some(info.updated),
+        _ => None,
+    });
+    match message.header.state {
+        NeighbourState::Probe => true,
+        NeighbourState::Delay => age.is_none_or(|age| age >= SOON),
+        _ => false,
     }
 }
 
@@ -237,4 +268,26 @@ fn on_each_cpu(mut act: impl FnMut() -> bool) -> bool {
     });
     let _ = sched_setaffinity(this, &allowed);
     well
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rtnetlink::packet_route::neighbour::NeighbourCacheInfo;
+
+    #[test]
+    fn a_neighbour_is_made_sure_of_five_seconds_after_it_was_used() {
+        let soon = |state, updated| {
+            let mut message = NeighbourMessage::default();
+            message.header.state = state;
+            let words = [0u32, 0, updated, 0].map(u32::to_ne_bytes);
+            let info = NeighbourCacheInfo::parse(words.as_flattened()).unwrap();
+            message.attributes = vec![NeighbourAttribute::CacheInfo(info)];
+            is_made_sure_of_soon(&message)
+        };
+        assert!(!soon(NeighbourState::Delay, 20));
+        assert!(soon(NeighbourState::Delay, 420));
+        assert!(soon(NeighbourState::Probe, 0));
+        assert!(!soon(NeighbourState::Reachable, 420) && !soon(NeighbourState::Stale, 9000));
+    }
 }
