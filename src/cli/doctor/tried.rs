@@ -160,7 +160,7 @@ pub(super) const TOOLS: [(&str, Lack, &str); 10] = [
         Lack::Unknown,
         "let schema = \"/usr/share/openvswitch/vswitch.ovsschema\"; \
          check(\"a database\", exec(`ovsdb-tool create /tmp/ovs.db ${schema}`)); \
-         start(\"ovsdb-server --remote=punix:/tmp/ovs.sock /tmp/ovs.db\"); \
+         start(\"ovsdb-server --unixctl=/tmp/ovs.ctl --remote=punix:/tmp/ovs.sock /tmp/ovs.db\"); \
          let vsctl = \"ovs-vsctl --db=unix:/tmp/ovs.sock --no-wait --retry --timeout=5\"; \
          check(\"it works\", exec(`${vsctl} add-br br0`));",
     ),
