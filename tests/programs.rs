@@ -302,8 +302,8 @@ fn a_program_sees_what_ip_shows_it() {
 /// As tcpdump and dnsmasq do before they begin their work.
 #[test]
 fn programs_may_give_up_being_root() {
-    if !is_installed("setpriv") {
-        return skip("setpriv (util-linux) is not installed");
+    if let Some(lack) = lacking(&["setpriv", "ip"]) {
+        return skip(lack);
     }
     passes(
         r#"

@@ -93,6 +93,7 @@ pub fn is_installed(program: &str) -> bool {
 /// The first of the programs in a shell script that labs use and that this
 /// machine lacks: words where a command begins, also behind `ip netns exec`.
 pub fn missing_program(script: &str) -> Option<String> {
+    let script = &without_quoted(script);
     let mut start = true;
     // How far the words are those of `ip netns exec NAME`.
     let mut entered = 0;
@@ -120,6 +121,24 @@ pub fn missing_program(script: &str) -> Option<String> {
     None
 }
 
+/// A script without what stands in single quotes, in which no command begins:
+/// it may be somebody else's text.
+fn without_quoted(script: &str) -> String {
+    let (mut single, mut double, mut escaped) = (false, false, false);
+    let mut kept = String::new();
+    for c in script.chars() {
+        match c {
+            _ if std::mem::take(&mut escaped) => {}
+            '\\' if !single => escaped = true,
+            '\'' if !double => single = !single,
+            '"' if !single => double = !double,
+            _ => {}
+        }
+        kept.push(if single && c != '\'' { '_' } else { c });
+    }
+    kept
+}
+
 /// The same where nslab does not stand in for the program either: a simple
 /// command of `ip`, `bridge`, `sysctl` or `iptables` is carried out without it.
 pub fn missing_tool(script: &str) -> Option<String> {
@@ -141,6 +160,8 @@ mod tests {
                 assert_eq!(missing_program(&format!("true &&\n\t{tool} show")), Some(tool.into()));
                 assert_eq!(missing_program(&format!("a=$({tool} show)")), Some(tool.into()));
                 assert_eq!(missing_program(&format!("echo {tool}")), None);
+                assert_eq!(missing_program(&format!("echo 'x\n{tool} show'")), None);
+                assert_eq!(missing_program(&format!("echo \"it's\"; {tool} show")), Some(tool.into()));
                 if is_installed("ip") {
                     let inside = format!("ip netns exec red {tool} show");
                     assert_eq!(missing_program(&inside), Some(tool.into()));
