@@ -43,6 +43,10 @@ pub(super) fn rules(network: &Network, netns: &Netns) -> Result<Vec<FirewallRule
         for table in tables {
             if let Some(text) = network.printed(netns, &[&program, "-t", table, "-L", "--Ln", "--Lc"])? {
                 let saved = saved::read_ebtables(&text, table);
+                // Where its module is loaded, each namespace has these tables, and
+                // nobody has touched them.
+                let is_untouched = saved.iter().all(|one| one.number.is_none() && one.spec == "ACCEPT");
+                let saved = if is_untouched { Vec::new() } else { saved };
                 rules.extend(saved.into_iter().map(|one| rule(backend, "bridge", one)));
             }
         }
