@@ -15,8 +15,8 @@ pub struct Judge<'a> {
     questions: BTreeMap<(Place, String), Question>,
     stop: Option<Stop>,
     ended: bool,
-    /// What the lab was refused, as the machine lacks it: what fails from then
-    /// on was not measured.
+    /// The first thing that the lab was refused because the machine lacks it: a
+    /// check that fails later is not measured.
     lacked: Option<Unmeasured>,
     /// The same of what was handed in, which is judged as a whole.
     spoilt: Option<Unmeasured>,
@@ -134,8 +134,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// What has failed after the lab was refused what the machine lacks was not
-    /// measured.
+    /// A check that failed after the machine's lack had shown is not measured.
     fn excuse(&self, verdict: Verdict) -> Verdict {
         match (&self.lacked, verdict) {
             (Some(what), Verdict::Failed(failure)) if !failure.bug => not_measured(what),
@@ -143,9 +142,9 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Who was refused a part of the work has not handed in what is judged
-    /// here: as long as something is wrong, nothing of it counts, and what is
-    /// right neither, or it would pay to be refused.
+    /// A submission that was refused something because the machine lacks it is
+    /// not whole. If one of its checks has not passed, none of them is measured:
+    /// otherwise a student would gain by asking for something that is missing.
     fn spoil(&self, outcomes: &mut [Outcome]) {
         let Some(what) = &self.spoilt else { return };
         let judging: Vec<&str> = self.lab.judging().map(|check| check.name.as_str()).collect();

@@ -44,7 +44,7 @@ struct Ability {
     /// What its lack means for labs.
     cost: Option<String>,
     remedy: Option<String>,
-    /// What the remedy has to be copied from.
+    /// Texts of the remedy, to be copied as they are.
     copied: Vec<Text>,
 }
 
@@ -101,7 +101,7 @@ fn examine() -> Report {
     Report { can_run_labs: true, kernel, abilities }
 }
 
-/// Where things are tried.
+/// The launcher and the compiler with which each thing is tried.
 struct Bench {
     launcher: Launcher,
     compiler: Compiler,
@@ -180,7 +180,7 @@ impl Complaint {
             Verdict::Failed(failure) => {
                 let seen = failure.seen.as_ref().or(failure.evidence.first().map(|question| &question.text));
                 let mut lines = seen.map(|seen| seen.lines().rev()).into_iter().flatten();
-                // What was said, not that it came to nothing.
+                // The machine's own words; that a check came to nothing is no news.
                 let says = |line: &&str| {
                     *line != "false" && !line.starts_with("exit code ") && !line.starts_with("hint: ")
                 };
