@@ -30,6 +30,15 @@ const ROUNDS: usize = 8;
 /// links do at once.
 const PROMPT: [&str; 5] = ["noqueue", "pfifo_fast", "fq_codel", "pfifo", "mq"];
 
+/// The questions for hardware addresses in all namespaces.
+#[derive(Default)]
+struct Questions {
+    /// Those that wait for an answer.
+    open: Vec<(Netns, NeighbourMessage)>,
+    /// Whether somebody is about to make sure of a neighbour, by the clock.
+    soon: bool,
+}
+
 impl Network {
     /// Tells whether what was sent has come to its end, so that an answer that
     /// is not there yet will not come. Questions for hardware addresses to
@@ -55,17 +64,17 @@ impl Network {
         if self.may_be_late()? {
             return Ok(false);
         }
-        let mut before = self.questions()?;
+        let mut before = self.questions()?.open;
         for _ in 0..ROUNDS {
             if !self.let_packets_pass(32) {
                 return Ok(false);
             }
-            let after = self.questions()?;
+            let Questions { open: after, soon } = self.questions()?;
             if before.is_empty() && after.is_empty() {
                 return Ok(true);
             }
             // Who is asked by somebody learns of him, and may answer others then.
-            if self.asks_soon()? {
+            if soon {
                 return Ok(false);
             }
             // One that was asked meanwhile may be answered yet, and somebody
@@ -84,7 +93,7 @@ impl Network {
     pub(super) fn forget_early_questions(&self) -> Result<(), NetError> {
         if (self.tunnels.get() || self.programs.get()) && self.count_processes() <= 1 {
             let early = self.questions()?;
-            self.give_up(early);
+            self.give_up(early.open);
         }
         Ok(())
     }
@@ -111,29 +120,21 @@ impl Network {
         Ok(false)
     }
 
-    /// The questions for hardware addresses that wait for an answer.
-    fn questions(&self) -> Result<Vec<(Netns, NeighbourMessage)>, NetError> {
-        let mut questions = Vec::new();
+    /// The questions for hardware addresses, those that are asked and those to
+    /// come.
+    fn questions(&self) -> Result<Questions, NetError> {
+        let mut questions = Questions::default();
         for netns in self.everywhere() {
             for mut message in self.dump_neighbours(&netns, AddressFamily::Unspec)? {
+                questions.soon |= is_made_sure_of_soon(&message);
                 if message.header.state == NeighbourState::Incomplete {
                     let whose = |attribute: &_| matches!(attribute, NeighbourAttribute::Destination(_));
                     message.attributes.retain(whose);
-                    questions.push((netns.clone(), message));
+                    questions.open.push((netns.clone(), message));
                 }
             }
         }
         Ok(questions)
-    }
-
-    /// Tells whether somebody is about to make sure of a neighbour, by the clock.
-    fn asks_soon(&self) -> Result<bool, NetError> {
-        for netns in self.everywhere() {
-            if self.dump_neighbours(&netns, AddressFamily::Unspec)?.iter().any(is_made_sure_of_soon) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     /// Has the kernel take them for not answered.
