@@ -46,4 +46,5 @@ mod traceroute;
 mod untouched;
 mod variants;
 mod vocabulary;
+mod walls;
 mod why;

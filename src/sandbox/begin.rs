@@ -1,8 +1,8 @@
 //! Starts a program inside, with what it sees and what it may take.
 
 use super::booth::bounds;
-use super::house;
 use super::init::Refused;
+use super::mounts::special;
 use crate::net::{MOST_PROCESSES, PATH, Program};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -144,12 +144,12 @@ impl View {
         unshare(CloneFlags::CLONE_NEWNS)?;
         mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_SLAVE, None::<&str>)?;
         if self.pid {
-            house::special("proc", "/proc")?;
+            special("proc", "/proc")?;
         }
         let Some((netns, etc)) = &self.netns else { return Ok(()) };
         setns(netns, CloneFlags::CLONE_NEWNET)?;
         umount2("/sys", MntFlags::MNT_DETACH)?;
-        house::special("sysfs", "/sys")?;
+        special("sysfs", "/sys")?;
         for file in fs::read_dir(etc).into_iter().flatten() {
             let file = file?;
             let over = Path::new("/etc").join(file.file_name());

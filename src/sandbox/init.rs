@@ -11,7 +11,7 @@ use super::booth::watch::{EVERY, Watch};
 use super::hand::{Ask, Tell};
 use super::launcher::{close_all_but, die_with_parent, map_root};
 use super::wire::Wire;
-use super::{SandboxError, begin, house, one_user};
+use super::{SandboxError, begin, house, mounts, one_user};
 use crate::net::{Cleared, Exit, Placed, Program};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -31,6 +31,7 @@ use std::time::{Duration, Instant};
 /// Serves the engine until it is gone.
 pub(super) fn run(wire: Wire) -> ! {
     die_with_parent();
+    let _ = nix::unistd::setsid();
     let made = prepare(&wire).and_then(|()| Init::new());
     serve(wire, made)
 }
@@ -195,7 +196,7 @@ impl Init {
                 Ok(fd) => return wire.send_with(&Tell::Done, &[fd.as_fd()]),
                 Err(refused) => Err(refused),
             },
-            Ask::NewProc => match house::another_proc() {
+            Ask::NewProc => match mounts::another_proc() {
                 Ok(fd) => return wire.send_with(&Tell::Done, &[fd.as_fd()]),
                 Err(error) => {
                     let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);

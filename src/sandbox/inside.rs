@@ -6,6 +6,7 @@ use super::hand::{Ask, Hand};
 use super::house;
 use super::wire::Wire;
 use crate::net::{Cleared, Exit, Placed, Program, Rooms, RoomsError, Started};
+use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::unistd::Pid;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -89,6 +90,12 @@ impl Rooms for Inside {
         let everybodys = path.starts_with("/proc/sys") || path.starts_with("/run/netns");
         if let Some(booth) = self.booth().filter(|_| !everybodys) {
             return booth.open(path, flags);
+        }
+        // Before there is a program, a house has what these have, and no more.
+        let bare =
+            everybodys || ["/etc", "/proc", "/run", "/sys", "/tmp"].iter().any(|kept| path.starts_with(kept));
+        if !bare {
+            self.furnish().map_err(|error| Errno::from_raw(error.errno))?;
         }
         let proc = self.proc.borrow();
         let (root, path) = match (&*proc, path.strip_prefix("/proc")) {

@@ -136,6 +136,8 @@ fn let_go_of_the_parent(control: &Wire) -> Result<(), SandboxError> {
     // this process but `control` has another descriptor that it will use.
     unsafe {
         libc::prctl(libc::PR_SET_NAME, c"nslab-sandbox".as_ptr());
+        // Nobody below has the terminal of who has started us.
+        libc::setsid();
         libc::dup2(null.as_raw_fd(), 0);
         libc::dup2(null.as_raw_fd(), 1);
         libc::dup2(null.as_raw_fd(), 2);

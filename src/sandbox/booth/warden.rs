@@ -40,6 +40,7 @@ pub(in crate::sandbox) fn start(made: usize) -> Result<Wire, Refused> {
 
 fn run(wire: Wire) -> ! {
     die_with_parent();
+    let _ = nix::unistd::setsid();
     close_all_but(wire.as_fd().as_raw_fd());
     // Whom it is about, and where that lies, is nobody's business in there.
     if let Err(error) = forget_command_line() {

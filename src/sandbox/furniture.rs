@@ -1,0 +1,263 @@
+//! What is in a root of one's own, a lab's or a submission's: the programs of
+//! the machine, and what they need.
+//!
+//! A list of what is shown, not of what is hidden. What a machine keeps
+//! elsewhere is not in there: people's files, and the sockets and pipes by
+//! which its programs are reached.
+
+use super::SandboxError;
+use super::mounts::{at, bind, directory};
+use nix::mount::{MsFlags, mount};
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
+use std::path::Path;
+
+/// The machine's programs and libraries. They are read-only already.
+const MACHINE: [&str; 10] =
+    ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt/cni", "/nix/store", "/gnu/store"];
+
+/// What there is of the machine's `/etc`: what programs are set up with by
+/// their packages, and nothing that could hold a secret.
+const SETTINGS: [&str; 40] = [
+    "bash.bashrc",
+    "bindresvport.blacklist",
+    "debian_version",
+    "dnsmasq.conf",
+    "ethertypes",
+    "gai.conf",
+    "host.conf",
+    "inputrc",
+    "iproute2",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "locale.alias",
+    "localtime",
+    "login.defs",
+    "magic",
+    "mime.types",
+    "netconfig",
+    "networks",
+    "nftables.conf",
+    "nginx/fastcgi.conf",
+    "nginx/fastcgi_params",
+    "nginx/mime.types",
+    "nginx/modules-enabled",
+    "nginx/nginx.conf",
+    "nginx/proxy_params",
+    "nginx/scgi_params",
+    "nginx/uwsgi_params",
+    "os-release",
+    "profile",
+    "protocols",
+    "python3",
+    "rpc",
+    "services",
+    "shells",
+    "ssl/openssl.cnf",
+    "terminfo",
+    "wgetrc",
+    "wireshark",
+    "xtables",
+];
+
+/// Files of `/etc` that are a sandbox's own, because labs write them or
+/// because the machine's would tell of it.
+const OWN: [(&str, &str); 7] = [
+    ("hosts", "127.0.0.1 localhost\n::1 localhost\n"),
+    ("hostname", "host\n"),
+    ("resolv.conf", ""),
+    ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),
+    ("passwd", PASSWD),
+    ("group", "root:x:0:\nwww-data:x:33:\ntcpdump:x:0:\ndnsmasq:x:102:\nnogroup:x:65534:\n"),
+    ("mtab", ""),
+];
+
+/// Root, and those whose names programs look up before they become them, in
+/// name (`one_user`).
+const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\n\
+    www-data:x:33:33:www-data:/var/www:/bin/false\n\
+    tcpdump:x:0:0:tcpdump:/nonexistent:/bin/false\n\
+    dnsmasq:x:102:102:dnsmasq:/nonexistent:/bin/false\n\
+    nobody:x:65534:65534:nobody:/nonexistent:/bin/false\n";
+
+/// The folder of `/etc` by which programs of the same purpose are told apart.
+const ALTERNATIVES: &str = "alternatives";
+
+/// Where there is a second sysfs(5).
+pub(super) const ANOTHER_SYS: &str = "/run/nslab/sys";
+
+/// Folders in which programs keep what they do.
+const FOLDERS: [&str; 19] = [
+    "/etc/dnsmasq.d",
+    "/etc/netns",
+    "/etc/nginx/conf.d",
+    "/etc/nginx/sites-enabled",
+    "/home",
+    "/mnt",
+    "/opt",
+    "/root",
+    "/run/lock",
+    ANOTHER_SYS,
+    "/srv",
+    "/var/cache",
+    "/var/lib/dhcp",
+    "/var/lib/misc",
+    "/var/lib/nginx",
+    "/var/log/nginx",
+    "/var/mail",
+    "/var/spool",
+    "/var/www/html",
+];
+
+/// Folders that everybody may write to.
+const EVERYBODYS: [&str; 4] = ["/dev/shm", "/run/lock", "/tmp", "/var/tmp"];
+
+/// Devices of the machine that lead to no other program of it. `tty` is the
+/// terminal of who opens it, and in a sandbox nobody has one but by making it.
+const DEVICES: [&str; 7] = ["null", "zero", "full", "random", "urandom", "tty", "net/tun"];
+
+/// How many terminals may be made in a sandbox; the machine has 4096 for all.
+const TERMINALS: &str = "newinstance,ptmxmode=0666,mode=0620,max=64";
+
+/// How deep folders are copied, and how large a file.
+const DEEP: usize = 8;
+const LARGE: u64 = 16 << 20;
+
+/// Shows in the root at `to` the programs and libraries of the one at `from`.
+pub(super) fn show_programs(from: &str, to: &str) -> Result<(), SandboxError> {
+    for path in MACHINE {
+        at(&format!("show {path}"), show(&format!("{from}{path}"), &format!("{to}{path}")))?;
+    }
+    Ok(())
+}
+
+/// Makes the folders of the root at `to`.
+pub(super) fn make_folders(to: &str) -> Result<(), SandboxError> {
+    for path in FOLDERS {
+        at(&format!("make {path}"), directory(&format!("{to}{path}"), 0o755))?;
+    }
+    for path in EVERYBODYS {
+        at(&format!("make {path}"), directory(&format!("{to}{path}"), 0o1777))?;
+    }
+    at("make /var/run", symlink("/run", format!("{to}/var/run")))?;
+    at("make /var/lock", symlink("/run/lock", format!("{to}/var/lock")))
+}
+
+/// Shows a folder, or a link as it is there.
+fn show(from: &str, to: &str) -> io::Result<()> {
+    match fs::symlink_metadata(from) {
+        Ok(found) if found.is_symlink() => symlink(fs::read_link(from)?, to),
+        Ok(found) if found.is_dir() => bind(from, to),
+        _ => Ok(()),
+    }
+}
+
+/// Fills the `/etc` of the root at `to`, as copies, so that a lab may write
+/// there: with what it may have of the machine's, whose root is at `machine`,
+/// and with its own.
+pub(super) fn fill_etc(machine: &Path, to: &Path) -> io::Result<()> {
+    let (from, etc) = (machine.join("etc"), to.join("etc"));
+    for name in SETTINGS {
+        let (from, to) = (from.join(name), etc.join(name));
+        if fs::symlink_metadata(&from).is_ok() {
+            fs::create_dir_all(to.parent().unwrap_or(&etc))?;
+            copy_one(&from, &to, DEEP)?;
+        }
+    }
+    for (name, text) in OWN {
+        fs::write(etc.join(name), text)?;
+    }
+    show_alternatives(&from, &etc)
+}
+
+/// Fills the `/etc` of the root at `to` with what another one has there now.
+pub(super) fn copy_etc(from: &Path, to: &Path) -> io::Result<()> {
+    let (from, etc) = (from.join("etc"), to.join("etc"));
+    for entry in fs::read_dir(&from)? {
+        let entry = entry?;
+        if entry.file_name() != ALTERNATIVES {
+            copy_one(&entry.path(), &etc.join(entry.file_name()), DEEP)?;
+        }
+    }
+    show_alternatives(&from, &etc)
+}
+
+/// Links to programs, of which there may be hundreds, are shown as they are.
+fn show_alternatives(from: &Path, to: &Path) -> io::Result<()> {
+    let path = |etc: &Path| etc.join(ALTERNATIVES).display().to_string();
+    show(&path(from), &path(to))
+}
+
+/// Puts devices into the folder `dev`, which is to be a `/dev`: those of the
+/// root at `from`.
+pub(super) fn devices(from: &str, dev: &str) -> io::Result<()> {
+    directory(dev, 0o755)?;
+    for device in DEVICES {
+        let (machine, own) = (format!("{from}/dev/{device}"), format!("{dev}/{device}"));
+        let is_device = |found: &fs::Metadata| found.file_type().is_char_device();
+        if fs::symlink_metadata(&machine).as_ref().is_ok_and(is_device) {
+            fs::create_dir_all(Path::new(&own).parent().unwrap_or(Path::new(dev)))?;
+            fs::write(&own, "").and_then(|()| bind(&machine, &own))?;
+        }
+    }
+    for (name, target) in [
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+        ("ptmx", "pts/ptmx"),
+    ] {
+        symlink(target, format!("{dev}/{name}"))?;
+    }
+    directory(&format!("{dev}/shm"), 0o1777)?;
+    let terminals = format!("{dev}/pts");
+    directory(&terminals, 0o755)?;
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
+    // Without them, who wants a terminal is told that there is none.
+    let _ = mount(Some("devpts"), terminals.as_str(), Some("devpts"), flags, Some(TERMINALS));
+    Ok(())
+}
+
+/// Copies what is in a folder.
+pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    copy_below(from, to, DEEP)
+}
+
+fn copy_below(from: &Path, to: &Path, deep: usize) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        copy_one(&entry.path(), &to.join(entry.file_name()), deep)?;
+    }
+    Ok(())
+}
+
+/// Copies a file, a link, a pipe with a name, or a folder. What can't be read,
+/// or is too large, is left out.
+fn copy_one(from: &Path, to: &Path, deep: usize) -> io::Result<()> {
+    let found = fs::symlink_metadata(from)?;
+    let kind = found.file_type();
+    if kind.is_symlink() {
+        return symlink(fs::read_link(from)?, to);
+    }
+    if kind.is_fifo() {
+        return Ok(mkfifo(to, Mode::from_bits_truncate(found.permissions().mode()))?);
+    }
+    let readable = match kind.is_dir() {
+        true => deep > 0 && fs::read_dir(from).is_ok(),
+        false => kind.is_file() && found.len() <= LARGE && fs::File::open(from).is_ok(),
+    };
+    if !readable {
+        return Ok(());
+    }
+    if kind.is_dir() {
+        fs::create_dir_all(to)?;
+        copy_below(from, to, deep - 1)?;
+    } else {
+        fs::write(to, fs::read(from)?)?;
+    }
+    fs::set_permissions(to, found.permissions())
+}

@@ -1,0 +1,106 @@
+//! What files can be seen where (mount(2), pivot_root(2)): the steps of which
+//! a sandbox's root is made.
+
+use super::SandboxError;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::stat::Mode;
+use nix::unistd::{chdir, pivot_root};
+use std::ffi::CStr;
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+pub(super) fn at(step: &str, result: io::Result<()>) -> Result<(), SandboxError> {
+    result.map_err(|error| SandboxError::io(step, &error))
+}
+
+pub(super) fn directory(path: &str, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    fs::DirBuilder::new().recursive(true).mode(mode).create(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+}
+
+pub(super) fn mount_flags(path: &str, flags: MsFlags) -> io::Result<()> {
+    Ok(mount(None::<&str>, path, None::<&str>, flags, None::<&str>)?)
+}
+
+/// Mounts an empty file system in memory.
+pub(super) fn tmpfs(path: &str, size: &str) -> io::Result<()> {
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    Ok(mount(Some("tmpfs"), path, Some("tmpfs"), flags, Some(size))?)
+}
+
+/// Makes another instance of proc(5), which is mounted nowhere.
+pub(super) fn another_proc() -> io::Result<OwnedFd> {
+    special("proc", "/proc")?;
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let opened = open("/proc", flags, Mode::empty());
+    // What is below it is `/proc` again.
+    umount2("/proc", MntFlags::MNT_DETACH)?;
+    Ok(opened?)
+}
+
+/// Mounts proc(5) or sysfs(5). Whose `/sys` can only be read gets another one
+/// that can only be read.
+pub(super) fn special(kind: &str, path: &str) -> io::Result<()> {
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    let mount = |flags| mount(Some(kind), path, Some(kind), flags, None::<&str>);
+    Ok(mount(flags).or_else(|errno| match (kind, errno) {
+        ("sysfs", Errno::EPERM) => mount(flags | MsFlags::MS_RDONLY),
+        _ => Err(errno),
+    })?)
+}
+
+/// Shows `from` at `to` as well, which is made where it does not exist.
+pub(super) fn bind(from: &str, to: &str) -> io::Result<()> {
+    if Path::new(from).is_dir() && !Path::new(to).exists() {
+        directory(to, 0o755)?;
+    }
+    Ok(mount(Some(from), to, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>)?)
+}
+
+/// Changes what holds for a mount, and sets what holds for all below it, in one
+/// call (mount_setattr(2), Linux 5.12).
+pub(super) fn set_attributes(path: &CStr, set: u64, clear: u64) -> io::Result<()> {
+    let attributes = libc::mount_attr {
+        attr_set: set | libc::MOUNT_ATTR_NOSUID,
+        attr_clr: clear,
+        propagation: 0,
+        userns_fd: 0,
+    };
+    // SAFETY: the path and the attributes live through the call.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            libc::AT_FDCWD,
+            path.as_ptr(),
+            if clear == 0 { libc::AT_RECURSIVE } else { 0 },
+            &raw const attributes,
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Where the former root is, until it is taken away.
+pub(super) const OLD: &str = "/old";
+
+/// Makes a mount the root of this mount namespace; what was the root before is
+/// at [`OLD`].
+pub(super) fn enter_root(root: &str) -> io::Result<()> {
+    let old = format!("{root}{OLD}");
+    directory(&old, 0o700)?;
+    pivot_root(root, old.as_str())?;
+    Ok(chdir("/")?)
+}
+
+/// Takes the former root away: nothing leads there any more. What is mounted
+/// elsewhere too, and shared with there, stays mounted there.
+pub(super) fn leave_old_root() -> io::Result<()> {
+    mount_flags(OLD, MsFlags::MS_REC | MsFlags::MS_PRIVATE)?;
+    umount2(OLD, MntFlags::MNT_DETACH)?;
+    fs::remove_dir(OLD)
+}

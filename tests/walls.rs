@@ -1,0 +1,192 @@
+//! A lab by somebody who wants out: what it tries to reach of the machine is
+//! not there. Who listens on the machine hears nobody.
+
+use crate::measured::{lacking, skip};
+use crate::support::{Scratch, forget_others, output, sandbox_lack};
+use nix::fcntl::{OFlag, open};
+use nix::pty::openpty;
+use nix::sys::stat::Mode;
+use nix::unistd::{mkfifo, ttyname};
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What takes away all that covers something, as far as it can be, and looks
+/// for other ways to the root of the machine.
+const UNCOVER: &str = r#"
+uncover() {
+    awk '{print $5}' /proc/self/mountinfo | sort -r > /tmp/mounts
+    while read -r path; do umount -l "$path" 2> /dev/null; done < /tmp/mounts
+    umount -l / 2> /dev/null
+}
+"#;
+
+/// Tries a path in every way that there is: as it is, below each root that can
+/// be found, and after the mounts are gone.
+const REACH: &str = r#"
+reach() {
+    perl -e '
+        use Socket;
+        my ($kind, $path) = @ARGV;
+        my @roots = ("", "/old", "/proc/1/root", "/proc/self/root", glob("/proc/[0-9]*/root"), glob("/proc/[0-9]*/cwd"),
+            glob("/proc/[0-9]*/fd/*"), "..", "../../../../../../../..", "/run/nslab", "/mnt", "/.");
+        for my $root (@roots) {
+            my $name = "$root$path";
+            next unless -e $name;
+            print "reached $name\n";
+            if ($kind eq "socket") { socket my $s, AF_UNIX, SOCK_STREAM, 0; connect $s, pack_sockaddr_un($name); syswrite $s, "x" }
+            else { open my $f, "+<", $name or next; syswrite $f, "x" }
+        }' "$@"
+}
+"#;
+
+/// What the machine has at one place: a socket where somebody listens, a pipe
+/// where somebody reads, a file.
+struct Place {
+    folder: PathBuf,
+    listens: UnixListener,
+    reads: File,
+}
+
+impl Place {
+    fn at(folder: &Path) -> Option<Self> {
+        let folder = folder.join(format!("nslab-walls-{}", std::process::id()));
+        fs::create_dir(&folder).ok()?;
+        let listens = UnixListener::bind(folder.join("socket")).expect("somebody listens");
+        listens.set_nonblocking(true).expect("it can be asked");
+        mkfifo(&folder.join("pipe"), Mode::S_IRWXU | Mode::S_IRWXG | Mode::S_IRWXO).expect("a pipe");
+        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let reads = open(&folder.join("pipe"), flags, Mode::empty()).expect("somebody reads").into();
+        fs::write(folder.join("file"), "of the machine").expect("a file");
+        // Also for who is nobody special in there.
+        for (name, mode) in [("", 0o755), ("socket", 0o777), ("pipe", 0o777), ("file", 0o666)] {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(folder.join(name), fs::Permissions::from_mode(mode)).expect("for everybody");
+        }
+        Some(Self { folder, listens, reads })
+    }
+
+    #[track_caller]
+    fn was_left_alone(mut self) {
+        let heard = self.listens.accept();
+        assert!(heard.is_err(), "somebody has come to the socket in {}", self.folder.display());
+        let mut bytes = Vec::new();
+        let _ = self.reads.read_to_end(&mut bytes);
+        assert!(bytes.is_empty(), "somebody has written to the pipe in {}", self.folder.display());
+        let text = fs::read_to_string(self.folder.join("file")).expect("the file is there");
+        assert_eq!(text, "of the machine");
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Runs a lab that must pass; what it printed.
+fn passes(lab: &str) -> Option<String> {
+    if let Some(lack) = sandbox_lack().map(String::from).or_else(|| lacking(&["perl", "ip"])) {
+        skip(lack);
+        return None;
+    }
+    let scratch = Scratch::new();
+    scratch.write("labs/lab.rhai", lab);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nslab"));
+    command.args(["test", "labs/lab.rhai"]).current_dir(scratch.path());
+    forget_others(&mut command);
+    let output = output(command);
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{text}");
+    Some(text)
+}
+
+#[test]
+fn no_socket_and_no_pipe_of_the_machine_can_be_reached() {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let folders = [
+        Some(std::env::temp_dir()),
+        Some("/var/tmp".into()),
+        Some("/dev/shm".into()),
+        Some("/run".into()),
+        Some(env!("CARGO_TARGET_TMPDIR").into()),
+        home,
+    ];
+    let places: Vec<Place> = folders.iter().flatten().filter_map(|folder| Place::at(folder)).collect();
+    assert!(!places.is_empty(), "there is a folder to write to");
+    let tries: String = places
+        .iter()
+        .flat_map(|place| {
+            ["socket", "pipe", "file"].map(|kind| format!("reach {kind} {}/{kind}\n", place.folder.display()))
+        })
+        .collect();
+    let lab = format!(
+        r#"let tried = sh(`{UNCOVER}{REACH}
+{tries}
+uncover
+{tries}
+unshare -m sh -c ':'; cd /
+{tries}`);
+check("nothing is reached", tried.stdout == "");"#
+    );
+    if passes(&lab).is_none() {
+        return;
+    }
+    places.into_iter().for_each(Place::was_left_alone);
+}
+
+#[test]
+fn no_terminal_of_the_machine_can_be_read_or_written() {
+    let ends = openpty(None, None).expect("a terminal");
+    let name = ttyname(&ends.slave).expect("its name");
+    let lab = format!(
+        r#"refute("nobody has a terminal", sh("echo x > /dev/tty"));
+check("who makes one has it", sh("script -qc tty /dev/null < /dev/null").stdout.contains("/dev/pts/0"));
+let tried = sh(`{UNCOVER}
+for round in 1 2; do
+    for path in {name} /dev/tty /dev/console /dev/tty0 /dev/pts/*; do
+        case $path in */ptmx) continue ;; esac
+        [ -c $path ] && (echo x > $path) 2> /dev/null && echo "wrote to $path"
+    done
+    uncover
+done
+mkdir /tmp/pts; mount -t devpts devpts /tmp/pts 2> /dev/null; ls /tmp/pts | grep -v ptmx`);
+check("none", tried.stdout == "");"#,
+        name = name.display()
+    );
+    let lab = match lacking(&["script"]) {
+        None => lab,
+        Some(_) => lab.lines().filter(|line| !line.contains("script -qc")).collect::<Vec<_>>().join("\n"),
+    };
+    if passes(&lab).is_none() {
+        return;
+    }
+    nix::fcntl::fcntl(&ends.master, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
+        .expect("it can be asked");
+    let mut said = [0; 64];
+    let read = nix::unistd::read(&ends.master, &mut said);
+    assert_eq!(read, Err(nix::errno::Errno::EAGAIN), "somebody has written to the terminal: {said:?}");
+}
+
+#[test]
+fn what_is_there_is_no_socket_no_pipe_and_no_other_device() {
+    passes(
+        r#"let tried = sh("find / -path /proc -prune -o \\( -type s -o -type p -o -type b \\) -print 2> /dev/null");
+        check("no socket, no pipe", tried.stdout == "");
+        let devices = sh("ls -lR /dev | grep '^[bc]' | grep -v ptmx | sed 's/.* //' | sort | xargs");
+        check("devices that lead nowhere", devices.stdout in ["full null random tty tun urandom zero\n", "full null random tty urandom zero\n"]);
+        let folders = sh("ls -d /old /boot /media /lost+found /run/nslab/etc /var/run/docker.sock 2> /dev/null");
+        check("the machine's folders are not there", folders.stdout == "");"#,
+    );
+}
+
+#[test]
+fn processes_of_the_machine_are_seen_by_no_way() {
+    passes(
+        r#"let tried = sh(`umount -l /run/nslab/sys; umount -l /sys; ls /sys; umount -l /proc; ls /proc;
+            mkdir /tmp/p; mount -t proc p /tmp/p 2> /dev/null; ls /tmp/p; unshare -fpm --mount-proc ls /proc 2> /dev/null`);
+        check("nothing is below them", tried.stdout == "");"#,
+    );
+}
