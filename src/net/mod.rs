@@ -72,7 +72,7 @@ pub use network::Network;
 pub use observe::Family;
 pub use ping::{PingAnswer, PingOptions, Source as PingSource};
 pub use program::{ExecAnswer, Limits, Process};
-pub use rooms::{Cleared, Exit, MOST_PROCESSES, Placed, Program, Rooms, RoomsError, Started};
+pub use rooms::{Cleared, Exit, Expected, MOST_PROCESSES, Placed, Program, Rooms, RoomsError, Started};
 pub use route::RouteOptions;
 pub use rule::RuleOptions;
 pub use service::{Record, Service};

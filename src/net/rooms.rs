@@ -24,9 +24,9 @@ pub trait Rooms {
     /// Where the kernel refuses it.
     fn furnish(&self) -> Result<(), RoomsError>;
 
-    /// Says how many network namespaces will be asked for, as far as one can
-    /// know, so that they can be made ahead.
-    fn expect(&self, namespaces: usize);
+    /// Says what will be asked for, as far as one can know. It is said before
+    /// anything else: [`Rooms::host`] may be another one then.
+    fn expect(&self, expected: Expected);
 
     /// Makes a network namespace with a file under `/run/netns`.
     ///
@@ -110,6 +110,15 @@ impl Drop for Held<'_> {
     fn drop(&mut self) {
         self.0.hold(false);
     }
+}
+
+/// What a lab will ask for.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected {
+    /// How many network namespaces, which can be made ahead.
+    pub namespaces: usize,
+    /// Whether a submission will have its turn ([`Rooms::confine`]).
+    pub submission: bool,
 }
 
 /// A program to be started inside.

@@ -18,8 +18,16 @@ pub(super) enum Ask {
     Expect { namespaces: usize },
     /// Make a network namespace, and its file under `/run/netns`.
     NewNetns { name: String },
+    /// Make a network namespace that has no name.
+    MakeNetns,
+    /// Make a file under `/run/netns` for the namespace that comes along.
+    NameNetns { name: String },
     /// Remove that file; the namespace goes when nobody is in it.
     DeleteNetns { name: String },
+    /// Tell which network namespace is the host's.
+    Host,
+    /// From now on the host's is the one that comes along.
+    MoveHost,
     /// Make another instance of proc(5).
     NewProc,
     /// Fill `/etc` and `/dev`.
@@ -37,15 +45,17 @@ pub(super) enum Ask {
     Clear { reason: String },
     /// Have all programs of the booth stand still, or go on.
     Hold { held: bool },
-    /// Make a submission's booth; the way to its first process comes along.
+    /// Start the first process of a submission's booth; the way to it comes
+    /// along.
     NewBooth,
+    /// Make the booth's root, and move in; the root comes along.
+    MoveIn,
 }
 
 /// What a first process tells the engine.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Tell {
-    /// The house stands; its root and the host's network namespace come along,
-    /// or a booth's root and its `/proc`.
+    /// The house stands; its root and the host's network namespace come along.
     Ready,
     /// There is no house.
     Failed(SandboxError),

@@ -38,16 +38,24 @@ pub(super) fn run(wire: Wire) -> ! {
 
 /// Serves the engine as what was made, until it is gone; where nothing was
 /// made, says why.
-pub(super) fn serve(wire: Wire, made: Result<(Init, [OwnedFd; 2]), SandboxError>) -> ! {
+fn serve(wire: Wire, made: Result<(Init, [OwnedFd; 2]), SandboxError>) -> ! {
     match made {
-        Ok((mut init, [first, second])) => {
+        Ok((init, [first, second])) => {
             let ready = wire.send_with(&Tell::Ready, &[first.as_fd(), second.as_fd()]);
             drop((first, second));
-            let _ = ready.and_then(|()| init.serve(&wire));
+            match ready {
+                Ok(()) => init.serve(wire),
+                Err(_) => end(),
+            }
         }
         Err(error) => drop(wire.send(&Tell::Failed(error))),
     }
-    // SAFETY: ends this process, and with it everything in its pid namespace.
+    end()
+}
+
+/// Ends this process, and with it everything in its pid namespace.
+pub(super) fn end() -> ! {
+    // SAFETY: ends the process.
     unsafe { libc::_exit(0) }
 }
 
@@ -70,15 +78,14 @@ pub(super) struct Init {
     asked: usize,
     /// The programs that the engine waits for.
     started: HashSet<i32>,
-    /// Whether there is a booth.
-    has_booth: bool,
     /// What this does beside, where it is a booth's.
     booth: Option<Warden>,
 }
 
 /// What a booth's first process does beside.
 struct Warden {
-    watch: Watch,
+    /// Once it has moved in.
+    watch: Option<Watch>,
     /// When to look again, while there is anybody to watch.
     look_at: Option<Instant>,
 }
@@ -100,22 +107,35 @@ impl Init {
             to_spare: SPARES,
             asked: 0,
             started: HashSet::new(),
-            has_booth: false,
             booth: None,
         };
         Ok((init, given))
     }
 
-    /// A booth's, and what the engine gets of it: the root and `/proc`.
-    pub fn of_booth() -> Result<(Self, [OwnedFd; 2]), SandboxError> {
-        let (init, [root, _]) = Self::new()?;
-        let watch = Watch::new(open_folder("/")?, open_folder("/proc")?)
-            .map_err(|error| SandboxError::io("watch over the booth", &error))?;
-        let booth = Some(Warden { watch, look_at: None });
-        Ok((Self { furnished: true, to_spare: 0, booth, ..init }, [root, open_folder("/proc")?]))
+    /// A booth's, before it has moved in: the network namespaces of the lab are
+    /// made by it, the host's before all.
+    pub fn of_booth() -> Result<Self, SandboxError> {
+        loopback_up().map_err(|error| SandboxError::io("set the host's lo up", &error))?;
+        let (init, _) = Self::new()?;
+        Ok(Self { furnished: true, booth: Some(Warden { watch: None, look_at: None }), ..init })
     }
 
-    fn serve(&mut self, wire: &Wire) -> io::Result<()> {
+    /// Serves the engine until it is gone.
+    pub fn serve(mut self, wire: Wire) -> ! {
+        let _ = self.answer_all(&wire);
+        end()
+    }
+
+    /// Makes the booth's root; what the engine gets of it.
+    fn move_in(&mut self) -> Result<OwnedFd, SandboxError> {
+        warden::move_in(self.asked)?;
+        let watch = Watch::new(open_folder("/")?, open_folder("/proc")?)
+            .map_err(|error| SandboxError::io("watch over the booth", &error))?;
+        self.booth = Some(Warden { watch: Some(watch), look_at: None });
+        open_folder("/")
+    }
+
+    fn answer_all(&mut self, wire: &Wire) -> io::Result<()> {
         use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
         loop {
             let mut fds = [
@@ -159,7 +179,8 @@ impl Init {
         else {
             return Ok(());
         };
-        let (somebody, ended) = booth.watch.look();
+        let Some(watch) = &mut booth.watch else { return Ok(()) };
+        let (somebody, ended) = watch.look();
         booth.look_at = somebody.then(|| now + EVERY);
         match ended {
             None => Ok(()),
@@ -192,29 +213,29 @@ impl Init {
                 }
                 Ok(Tell::Done)
             }
-            Ask::NewNetns { name } => match self.new_netns(&name) {
-                Ok(fd) => return wire.send_with(&Tell::Done, &[fd.as_fd()]),
-                Err(refused) => Err(refused),
-            },
-            Ask::NewProc => match mounts::another_proc() {
-                Ok(fd) => return wire.send_with(&Tell::Done, &[fd.as_fd()]),
-                Err(error) => {
-                    let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
-                    Err(("mount another /proc", errno))
-                }
-            },
+            Ask::NewNetns { name } => {
+                return give(wire, self.make_netns().and_then(|fd| name_netns(&name, &fd).map(|()| fd)));
+            }
+            Ask::MakeNetns => return give(wire, self.make_netns()),
+            Ask::NameNetns { name } => {
+                one_of(fds).and_then(|netns| name_netns(&name, &netns)).map(|()| Tell::Done)
+            }
+            Ask::Host => return give(wire, Ok(&self.host)),
+            Ask::MoveHost => one_of(fds).and_then(|netns| self.move_host(netns)).map(|()| Tell::Done),
+            Ask::NewProc => {
+                let step = "mount another /proc";
+                return give(wire, mounts::another_proc().map_err(|error| (step, errno_of(&error))));
+            }
             Ask::DeleteNetns { name } => delete_netns(&name).map(|()| Tell::Done),
             Ask::Furnish => self.furnish().map(|()| Tell::Done),
             Ask::Place { files } => self.place(&files).map(|()| Tell::Done),
-            Ask::Adopt { files } => house::adopt(&files).map(|()| Tell::Done).map_err(|error| {
-                ("take over the files of names", Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))
-            }),
-            Ask::NewBooth => match self.furnish().and_then(|()| warden::start(self.asked)) {
-                Ok(way) => {
-                    self.has_booth = true;
-                    return wire.send_with(&Tell::Done, &[way.as_fd()]);
-                }
-                Err(refused) => Err(refused),
+            Ask::Adopt { files } => house::adopt(&files)
+                .map(|()| Tell::Done)
+                .map_err(|error| ("take over the files of names", errno_of(&error))),
+            Ask::NewBooth => return give(wire, warden::start()),
+            Ask::MoveIn => match self.move_in() {
+                Ok(root) => return wire.send_with(&Tell::Done, &[root.as_fd()]),
+                Err(SandboxError { step, errno }) => return wire.send(&Tell::Refused { step, errno }),
             },
             Ask::Start { program } => self.start(&program, fds).map(|pid| Tell::Started { pid }),
             Ask::Kill { pid, signal } => {
@@ -229,29 +250,25 @@ impl Init {
         )
     }
 
-    /// Makes a namespace as `ip netns add` does: a file under `/run/netns`
-    /// with the namespace mounted on it.
-    fn new_netns(&mut self, name: &str) -> Result<OwnedFd, Refused> {
+    /// Makes a network namespace.
+    fn make_netns(&mut self) -> Result<OwnedFd, Refused> {
         self.asked += 1;
         self.to_spare += usize::from(self.asked >= MANY && self.spares.len() < SPARES);
-        if self.has_booth {
+        if self.booth.as_ref().is_some_and(|booth| booth.watch.is_some()) {
             // What a submission has made is not the judge's loss.
             let _ = limit_namespaces(self.asked);
         }
-        let path = netns_file(name);
-        let flags = OFlag::O_RDONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
-        let step = "create its file under /run/netns";
-        drop(open(&path, flags, Mode::empty()).map_err(|errno| (step, errno))?);
-        let made = self.spares.pop().map_or_else(|| self.elsewhere(unshare_net), Ok).and_then(|fd| {
-            let from = format!("/proc/self/fd/{}", fd.as_raw_fd());
-            mount(Some(from.as_str()), &path, None::<&str>, MsFlags::MS_BIND, None::<&str>)
-                .map_err(|errno| ("mount it on its file", errno))?;
-            Ok(fd)
-        });
-        if made.is_err() {
-            let _ = fs::remove_file(&path);
-        }
-        made
+        self.spares.pop().map_or_else(|| self.elsewhere(unshare_net), Ok)
+    }
+
+    /// Has another network namespace be the host's; what was made in
+    /// expectation is of no use then.
+    fn move_host(&mut self, netns: OwnedFd) -> Result<(), Refused> {
+        setns(&netns, CloneFlags::CLONE_NEWNET).map_err(|errno| ("enter the host's namespace", errno))?;
+        self.host = netns;
+        self.spares.clear();
+        self.to_spare = 0;
+        Ok(())
     }
 
     /// Does something that leaves this process in another network namespace,
@@ -275,9 +292,8 @@ impl Init {
 
     fn place(&mut self, files: &[Placed]) -> Result<(), Refused> {
         self.furnish()?;
-        let failed = |error: io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
         for file in files {
-            house::place(file).map_err(|error| ("place a file", failed(error)))?;
+            house::place(file).map_err(|error| ("place a file", errno_of(&error)))?;
         }
         Ok(())
     }
@@ -378,6 +394,38 @@ fn loopback_up() -> io::Result<()> {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
+}
+
+/// Makes the file of a namespace as `ip netns add` does: under `/run/netns`,
+/// with the namespace mounted on it.
+fn name_netns(name: &str, netns: &OwnedFd) -> Result<(), Refused> {
+    let path = netns_file(name);
+    let flags = OFlag::O_RDONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
+    let step = "create its file under /run/netns";
+    drop(open(&path, flags, Mode::empty()).map_err(|errno| (step, errno))?);
+    let from = format!("/proc/self/fd/{}", netns.as_raw_fd());
+    let mounted = mount(Some(from.as_str()), &path, None::<&str>, MsFlags::MS_BIND, None::<&str>);
+    mounted.map_err(|errno| {
+        let _ = fs::remove_file(&path);
+        ("mount it on its file", errno)
+    })
+}
+
+/// Answers with a descriptor.
+fn give<T: AsFd>(wire: &Wire, made: Result<T, Refused>) -> io::Result<()> {
+    match made {
+        Ok(made) => wire.send_with(&Tell::Done, &[made.as_fd()]),
+        Err((step, errno)) => wire.send(&Tell::Refused { step: step.into(), errno: errno as i32 }),
+    }
+}
+
+/// The descriptor that came with a question.
+fn one_of(mut fds: Vec<OwnedFd>) -> Result<OwnedFd, Refused> {
+    fds.pop().ok_or(("receive a namespace", Errno::EBADF))
+}
+
+fn errno_of(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
 fn netns_file(name: &str) -> PathBuf {

@@ -5,12 +5,15 @@ use super::booth::Booth;
 use super::hand::{Ask, Hand};
 use super::house;
 use super::wire::Wire;
-use crate::net::{Cleared, Exit, Placed, Program, Rooms, RoomsError, Started};
+use crate::net::{Cleared, Exit, Expected, Placed, Program, Rooms, RoomsError, Started};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use nix::sys::stat::fstat;
+use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 use nix::unistd::Pid;
 use std::cell::{Cell, OnceCell, RefCell};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Instant;
 
@@ -23,8 +26,10 @@ pub struct Inside {
     furnished: Cell<bool>,
     /// Whether a submission is at work.
     confined: Cell<bool>,
-    /// Where a submission is, once there was one.
+    /// Where a submission is going to be, in a lab that has one.
     booth: OnceCell<Booth>,
+    /// Why there is none.
+    no_booth: OnceCell<RoomsError>,
     /// How many namespaces were made.
     made: Cell<usize>,
     /// The latest instance of proc(5), where there is another.
@@ -37,16 +42,21 @@ pub struct Inside {
 /// those of all the others that were looked up in the same instance.
 const SHARE_PROC: usize = 64;
 
+/// Where network namespaces have their names.
+const NAMES: &str = "/run/netns";
+/// The most of them that are taken over from a submission.
+const MOST_NAMES: usize = 1000;
+
 #[derive(Debug)]
 struct House {
     root: OwnedFd,
-    host: OwnedFd,
+    host: RefCell<OwnedFd>,
 }
 
 impl Inside {
     pub(super) fn new(wire: Wire, init: Pid) -> Self {
-        let (house, furnished, confined, booth, made, proc) = Default::default();
-        Self { hand: Hand::new(wire), init, house, furnished, confined, booth, made, proc }
+        let (house, furnished, confined, booth, no_booth, made, proc) = Default::default();
+        Self { hand: Hand::new(wire), init, house, furnished, confined, booth, no_booth, made, proc }
     }
 
     pub(super) fn init(&self) -> Pid {
@@ -57,7 +67,7 @@ impl Inside {
     pub(super) fn await_house(&self) -> Result<(), SandboxError> {
         let (root, host) = self.hand.await_house()?;
         house::inspect(root.as_fd())?;
-        let _ = self.house.set(House { root, host });
+        let _ = self.house.set(House { root, host: host.into() });
         Ok(())
     }
 
@@ -68,6 +78,55 @@ impl Inside {
     /// The booth, where what happens now happens there.
     fn booth(&self) -> Option<&Booth> {
         self.booth.get().filter(|_| self.confined.get())
+    }
+
+    /// Has a booth begun, whose network namespaces are the lab's.
+    fn new_booth(&self, namespaces: usize) -> Result<(), RoomsError> {
+        // What the booth is to see of the machine has to be there.
+        self.furnish()?;
+        let booth = Booth::new(&self.hand)?;
+        booth.hand().tell(&Ask::Expect { namespaces });
+        let (_, host) = booth.hand().ask(&Ask::Host, &[])?;
+        let host = host.ok_or_else(no_netns)?;
+        self.hand.ask(&Ask::MoveHost, &[host.as_fd()])?;
+        self.house().host.replace(host);
+        let _ = self.booth.set(booth);
+        Ok(())
+    }
+
+    /// The line to who acts where things happen now.
+    fn here(&self) -> &Hand {
+        self.booth().map_or(&self.hand, Booth::hand)
+    }
+
+    /// The network namespaces that have names below `/run/netns`, as seen here.
+    fn named_here(&self) -> BTreeMap<String, OwnedFd> {
+        let folder = Path::new(NAMES);
+        let listed = self.open(folder, OFlag::O_RDONLY | OFlag::O_DIRECTORY).and_then(nix::dir::Dir::from_fd);
+        let Ok(mut listed) = listed else { return BTreeMap::new() };
+        let names =
+            listed.iter().filter_map(|entry| Some(entry.ok()?.file_name().to_str().ok()?.to_string()));
+        let named = names.take(MOST_NAMES).filter_map(|name| {
+            // A program may have put anything there.
+            let fd = self.open(&folder.join(&name), OFlag::O_RDONLY | OFlag::O_NONBLOCK).ok()?;
+            is_netns(&fd).then_some((name, fd))
+        });
+        named.collect()
+    }
+
+    /// Has these names be those below `/run/netns` here.
+    fn name_here(&self, wanted: &BTreeMap<String, OwnedFd>) -> Result<(), RoomsError> {
+        let known = self.named_here();
+        let kept = |name: &String, fd: &OwnedFd| wanted.get(name).is_some_and(|other| are_same(fd, other));
+        for (name, _) in known.iter().filter(|(name, fd)| !kept(name, fd)) {
+            self.here().ask(&Ask::DeleteNetns { name: name.clone() }, &[])?;
+        }
+        for (name, fd) in
+            wanted.iter().filter(|(name, fd)| !known.get(*name).is_some_and(|known| are_same(fd, known)))
+        {
+            self.here().ask(&Ask::NameNetns { name: name.clone() }, &[fd.as_fd()])?;
+        }
+        Ok(())
     }
 
     /// The line to those who have started a program.
@@ -81,13 +140,13 @@ impl Inside {
 
 impl Rooms for Inside {
     fn host(&self) -> OwnedFd {
-        self.house().host.try_clone().expect("a descriptor can be duplicated")
+        self.house().host.borrow().try_clone().expect("a descriptor can be duplicated")
     }
 
     fn open(&self, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
-        // The switches of the kernel and the names of namespaces are the same
-        // everywhere, and nobody can have put anything over the init's.
-        let everybodys = path.starts_with("/proc/sys") || path.starts_with("/run/netns");
+        // The switches of the kernel are the same everywhere, and nobody can
+        // have put anything over the init's.
+        let everybodys = path.starts_with("/proc/sys");
         if let Some(booth) = self.booth().filter(|_| !everybodys) {
             return booth.open(path, flags);
         }
@@ -118,27 +177,38 @@ impl Rooms for Inside {
         Ok(())
     }
 
-    fn expect(&self, namespaces: usize) {
-        self.hand.tell(&Ask::Expect { namespaces });
+    fn expect(&self, Expected { namespaces, submission }: Expected) {
+        if !submission {
+            self.hand.tell(&Ask::Expect { namespaces });
+        } else if let Err(error) = self.new_booth(namespaces) {
+            // What is judged is not measured then; what comes before it is.
+            let _ = self.no_booth.set(error);
+        }
     }
 
     fn new_netns(&self, name: &str) -> Result<OwnedFd, RoomsError> {
-        let (_, fd) = self.hand.ask(&Ask::NewNetns { name: name.into() }, &[])?;
+        let fd = match self.booth.get() {
+            None => self.hand.ask(&Ask::NewNetns { name: name.into() }, &[])?.1,
+            Some(booth) => {
+                let fd = booth.hand().ask(&Ask::MakeNetns, &[])?.1.ok_or_else(no_netns)?;
+                self.here().ask(&Ask::NameNetns { name: name.into() }, &[fd.as_fd()])?;
+                Some(fd)
+            }
+        };
         self.made.set(self.made.get() + 1);
         if self.made.get().is_multiple_of(SHARE_PROC) {
             let (_, proc) = self.hand.ask(&Ask::NewProc, &[])?;
             self.proc.replace(proc);
         }
-        fd.ok_or_else(|| RoomsError { step: "receive a network namespace".into(), errno: libc::EBADF })
+        fd.ok_or_else(no_netns)
     }
 
     fn delete_netns(&self, name: &str) -> Result<(), RoomsError> {
-        self.hand.ask(&Ask::DeleteNetns { name: name.into() }, &[]).map(drop)
+        self.here().ask(&Ask::DeleteNetns { name: name.into() }, &[]).map(drop)
     }
 
     fn place(&self, files: &[Placed]) -> Result<(), RoomsError> {
-        let hand = self.booth().map_or(&self.hand, Booth::hand);
-        hand.ask(&Ask::Place { files: files.to_vec() }, &[]).map(drop)
+        self.here().ask(&Ask::Place { files: files.to_vec() }, &[]).map(drop)
     }
 
     fn start(
@@ -150,8 +220,7 @@ impl Rooms for Inside {
     ) -> Result<Started, RoomsError> {
         let fds: Vec<BorrowedFd> = [out, err].into_iter().chain(netns).collect();
         let confined = self.booth().is_some();
-        let hand = self.booth().map_or(&self.hand, Booth::hand);
-        Ok(Started { pid: hand.start(program, &fds)?, confined })
+        Ok(Started { pid: self.here().start(program, &fds)?, confined })
     }
 
     fn kill(&self, program: Started, signal: i32) -> Result<(), RoomsError> {
@@ -166,16 +235,22 @@ impl Rooms for Inside {
         if confined == self.confined.get() {
             return Ok(());
         }
+        let booth = self.booth.get().ok_or_else(|| {
+            self.no_booth.get().cloned().unwrap_or(RoomsError {
+                step: "make a booth for a submission that was not announced".into(),
+                errno: libc::ENOENT,
+            })
+        })?;
         if confined {
-            self.furnish()?;
-            if self.booth.get().is_none() {
-                let _ = self.booth.set(Booth::new(&self.hand)?);
-            }
-        } else if let Some(booth) = self.booth.get() {
+            booth.move_in()?;
+        } else {
             self.hand.ask(&Ask::Adopt { files: booth.files_of_names() }, &[])?;
         }
+        // The judge and the submission each have a `/run/netns`: what one has
+        // named there the other gets when its turn comes.
+        let names = self.named_here();
         self.confined.set(confined);
-        Ok(())
+        self.name_here(&names)
     }
 
     fn clear(&self, reason: &str) {
@@ -198,4 +273,20 @@ impl Rooms for Inside {
     fn events(&self) -> BorrowedFd<'_> {
         self.booth.get().map_or(self.hand.as_fd(), Booth::events)
     }
+}
+
+fn no_netns() -> RoomsError {
+    RoomsError { step: "receive a network namespace".into(), errno: libc::EBADF }
+}
+
+/// Tells whether this is a network namespace (ioctl_ns(2)).
+fn is_netns(fd: &OwnedFd) -> bool {
+    let is_namespace = fstatfs(fd).is_ok_and(|found| found.filesystem_type() == NSFS_MAGIC);
+    // SAFETY: takes no argument; the descriptor is open.
+    is_namespace && unsafe { libc::ioctl(fd.as_raw_fd(), libc::NS_GET_NSTYPE as _) } == libc::CLONE_NEWNET
+}
+
+fn are_same(one: &OwnedFd, other: &OwnedFd) -> bool {
+    let identity = |fd| fstat(fd).map(|found| (found.st_dev, found.st_ino));
+    identity(one).is_ok_and(|one| identity(other) == Ok(one))
 }

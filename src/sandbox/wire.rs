@@ -102,6 +102,12 @@ impl Wire {
     }
 }
 
+impl From<Wire> for OwnedFd {
+    fn from(wire: Wire) -> Self {
+        wire.0
+    }
+}
+
 impl AsFd for Wire {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()

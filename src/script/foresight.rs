@@ -10,6 +10,7 @@
 
 use super::world::place;
 use crate::lab::Place;
+use crate::net::Expected;
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 use std::collections::BTreeSet;
 
@@ -34,18 +35,19 @@ const BLIND: [&str; 17] = [
     "veth",
 ];
 
-/// How many namespaces the lab makes, as far as its text tells: the calls
-/// that are written there.
-pub(super) fn namespaces(ast: &AST) -> usize {
-    let mut count = 0;
+/// How many namespaces the lab makes, as far as its text tells, and whether
+/// something is handed in: the calls that are written there.
+pub(super) fn expected(ast: &AST) -> Expected {
+    let mut expected = Expected { namespaces: 0, submission: false };
     ast.walk(&mut |path| {
         if let Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _))) = path.last()
         {
-            count += usize::from(call.name == "netns");
+            expected.namespaces += usize::from(call.name == "netns");
+            expected.submission |= call.name == "submission";
         }
         true
     });
-    count
+    expected
 }
 
 /// The places of those calls of `veth`.

@@ -60,7 +60,7 @@ fn try_run(
     engine.set_module_resolver(Helpers(order.helpers.clone()));
     listen_to_print(engine, &teller);
     let ast = caught::compile(engine, &order.text).map_err(|error| Stop::Fault(fault::syntax(&error)))?;
-    rooms.expect(foresight::namespaces(&ast));
+    rooms.expect(foresight::expected(&ast));
     let network = Network::new(rooms, order.watched).map_err(|error| {
         let (place, helper) = (Default::default(), None);
         Stop::Fault(Fault { helper, place, message: error.error, command: None, hint: error.hint })

@@ -6,11 +6,13 @@
 //!              └─ …       starts, ends it, and watches what it takes
 //! ```
 //!
-//! In the booth there are mount, pid, uts and ipc namespaces of its own, with
-//! a root that has what programs need and nothing else ([`walls`]). What runs
-//! there has fewer capabilities ([`bounds`]), may not call all of the kernel
-//! ([`filter`]), and is ended when it takes too much ([`watch`]). The network
-//! namespaces are the lab's own: to change them is what a submission is for.
+//! In the booth there are user, mount, pid, uts and ipc namespaces of its own,
+//! with a root that has what programs need and nothing else ([`walls`]). What
+//! runs there has fewer capabilities ([`bounds`]), may not call all of the
+//! kernel ([`filter`]), and is ended when it takes too much ([`watch`]). The
+//! network namespaces are the lab's own: to change them is what a submission
+//! is for. So they belong to the booth's user namespace, and the warden makes
+//! them, from the host's on; it moves into its root when the submission comes.
 
 pub(super) mod bounds;
 mod filter;
@@ -28,6 +30,7 @@ use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::stat::fstat;
 use nix::sys::statfs::{PROC_SUPER_MAGIC, TMPFS_MAGIC, fstatfs};
+use std::cell::OnceCell;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -46,27 +49,42 @@ const MOST_FILES: usize = 1000;
 #[derive(Debug)]
 pub(super) struct Booth {
     hand: Hand,
-    root: OwnedFd,
-    proc: OwnedFd,
+    room: OnceCell<Room>,
     /// Becomes readable when a program ends, in there or outside.
     events: Epoll,
 }
 
+/// What is in there, once a submission has come.
+#[derive(Debug)]
+struct Room {
+    root: OwnedFd,
+    proc: OwnedFd,
+}
+
 impl Booth {
-    /// Has the init make it, and looks that it is one.
+    /// Has the init start its first process.
     pub fn new(init: &Hand) -> Result<Self, RoomsError> {
-        let failed = |errno: Errno| RoomsError { step: "make a booth".into(), errno: errno as i32 };
         let (_, wire) = init.ask(&Ask::NewBooth, &[])?;
         let hand = Hand::new(Wire::new(wire.ok_or_else(|| failed(Errno::EBADF))?));
-        let refused = |error: SandboxError| RoomsError { step: error.step, errno: error.errno };
-        let (root, proc) = hand.await_house().map_err(refused)?;
-        house::is_of_its_own(&root, "/", TMPFS_MAGIC).map_err(refused)?;
-        house::is_of_its_own(&proc, "/proc", PROC_SUPER_MAGIC).map_err(refused)?;
         let events = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed)?;
         for fd in [init.as_fd(), hand.as_fd()] {
             events.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, 0)).map_err(failed)?;
         }
-        Ok(Self { hand, root, proc, events })
+        Ok(Self { hand, room: OnceCell::new(), events })
+    }
+
+    /// Makes its root, once, and looks that it is one.
+    pub fn move_in(&self) -> Result<(), RoomsError> {
+        if self.room.get().is_some() {
+            return Ok(());
+        }
+        let ask = |ask| self.hand.ask(ask, &[])?.1.ok_or_else(|| failed(Errno::EBADF));
+        let (root, proc) = (ask(&Ask::MoveIn)?, ask(&Ask::NewProc)?);
+        let refused = |error: SandboxError| RoomsError { step: error.step, errno: error.errno };
+        house::is_of_its_own(&root, "/", TMPFS_MAGIC).map_err(refused)?;
+        house::is_of_its_own(&proc, "/proc", PROC_SUPER_MAGIC).map_err(refused)?;
+        let _ = self.room.set(Room { root, proc });
+        Ok(())
     }
 
     /// The line to its first process.
@@ -82,16 +100,17 @@ impl Booth {
     pub fn open(&self, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
         let flags = flags | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
         let inside = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+        let room = self.room.get().ok_or(Errno::ENOENT)?;
         match path.strip_prefix("/proc") {
             // The kernel's own, not what the submission has put over it.
             Ok(below) => {
                 let below = if below.as_os_str().is_empty() { Path::new(".") } else { below };
                 let how = OpenHow::new().flags(flags).resolve(inside | ResolveFlag::RESOLVE_NO_XDEV);
-                openat2(&self.proc, below, how)
+                openat2(&room.proc, below, how)
             }
             Err(_) => {
                 let path = path.strip_prefix("/").unwrap_or(path);
-                openat2(&self.root, path, OpenHow::new().flags(flags).resolve(inside))
+                openat2(&room.root, path, OpenHow::new().flags(flags).resolve(inside))
             }
         }
     }
@@ -132,4 +151,8 @@ impl Booth {
         let names = names.filter(|name| name != "." && name != "..");
         names.take(MOST_FILES).collect()
     }
+}
+
+fn failed(errno: Errno) -> RoomsError {
+    RoomsError { step: "make a booth".into(), errno: errno as i32 }
 }

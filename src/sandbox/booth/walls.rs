@@ -28,6 +28,6 @@ pub(super) fn move_in() -> Result<(), SandboxError> {
     at("mount /proc", special("proc", &inside("/proc")))?;
     at("mount /sys", special("sysfs", &inside("/sys")))?;
     at("mount another /sys", special("sysfs", &inside(furniture::ANOTHER_SYS)))?;
-    at("mount /run/netns", bind("/run/netns", &inside("/run/netns")))?;
+    at("mount /run/netns", bind(&inside("/run/netns"), &inside("/run/netns")))?;
     at("change the root", enter_root(ROOT).and_then(|()| leave_old_root()))
 }

@@ -7,33 +7,39 @@
 use super::bounds::{limit_namespaces, take_rights};
 use super::walls;
 use crate::sandbox::SandboxError;
-use crate::sandbox::init::{Init, Refused, serve};
-use crate::sandbox::launcher::{close_all_but, die_with_parent};
+use crate::sandbox::hand::{Ask, Tell};
+use crate::sandbox::init::{Init, Refused, end};
+use crate::sandbox::launcher::{close_all_but, die_with_parent, map_root};
+use crate::sandbox::mounts::at;
 use crate::sandbox::wire::Wire;
 use nix::errno::Errno;
 use nix::libc;
-use nix::mount::{MsFlags, mount};
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-/// Starts it; gives the engine's end of the line to it. `made` is how many
-/// network namespaces the lab has.
-pub(in crate::sandbox) fn start(made: usize) -> Result<Wire, Refused> {
-    let failed = |error: io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
-    limit_namespaces(made).map_err(|error| ("limit the booth's namespaces", failed(error)))?;
-    // What one of both makes there, the other sees.
-    let none = None::<&str>;
-    mount(none, "/run/netns", none, MsFlags::MS_SHARED, none).map_err(|errno| ("share /run/netns", errno))?;
-    let (engines, ours) = Wire::pair().map_err(|error| ("make a socket pair", failed(error)))?;
-    let namespaces = libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWUTS | libc::CLONE_NEWIPC;
+/// Starts it, in a user namespace below the init's; gives the engine's end of
+/// the line to it.
+///
+/// What the kernel keeps for each user namespace it keeps apart from the
+/// judge's from then on: handlers of binfmt_misc, keys, and what is counted.
+/// The network namespaces of the lab are the booth's, or else nothing could be
+/// done there; the judge above may do everything in them.
+pub(in crate::sandbox) fn start() -> Result<OwnedFd, Refused> {
+    let (engines, ours) = Wire::pair().map_err(|error| ("make a socket pair", errno(&error)))?;
+    let namespaces = libc::CLONE_NEWUSER
+        | libc::CLONE_NEWPID
+        | libc::CLONE_NEWNS
+        | libc::CLONE_NEWNET
+        | libc::CLONE_NEWUTS
+        | libc::CLONE_NEWIPC;
     // SAFETY: clone(2) without CLONE_VM is a fork, and this process has one
     // thread; the raw call because glibc's wants a stack.
     let pid =
         unsafe { libc::syscall(libc::SYS_clone, namespaces | libc::SIGCHLD, 0usize, 0usize, 0usize, 0usize) };
     match pid {
         0 => run(ours),
-        pid if pid > 0 => Ok(engines),
+        pid if pid > 0 => Ok(engines.into()),
         _ => Err(("create the booth's namespaces", Errno::last())),
     }
 }
@@ -42,15 +48,33 @@ fn run(wire: Wire) -> ! {
     die_with_parent();
     let _ = nix::unistd::setsid();
     close_all_but(wire.as_fd().as_raw_fd());
-    // Whom it is about, and where that lies, is nobody's business in there.
-    if let Err(error) = forget_command_line() {
-        serve(wire, Err(SandboxError::io("hide the command line", &error)));
+    // Who hides, as the init does, can't write its own maps.
+    // SAFETY: takes numbers only.
+    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1) };
+    match map_root(0, 0).and_then(|()| Init::of_booth()) {
+        Ok(init) => init.serve(wire),
+        Err(SandboxError { step, errno }) => {
+            // The first question is answered with that.
+            let _ = wire.receive_with::<Ask>();
+            let _ = wire.send(&Tell::Refused { step, errno });
+            end()
+        }
     }
-    let made = walls::move_in().and_then(|()| Init::of_booth()).and_then(|made| {
-        take_rights().map_err(|error| SandboxError::io("take a submission's rights away", &error))?;
-        Ok(made)
-    });
-    serve(wire, made)
+}
+
+/// Makes the booth's root and moves in, and takes from this process and all
+/// that it will start what a submission may not do. `made` is how many network
+/// namespaces the lab has.
+pub(in crate::sandbox) fn move_in(made: usize) -> Result<(), SandboxError> {
+    // Whom it is about, and where that lies, is nobody's business in there.
+    at("hide the command line", forget_command_line())?;
+    walls::move_in()?;
+    at("limit the booth's namespaces", limit_namespaces(made))?;
+    at("take a submission's rights away", take_rights())
+}
+
+fn errno(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
 /// Has `/proc/1/cmdline` say nothing: everybody may read it.
