@@ -160,6 +160,11 @@ impl Network {
     }
 
     pub(super) fn forget_everywhere(&self, family: AddressFamily) -> Result<(), NetError> {
+        self.forget_in(&self.everywhere(), family)
+    }
+
+    /// Has these namespaces forget whom they have learned.
+    pub(super) fn forget_in(&self, namespaces: &[Netns], family: AddressFamily) -> Result<(), NetError> {
         self.lay_cables()?;
         if family != AddressFamily::Inet6 {
             self.budget.arp.asked.set(0);
@@ -168,7 +173,7 @@ impl Network {
             self.budget.ndisc.asked.set(0);
         }
         let ours = |message: &NeighbourMessage| is_learned(message) || is_group(message);
-        self.everywhere().iter().try_for_each(|netns| self.forget(netns, family, ours).map(drop))
+        namespaces.iter().try_for_each(|netns| self.forget(netns, family, ours).map(drop))
     }
 }
 

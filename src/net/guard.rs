@@ -5,7 +5,7 @@
 use super::budget::is_learned;
 use super::{NetError, Netns, Network};
 use rtnetlink::packet_route::AddressFamily;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,9 @@ pub(super) struct Guard {
     look_at: Cell<Option<Instant>>,
     /// How often namespaces were made to forget.
     forgot: Cell<u32>,
+    /// The namespaces that its programs have made, whether or not they gave
+    /// them a name, and keep it.
+    made: RefCell<Vec<Netns>>,
 }
 
 impl Guard {
@@ -60,8 +63,7 @@ impl Network {
     }
 
     fn look(&self) -> Result<(), NetError> {
-        // Those included that a program has made.
-        let all = self.all_namespaces()?;
+        let all = self.with_those_of_a_submission();
         let mut links = 0;
         for netns in &all {
             links += self.count_links(netns)?;
@@ -79,7 +81,7 @@ impl Network {
                 learned += self.dump_neighbours(netns, family)?.iter().filter(|row| is_learned(row)).count();
             }
             if learned > LEARNED {
-                self.forget_everywhere(family)?;
+                self.forget_in(&all, family)?;
                 self.guard.forgot.set(self.guard.forgot.get() + 1);
             }
         }
@@ -88,6 +90,16 @@ impl Network {
             self.rooms.clear("it filled the machine's table of neighbours again and again");
         }
         Ok(())
+    }
+
+    /// All namespaces that are known, and those that a submission has made.
+    fn with_those_of_a_submission(&self) -> Vec<Netns> {
+        let mut made = self.guard.made.borrow_mut();
+        made.extend(self.rooms.made_namespaces().into_iter().map(|fd| Netns::new("unnamed", false, fd)));
+        let known = self.everywhere();
+        // One that has got a name is known by it.
+        made.retain(|one| !known.iter().any(|other| one.is_same(other)));
+        known.into_iter().chain(made.iter().cloned()).collect()
     }
 
     /// How many links there are, by proc_pid_net(5): to dump them waits for the

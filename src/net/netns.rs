@@ -60,6 +60,16 @@ impl Netns {
         self.0.fd.borrow().is_none()
     }
 
+    /// Tells whether both are handles on the same namespace of the kernel,
+    /// whatever their names.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let identity = |netns: &Self| {
+            let found = nix::sys::stat::fstat(netns.fd()?.as_fd()).ok()?;
+            Some((found.st_dev, found.st_ino))
+        };
+        identity(self).is_some_and(|own| identity(other) == Some(own))
+    }
+
     /// `ip` with the words that make it act here: `ip -n red`.
     pub fn ip(&self) -> String {
         self.tool("ip")

@@ -89,6 +89,10 @@ pub trait Rooms {
     /// were.
     fn why_cleared(&self) -> Option<Cleared>;
 
+    /// The network namespaces that a submission's programs have made since the
+    /// last call, with a name or without.
+    fn made_namespaces(&self) -> Vec<OwnedFd>;
+
     /// Has all of a submission's programs stand still, or go on.
     fn hold(&self, held: bool);
 

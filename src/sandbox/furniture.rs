@@ -121,7 +121,7 @@ const EVERYBODYS: [&str; 4] = ["/dev/shm", "/run/lock", "/tmp", "/var/tmp"];
 const DEVICES: [&str; 7] = ["null", "zero", "full", "random", "urandom", "tty", "net/tun"];
 
 /// How many terminals may be made in a sandbox; the machine has 4096 for all.
-const TERMINALS: &str = "newinstance,ptmxmode=0666,mode=0620,max=64";
+const TERMINALS: &str = "newinstance,ptmxmode=0666,mode=0620,max=16";
 
 /// How deep folders are copied, and how large a file.
 const DEEP: usize = 8;

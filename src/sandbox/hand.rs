@@ -48,7 +48,11 @@ pub(super) enum Ask {
     /// Start the first process of a submission's booth; the way to it comes
     /// along.
     NewBooth,
-    /// Make the booth's root, and move in; the root comes along.
+    /// Start the booth's doorman. The first of the descriptors sent along leads
+    /// to the engine, the second to the warden.
+    NewDoorman,
+    /// Make the booth's root, and move in; the root comes along. What was sent
+    /// along leads to the doorman.
     MoveIn,
 }
 

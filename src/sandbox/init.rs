@@ -6,8 +6,8 @@
 //! its memory belongs to the user namespace outside).
 
 use super::booth::bounds::limit_namespaces;
-use super::booth::warden;
 use super::booth::watch::{EVERY, Watch};
+use super::booth::{doorman, warden};
 use super::hand::{Ask, Tell};
 use super::launcher::{close_all_but, die_with_parent, map_root};
 use super::wire::Wire;
@@ -78,6 +78,8 @@ pub(super) struct Init {
     asked: usize,
     /// The programs that the engine waits for.
     started: HashSet<i32>,
+    /// The first process of the booth, where there is one.
+    warden: Option<Pid>,
     /// What this does beside, where it is a booth's.
     booth: Option<Warden>,
 }
@@ -107,6 +109,7 @@ impl Init {
             to_spare: SPARES,
             asked: 0,
             started: HashSet::new(),
+            warden: None,
             booth: None,
         };
         Ok((init, given))
@@ -126,9 +129,18 @@ impl Init {
         end()
     }
 
+    fn start_doorman(&self, mut fds: Vec<OwnedFd>) -> Result<(), Refused> {
+        match (fds.pop(), fds.pop(), self.warden) {
+            (Some(warden), Some(engine), Some(pid)) => doorman::start(pid, engine, warden),
+            _ => Err(("start the booth's doorman", Errno::EBADF)),
+        }
+    }
+
     /// Makes the booth's root; what the engine gets of it.
-    fn move_in(&mut self) -> Result<OwnedFd, SandboxError> {
-        warden::move_in(self.asked)?;
+    fn move_in(&mut self, mut fds: Vec<OwnedFd>) -> Result<OwnedFd, SandboxError> {
+        let doorman =
+            fds.pop().ok_or_else(|| SandboxError::new("reach the booth's doorman", Errno::EBADF))?;
+        warden::move_in(self.asked, doorman)?;
         let watch = Watch::new(open_folder("/")?, open_folder("/proc")?)
             .map_err(|error| SandboxError::io("watch over the booth", &error))?;
         self.booth = Some(Warden { watch: Some(watch), look_at: None });
@@ -232,8 +244,17 @@ impl Init {
             Ask::Adopt { files } => house::adopt(&files)
                 .map(|()| Tell::Done)
                 .map_err(|error| ("take over the files of names", errno_of(&error))),
-            Ask::NewBooth => return give(wire, warden::start()),
-            Ask::MoveIn => match self.move_in() {
+            Ask::NewBooth => {
+                return give(
+                    wire,
+                    warden::start().map(|(way, warden)| {
+                        self.warden = Some(warden);
+                        way
+                    }),
+                );
+            }
+            Ask::NewDoorman => self.start_doorman(fds).map(|()| Tell::Done),
+            Ask::MoveIn => match self.move_in(fds) {
                 Ok(root) => return wire.send_with(&Tell::Done, &[root.as_fd()]),
                 Err(SandboxError { step, errno }) => return wire.send(&Tell::Refused { step, errno }),
             },

@@ -242,9 +242,14 @@ impl Rooms for Inside {
             })
         })?;
         if confined {
-            booth.move_in()?;
+            booth.move_in(&self.hand)?;
         } else {
-            self.hand.ask(&Ask::Adopt { files: booth.files_of_names() }, &[])?;
+            match booth.files_of_names() {
+                Ok(files) => drop(self.hand.ask(&Ask::Adopt { files }, &[])?),
+                // What it has brought about is its own loss, and no reason not
+                // to judge it.
+                Err(reason) => self.clear(&reason),
+            }
         }
         // The judge and the submission each have a `/run/netns`: what one has
         // named there the other gets when its turn comes.
@@ -261,6 +266,10 @@ impl Rooms for Inside {
 
     fn why_cleared(&self) -> Option<Cleared> {
         self.booth.get()?.hand().why_cleared()
+    }
+
+    fn made_namespaces(&self) -> Vec<OwnedFd> {
+        self.booth.get().map(Booth::made_namespaces).unwrap_or_default()
     }
 
     fn hold(&self, held: bool) {

@@ -149,15 +149,26 @@ fn let_go_of_the_parent(control: &Wire) -> Result<(), SandboxError> {
 
 /// Closes every descriptor above the standard streams, but one.
 pub(super) fn close_all_but(kept: RawFd) {
-    let kept = kept as u32;
+    close_all_but_these([kept]);
+}
+
+/// The same, but some.
+pub(super) fn close_all_but_these<const N: usize>(mut kept: [RawFd; N]) {
+    kept.sort_unstable();
+    let mut first = 3;
+    for kept in kept.map(|kept| kept as u32) {
+        if kept > first {
+            close_from_to(first, kept - 1);
+        }
+        first = first.max(kept + 1);
+    }
+    close_from_to(first, u32::MAX);
+}
+
+fn close_from_to(first: u32, last: u32) {
     // SAFETY: the values that own these descriptors belong to the process of
     // which this one is a copy; here they are neither used nor dropped.
-    unsafe {
-        if kept > 3 {
-            libc::syscall(libc::SYS_close_range, 3u32, kept - 1, 0u32);
-        }
-        libc::syscall(libc::SYS_close_range, kept + 1, u32::MAX, 0u32);
-    }
+    unsafe { libc::syscall(libc::SYS_close_range, first, last, 0u32) };
 }
 
 /// Has the kernel kill this process when the thread that forked it ends.

@@ -13,7 +13,8 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-pub(super) fn at(step: &str, result: io::Result<()>) -> Result<(), SandboxError> {
+/// Names the step that may have failed.
+pub(super) fn at<T>(step: &str, result: io::Result<T>) -> Result<T, SandboxError> {
     result.map_err(|error| SandboxError::io(step, &error))
 }
 

@@ -2,6 +2,7 @@
 
 use nix::libc::{self, sock_filter, sock_fprog};
 use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
 
 /// This machine's own calls; those of others, as of 32 bits, have other
 /// numbers.
@@ -62,20 +63,30 @@ impl Filter {
     ///
     /// `ENOSYS` on kinds of machines whose calls nobody has looked at.
     pub fn put_on(&self) -> io::Result<()> {
+        self.put_on_with(libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW).map(drop)
+    }
+
+    /// The same; gives the way to the calls that wait ([`wait`]).
+    ///
+    /// # Errors
+    ///
+    /// The same, and `EBUSY` where somebody decides about this process already.
+    pub fn put_on_to_be_asked(&self) -> io::Result<OwnedFd> {
+        let flags = libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW | libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
+        // SAFETY: the kernel has just made it for us.
+        self.put_on_with(flags).map(|fd| unsafe { OwnedFd::from_raw_fd(fd as i32) })
+    }
+
+    fn put_on_with(&self, flags: libc::c_ulong) -> io::Result<libc::c_long> {
         if MACHINE == 0 {
             return Err(io::Error::from_raw_os_error(libc::ENOSYS));
         }
         let program = sock_fprog { len: self.0.len() as u16, filter: self.0.as_ptr().cast_mut() };
         // SAFETY: the kernel copies the filter during the call.
         let done = unsafe {
-            libc::syscall(
-                libc::SYS_seccomp,
-                libc::SECCOMP_SET_MODE_FILTER,
-                libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW,
-                &raw const program,
-            )
+            libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program)
         };
-        if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+        if done >= 0 { Ok(done) } else { Err(io::Error::last_os_error()) }
     }
 }
 
@@ -91,6 +102,16 @@ pub(super) fn no_new_privileges() -> io::Result<()> {
 /// Looks at an argument of the call, at its lower half.
 pub(super) fn load_argument(n: u32) -> sock_filter {
     load(argument(n))
+}
+
+/// Looks at the upper half of an argument.
+pub(super) fn load_upper(n: u32) -> sock_filter {
+    load(argument(n) ^ 4)
+}
+
+/// Keeps these bits of what is looked at.
+pub(super) fn keep(bits: u32) -> sock_filter {
+    sock_filter { code: (libc::BPF_ALU | libc::BPF_AND | libc::BPF_K) as u16, jt: 0, jf: 0, k: bits }
 }
 
 fn load(at: u32) -> sock_filter {
@@ -119,6 +140,11 @@ pub(super) fn refuse(errno: i32) -> sock_filter {
 /// Does not do it, and says that it is done.
 pub(super) fn call_it_done() -> sock_filter {
     end(libc::SECCOMP_RET_ERRNO, 0)
+}
+
+/// Has it wait until somebody has decided about it.
+pub(super) fn wait() -> sock_filter {
+    end(libc::SECCOMP_RET_USER_NOTIF, 0)
 }
 
 /// Does it.

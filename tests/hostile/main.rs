@@ -31,6 +31,7 @@ let red = netns("red");
 let blue = netns("blue");
 veth(red, "veth-red", blue, "veth-blue");
 let judge = start("sh -c 'echo nslab-judge; sleep 1000'");
+sh("for kind in user mnt pid uts ipc; do readlink /proc/self/ns/$kind; done > /tmp/judges");
 submission("solutions/way.sh");
 check("red reaches blue", ping(red, "192.168.15.2", #{by: blue}), #{points: 3});
 check("a program of the judge's sees red's address",
@@ -273,12 +274,52 @@ fn memory_is_bounded() {
 
 #[test]
 fn files_in_memory_are_bounded() {
-    is_told("fills_files", NOTHING_DONE, "files in memory took more than 512 MiB");
+    earns("fills_files", NOTHING_DONE);
 }
 
 #[test]
 fn files_that_nobody_sees_are_bounded() {
-    earns("hides_files", [None; 5]);
+    earns("hides_files", NOTHING_DONE);
+}
+
+#[test]
+fn memory_that_processes_share_is_bounded() {
+    earns("shares_memory", NOTHING_DONE);
+}
+
+#[test]
+fn rings_of_packets_are_bounded() {
+    earns("fills_rings", NOTHING_DONE);
+}
+
+#[test]
+fn files_of_names_are_bounded_at_its_own_cost() {
+    is_told("fills_names", SEEN_ONLY, "files of names");
+}
+
+#[test]
+fn other_kinds_of_file_systems_are_refused() {
+    earns("mounts_others", NOTHING_DONE);
+}
+
+#[test]
+fn no_namespace_but_those_of_the_network_is_the_judges() {
+    earns("is_apart", NOTHING_DONE);
+}
+
+#[test]
+fn what_is_counted_by_user_has_a_share() {
+    earns("fills_accounts", NOTHING_DONE);
+}
+
+#[test]
+fn a_handler_of_programs_is_not_the_judges() {
+    earns("registers_handlers", NOTHING_DONE);
+}
+
+#[test]
+fn the_warden_can_t_be_limited() {
+    is_told("limits_the_warden", NOTHING_DONE, "512 MiB of memory");
 }
 
 #[test]
@@ -309,6 +350,16 @@ fn neighbours_are_bounded() {
 #[test]
 fn links_are_bounded() {
     is_told("fills_links", NOTHING_DONE, "more than 1000 links");
+}
+
+#[test]
+fn links_are_bounded_where_no_name_leads() {
+    is_told("links_without_name", NOTHING_DONE, "more than 1000 links");
+}
+
+#[test]
+fn neighbours_are_bounded_where_no_name_leads() {
+    is_told("neighbours_without_name", NOTHING_DONE, "the machine's table of neighbours");
 }
 
 #[test]

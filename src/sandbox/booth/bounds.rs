@@ -4,9 +4,10 @@ use super::filter::filter;
 use crate::sandbox::begin::at_most;
 use crate::sandbox::seccomp::no_new_privileges;
 use nix::libc;
-use nix::sys::resource::Resource;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 
 /// What root of a lab's namespaces may do in them, and a submission needs:
 /// others, such as CAP_SYS_RESOURCE, would lift what is set here.
@@ -48,8 +49,30 @@ const NICE: i32 = 10;
 /// that the lab has made.
 const NAMESPACES: usize = 200;
 
-/// Limits the namespaces that can be made inside (namespaces(7)). Who has not
-/// CAP_SYS_RESOURCE can't lift it.
+/// How many instances of inotify(7) there may be: the kernel has 128 for each
+/// user of the machine, and all sandboxes are one.
+const INOTIFY: usize = 8;
+
+/// How many signals may wait, of all processes together.
+const SIGNALS: u64 = 512;
+
+/// Does something with a limit on signals that holds for a user namespace that
+/// is made meanwhile, all its processes together (Linux 5.14).
+pub(super) fn with_few_signals<T>(act: impl FnOnce() -> T) -> T {
+    let before = getrlimit(Resource::RLIMIT_SIGPENDING);
+    if let Ok((_, hard)) = before {
+        let _ = setrlimit(Resource::RLIMIT_SIGPENDING, SIGNALS.min(hard), hard);
+    }
+    let done = act();
+    if let Ok((soft, hard)) = before {
+        let _ = setrlimit(Resource::RLIMIT_SIGPENDING, soft, hard);
+    }
+    done
+}
+
+/// Limits the namespaces that can be made inside (namespaces(7)), and what else
+/// is counted for each user namespace. Who has not CAP_SYS_RESOURCE can't lift
+/// it.
 pub(in crate::sandbox) fn limit_namespaces(made: usize) -> io::Result<()> {
     let set = |kind: &str, most: usize| fs::write(format!("/proc/sys/user/max_{kind}"), most.to_string());
     set("user_namespaces", 0)?;
@@ -58,15 +81,18 @@ pub(in crate::sandbox) fn limit_namespaces(made: usize) -> io::Result<()> {
     {
         set(kind, NAMESPACES)?;
     }
-    // Not there before Linux 5.6.
+    // Not in every kernel.
     let _ = set("time_namespaces", NAMESPACES);
+    let _ = set("inotify_instances", INOTIFY);
+    let _ = set("fanotify_groups", 0);
     Ok(())
 }
 
 /// Takes from this process and all that it will start what a submission may
 /// not do. Once for all of them: the kernel runs a new filter for each of its
-/// calls, to know those that it always allows.
-pub(super) fn take_rights() -> io::Result<()> {
+/// calls, to know those that it always allows. Gives the way to the calls that
+/// somebody has to decide about.
+pub(super) fn take_rights() -> io::Result<OwnedFd> {
     // Until the kernel knows no more of them.
     for capability in 0..64 {
         // SAFETY: takes numbers only.
@@ -77,7 +103,7 @@ pub(super) fn take_rights() -> io::Result<()> {
         }
     }
     no_new_privileges()?;
-    filter().put_on()
+    filter().put_on_to_be_asked()
 }
 
 /// Limits a process that is about to be executed.

@@ -3,8 +3,9 @@
 //! A list of what is refused: a network is built with a good part of the
 //! kernel, and `ip`, `nft`, `tcpdump`, servers and shells must go on as ever.
 //! What the kernel learned after this was written does not exist in there.
+//! What can't be told from numbers waits for the [`doorman`](super::doorman).
 
-use crate::sandbox::seccomp::{Filter, allow, jump, kill, load_argument, refuse};
+use crate::sandbox::seccomp::{Filter, allow, jump, keep, kill, load_argument, load_upper, refuse, wait};
 use nix::libc;
 
 /// The last call that was looked at (`mseal`, Linux 6.10). On x86-64 this is
@@ -98,6 +99,57 @@ const FAMILIES: [libc::c_int; 7] = [
 const IOCTLS: [libc::c_ulong; 4] =
     [libc::TIOCSTI as _, libc::TIOCLINUX as _, libc::TIOCSETD as _, libc::TIOCCONS as _];
 
+/// Flags of mount(2) with which nothing new is mounted.
+pub(super) const OF_WHAT_IS_THERE: libc::c_ulong =
+    libc::MS_BIND | libc::MS_SHARED | libc::MS_PRIVATE | libc::MS_SLAVE | libc::MS_UNBINDABLE | libc::MS_MOVE;
+
+/// Calls that change what another process may have, or how it is served, and
+/// that the kernel allows to everybody of the same user: the warden is. One's
+/// own is called 0.
+const OTHERS: [(libc::c_long, Others); 7] = [
+    (libc::SYS_prlimit64, Others { named_by: 0, of_kind: None, only_if: Some(2) }),
+    (
+        libc::SYS_setpriority,
+        Others { named_by: 1, of_kind: Some((0, libc::PRIO_PROCESS as u32)), only_if: None },
+    ),
+    (libc::SYS_ioprio_set, Others { named_by: 1, of_kind: Some((0, IOPRIO_WHO_PROCESS)), only_if: None }),
+    (libc::SYS_sched_setscheduler, Others { named_by: 0, of_kind: None, only_if: None }),
+    (libc::SYS_sched_setparam, Others { named_by: 0, of_kind: None, only_if: None }),
+    (libc::SYS_sched_setattr, Others { named_by: 0, of_kind: None, only_if: None }),
+    (libc::SYS_sched_setaffinity, Others { named_by: 0, of_kind: None, only_if: None }),
+];
+
+/// `IOPRIO_WHO_PROCESS` of ioprio_set(2).
+const IOPRIO_WHO_PROCESS: u32 = 1;
+
+/// Where a call says whom it is about.
+struct Others {
+    named_by: u32,
+    /// The argument that says by what they are named, and what stands there for
+    /// one process.
+    of_kind: Option<(u32, u32)>,
+    /// The address of what is to be changed; where it is 0, nothing is.
+    only_if: Option<u32>,
+}
+
+impl Others {
+    /// Refuses the call where it is about somebody else.
+    fn test(&self) -> Vec<libc::sock_filter> {
+        let mut test = Vec::new();
+        if let Some(new) = self.only_if {
+            // Either half of an address may be 0.
+            test.extend([load_argument(new), jump(libc::BPF_JEQ, 0, 0, 3)]);
+            test.extend([load_upper(new), jump(libc::BPF_JEQ, 0, 0, 1), allow()]);
+        }
+        if let Some((kind, one)) = self.of_kind {
+            test.extend([load_argument(kind), jump(libc::BPF_JEQ, one, 1, 0), refuse(libc::EPERM)]);
+        }
+        test.extend([load_argument(self.named_by), jump(libc::BPF_JEQ, 0, 0, 1), allow()]);
+        test.push(refuse(libc::EPERM));
+        test
+    }
+}
+
 /// The filter, for [`Filter::put_on`].
 pub(super) fn filter() -> Filter {
     let mut filter = Filter::new(kill());
@@ -108,15 +160,43 @@ pub(super) fn filter() -> Filter {
     for call in NO_RIGHT {
         filter.when(call, &[refuse(libc::EPERM)]);
     }
-    // A user namespace of one's own has all rights in it.
-    for (call, n) in [(libc::SYS_clone, 0), (libc::SYS_unshare, 0), (libc::SYS_setns, 1)] {
-        let test = [
-            load_argument(n),
-            jump(libc::BPF_JSET, libc::CLONE_NEWUSER as u32, 0, 1),
-            refuse(libc::EPERM),
-            allow(),
-        ];
-        filter.when(call, &test);
+    // A user namespace of one's own has all rights in it. A network namespace
+    // is made by unshare(2) alone, where the doorman sees it.
+    let any = |bits: i32, then| [jump(libc::BPF_JSET, bits as u32, 0, 1), then];
+    let refused = |n, bits| [&[load_argument(n)], &any(bits, refuse(libc::EPERM))[..], &[allow()]].concat();
+    filter.when(libc::SYS_clone, &refused(0, libc::CLONE_NEWUSER | libc::CLONE_NEWNET));
+    filter.when(libc::SYS_setns, &refused(1, libc::CLONE_NEWUSER));
+    let user = any(libc::CLONE_NEWUSER, refuse(libc::EPERM));
+    let net = any(libc::CLONE_NEWNET, wait());
+    filter.when(libc::SYS_unshare, &[&[load_argument(0)], &user[..], &net, &[allow()]].concat());
+    // What is mounted already may be mounted elsewhere, as `ip netns` does; what
+    // is new waits. Old programs have a mark where the kernel has flags.
+    let mark = (libc::MS_MGC_MSK as u32, libc::MS_MGC_VAL as u32);
+    let test = [
+        [load_argument(3), keep(mark.0)],
+        [jump(libc::BPF_JEQ, mark.1, 0, 1), wait()],
+        [load_argument(3), jump(libc::BPF_JSET, libc::MS_REMOUNT as u32, 0, 1)],
+        [wait(), jump(libc::BPF_JSET, OF_WHAT_IS_THERE as u32, 0, 1)],
+        [allow(), wait()],
+    ];
+    filter.when(libc::SYS_mount, test.as_flattened());
+    // Memory that processes share, and that may be no file's.
+    let mut test = vec![load_argument(3), keep(libc::MAP_TYPE as u32)];
+    for kind in [libc::MAP_SHARED, libc::MAP_SHARED_VALIDATE] {
+        test.extend([jump(libc::BPF_JEQ, kind as u32, 0, 1), wait()]);
+    }
+    test.push(allow());
+    filter.when(libc::SYS_mmap, &test);
+    // Rings of packets.
+    let mut test = vec![load_argument(1), jump(libc::BPF_JEQ, libc::SOL_PACKET as u32, 1, 0), allow()];
+    test.push(load_argument(2));
+    for ring in [libc::PACKET_RX_RING, libc::PACKET_TX_RING] {
+        test.extend([jump(libc::BPF_JEQ, ring as u32, 0, 1), wait()]);
+    }
+    test.push(allow());
+    filter.when(libc::SYS_setsockopt, &test);
+    for (call, others) in &OTHERS {
+        filter.when(*call, &others.test());
     }
     let mut test = vec![load_argument(1)];
     for request in IOCTLS {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! engine ── init          trusted; the judge's programs are its children
+//!           ├─ doorman    decides about calls that a filter can't judge
 //!           └─ warden     PID 1 of the booth: starts what the submission
 //!              └─ …       starts, ends it, and watches what it takes
 //! ```
@@ -9,13 +10,16 @@
 //! In the booth there are user, mount, pid, uts and ipc namespaces of its own,
 //! with a root that has what programs need and nothing else ([`walls`]). What
 //! runs there has fewer capabilities ([`bounds`]), may not call all of the
-//! kernel ([`filter`]), and is ended when it takes too much ([`watch`]). The
+//! kernel ([`filter`], [`doorman`]), and is ended when it takes too much ([`watch`]). The
 //! network namespaces are the lab's own: to change them is what a submission
 //! is for. So they belong to the booth's user namespace, and the warden makes
 //! them, from the host's on; it moves into its root when the submission comes.
 
 pub(super) mod bounds;
+mod calls;
+pub(super) mod doorman;
 mod filter;
+mod new_mount;
 mod walls;
 pub(super) mod warden;
 pub(super) mod watch;
@@ -35,13 +39,14 @@ use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::time::Instant;
 
 /// The files of `/etc` by which names are looked up. What a submission says in
 /// them counts for the judge's programs as well; nothing else of its `/etc`
 /// does, where `ld.so.preload` would run its code in them.
 const OF_NAMES: [&str; 5] = ["hosts", "resolv.conf", "nsswitch.conf", "host.conf", "gai.conf"];
 
-/// The most that is taken over of each of them, in bytes, and of how many.
+/// The most that is taken over of them together, in bytes, and of how many.
 const MOST: u64 = 1 << 20;
 const MOST_FILES: usize = 1000;
 
@@ -59,6 +64,8 @@ pub(super) struct Booth {
 struct Room {
     root: OwnedFd,
     proc: OwnedFd,
+    /// By which the doorman tells of network namespaces.
+    doorman: Wire,
 }
 
 impl Booth {
@@ -74,17 +81,37 @@ impl Booth {
     }
 
     /// Makes its root, once, and looks that it is one.
-    pub fn move_in(&self) -> Result<(), RoomsError> {
+    pub fn move_in(&self, init: &Hand) -> Result<(), RoomsError> {
         if self.room.get().is_some() {
             return Ok(());
         }
-        let ask = |ask| self.hand.ask(ask, &[])?.1.ok_or_else(|| failed(Errno::EBADF));
-        let (root, proc) = (ask(&Ask::MoveIn)?, ask(&Ask::NewProc)?);
+        let pair = || Wire::pair().map_err(|_| failed(Errno::EMFILE));
+        let ((doorman, engines), (to_warden, to_doorman)) = (pair()?, pair()?);
+        init.ask(&Ask::NewDoorman, &[engines.as_fd(), to_warden.as_fd()])?;
+        let (_, root) = self.hand.ask(&Ask::MoveIn, &[to_doorman.as_fd()])?;
+        let root = root.ok_or_else(|| failed(Errno::EBADF))?;
+        // Nobody has put anything over it yet.
+        let folder = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let proc = OpenHow::new().flags(folder).resolve(ResolveFlag::RESOLVE_IN_ROOT);
+        let proc = openat2(&root, "proc", proc).map_err(failed)?;
         let refused = |error: SandboxError| RoomsError { step: error.step, errno: error.errno };
         house::is_of_its_own(&root, "/", TMPFS_MAGIC).map_err(refused)?;
         house::is_of_its_own(&proc, "/proc", PROC_SUPER_MAGIC).map_err(refused)?;
-        let _ = self.room.set(Room { root, proc });
+        let _ = self.room.set(Room { root, proc, doorman });
         Ok(())
+    }
+
+    /// The network namespaces that programs in there have made since the last
+    /// call, with a name or without.
+    pub fn made_namespaces(&self) -> Vec<OwnedFd> {
+        let mut made = Vec::new();
+        while let Some(room) = self.room.get()
+            && room.doorman.wait_until(Instant::now()).unwrap_or(false)
+            && let Ok(Some(((), fds))) = room.doorman.receive_with()
+        {
+            made.extend(fds);
+        }
+        made
     }
 
     /// The line to its first process.
@@ -116,18 +143,25 @@ impl Booth {
     }
 
     /// The files by which names are looked up, below `/etc`: what each says,
-    /// and which are not there.
-    pub fn files_of_names(&self) -> Vec<(String, Option<String>)> {
+    /// and which are not there; or why nobody wants to know.
+    pub fn files_of_names(&self) -> Result<Vec<(String, Option<String>)>, String> {
         let mut files: Vec<_> = OF_NAMES.iter().map(|name| (name.to_string(), self.read(name))).collect();
         for netns in self.folder("netns") {
             for name in OF_NAMES {
                 let path = format!("netns/{netns}/{name}");
-                if let Some(text) = self.read(&path).filter(|_| files.len() < MOST_FILES) {
+                if let Some(text) = self.read(&path) {
                     files.push((path, Some(text)));
+                }
+                let bytes: u64 = files.iter().filter_map(|(_, text)| Some(text.as_ref()?.len() as u64)).sum();
+                if bytes > MOST || files.len() > MOST_FILES {
+                    let most = MOST >> 20;
+                    return Err(format!(
+                        "its files of names take more than {most} MiB, or are more than {MOST_FILES}"
+                    ));
                 }
             }
         }
-        files
+        Ok(files)
     }
 
     fn read(&self, name: &str) -> Option<String> {

@@ -4,7 +4,7 @@
 //! It is a fork of the init and as safe from those inside: PID 1 of their pid
 //! namespace, not dumpable, with its memory in the user namespace outside.
 
-use super::bounds::{limit_namespaces, take_rights};
+use super::bounds::{limit_namespaces, take_rights, with_few_signals};
 use super::walls;
 use crate::sandbox::SandboxError;
 use crate::sandbox::hand::{Ask, Tell};
@@ -14,18 +14,19 @@ use crate::sandbox::mounts::at;
 use crate::sandbox::wire::Wire;
 use nix::errno::Errno;
 use nix::libc;
+use nix::unistd::Pid;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 /// Starts it, in a user namespace below the init's; gives the engine's end of
-/// the line to it.
+/// the line to it, and its number.
 ///
 /// What the kernel keeps for each user namespace it keeps apart from the
 /// judge's from then on: handlers of binfmt_misc, keys, and what is counted.
 /// The network namespaces of the lab are the booth's, or else nothing could be
 /// done there; the judge above may do everything in them.
-pub(in crate::sandbox) fn start() -> Result<OwnedFd, Refused> {
+pub(in crate::sandbox) fn start() -> Result<(OwnedFd, Pid), Refused> {
     let (engines, ours) = Wire::pair().map_err(|error| ("make a socket pair", errno(&error)))?;
     let namespaces = libc::CLONE_NEWUSER
         | libc::CLONE_NEWPID
@@ -35,11 +36,13 @@ pub(in crate::sandbox) fn start() -> Result<OwnedFd, Refused> {
         | libc::CLONE_NEWIPC;
     // SAFETY: clone(2) without CLONE_VM is a fork, and this process has one
     // thread; the raw call because glibc's wants a stack.
-    let pid =
-        unsafe { libc::syscall(libc::SYS_clone, namespaces | libc::SIGCHLD, 0usize, 0usize, 0usize, 0usize) };
+    let clone = || unsafe {
+        libc::syscall(libc::SYS_clone, namespaces | libc::SIGCHLD, 0usize, 0usize, 0usize, 0usize)
+    };
+    let pid = with_few_signals(clone);
     match pid {
         0 => run(ours),
-        pid if pid > 0 => Ok(engines.into()),
+        pid if pid > 0 => Ok((engines.into(), Pid::from_raw(pid as i32))),
         _ => Err(("create the booth's namespaces", Errno::last())),
     }
 }
@@ -64,13 +67,14 @@ fn run(wire: Wire) -> ! {
 
 /// Makes the booth's root and moves in, and takes from this process and all
 /// that it will start what a submission may not do. `made` is how many network
-/// namespaces the lab has.
-pub(in crate::sandbox) fn move_in(made: usize) -> Result<(), SandboxError> {
+/// namespaces the lab has; `doorman` is the line to who decides about calls.
+pub(in crate::sandbox) fn move_in(made: usize, doorman: OwnedFd) -> Result<(), SandboxError> {
     // Whom it is about, and where that lies, is nobody's business in there.
     at("hide the command line", forget_command_line())?;
     walls::move_in()?;
     at("limit the booth's namespaces", limit_namespaces(made))?;
-    at("take a submission's rights away", take_rights())
+    let listener = at("take a submission's rights away", take_rights())?;
+    at("reach the booth's doorman", Wire::new(doorman).send_with(&(), &[listener.as_fd()]))
 }
 
 fn errno(error: &io::Error) -> Errno {

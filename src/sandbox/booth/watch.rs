@@ -3,6 +3,7 @@
 
 use super::bounds::MEMORY;
 use crate::net::Cleared;
+use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat, readlinkat};
 use nix::sys::stat::Mode;
 use nix::sys::statfs::{Statfs, fstatfs};
@@ -54,17 +55,26 @@ impl Watch {
         // SAFETY: takes a number only.
         let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as u64;
         let mut watch = Self { root, proc, meminfo, unseen: 0, page };
-        watch.unseen = watch.memory().map_or(0, |memory| memory.shared);
+        watch.unseen = watch.memory()?.shared;
         Ok(watch)
     }
 
-    /// Looks whether somebody is in there, and whether too much is taken.
+    /// Looks whether somebody is in there, and whether too much is taken. Where
+    /// it can't be told, it is too much.
     pub fn look(&mut self) -> (bool, Option<Cleared>) {
-        let pids = self.pids().unwrap_or_default();
+        let Ok((somebody, ended)) = self.take_stock() else {
+            let reason = "nobody could watch over it: the machine gave no file".to_string();
+            return (true, Some(Cleared { reason, machine: true }));
+        };
+        (somebody, ended)
+    }
+
+    fn take_stock(&mut self) -> io::Result<(bool, Option<Cleared>)> {
+        let pids = self.pids()?;
         let own = |reason: String| Some(Cleared { reason, machine: false });
         let most = MEMORY >> 20;
-        let processes: u64 = pids.iter().map(|pid| self.private(*pid)).sum();
-        let (files, mounts) = self.files(&pids);
+        let processes = pids.iter().map(|pid| self.private(*pid)).sum::<io::Result<u64>>()?;
+        let (files, mounts) = self.files(&pids)?;
         let ended = if processes > MEMORY {
             own(format!("its programs took more than {most} MiB of memory together"))
         } else if files > MEMORY {
@@ -72,11 +82,11 @@ impl Watch {
         } else if mounts > MOUNTS {
             own("it mounted more than anybody can look at".into())
         } else {
-            let memory = self.memory();
-            self.unseen = memory.as_ref().map_or(self.unseen, |memory| memory.shared.min(self.unseen));
-            memory.and_then(|memory| self.shortage(&memory))
+            let memory = self.memory()?;
+            self.unseen = memory.shared.min(self.unseen);
+            self.shortage(&memory)
         };
-        (!pids.is_empty(), ended)
+        Ok((!pids.is_empty(), ended))
     }
 
     fn shortage(&self, memory: &Memory) -> Option<Cleared> {
@@ -98,24 +108,30 @@ impl Watch {
         Ok(pids.filter(|pid| *pid != 1).collect())
     }
 
-    /// What a process has of its own, in bytes.
-    fn private(&self, pid: i32) -> u64 {
-        let text = self.read(&format!("{pid}/statm"), 256).unwrap_or_default();
+    /// What a process has of its own, in bytes. What it shares with others has
+    /// bounds of its own: files in memory, and what the doorman counts.
+    fn private(&self, pid: i32) -> io::Result<u64> {
+        let text = self.of_a_process(&format!("{pid}/statm"), 256)?;
         let pages: Vec<u64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-        pages.get(1..3).map_or(0, |pages| pages[0].saturating_sub(pages[1]) * self.page)
+        Ok(pages.get(1..3).map_or(0, |pages| pages[0].saturating_sub(pages[1]) * self.page))
     }
 
     /// What the files take that are kept in memory, in bytes, wherever they
     /// are mounted; and how long the longest list of mounts is.
-    fn files(&self, pids: &[i32]) -> (u64, u64) {
-        let mut bytes = fstatfs(&self.root).as_ref().map_or(0, taken);
+    fn files(&self, pids: &[i32]) -> io::Result<(u64, u64)> {
+        let mut bytes = taken(&fstatfs(&self.root)?);
         let (mut namespaces, mut devices, mut longest) = (HashSet::new(), HashSet::new(), 0);
         for pid in [1].iter().chain(pids) {
-            let namespace = readlinkat(&self.proc, format!("{pid}/ns/mnt").as_str()).unwrap_or_default();
+            let namespace = match readlinkat(&self.proc, format!("{pid}/ns/mnt").as_str()) {
+                Ok(namespace) => namespace,
+                // It has ended.
+                Err(Errno::ENOENT | Errno::ESRCH) => continue,
+                Err(errno) => return Err(errno.into()),
+            };
             if !namespaces.insert(namespace) {
                 continue;
             }
-            let mounts = self.read(&format!("{pid}/mountinfo"), MOUNTS + 1).unwrap_or_default();
+            let mounts = self.of_a_process(&format!("{pid}/mountinfo"), MOUNTS + 1)?;
             longest = longest.max(mounts.len() as u64);
             for line in mounts.lines().filter(|line| line.contains(" - tmpfs ")) {
                 let words: Vec<&str> = line.split(' ').collect();
@@ -125,19 +141,30 @@ impl Watch {
                 if root != "/" || path == "/" || !devices.insert(device.to_string()) {
                     continue;
                 }
-                let path = format!("{pid}/root{path}");
+                let path = format!("{pid}/root{}", as_it_is(path));
                 let mounted =
                     openat(&self.proc, Path::new(&path), OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty());
                 bytes += mounted.and_then(fstatfs).as_ref().map_or(0, taken);
             }
         }
-        (bytes, longest)
+        Ok((bytes, longest))
     }
 
-    fn memory(&self) -> Option<Memory> {
+    fn memory(&self) -> io::Result<Memory> {
         let mut text = [0; 4096];
-        let length = self.meminfo.read_at(&mut text, 0).ok()?;
-        Memory::read(std::str::from_utf8(&text[..length]).ok()?)
+        let length = self.meminfo.read_at(&mut text, 0)?;
+        let text = String::from_utf8_lossy(&text[..length]);
+        Memory::read(&text).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    /// Reads a file of a process; there is nothing in it where that has ended.
+    fn of_a_process(&self, path: &str, most: u64) -> io::Result<String> {
+        match self.read(path, most) {
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH | libc::EINVAL)) => {
+                Ok(String::new())
+            }
+            read => read,
+        }
     }
 
     fn read(&self, path: &str, most: u64) -> io::Result<String> {
@@ -171,6 +198,25 @@ fn open(proc: &OwnedFd, path: &str, flags: OFlag) -> nix::Result<OwnedFd> {
     openat2(proc, path, how)
 }
 
+/// A path of mountinfo as it is: blanks and the like stand there as `\040`.
+fn as_it_is(path: &str) -> String {
+    let mut parts = path.split('\\');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        match part.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                bytes.extend_from_slice(&part.as_bytes()[3..]);
+            }
+            None => {
+                bytes.push(b'\\');
+                bytes.extend_from_slice(part.as_bytes());
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 fn taken(found: &Statfs) -> u64 {
     found.blocks().saturating_sub(found.blocks_free()) * found.block_size() as u64
 }
@@ -178,6 +224,12 @@ fn taken(found: &Statfs) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_with_blanks_are_read() {
+        assert_eq!(as_it_is("/tmp/a\\040b\\134c"), "/tmp/a b\\c");
+        assert_eq!(as_it_is("/tmp"), "/tmp");
+    }
 
     #[test]
     fn the_machines_memory_is_told_in_kibibytes() {

@@ -1,0 +1,227 @@
+//! Decides what the filter can't: it sees the numbers of a call, and not what
+//! they point at.
+//!
+//! Some calls of a submission wait until the doorman, a process outside of the
+//! booth, has looked at them (seccomp_unotify(2)). What memory says may be
+//! changed by another thread while it is looked at. So a call that memory
+//! decides about is made by the doorman itself, from its own copy; only where
+//! numbers decide does the kernel go on with the call.
+//!
+//! - **mount(2)**: new file systems of a few kinds, and each in memory with a
+//!   part of what there is for all together. Also who has unmounted one has
+//!   taken its part: it may be held open where nobody sees it.
+//! - **mmap(2)** of memory that processes share and no file has, which no
+//!   count of single processes shows.
+//! - **setsockopt(2)** for rings of packets, which are the kernel's memory.
+//! - **unshare(2)** of a network namespace: it is held from then on, so that
+//!   what is in it is counted, whether or not it has a name.
+//!
+//! Where it is gone, the kernel refuses these calls.
+
+use super::calls::{Call, Notices};
+use super::filter::OF_WHAT_IS_THERE;
+use super::new_mount::{self, NewMount};
+use crate::sandbox::init::{Refused, end};
+use crate::sandbox::launcher::{close_all_but_these, die_with_parent};
+use crate::sandbox::wire::Wire;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::libc;
+use nix::sys::stat::Mode;
+use nix::unistd::{ForkResult, Pid, fork};
+use std::fs;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// What may be mapped of shared memory, in bytes, all processes together, ever.
+const SHARED: u64 = 128 << 20;
+/// What rings of packets may take, the same way. tcpdump's takes 2 MiB.
+const RINGS: u64 = 256 << 20;
+
+/// How long a namespace may take to appear once its call goes on.
+const APPEARS: Duration = Duration::from_millis(20);
+
+/// Starts it. The filter's listener comes by `from_warden`; each network
+/// namespace that is made goes to the engine by `to_engine`.
+pub(in crate::sandbox) fn start(
+    warden: Pid,
+    to_engine: OwnedFd,
+    from_warden: OwnedFd,
+) -> Result<(), Refused> {
+    // SAFETY: this process has one thread.
+    match unsafe { fork() } {
+        Ok(ForkResult::Child) => {
+            die_with_parent();
+            let _ = nix::unistd::setsid();
+            close_all_but_these([to_engine.as_raw_fd(), from_warden.as_raw_fd()]);
+            let came = Wire::new(from_warden).receive_with::<()>();
+            if let Ok(Some(((), mut fds))) = came
+                && let Some(listener) = fds.pop()
+            {
+                Doorman {
+                    warden,
+                    engine: Wire::new(to_engine),
+                    shared: 0,
+                    rings: 0,
+                    mounts: Default::default(),
+                }
+                .serve(&Notices::new(listener));
+            }
+            end()
+        }
+        Ok(ForkResult::Parent { .. }) => Ok(()),
+        Err(errno) => Err(("start the booth's doorman", errno)),
+    }
+}
+
+/// What is done about a call.
+enum Answer {
+    /// The kernel goes on with it.
+    GoOn,
+    /// It is done, or refused with this.
+    Done(Result<(), Errno>),
+}
+
+struct Doorman {
+    warden: Pid,
+    engine: Wire,
+    /// What was taken so far, in bytes.
+    shared: u64,
+    rings: u64,
+    mounts: new_mount::Taken,
+}
+
+impl Doorman {
+    fn serve(&mut self, notices: &Notices) {
+        while let Some(call) = notices.next() {
+            match self.decide(&call, notices) {
+                Answer::GoOn if call.number == libc::SYS_unshare => self.hold_what_it_makes(&call, notices),
+                Answer::GoOn => notices.go_on(&call),
+                Answer::Done(result) => notices.answer(&call, result),
+            }
+        }
+    }
+
+    fn decide(&mut self, call: &Call, notices: &Notices) -> Answer {
+        match call.number {
+            libc::SYS_mount => self.mount(call, notices),
+            libc::SYS_mmap => self.share(call),
+            libc::SYS_setsockopt => Answer::Done(self.ring(call, notices)),
+            libc::SYS_unshare => Answer::GoOn,
+            _ => Answer::Done(Err(Errno::EPERM)),
+        }
+    }
+
+    fn mount(&mut self, call: &Call, notices: &Notices) -> Answer {
+        let mut flags = call.arguments[3];
+        // As the kernel takes it: a mark of old programs, and no flags.
+        if flags & libc::MS_MGC_MSK == libc::MS_MGC_VAL {
+            flags &= !libc::MS_MGC_MSK;
+        }
+        if flags & libc::MS_REMOUNT != 0 {
+            // Of a mount, and not of the file system and its size.
+            return match flags & libc::MS_BIND {
+                0 => Answer::Done(Err(Errno::EPERM)),
+                _ => Answer::GoOn,
+            };
+        }
+        if flags & OF_WHAT_IS_THERE != 0 {
+            return Answer::GoOn;
+        }
+        let made = NewMount::read(call, flags).and_then(|mut new| {
+            let size = self.mounts.take(&mut new)?;
+            let done = match notices.is_still_there(call) {
+                true => new.make(call),
+                false => Err(Errno::EINTR),
+            };
+            self.mounts.give_back_unless(done.is_ok(), size);
+            done
+        });
+        Answer::Done(made)
+    }
+
+    /// Counts memory that is to be shared.
+    fn share(&mut self, call: &Call) -> Answer {
+        let [_, length, _, flags, fd, _] = call.arguments;
+        let anonymous = flags & libc::MAP_ANONYMOUS as u64 != 0;
+        // What is mapped of it is memory that processes share, too.
+        let zero = || {
+            fs::metadata(format!("/proc/{}/fd/{}", call.pid, fd as i32)).is_ok_and(|found| is_zero(&found))
+        };
+        if anonymous || zero() {
+            let sum = self.shared.saturating_add(length);
+            if sum > SHARED {
+                return Answer::Done(Err(Errno::ENOMEM));
+            }
+            self.shared = sum;
+        }
+        Answer::GoOn
+    }
+
+    /// Makes a ring of packets, from a copy of what is asked for.
+    fn ring(&mut self, call: &Call, notices: &Notices) -> Result<(), Errno> {
+        /// `tpacket_req3` of packet(7)'s headers, the longest.
+        const LONGEST: usize = 28;
+        let [fd, level, name, at, length, _] = call.arguments;
+        let request = call.read(at, (length as usize).min(LONGEST))?;
+        let word = |n: usize| {
+            request
+                .get(4 * n..4 * n + 4)
+                .map(|bytes| u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+        };
+        let (Some(size), Some(count)) = (word(0), word(1)) else { return Err(Errno::EINVAL) };
+        let sum = self.rings.saturating_add(u64::from(size) * u64::from(count));
+        if sum > RINGS {
+            return Err(Errno::ENOMEM);
+        }
+        let socket = call.borrow(fd as i32)?;
+        if !notices.is_still_there(call) {
+            return Err(Errno::EINTR);
+        }
+        // SAFETY: the request is ours and lives through the call.
+        let done = unsafe {
+            libc::setsockopt(
+                socket.as_raw_fd(),
+                level as i32,
+                name as i32,
+                request.as_ptr().cast(),
+                request.len() as libc::socklen_t,
+            )
+        };
+        Errno::result(done)?;
+        self.rings = sum;
+        Ok(())
+    }
+
+    /// Lets the call go on, and holds the network namespace that it makes.
+    fn hold_what_it_makes(&self, call: &Call, notices: &Notices) {
+        if call.pid == self.warden {
+            // Those of the lab.
+            return notices.go_on(call);
+        }
+        let path = format!("/proc/{}/ns/net", call.pid);
+        let before = fs::read_link(&path);
+        notices.go_on(call);
+        let Ok(before) = before else { return };
+        let until = Instant::now() + APPEARS;
+        while Instant::now() < until {
+            match fs::read_link(&path) {
+                Ok(now) if now == before => std::thread::yield_now(),
+                Ok(_) => {
+                    let held = open(path.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
+                    if let Ok(held) = held {
+                        let _ = self.engine.send_with(&(), &[held.as_fd()]);
+                    }
+                    return;
+                }
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+/// Tells whether this is `/dev/zero`.
+fn is_zero(found: &fs::Metadata) -> bool {
+    use std::os::unix::fs::{FileTypeExt, MetadataExt};
+    found.file_type().is_char_device() && found.rdev() == libc::makedev(1, 5)
+}
