@@ -81,9 +81,11 @@ pub(super) const SOON: Duration = Duration::from_millis(1);
 pub(super) struct Echo {
     socket: OwnedFd,
     target: Target,
-    /// Bytes of payload in a request.
-    size: u16,
-    pub id: u16,
+    id: u16,
+    /// What a request carries, and its answer repeats.
+    payload: Vec<u8>,
+    /// Whether an answer counts only where it comes from the target itself.
+    strict: bool,
 }
 
 impl Echo {
@@ -94,32 +96,23 @@ impl Echo {
         }
         let id = NEXT_ID.get();
         NEXT_ID.set(id.wrapping_add(1));
-        let protocol = if target.ip.is_ipv4() { SockProtocol::Icmp } else { SockProtocol::IcmpV6 };
-        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        let socket = socket(family(target), SockType::Raw, flags, protocol)?;
-        from(&socket, options)?;
-        match target.ip {
-            IpAddr::V4(_) => {
-                setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?;
-                if let Some(ttl) = options.ttl {
-                    setsockopt(&socket, sockopt::Ipv4Ttl, &ttl.into())?;
-                }
-                if options.df {
-                    set(&socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DO)?;
-                }
-            }
-            IpAddr::V6(_) => {
-                setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?;
-                set(&socket, libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT, 1)?;
-                if let Some(ttl) = options.ttl {
-                    setsockopt(&socket, sockopt::Ipv6Ttl, &ttl.into())?;
-                }
-                if options.df {
-                    set(&socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_DO)?;
-                }
-            }
+        let payload = (0..options.size).map(|n| n as u8).collect();
+        let mut echo = Self { socket: socket_for(target, options)?, target, id, payload, strict: false };
+        if options.by.is_some() {
+            echo.be_unforeseen()?;
+            echo.strict = !options.broadcast && !target.ip.is_multicast();
         }
-        Ok(Self { socket, target, size: options.size, id })
+        Ok(echo)
+    }
+
+    /// Asks what nobody can have an answer ready for, in a queue of the kernel
+    /// for instance.
+    fn be_unforeseen(&mut self) -> nix::Result<()> {
+        let mut id = [0; 2];
+        random(&mut id)?;
+        random(&mut self.payload)?;
+        self.id = u16::from_be_bytes(id);
+        Ok(())
     }
 
     /// Sends one request and waits for what becomes of it.
@@ -175,7 +168,7 @@ impl Echo {
         bytes[0] = if self.target.ip.is_ipv4() { 8 } else { 128 };
         bytes[4..6].copy_from_slice(&self.id.to_be_bytes());
         bytes[6..8].copy_from_slice(&seq.to_be_bytes());
-        bytes.extend((0..self.size).map(|n| n as u8));
+        bytes.extend(&self.payload);
         if self.target.ip.is_ipv4() {
             let sum = checksum(&bytes).to_be_bytes();
             bytes[2..4].copy_from_slice(&sum);
@@ -183,10 +176,18 @@ impl Echo {
         bytes
     }
 
+    /// Tells whether a message carries what the request did, as far as it came
+    /// in one piece.
+    fn is_repeated(&self, icmp: &[u8]) -> bool {
+        let payload = icmp.get(8..).unwrap_or_default();
+        payload.is_empty() == self.payload.is_empty()
+            && self.payload.starts_with(&payload[..payload.len().min(self.payload.len())])
+    }
+
     /// Reads the answer to request `seq`, and away whatever else came in.
     fn read_reply(&self, seq: u16) -> Option<(IpAddr, String, Option<u8>)> {
         // The answer repeats the request, behind headers of 68 bytes at most.
-        let mut bytes = vec![0; usize::from(self.size) + 128];
+        let mut bytes = vec![0; self.payload.len() + 128];
         loop {
             let mut control = nix::cmsg_space!([i32; 4]);
             let mut parts = [IoSliceMut::new(&mut bytes)];
@@ -220,7 +221,8 @@ impl Echo {
                     (IpAddr::V6(from.ip()), from.scope_id(), hops, bytes, 129)
                 }
             };
-            if is_echo(icmp, reply, self.id, seq) {
+            let counts = !self.strict || from == self.target.ip && self.is_repeated(icmp);
+            if counts && is_echo(icmp, reply, self.id, seq) {
                 return Some((from, zone(from, scope), ttl));
             }
         }
@@ -275,6 +277,52 @@ impl Echo {
             return true;
         }
     }
+}
+
+/// A raw socket for requests to a target.
+fn socket_for(target: Target, options: &PingOptions) -> nix::Result<OwnedFd> {
+    let protocol = if target.ip.is_ipv4() { SockProtocol::Icmp } else { SockProtocol::IcmpV6 };
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = socket(family(target), SockType::Raw, flags, protocol)?;
+    from(&socket, options)?;
+    match target.ip {
+        IpAddr::V4(_) => {
+            setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?;
+            if let Some(ttl) = options.ttl {
+                setsockopt(&socket, sockopt::Ipv4Ttl, &ttl.into())?;
+            }
+            if options.df {
+                set(&socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DO)?;
+            }
+        }
+        IpAddr::V6(_) => {
+            setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?;
+            set(&socket, libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT, 1)?;
+            if let Some(ttl) = options.ttl {
+                setsockopt(&socket, sockopt::Ipv6Ttl, &ttl.into())?;
+            }
+            if options.df {
+                set(&socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_DO)?;
+            }
+        }
+    }
+    Ok(socket)
+}
+
+/// Fills it with what nobody can foresee (getrandom(2)).
+fn random(bytes: &mut [u8]) -> nix::Result<()> {
+    let mut filled = 0;
+    while filled < bytes.len() {
+        let rest = &mut bytes[filled..];
+        // SAFETY: the kernel writes as much as there is room for.
+        let length = unsafe { libc::getrandom(rest.as_mut_ptr().cast(), rest.len(), 0) };
+        match Errno::result(length) {
+            Ok(length) => filled += length as usize,
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
 }
 
 /// The words of ping(8) for an ICMP error.
@@ -379,12 +427,12 @@ impl Tap {
     }
 
     /// Tells whether the namespace has given this answer.
-    pub fn gave(&self, id: u16, seq: u16) -> bool {
+    pub fn gave(&self, echo: &Echo, seq: u16) -> bool {
+        let is_it =
+            |icmp: &[u8], kind| (is_echo(icmp, kind, echo.id, seq) && echo.is_repeated(icmp)).then_some(());
         self.find_own(|packet| match packet {
-            Packet::V4(bytes) => {
-                split_ipv4(bytes).and_then(|(_, _, icmp)| is_echo(icmp, 0, id, seq).then_some(()))
-            }
-            Packet::V6(bytes) => bytes.get(40..).and_then(|icmp| is_echo(icmp, 129, id, seq).then_some(())),
+            Packet::V4(bytes) => split_ipv4(bytes).and_then(|(_, _, icmp)| is_it(icmp, 0)),
+            Packet::V6(bytes) => bytes.get(40..).and_then(|icmp| is_it(icmp, 129)),
         })
         .is_some()
     }

@@ -242,12 +242,19 @@ impl Network {
             echo.exchange(seq, options, &mut answer, || self.is_over(netns));
         }
         if let (Some(tap), Some(by)) = (tap, &options.by) {
-            let others = answer.replies.iter().filter(|reply| !tap.gave(echo.id, reply.seq)).count();
+            let others = answer.replies.iter().filter(|reply| !tap.gave(&echo, reply.seq)).count();
             if others > 0 {
                 answer.by_others = Some(format!("{dst} answered, but it was not `{by}` that did"));
             }
         }
-        drop(held);
+        if let (Some(held), Some(by)) = (held, &options.by)
+            && !held.let_go()
+            && !answer.replies.is_empty()
+        {
+            let moved =
+                format!("{dst} answered, but a program ran that had to stand still while `{by}` was asked");
+            answer.by_others.get_or_insert(moved);
+        }
         if is_name {
             self.name_those_who_answered(netns, &mut answer, options.deadline)?;
         }

@@ -243,6 +243,16 @@ impl Network {
         self.rooms.confine(confined).map_err(|error| NetError::from(error).unmeasured(remedy))
     }
 
+    /// Freezes what a submission has left running, but for services of these
+    /// names.
+    ///
+    /// # Errors
+    ///
+    /// Where the sandbox is gone.
+    pub fn freeze(&self, services: &[String]) -> Result<(), NetError> {
+        Ok(self.rooms.freeze(services)?)
+    }
+
     /// Why the programs of a submission were all ended since the last call, if
     /// they were.
     pub fn why_cleared(&self) -> Option<Cleared> {

@@ -93,8 +93,19 @@ pub trait Rooms {
     /// last call, with a name or without.
     fn made_namespaces(&self) -> Vec<OwnedFd>;
 
-    /// Has all of a submission's programs stand still, or go on.
-    fn hold(&self, held: bool);
+    /// Has all of a submission's programs stand still.
+    fn hold(&self);
+
+    /// Lets them go on; tells whether none of them has run meanwhile.
+    fn let_go(&self) -> bool;
+
+    /// Freezes all of a submission's programs for good, but for these, by their
+    /// names.
+    ///
+    /// # Errors
+    ///
+    /// Where the sandbox is gone.
+    fn freeze(&self, services: &[String]) -> Result<(), RoomsError>;
 
     /// Becomes readable when a program ends.
     fn events(&self) -> BorrowedFd<'_>;
@@ -105,14 +116,21 @@ pub(super) struct Held<'a>(&'a dyn Rooms);
 
 impl<'a> Held<'a> {
     pub fn in_the(rooms: &'a dyn Rooms) -> Self {
-        rooms.hold(true);
+        rooms.hold();
         Self(rooms)
+    }
+
+    /// Lets them go on; tells whether none of them has run meanwhile.
+    pub fn let_go(self) -> bool {
+        let stood = self.0.let_go();
+        std::mem::forget(self);
+        stood
     }
 }
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        self.0.hold(false);
+        self.0.let_go();
     }
 }
 

@@ -45,6 +45,8 @@ pub(super) enum Ask {
     Clear { reason: String },
     /// Have all programs of the booth stand still, or go on.
     Hold { held: bool },
+    /// Freeze all programs of the booth but these services; they stand still.
+    Freeze { services: Vec<String> },
     /// Start the first process of a submission's booth; the way to it comes
     /// along.
     NewBooth,

@@ -6,6 +6,7 @@
 //! its memory belongs to the user namespace outside).
 
 use super::booth::bounds::limit_namespaces;
+use super::booth::freeze::freeze;
 use super::booth::watch::{EVERY, Watch};
 use super::booth::{doorman, warden};
 use super::hand::{Ask, Tell};
@@ -222,6 +223,12 @@ impl Init {
                     let signal = if held { Signal::SIGSTOP } else { Signal::SIGCONT };
                     // At once, so that none of them can have another go on.
                     let _ = kill(Pid::from_raw(-1), signal);
+                }
+                Ok(Tell::Done)
+            }
+            Ask::Freeze { services } => {
+                if let Some(warden) = self.warden {
+                    freeze(warden, &services);
                 }
                 Ok(Tell::Done)
             }

@@ -272,11 +272,18 @@ impl Rooms for Inside {
         self.booth.get().map(Booth::made_namespaces).unwrap_or_default()
     }
 
-    fn hold(&self, held: bool) {
+    fn hold(&self) {
         if let Some(booth) = self.booth.get() {
-            // Where the booth is gone, so are they.
-            let _ = booth.hand().ask(&Ask::Hold { held }, &[]);
+            booth.hold();
         }
+    }
+
+    fn let_go(&self) -> bool {
+        self.booth.get().is_none_or(Booth::let_go)
+    }
+
+    fn freeze(&self, services: &[String]) -> Result<(), RoomsError> {
+        self.booth.get().map_or(Ok(()), |booth| booth.freeze(&self.hand, services))
     }
 
     fn events(&self) -> BorrowedFd<'_> {

@@ -141,6 +141,7 @@ impl World {
         self.in_gap.set(false);
         self.deadline.set(lab + began.elapsed());
         self.network.confine(false)?;
+        self.network.freeze(&[])?;
         done
     }
 

@@ -250,6 +250,17 @@ fn what_the_target_passes_on_is_no_answer_of_its_own() {
 #[test]
 fn a_program_in_the_targets_place_is_no_answer() {
     earns("responds", SEEN_ONLY);
+    earns("responds_by_a_timer", SEEN_ONLY);
+}
+
+#[test]
+fn what_waits_in_a_queue_is_no_answer() {
+    earns("answers_ahead", SEEN_ONLY);
+}
+
+#[test]
+fn nobody_acts_while_the_judge_asks() {
+    earns("acts_while_judged", NOTHING_DONE);
 }
 
 #[test]

@@ -138,7 +138,15 @@ impl Rooms for Plain {
         Vec::new()
     }
 
-    fn hold(&self, _: bool) {}
+    fn hold(&self) {}
+
+    fn let_go(&self) -> bool {
+        true
+    }
+
+    fn freeze(&self, _: &[String]) -> Result<(), RoomsError> {
+        Ok(())
+    }
 
     fn confine(&self, _: bool) -> Result<(), RoomsError> {
         unimplemented!("nobody hands anything in here")

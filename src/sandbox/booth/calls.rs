@@ -59,8 +59,9 @@ impl Call {
 
     /// Another descriptor of what one of the caller's leads to.
     pub fn borrow(&self, fd: i32) -> Result<OwnedFd, Errno> {
-        // SAFETY: takes numbers only; what is given back is a new descriptor.
+        // SAFETY: the kernel has just made it for us.
         let own = |fd: libc::c_long| Errno::result(fd).map(|fd| unsafe { OwnedFd::from_raw_fd(fd as i32) });
+        // SAFETY: takes numbers only.
         let process = own(unsafe { libc::syscall(libc::SYS_pidfd_open, self.process()?, 0) })?;
         // SAFETY: the same.
         own(unsafe { libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), fd, 0) })

@@ -108,10 +108,7 @@ pub(super) const OF_WHAT_IS_THERE: libc::c_ulong =
 /// own is called 0.
 const OTHERS: [(libc::c_long, Others); 7] = [
     (libc::SYS_prlimit64, Others { named_by: 0, of_kind: None, only_if: Some(2) }),
-    (
-        libc::SYS_setpriority,
-        Others { named_by: 1, of_kind: Some((0, libc::PRIO_PROCESS as u32)), only_if: None },
-    ),
+    (libc::SYS_setpriority, Others { named_by: 1, of_kind: Some((0, libc::PRIO_PROCESS)), only_if: None }),
     (libc::SYS_ioprio_set, Others { named_by: 1, of_kind: Some((0, IOPRIO_WHO_PROCESS)), only_if: None }),
     (libc::SYS_sched_setscheduler, Others { named_by: 0, of_kind: None, only_if: None }),
     (libc::SYS_sched_setparam, Others { named_by: 0, of_kind: None, only_if: None }),

@@ -19,11 +19,14 @@ pub(super) mod bounds;
 mod calls;
 pub(super) mod doorman;
 mod filter;
+pub(super) mod freeze;
 mod new_mount;
+mod still;
 mod walls;
 pub(super) mod warden;
 pub(super) mod watch;
 
+use self::still::Stills;
 use super::SandboxError;
 use super::hand::{Ask, Hand};
 use super::house;
@@ -34,7 +37,7 @@ use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::stat::fstat;
 use nix::sys::statfs::{PROC_SUPER_MAGIC, TMPFS_MAGIC, fstatfs};
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -66,6 +69,8 @@ struct Room {
     proc: OwnedFd,
     /// By which the doorman tells of network namespaces.
     doorman: Wire,
+    /// While all have to stand still.
+    stills: RefCell<Option<Stills>>,
 }
 
 impl Booth {
@@ -97,7 +102,32 @@ impl Booth {
         let refused = |error: SandboxError| RoomsError { step: error.step, errno: error.errno };
         house::is_of_its_own(&root, "/", TMPFS_MAGIC).map_err(refused)?;
         house::is_of_its_own(&proc, "/proc", PROC_SUPER_MAGIC).map_err(refused)?;
-        let _ = self.room.set(Room { root, proc, doorman });
+        let _ = self.room.set(Room { root, proc, doorman, stills: RefCell::default() });
+        Ok(())
+    }
+
+    /// Has all programs in there stand still.
+    pub fn hold(&self) {
+        let Some(room) = self.room.get() else { return };
+        // Where the booth is gone, so are they.
+        let _ = self.hand.ask(&Ask::Hold { held: true }, &[]);
+        room.stills.replace(Some(Stills::await_all(room.proc.as_fd())));
+    }
+
+    /// Lets them go on; tells whether all stood still until then.
+    pub fn let_go(&self) -> bool {
+        let Some(room) = self.room.get() else { return true };
+        let stood = room.stills.take().is_some_and(|stills| stills.hold(room.proc.as_fd()));
+        let _ = self.hand.ask(&Ask::Hold { held: false }, &[]);
+        stood
+    }
+
+    /// Freezes all but some services, for good.
+    pub fn freeze(&self, init: &Hand, services: &[String]) -> Result<(), RoomsError> {
+        if self.room.get().is_some() {
+            let _ = self.hand.ask(&Ask::Hold { held: true }, &[]);
+            init.ask(&Ask::Freeze { services: services.to_vec() }, &[])?;
+        }
         Ok(())
     }
 
