@@ -45,5 +45,6 @@ mod tidy;
 mod traceroute;
 mod untouched;
 mod variants;
+mod visible;
 mod vocabulary;
 mod why;

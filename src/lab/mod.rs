@@ -10,9 +10,11 @@ mod here;
 mod name;
 mod place;
 mod source;
+mod visible;
 
 pub use declared::{Declared, Kind, ToolUse};
 pub use draw::{Draw, Item, Items, Picks, blanks, is_key};
 pub use name::{LabName, slug};
 pub use place::{Place, Span};
 pub use source::{Gap, Helper, Lab, Language, Solution, Source, excerpt};
+pub use visible::{steers, visible, visible_in_line};
