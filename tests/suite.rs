@@ -27,6 +27,7 @@ mod hinted;
 mod invalid;
 mod kernels;
 mod lacking;
+mod links;
 mod live;
 mod machine;
 mod measured;

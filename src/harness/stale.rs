@@ -66,6 +66,10 @@ pub(super) fn trials(
 
 /// The snapshots below a folder, by name.
 fn snapshots_below(folder: &Path) -> Vec<PathBuf> {
+    // What a link leads to is not of these labs, and would be deleted.
+    if folder.is_symlink() {
+        return Vec::new();
+    }
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let mut found = Vec::new();
     for path in entries.flatten().map(|entry| entry.path()) {
