@@ -1,10 +1,12 @@
 //! Links in a lab's folder that lead elsewhere: nothing is read, written or
 //! deleted through them, whoever runs the lab.
 
-use crate::support::{Nslab, Scratch};
+use crate::measured::skip;
+use crate::support::{Nslab, Scratch, forget_others, output, sandbox_lack};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Command;
 
 const SECRET: &str = "root:x:secret\n";
 
@@ -150,6 +152,24 @@ fn a_lab_has_a_length() {
             ",
         )
         .run();
+}
+
+#[test]
+fn what_was_captured_is_written_through_no_link() {
+    if let Some(lack) = sandbox_lack() {
+        return skip(lack);
+    }
+    let scratch = Scratch::new();
+    scratch.write("secret", SECRET);
+    scratch.write("lab.rhai", "host();\ncapture(\"lo\");\nping(\"127.0.0.1\");\n");
+    link(scratch.path(), "../secret", "captured/1-host-lo.pcap");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nslab"));
+    command.args(["run", "lab.rhai", "--captures", "captured"]).current_dir(scratch.path());
+    forget_others(&mut command);
+    let output = output(command);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("failed to write `captured/1-host-lo.pcap`: Too many levels"), "{said}");
+    assert_eq!(scratch.read("secret").as_deref(), Some(SECRET));
 }
 
 const LAB: &str = "snapshot(\"a\", arp(netns(\"red\")));\n";
