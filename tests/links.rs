@@ -13,8 +13,8 @@ const SECRET: &str = "root:x:secret\n";
 /// Makes a link, and the folder that it is in.
 fn link(scratch: &Path, to: &str, from: &str) {
     let from = scratch.join(from);
-    fs::create_dir_all(from.parent().unwrap()).unwrap();
-    symlink(to, from).unwrap();
+    fs::create_dir_all(from.parent().expect("a link is in a folder")).expect("its folder");
+    symlink(to, from).expect("a link");
 }
 
 /// `nslab test` of one lab, beside a secret that is not below `labs`.

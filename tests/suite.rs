@@ -20,6 +20,7 @@ mod exercises;
 mod export;
 mod firewall;
 mod forwarding;
+mod fuzzing;
 mod gap;
 mod grade;
 mod helpers;

@@ -18,7 +18,7 @@ fn printed(scratch: &Scratch, arguments: &[&str]) -> String {
     command.args(arguments).current_dir(scratch.path());
     forget_others(&mut command);
     let output = output(command);
-    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).expect("text")).concat();
     let found = text.chars().find(|c| steers(*c) && !matches!(c, '\n' | '\t'));
     assert_eq!(found, None, "{arguments:?}: {}", text.escape_debug());
     // JSON has the escape's own backslash escaped.

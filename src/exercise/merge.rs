@@ -60,19 +60,10 @@ fn gradebook(path: &Path) -> Result<(Gradebook, Option<String>), ResultsError> {
     let shown = path.display();
     let bytes = fs::read(path)
         .map_err(|error| ResultsError::new(format!("failed to read `{shown}`: {}", words(&error)), None))?;
-    if let Ok(book) = serde_json::from_slice::<Gradebook>(&bytes) {
-        return match book.results.iter().find(|graded| !graded.adds_up()) {
-            None => {
-                let notice = (book.missing > 0)
-                    .then(|| format!("`{shown}` lacks {}: its run was interrupted", students(book.missing)));
-                Ok((book, notice))
-            }
-            Some(graded) => {
-                let message =
-                    format!("`{shown}` is damaged: the points of `{}` don't add up", graded.student);
-                Err(ResultsError::new(message, None))
-            }
-        };
+    if let Some(book) = book_of(&bytes, path)? {
+        let notice = (book.missing > 0)
+            .then(|| format!("`{shown}` lacks {}: its run was interrupted", students(book.missing)));
+        return Ok((book, notice));
     }
     let neither = || {
         let message = format!("`{shown}` is neither a gradebook nor a results file of `nslab grade`");
@@ -95,6 +86,19 @@ fn gradebook(path: &Path) -> Result<(Gradebook, Option<String>), ResultsError> {
         results: kept.graded.into_values().map(|(_, graded)| graded).collect(),
     };
     Ok((book, notice))
+}
+
+/// The gradebook in a file, where it is one.
+pub(super) fn book_of(bytes: &[u8], path: &Path) -> Result<Option<Gradebook>, ResultsError> {
+    let Ok(book) = serde_json::from_slice::<Gradebook>(bytes) else { return Ok(None) };
+    match book.results.iter().find(|graded| !graded.adds_up()) {
+        None => Ok(Some(book)),
+        Some(graded) => {
+            let shown = path.display();
+            let message = format!("`{shown}` is damaged: the points of `{}` don't add up", graded.student);
+            Err(ResultsError::new(message, None))
+        }
+    }
 }
 
 fn students(count: usize) -> String {
