@@ -130,12 +130,15 @@ pub(super) fn spoken(
             is_policy: chain.family == BRIDGE && userdata(&rule.bytes, EBTABLES_POLICY).is_some(),
         }
     };
+    // There may be ten thousand of both.
+    let mut rules_of: BTreeMap<(u8, String, String), Vec<&Answer>> = BTreeMap::new();
+    for rule in &rules {
+        let of = |kind| text(&rule.bytes, kind).unwrap_or_default();
+        rules_of.entry((rule.family, of(1), of(2))).or_default().push(rule);
+    }
     let with_rules = |chain: Chain| {
-        let is_in = |rule: &&Answer| {
-            let of = |kind| text(&rule.bytes, kind).unwrap_or_default();
-            rule.family == chain.family && of(1) == chain.table && of(2) == chain.name
-        };
-        let rules = rules.iter().filter(is_in).map(|rule| speak_of(&chain, rule)).collect();
+        let rules = rules_of.get(&(chain.family, chain.table.clone(), chain.name.clone()));
+        let rules = rules.into_iter().flatten().map(|rule| speak_of(&chain, rule)).collect();
         (chain, rules)
     };
     Ok(chains.into_iter().map(with_rules).collect())
