@@ -231,7 +231,7 @@ const SAID: [&str; 5] = ["source", "expression", "description", "assertion_line"
 fn body(file: &str) -> Option<String> {
     let file = file.replace("\r\n", "\n");
     let (header, body) = file.strip_prefix("---\n")?.split_once("\n---\n")?;
-    header.lines().all(is_plain).then(|| normal(body))
+    (!header.is_empty() && header.lines().all(is_plain)).then(|| normal(body))
 }
 
 /// Tells whether a line of a header is a name of [`SAID`] and a plain value.
