@@ -244,3 +244,113 @@ fn away(error: io::Error, root: &Path) -> io::Error {
     let words = format!("a symbolic link leads out of the folder `{name}`");
     io::Error::new(io::ErrorKind::PermissionDenied, words)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    struct Scratch(PathBuf);
+
+    impl Scratch {
+        /// A folder beside a secret, with links of all kinds in it.
+        fn new(name: &str) -> Self {
+            let scratch = std::env::temp_dir().join(format!("nslab-folder-{}-{name}", std::process::id()));
+            fs::create_dir_all(scratch.join("own/below")).unwrap();
+            fs::write(scratch.join("secret"), "secret").unwrap();
+            fs::write(scratch.join("own/file"), "file").unwrap();
+            fs::write(scratch.join("own/below/file"), "below").unwrap();
+            for (to, from) in [
+                ("file", "own/beside"),
+                ("../file", "own/below/up"),
+                ("below", "own/folder"),
+                ("../secret", "own/away"),
+                ("/etc/passwd", "own/absolute"),
+                ("..", "own/parent"),
+                ("circle", "own/circle"),
+            ] {
+                symlink(to, scratch.join(from)).unwrap();
+            }
+            Self(scratch)
+        }
+
+        fn own(&self) -> Folder {
+            Folder::open(&self.0.join("own")).unwrap()
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn text(found: io::Result<Found>) -> Result<String, i32> {
+        let bytes = found.and_then(|found| found.read(100));
+        let bytes = bytes.map_err(|error| error.raw_os_error().unwrap_or_default())?;
+        Ok(String::from_utf8(bytes).expect("text"))
+    }
+
+    const IS_LINK: i32 = 0;
+
+    #[test]
+    fn a_name_is_no_link() {
+        let scratch = Scratch::new("name");
+        let look = |name: &str| text(scratch.own().look(OsStr::new(name)));
+        assert_eq!(look("file"), Ok("file".into()));
+        for link in ["beside", "away", "absolute", "circle"] {
+            assert_eq!(look(link), Err(IS_LINK), "{link}");
+        }
+        for away in ["..", "../secret", "folder/file", "parent/secret"] {
+            assert!(look(away).is_err(), "{away}");
+        }
+        assert_eq!(scratch.own().look(OsStr::new("away")).unwrap().target().unwrap(), Path::new("../secret"));
+    }
+
+    #[test]
+    fn a_path_stays_below() {
+        let scratch = Scratch::new("path");
+        let look = |path: &str| text(scratch.own().look_below(Path::new(path)));
+        assert_eq!(look("beside"), Ok("file".into()));
+        assert_eq!(look("below/up"), Ok("file".into()));
+        assert_eq!(look("folder/file"), Ok("below".into()));
+        for away in ["away", "absolute", "parent/secret", "../secret", "/etc/passwd"] {
+            assert_eq!(look(away), Err(Errno::EXDEV as i32), "{away}");
+        }
+        assert_eq!(look("circle"), Err(Errno::ELOOP as i32));
+    }
+
+    /// As before Linux 5.6.
+    #[test]
+    fn step_by_step_no_link_is_followed() {
+        let scratch = Scratch::new("steps");
+        let walk = |path: &str| {
+            let held = scratch.own().walk(Path::new(path)).map_err(io::Error::from);
+            text(held.and_then(|held| Ok(Found { stat: fstat(&held)?, held })))
+        };
+        assert_eq!(walk("file"), Ok("file".into()));
+        assert_eq!(walk("./below/file"), Ok("below".into()));
+        for link in ["beside", "away", "absolute"] {
+            assert_eq!(walk(link), Err(IS_LINK), "{link}");
+        }
+        assert_eq!(walk("folder/file"), Err(Errno::ENOTDIR as i32));
+        assert_eq!(walk("parent/secret"), Err(Errno::ENOTDIR as i32));
+        assert_eq!(walk("../secret"), Err(Errno::EXDEV as i32));
+        assert_eq!(walk("/etc/passwd"), Err(Errno::EXDEV as i32));
+    }
+
+    #[test]
+    fn the_root_of_a_lab() {
+        let root = |path: &str| {
+            let (root, below) = root_of(Path::new(path)).unwrap();
+            (root.display().to_string(), below.display().to_string())
+        };
+        let pair = |root: &str, below: &str| (root.to_string(), below.to_string());
+        assert_eq!(root("/p/labs/cable/mask.rhai"), pair("/p/labs", "cable/mask.rhai"));
+        assert_eq!(root("/p/labs/a/labs/b.rhai"), pair("/p/labs/a/labs", "b.rhai"));
+        assert_eq!(root("/p/try.rhai"), pair("/p", "try.rhai"));
+        // The user may have typed it so.
+        assert_eq!(root("/p/labs/../try.rhai"), pair("/p/labs/..", "try.rhai"));
+    }
+}
