@@ -1,10 +1,10 @@
 use super::gradebook::Gradebook;
 use super::graded::{Graded, Mark};
 use super::handed_in::words;
-use super::results::{ResultsError, read, stranger};
+use super::results::{ResultsError, bounded, read, stranger};
 use super::shard::Shard;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Several parts, joined.
@@ -58,8 +58,8 @@ pub fn merge(paths: &[PathBuf]) -> Result<Merged, ResultsError> {
 /// Reads a gradebook or a results file. Gives also what is missing in it.
 fn gradebook(path: &Path) -> Result<(Gradebook, Option<String>), ResultsError> {
     let shown = path.display();
-    let bytes = fs::read(path)
-        .map_err(|error| ResultsError::new(format!("failed to read `{shown}`: {}", words(&error)), None))?;
+    let failed = |error| ResultsError::new(format!("failed to read `{shown}`: {}", words(&error)), None);
+    let bytes = bounded(&File::open(path).map_err(failed)?, path)?;
     if let Some(book) = book_of(&bytes, path)? {
         let notice = (book.missing > 0)
             .then(|| format!("`{shown}` lacks {}: its run was interrupted", students(book.missing)));
@@ -187,6 +187,7 @@ fn parts_missing(shards: &BTreeSet<Option<Shard>>) -> Option<String> {
 mod tests {
     use super::*;
     use crate::exercise::{Fingerprint, Heading, Results};
+    use std::fs;
 
     struct Folder(PathBuf);
 
@@ -297,6 +298,12 @@ mod tests {
                  hint: leave out the file that does not count"
                 .into())
         );
+    }
+
+    #[test]
+    fn what_has_no_end_is_not_read_to_it() {
+        let error = merge(&["/dev/zero".into()]).unwrap_err();
+        assert_eq!(error.message, "`/dev/zero` is larger than 512 MiB");
     }
 
     #[test]
