@@ -19,7 +19,7 @@ mod stale;
 
 use self::pool::Pool;
 use crate::check::{Outcome, Shelf, Update, Verdict};
-use crate::lab::{Lab, ToolUse};
+use crate::lab::{Lab, ToolUse, visible_in_line};
 use crate::report;
 use crate::run::{self, Invalid, Settings};
 use crate::sandbox::{SandboxError, doctor};
@@ -269,10 +269,10 @@ impl Course {
 
 /// What a check is called as a test case; a lab without any is one itself.
 fn test_name(lab: &Lab, check: &str) -> String {
-    match check {
+    visible_in_line(&match check {
         "" => lab.source.name.to_string(),
         check => format!("{}::{check}", lab.source.name),
-    }
+    })
 }
 
 /// Tells whether libtest's filters leave a test case in.
@@ -373,7 +373,7 @@ fn report_outcome(course: &Course, check: &str, tally: &Tally) -> Result<Complet
 
 fn invalid_trial(invalid: Invalid, tally: &Arc<Tally>) -> Trial {
     let tally = tally.clone();
-    Trial::test(invalid.source.name.to_string(), move || {
+    Trial::test(visible_in_line(invalid.source.name.as_str()), move || {
         tally.invalid.store(true, Ordering::Relaxed);
         Err(invalid.to_string().into())
     })

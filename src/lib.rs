@@ -68,6 +68,8 @@ pub mod check;
 pub mod cli;
 pub mod event;
 pub mod exercise;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod harness;
 pub mod lab;
 pub mod net;

@@ -16,7 +16,7 @@ pub use modules::Modules;
 
 use crate::check::{Judge, Outcome, Shelf, Verdict};
 use crate::event::{Answered, Event, Fault, Order, Submission, Wonder};
-use crate::lab::{Lab, LabName, Language, Place, Source};
+use crate::lab::{Lab, LabName, Language, Place, Source, read_beside};
 use crate::sandbox::{Inside, Launcher, Line, Sandbox, SandboxError};
 use crate::script::{self, Compiler, Guests, Stage, Teller};
 use crate::shell;
@@ -99,7 +99,7 @@ pub fn read(compiler: &Compiler, path: &Path) -> Result<Lab, Box<Invalid>> {
         let fault = Fault { helper: None, place, message, command: None, hint: hint.map(Into::into) };
         Box::new(Invalid { source: source.clone(), helper: None, fault })
     };
-    let bytes = fs::read(path).map_err(|error| {
+    let bytes = read_beside(path).map_err(|error| {
         let hint =
             (error.kind() == io::ErrorKind::NotFound).then_some("a lab is a `.rhai` file, or a `.sh` file");
         invalid(&source, Place::default(), format!("failed to read the lab: {}", words(&error)), hint)
@@ -115,7 +115,8 @@ pub fn read(compiler: &Compiler, path: &Path) -> Result<Lab, Box<Invalid>> {
         Language::Shell => shell::read(source.clone()),
     };
     read.map_err(|fault| {
-        let helper = fault.helper.as_ref().and_then(|path| fs::read_to_string(path).ok());
+        let text = |path: &String| String::from_utf8(read_beside(Path::new(path)).ok()?).ok();
+        let helper = fault.helper.as_ref().and_then(text);
         Box::new(Invalid { source, helper, fault })
     })
 }
@@ -227,7 +228,7 @@ impl Teller for Line {
 /// Where the path can't be read.
 pub fn find(path: &Path) -> io::Result<Vec<PathBuf>> {
     let mut labs = Vec::new();
-    if fs::metadata(path)?.is_file() {
+    if !fs::metadata(path)?.is_dir() {
         labs.push(path.to_path_buf());
         return Ok(labs);
     }

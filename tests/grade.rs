@@ -327,7 +327,7 @@ fn what_is_no_submission() {
               ✗ red reaches blue: 0 of 2
 
             copycat: 0 of 3 points
-              the submission is a symbolic link that leads away: hand in the file itself
+              the submission is a symbolic link: hand in the file itself
               ✗ r is up: 0 of 1
               ✗ red reaches blue: 0 of 2
 
@@ -352,7 +352,7 @@ fn what_is_no_submission() {
               ✗ red reaches blue: 0 of 2
 
             link: 0 of 3 points
-              the submission is a symbolic link that leads away: hand in the file itself
+              the submission is a symbolic link: hand in the file itself
               ✗ r is up: 0 of 1
               ✗ red reaches blue: 0 of 2
 

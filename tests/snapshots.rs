@@ -255,7 +255,7 @@ fn a_snapshot_of_a_lab_that_is_gone() {
 #[test]
 fn a_snapshot_cut_in_its_header() {
     let report = r#"
-        labs/x/lab.rhai:2:1: the snapshot `red's links` is damaged: `snapshots/x/lab/reds-links.snap` has no header
+        labs/x/lab.rhai:2:1: the snapshot `red's links` is damaged: `snapshots/x/lab/reds-links.snap` has no header of ours
            |
          2 | snapshot("red's links", links(red));
            | ^

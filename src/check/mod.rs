@@ -4,6 +4,7 @@
 //! outcome for each, *never* knows how they came about. One file of it owns
 //! insta.
 
+pub(crate) mod fuzzing;
 mod judge;
 mod outcome;
 mod snapshot;

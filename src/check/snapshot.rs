@@ -1,12 +1,11 @@
 //! Accepted texts, kept by insta. No other file knows it.
 
 use super::outcome::Failure;
-use crate::lab::{LabName, Place, slug};
+use crate::lab::{Folder, Found, LabName, Place, slug};
 use insta::_macro_support::{SnapshotValue, assert_snapshot};
 use pretty_assertions::StrComparison;
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -73,18 +72,11 @@ impl Shelf {
     /// Compares a text with the accepted one.
     pub(super) fn compare(&self, name: &str, text: &str, place: Place) -> Result<(), Box<Failure>> {
         let file = self.folder.join(format!("{}.snap", slug(name)));
-        let accepted = match fs::read_to_string(&file) {
-            Ok(found) => Some(body(&found).ok_or_else(|| Box::new(self.damaged(name, &file)))?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => {
-                return Err(Box::new(Failure {
-                    message: format!("failed to read `{}`: {}", self.shown(&file), words(&error.to_string())),
-                    ..Failure::default()
-                }));
-            }
-        };
-        let same = accepted.as_deref().is_some_and(|accepted| accepted == normal(text));
         let pending = file.with_extension("snap.new");
+        let accepted = self.body_of(name, &file)?;
+        // insta reads it, and may delete what it says.
+        self.body_of(name, &pending)?;
+        let same = accepted.as_deref().is_some_and(|accepted| accepted == normal(text));
         // insta must hear of a snapshot whose file it counts, or whose
         // pending text has become right.
         let unconcerned = !pending.exists() && std::env::var_os("INSTA_SNAPSHOT_REFERENCES_FILE").is_none();
@@ -100,6 +92,40 @@ impl Shelf {
             Ok(true) => Ok(()),
             kept => Err(Box::new(self.different(name, accepted, text, &kept.map(|_| pending.exists())))),
         }
+    }
+
+    /// The text of a snapshot's file, where there is one.
+    ///
+    /// It is a file in a folder that is below the root, or else it is neither
+    /// read nor written: by a link, it could be any of the machine.
+    fn body_of(&self, name: &str, file: &Path) -> Result<Option<String>, Box<Failure>> {
+        let unreadable = |error: &io::Error| {
+            let message = format!("failed to read `{}`: {}", self.shown(file), words(&error.to_string()));
+            Box::new(Failure { message, ..Failure::default() })
+        };
+        let found = match self.look(file) {
+            Ok(found) => found,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(unreadable(&error)),
+        };
+        let bytes = found.read(LARGEST).map_err(|error| unreadable(&error))?;
+        let text = String::from_utf8(bytes).ok().filter(|text| text.len() as u64 <= LARGEST);
+        let body = text.as_deref().and_then(body);
+        body.map(Some).ok_or_else(|| Box::new(self.damaged(name, file)))
+    }
+
+    /// Looks at a file in the folder, which is below the root.
+    fn look(&self, file: &Path) -> io::Result<Found> {
+        let leads_away = |error: io::Error| match error.raw_os_error() {
+            Some(libc::EXDEV) => io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "a symbolic link leads out of the folder that it is in",
+            ),
+            _ => error,
+        };
+        let below = self.folder.strip_prefix(&self.root).unwrap_or(&self.folder);
+        let folder = Folder::open(&self.root)?.look_below(below).map_err(leads_away)?.into_folder()?;
+        folder.look(file.file_name().unwrap_or_default())
     }
 
     /// Has insta compare, and keep the text as its settings say. Tells
@@ -130,7 +156,10 @@ impl Shelf {
 
     fn damaged(&self, name: &str, file: &Path) -> Failure {
         Failure {
-            message: format!("the snapshot `{name}` is damaged: `{}` has no header", self.shown(file)),
+            message: format!(
+                "the snapshot `{name}` is damaged: `{}` has no header of ours",
+                self.shown(file)
+            ),
             hints: vec![
                 "restore the file from version control, or delete it and accept the text anew".into(),
             ],
@@ -169,17 +198,15 @@ impl Shelf {
     /// The snapshots in the folder that none of `names` asserts.
     pub fn stale(&self, names: &[&str]) -> Vec<PathBuf> {
         let asserted: BTreeSet<String> = names.iter().map(|name| format!("{}.snap", slug(name))).collect();
-        let Ok(entries) = fs::read_dir(&self.folder) else { return Vec::new() };
-        let mut stale: Vec<PathBuf> = entries
-            .flatten()
-            .filter(|entry| {
-                let name = entry.file_name().to_string_lossy().into_owned();
-                name.ends_with(".snap") && !asserted.contains(&name)
-            })
-            .map(|entry| entry.path())
-            .collect();
-        stale.sort();
-        stale
+        // They may be deleted: those of a folder elsewhere are none of ours.
+        let below = self.folder.strip_prefix(&self.root).unwrap_or(&self.folder);
+        let folder = Folder::open(&self.root).and_then(|root| root.look_below(below)?.into_folder());
+        let names = folder.and_then(|folder| folder.names()).unwrap_or_default();
+        let names = names.iter().filter_map(|name| name.to_str());
+        names
+            .filter(|name| name.ends_with(".snap") && !asserted.contains(*name))
+            .map(|name| self.folder.join(name))
+            .collect()
     }
 }
 
@@ -190,11 +217,76 @@ fn words(error: &str) -> &str {
     error.rfind(" (os error").map_or(error, |at| &error[..at])
 }
 
+/// The largest file, in bytes: more than a script can make of a text.
+const LARGEST: u64 = 32 << 20;
+
+/// What the header of a text's file may say, each in a line of its own.
+const SAID: [&str; 5] = ["source", "expression", "description", "assertion_line", "input_file"];
+
 /// The text of a snapshot file, below its header.
+///
+/// A header that insta may have written of a text, and no other: it reads it as
+/// YAML, which may be nested without end, and which may say that there is no
+/// text but another file, of any name, that is then read, and deleted.
 fn body(file: &str) -> Option<String> {
     let file = file.replace("\r\n", "\n");
-    let (_, body) = file.strip_prefix("---\n")?.split_once("\n---\n")?;
-    Some(normal(body))
+    let (header, body) = file.strip_prefix("---\n")?.split_once("\n---\n")?;
+    (!header.is_empty() && header.lines().all(is_plain)).then(|| normal(body))
+}
+
+/// Tells whether a line of a header is a name of [`SAID`] and a plain value.
+fn is_plain(line: &str) -> bool {
+    let Some((name, value)) = line.split_once(": ") else { return false };
+    let is_number = !value.is_empty() && value.len() < 10 && value.bytes().all(|byte| byte.is_ascii_digit());
+    // As insta writes it: between quotes, where it could be anything but a text.
+    let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+    let is_text = match quoted {
+        Some(text) => is_escaped(text),
+        None => {
+            value.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_'))
+                && !value.contains(": ")
+                && !value.contains(" #")
+                && !value.ends_with(':')
+        }
+    };
+    SAID.contains(&name)
+        && if name == "assertion_line" { is_number } else { is_text }
+        && !value.contains(char::is_control)
+}
+
+/// Tells whether a text can stand between quotes, with what it escapes.
+fn is_escaped(text: &str) -> bool {
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        let sound = match c {
+            '"' => false,
+            '\\' => matches!(chars.next(), Some('"' | '\\' | 'n' | 'r' | 't')),
+            _ => true,
+        };
+        if !sound {
+            return false;
+        }
+    }
+    true
+}
+
+/// Reads a file's bytes, for the fuzzers: what is a snapshot to us is one to
+/// insta as well, of the same text.
+pub(super) fn read_bytes(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Some(body) = body(text) else { return };
+    let mut file = std::fs::File::from(
+        nix::sys::memfd::memfd_create("snapshot", nix::sys::memfd::MFdFlags::MFD_CLOEXEC).expect("a file"),
+    );
+    std::io::Write::write_all(&mut file, bytes).expect("a file in memory is written");
+    let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
+    let read = insta::Snapshot::from_file(Path::new(&path)).expect("insta reads what is plain");
+    match read.contents() {
+        insta::internals::SnapshotContents::Text(text) => {
+            assert_eq!(normal(&text.to_string()), body, "insta sees another text");
+        }
+        insta::internals::SnapshotContents::Binary(_) => panic!("insta takes it for another file"),
+    }
 }
 
 /// A text without the line breaks at its end, which a file adds.

@@ -2,8 +2,9 @@
 
 use crate::event::Captured;
 use crate::run::words;
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// The folder for the files of one lab.
@@ -24,7 +25,10 @@ impl Captures {
     /// Writes one file, and says so.
     pub fn write(&mut self, captured: &Captured) -> String {
         let path = self.folder.join(&captured.name);
-        match fs::write(&path, &captured.pcap) {
+        // Somebody else may have put a link there.
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).custom_flags(nix::libc::O_NOFOLLOW);
+        match options.open(&path).and_then(|mut file| file.write_all(&captured.pcap)) {
             Ok(()) => {
                 let s = if captured.packets == 1 { "" } else { "s" };
                 format!("  {}: {} packet{s}\n", path.display(), captured.packets)

@@ -2,7 +2,7 @@ use super::exit::{Findings, USAGE};
 use super::grader::Grader;
 use super::{Format, Grade, one, self_test, sheet};
 use crate::exercise::{self, Entry, Fingerprint, Gradebook, Graded, Heading, Results, ResultsError};
-use crate::lab::Lab;
+use crate::lab::{Lab, visible};
 use crate::report::grades;
 use crate::run::{self, Settings, Supply};
 use crate::sandbox::{Launcher, Sandbox};
@@ -43,7 +43,7 @@ pub(super) fn run(typed: &Grade) -> ExitCode {
     let class = match Class::of(typed, lab) {
         Ok(class) => class,
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {}", visible(&error));
             return ExitCode::from(USAGE);
         }
     };
@@ -86,12 +86,12 @@ fn merge(typed: &Grade) -> ExitCode {
     match exercise::merge(&typed.merge) {
         Ok(merged) => {
             for notice in &merged.notices {
-                eprintln!("note: {notice}");
+                eprintln!("note: {}", visible(notice));
             }
             print(&merged.book, typed.format)
         }
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {}", visible(&error.to_string()));
             ExitCode::from(USAGE)
         }
     }

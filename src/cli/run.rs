@@ -4,6 +4,7 @@ use super::exit::{Findings, USAGE};
 use super::one;
 use crate::check::{Shelf, Update, Verdict};
 use crate::event::Event;
+use crate::lab::visible;
 use crate::report::Narration;
 use crate::run::{self, Settings};
 use std::io::{self, Write};
@@ -59,7 +60,7 @@ pub(super) fn run(typed: &Run) -> ExitCode {
         Err(error) => return one::without_sandbox(&error),
     };
     if !written.is_empty() {
-        say(&format!("\nWhat was captured\n{written}"));
+        say(&visible(&format!("\nWhat was captured\n{written}")));
     }
     say(&narration.closing(&lab, &outcomes));
     if let Some(error) = captures.and_then(|captures| captures.failed) {

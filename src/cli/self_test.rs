@@ -5,7 +5,7 @@ use super::exit::{Findings, USAGE};
 use super::grade::{INTERRUPTED, Progress};
 use super::grader::Grader;
 use crate::exercise::{Graded, HandedIn, Mutant, mutants};
-use crate::lab::{Language, Solution};
+use crate::lab::{Language, Solution, visible};
 use crate::run::{self, Supply};
 use crate::sandbox::{Launcher, Sandbox};
 use std::process::ExitCode;
@@ -50,7 +50,7 @@ pub(super) fn run(grader: &Grader, launcher: &Launcher, first: Sandbox) -> ExitC
     let tried: Vec<(Tried, Graded)> =
         all.into_iter().zip(graded).filter_map(|(tried, graded)| Some((tried, graded?))).collect();
     let report = Report::of(grader, &reference.path, &tried);
-    print!("{}", report.text);
+    print!("{}", visible(&report.text));
     Findings { failed: report.failed, nothing_measured: report.nothing_measured, ..Findings::default() }
         .into()
 }

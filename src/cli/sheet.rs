@@ -4,7 +4,7 @@ use super::Grade;
 use super::exit::USAGE;
 use super::grade::say;
 use crate::exercise;
-use crate::lab::Lab;
+use crate::lab::{Lab, visible};
 use std::fmt::Write;
 use std::process::ExitCode;
 
@@ -37,8 +37,8 @@ pub(super) fn print(typed: &Grade, lab: &Lab) -> ExitCode {
             let _ = writeln!(key, "{}", format!("    {line}").trim_end());
         }
     }
-    say(&tasks);
-    say(&key);
+    say(&visible(&tasks));
+    say(&visible(&key));
     ExitCode::SUCCESS
 }
 

@@ -3,7 +3,7 @@ use super::grader::Grader;
 use super::{Shell, one};
 use crate::event::{Event, Live, LiveAsk, Moment, Probe, Stop};
 use crate::exercise::{Graded, HandedIn, Unfit};
-use crate::lab::{Lab, Language, Solution};
+use crate::lab::{Lab, Language, Solution, visible};
 use crate::report::{self, grades};
 use crate::run::{self, Settings};
 use crate::sandbox::{Launcher, doctor};
@@ -107,7 +107,7 @@ fn shell() -> String {
 fn greet(lab: &Lab, seed: &str) {
     let task = lab.task(seed);
     if !task.is_empty() {
-        println!("{task}\n");
+        println!("{}\n", visible(&task));
     }
     match lab.gap {
         Some(_) => println!("`check` tells how far you are, `why FROM TO` why one can't reach another,"),

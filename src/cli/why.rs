@@ -2,6 +2,7 @@ use super::Why;
 use super::exit::{Findings, USAGE};
 use super::one;
 use crate::event::{Moment, Probe, Stop};
+use crate::lab::visible;
 use crate::report;
 use crate::run::{self, Puzzle, Settings};
 use crate::why::pages;
@@ -60,21 +61,21 @@ pub(super) fn run(typed: &Why) -> ExitCode {
         }
         Err(Puzzle::Sandbox(error)) => one::without_sandbox(&error),
         Err(Puzzle::Misuse(misuse)) => {
-            eprintln!("error: {}", misuse.message);
+            eprintln!("error: {}", visible(&misuse.message));
             if let Some(hint) = misuse.hint {
-                eprintln!("hint: {hint}");
+                eprintln!("hint: {}", visible(&hint));
             }
             ExitCode::from(USAGE)
         }
         Err(Puzzle::Stopped(Stop::NotMeasured(what))) => {
-            eprintln!("error: not measured: {}", what.reason);
+            eprintln!("error: not measured: {}", visible(&what.reason));
             if let Some(remedy) = what.remedy {
                 eprintln!("hint: {remedy}");
             }
             Findings { nothing_measured: true, ..Findings::default() }.into()
         }
         Err(puzzle @ Puzzle::Stopped(_)) => {
-            eprintln!("error: {puzzle}");
+            eprintln!("error: {}", visible(&puzzle.to_string()));
             Findings { bug: true, ..Findings::default() }.into()
         }
     }

@@ -1,8 +1,6 @@
 use super::fingerprint::Fingerprint;
-use crate::lab::{Language, Solution};
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use crate::lab::{Found, Language, Solution};
+use std::io;
 use std::path::Path;
 
 /// The largest submission, in bytes.
@@ -54,32 +52,25 @@ impl Unfit {
 }
 
 impl HandedIn {
-    /// Reads a file that somebody else has made.
+    /// Reads a file that somebody else has made, and that was found at `path`.
     ///
     /// # Errors
     ///
     /// Where it is no script that can be run, or can't be read.
-    pub(super) fn read(path: &Path) -> Result<Self, Unfit> {
-        let failed = |error: &io::Error| Unfit::failed("the submission", error);
-        // To open a pipe would wait for somebody who writes to it, and to open
-        // a device may do anything: it is looked at first, and then again,
-        // since it may be another one by now.
-        let found = path.symlink_metadata().map_err(|error| failed(&error))?;
-        is_file(&found)?;
-        let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
-        let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
-        let file = file.map_err(|error| failed(&error))?;
-        let opened = file.metadata().map_err(|error| failed(&error))?;
-        is_file(&opened)?;
-        if (opened.dev(), opened.ino()) != (found.dev(), found.ino()) {
-            return Err(Unfit::Machine("the submission was replaced while it was read".into()));
+    pub(super) fn read(found: &Found, path: &Path) -> Result<Self, Unfit> {
+        if !found.is_file() {
+            return Err(Unfit::work(format!("the submission is {}, and no file", found.what())));
         }
-        let bytes = contents(&file, opened.len())?;
-        let mut remarks = Vec::new();
-        let text = text(bytes, &mut remarks)?;
-        let language = language(path, &text)?;
-        let solution = Solution { path: path.display().to_string(), text, language };
-        Ok(Self { solution, remarks })
+        // It may grow while it is read.
+        let too_long = |size: u64| {
+            let (size, limit) = (size.max(LARGEST + 1).div_ceil(1 << 20), LARGEST >> 20);
+            Unfit::work(format!("the submission is {size} MiB long: {limit} MiB is the most"))
+        };
+        if found.size() > LARGEST {
+            return Err(too_long(found.size()));
+        }
+        let bytes = found.read(LARGEST).map_err(|error| Unfit::failed("the submission", &error))?;
+        if bytes.len() as u64 > LARGEST { Err(too_long(LARGEST + 1)) } else { of_bytes(path, bytes) }
     }
 
     /// What tells it from another one.
@@ -94,32 +85,13 @@ impl HandedIn {
     }
 }
 
-/// Looks that it is a file, and nothing that does something when it is read.
-fn is_file(found: &std::fs::Metadata) -> Result<(), Unfit> {
-    let kind = found.file_type();
-    let what = match () {
-        () if kind.is_file() => return Ok(()),
-        () if kind.is_dir() => "a folder",
-        () if kind.is_symlink() => "a symbolic link",
-        () if kind.is_fifo() => "a named pipe",
-        () if kind.is_socket() => "a socket",
-        () => "a device",
-    };
-    Err(Unfit::work(format!("the submission is {what}, and no file")))
-}
-
-fn contents(file: &File, size: u64) -> Result<Vec<u8>, Unfit> {
-    let mut bytes = Vec::new();
-    if size <= LARGEST {
-        // It may have grown.
-        let read = file.take(LARGEST + 1).read_to_end(&mut bytes);
-        read.map_err(|error| Unfit::failed("the submission", &error))?;
-        if bytes.len() as u64 <= LARGEST {
-            return Ok(bytes);
-        }
-    }
-    let (size, limit) = (size.max(LARGEST + 1).div_ceil(1 << 20), LARGEST >> 20);
-    Err(Unfit::work(format!("the submission is {size} MiB long: {limit} MiB is the most")))
+/// A submission of what a file of this name contains.
+pub(super) fn of_bytes(path: &Path, bytes: Vec<u8>) -> Result<HandedIn, Unfit> {
+    let mut remarks = Vec::new();
+    let text = text(bytes, &mut remarks)?;
+    let language = language(path, &text)?;
+    let solution = Solution { path: path.display().to_string(), text, language };
+    Ok(HandedIn { solution, remarks })
 }
 
 /// The text of a submission, with the line ends and without the mark that

@@ -1,10 +1,10 @@
 use super::gradebook::Gradebook;
 use super::graded::{Graded, Mark};
 use super::handed_in::words;
-use super::results::{ResultsError, read, stranger};
+use super::results::{ResultsError, bounded, read, stranger};
 use super::shard::Shard;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Several parts, joined.
@@ -58,21 +58,12 @@ pub fn merge(paths: &[PathBuf]) -> Result<Merged, ResultsError> {
 /// Reads a gradebook or a results file. Gives also what is missing in it.
 fn gradebook(path: &Path) -> Result<(Gradebook, Option<String>), ResultsError> {
     let shown = path.display();
-    let bytes = fs::read(path)
-        .map_err(|error| ResultsError::new(format!("failed to read `{shown}`: {}", words(&error)), None))?;
-    if let Ok(book) = serde_json::from_slice::<Gradebook>(&bytes) {
-        return match book.results.iter().find(|graded| !graded.adds_up()) {
-            None => {
-                let notice = (book.missing > 0)
-                    .then(|| format!("`{shown}` lacks {}: its run was interrupted", students(book.missing)));
-                Ok((book, notice))
-            }
-            Some(graded) => {
-                let message =
-                    format!("`{shown}` is damaged: the points of `{}` don't add up", graded.student);
-                Err(ResultsError::new(message, None))
-            }
-        };
+    let failed = |error| ResultsError::new(format!("failed to read `{shown}`: {}", words(&error)), None);
+    let bytes = bounded(&File::open(path).map_err(failed)?, path)?;
+    if let Some(book) = book_of(&bytes, path)? {
+        let notice = (book.missing > 0)
+            .then(|| format!("`{shown}` lacks {}: its run was interrupted", students(book.missing)));
+        return Ok((book, notice));
     }
     let neither = || {
         let message = format!("`{shown}` is neither a gradebook nor a results file of `nslab grade`");
@@ -95,6 +86,19 @@ fn gradebook(path: &Path) -> Result<(Gradebook, Option<String>), ResultsError> {
         results: kept.graded.into_values().map(|(_, graded)| graded).collect(),
     };
     Ok((book, notice))
+}
+
+/// The gradebook in a file, where it is one.
+pub(super) fn book_of(bytes: &[u8], path: &Path) -> Result<Option<Gradebook>, ResultsError> {
+    let Ok(book) = serde_json::from_slice::<Gradebook>(bytes) else { return Ok(None) };
+    match book.results.iter().find(|graded| !graded.adds_up()) {
+        None => Ok(Some(book)),
+        Some(graded) => {
+            let shown = path.display();
+            let message = format!("`{shown}` is damaged: the points of `{}` don't add up", graded.student);
+            Err(ResultsError::new(message, None))
+        }
+    }
 }
 
 fn students(count: usize) -> String {
@@ -183,6 +187,7 @@ fn parts_missing(shards: &BTreeSet<Option<Shard>>) -> Option<String> {
 mod tests {
     use super::*;
     use crate::exercise::{Fingerprint, Heading, Results};
+    use std::fs;
 
     struct Folder(PathBuf);
 
@@ -293,6 +298,12 @@ mod tests {
                  hint: leave out the file that does not count"
                 .into())
         );
+    }
+
+    #[test]
+    fn what_has_no_end_is_not_read_to_it() {
+        let error = merge(&["/dev/zero".into()]).unwrap_err();
+        assert_eq!(error.message, "`/dev/zero` is larger than 512 MiB");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod brief;
 mod fingerprint;
+pub(crate) mod fuzzing;
 mod gradebook;
 mod graded;
 mod handed_in;

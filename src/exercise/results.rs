@@ -124,10 +124,9 @@ impl Results {
             _ => {}
         }
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
-        let mut file = file.map_err(|error| ResultsError::io("open", path, &error))?;
+        let file = file.map_err(|error| ResultsError::io("open", path, &error))?;
         let lock = lock(&file, path)?;
-        let mut text = Vec::new();
-        file.read_to_end(&mut text).map_err(|error| ResultsError::io("read", path, &error))?;
+        let text = bounded(&file, path)?;
         let kept = read(&text, path)?;
         let mut results =
             Self { path: path.into(), file, lock, known: BTreeMap::new(), end: 0, synced: Instant::now() };
@@ -197,6 +196,24 @@ impl Results {
     fn sync(&mut self) -> Result<(), ResultsError> {
         self.synced = Instant::now();
         self.file.sync_data().map_err(|error| ResultsError::io("write", &self.path, &error))
+    }
+}
+
+/// The largest file of results, in bytes: one student's are kept in a hundred
+/// kilobytes at most.
+const LARGEST: u64 = 512 << 20;
+
+/// Reads a file, which may be a pipe, or grow without end.
+pub(super) fn bounded(file: &File, path: &Path) -> Result<Vec<u8>, ResultsError> {
+    let mut bytes = Vec::new();
+    let read = file.take(LARGEST + 1).read_to_end(&mut bytes);
+    read.map_err(|error| ResultsError::io("read", path, &error))?;
+    match bytes.len() as u64 > LARGEST {
+        false => Ok(bytes),
+        true => {
+            let message = format!("`{}` is larger than {} MiB", path.display(), LARGEST >> 20);
+            Err(ResultsError::new(message, Some("grade the class in parts (`--shard`)")))
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 use super::handed_in::{HandedIn, Unfit, words};
+use crate::lab::{self, Folder, steers};
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
 
 /// A student, and where the submission is.
 #[derive(Debug, Clone)]
@@ -14,14 +16,13 @@ pub struct Entry {
     found: Vec<Found>,
 }
 
-/// A file, a folder or a link to one.
+/// A file or a folder, by its name in the folder of the class.
 #[derive(Debug, Clone)]
 struct Found {
-    /// The folder of the class, which no submission leads out of.
-    class: PathBuf,
+    class: Folder,
+    name: OsString,
+    /// For a person.
     path: PathBuf,
-    /// The same without links on the way: it may be named twice.
-    real: PathBuf,
 }
 
 /// Why there is nobody to be graded.
@@ -53,37 +54,16 @@ impl std::error::Error for RosterError {}
 pub fn roster(paths: &[PathBuf]) -> Result<Vec<Entry>, RosterError> {
     let mut students: BTreeMap<String, Vec<Found>> = BTreeMap::new();
     for path in paths {
-        let failed = |error: &io::Error| RosterError {
-            message: format!("failed to read `{}`: {}", path.display(), words(error)),
+        let failed = |error: io::Error| RosterError {
+            message: format!("failed to read `{}`: {}", path.display(), words(&error)),
             hint: None,
         };
-        let typed = path.symlink_metadata().map_err(|error| failed(&error))?;
-        if typed.is_symlink() && path.is_dir() && paths.len() == 1 {
-            let message = format!("`{}` is a symbolic link to a folder", path.display());
-            let hint = format!("where it is your own, write `{}/`", path.display());
-            return Err(RosterError { message, hint: Some(hint) });
-        }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let is_class =
-            typed.is_dir() && (paths.len() == 1 || holds_several(path).map_err(|error| failed(&error))?);
-        let class = if is_class { path } else { folder.unwrap_or(Path::new(".")) };
-        let real = class.canonicalize().map_err(|error| failed(&error))?;
-        let mut entries = vec![path.clone()];
-        if is_class {
-            entries = visible(path).map_err(|error| failed(&error))?;
-        }
-        if entries.is_empty() {
-            let hint = "each entry of the folder is a student: `alice.sh`, or a folder `alice` with one script in it";
-            return Err(RosterError {
-                message: format!("nobody has handed in: the folder `{}` is empty", path.display()),
-                hint: Some(hint.into()),
-            });
-        }
-        for path in entries {
-            let real = path.file_name().map_or_else(|| real.clone(), |name| real.join(name));
-            let found = students.entry(name(&path)).or_default();
-            if found.iter().all(|other| other.real != real) {
-                found.push(Found { class: class.into(), path, real });
+        for found in named(path, paths.len() == 1).map_err(failed)?? {
+            let same = students.entry(found.student()).or_default();
+            // It may be named twice.
+            let identity = found.identity().map_err(failed)?;
+            if same.iter().all(|other| other.identity().is_ok_and(|other| other != identity)) {
+                same.push(found);
             }
         }
     }
@@ -92,6 +72,37 @@ pub fn roster(paths: &[PathBuf]) -> Result<Vec<Entry>, RosterError> {
         Entry { student, found }
     };
     Ok(students.into_iter().map(entry).collect())
+}
+
+/// What a path stands for that somebody has typed, alone or among others.
+fn named(path: &Path, alone: bool) -> io::Result<Result<Vec<Found>, RosterError>> {
+    let typed = path.symlink_metadata()?;
+    if alone && typed.is_symlink() && path.is_dir() {
+        let message = format!("`{}` is a symbolic link to a folder", path.display());
+        let hint = format!("where it is your own, write `{}/`", path.display());
+        return Ok(Err(RosterError { message, hint: Some(hint) }));
+    }
+    let class = match alone && typed.is_dir() {
+        true => Folder::open(path)?,
+        false => {
+            let found = Found::at(path)?;
+            let looked = found.class.look(&found.name)?;
+            let folder = if looked.is_folder() { Some(looked.into_folder()?) } else { None };
+            match folder {
+                Some(folder) if holds_several(&folder)? => folder,
+                _ => return Ok(Ok(vec![found])),
+            }
+        }
+    };
+    let names = visible(&class)?;
+    if names.is_empty() {
+        let hint =
+            "each entry of the folder is a student: `alice.sh`, or a folder `alice` with one script in it";
+        let message = format!("nobody has handed in: the folder `{}` is empty", path.display());
+        return Ok(Err(RosterError { message, hint: Some(hint.into()) }));
+    }
+    let found = |name: OsString| Found { class: class.clone(), path: path.join(&name), name };
+    Ok(Ok(names.into_iter().map(found).collect()))
 }
 
 impl Entry {
@@ -112,19 +123,44 @@ impl Entry {
 }
 
 impl Found {
+    /// What is at a path that somebody has typed. Links on the way are theirs;
+    /// one at its end is the student's.
+    fn at(path: &Path) -> io::Result<Self> {
+        let whole;
+        let (folder, name) = match path.components().next_back() {
+            Some(Component::Normal(name)) => (path.parent().unwrap_or(Path::new("")), name),
+            // As `subs/alice/..`.
+            _ => {
+                whole = path.canonicalize()?;
+                (whole.parent().unwrap_or(Path::new("/")), whole.file_name().unwrap_or(OsStr::new(".")))
+            }
+        };
+        Ok(Self { class: Folder::open(folder)?, name: name.into(), path: path.into() })
+    }
+
+    fn identity(&self) -> io::Result<((u64, u64), &OsStr)> {
+        Ok((self.class.identity()?, &self.name))
+    }
+
     fn read(&self) -> Result<HandedIn, Unfit> {
-        let path = self.follow(&self.path)?;
-        let failed = |error: &io::Error| Unfit::failed("the submission", error);
-        if !path.symlink_metadata().map_err(|error| failed(&error))?.is_dir() {
-            return HandedIn::read(&path);
+        let failed = |error: io::Error| Unfit::failed("the submission", &error);
+        let mut looked = self.class.look(&self.name).map_err(failed)?;
+        if looked.is_link() {
+            looked = self.in_volume(&looked).ok_or_else(away)?;
         }
-        let entries = visible(&path).map_err(|error| failed(&error))?;
-        match &scripts(&entries)[..] {
-            [script] => HandedIn::read(&self.follow(script)?),
+        if !looked.is_folder() {
+            return HandedIn::read(&looked, &self.path);
+        }
+        let folder = looked.into_folder().map_err(failed)?;
+        let names = visible(&folder).map_err(failed)?;
+        match &scripts(&names)[..] {
+            [script] => {
+                let looked = folder.look(script).map_err(failed)?;
+                if looked.is_link() { Err(away()) } else { HandedIn::read(&looked, &self.path.join(script)) }
+            }
             [] => Err(Unfit::work("the folder has no `.sh` file and no `.rhai` file in it")),
             several => {
-                let name = |path: &&Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                let names = list(several.iter().map(name));
+                let names = list(several.iter().map(|name| name.to_string_lossy().into_owned()));
                 let reason =
                     format!("the folder has {} scripts in it, and one is wanted: {names}", several.len());
                 Err(Unfit::Work(reason))
@@ -132,62 +168,59 @@ impl Found {
         }
     }
 
-    /// Where a link leads: to what is the student's own, or to what a volume
-    /// of Kubernetes keeps in `..data`. No other link is followed, to the
-    /// work of a classmate neither.
-    fn follow(&self, path: &Path) -> Result<PathBuf, Unfit> {
-        let failed = |error: &io::Error| Unfit::failed("the submission", error);
-        if !path.symlink_metadata().map_err(|error| failed(&error))?.is_symlink() {
-            return Ok(path.into());
+    /// What stands behind a link by which a volume of Kubernetes shows a file:
+    /// `alice.sh` is `..data/alice.sh`, and `..data` is the folder of the last
+    /// change, as `..2026_11_29`. It is looked up by these names, and no link is
+    /// followed; there is no other one for a submission.
+    fn in_volume(&self, link: &lab::Found) -> Option<lab::Found> {
+        let data = OsStr::new("..data");
+        (link.target().ok()? == Path::new(data).join(&self.name)).then_some(())?;
+        let current = self.class.look(data).ok()?.target().ok()?;
+        let is_name = current.components().count() == 1 && current.as_os_str().as_bytes().starts_with(b"..");
+        (is_name && current != Path::new("..")).then_some(())?;
+        let folder = self.class.look(current.as_os_str()).ok()?.into_folder().ok()?;
+        folder.look(&self.name).ok().filter(|found| !found.is_link())
+    }
+
+    /// The student whose file or folder this is. What would steer what shows the
+    /// name is written out.
+    fn student(&self) -> String {
+        let is_folder = self.class.look(&self.name).is_ok_and(|found| found.is_folder());
+        let name = Path::new(&self.name);
+        let name = if is_folder { name.file_name() } else { name.file_stem() };
+        let name = name.map(|name| name.to_string_lossy()).unwrap_or_default();
+        let mut shown = String::new();
+        for c in name.chars() {
+            if steers(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
         }
-        let away =
-            || Unfit::work("the submission is a symbolic link that leads away: hand in the file itself");
-        let class = self.class.canonicalize().map_err(|error| failed(&error))?;
-        let target = path.canonicalize().map_err(|_| away())?;
-        let below = target.strip_prefix(&class).map_err(|_| away())?;
-        let first = below.iter().next().ok_or_else(away)?;
-        let is_own = Some(first) == self.path.file_name() || first.as_encoded_bytes().starts_with(b"..");
-        if is_own { Ok(target) } else { Err(away()) }
+        shown
     }
 }
 
+fn away() -> Unfit {
+    Unfit::work("the submission is a symbolic link: hand in the file itself")
+}
+
 /// What is in a folder, by name, without what is hidden.
-fn visible(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let is_hidden =
-        |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-    let entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
-    let mut paths: Vec<PathBuf> =
-        entries.iter().map(fs::DirEntry::path).filter(|path| !is_hidden(path)).collect();
-    paths.sort();
-    Ok(paths)
+fn visible(folder: &Folder) -> io::Result<Vec<OsString>> {
+    let mut names = folder.names()?;
+    names.retain(|name| !name.as_encoded_bytes().starts_with(b"."));
+    Ok(names)
 }
 
 /// Those that are scripts by their names.
-fn scripts(paths: &[PathBuf]) -> Vec<&Path> {
-    let is_script = |path: &&Path| path.extension().is_some_and(|last| last == "sh" || last == "rhai");
-    paths.iter().map(PathBuf::as_path).filter(is_script).collect()
+fn scripts(names: &[OsString]) -> Vec<&OsStr> {
+    let is_script =
+        |name: &&OsStr| Path::new(name).extension().is_some_and(|last| last == "sh" || last == "rhai");
+    names.iter().map(OsString::as_os_str).filter(is_script).collect()
 }
 
 /// Whether a folder is that of a class, and not of one student, who hands in
 /// a single script.
-fn holds_several(folder: &Path) -> io::Result<bool> {
-    let entries = visible(folder)?;
-    Ok(scripts(&entries).len() > 1 || entries.iter().any(|path| path.is_dir()))
-}
-
-/// The student whose file or folder this is. What would steer a terminal, or
-/// turn the direction of a line, is written out.
-fn name(path: &Path) -> String {
-    let is_folder = path.symlink_metadata().is_ok_and(|found| found.is_dir());
-    let name = if is_folder { path.file_name() } else { path.file_stem() };
-    let name = name.map(|name| name.to_string_lossy()).unwrap_or_default();
-    let mut shown = String::new();
-    for c in name.chars() {
-        let steers = c.is_control()
-            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-        if steers { shown.extend(c.escape_unicode()) } else { shown.push(c) }
-    }
-    shown
+fn holds_several(folder: &Folder) -> io::Result<bool> {
+    let names = visible(folder)?;
+    let is_folder = |name: &OsString| folder.look(name).is_ok_and(|found| found.is_folder());
+    Ok(scripts(&names).len() > 1 || names.iter().any(is_folder))
 }
 
 /// Some of these, as a list.
@@ -201,6 +234,7 @@ fn list(names: impl ExactSizeIterator<Item = String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;
 
@@ -349,12 +383,12 @@ mod tests {
         link("../bob.sh", "subs/kate/mask.sh");
         link("..2026", "subs/..data");
         link("..data/volume.sh", "subs/volume.sh");
-        let away = "the submission is a symbolic link that leads away: hand in the file itself";
+        let away = "the submission is a symbolic link: hand in the file itself";
         let lines = [
             format!("alice: 0: {away}"),
             "bob: bob's".into(),
             format!("copycat: 0: {away}"),
-            "dora: 0: the submission is neither a `.sh` file, a shell script, nor a `.rhai` file, a Rhai script".into(),
+            format!("dora: 0: {away}"),
             format!("eve: 0: {away}"),
             format!("fred: 0: {away}"),
             format!("gina: 0: {away}"),
@@ -368,12 +402,101 @@ mod tests {
         assert_eq!(class.read(&["subs"]), lines);
         let named = ["subs/alice.sh", "subs/bob.sh", "subs/copycat.sh"];
         assert_eq!(class.read(&named), lines[..3]);
+        // As `subs/*/` has them.
+        let named = ["subs/jack/", "subs/bob.sh", "subs/kate/"];
+        assert_eq!(class.read(&named), [lines[1].clone(), lines[9].clone(), lines[10].clone()]);
         symlink("subs", class.path("class")).unwrap();
         assert_eq!(class.read(&["class/"]), lines);
         assert_eq!(
             class.read(&["class"]),
             ["`class` is a symbolic link to a folder\nhint: where it is your own, write `class/`"]
         );
+    }
+
+    /// What a volume of Kubernetes shows is a link of one form, and of no other.
+    #[test]
+    fn a_volume_shows_its_own_files_alone() {
+        let class = Class::new("volume");
+        for file in ["subs/..2026/alice.sh", "subs/..2026/team/mask.sh", "secret/carol.sh"] {
+            class.write(file, "x");
+        }
+        let link = |to: &str, from: &str| symlink(to, class.path(from)).unwrap();
+        link("..2026", "subs/..data");
+        link("..data/alice.sh", "subs/alice.sh");
+        link("..data/alice.sh", "subs/bob.sh");
+        link("..data/team", "subs/team");
+        link("..data/dave.sh", "subs/dave.sh");
+        link("/etc/passwd", "subs/..2026/dave.sh");
+        let away = "0: the submission is a symbolic link: hand in the file itself";
+        let read = |carol: String| {
+            vec!["alice: x".into(), format!("bob: {away}"), carol, format!("dave: {away}"), "team: x".into()]
+        };
+        link("..data/carol.sh", "subs/carol.sh");
+        assert_eq!(class.read(&["subs"]), read(format!("carol: {away}")));
+        fs::remove_file(class.path("subs/..data")).unwrap();
+        for elsewhere in ["../secret", "..", "../subs/..2026", "/etc"] {
+            link(elsewhere, "subs/..data");
+            assert!(class.read(&["subs"]).iter().all(|line| line.ends_with(away)), "{elsewhere}");
+            fs::remove_file(class.path("subs/..data")).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_folder_that_was_listed_is_read() {
+        let class = Class::new("listed");
+        class.write("subs/alice.sh", "alice's");
+        class.write("subs/bob/mask.sh", "bob's");
+        class.write("elsewhere/alice.sh", "secret");
+        class.write("elsewhere/bob/mask.sh", "secret");
+        let entries = roster(&[class.path("subs")]).unwrap();
+        fs::rename(class.path("subs"), class.path("moved")).unwrap();
+        symlink("elsewhere", class.path("subs")).unwrap();
+        let texts: Vec<String> =
+            entries.iter().map(|entry| entry.read().unwrap().solution.text.clone()).collect();
+        assert_eq!(texts, ["alice's", "bob's"]);
+    }
+
+    /// Somebody puts links in the place of what is handed in, and takes them
+    /// away, without end.
+    #[test]
+    fn what_changes_between_looking_and_reading_leads_nowhere() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        let class = Class::new("swapped");
+        class.write("subs/alice.sh", "alice's");
+        class.write("subs/bob/mask.sh", "bob's");
+        class.write("secret/mask.sh", "secret");
+        symlink("../secret/mask.sh", class.path("alice-link")).unwrap();
+        symlink("../secret", class.path("bob-link")).unwrap();
+        let entries = roster(&[class.path("subs")]).unwrap();
+        let done = AtomicBool::new(false);
+        let exchange = |one: &str, other: &str| {
+            let (one, other) = (class.path(one), class.path(other));
+            let flags = nix::fcntl::RenameFlags::RENAME_EXCHANGE;
+            let here = nix::fcntl::AT_FDCWD;
+            nix::fcntl::renameat2(here, &one, here, &other, flags).unwrap();
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    exchange("subs/alice.sh", "alice-link");
+                    exchange("subs/bob", "bob-link");
+                }
+            });
+            let (mut read, mut refused) = (0, 0);
+            for _ in 0..3000 {
+                for entry in &entries {
+                    match entry.read() {
+                        Ok(handed_in) => {
+                            assert_ne!(handed_in.solution.text, "secret");
+                            read += 1;
+                        }
+                        Err(_) => refused += 1,
+                    }
+                }
+            }
+            done.store(true, Ordering::Relaxed);
+            assert!(read > 0 && refused > 0, "{read} were read, {refused} refused: nothing was swapped");
+        });
     }
 
     #[test]

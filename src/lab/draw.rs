@@ -119,8 +119,10 @@ impl Picks {
 /// variable of the script that it stands in.
 pub fn blanks(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.match_indices('{').filter_map(|(at, _)| {
-        let key = text[at + 1..].split('}').next()?;
-        let closes = text[at + 1 + key.len()..].starts_with('}');
+        let rest = &text[at + 1..];
+        // Not up to the next bracket, which may be far for each of many.
+        let key = &rest[..rest.find(|c| !is_of_key(c)).unwrap_or(rest.len())];
+        let closes = rest[key.len()..].starts_with('}');
         let is_variable = text[..at].ends_with(['$', '#']);
         (closes && is_key(key) && !is_variable).then_some((at, key))
     })
@@ -128,8 +130,11 @@ pub fn blanks(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 /// Tells whether a text can be the key of what is drawn.
 pub fn is_key(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(is_of_key)
+}
+
+fn is_of_key(c: char) -> bool {
+    c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'
 }
 
 #[cfg(test)]

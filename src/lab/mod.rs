@@ -6,13 +6,17 @@
 
 mod declared;
 mod draw;
+mod folder;
 mod here;
 mod name;
 mod place;
 mod source;
+mod visible;
 
 pub use declared::{Declared, Kind, ToolUse};
 pub use draw::{Draw, Item, Items, Picks, blanks, is_key};
+pub use folder::{Folder, Found, LONGEST, read_beside};
 pub use name::{LabName, slug};
 pub use place::{Place, Span};
 pub use source::{Gap, Helper, Lab, Language, Solution, Source, excerpt};
+pub use visible::{steers, visible, visible_in_line};

@@ -364,14 +364,14 @@ fn describe(origin: u8, kind: u8, code: u8, info: u32) -> String {
 }
 
 /// Splits an IPv4 packet (RFC 791) into its source, time to live and payload.
-fn split_ipv4(bytes: &[u8]) -> Option<(Ipv4Addr, u8, &[u8])> {
+pub(super) fn split_ipv4(bytes: &[u8]) -> Option<(Ipv4Addr, u8, &[u8])> {
     let header = usize::from(bytes.first()? & 0x0f) * 4;
     let source: [u8; 4] = bytes.get(12..16)?.try_into().ok()?;
     Some((source.into(), *bytes.get(8)?, bytes.get(header..)?))
 }
 
 /// Tells whether `bytes` are an echo message of this kind, id and sequence.
-fn is_echo(bytes: &[u8], kind: u8, id: u16, seq: u16) -> bool {
+pub(super) fn is_echo(bytes: &[u8], kind: u8, id: u16, seq: u16) -> bool {
     bytes.len() >= 8
         && bytes[0] == kind
         && bytes[4..6] == id.to_be_bytes()

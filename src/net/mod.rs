@@ -16,6 +16,7 @@ mod delta;
 mod echo;
 mod error;
 mod fallback;
+pub(crate) mod fuzzing;
 mod guard;
 mod http;
 mod hush;

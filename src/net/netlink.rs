@@ -135,11 +135,8 @@ impl Netlink {
             buffer.reserve(PACKET);
             let received = retry(|| self.socket.recv(&mut *buffer, 0));
             received.map_err(|error| KernelError::of_socket(&error))?;
-            let mut rest = buffer.as_slice();
-            while !rest.is_empty() {
-                let message = NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest).map_err(unreadable)?;
-                let length = (message.header.length as usize).next_multiple_of(4);
-                rest = rest.get(length..).unwrap_or_default();
+            for message in messages_of(&buffer) {
+                let message = message.map_err(unreadable)?;
                 // What is left of a request that was given up.
                 if message.header.sequence_number != sequence {
                     continue;
@@ -154,7 +151,10 @@ impl Netlink {
                         }
                     }
                     NetlinkPayload::Error(ErrorMessage { code: Some(code), header, .. }) => {
-                        return Err(KernelError { errno: -code.get(), text: extended_ack(&header) });
+                        return Err(KernelError {
+                            errno: code.get().wrapping_neg(),
+                            text: extended_ack(&header),
+                        });
                     }
                     NetlinkPayload::Error(_) | NetlinkPayload::Done(_) => return Ok(found),
                     _ => {}
@@ -162,6 +162,22 @@ impl Netlink {
             }
         }
     }
+}
+
+/// The messages in a packet of the kernel's, up to one that can't be read.
+pub(super) fn messages_of(
+    mut packet: &[u8],
+) -> impl Iterator<Item = Result<NetlinkMessage<RouteNetlinkMessage>, DecodeError>> {
+    std::iter::from_fn(move || {
+        if packet.is_empty() {
+            return None;
+        }
+        let message = NetlinkMessage::<RouteNetlinkMessage>::deserialize(packet);
+        let length = message.as_ref().map_or(packet.len(), |message| message.header.length as usize);
+        // A message has a header at least, so that this comes to an end.
+        packet = packet.get(length.max(16).next_multiple_of(4)..).unwrap_or_default();
+        Some(message)
+    })
 }
 
 /// Opens a socket to a part of the kernel, in the namespace in which this

@@ -437,3 +437,30 @@ fn read_fdb(message: &NeighbourMessage, bridge: u32, names: &Names) -> Option<Fd
         },
     })
 }
+
+/// Rows of the kernel's, for the fuzzers.
+pub(super) mod fuzzing {
+    use super::*;
+
+    /// A message of rtnetlink, in the words of `ip`.
+    pub fn rows(message: &RouteNetlinkMessage) {
+        let names = Names::from([(1, "lo".into())]);
+        match message {
+            RouteNetlinkMessage::NewLink(message) => {
+                let _ = (kind(message), mtu(message), state(message));
+            }
+            RouteNetlinkMessage::NewAddress(message) => drop(read_addr(message, &names)),
+            RouteNetlinkMessage::NewRoute(message) => {
+                devices(message);
+                for family in [Family::Inet, Family::Inet6] {
+                    let _ = read_route(message, family, &names).to_string();
+                }
+            }
+            RouteNetlinkMessage::NewNeighbour(message) => {
+                read_neighbour(message, &names);
+                read_fdb(message, 1, &names);
+            }
+            _ => {}
+        }
+    }
+}

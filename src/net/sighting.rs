@@ -331,7 +331,7 @@ fn mac(bytes: &[u8]) -> String {
 }
 
 /// Reads a frame, or an IP packet without one.
-fn decode(bytes: &[u8], has_macs: bool) -> (SeenPacket, Option<(String, String)>, usize) {
+pub(super) fn decode(bytes: &[u8], has_macs: bool) -> (SeenPacket, Option<(String, String)>, usize) {
     if !has_macs {
         let kind = if bytes.first().is_some_and(|first| first >> 4 == 6) {
             EtherType::IPV6
@@ -348,7 +348,7 @@ fn decode(bytes: &[u8], has_macs: bool) -> (SeenPacket, Option<(String, String)>
 }
 
 /// What a packet on the way to a VXLAN port carries.
-fn within(bytes: &[u8], outer: &SeenPacket) -> Option<Box<SeenPacket>> {
+pub(super) fn within(bytes: &[u8], outer: &SeenPacket) -> Option<Box<SeenPacket>> {
     let SeenPacket::Udp { ports: (_, 4789 | 8472), src, .. } = outer else { return None };
     // Ethernet, IP, UDP, VXLAN (RFC 7348).
     let header = if src.is_ipv4() { 20 } else { 40 };

@@ -18,7 +18,7 @@ const UNCONNECTED: u8 = 7;
 
 /// One socket.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Found {
+pub(super) struct Found {
     proto: &'static str,
     state: u8,
     local: End,
@@ -143,9 +143,9 @@ fn list(family: u8, proto: u8, name: &'static str, states: u32, found: &mut Vec<
             match i32::from(number(4) as u16) {
                 libc::NLMSG_DONE => return Ok(()),
                 libc::NLMSG_ERROR => {
-                    let errno = body
-                        .get(..4)
-                        .map_or(0, |code| -i32::from_ne_bytes([code[0], code[1], code[2], code[3]]));
+                    let errno = body.get(..4).map_or(0, |code| {
+                        i32::from_ne_bytes([code[0], code[1], code[2], code[3]]).wrapping_neg()
+                    });
                     // A kernel without such sockets.
                     let none = [0, libc::ENOENT, libc::EINVAL].contains(&errno);
                     return if none { Ok(()) } else { Err(io::Error::from_raw_os_error(errno)) };
@@ -158,7 +158,7 @@ fn list(family: u8, proto: u8, name: &'static str, states: u32, found: &mut Vec<
 }
 
 /// Reads a struct inet_diag_msg of linux/inet_diag.h.
-fn read(proto: &'static str, body: &[u8]) -> Option<Found> {
+pub(super) fn read(proto: &'static str, body: &[u8]) -> Option<Found> {
     const ATTRIBUTES: usize = 72;
     const V6_ONLY: u16 = 11;
     let (family, state) = (*body.first()?, *body.get(1)?);

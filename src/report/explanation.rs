@@ -1,7 +1,6 @@
-use super::failure::visible;
 use super::trail::drawing;
 use crate::event::{Cause, Explanation, Stop};
-use crate::lab::{Lab, Place};
+use crate::lab::{Lab, Place, visible};
 
 /// How wide an answer is.
 const WIDTH: usize = 80;
@@ -94,7 +93,9 @@ fn headline(why: &Explanation, ink: Ink) -> String {
         }
     };
     match (&why.causes[..], why.reached, why.proved) {
-        ([], true, _) => text += &format!("{}.\n", ink.good(&format!("{from} reaches {to}"))),
+        ([], true, _) => {
+            text += &format!("{}.\n", ink.good(&visible(&format!("{from} reaches {to}"))));
+        }
         ([cause], true, _) => {
             let what = format!("{to} answers {from}, but for the wrong reason: {}", of(cause));
             text += &stressed(&what, ink, Ink::bold);
@@ -147,7 +148,7 @@ fn cure(why: &Explanation, ink: Ink) -> String {
                 _ => "these commands",
             }
         );
-        return format!("{}{}\n", commands("cure", &why.fix, ink), ink.good(&proof));
+        return format!("{}{}\n", commands("cure", &why.fix, ink), ink.good(&visible(&proof)));
     }
     if why.fix.is_empty() {
         return String::new();
@@ -156,7 +157,7 @@ fn cure(why: &Explanation, ink: Ink) -> String {
         Some(lack) => format!("not proved: {}; {}", lack.reason, lack.remedy),
         None => format!("not proved: no replay of the lab has reached {to}"),
     };
-    format!("{}{said}\n", commands("try", &why.fix, ink))
+    format!("{}{}\n", commands("try", &why.fix, ink), visible(&said))
 }
 
 /// Commands below a label.
@@ -176,7 +177,7 @@ pub(super) fn paragraph(text: &str, first: &str, others: &str) -> String {
     let mut lines = Vec::new();
     let mut line = first.to_string();
     let mut is_empty = true;
-    for word in text.split_whitespace() {
+    for word in visible(text).split_whitespace() {
         if !is_empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
             lines.push(std::mem::replace(&mut line, others.to_string()));
             is_empty = true;

@@ -1,6 +1,5 @@
-use super::failure::visible;
 use crate::event::{Action, Event, Question};
-use crate::lab::{Kind, Lab, Language};
+use crate::lab::{Kind, Lab, Language, visible};
 use std::fmt::Write;
 
 /// A lab as a shell script: the commands that one would type to do the same.

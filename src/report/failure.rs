@@ -1,6 +1,6 @@
 use crate::check::{Failure, Outcome, Verdict};
 use crate::event::{Fault, Stop};
-use crate::lab::{Lab, Place, Source, excerpt};
+use crate::lab::{Lab, Place, Source, excerpt, visible, visible_in_line};
 use std::fmt::Write;
 
 /// A failed check as a reader needs it: what and where, what was expected and
@@ -59,16 +59,16 @@ pub fn stop(lab: &Lab, stop: &Stop) -> String {
         Stop::Deadline { timeout_ms, .. } => {
             format!("it was not done after {} s, and was ended there", *timeout_ms as f64 / 1000.0)
         }
-        Stop::Bug(what) => format!("a fault of nslab: {what}"),
+        Stop::Bug(what) => visible(&format!("a fault of nslab: {what}")),
     }
 }
 
 /// Why a check was not measured, in one line.
 pub fn not_measured(reason: &str, remedy: Option<&str>) -> String {
-    match remedy {
+    visible(&match remedy {
         Some(remedy) => format!("not measured: {reason}; {remedy}"),
         None => format!("not measured: {reason}"),
-    }
+    })
 }
 
 fn helper_text<'a>(lab: &'a Lab, failure: &'a Failure) -> Option<(&'a str, &'a str)> {
@@ -86,7 +86,7 @@ fn text_of<'a>(lab: &'a Lab, path: &str) -> Option<&'a str> {
 
 /// `labs/cable/first.rhai:12:5: …`, with the line shown.
 fn headline(source: &Source, helper: Option<(&str, &str)>, place: Place, message: &str) -> String {
-    let path = source.path.display().to_string();
+    let path = visible_in_line(&source.path.display().to_string());
     let (path, lines) = helper.unwrap_or((&path, &source.text));
     if !place.is_known() {
         return format!("{path}: {message}\n");
@@ -127,20 +127,3 @@ pub(super) fn set_in(text: &mut String, indent: &str, value: &str, most: usize) 
 
 /// Of a long text, so many lines are shown: a program may print millions.
 const MOST: usize = 100;
-
-/// A text without what would steer a terminal, in the notation of `cat -v`.
-///
-/// What a program of a lab prints is anybody's.
-pub(super) fn visible(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\t' | '\n' => shown.push(c),
-            '\0'..='\x1f' => shown.extend(['^', char::from(c as u8 + b'@')]),
-            '\x7f' => shown.push_str("^?"),
-            c if c.is_control() => shown.extend(c.escape_unicode()),
-            c => shown.push(c),
-        }
-    }
-    shown
-}

@@ -11,8 +11,9 @@ pub use junit::junit;
 pub use spreadsheet::csv;
 
 use super::explanation::Ink;
-use super::failure::{set_in, visible};
+use super::failure::set_in;
 use crate::exercise::{Gradebook, Graded, Mark};
+use crate::lab::{visible, visible_in_line};
 use std::fmt::Write;
 use unicode_width::UnicodeWidthStr;
 
@@ -44,7 +45,7 @@ fn ink(coloured: bool) -> Ink {
 }
 
 fn told(graded: &Graded, ink: Ink) -> String {
-    let name = visible(&graded.student).replace('\n', "^J");
+    let name = visible_in_line(&graded.student);
     let mut text = format!("{}: {}\n", ink.bold(&name), earned(graded.points, graded.max));
     for remark in &graded.remarks {
         set_in(&mut text, "  ", &visible(remark), MOST);
@@ -112,7 +113,7 @@ fn table(book: &Gradebook, ink: Ink) -> String {
         .results
         .iter()
         .map(|graded| {
-            let name = visible(&graded.student).replace('\n', "^J").replace('\t', "^I");
+            let name = visible_in_line(&graded.student);
             [name, graded.points.to_string(), graded.max.to_string()]
         })
         .collect();
@@ -503,7 +504,7 @@ hint: is its link up?</failure>
         let sheet = csv(&book);
         let mut read = csv::Reader::from_reader(sheet.as_bytes());
         assert_eq!(read.records().map(|row| row.unwrap().len()).collect::<Vec<_>>(), [6; 4]);
-        let steers = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+        let steers = |c: char| crate::lab::steers(c) && !matches!(c, '\n' | '\t');
         for text in [text(&book, false), junit(&book), json(&book), csv(&book)] {
             assert!(!text.contains(steers));
         }

@@ -1,8 +1,8 @@
 use super::failure;
-use super::failure::{not_measured, set_in, visible};
+use super::failure::{not_measured, set_in};
 use crate::check::{Outcome, Verdict};
 use crate::event::{Event, Stop, Unmeasured};
-use crate::lab::Lab;
+use crate::lab::{Lab, visible};
 use std::fmt::Write;
 
 /// Of a long text, so many lines are told: whole tables, and not all of what a

@@ -2,8 +2,8 @@
 //! right to left.
 
 use super::explanation::{Ink, paragraph};
-use super::failure::visible;
 use crate::event::{Explanation, Passed, Step, Trail, TrailEnd};
+use crate::lab::visible;
 
 /// How wide a drawing is.
 const WIDTH: usize = 80;

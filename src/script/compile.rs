@@ -2,7 +2,7 @@
 
 use super::draws;
 use super::engine::Stage;
-use super::fault::{at, syntax_of};
+use super::fault::{at, syntax_of, too_many};
 use super::gap;
 use super::imports::Imports;
 use super::survey::{Read, Walk};
@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads labs.
 pub struct Compiler {
-    stage: Stage,
+    pub(super) stage: Stage,
     /// The numbers of arguments that each function takes.
     pub(super) arities: BTreeMap<String, BTreeSet<usize>>,
 }
@@ -38,6 +38,10 @@ const KEYWORDS: [(&str, &[usize]); 9] = [
     ("call", &[1, 2, 3, 4, 5, 6, 7, 8]),
     ("curry", &[2, 3, 4, 5, 6, 7, 8]),
 ];
+
+/// How much text is read again, in bytes, to find the place of what is not
+/// closed.
+const PATIENCE: usize = 4 << 20;
 
 impl Compiler {
     /// Makes a compiler of a stage that is not needed for a script.
@@ -93,6 +97,9 @@ impl Compiler {
 
     /// Compiles the text of a lab or of a helper.
     pub(super) fn compile(&self, text: &str) -> Result<AST, Fault> {
+        if let Some(fault) = too_many(text) {
+            return Err(fault);
+        }
         let ast = self.stage.engine.compile(text).map_err(|error| syntax_of(&error, text))?;
         match self.open_comment(text) {
             None => Ok(ast),
@@ -110,7 +117,13 @@ impl Compiler {
         let is_comment = |end: usize| self.stage.engine.compile(format!("{}\n)", &text[..end])).is_ok();
         let mut starts = text.rmatch_indices("/*").map(|(start, _)| start).peekable();
         starts.peek().filter(|_| is_comment(text.len()))?;
-        let before = &text[..starts.find(|start| !is_comment(*start))?];
+        // Each of them may be within the one before. Of thousands, any will do.
+        let mut left = PATIENCE;
+        let start = starts.find(|start| {
+            left = left.saturating_sub(*start + 1);
+            left == 0 || !is_comment(*start)
+        });
+        let before = &text[..start?];
         let line = before.matches('\n').count() + 1;
         let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
         Some(Place::new(line as u32, column as u32))

@@ -6,7 +6,11 @@ use super::world::place;
 use crate::event::Fault;
 use crate::lab::{Draw, Item, Items, Lab, Place, blanks, is_key};
 use rhai::{Array, Dynamic, Expr, FnCallExpr, INT};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Range, RangeInclusive};
+
+/// The longest text that is drawn, in bytes.
+const LONGEST: usize = 200;
 
 /// Reads a call of `pick`.
 pub(super) fn read(call: &FnCallExpr, here: Place, method: bool) -> Result<Draw, Fault> {
@@ -32,6 +36,13 @@ pub(super) fn read(call: &FnCallExpr, here: Place, method: bool) -> Result<Draw,
         let hint = "they are literals: what is drawn is known without running the lab";
         at(place(second.position()), message, Some(hint.into()))
     })?;
+    if let Items::Listed(texts) = &items
+        && texts.iter().any(|item| matches!(item, Item::Text(text) if text.len() > LONGEST))
+    {
+        let hint = "it stands in the place of each `{key}`, of which there may be many";
+        let message = format!("a text that is drawn has at most {LONGEST} bytes");
+        return Err(at(place(second.position()), message, Some(hint.into())));
+    }
     match items.is_empty() {
         true => Err(at(place(second.position()), format!("there is nothing to draw for `{key}`"), None)),
         false => Ok(Draw { key: key.to_string(), items, place: here }),
@@ -54,8 +65,12 @@ fn items(value: Dynamic) -> Option<Items> {
 
 /// A key that is drawn a second time.
 pub(super) fn drawn_twice(draws: &[Draw]) -> Option<Fault> {
-    draws.iter().enumerate().find_map(|(n, draw)| {
-        let first = draws[..n].iter().find(|first| first.key == draw.key)?;
+    let mut firsts: BTreeMap<&str, &Draw> = BTreeMap::new();
+    draws.iter().find_map(|draw| {
+        let Some(first) = firsts.get(draw.key.as_str()) else {
+            firsts.insert(&draw.key, draw);
+            return None;
+        };
         let hint = format!("it was drawn at {}: keep it there with `let {} = …`", first.place, draw.key);
         Some(at(draw.place, format!("`{}` is drawn twice", draw.key), Some(hint)))
     })
@@ -67,15 +82,16 @@ pub(super) fn check_task(lab: &Lab) -> Result<(), Fault> {
     if lab.gap.is_none() && lab.draws.is_empty() {
         return Ok(());
     }
+    let keys: BTreeSet<&str> = lab.draws.iter().map(|draw| draw.key.as_str()).collect();
     for (n, line) in lab.source.text.lines().enumerate() {
         let is_task = line.trim_start().starts_with("//!");
         if !is_task && !line.trim().is_empty() && !line.starts_with("#!") {
             break;
         }
-        let unknown = |(_, key): &(usize, &str)| lab.draws.iter().all(|draw| draw.key != *key);
+        let unknown = |(_, key): &(usize, &str)| !keys.contains(key);
         if let Some((at_byte, key)) = blanks(line).find(unknown).filter(|_| is_task) {
             let column = line[..at_byte].chars().count() + 1;
-            let near = nearest(key, lab.draws.iter().map(|draw| draw.key.as_str()));
+            let near = nearest(key, keys);
             let hint = match near {
                 Some(near) => format!("did you mean `{{{near}}}`?"),
                 None => format!("draw it, as by `let {key} = pick(\"{key}\", [\"10.0.1\", \"10.0.2\"]);`"),

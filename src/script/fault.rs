@@ -72,6 +72,33 @@ pub(super) fn stop(error: EvalAltResult, timeout_ms: u64) -> Stop {
     }
 }
 
+/// The most variables in a text. The language looks for each name among all
+/// that are there, which for a hundred thousand takes it minutes.
+const VARIABLES: usize = 5000;
+
+/// Says that a text has more variables than can be read soon.
+pub(super) fn too_many(text: &str) -> Option<Fault> {
+    let is_word = |at: usize, length: usize| {
+        let part_of = |c: char| c.is_alphanumeric() || c == '_';
+        !text[..at].ends_with(part_of) && !text[at + length..].starts_with(part_of)
+    };
+    let mut made: Vec<usize> = ["let", "const"]
+        .iter()
+        .flat_map(|word| text.match_indices(word))
+        .filter(|(at, word)| is_word(*at, word.len()))
+        .map(|(at, _)| at)
+        .collect();
+    if made.len() <= VARIABLES {
+        return None;
+    }
+    made.sort_unstable();
+    let before = &text[..made[VARIABLES]];
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    let here = Place::new(before.matches('\n').count() as u32 + 1, column as u32);
+    let hint = Some("put what is alike into an array".to_string());
+    Some(at(here, format!("a script has at most {VARIABLES} variables"), hint))
+}
+
 /// A syntax error at its place.
 pub(super) fn syntax(error: &ParseError) -> Fault {
     let (message, hint) = parse_words(&error.0);

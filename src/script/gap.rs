@@ -4,9 +4,8 @@
 use super::fault::at;
 use super::survey::Read;
 use crate::event::Fault;
-use crate::lab::{Declared, Gap, Language, Place, Solution, ToolUse};
+use crate::lab::{Declared, Gap, Language, Place, Solution, ToolUse, read_beside};
 use crate::net::{is_installed, missing_program};
-use std::fs;
 use std::io;
 use std::path::{Component, Path};
 
@@ -56,17 +55,16 @@ fn reference(lab: &Path, name: &str, place: Place) -> Result<Solution, Fault> {
         let hint = "it is a file beside the exercise or below it, as `solutions/mask.sh`";
         return Err(at(place, format!("`{name}` leads away from the exercise"), Some(hint.into())));
     }
-    let text = fs::read_to_string(&path).map_err(|error| match error.kind() {
+    let bytes = read_beside(&path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
             let hint = format!("write one into `{shown}`: an exercise is proved solvable by it");
             at(place, format!("there is no reference solution `{name}`"), Some(hint))
         }
-        io::ErrorKind::InvalidData => at(
-            place,
-            format!("the reference solution `{name}` is not UTF-8 text"),
-            Some("save it as UTF-8".into()),
-        ),
         _ => at(place, format!("failed to read the reference solution `{shown}`: {error}"), None),
+    })?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        let message = format!("the reference solution `{name}` is not UTF-8 text");
+        at(place, message, Some("save it as UTF-8".into()))
     })?;
     let language = Language::of(&path).unwrap_or_else(|| Language::of_text(&text));
     Ok(Solution { path: shown, text, language })

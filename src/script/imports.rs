@@ -3,9 +3,7 @@
 use super::compile::Compiler;
 use super::fault::at;
 use crate::event::Fault;
-use crate::lab::{Helper, Place};
-use std::fs;
-use std::io;
+use crate::lab::{Helper, Place, read_beside};
 use std::path::{Component, Path, PathBuf};
 
 /// Follows the imports of one lab.
@@ -88,11 +86,10 @@ impl<'a> Imports<'a> {
 }
 
 fn read(path: &Path, place: Place) -> Result<String, Fault> {
-    fs::read_to_string(path).map_err(|error| match error.kind() {
-        io::ErrorKind::InvalidData => {
-            let message = format!("the helper `{}` is not UTF-8 text", path.display());
-            at(place, message, Some("save it as UTF-8".into()))
-        }
-        _ => at(place, format!("failed to read `{}`: {error}", path.display()), None),
+    let shown = path.display();
+    let bytes =
+        read_beside(path).map_err(|error| at(place, format!("failed to read `{shown}`: {error}"), None))?;
+    String::from_utf8(bytes).map_err(|_| {
+        at(place, format!("the helper `{shown}` is not UTF-8 text"), Some("save it as UTF-8".into()))
     })
 }

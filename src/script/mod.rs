@@ -10,6 +10,7 @@ mod draws;
 mod engine;
 mod fault;
 mod foresight;
+pub(crate) mod fuzzing;
 mod gap;
 mod imports;
 mod lacked;

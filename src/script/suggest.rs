@@ -1,5 +1,8 @@
 //! "Did you mean …?"
 
+/// The longest name that is like another one, in bytes.
+const LONGEST: usize = 200;
+
 /// The name that is most like `word`, if one is like it at all.
 pub(super) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A third, as rustc takes it; and never all of a word.
@@ -7,6 +10,8 @@ pub(super) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) 
     names
         .into_iter()
         .filter(|name| *name != word)
+        // To compare two takes as much memory as one is long times the other.
+        .filter(|name| word.len().max(name.len()) <= LONGEST)
         .map(|name| (strsim::damerau_levenshtein(word, name), name))
         .filter(|(distance, name)| *distance <= far && *distance < word.len().max(name.len()))
         // Of two that are as near, the first by name, so that it is always
@@ -51,6 +56,13 @@ mod tests {
         assert_eq!(meant("prio", ["pref", "from"]), Some("pref"));
         assert_eq!(meant("prio", ["via", "proto"]), None);
         assert_eq!(meant("vai", ["via", "proto"]), Some("via"));
+    }
+
+    #[test]
+    fn names_that_nobody_types_are_like_none() {
+        let long = "a".repeat(1 << 20);
+        assert_eq!(nearest(&long, [format!("{long}b").as_str(), "a"]), None);
+        assert_eq!(nearest("aa", [long.as_str()]), None);
     }
 
     #[test]

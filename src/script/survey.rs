@@ -124,23 +124,26 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A node lies in each check and `let` on the way to it.
+    /// A node lies in each check and `let` on the way to it: those that were
+    /// found last.
     fn extend_spans(&mut self, path: &[ASTNode], here: Place) {
         if !here.is_known() {
             return;
         }
         for node in path {
             match node {
-                ASTNode::Stmt(Stmt::FnCall(call, _)) | ASTNode::Expr(Expr::FnCall(call, _)) => {
+                ASTNode::Stmt(Stmt::FnCall(call, _)) | ASTNode::Expr(Expr::FnCall(call, _))
+                    if Kind::of(&call.name).is_some() =>
+                {
                     let node: *const FnCallExpr = &raw const **call;
-                    if let Some(seen) = self.seen.iter_mut().find(|seen| seen.node == node) {
+                    if let Some(seen) = self.seen.iter_mut().rev().find(|seen| seen.node == node) {
                         let span = &mut seen.declared.evidence[0];
                         span.last = span.last.max(here);
                     }
                 }
                 ASTNode::Stmt(statement @ Stmt::Var(..)) => {
                     let node: *const Stmt = *statement;
-                    if let Some(seen) = self.lets.iter_mut().find(|seen| seen.node == node) {
+                    if let Some(seen) = self.lets.iter_mut().rev().find(|seen| seen.node == node) {
                         seen.span.last = seen.span.last.max(here);
                     }
                 }
@@ -151,9 +154,11 @@ impl<'a> Walk<'a> {
 
     fn variable(&mut self, path: &[ASTNode], name: &str) {
         for node in path {
-            if let ASTNode::Stmt(Stmt::FnCall(call, _)) | ASTNode::Expr(Expr::FnCall(call, _)) = node {
+            if let ASTNode::Stmt(Stmt::FnCall(call, _)) | ASTNode::Expr(Expr::FnCall(call, _)) = node
+                && Kind::of(&call.name).is_some()
+            {
                 let node: *const FnCallExpr = &raw const **call;
-                if let Some(seen) = self.seen.iter_mut().find(|seen| seen.node == node) {
+                if let Some(seen) = self.seen.iter_mut().rev().find(|seen| seen.node == node) {
                     seen.variables.insert(name.into());
                 }
             }
@@ -183,8 +188,6 @@ impl<'a> Walk<'a> {
                 Some(hint),
             ));
         }
-        // Whether a function is called, its text does not tell.
-        let in_function = self.bodies.iter().any(|(name, body)| !name.contains('$') && body.contains(here));
         if name == "submission" {
             self.submission(call, here, self.alone.contains(&here) && !method);
         }
@@ -194,9 +197,14 @@ impl<'a> Walk<'a> {
                 Err(fault) => self.faults.push(fault),
             }
         }
-        if matches!(name, "exec" | "start" | "sh") && is_straight(path) && !in_function {
+        // Whether a function is called, its text does not tell.
+        if matches!(name, "exec" | "start" | "sh") && is_straight(path) && !self.is_in_function(here) {
             self.program(call, here);
         }
+    }
+
+    fn is_in_function(&self, here: Place) -> bool {
+        self.bodies.iter().any(|(name, body)| !name.contains('$') && body.contains(here))
     }
 
     fn expectation(&mut self, path: &[ASTNode], call: &FnCallExpr, kind: Kind, here: Place, method: bool) {
@@ -237,7 +245,7 @@ impl<'a> Walk<'a> {
         if points.is_none() {
             self.pointless.push(here);
         }
-        if self.bodies.iter().any(|(name, body)| !name.contains('$') && body.contains(here)) {
+        if self.is_in_function(here) {
             self.hidden.push(here);
         }
         let hint = literal(said, "hint").and_then(|value| value.into_string().ok());
@@ -290,15 +298,19 @@ impl<'a> Walk<'a> {
         self.seen.sort_by_key(|seen| seen.declared.place);
         self.tools.sort_by_key(|tool| tool.place);
         let Self { seen, tools, lets, imports, gap, pointless, hidden, draws, .. } = self;
+        let mut made: BTreeMap<&str, Vec<Span>> = BTreeMap::new();
+        for Let { name, span, .. } in &lets {
+            made.entry(name).or_default().push(*span);
+        }
         let checks = seen.into_iter().map(|seen| {
             let mut declared = seen.declared;
             for variable in seen.variables {
-                let made =
-                    lets.iter().filter(|made| made.name == variable && made.span.first < declared.place);
-                declared.evidence.extend(made.max_by_key(|made| made.span.first).map(|made| made.span));
+                let made = made.get(variable.as_str()).into_iter().flatten();
+                let made = made.filter(|span| span.first < declared.place);
+                declared.evidence.extend(made.max_by_key(|span| span.first));
             }
             let last = declared.evidence[0].last;
-            declared.tool = tools.iter().find(|tool| tool.place <= last).cloned();
+            declared.tool = tools.first().filter(|tool| tool.place <= last).cloned();
             declared
         });
         let checks = checks.collect();
@@ -313,26 +325,32 @@ impl<'a> Walk<'a> {
                 self.faults.push(at(body.first, message, Some("give it another name".into())));
             }
         }
-        for (here, name, count, method) in &self.calls {
-            let counts = self.functions.get(name).or_else(|| self.compiler.arities.get(name));
-            match counts {
-                Some(counts) if counts.contains(count) || name == "call" => {}
-                // A function of the lab's own may be called with `this`.
-                Some(counts)
-                    if *method && self.functions.contains_key(name) && counts.contains(&(count - 1)) => {}
-                Some(counts) => self.faults.push(self.wrong_count(*here, name, *count, counts, *method)),
-                None if *method && self.map_keys.contains(name) => {}
-                None => {
-                    let ours = words::all().map(|word| word.name);
-                    let theirs = self.functions.keys().map(String::as_str);
-                    let languages = self.compiler.arities.keys().map(String::as_str);
-                    let near = nearest(name, ours.chain(theirs)).or_else(|| {
-                        nearest(name, languages.filter(|name| name.starts_with(char::is_alphabetic)))
-                    });
-                    let hint = near.map(|near| format!("did you mean `{near}`?"));
-                    self.faults.push(at(*here, format!("there is no function `{name}`"), hint));
-                }
+        // The first one is told.
+        let wrong = self.calls.iter().filter(|call| !self.is_sound(call)).min_by_key(|(here, ..)| *here);
+        let Some((here, name, count, method)) = wrong else { return };
+        let fault = match self.functions.get(name).or_else(|| self.compiler.arities.get(name)) {
+            Some(counts) => self.wrong_count(*here, name, *count, counts, *method),
+            None => {
+                let ours = words::all().map(|word| word.name);
+                let theirs = self.functions.keys().map(String::as_str);
+                let languages = self.compiler.arities.keys().map(String::as_str);
+                let near = nearest(name, ours.chain(theirs)).or_else(|| {
+                    nearest(name, languages.filter(|name| name.starts_with(char::is_alphabetic)))
+                });
+                let hint = near.map(|near| format!("did you mean `{near}`?"));
+                at(*here, format!("there is no function `{name}`"), hint)
             }
+        };
+        self.faults.push(fault);
+    }
+
+    /// Tells whether there is such a function, with so many arguments.
+    fn is_sound(&self, (_, name, count, method): &(Place, String, usize, bool)) -> bool {
+        match self.functions.get(name).or_else(|| self.compiler.arities.get(name)) {
+            Some(counts) if counts.contains(count) || name == "call" => true,
+            // A function of the lab's own may be called with `this`.
+            Some(counts) => *method && self.functions.contains_key(name) && counts.contains(&(count - 1)),
+            None => *method && self.map_keys.contains(name),
         }
     }
 

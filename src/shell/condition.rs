@@ -1,5 +1,6 @@
 //! Words that are the shell's own, and which commands between them only ask.
 
+use super::scan::Simple;
 use std::ops::Range;
 
 /// Words after which another command begins.
@@ -45,6 +46,21 @@ impl Conditions {
             }
             "!" => self.negated = Some(next),
             _ => {}
+        }
+    }
+
+    /// Marks the commands that were found. There may be as many ranges as
+    /// commands, one within the other.
+    pub fn mark(&self, simples: &mut [Simple]) {
+        let mut steps = vec![0_isize; simples.len() + 1];
+        for range in self.found.iter().filter(|range| !range.is_empty()) {
+            steps[range.start] += 1;
+            steps[range.end] -= 1;
+        }
+        let mut inside = 0;
+        for (simple, step) in simples.iter_mut().zip(steps) {
+            inside += step;
+            simple.asks |= inside > 0;
         }
     }
 

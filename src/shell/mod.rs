@@ -12,6 +12,7 @@
 mod condition;
 mod continued;
 mod ending;
+pub(crate) mod fuzzing;
 mod live;
 mod output;
 mod paste;

@@ -87,6 +87,11 @@ impl Script {
                 Parsed::Wrong(complaint) => complaint,
                 Parsed::Sound => return Ok(Self::finish(&cleaned, scan, unparsable, continued.widths)),
             };
+            if lines.is_empty() {
+                // So that there is a line that it is about.
+                lines.push(String::new());
+                continue;
+            }
             let line = match complaint.at_end {
                 false => shown(&cleaned, &complaint),
                 true if complaint.here.is_some() => complaint.line,

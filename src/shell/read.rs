@@ -1,12 +1,9 @@
 use super::scan::Scan;
 use crate::event::Fault;
-use crate::lab::{Helper, Lab, Language, Place, Source, ToolUse};
+use crate::lab::{Helper, Lab, Language, Place, Source, ToolUse, read_beside};
 use crate::net::is_installed;
 use std::fs;
 use std::path::Path;
-
-/// The largest file that travels with a lab, in bytes.
-const LARGEST: u64 = 1 << 20;
 
 /// Reads a shell lab. What bash can't parse in it fails when its line is
 /// reached.
@@ -46,12 +43,9 @@ fn beside(source: &Source) -> Vec<Helper> {
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
             let named = source.text.contains(&name) && Some(name.as_ref()) != source.path.file_name();
-            let small =
-                || fs::metadata(entry.path()).is_ok_and(|file| file.is_file() && file.len() <= LARGEST);
-            if !named || !small() {
-                return None;
-            }
-            let text = fs::read_to_string(entry.path()).ok()?;
+            // A large one, and one that leads away, does not travel.
+            let bytes = if named { read_beside(&entry.path()).ok()? } else { return None };
+            let text = String::from_utf8(bytes).ok()?;
             Some(Helper { path: source.path.with_file_name(&name).display().to_string(), import: name, text })
         })
         .collect();

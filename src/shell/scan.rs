@@ -5,8 +5,11 @@
 //! new command begins (where a prompt that was pasted along is none of bash's
 //! business). What it gets wrong costs a column, never a command.
 
+mod words;
+
 use super::condition::{BEFORE, CLOSES, Conditions, HEADERS, OPENS};
 use super::prompt::prompt;
+use std::rc::Rc;
 
 /// A simple command as it stands in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +27,7 @@ pub(super) struct Simple {
     /// The pipeline in which it stands, by its number, and the whole text of
     /// that, where it has only simple commands.
     pub pipeline: usize,
-    pub whole: Option<String>,
+    pub whole: Option<Rc<str>>,
     /// Whether it stands in `$(…)` or the like: what it prints, nobody sees.
     pub captured: bool,
     /// Whether it stands in `{ …; } &` or the like.
@@ -55,9 +58,7 @@ impl Scan {
         while !scanner.at_end() {
             scanner.list(Until::End, false);
         }
-        for range in scanner.conditions.found {
-            scanner.found.simples[range].iter_mut().for_each(|simple| simple.asks = true);
-        }
+        scanner.conditions.mark(&mut scanner.found.simples);
         scanner.found
     }
 }
@@ -77,6 +78,10 @@ struct Here {
     tabs: bool,
 }
 
+/// How deep commands may stand within commands. Bash can do more; what is
+/// deeper has no place here.
+const DEEPEST: usize = 50;
+
 #[derive(Debug, Default)]
 struct Scanner {
     text: Vec<char>,
@@ -84,6 +89,8 @@ struct Scanner {
     line: u32,
     column: u32,
     pipelines: usize,
+    /// How many lists, quotes and expansions are open.
+    depth: usize,
     pending: Vec<Here>,
     conditions: Conditions,
     found: Scan,
@@ -133,8 +140,23 @@ impl Scanner {
         }
     }
 
+    /// Goes one deeper; where that is too deep, nothing more is found.
+    fn deeper(&mut self, read: impl FnOnce(&mut Self)) {
+        if self.depth == DEEPEST {
+            self.at = self.text.len();
+            return;
+        }
+        self.depth += 1;
+        read(self);
+        self.depth -= 1;
+    }
+
     /// Reads commands until what ends them.
     fn list(&mut self, until: Until, captured: bool) {
+        self.deeper(|scanner| scanner.commands(until, captured));
+    }
+
+    fn commands(&mut self, until: Until, captured: bool) {
         // The commands of the pipeline, and of the and-or list, at hand.
         let (mut pipe_start, mut list_start) = (None, self.found.simples.len());
         let mut direct: Vec<usize> = Vec::new();
@@ -220,10 +242,12 @@ impl Scanner {
         let number = self.pipelines;
         self.pipelines += 1;
         self.conditions.end_pipeline(self.found.simples.len());
-        let whole: Option<String> = start.filter(|_| !*compound).map(|start| {
+        let whole = start.filter(|_| !*compound).map(|start| {
             let end = direct.last().map_or(self.at, |last| self.found.simples[*last].end);
             self.text[start..end].iter().collect::<String>().trim_end().to_string()
         });
+        // A pipeline's commands share its text, which is as long as all of them.
+        let whole: Option<Rc<str>> = whole.map(Into::into);
         for simple in direct.drain(..) {
             let simple = &mut self.found.simples[simple];
             simple.pipeline = number;
@@ -236,8 +260,11 @@ impl Scanner {
     /// to it.
     fn background(&mut self) {
         let last = self.pipelines - 1;
-        let simples = self.found.simples.iter_mut().rev().take_while(|simple| simple.pipeline == last);
-        simples.filter_map(|simple| simple.whole.as_mut()).for_each(|whole| whole.push_str(" &"));
+        let mut simples =
+            self.found.simples.iter_mut().rev().take_while(|simple| simple.pipeline == last).peekable();
+        let whole = simples.peek().and_then(|simple| simple.whole.as_ref());
+        let whole: Option<Rc<str>> = whole.map(|whole| format!("{whole} &").into());
+        simples.for_each(|simple| simple.whole.clone_from(&whole));
     }
 
     /// Skips what separates words on a line.
@@ -371,126 +398,6 @@ impl Scanner {
             asks: false,
         });
         self.found.simples.len() - 1
-    }
-
-    /// Reads a command that ends with `end`, as `[[ … ]]`.
-    fn delimited(&mut self, end: &str, captured: bool) -> usize {
-        let (start, line, column) = (self.at, self.line, self.column);
-        while !self.at_end() && !self.starts(end) && self.peek(0) != '\n' {
-            match self.peek(0) {
-                '\'' | '"' | '$' | '`' | '\\' => self.piece(Until::End),
-                _ => self.bump(),
-            }
-        }
-        if self.starts(end) {
-            self.skip(end.len());
-        }
-        let text: String = self.text[start..self.at].iter().collect();
-        self.keep(line, column, &text, captured)
-    }
-
-    fn redirection(&mut self, until: Until) {
-        if (self.starts("<(") || self.starts(">(")) && !self.starts("<((") {
-            let line = self.line;
-            self.skip(2);
-            self.list(Until::Paren, true);
-            self.close(line);
-        } else if self.starts("<<") && !self.starts("<<<") {
-            let tabs = self.starts("<<-");
-            self.skip(if tabs { 3 } else { 2 });
-            self.blanks();
-            let delimiter = self.word(until).replace(['\'', '"', '\\'], "");
-            self.pending.push(Here { delimiter, tabs });
-        } else {
-            while matches!(self.peek(0), '<' | '>' | '&' | '|') {
-                self.bump();
-            }
-        }
-    }
-
-    /// Reads a word; gives its text.
-    fn word(&mut self, until: Until) -> String {
-        let start = self.at;
-        while !self.at_end() {
-            match self.peek(0) {
-                ' ' | '\t' | '\r' | '\n' | ';' | '&' | '|' | '<' | '>' | ')' => break,
-                '`' if until == Until::Backtick => break,
-                '(' if self.at > start && self.text[self.at - 1] == '=' => {
-                    let line = self.line;
-                    self.bump();
-                    while !self.at_end() && self.peek(0) != ')' {
-                        self.piece(until);
-                    }
-                    self.close(line);
-                }
-                '(' => break,
-                _ => self.piece(until),
-            }
-        }
-        self.text[start..self.at].iter().collect()
-    }
-
-    /// Reads a character, or a whole quote or expansion.
-    fn piece(&mut self, until: Until) {
-        let line = self.line;
-        match self.peek(0) {
-            '\\' => self.skip(if self.peek(1) == '\0' { 1 } else { 2 }),
-            '\'' => {
-                self.bump();
-                while !self.at_end() && self.peek(0) != '\'' {
-                    self.bump();
-                }
-                self.close(line);
-            }
-            '"' => {
-                self.bump();
-                while !self.at_end() && self.peek(0) != '"' {
-                    if matches!(self.peek(0), '$' | '`' | '\\') { self.piece(until) } else { self.bump() }
-                }
-                self.close(line);
-            }
-            '$' if self.peek(1) == '\'' => {
-                self.skip(2);
-                while !self.at_end() && self.peek(0) != '\'' {
-                    self.skip(if self.peek(0) == '\\' { 2 } else { 1 });
-                }
-                self.close(line);
-            }
-            '$' if self.starts("$((") => {
-                self.skip(3);
-                while !self.at_end() && !self.starts("))") {
-                    self.bump();
-                }
-                self.bump();
-                self.close(line);
-            }
-            '$' if self.starts("$(") => {
-                self.skip(2);
-                self.list(Until::Paren, true);
-                self.close(line);
-            }
-            '$' if self.starts("${") => {
-                self.skip(2);
-                while !self.at_end() && self.peek(0) != '}' {
-                    self.piece(until);
-                }
-                self.close(line);
-            }
-            '`' if until != Until::Backtick => {
-                self.bump();
-                self.list(Until::Backtick, true);
-                self.close(line);
-            }
-            _ => self.bump(),
-        }
-    }
-
-    /// Goes over what closes something that was opened on `line`.
-    fn close(&mut self, line: u32) {
-        if self.at_end() {
-            self.found.open.get_or_insert(line);
-        }
-        self.bump();
     }
 }
 

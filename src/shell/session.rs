@@ -323,7 +323,7 @@ impl<'a> Session<'a> {
         };
         let command = match (unparsable, found) {
             (Some(unparsable), _) => unparsable.text.clone(),
-            (None, Some((_, simple))) => simple.whole.clone().unwrap_or_else(|| simple.text.clone()),
+            (None, Some((_, simple))) => simple.whole.as_deref().unwrap_or(&simple.text).to_string(),
             (None, None) => told.command.trim_end().replace(PREFIX, ""),
         };
         if own && told.pid == self.terminal.pid() && told.depth <= 1 {

@@ -31,12 +31,16 @@ const MOST: usize = 32 * 1024;
 pub(super) struct Talk {
     told: OwnedFd,
     go: OwnedFd,
-    waiting: Vec<u8>,
+    heard: Heard,
 }
+
+/// What was heard, and is not understood yet.
+#[derive(Debug, Default)]
+pub(super) struct Heard(Vec<u8>);
 
 impl Talk {
     pub fn new(told: OwnedFd, go: OwnedFd) -> Self {
-        Self { told, go, waiting: Vec::new() }
+        Self { told, go, heard: Heard::default() }
     }
 
     /// Becomes readable when bash tells something.
@@ -47,20 +51,38 @@ impl Talk {
     /// The next command of which bash has told.
     pub fn next(&mut self) -> Option<Told> {
         let mut chunk = [0; MOST / 2];
-        if self.waiting.len() < MOST
+        if self.heard.0.len() < MOST
             && let Ok(length @ 1..) = nix::unistd::read(&self.told, &mut chunk)
         {
-            self.waiting.extend_from_slice(&chunk[..length]);
+            self.heard.take(&chunk[..length]);
         }
+        self.heard.next()
+    }
+
+    /// Lets a shell that waits go on.
+    pub fn go(&self) -> io::Result<()> {
+        nix::unistd::write(&self.go, b"\n")?;
+        Ok(())
+    }
+}
+
+impl Heard {
+    /// Takes in what has come.
+    pub fn take(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    /// The next command in it.
+    pub fn next(&mut self) -> Option<Told> {
         loop {
-            let mut ends = self.waiting.iter().enumerate().filter(|(_, byte)| **byte == 0);
+            let mut ends = self.0.iter().enumerate().filter(|(_, byte)| **byte == 0);
             let Some((end, _)) = ends.nth(FIELDS - 1) else {
-                if self.waiting.len() >= MOST {
-                    self.waiting.clear();
+                if self.0.len() >= MOST {
+                    self.0.clear();
                 }
                 return None;
             };
-            let fields: Vec<u8> = self.waiting.drain(..=end).collect();
+            let fields: Vec<u8> = self.0.drain(..=end).collect();
             let fields: Vec<String> = fields
                 .split(|byte| *byte == 0)
                 .map(|field| String::from_utf8_lossy(field).into_owned())
@@ -70,12 +92,6 @@ impl Talk {
                 return Some(told);
             }
         }
-    }
-
-    /// Lets a shell that waits go on.
-    pub fn go(&self) -> io::Result<()> {
-        nix::unistd::write(&self.go, b"\n")?;
-        Ok(())
     }
 }
 
@@ -112,7 +128,7 @@ mod tests {
             nix::unistd::write(&theirs, &[b'x'; 30_000]).unwrap();
             for _ in 0..4 {
                 assert_eq!(talk.next(), None);
-                assert!(talk.waiting.len() < 2 * MOST);
+                assert!(talk.heard.0.len() < 2 * MOST);
             }
         }
         // What bash tells later is heard all the same, once that is behind.

@@ -36,7 +36,12 @@ pub struct Decoder {
     flows: BTreeMap<(IpNumber, [End; 2]), Flow>,
     /// Who asks whom by the clock whether it is still there.
     probes: BTreeSet<(IpAddr, IpAddr)>,
+    /// How deep the packet at hand is within others.
+    depth: usize,
 }
+
+/// How deep a packet that is within others is looked into.
+const DEEPEST: usize = 4;
 
 type End = (IpAddr, u16);
 
@@ -101,12 +106,7 @@ impl Decoder {
             Some(LaxNetSlice::Ipv6(ip)) => {
                 let header = ip.header();
                 let (src, dst) = (header.source_addr().into(), header.destination_addr().into());
-                let fragment = ip.extensions().clone().into_iter().find_map(|part| match part {
-                    etherparse::Ipv6ExtensionSlice::Fragment(part) => {
-                        Some((part.fragment_offset().byte_offset(), part.more_fragments()))
-                    }
-                    _ => None,
-                });
+                let fragment = fragment(header.next_header(), ip.extensions().slice());
                 (src, dst, ip.payload(), fragment.unwrap_or_default())
             }
             None => {
@@ -223,15 +223,45 @@ impl Decoder {
         }
         // RFC 7348's port, and the kernel's old one.
         if let 4789 | 8472 = to
+            && self.depth < DEEPEST
             && let [0x08, _, _, _, a, b, c, _, frame @ ..] = bytes
         {
-            let inner = self.frame(frame)?;
+            self.depth += 1;
+            let inner = self.frame(frame);
+            self.depth -= 1;
+            let inner = inner?;
             let id = u32::from_be_bytes([0, *a, *b, *c]);
             let Told { src, dst, proto, info } = inner;
             return Some(("VXLAN".into(), format!("vni {id}: {src} > {dst} {proto} {info}")));
         }
         let (_, ports) = self.flow(IpNumber::UDP, (src, from), (dst, to));
         Some(("UDP".into(), format!("{ports}: length {}", bytes.len())))
+    }
+}
+
+/// The place of a fragment of IPv6, in bytes, and whether more follow (RFC
+/// 8200, section 4): what the extension headers say that follow the header.
+///
+/// They are read here, since etherparse's iterator over them (0.21) reads beyond
+/// the end of a packet that is cut off in one, or that has one where none
+/// belongs.
+fn fragment(mut number: IpNumber, mut headers: &[u8]) -> Option<(u16, bool)> {
+    loop {
+        let [next, length, high, low, ..] = *headers else { return None };
+        let length = usize::from(length);
+        let size = match number {
+            IpNumber::IPV6_FRAGMENTATION_HEADER => {
+                let place = u16::from_be_bytes([high, low]);
+                return Some((place & !7, place & 1 != 0));
+            }
+            IpNumber::IPV6_HEADER_HOP_BY_HOP
+            | IpNumber::IPV6_ROUTE_HEADER
+            | IpNumber::IPV6_DESTINATION_OPTIONS => (length + 1) * 8,
+            IpNumber::AUTHENTICATION_HEADER => (length + 2) * 4,
+            _ => return None,
+        };
+        headers = headers.get(size..)?;
+        number = IpNumber(next);
     }
 }
 

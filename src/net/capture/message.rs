@@ -2,6 +2,13 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+/// Of more answers than this, the first ones are told. A packet has room for
+/// thousands, each of which may refer to the same long name.
+const MOST: u16 = 20;
+
+/// The longest name, in bytes (RFC 1035, section 2.3.4).
+const LONGEST: usize = 255;
+
 /// A DNS message (RFC 1035, section 4): the question, or what came of it.
 pub fn dns(bytes: &[u8]) -> Option<String> {
     let number = |at: usize| Some(u16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]));
@@ -28,7 +35,11 @@ pub fn dns(bytes: &[u8]) -> Option<String> {
     };
     text += &counts.map(|count| count.to_string()).join("/");
     let mut answers = Vec::new();
-    for _ in 0..counts[0] {
+    for nth in 0..counts[0] {
+        if nth == MOST {
+            answers.push("…".into());
+            break;
+        }
         name(bytes, &mut at)?;
         let (word, length) = (kind(number(at)?), usize::from(number(at + 8)?));
         let mut start = at + 10;
@@ -72,6 +83,10 @@ fn name(bytes: &[u8], at: &mut usize) -> Option<String> {
                 let end = here + 1 + usize::from(length);
                 name += &String::from_utf8_lossy(bytes.get(here + 1..end)?);
                 name.push('.');
+                // Behind a pointer, the same label may come again and again.
+                if name.len() > 3 * LONGEST {
+                    return None;
+                }
                 here = end;
             }
         }

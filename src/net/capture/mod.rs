@@ -1,6 +1,7 @@
 //! Packets as they pass a link, from the moment on when it is asked for.
 
 mod decode;
+pub(super) mod fuzzing;
 mod icmp;
 mod message;
 mod pcap;

@@ -4,6 +4,7 @@
 
 mod conf;
 mod files;
+pub(super) mod fuzzing;
 mod order;
 mod stub;
 

@@ -237,12 +237,16 @@ fn again(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
 }
 
-fn is_truncated(bytes: &[u8]) -> bool {
+pub(super) fn is_truncated(bytes: &[u8]) -> bool {
     bytes.get(2).is_some_and(|flags| flags & 0x02 != 0)
 }
 
+/// How many aliases are followed, which is more than servers do: an answer has
+/// room for thousands.
+const MOST_ALIASES: usize = 32;
+
 /// Takes what was asked for out of an answer, along its aliases.
-fn read(bytes: &[u8], name: &str, kind: TYPE) -> Result<Found, NoAnswer> {
+pub(super) fn read(bytes: &[u8], name: &str, kind: TYPE) -> Result<Found, NoAnswer> {
     let packet = Packet::parse(bytes).map_err(|_| NoAnswer::NoRecovery)?;
     match packet.rcode() {
         RCODE::NoError => {}
@@ -251,18 +255,22 @@ fn read(bytes: &[u8], name: &str, kind: TYPE) -> Result<Found, NoAnswer> {
         RCODE::NotImplemented | RCODE::Refused => return Err(NoAnswer::Unreached),
         _ => return Err(NoAnswer::NoRecovery),
     }
-    let of = |record: &ResourceRecord, name: &str| record.name.to_string().eq_ignore_ascii_case(name);
+    let answers: Vec<(String, &ResourceRecord)> =
+        packet.answers.iter().map(|record| (record.name.to_string(), record)).collect();
     let mut found = Found { canonical: name.into(), ..Found::default() };
-    // Each alias once: they may lead in a circle.
-    for _ in 0..packet.answers.len() {
-        let alias = packet.answers.iter().find_map(|record| match &record.rdata {
-            RData::CNAME(target) if of(record, &found.canonical) => Some(target.0.to_string()),
+    // They may lead in a circle.
+    for _ in 0..MOST_ALIASES {
+        let alias = answers.iter().find_map(|(of, record)| match &record.rdata {
+            RData::CNAME(target) if of.eq_ignore_ascii_case(&found.canonical) => Some(target.0.to_string()),
             _ => None,
         });
         let Some(alias) = alias else { break };
         found.canonical = alias;
     }
-    for record in packet.answers.iter().filter(|record| of(record, &found.canonical)) {
+    for (of, record) in answers {
+        if !of.eq_ignore_ascii_case(&found.canonical) {
+            continue;
+        }
         match (&record.rdata, kind) {
             (RData::A(a), TYPE::A) => found.addresses.push(Ipv4Addr::from(a.address).into()),
             (RData::AAAA(aaaa), TYPE::AAAA) => found.addresses.push(Ipv6Addr::from(aaaa.address).into()),

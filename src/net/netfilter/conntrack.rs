@@ -141,9 +141,9 @@ impl Network {
     }
 }
 
-type Order = (u8, IpAddr, IpAddr, Option<u16>, Option<u16>, Option<(u8, u8, u16)>);
+pub(super) type Order = (u8, IpAddr, IpAddr, Option<u16>, Option<u16>, Option<(u8, u8, u16)>);
 
-fn flow(bytes: &[u8]) -> Option<Flow> {
+pub(super) fn flow(bytes: &[u8]) -> Option<Flow> {
     let (there, back) = (Direction::read(find(bytes, 1)?)?, Direction::read(find(bytes, 2)?)?);
     Some(Flow {
         proto: there.protocol,
@@ -174,7 +174,7 @@ fn tcp_state(bytes: &[u8]) -> Option<&'static str> {
     Some(TCP_STATES.get(state as usize).copied().unwrap_or("NONE"))
 }
 
-fn read(bytes: &[u8]) -> Option<(Order, Connection)> {
+pub(super) fn read(bytes: &[u8]) -> Option<(Order, Connection)> {
     let (there, back) = (Direction::read(find(bytes, 1)?)?, Direction::read(find(bytes, 2)?)?);
     // The kernel's own reports on multicast groups go by its clock, and nobody
     // answers them.

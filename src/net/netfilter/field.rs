@@ -118,7 +118,7 @@ pub(super) fn fields(base: Base, offset: usize, length: usize, known: Known) -> 
         (Base::Transport, ..) => ("th ", PORTS),
     };
     let mut found = Vec::new();
-    let (mut at, end) = (offset, offset + length);
+    let (mut at, end) = (offset, offset.checked_add(length).filter(|end| *end > offset)?);
     while at < end {
         let (_, size, name, kind) = header.iter().find(|(offset, ..)| *offset == at)?;
         found.push(Field { name: format!("{prefix}{name}"), kind: *kind, length: *size });
@@ -136,7 +136,8 @@ pub(super) fn raw(base: Base, offset: usize, length: usize) -> Field {
         Base::Network => "nh",
         Base::Transport => "th",
     };
-    Field { name: format!("@{base},{},{}", offset * 8, length * 8), kind: Kind::Bytes, length }
+    let bits = |bytes: usize| bytes.saturating_mul(8);
+    Field { name: format!("@{base},{},{}", bits(offset), bits(length)), kind: Kind::Bytes, length }
 }
 
 /// What `meta` can look at, by number (`enum nft_meta_keys`).

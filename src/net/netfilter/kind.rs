@@ -2,6 +2,7 @@
 
 use super::packet::{STATES, protocol_name};
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// What a value is.
@@ -189,7 +190,10 @@ pub(super) fn mac(bytes: &[u8]) -> String {
 }
 
 pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold("0x".to_string(), |text, byte| format!("{text}{byte:02x}"))
+    bytes.iter().fold("0x".to_string(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 impl Kind {

@@ -10,6 +10,7 @@ mod culprit;
 mod expression;
 mod field;
 mod firewall;
+pub(super) mod fuzzing;
 mod iptables;
 mod kind;
 #[cfg(test)]

@@ -130,12 +130,15 @@ pub(super) fn spoken(
             is_policy: chain.family == BRIDGE && userdata(&rule.bytes, EBTABLES_POLICY).is_some(),
         }
     };
+    // There may be ten thousand of both.
+    let mut rules_of: BTreeMap<(u8, String, String), Vec<&Answer>> = BTreeMap::new();
+    for rule in &rules {
+        let of = |kind| text(&rule.bytes, kind).unwrap_or_default();
+        rules_of.entry((rule.family, of(1), of(2))).or_default().push(rule);
+    }
     let with_rules = |chain: Chain| {
-        let is_in = |rule: &&Answer| {
-            let of = |kind| text(&rule.bytes, kind).unwrap_or_default();
-            rule.family == chain.family && of(1) == chain.table && of(2) == chain.name
-        };
-        let rules = rules.iter().filter(is_in).map(|rule| speak_of(&chain, rule)).collect();
+        let rules = rules_of.get(&(chain.family, chain.table.clone(), chain.name.clone()));
+        let rules = rules.into_iter().flatten().map(|rule| speak_of(&chain, rule)).collect();
         (chain, rules)
     };
     Ok(chains.into_iter().map(with_rules).collect())
@@ -181,7 +184,7 @@ const EBTABLES_POLICY: u8 = 1;
 const BRIDGE: u8 = 7;
 
 /// What a tool keeps with a rule for itself (`NFTA_RULE_USERDATA`).
-fn userdata(rule: &[u8], wanted: u8) -> Option<String> {
+pub(super) fn userdata(rule: &[u8], wanted: u8) -> Option<String> {
     let mut data = find(rule, 7)?;
     while let [kind, length, rest @ ..] = data {
         let value = rest.get(..usize::from(*length))?;
@@ -217,7 +220,7 @@ fn devices(place: &[u8]) -> Vec<String> {
 }
 
 impl Chain {
-    fn read(answer: &Answer) -> Option<Self> {
+    pub(super) fn read(answer: &Answer) -> Option<Self> {
         let bytes = &answer.bytes;
         let base = find(bytes, 4).map(|place| Base {
             kind: text(bytes, 7).unwrap_or_default(),
@@ -259,7 +262,7 @@ impl Chain {
         (family, self.table.clone(), self.base.is_none(), hook, priority, self.name.clone())
     }
 
-    fn row(&self, rule: Option<String>) -> FirewallRow {
+    pub(super) fn row(&self, rule: Option<String>) -> FirewallRow {
         let hook = self.base.as_ref().filter(|_| rule.is_none()).map(|base| base.words(self.family));
         FirewallRow {
             family: family_name(self.family),
@@ -309,7 +312,8 @@ fn priority(number: i32, family: u8, hook: &str) -> String {
         _ => &[(-300, "raw"), (-150, "mangle"), (0, "filter"), (50, "security")],
     };
     for (known, name) in names {
-        match number - known {
+        // The lowest and the highest may be as far apart as numbers can be.
+        match i64::from(number) - i64::from(*known) {
             0 => return (*name).into(),
             more @ 1..=10 => return format!("{name} + {more}"),
             less @ -10..=-1 => return format!("{name} - {}", -less),

@@ -1,6 +1,7 @@
 //! What `iptables-save` and its kin print.
 
 use super::snapshot::Counters;
+use std::collections::BTreeMap;
 
 /// A rule, or a chain's policy, as it was printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,7 @@ pub(super) struct Saved {
 pub(super) fn read(text: &str) -> Vec<Saved> {
     let mut saved: Vec<Saved> = Vec::new();
     let mut table = String::new();
+    let mut numbers: BTreeMap<(String, &str), usize> = BTreeMap::new();
     for line in text.lines().map(str::trim) {
         if let Some(name) = line.strip_prefix('*') {
             table = name.into();
@@ -47,11 +49,12 @@ pub(super) fn read(text: &str) -> Vec<Saved> {
             };
             let Some(rule) = rule.strip_prefix("-A ") else { continue };
             let (chain, spec) = rule.split_once(' ').unwrap_or((rule, ""));
-            let number = 1 + saved.iter().filter(|one| one.is_rule_of(&table, chain)).count();
+            let number = numbers.entry((table.clone(), chain)).or_default();
+            *number += 1;
             saved.push(Saved {
                 table: table.clone(),
                 chain: chain.into(),
-                number: Some(number),
+                number: Some(*number),
                 spec: spec.trim().into(),
                 counters,
             });

@@ -38,6 +38,9 @@ enum Data {
     Value(Vec<u8>),
 }
 
+/// The longest key that the kernel has (`NFT_DATA_VALUE_MAXLEN`), in bytes.
+const LONGEST_KEY: u64 = 64;
+
 impl Set {
     /// Reads the attributes of a set (`NFTA_SET_*`).
     pub fn read(bytes: &[u8]) -> Self {
@@ -46,7 +49,7 @@ impl Set {
             name: text(bytes, 2).unwrap_or_default(),
             anonymous: flags & 0x1 != 0,
             intervals: flags & 0x4 != 0,
-            key_length: number(bytes, 5).unwrap_or_default() as usize,
+            key_length: number(bytes, 5).unwrap_or_default().min(LONGEST_KEY) as usize,
             data_type: number(bytes, 6).unwrap_or_default(),
             elements: Vec::new(),
         }

@@ -335,12 +335,12 @@ pub(super) fn target_of_spec(spec: &str) -> String {
     at.and_then(|at| words.get(at + 1)).cloned().unwrap_or_default()
 }
 
-fn counter(list: &[u8]) -> Option<(u64, u64)> {
+pub(super) fn counter(list: &[u8]) -> Option<(u64, u64)> {
     expression::read(list).find(|(name, _)| name == "counter").and_then(|(_, data)| counted(data))
 }
 
 /// What a rule of nf_tables does with a packet, in a word or two.
-fn target(list: &[u8]) -> String {
+pub(super) fn target(list: &[u8]) -> String {
     let mut target = String::new();
     for (name, data) in expression::read(list) {
         let found = match name.as_str() {

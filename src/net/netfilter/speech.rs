@@ -154,7 +154,8 @@ impl Speaker<'_> {
 
     fn payload(&mut self, data: &[u8]) {
         let attribute = |kind| number(data, kind).unwrap_or_default();
-        let (offset, length) = (attribute(3) as usize, attribute(4) as usize);
+        // The kernel has a byte or two for each.
+        let [offset, length] = [3, 4].map(|kind| attribute(kind).min(u16::MAX.into()) as usize);
         let base = match attribute(2) {
             0 => Base::Link,
             1 => Base::Network,
@@ -394,7 +395,7 @@ impl Speaker<'_> {
         };
         // A key of several fields stands in registers one after the other.
         let (mut names, mut kinds) = (Vec::new(), Vec::new());
-        let (mut at, mut length) = (slot(number(data, 2).unwrap_or_default()), 0);
+        let (mut at, mut length) = (slot(number(data, 2).unwrap_or_default()), 0_usize);
         while length < set.key_length {
             let (name, kind, size) = match self.registers.get(&at) {
                 Some(Content::Selected(selected)) => {
@@ -406,7 +407,7 @@ impl Speaker<'_> {
             let padded = size.max(1).next_multiple_of(4);
             names.push(name);
             kinds.push((kind, size));
-            at += padded as u64 / 4;
+            at = at.saturating_add(padded as u64 / 4);
             length += padded;
         }
         let key = names.join(" . ");

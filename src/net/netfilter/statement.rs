@@ -207,6 +207,6 @@ fn queue(data: &[u8]) -> String {
         0 => String::new(),
         bits => format!(" flags {}", flags(bits, &[(1, "bypass"), (2, "fanout")])),
     };
-    let to = if total > 1 { format!("{from}-{}", from + total - 1) } else { from.to_string() };
+    let to = if total > 1 { format!("{from}-{}", from.saturating_add(total - 1)) } else { from.to_string() };
     format!("queue{flags} to {to}")
 }

@@ -46,7 +46,7 @@ const SCTP: u8 = 132;
 
 impl TracedPacket {
     /// Reads the headers that there are: link, network and transport.
-    pub(super) fn read(
+    pub(in crate::net) fn read(
         link: Option<&[u8]>,
         network: Option<&[u8]>,
         transport: Option<&[u8]>,

@@ -272,10 +272,15 @@ fn messages_of(mut bytes: &[u8]) -> impl Iterator<Item = (Header, &[u8])> {
     })
 }
 
+/// The same without their headers.
+pub(super) fn payloads_of(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    messages_of(bytes).map(|(_, payload)| payload)
+}
+
 /// The kernel's refusal; nothing where it is a receipt.
-fn error_of(payload: &[u8]) -> Option<KernelError> {
+pub(super) fn error_of(payload: &[u8]) -> Option<KernelError> {
     let code = i32::from_ne_bytes(payload.get(..4)?.try_into().ok()?);
-    (code != 0).then(|| KernelError { errno: -code, text: extended_ack(&payload[4..]) })
+    (code != 0).then(|| KernelError { errno: code.wrapping_neg(), text: extended_ack(&payload[4..]) })
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! thread that answers. That thread begins with the first service.
 
 mod dns;
+pub(super) mod fuzzing;
 mod http;
 mod zone;
 

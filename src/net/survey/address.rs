@@ -94,7 +94,7 @@ impl Network {
     }
 }
 
-fn read(message: &AddressMessage, space: &Space) -> Option<Address> {
+pub(super) fn read(message: &AddressMessage, space: &Space) -> Option<Address> {
     let (mut local, mut address) = (None, None);
     let header = &message.header;
     let mut flags = AddressFlags::from_bits_retain(header.flags.bits().into());

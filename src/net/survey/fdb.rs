@@ -57,7 +57,7 @@ impl Network {
     }
 }
 
-fn read(message: &NeighbourMessage, space: &Space) -> Option<FdbEntry> {
+pub(super) fn read(message: &NeighbourMessage, space: &Space) -> Option<FdbEntry> {
     let header = &message.header;
     let mut entry = FdbEntry {
         dev: space.name_of(header.ifindex),

@@ -204,7 +204,7 @@ impl Network {
     }
 }
 
-fn read_infos(infos: &[LinkInfo], link: &mut Link) {
+pub(super) fn read_infos(infos: &[LinkInfo], link: &mut Link) {
     for info in infos {
         match info {
             LinkInfo::Kind(InfoKind::Other(kind)) => link.kind.clone_from(kind),

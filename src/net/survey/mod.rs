@@ -7,6 +7,7 @@
 mod address;
 mod counters;
 mod fdb;
+pub(super) mod fuzzing;
 mod kinds;
 mod link;
 mod lookup;

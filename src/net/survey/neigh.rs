@@ -61,7 +61,7 @@ impl Network {
     }
 }
 
-fn read(message: &NeighbourMessage, space: &Space) -> Option<Neighbour> {
+pub(super) fn read(message: &NeighbourMessage, space: &Space) -> Option<Neighbour> {
     let (mut ip, mut mac) = (None, None);
     for attribute in &message.attributes {
         match attribute {

@@ -69,7 +69,7 @@ impl Network {
     }
 }
 
-fn read(message: &RuleMessage) -> Rule {
+pub(super) fn read(message: &RuleMessage) -> Rule {
     let header = &message.header;
     let mut rule = Rule {
         inet6: header.family == AddressFamily::Inet6,

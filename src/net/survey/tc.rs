@@ -99,7 +99,7 @@ fn tcmsg(index: u32, parent: u32) -> Vec<u8> {
     bytes
 }
 
-fn qdisc(row: &[u8], space: &Space, class: bool) -> Option<Qdisc> {
+pub(super) fn qdisc(row: &[u8], space: &Space, class: bool) -> Option<Qdisc> {
     let index = number(row, 4)?;
     let attributes = row.get(ATTRIBUTES..)?;
     let mut qdisc = Qdisc {

@@ -113,7 +113,7 @@ pub(super) fn read(space: &mut Space) {
     }
 }
 
-fn policy(row: &[u8]) -> Option<XfrmPolicy> {
+pub(super) fn policy(row: &[u8]) -> Option<XfrmPolicy> {
     const TEMPLATES: u16 = 5;
     let templates = attributes(row.get(POLICY..)?).find(|(kind, _)| *kind == TEMPLATES);
     let templates = templates.map(|(_, bytes)| bytes).unwrap_or_default();
@@ -161,7 +161,7 @@ fn template(bytes: &[u8]) -> Option<XfrmTemplate> {
 }
 
 /// struct xfrm_usersa_info.
-fn state(row: &[u8]) -> Option<XfrmState> {
+pub(super) fn state(row: &[u8]) -> Option<XfrmState> {
     let family = u16::from_ne_bytes([*row.get(212)?, *row.get(213)?]);
     Some(XfrmState {
         dst: address(row, 56, family)?,

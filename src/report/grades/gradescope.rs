@@ -1,6 +1,6 @@
 use super::why;
 use crate::exercise::{Gradebook, Graded, Mark};
-use crate::report::failure::visible;
+use crate::lab::visible;
 use serde_json::{Value, json};
 
 /// The `results.json` of Gradescope, which is of one student.

@@ -1,5 +1,5 @@
 use crate::exercise::{Gradebook, Graded, Mark};
-use crate::report::failure::visible;
+use crate::lab::visible;
 
 /// A gradebook as one JSON object.
 ///

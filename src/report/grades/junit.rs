@@ -1,6 +1,6 @@
 use super::earned;
 use crate::exercise::{Gradebook, Graded, Mark};
-use crate::report::failure::visible;
+use crate::lab::visible;
 use std::fmt::Write;
 
 /// A gradebook as JUnit XML: a suite a student, a case a check.

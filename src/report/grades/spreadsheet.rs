@@ -1,5 +1,5 @@
 use crate::exercise::{Gradebook, Mark};
-use crate::report::failure::visible;
+use crate::lab::visible;
 
 /// A gradebook for a spreadsheet: a row a student, with the points of each
 /// check. What was not measured is an empty cell.

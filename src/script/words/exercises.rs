@@ -161,6 +161,9 @@ fn run(engine: &Engine, network: &Network, submission: &Submission) -> Result<()
     }
     let in_file = |stop: Stop| stop.in_file(&submission.path);
     let text = submission.text.strip_prefix('\u{feff}').unwrap_or(&submission.text);
+    if let Some(fault) = fault::too_many(text) {
+        return Err(in_file(Stop::Fault(fault)));
+    }
     let mut ast = caught::compile_with(engine, &scope, text)
         .map_err(|error| in_file(Stop::Fault(fault::syntax_of(&error, text))))?;
     if let Some(place) = import(&ast) {

@@ -122,11 +122,11 @@ impl IptablesCommand {
 }
 
 /// Tells whether a chain can have this name, in iptables' eyes.
-fn is_name(chain: &str) -> bool {
+pub(super) fn is_name(chain: &str) -> bool {
     !chain.is_empty()
         && chain.len() < 29
         && !chain.starts_with(['-', '!'])
-        && !chain.contains(char::is_whitespace)
+        && !chain.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
 impl Network {

@@ -22,7 +22,7 @@ const RETURN: u32 = -5_i32 as u32;
 
 impl Rule {
     /// The expressions of the rule.
-    pub(super) fn expressions(&self) -> Attributes {
+    pub(in super::super) fn expressions(&self) -> Attributes {
         let mut all = Expressions::default();
         for condition in &self.header {
             condition.express(&mut all, Dialect::Iptables);
@@ -53,7 +53,7 @@ impl Rule {
 
     /// Reads a rule that the kernel has told; nothing where there is one
     /// expression in it that is not known here.
-    pub(super) fn read(family: Family, list: &[u8]) -> Option<Self> {
+    pub(in super::super) fn read(family: Family, list: &[u8]) -> Option<Self> {
         let mut reader =
             Reader { family, loaded: None, header: Vec::new(), matches: Vec::new(), target: None };
         for (name, data) in expression::read(list) {
@@ -234,7 +234,7 @@ impl Reader {
                         let bits = mask.iter().map(|byte| byte.count_ones()).sum::<u32>() as u8;
                         (mask.len() == whole && *mask == mask_of(bits, whole)).then_some(bits)?
                     }
-                    None => u8::try_from(*length * 8).ok()?,
+                    None => u8::try_from(length.checked_mul(8)?).ok()?,
                 };
                 let mut address = value.to_vec();
                 (address.len() <= whole).then(|| address.resize(whole, 0))?;

@@ -4,6 +4,7 @@
 use super::super::super::Family;
 use super::super::super::prefix::Prefix;
 use super::super::packet::{Condition, PROTOCOLS, STATES, TCP, UDP, masked, protocol_name};
+use super::applet::is_name;
 use super::extension::{Extension, range_words, rejection, states};
 use super::{Match, Rule, Target};
 use std::net::IpAddr;
@@ -71,7 +72,7 @@ impl Rule {
 
     /// Reads what one types behind `-A CHAIN`; nothing where there is one word
     /// in it that is not known here, or that iptables might refuse.
-    pub(super) fn parse(family: Family, words: &[String]) -> Option<Self> {
+    pub(in super::super) fn parse(family: Family, words: &[String]) -> Option<Self> {
         let mut typed = Typed {
             words: words.iter().map(String::as_str),
             family,
@@ -202,7 +203,7 @@ impl<'a, W: Iterator<Item = &'a str>> Typed<'a, W> {
             }
             "-j" | "--jump" if !not => self.target()?,
             "-g" | "--goto" if !not => {
-                let to = Target::Goto(self.words.next()?.into());
+                let to = Target::Goto(self.words.next().filter(|chain| is_name(chain))?.into());
                 self.rule.replace(to).is_none().then_some(())?;
             }
             _ => return None,
@@ -239,7 +240,10 @@ impl<'a, W: Iterator<Item = &'a str>> Typed<'a, W> {
     fn interface(&mut self, incoming: bool, not: bool) -> Option<()> {
         let name = self.words.next()?;
         let plain = name.strip_suffix('+').unwrap_or(name);
-        let sound = !plain.is_empty() && name.len() < libc::IF_NAMESIZE && !plain.contains(['+', '*', '/']);
+        let sound = !plain.is_empty()
+            && name.len() < libc::IF_NAMESIZE
+            && !plain.contains(['+', '*', '/'])
+            && !plain.contains(|c: char| c.is_whitespace() || c.is_control());
         sound.then_some(())?;
         let name = if name.ends_with('+') { format!("{plain}*") } else { name.into() };
         self.header.push(Condition::Interface { incoming, name, not });
@@ -352,7 +356,7 @@ impl<'a, W: Iterator<Item = &'a str>> Typed<'a, W> {
                 Target::Extension(Extension::SetTtl(option(&["--ttl-set"])?.parse().ok()?))
             }
             // A chain of one's own: whether it is there is seen later.
-            chain if !chain.starts_with('-') => Target::Jump(chain.into()),
+            chain if is_name(chain) => Target::Jump(chain.into()),
             _ => return None,
         };
         self.rule.replace(target).is_none().then_some(())
@@ -451,6 +455,10 @@ mod tests {
             "-m nonesuch -j ACCEPT",
             "-j ACCEPT !",
             "-i ethernet-card-two -j DROP",
+            "-j 'a b'",
+            "-g 'a\0b'",
+            "-j a-name-that-is-longer-than-a-chains",
+            "-i 'a\u{1}b' -j DROP",
         ] {
             assert_eq!(printed(Family::Inet, typed), None, "{typed}");
         }

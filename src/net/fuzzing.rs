@@ -1,0 +1,68 @@
+//! What reads packets, and what the kernel says, for the fuzzers.
+
+use super::{capture, echo, link, names, netfilter, netlink, observe, service, sighting, survey};
+use rtnetlink::packet_route::RouteNetlinkMessage;
+
+/// Packets at a link of some kind.
+pub fn packets(link: u8, pieces: &[&[u8]]) {
+    capture::fuzzing::decode(link, pieces);
+    for bytes in pieces {
+        let (packet, ..) = sighting::decode(bytes, link & 1 == 0);
+        sighting::within(bytes, &packet);
+        let payload = echo::split_ipv4(bytes).map_or(*bytes, |(.., payload)| payload);
+        echo::is_echo(payload, 0, 1, 1);
+        netfilter::TracedPacket::read(bytes.get(..14), bytes.get(14..34), bytes.get(34..));
+    }
+    if let [link, network, transport, ..] = pieces {
+        netfilter::TracedPacket::read(Some(link), Some(network), Some(transport));
+    }
+}
+
+/// A question to a server, and answers of one.
+pub fn dns(pieces: &[&[u8]]) {
+    let Some((question, answers)) = pieces.split_first() else { return };
+    service::fuzzing::serve(question, answers);
+    for answer in answers {
+        names::fuzzing::read_answer(answer);
+    }
+    for bytes in pieces {
+        capture::fuzzing::messages(bytes);
+    }
+}
+
+/// The files by which names are looked up.
+pub fn names(text: &str) {
+    names::fuzzing::files(text);
+    service::fuzzing::records(text);
+}
+
+/// Datagrams of rtnetlink, and rows of what has no crate.
+pub fn netlink(pieces: &[&[u8]]) {
+    for bytes in pieces {
+        netlink::extended_ack(bytes);
+        for message in netlink::messages_of(bytes) {
+            let Ok(message) = message else { break };
+            if let rtnetlink::packet_core::NetlinkPayload::InnerMessage(message) = message.payload {
+                if let RouteNetlinkMessage::NewLink(message) = &message {
+                    link::Found::read(message);
+                    link::mac_of(message);
+                }
+                observe::fuzzing::rows(&message);
+                survey::fuzzing::rows(&message);
+            }
+        }
+        survey::fuzzing::raw(bytes);
+        super::sockets::read("tcp", bytes);
+    }
+}
+
+/// What nf_tables and connection tracking say.
+pub fn nftables(family: u8, pieces: &[&[u8]]) {
+    netfilter::fuzzing::answers(family, pieces);
+    netfilter::fuzzing::rule(family, pieces);
+}
+
+/// What the tools of iptables print, and what one types.
+pub fn iptables(text: &str) {
+    netfilter::fuzzing::words(text);
+}

@@ -1,0 +1,79 @@
+//! What the kernel says of rules and connections, and what tools print of
+//! them, for the fuzzers.
+
+use super::super::Family;
+use super::iptables::{self, IptablesCommand};
+use super::kind::Interfaces;
+use super::ruleset::{self, Chain};
+use super::set::Set;
+use super::speech::{Ground, speak};
+use super::wire::{self, Answer, find};
+use super::{conntrack, packet, saved, snapshot};
+use std::collections::BTreeMap;
+
+/// Datagrams, each with several answers.
+pub fn answers(family: u8, pieces: &[&[u8]]) {
+    for bytes in pieces {
+        for payload in wire::payloads_of(bytes) {
+            wire::error_of(payload);
+            let Some(bytes) = payload.get(4..) else { continue };
+            let answer = Answer { family, bytes: bytes.into() };
+            if let Some(chain) = Chain::read(&answer) {
+                chain.row(None);
+            }
+            ruleset::userdata(bytes, 0);
+            conntrack::flow(bytes);
+            conntrack::read(bytes);
+            expressions(family, find(bytes, 4).unwrap_or_default(), &BTreeMap::new());
+        }
+    }
+}
+
+/// The expressions of a rule, then sets: each its attributes, then its
+/// elements.
+pub fn rule(family: u8, pieces: &[&[u8]]) {
+    let Some((list, rest)) = pieces.split_first() else { return };
+    let mut sets = BTreeMap::new();
+    for pair in rest.chunks(2) {
+        let mut set = Set::read(pair[0]);
+        set.take(pair.get(1).copied().unwrap_or_default());
+        sets.insert(set.name.clone(), set);
+    }
+    expressions(family, list, &sets);
+}
+
+fn expressions(family: u8, list: &[u8], sets: &BTreeMap<String, Set>) {
+    let interfaces = Interfaces::from([(1, "lo".into()), (2, "eth0".into())]);
+    speak(list, None, &Ground { family, interfaces: &interfaces, sets });
+    snapshot::target(list);
+    snapshot::counter(list);
+    for family in [Family::Inet, Family::Inet6] {
+        // What is read comes back as it was.
+        if let Some(rule) = iptables::Rule::read(family, list) {
+            rule.spec();
+            rule.expressions();
+        }
+    }
+}
+
+/// Lines of a `-save`, and what one types.
+pub fn words(text: &str) {
+    saved::read(text);
+    saved::read_arptables(text, "filter");
+    saved::read_ebtables(text, "filter");
+    for line in text.lines() {
+        snapshot::target_of_spec(line);
+        let Ok(words) = shell_words::split(line) else { continue };
+        IptablesCommand::parse("iptables", &words);
+        for family in [Family::Inet, Family::Inet6] {
+            if let Some(rule) = iptables::Rule::parse(family, &words) {
+                let spec = rule.spec();
+                let again: Vec<String> = spec.split_whitespace().map(String::from).collect();
+                assert_eq!(iptables::Rule::parse(family, &again).as_ref(), Some(&rule), "{spec}");
+                let read = iptables::Rule::read(family, rule.expressions().as_bytes());
+                assert_eq!(read.as_ref(), Some(&rule), "{spec}");
+            }
+        }
+    }
+    let _ = packet::protocol_name(text.len() as u8);
+}

@@ -1,0 +1,47 @@
+//! A shell lab's text, and what is told of its commands, for the fuzzers.
+
+use super::paste::{Complaint, Parsed, Script};
+use super::told::Heard;
+use crate::lab::{LabName, Source};
+use std::convert::Infallible;
+use std::path::PathBuf;
+
+/// How often bash is asked at most, in a run: each time takes it a
+/// millisecond.
+const PATIENCE: usize = 100;
+
+/// Reads a script; `answers` says what bash says to what it is asked.
+pub fn script(answers: u8, text: &str) {
+    let path = PathBuf::from("/nonexistent/lab.sh");
+    let source = Source { name: LabName::of(&path), path, text: text.into() };
+    let _ = super::read(source);
+    let mut asked = 0_usize;
+    let _ = Script::of(text, |text| -> Result<Parsed, Option<Infallible>> {
+        asked += 1;
+        if asked > PATIENCE {
+            return Err(None);
+        }
+        let lines = text.lines().count().max(1);
+        let turn = asked * usize::from(answers);
+        Ok(match turn % 4 {
+            0 => Parsed::Sound,
+            kind => Parsed::Wrong(Complaint {
+                line: (turn / 4 % (lines + 2)) as u32,
+                text: text.lines().nth(turn % lines).filter(|_| answers & 8 != 0).map(String::from),
+                words: "syntax error".into(),
+                at_end: kind == 2,
+                here: (kind == 2 && answers & 16 != 0).then(|| "EOF".into()),
+            }),
+        })
+    });
+}
+
+/// Reads what comes by the pipe through which bash tells of its commands,
+/// which programs of the lab can write into.
+pub fn told(bytes: &[u8]) {
+    let mut heard = Heard::default();
+    for chunk in bytes.chunks(16 * 1024) {
+        heard.take(chunk);
+        while heard.next().is_some() {}
+    }
+}
