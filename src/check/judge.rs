@@ -1,7 +1,7 @@
 use super::outcome::{Failure, Outcome, Verdict};
 use super::snapshot::Shelf;
 use crate::event::{Event, Expectation, Found, Question, Stop, Unmeasured};
-use crate::lab::{Declared, Lab, Place};
+use crate::lab::{Declared, Kind, Lab, Place};
 use std::collections::BTreeMap;
 
 /// Hears the events of one lab and says what became of its checks.
@@ -11,6 +11,8 @@ pub struct Judge<'a> {
     /// The verdict on each check that was reached. In a loop, the first round
     /// that failed counts.
     reached: BTreeMap<String, (Place, Verdict)>,
+    /// The checks that each of them needs.
+    needs: BTreeMap<String, Vec<String>>,
     /// The last answer to each question that may be evidence.
     questions: BTreeMap<(Place, String), Question>,
     stop: Option<Stop>,
@@ -31,6 +33,7 @@ impl<'a> Judge<'a> {
             lab,
             shelf,
             reached: BTreeMap::new(),
+            needs: BTreeMap::new(),
             questions: BTreeMap::new(),
             stop: None,
             ended: false,
@@ -48,6 +51,7 @@ impl<'a> Judge<'a> {
             Event::Ended => self.ended = true,
             Event::Submitting { .. } => self.in_gap = true,
             Event::Submitted { .. } => self.in_gap = false,
+            Event::Withdrawn { place, command } => self.withdraw(*place, command),
             Event::Lacked(what) => {
                 let handed_in = self.lab.gap.as_ref().is_some_and(|gap| gap.handed_in.is_some());
                 let lacked = if self.in_gap && handed_in { &mut self.spoilt } else { &mut self.lacked };
@@ -59,12 +63,51 @@ impl<'a> Judge<'a> {
                 if known.is_none_or(|(_, known)| known.is_passed()) {
                     let entry = (expectation.place, verdict.clone());
                     self.reached.insert(expectation.name.clone(), entry);
+                    self.needs.insert(expectation.name.clone(), expectation.needs.clone());
                 }
                 return Some(verdict);
             }
             _ => {}
         }
         None
+    }
+
+    /// Takes back the checks that hold because somebody answered who does not
+    /// any more, and those that need one of them.
+    fn withdraw(&mut self, place: Place, command: &str) {
+        let rests_on_it = |check: &&Declared| {
+            check.kind != Kind::Refute && check.evidence.iter().any(|span| span.contains(place))
+        };
+        let mut taken: Vec<&str> = Vec::new();
+        for check in self.lab.judging().filter(rests_on_it) {
+            if let Some((at, verdict)) =
+                self.reached.get_mut(&check.name).filter(|(_, verdict)| verdict.is_passed())
+            {
+                *verdict = Verdict::failed(Failure {
+                    place: *at,
+                    message: format!(
+                        "{} `{}` held, and did not when it was asked again",
+                        check.kind, check.name
+                    ),
+                    seen: Some(format!("no answer to `{command}`, to which there was one before")),
+                    hints: vec!["what the network lets pass once it has to let pass each time".into()],
+                    ..Failure::default()
+                });
+                taken.push(&check.name);
+            }
+        }
+        while let Some(needed) = taken.pop() {
+            for (name, (_, verdict)) in &mut self.reached {
+                if verdict.is_passed()
+                    && self.needs.get(name).is_some_and(|needs| needs.iter().any(|name| name == needed))
+                {
+                    *verdict = Verdict::Skipped(format!("it needs `{needed}`, which failed"));
+                    taken.extend(
+                        self.lab.checks.iter().map(|check| check.name.as_str()).find(|check| check == name),
+                    );
+                }
+            }
+        }
     }
 
     fn expectation(&self, expectation: &Expectation) -> Verdict {

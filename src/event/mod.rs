@@ -110,6 +110,13 @@ pub enum Event {
         /// Why it did not come to its end.
         stop: Option<Stop>,
     },
+    /// A question that somebody answered, and not when it was asked again.
+    Withdrawn {
+        /// Where the lab asks.
+        place: Place,
+        /// The shell command that asks the same.
+        command: String,
+    },
     /// Somebody at work in the lab asks something, and waits for the answer.
     Live(LiveAsk),
     /// The script asks why; it waits for the answer.

@@ -107,6 +107,10 @@ impl Narration {
             Event::Lacked(what) => {
                 let _ = writeln!(text, "    {}", not_measured(&what.reason, what.remedy.as_deref()));
             }
+            Event::Withdrawn { command, .. } => {
+                let _ =
+                    writeln!(text, "  ✗ there was an answer to this, and is none any more\n  $ {command}");
+            }
             Event::Submitting { path } => {
                 let _ = write!(text, "\nthe gap: {path}\n");
             }

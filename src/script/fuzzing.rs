@@ -31,7 +31,7 @@ pub fn lab(text: &str) {
         let engine = &compiler.stage.engine;
         match caught::compile(engine, text) {
             Ok(ast) => {
-                foresight::namespaces(&ast);
+                foresight::expected(&ast);
                 foresight::veths_that_may_wait(&ast);
             }
             Err(error) => drop(fault::syntax_of(&error, text)),

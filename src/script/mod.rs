@@ -4,6 +4,7 @@
 //! *Takes* the text of a lab and a network to act on, *gives* faults with
 //! their places and a stream of events, *never* judges.
 
+mod again;
 mod caught;
 mod compile;
 mod draws;

@@ -26,7 +26,10 @@ pub fn run(
     let is_done = stage.stand.get().is_some_and(World::is_done);
     let ran = match (ran, stage.stand.get()) {
         (Err(_), _) if is_done => Ok(()),
-        (Ok(()), Some(world)) => world.live_at_end(),
+        (Ok(()), Some(world)) => {
+            world.ask_again();
+            world.live_at_end()
+        }
         (ran, _) => ran,
     };
     let ending = ran.map_or_else(Event::Stopped, |()| Event::Ended);

@@ -1,5 +1,6 @@
 //! What a running script acts on: the network, the way up, and the clock.
 
+use super::again::{Again, Answered as AnsweredWell};
 use crate::event::{
     Action, Answered, Deed, Door, Event, Fault, Findings, Inquiry, Misuse, Moment, Order, Probe, Question,
     Refusal, Stop, Submission, Unmeasured, Wonder,
@@ -70,6 +71,8 @@ pub(super) struct World {
     has_lived: Cell<bool>,
     /// Whether it is the script in the gap that acts.
     in_gap: Cell<bool>,
+    /// What was answered well since a submission is judged.
+    again: Again,
 }
 
 /// A place for the world, which comes to be after the vocabulary.
@@ -113,6 +116,7 @@ impl World {
             guests,
             has_lived: Cell::new(false),
             in_gap: Cell::new(false),
+            again: Again::default(),
         }
     }
 
@@ -142,7 +146,16 @@ impl World {
         self.deadline.set(lab + began.elapsed());
         self.network.confine(false)?;
         self.network.freeze(&[])?;
+        self.again.begin();
         done
+    }
+
+    /// Asks again what was answered well since a submission is judged, and takes
+    /// back what was not answered again.
+    pub fn ask_again(&self) {
+        for (place, command) in self.again.ask(&self.network, || self.is_late()) {
+            self.tell(Event::Withdrawn { place, command });
+        }
     }
 
     /// Runs a script of bash.
@@ -346,6 +359,7 @@ impl<'a> Call<'a> {
     /// changed.
     pub fn act<T>(&self, command: String, act: impl FnOnce(&Network) -> Result<T, NetError>) -> Fallible<T> {
         let network = &self.world.network;
+        self.ask_again();
         let result = act(network).map_err(|error| network.blame(error, &command));
         let n = self.world.acts.get() + 1;
         self.world.acts.set(n);
@@ -368,6 +382,14 @@ impl<'a> Call<'a> {
             self.world.tell(Event::Lacked(what));
         }
         result.map_err(|error| self.fault(&command, error))
+    }
+
+    /// Comes to a place where what is judged may change: it has to be now as it
+    /// was when it was judged.
+    pub fn ask_again(&self) {
+        if !self.world.is_in_gap() {
+            self.world.ask_again();
+        }
     }
 
     /// Comes to a place where it is asked about a way. In a replay that was
@@ -420,6 +442,24 @@ impl<'a> Call<'a> {
             wonder: wonder(&answer).map(Box::new),
             changes,
         }));
+        Ok(answer)
+    }
+
+    /// The same where somebody may answer, which `holds` tells; what one has
+    /// answered to a submission's judge is asked again.
+    pub fn ask_somebody<T>(
+        &self,
+        command: String,
+        ask: impl Fn(&Network) -> Result<T, NetError> + 'static,
+        holds: impl Fn(&T) -> bool + 'static,
+        show: impl FnOnce(&T) -> (String, Option<Table>),
+        wonder: impl FnOnce(&T) -> Option<Wonder>,
+    ) -> Fallible<T> {
+        let answer = self.ask_about(command.clone(), &ask, show, wonder)?;
+        if holds(&answer) && self.helper.is_none() && !self.world.is_in_gap() {
+            let ask = Box::new(move |network: &Network| ask(network).is_ok_and(|answer| holds(&answer)));
+            self.world.again.keep(AnsweredWell { place: self.place(), command, ask });
+        }
         Ok(answer)
     }
 

@@ -259,6 +259,11 @@ fn what_waits_in_a_queue_is_no_answer() {
 }
 
 #[test]
+fn what_answers_once_has_not_answered() {
+    earns("answers_once", SEEN_ONLY);
+}
+
+#[test]
 fn nobody_acts_while_the_judge_asks() {
     earns("acts_while_judged", NOTHING_DONE);
 }

@@ -102,6 +102,8 @@ fn limits(call: &Call, word: &str, options: Map) -> Fallible<Limits> {
     let default = Limits::default();
     let timeout_ms = options.number("timeout_ms", "a number of milliseconds")?;
     let pid = options.flag("pid")?.unwrap_or(default.pid);
+    // A program may change what is judged.
+    call.ask_again();
     call.world.flush();
     Ok(Limits { timeout_ms: call.world.at_most(timeout_ms.unwrap_or(default.timeout_ms)), pid })
 }

@@ -3,7 +3,9 @@ use super::super::world::{Call, Fallible, Stand};
 use super::options::Options;
 use super::{Word, here_or_host};
 use crate::event::Probe;
-use crate::net::{Family, NetError, Netns, Network, PingOptions, PingSource, TracerouteOptions, typed};
+use crate::net::{
+    Family, NetError, Netns, Network, PingAnswer, PingOptions, PingSource, TracerouteOptions, typed,
+};
 use crate::table::Table;
 use rhai::{Engine, Map};
 use std::rc::Rc;
@@ -234,9 +236,11 @@ fn ping(call: &Call, ns: &Netns, dst: &str, options: Map) -> Fallible<PingValue>
         ..Probe::to(ns.name(), dst)
     })?;
     let how = PingOptions { timeout_ms: call.world.at_most(how.timeout_ms), ..how };
-    let answer = call.ask_about(
+    let (ns, dst) = (ns.clone(), dst.to_string());
+    let answer = call.ask_somebody(
         command,
-        |network| network.ping(ns, dst, &how),
+        move |network| network.ping(&ns, &dst, &how),
+        PingAnswer::ok,
         |answer| (answer.text(), None),
         |answer| (!answer.ok()).then_some(wonder),
     )?;

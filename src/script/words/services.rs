@@ -3,7 +3,7 @@ use super::super::world::{Call, Fallible, Stand};
 use super::options::Options;
 use super::{Word, anywhere, here_or_host};
 use crate::event::Probe;
-use crate::net::{HttpOptions, Netns, Record, Service, TcpOptions, typed};
+use crate::net::{HttpAnswer, HttpOptions, Netns, Record, Service, TcpAnswer, TcpOptions, typed};
 use rhai::{Array, Dynamic, Engine, INT, Map};
 use std::rc::Rc;
 
@@ -176,9 +176,11 @@ fn tcp(call: &Call, ns: &Netns, dst: &str, port: INT, options: Map) -> Fallible<
     call.world.flush();
     let wonder = call.door(Probe { tcp: u16::try_from(port).ok(), ..Probe::to(ns.name(), dst) })?;
     let seconds = timeout_ms.div_ceil(1000);
-    let answer = call.ask_about(
+    let (from, to) = (ns.clone(), dst.to_string());
+    let answer = call.ask_somebody(
         ns.exec(&format!("nc -zv -w{seconds} {} {port}", typed(dst))),
-        |network| network.tcp(ns, dst, &port.to_string(), &how),
+        move |network| network.tcp(&from, &to, &port.to_string(), &how),
+        TcpAnswer::ok,
         |answer| (answer.text(), None),
         |answer| (!answer.ok()).then_some(wonder),
     )?;
@@ -198,9 +200,11 @@ fn http_get(call: &Call, ns: &Netns, url: &str, options: Map) -> Fallible<HttpVa
     let (host, port) = crate::net::Network::host_and_port(url).unwrap_or_default();
     let wonder = call.door(Probe { tcp: Some(port), ..Probe::to(ns.name(), &host) })?;
     let seconds = timeout_ms as f64 / 1000.0;
-    let answer = call.ask_about(
+    let (from, whole) = (ns.clone(), url.to_string());
+    let answer = call.ask_somebody(
         ns.exec(&format!("curl -sS --connect-timeout 1 -m {seconds} {}", typed(url))),
-        |network| network.http_get(ns, url, &how),
+        move |network| network.http_get(&from, &whole, &how),
+        HttpAnswer::ok,
         |answer| (answer.text(), None),
         |answer| answer.is_unconnected().then_some(wonder),
     )?;
