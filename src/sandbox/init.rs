@@ -32,7 +32,6 @@ use std::time::{Duration, Instant};
 /// Serves the engine until it is gone.
 pub(super) fn run(wire: Wire) -> ! {
     die_with_parent();
-    let _ = nix::unistd::setsid();
     let made = prepare(&wire).and_then(|()| Init::new());
     serve(wire, made)
 }

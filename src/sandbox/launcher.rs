@@ -136,15 +136,28 @@ fn let_go_of_the_parent(control: &Wire) -> Result<(), SandboxError> {
     // this process but `control` has another descriptor that it will use.
     unsafe {
         libc::prctl(libc::PR_SET_NAME, c"nslab-sandbox".as_ptr());
-        // Nobody below has the terminal of who has started us.
-        libc::setsid();
         libc::dup2(null.as_raw_fd(), 0);
         libc::dup2(null.as_raw_fd(), 1);
         libc::dup2(null.as_raw_fd(), 2);
     }
     drop(null);
+    give_up_terminal();
     close_all_but(control.as_fd().as_raw_fd());
     Ok(())
+}
+
+/// Gives up the terminal of who has started us, so that `/dev/tty` leads nobody
+/// below there (`TIOCNOTTY` of ioctl_tty(2)).
+///
+/// A session of our own would do the same. But the kernel schedules each session
+/// as a group (`sched_autogroup_enabled`), and on a busy machine whoever waits
+/// for somebody of another group waits longer.
+fn give_up_terminal() {
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    if let Ok(terminal) = fcntl::open("/dev/tty", flags, Mode::empty()) {
+        // SAFETY: takes no argument.
+        unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCNOTTY) };
+    }
 }
 
 /// Closes every descriptor above the standard streams, but one.

@@ -52,7 +52,6 @@ pub(in crate::sandbox) fn start(
     match unsafe { fork() } {
         Ok(ForkResult::Child) => {
             die_with_parent();
-            let _ = nix::unistd::setsid();
             close_all_but_these([to_engine.as_raw_fd(), from_warden.as_raw_fd()]);
             let came = Wire::new(from_warden).receive_with::<()>();
             if let Ok(Some(((), mut fds))) = came

@@ -49,6 +49,8 @@ pub(in crate::sandbox) fn start() -> Result<(OwnedFd, Pid), Refused> {
 
 fn run(wire: Wire) -> ! {
     die_with_parent();
+    // In there one may have one's session served later, and nobody else's
+    // (`/proc/self/autogroup`, sched(7)).
     let _ = nix::unistd::setsid();
     close_all_but(wire.as_fd().as_raw_fd());
     // Who hides, as the init does, can't write its own maps.

@@ -3,7 +3,6 @@
 
 use super::bounds::MEMORY;
 use crate::net::Cleared;
-use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat, readlinkat};
 use nix::sys::stat::Mode;
 use nix::sys::statfs::{Statfs, fstatfs};
@@ -124,8 +123,8 @@ impl Watch {
         for pid in [1].iter().chain(pids) {
             let namespace = match readlinkat(&self.proc, format!("{pid}/ns/mnt").as_str()) {
                 Ok(namespace) => namespace,
-                // It has ended.
-                Err(Errno::ENOENT | Errno::ESRCH) => continue,
+                // It has ended, or is about to become a program.
+                Err(errno) if is_nobodys(errno as i32) => continue,
                 Err(errno) => return Err(errno.into()),
             };
             if !namespaces.insert(namespace) {
@@ -157,12 +156,11 @@ impl Watch {
         Memory::read(&text).ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
-    /// Reads a file of a process; there is nothing in it where that has ended.
+    /// Reads a file of a process; there is nothing in it where that has ended,
+    /// or is about to become a program.
     fn of_a_process(&self, path: &str, most: u64) -> io::Result<String> {
         match self.read(path, most) {
-            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH | libc::EINVAL)) => {
-                Ok(String::new())
-            }
+            Err(error) if error.raw_os_error().is_some_and(is_nobodys) => Ok(String::new()),
             read => read,
         }
     }
@@ -196,6 +194,13 @@ fn open(proc: &OwnedFd, path: &str, flags: OFlag) -> nix::Result<OwnedFd> {
         .flags(flags | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)
         .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_XDEV);
     openat2(proc, path, how)
+}
+
+/// Tells whether what the kernel refuses has this reason: the process has ended,
+/// or is a copy of the warden, whose memory belongs to the user namespace
+/// outside until it becomes a program.
+fn is_nobodys(errno: i32) -> bool {
+    matches!(errno, libc::ENOENT | libc::ESRCH | libc::EINVAL | libc::EACCES | libc::EPERM)
 }
 
 /// A path of mountinfo as it is: blanks and the like stand there as `\040`.
