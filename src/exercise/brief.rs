@@ -31,7 +31,7 @@ pub(super) fn brief(text: &str, bytes: usize) -> String {
             if line.len() > left {
                 break;
             }
-            left -= line.len() + 1;
+            left = left.saturating_sub(line.len() + 1);
             tail.push(line);
         }
     }
@@ -75,6 +75,15 @@ mod tests {
             brief(&format!("{}é", "é".repeat(WIDTH + 1)), MUCH),
             format!("{} [2 more characters]", "é".repeat(WIDTH))
         );
+    }
+
+    #[test]
+    fn a_last_line_may_fit_just_so() {
+        let lines: Vec<String> = (1..=1000).map(|n| n.to_string()).collect();
+        let text = lines.join("\n");
+        for size in 0..1000 {
+            assert!(brief(&text, size).len() <= size + 40, "{size}");
+        }
     }
 
     #[test]

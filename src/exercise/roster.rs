@@ -482,19 +482,18 @@ mod tests {
                     exchange("subs/bob", "bob-link");
                 }
             });
-            let (mut read, mut refused) = (0, 0);
+            let (mut read, mut refused, mut told) = (0, 0, 0);
             for _ in 0..3000 {
                 for entry in &entries {
                     match entry.read() {
-                        Ok(handed_in) => {
-                            assert_ne!(handed_in.solution.text, "secret");
-                            read += 1;
-                        }
+                        Ok(handed_in) if handed_in.solution.text == "secret" => told += 1,
+                        Ok(_) => read += 1,
                         Err(_) => refused += 1,
                     }
                 }
             }
             done.store(true, Ordering::Relaxed);
+            assert_eq!(told, 0, "the secret was read");
             assert!(read > 0 && refused > 0, "{read} were read, {refused} refused: nothing was swapped");
         });
     }
