@@ -9,7 +9,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::{mkfifo, ttyname};
 use std::fs::{self, File};
 use std::io::Read;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -105,12 +105,11 @@ fn passes_on(terminal: Option<OwnedFd>, lab: &str) -> Option<String> {
     command.args(["test", "labs/lab.rhai"]).current_dir(scratch.path());
     forget_others(&mut command);
     if let Some(terminal) = terminal {
-        command.stdin(terminal);
         // SAFETY: both only change this process, between fork and exec.
         unsafe {
-            command.pre_exec(|| {
+            command.pre_exec(move || {
                 nix::unistd::setsid()?;
-                match nix::libc::ioctl(0, nix::libc::TIOCSCTTY, 0) {
+                match nix::libc::ioctl(terminal.as_raw_fd(), nix::libc::TIOCSCTTY, 0) {
                     0 => Ok(()),
                     _ => Err(std::io::Error::last_os_error()),
                 }
