@@ -53,6 +53,7 @@ mod traceroute;
 mod tun;
 mod typed;
 mod vxlan;
+mod witness;
 
 pub use capture::{Capture, CaptureFile};
 pub use cni::{CniAnswer, CniCall, CniNetwork, CniOptions, CniPlugin, CniVerb};
@@ -83,3 +84,4 @@ pub use tools::{PATH, is_installed, missing_program, missing_tool, package_of};
 pub use traceroute::{TracerouteAnswer, TracerouteOptions};
 pub use typed::{link_add, link_del, link_set, typed, typed_words};
 pub use vxlan::VxlanOptions;
+pub use witness::Answerer;
