@@ -31,6 +31,7 @@ mod netlink;
 mod netns;
 mod network;
 mod observe;
+mod obstacles;
 mod operstate;
 mod ping;
 mod prefix;
