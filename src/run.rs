@@ -41,6 +41,9 @@ pub struct Settings {
     /// For whom an exercise draws its variant: the student's name. By the empty
     /// seed the first of everything is drawn.
     pub seed: String,
+    /// What is drawn while a submission is judged depends on it; by the empty
+    /// one the first of everything is drawn.
+    pub secret: String,
     /// Whether somebody looks between the acts.
     pub watched: bool,
     /// Whether a sandbox's namespaces stay when its lab has ended, until the
@@ -60,6 +63,7 @@ impl Default for Settings {
             patience_ms: 3000,
             submission_ms: 30_000,
             seed: String::new(),
+            secret: String::new(),
             watched: false,
             linger: false,
             explains: true,
@@ -188,6 +192,7 @@ pub fn order(lab: &Lab, settings: &Settings) -> Order {
         inquiry: None,
         submission: submission(lab, settings),
         seed: settings.seed.clone(),
+        secret: settings.secret.clone(),
         live: None,
     }
 }

@@ -287,7 +287,7 @@ fn a_wrong_type_of_an_argument() {
            |
          2 | red.ping(15);
            |     ^
-        hint: write `ping([ns,] dst)` or `ping([ns,] dst, #{count, timeout_ms, size, ttl, df, iface, by})`
+        hint: write `ping([ns,] dst)` or `ping([ns,] dst, #{count, all, timeout_ms, size, ttl, df, iface, by})`
         "#,
     );
 }
@@ -321,7 +321,7 @@ fn a_missing_argument_that_its_number_does_not_show() {
            |
          2 | red.ping();
            |     ^
-        hint: write `ping([ns,] dst)` or `ping([ns,] dst, #{count, timeout_ms, size, ttl, df, iface, by})`
+        hint: write `ping([ns,] dst)` or `ping([ns,] dst, #{count, all, timeout_ms, size, ttl, df, iface, by})`
         "#,
     );
 }
@@ -480,7 +480,7 @@ fn an_option_that_is_like_no_other() {
            |
          1 | ping("127.0.0.1", #{flood: true});
            | ^
-        hint: its options are count, timeout_ms, size, ttl, df, iface, by
+        hint: its options are count, all, timeout_ms, size, ttl, df, iface, by
         "#,
     );
 }

@@ -159,3 +159,69 @@ fn a_sheet_has_the_tasks_and_the_key() {
         )
         .run();
 }
+
+const LO: &str = r#"
+    //! Switch lo on, and give it 10.0.0.1 (3 points).
+    let red = netns("red");
+    submission("solutions/way.rhai");
+    check("lo has its network", red.addrs().contains(#{addr: "10.0.0.1/24"}));
+    check("it answers", ping(red, "10.0.0.1"), #{points: 2});
+"#;
+
+#[test]
+fn counter_examples_have_what_they_deserve() {
+    self_test(LO, SOLUTION)
+        .file(
+            "labs/x/solutions/lab/wrong-mask.rhai",
+            "// deserves: 2 of 3\nred.up(\"lo\");\nred.addr_add(\"lo\", \"10.0.0.1/32\");\n",
+        )
+        .file("labs/x/solutions/lab/wrong-nothing.sh", "#!/bin/bash\n# deserves: 0 of 3\ntrue\n")
+        .file("labs/x/solutions/lab/README", "This is none.\n")
+        .needs(&["bash"])
+        .stdout(
+            r#"
+            x/lab: 2 checks, 3 points
+
+            ✓ the reference solution has 3 of 3 points
+            ✓ a solution that does nothing has 0 of 3 points
+            ✓ each of 9 solutions with one thing wrong loses a point
+            ✓ each of 2 counter-examples has the points that it deserves
+            ✓ each check fails where something is wrong
+            "#,
+        )
+        .run();
+}
+
+#[test]
+fn a_counter_example_that_has_more() {
+    self_test(LO, SOLUTION)
+        .file("labs/x/solutions/lab/wrong-other-way.rhai", format!("// deserves: 1 of 3\n{SOLUTION}"))
+        .stdout(
+            r#"
+            x/lab: 2 checks, 3 points
+
+            ✓ the reference solution has 3 of 3 points
+            ✓ a solution that does nothing has 0 of 3 points
+            ✓ each of 9 solutions with one thing wrong loses a point
+            ✗ of 1 counter-example, 1 got something else
+                labs/x/solutions/lab/wrong-other-way.rhai: 3 of 3; it deserves 1
+            ✓ each check fails where something is wrong
+            "#,
+        )
+        .code(1)
+        .run();
+}
+
+#[test]
+fn a_counter_example_that_does_not_say_what_it_deserves() {
+    self_test(LO, SOLUTION)
+        .file("labs/x/solutions/lab/wrong-nothing.sh", "true\n")
+        .stderr(
+            "
+            error: labs/x/solutions/lab/wrong-nothing.sh: its first line does not say what it deserves
+            hint: write `# deserves: 0 of 3`, or `// deserves: …` in a `.rhai` file
+            ",
+        )
+        .code(3)
+        .run();
+}

@@ -26,6 +26,7 @@ mod grade;
 mod helpers;
 mod hinted;
 mod invalid;
+mod judging;
 mod kernels;
 mod lacking;
 mod links;

@@ -77,6 +77,7 @@ fn run(launcher: &Launcher, name: &str) -> Result<Completion, Failed> {
         submission: None,
         live: None,
         seed: String::new(),
+        secret: String::new(),
     };
     let mut said = None;
     let mut ended = None;

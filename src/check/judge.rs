@@ -24,6 +24,8 @@ pub struct Judge<'a> {
     spoilt: Option<Unmeasured>,
     /// Whether the script in the gap is at work.
     in_gap: bool,
+    /// What it has changed that it must leave alone.
+    trespasses: Vec<String>,
 }
 
 impl<'a> Judge<'a> {
@@ -40,6 +42,7 @@ impl<'a> Judge<'a> {
             lacked: None,
             spoilt: None,
             in_gap: false,
+            trespasses: Vec::new(),
         }
     }
 
@@ -50,7 +53,10 @@ impl<'a> Judge<'a> {
             Event::Stopped(stop) => self.stop = Some(stop.clone()),
             Event::Ended => self.ended = true,
             Event::Submitting { .. } => self.in_gap = true,
-            Event::Submitted { .. } => self.in_gap = false,
+            Event::Submitted { trespasses, .. } => {
+                self.in_gap = false;
+                self.trespasses.clone_from(trespasses);
+            }
             Event::Withdrawn { place, command } => self.withdraw(*place, command),
             Event::Lacked(what) => {
                 let handed_in = self.lab.gap.as_ref().is_some_and(|gap| gap.handed_in.is_some());
@@ -58,7 +64,10 @@ impl<'a> Judge<'a> {
                 lacked.get_or_insert_with(|| what.clone());
             }
             Event::Expected(expectation) => {
-                let verdict = self.excuse(self.expectation(expectation));
+                let verdict = match self.trespass(&expectation.name, expectation.place) {
+                    Some(verdict) => verdict,
+                    None => self.excuse(self.expectation(expectation)),
+                };
                 let known = self.reached.get(&expectation.name);
                 if known.is_none_or(|(_, known)| known.is_passed()) {
                     let entry = (expectation.place, verdict.clone());
@@ -189,7 +198,7 @@ impl<'a> Judge<'a> {
     /// not whole. If one of its checks has not passed, none of them is measured:
     /// otherwise a student would gain by asking for something that is missing.
     fn spoil(&self, outcomes: &mut [Outcome]) {
-        let Some(what) = &self.spoilt else { return };
+        let Some(what) = self.spoilt.as_ref().filter(|_| self.trespasses.is_empty()) else { return };
         let judging: Vec<&str> = self.lab.judging().map(|check| check.name.as_str()).collect();
         let of_it = |outcome: &Outcome| outcome.name.as_deref().is_some_and(|name| judging.contains(&name));
         if outcomes.iter().any(|outcome| of_it(outcome) && !outcome.verdict.is_passed()) {
@@ -197,6 +206,20 @@ impl<'a> Judge<'a> {
                 outcome.verdict = not_measured(what);
             });
         }
+    }
+
+    /// The verdict on a check of somebody who has changed what must be left
+    /// alone: another task was done, and what the checks see tells nothing of
+    /// this one.
+    fn trespass(&self, name: &str, place: Place) -> Option<Verdict> {
+        let first = self.trespasses.first()?;
+        self.lab.judging().find(|check| check.name == name)?;
+        let more = match self.trespasses.len() {
+            1 => String::new(),
+            count => format!(", and {} more", count - 1),
+        };
+        let message = format!("the submission has changed what it must leave alone: {first}{more}");
+        Some(Verdict::failed(Failure { place, message, elsewhere: true, ..Failure::default() }))
     }
 
     /// Keeps a question that a check may be about. Others are let go: a loop
@@ -237,7 +260,9 @@ impl<'a> Judge<'a> {
                 Some(reached) => reached,
                 None => {
                     let verdict = self.unreached(declared, &mut stopped);
-                    (declared.place, self.excuse(verdict))
+                    let is_bug = matches!(&verdict, Verdict::Failed(failure) if failure.bug);
+                    let trespass = self.trespass(&declared.name, declared.place).filter(|_| !is_bug);
+                    (declared.place, trespass.unwrap_or_else(|| self.excuse(verdict)))
                 }
             };
             outcomes.push(Outcome { name: Some(declared.name.clone()), place, verdict });

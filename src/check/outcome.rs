@@ -56,6 +56,9 @@ pub struct Failure {
     pub command: Option<String>,
     /// What helps.
     pub hints: Vec<String>,
+    /// Whether it is about something else than the check, whose own hint does
+    /// not help.
+    pub elsewhere: bool,
     /// Whether it is our own fault.
     pub bug: bool,
 }

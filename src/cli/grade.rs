@@ -9,6 +9,8 @@ use crate::sandbox::{Launcher, Sandbox};
 use indicatif::{ProgressBar, ProgressStyle};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use std::collections::BTreeMap;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -59,12 +61,21 @@ fn test_itself(typed: &Grade, lab: Lab, prepared: one::Prepared) -> ExitCode {
         submission_ms: typed.deadline.timeout,
         linger: true,
         explains: false,
+        // So that it says the same each time.
+        secret: "self-test".into(),
         ..Settings::default()
     };
     match prepared {
         Ok((launcher, first)) => self_test::run(&Grader::new(lab, settings), &launcher, first),
         Err(error) => one::without_sandbox(&error),
     }
+}
+
+/// A seed that nobody can know: the keys of a fresh hasher are the kernel's
+/// random bytes.
+fn unforeseen() -> String {
+    let number = || RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", number(), number())
 }
 
 /// Has a Ctrl-C, and a `kill`, end the grading in good order. The next one
@@ -171,6 +182,7 @@ impl<'a> Class<'a> {
         let settings = Settings {
             submission_ms: typed.deadline.timeout,
             linger: students.len() > 1,
+            secret: typed.judging_seed.clone().unwrap_or_else(unforeseen),
             ..Settings::default()
         };
         let results = Mutex::new(results.map_err(|error| error.to_string())?);

@@ -231,10 +231,15 @@ struct Grade {
     /// What the variant is drawn by, for everybody; the student's name where it is not given
     #[arg(long, value_name = "S")]
     seed: Option<String>,
+    /// What is drawn while a submission is judged (`any_of`) depends on it, and is the same again by the
+    /// same one; a random one where it is not given
+    #[arg(long, value_name = "S", conflicts_with_all = ["merge", "sheet", "self_test"])]
+    judging_seed: Option<String>,
     /// Print the task of each student, and then the answer key; a SUBMISSION may be a mere name
     #[arg(long, conflicts_with_all = ["merge", "shard", "resume", "format", "self_test"])]
     sheet: bool,
-    /// Test the exercise itself: that the reference solves it, and that the checks see whatever is wrong in it
+    /// Test the exercise itself: that the reference solves it, that the checks see whatever is wrong in it, and
+    /// that each counter-example (`solutions/EXERCISE/wrong-*`) has the points that it says it deserves
     #[arg(long, conflicts_with_all = ["submissions", "merge", "shard", "resume", "format", "seed"])]
     self_test: bool,
     #[command(flatten)]

@@ -4,7 +4,7 @@
 use super::exit::{Findings, USAGE};
 use super::grade::{INTERRUPTED, Progress};
 use super::grader::Grader;
-use crate::exercise::{Graded, HandedIn, Mutant, mutants};
+use crate::exercise::{CounterExample, Graded, HandedIn, Mutant, counter_examples, mutants};
 use crate::lab::{Language, Solution, visible};
 use crate::run::{self, Supply};
 use crate::sandbox::{Launcher, Sandbox};
@@ -19,6 +19,8 @@ enum Tried {
     Nothing,
     /// The reference with one thing wrong: not full marks.
     Mutant(Mutant),
+    /// What somebody has thought of: as many as it says.
+    CounterExample(CounterExample),
 }
 
 /// How many variants the reference must solve, where something is drawn.
@@ -27,11 +29,22 @@ const VARIANTS: usize = 24;
 /// Tests an exercise, and says what is wrong with it.
 pub(super) fn run(grader: &Grader, launcher: &Launcher, first: Sandbox) -> ExitCode {
     let Some(reference) = grader.lab.reference("") else { return ExitCode::from(USAGE) };
+    let counter_examples = match counter_examples(&grader.lab) {
+        Ok(found) => found,
+        Err(unsound) => {
+            eprintln!("error: {unsound}");
+            if let Some(hint) = unsound.hint {
+                eprintln!("hint: {hint}");
+            }
+            return Findings { invalid: true, ..Findings::default() }.into();
+        }
+    };
     let mut all = vec![Tried::Reference(String::new()), Tried::Nothing];
     if !grader.lab.draws.is_empty() {
         all.extend((1..=VARIANTS).map(|n| Tried::Reference(format!("student{n}"))));
     }
     all.extend(mutants(&reference).into_iter().map(Tried::Mutant));
+    all.extend(counter_examples.into_iter().map(Tried::CounterExample));
     let progress = Progress::of(all.len());
     let mut graded: Vec<Option<Graded>> = vec![None; all.len()];
     let work = |tried: &Tried, supply: &mut Supply| {
@@ -67,6 +80,7 @@ impl Tried {
                 let (path, language) = ("nothing.sh".into(), Language::Shell);
                 (String::new(), Solution { path, text: String::new(), language })
             }
+            Self::CounterExample(example) => (String::new(), example.solution.clone()),
             Self::Mutant(mutant) => {
                 (String::new(), Solution { text: mutant.text.clone(), ..reference.clone() })
             }
@@ -109,7 +123,7 @@ impl Report {
                 Tried::Nothing => {
                     report.say(graded.points < worth, &format!("a solution that does nothing has {earned}"));
                 }
-                Tried::Mutant(_) => {}
+                Tried::Mutant(_) | Tried::CounterExample(_) => {}
             }
             report.nothing_measured |= graded.max == 0 && !graded.unmeasured().is_empty();
         }
@@ -118,6 +132,7 @@ impl Report {
         }
         report.promised(grader, worth);
         report.mutants(path, tried, worth);
+        report.counter_examples(tried, worth);
         report.blind(grader, tried);
         report
     }
@@ -186,6 +201,44 @@ impl Report {
         }
         if unmeasured > 0 {
             self.say(false, &format!("{unmeasured} of them could not be measured"));
+        }
+    }
+
+    /// Each counter-example has what it deserves.
+    fn counter_examples(&mut self, tried: &[(Tried, Graded)], worth: u64) {
+        let examples: Vec<(&CounterExample, &Graded)> = tried
+            .iter()
+            .filter_map(|(tried, graded)| match tried {
+                Tried::CounterExample(example) => Some((example, graded)),
+                _ => None,
+            })
+            .collect();
+        // What this machine lacks is nothing that the exercise could mend.
+        let (measured, rest): (Vec<_>, Vec<_>) =
+            examples.into_iter().partition(|(_, graded)| graded.unmeasured().is_empty());
+        let wrong: Vec<_> =
+            measured.iter().filter(|(example, graded)| graded.points != example.deserves).collect();
+        match (wrong.len(), measured.len()) {
+            (_, 0) => {}
+            (0, 1) => self.say(true, "the counter-example has the points that it deserves"),
+            (0, count) => {
+                self.say(true, &format!("each of {count} counter-examples has the points that it deserves"));
+            }
+            (wrong, count) => {
+                self.say(
+                    false,
+                    &format!("of {}, {wrong} got something else", counted(count as u64, "counter-example")),
+                );
+            }
+        }
+        for (example, graded) in wrong {
+            let (path, points) = (&example.solution.path, graded.points);
+            self.text += &format!("    {path}: {points} of {worth}; it deserves {}\n", example.deserves);
+        }
+        for (example, graded) in rest {
+            let (path, unmeasured) = (&example.solution.path, graded.unmeasured());
+            let reason = unmeasured.first().map_or("", |(reason, _)| reason);
+            self.text += &format!("? {path}: not measured: {reason}\n");
         }
     }
 

@@ -51,6 +51,10 @@ pub struct Order {
     /// What is drawn for a student depends on it; by the empty one the first
     /// of everything is drawn.
     pub seed: String,
+    /// What is drawn when a submission has done its work depends on it, which
+    /// nobody knows who hands something in; by the empty one the first of
+    /// everything is drawn.
+    pub secret: String,
 }
 
 /// What runs in the gap of an exercise.
@@ -109,6 +113,8 @@ pub enum Event {
     Submitted {
         /// Why it did not come to its end.
         stop: Option<Stop>,
+        /// What it has changed that it must leave alone, a line each.
+        trespasses: Vec<String>,
     },
     /// A question that somebody answered, and not when it was asked again.
     Withdrawn {

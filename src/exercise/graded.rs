@@ -236,6 +236,9 @@ fn actual(failure: &Failure) -> Option<String> {
 /// accept a snapshot is nothing that a student can do.
 fn hint(check: &Declared, failure: &Failure) -> Option<String> {
     let found = || (!failure.hints.is_empty()).then(|| failure.hints.join("\n"));
+    if failure.elsewhere {
+        return None;
+    }
     check.hint.clone().or_else(|| if check.kind == Kind::Snapshot { None } else { found() })
 }
 

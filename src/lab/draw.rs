@@ -70,7 +70,7 @@ impl Items {
 
 /// A number below `count`: the SipHash-2-4, with a key of zeros, of the seed,
 /// a zero byte and the key, scaled down. The empty seed gives 0, the first.
-fn chosen(seed: &str, key: &str, count: u64) -> u64 {
+pub fn chosen(seed: &str, key: &str, count: u64) -> u64 {
     if seed.is_empty() {
         return 0;
     }

@@ -14,7 +14,7 @@ mod source;
 mod visible;
 
 pub use declared::{Declared, Kind, ToolUse};
-pub use draw::{Draw, Item, Items, Picks, blanks, is_key};
+pub use draw::{Draw, Item, Items, Picks, blanks, chosen, is_key};
 pub use folder::{Folder, Found, LONGEST, read_beside};
 pub use name::{LabName, slug};
 pub use place::{Place, Span};

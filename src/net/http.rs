@@ -1,7 +1,7 @@
 //! Fetches a page over HTTP, in the words of curl(1).
 
 use super::tcp::Failed;
-use super::{NetError, Netns, Network};
+use super::{Answerer, NetError, Netns, Network};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
@@ -25,8 +25,8 @@ pub(super) const CONNECT_MS: u64 = 1000;
 pub struct HttpOptions {
     /// How long all of it may take, in milliseconds.
     pub timeout_ms: u64,
-    /// Count only a page that this namespace itself has sent.
-    pub by: Option<Netns>,
+    /// Count only a page that this one has sent.
+    pub by: Option<Answerer>,
     /// When to give up looking for a name.
     pub deadline: Instant,
 }
@@ -97,15 +97,16 @@ impl Network {
         let Page { host, port, .. } = &page;
         let witness = self.witness(netns, options.by.as_ref())?;
         let patience = options.timeout_ms.min(CONNECT_MS);
-        let stream = match self.connect(netns, host, *port, patience, options.deadline)? {
+        let stream = match self.connect(netns, (host, *port), None, patience, options.deadline)? {
             Ok(stream) => stream,
             Err((_, failed)) => return Ok(no_connection(host, *port, patience, &failed)),
         };
-        let others = witness.and_then(|witness| witness.objects(host, &stream));
+        let others = witness.and_then(|witness| witness.objects(self, host, &stream));
         let mut answer = fetch(stream, &page, options.timeout_ms, self.services.patience())
             .map_err(|error| NetError::new(format!("failed to start tokio: {error}")))?;
-        if answer.ok() {
-            answer.error = others;
+        if let Some(others) = others {
+            // Somebody else's page is none, whatever is in it.
+            answer = HttpAnswer { status: None, body: String::new(), error: Some(others), ..answer };
         }
         Ok(answer)
     }

@@ -346,7 +346,15 @@ impl Network {
             return Ok(());
         }
         let error = format!("Cannot open network namespace \"{netns}\": No such file or directory");
-        Err(NetError::new(error).hint(format!("`{netns}` was deleted before")))
+        let is_known = self.namespaces.borrow().iter().any(|known| known.name() == netns.name());
+        Err(match is_known {
+            // Who was given the first one is not served by the second.
+            true => {
+                NetError::new(format!("`{netns}` was deleted, and another namespace was made under its name"))
+                    .hint("what was in it is gone: change it as it is, and leave the namespace itself alone")
+            }
+            false => NetError::new(error).hint(format!("`{netns}` was deleted before")),
+        })
     }
 
     fn netlink(&self, netns: &Netns) -> Result<Rc<Netlink>, NetError> {

@@ -10,6 +10,9 @@ use std::fmt::Write;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+/// Of so many requests, one may be lost.
+const MANY: u16 = 10;
+
 /// How to ping.
 #[derive(Debug, Clone)]
 pub struct PingOptions {
@@ -27,6 +30,8 @@ pub struct PingOptions {
     pub source: Option<Source>,
     /// Count only answers that this namespace itself has sent.
     pub by: Option<Netns>,
+    /// Whether each request has to be answered; one of them otherwise.
+    pub every: bool,
     /// Whether a broadcast address is meant, as `ping -b` says.
     pub broadcast: bool,
     /// Whether to go ahead with IPv6 addresses that are not usable yet.
@@ -56,6 +61,7 @@ impl Default for PingOptions {
             df: false,
             source: None,
             by: None,
+            every: false,
             broadcast: false,
             hasty: false,
             deadline,
@@ -72,6 +78,8 @@ pub struct PingAnswer {
     pub size: u16,
     /// How many requests were sent.
     pub sent: u16,
+    /// How many have to be answered.
+    pub wanted: u16,
     /// The answers.
     pub replies: Vec<Reply>,
     /// Lines as `From 192.168.15.1 icmp_seq=1 Destination Host Unreachable`.
@@ -106,7 +114,7 @@ pub struct Reply {
 impl PingAnswer {
     /// Tells whether somebody answered.
     pub fn ok(&self) -> bool {
-        !self.replies.is_empty() && self.by_others.is_none()
+        self.replies.len() >= usize::from(self.wanted) && self.by_others.is_none()
     }
 
     /// The address that was pinged, or would have been, once that was clear.
@@ -120,7 +128,13 @@ impl PingAnswer {
             return None;
         }
         let first = self.refused.as_ref().or(self.errors.first()).or(self.by_others.as_ref());
-        Some(first.cloned().unwrap_or_else(|| "100% packet loss".into()))
+        Some(first.cloned().unwrap_or_else(|| format!("{}% packet loss", self.loss())))
+    }
+
+    /// How much was lost, in hundredths.
+    fn loss(&self) -> usize {
+        let sent = usize::from(self.sent);
+        (sent - self.replies.len().min(sent)) * 100 / sent.max(1)
     }
 
     /// What ping(8) prints, but for the times.
@@ -160,7 +174,7 @@ impl PingAnswer {
         let (sent, received) = (self.sent, self.replies.len());
         let errors =
             if self.errors.is_empty() { String::new() } else { format!(" +{} errors,", self.errors.len()) };
-        let loss = (usize::from(sent) - received.min(sent.into())) * 100 / usize::from(sent.max(1));
+        let loss = self.loss();
         let _ = write!(
             text,
             "\n--- {dst} ping statistics ---\n{sent} packets transmitted, {received} received,{errors} {loss}% packet loss"
@@ -185,6 +199,8 @@ impl Network {
             dst: dst.into(),
             size: options.size,
             sent: 0,
+            // A machine that is very busy loses a packet now and then.
+            wanted: if options.every { options.count - u16::from(options.count >= MANY) } else { 1 },
             replies: Vec::new(),
             errors: Vec::new(),
             refused: None,
@@ -240,6 +256,11 @@ impl Network {
         for seq in 1..=options.count {
             answer.sent += 1;
             echo.exchange(seq, options, &mut answer, || self.is_over(netns));
+            // Where all have to come, too many are lost soon.
+            let lost = usize::from(answer.sent) - answer.replies.len();
+            if options.every && lost > usize::from(options.count - answer.wanted) {
+                break;
+            }
         }
         if let (Some(tap), Some(by)) = (tap, &options.by) {
             let others = answer.replies.iter().filter(|reply| !tap.gave(&echo, reply.seq)).count();
@@ -324,6 +345,7 @@ mod tests {
             dst: "192.168.15.2".into(),
             size: 56,
             sent: 1,
+            wanted: 1,
             replies: vec![],
             errors: vec![],
             refused: None,

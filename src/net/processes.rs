@@ -5,6 +5,7 @@ use super::{NetError, Netns, Network};
 use crate::table::ProcessRow;
 use nix::fcntl::{OFlag, openat, readlinkat};
 use nix::sys::stat::{Mode, fstat};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
@@ -38,6 +39,47 @@ impl Network {
     /// How many processes the lab has.
     pub(super) fn count_processes(&self) -> usize {
         self.open_proc().and_then(|proc| pids(&proc)).map_or(0, |pids| pids.len())
+    }
+
+    /// A process, and all that it or one of them has started.
+    pub(super) fn family_of(&self, pid: i32) -> nix::Result<BTreeSet<i64>> {
+        let proc = self.open_proc()?;
+        let parent = |pid: i64| {
+            let status = text(&proc, &format!("{pid}/status"))?;
+            status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse::<i64>().ok()
+        };
+        let parents: Vec<(i64, Option<i64>)> =
+            pids(&proc)?.into_iter().map(|pid| (pid, parent(pid))).collect();
+        let mut family = BTreeSet::from([i64::from(pid)]);
+        loop {
+            let known = family.len();
+            let children =
+                parents.iter().filter(|(_, parent)| parent.is_some_and(|one| family.contains(&one)));
+            let children: Vec<i64> = children.map(|(pid, _)| *pid).collect();
+            family.extend(children);
+            if family.len() == known {
+                return Ok(family);
+            }
+        }
+    }
+
+    /// Tells whether one of these processes has a socket open.
+    pub(super) fn has_socket(&self, pids: &BTreeSet<i64>, inode: u32) -> bool {
+        let Ok(proc) = self.open_proc() else { return false };
+        let socket = format!("socket:[{inode}]");
+        pids.iter().any(|pid| {
+            let path = format!("{pid}/fd");
+            let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+            let Ok(folder) = openat(&proc, path.as_str(), flags, Mode::empty()) else { return false };
+            let Ok(names) =
+                folder.try_clone().map_err(|_| nix::Error::EMFILE).and_then(nix::dir::Dir::from_fd)
+            else {
+                return false;
+            };
+            names.into_iter().flatten().any(|entry| {
+                readlinkat(&folder, entry.file_name()).is_ok_and(|link| link.to_string_lossy() == socket)
+            })
+        })
     }
 
     fn open_proc(&self) -> nix::Result<OwnedFd> {

@@ -90,6 +90,7 @@ pub struct Process(Rc<Running>);
 #[derive(Debug)]
 struct Running {
     command: String,
+    netns: Netns,
     started: Started,
     out: RefCell<Output>,
     err: RefCell<Output>,
@@ -99,6 +100,11 @@ impl Process {
     /// The command as it was typed.
     pub fn command(&self) -> &str {
         &self.0.command
+    }
+
+    /// The namespace in which it was started.
+    pub fn netns(&self) -> &Netns {
+        &self.0.netns
     }
 
     /// Its number inside the sandbox.
@@ -377,8 +383,8 @@ impl Network {
         let (err, their_err) = Output::pipe().map_err(failed)?;
         // The very namespace, whatever there is under its name by now.
         let fd = if netns.is_host() { None } else { netns.fd() };
-        let netns = (!netns.is_host()).then(|| netns.name().to_string());
-        let inside = Program { argv: argv.clone(), netns, pid };
+        let name = (!netns.is_host()).then(|| netns.name().to_string());
+        let inside = Program { argv: argv.clone(), netns: name, pid };
         self.programs.set(true);
         let ends: [BorrowedFd; 2] = [their_out.as_fd(), their_err.as_fd()];
         let fd = fd.as_ref().map(|fd| fd.as_fd());
@@ -389,6 +395,7 @@ impl Network {
         })?;
         Ok(Process(Rc::new(Running {
             command: command.into(),
+            netns: netns.clone(),
             started,
             out: RefCell::new(out),
             err: RefCell::new(err),

@@ -3,9 +3,9 @@
 use super::error::strerror;
 use super::{NetError, Netns, Network};
 use crate::table::SocketRow;
-use rtnetlink::sys::{Socket, SocketAddr, protocols::NETLINK_SOCK_DIAG};
+use rtnetlink::sys::{self, Socket, protocols::NETLINK_SOCK_DIAG};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// States that last (`TCP_ESTABLISHED` … of the kernel's tcp_states.h), in the
 /// words of ss(8). All others pass by the clock.
@@ -26,6 +26,8 @@ pub(super) struct Found {
     device: u32,
     /// Whether it is there for IPv4 as well.
     both: bool,
+    /// The number by which a program has it open; 0 where none has.
+    inode: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,6 +116,23 @@ pub(super) fn serving() -> Vec<(&'static str, IpAddr, u16, bool, u32)> {
     found.iter().map(|one| (one.proto, one.local.ip, one.local.port, one.both, one.device)).collect()
 }
 
+/// The numbers of the TCP sockets of the namespace in which this thread is that
+/// have a connection from `remote`, or wait for others at `port`.
+pub(super) fn at(remote: SocketAddr, port: u16) -> Vec<u32> {
+    const ESTABLISHED: u8 = 1;
+    const CLOSE_WAIT: u8 = 8;
+    let states = [ESTABLISHED, CLOSE_WAIT, LISTEN].iter().map(|state| 1 << state).sum();
+    let mut found = Vec::new();
+    for family in [libc::AF_INET, libc::AF_INET6] {
+        let _ = list(family as u8, libc::IPPROTO_TCP as u8, "tcp", states, &mut found);
+    }
+    let is_at = |one: &&Found| match one.state {
+        LISTEN => one.local.port == port,
+        _ => (one.remote.ip, one.remote.port) == (remote.ip(), remote.port()),
+    };
+    found.iter().filter(is_at).map(|one| one.inode).filter(|inode| *inode != 0).collect()
+}
+
 /// Asks for the sockets of one family and protocol, in some states.
 fn list(family: u8, proto: u8, name: &'static str, states: u32, found: &mut Vec<Found>) -> io::Result<()> {
     // struct inet_diag_req_v2 of linux/inet_diag.h, after its header.
@@ -131,7 +150,7 @@ fn list(family: u8, proto: u8, name: &'static str, states: u32, found: &mut Vec<
 
     let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
     socket.bind_auto()?;
-    socket.send_to(&request, &SocketAddr::new(0, 0), 0)?;
+    socket.send_to(&request, &sys::SocketAddr::new(0, 0), 0)?;
     loop {
         let (packet, _) = socket.recv_from_full()?;
         let mut rest = &packet[..];
@@ -173,6 +192,7 @@ pub(super) fn read(proto: &'static str, body: &[u8]) -> Option<Found> {
     };
     let (local, remote) = (end(4, 8)?, end(6, 24)?);
     let device = u32::from_ne_bytes(body.get(40..44)?.try_into().ok()?);
+    let inode = u32::from_ne_bytes(body.get(68..72)?.try_into().ok()?);
     let mut both = i32::from(family) == libc::AF_INET6;
     let mut rest = body.get(ATTRIBUTES..).unwrap_or_default();
     while let [l0, l1, k0, k1, ..] = *rest {
@@ -182,5 +202,5 @@ pub(super) fn read(proto: &'static str, body: &[u8]) -> Option<Found> {
         }
         rest = rest.get(length.max(4).next_multiple_of(4)..).unwrap_or_default();
     }
-    Some(Found { proto, state, local, remote, device, both })
+    Some(Found { proto, state, local, remote, device, both, inode })
 }

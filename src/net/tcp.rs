@@ -1,12 +1,12 @@
 //! Tries a TCP port, in the words of nc(1).
 
-use super::echo::{Packet, SOON, Tap, Target, address, family};
+use super::echo::{SOON, Target, address, family};
 use super::error::strerror;
-use super::{NetError, Netns, Network};
+use super::{Answerer, NetError, Netns, Network};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{SockFlag, SockType, connect, getsockopt, socket, sockopt};
-use std::net::{IpAddr, Shutdown, TcpStream};
+use nix::sys::socket::{SockFlag, SockType, bind, connect, getsockopt, setsockopt, socket, sockopt};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -15,8 +15,10 @@ use std::time::{Duration, Instant};
 pub struct TcpOptions {
     /// How long to wait, in milliseconds.
     pub timeout_ms: u64,
-    /// Count only a connection that this namespace itself has accepted.
-    pub by: Option<Netns>,
+    /// Count only a connection that this one has accepted.
+    pub by: Option<Answerer>,
+    /// The port to connect from; one that the kernel picks otherwise.
+    pub sport: Option<u16>,
     /// When to give up looking for a name.
     pub deadline: Instant,
     /// Whether a request has to get through as well, and not the handshake
@@ -26,7 +28,8 @@ pub struct TcpOptions {
 
 impl Default for TcpOptions {
     fn default() -> Self {
-        Self { timeout_ms: 1000, by: None, deadline: Instant::now() + Duration::from_secs(60), talks: false }
+        let deadline = Instant::now() + Duration::from_secs(60);
+        Self { timeout_ms: 1000, by: None, sport: None, deadline, talks: false }
     }
 }
 
@@ -124,10 +127,10 @@ impl Network {
         self.settle()?;
         let mut answer = TcpAnswer { dst: dst.into(), port, ip: None, failed: None, by_others: None };
         let witness = self.witness(netns, options.by.as_ref())?;
-        match self.connect(netns, dst, port, options.timeout_ms, options.deadline)? {
+        match self.connect(netns, (dst, port), options.sport, options.timeout_ms, options.deadline)? {
             Ok(stream) => {
                 answer.ip = stream.peer_addr().ok().map(|peer| peer.ip());
-                answer.by_others = witness.and_then(|witness| witness.objects(dst, &stream));
+                answer.by_others = witness.and_then(|witness| witness.objects(self, dst, &stream));
                 if options.talks {
                     answer.failed = talk(&stream, Duration::from_millis(options.timeout_ms)).err();
                 }
@@ -142,8 +145,8 @@ impl Network {
     pub(super) fn connect(
         &self,
         netns: &Netns,
-        dst: &str,
-        port: u16,
+        (dst, port): (&str, u16),
+        sport: Option<u16>,
         timeout_ms: u64,
         give_up: Instant,
     ) -> Result<Result<TcpStream, (Option<IpAddr>, Failed)>, NetError> {
@@ -156,18 +159,12 @@ impl Network {
         self.enter(netns)?;
         let mut failed = (None, Failed::TimedOut);
         for target in targets {
-            match connect_to(target, port, deadline, || self.is_over(netns)) {
+            match connect_to(target, (sport, port), deadline, || self.is_over(netns)) {
                 Ok(socket) => return Ok(Ok(socket.into())),
                 Err(why) => failed = (Some(target.ip), why),
             }
         }
         Ok(Err(failed))
-    }
-
-    /// Watches who accepts a connection, where that matters.
-    pub(super) fn witness(&self, netns: &Netns, by: Option<&Netns>) -> Result<Option<Witness>, NetError> {
-        let Some(by) = by else { return Ok(None) };
-        Ok(Some(Witness { by: by.clone(), here: self.tap(netns)?, there: self.tap(by)? }))
     }
 }
 
@@ -176,12 +173,22 @@ impl Network {
 /// `is_over` says whether it is of no use to wait on.
 fn connect_to(
     target: Target,
-    port: u16,
+    (sport, port): (Option<u16>, u16),
     deadline: Instant,
     is_over: impl FnOnce() -> bool,
 ) -> Result<OwnedFd, Failed> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket(family(target), SockType::Stream, flags, None).map_err(Failed::Kernel)?;
+    if let Some(sport) = sport {
+        let any = match target.ip {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        // A connection of before may still be on its way out.
+        setsockopt(&socket, sockopt::ReuseAddr, &true).map_err(Failed::Kernel)?;
+        let own = address(Target { ip: any, scope: 0 }, sport);
+        bind(socket.as_raw_fd(), &own).map_err(Failed::Kernel)?;
+    }
     match connect(socket.as_raw_fd(), &address(target, port)) {
         Ok(()) => return Ok(socket),
         Err(Errno::EINPROGRESS | Errno::EINTR) => {}
@@ -265,65 +272,5 @@ fn hang_up(stream: &TcpStream, patience: Duration) {
             Ok(1..) if Instant::now() < deadline => {}
             _ => return,
         }
-    }
-}
-
-/// Sees who accepts a connection, whatever addresses and ports were rewritten
-/// on the way: the first sequence number stays (RFC 9293, section 3.5).
-pub(super) struct Witness {
-    by: Netns,
-    here: Tap,
-    there: Tap,
-}
-
-impl Witness {
-    /// Says so where a connection was accepted by somebody else.
-    pub fn objects(&self, dst: &str, stream: &TcpStream) -> Option<String> {
-        let port = stream.local_addr().map_or(0, |address| address.port());
-        let asked = self.here.find_own(|packet| {
-            let tcp = Segment::read(packet)?;
-            (tcp.flags & (SYN | ACK) == SYN && tcp.source == port).then_some(tcp.sequence)
-        });
-        let accepted = asked.and_then(|first| {
-            self.there.find_own(|packet| {
-                let tcp = Segment::read(packet)?;
-                let answers = tcp.flags & (SYN | ACK) == SYN | ACK && tcp.ack == first.wrapping_add(1);
-                answers.then_some(())
-            })
-        });
-        match accepted {
-            Some(()) => None,
-            None => Some(format!("{dst} answered, but it was not `{}` that did", self.by)),
-        }
-    }
-}
-
-const SYN: u8 = 0x02;
-const ACK: u8 = 0x10;
-
-/// What is looked at of a TCP segment.
-struct Segment {
-    source: u16,
-    sequence: u32,
-    ack: u32,
-    flags: u8,
-}
-
-impl Segment {
-    fn read(packet: Packet) -> Option<Self> {
-        let tcp = match packet {
-            Packet::V4(bytes) if *bytes.get(9)? == libc::IPPROTO_TCP as u8 => {
-                bytes.get(usize::from(bytes[0] & 0x0f) * 4..)?
-            }
-            Packet::V6(bytes) if *bytes.get(6)? == libc::IPPROTO_TCP as u8 => bytes.get(40..)?,
-            _ => return None,
-        };
-        let number = |at: usize| Some(u32::from_be_bytes(tcp.get(at..at + 4)?.try_into().ok()?));
-        Some(Self {
-            source: (number(0)? >> 16) as u16,
-            sequence: number(4)?,
-            ack: number(8)?,
-            flags: *tcp.get(13)?,
-        })
     }
 }

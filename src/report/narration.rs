@@ -114,12 +114,13 @@ impl Narration {
             Event::Submitting { path } => {
                 let _ = write!(text, "\nthe gap: {path}\n");
             }
-            Event::Submitted { .. }
-            | Event::Captured(_)
-            | Event::Explained(_)
-            | Event::Live(_)
-            | Event::Wondered(_)
-            | Event::Ended => {}
+            Event::Submitted { trespasses, .. } => {
+                for trespass in trespasses {
+                    let _ = writeln!(text, "    changed what it must leave alone: {trespass}");
+                }
+            }
+            Event::Captured(_) | Event::Explained(_) | Event::Live(_) | Event::Wondered(_) | Event::Ended => {
+            }
             Event::Stopped(stop) => {
                 if let Stop::NotMeasured(what) = stop {
                     self.ended = Some(what.clone());

@@ -98,10 +98,13 @@ impl Gap {
                     self.remark(blank);
                 }
             }
-            Event::Submitted { stop } => {
+            Event::Submitted { stop, trespasses } => {
                 self.took = self.began.take().map(|began| began.elapsed()).unwrap_or_default();
                 if let Some(stop) = stop {
                     self.remark(report::stop(lab, stop));
+                }
+                for trespass in trespasses {
+                    self.remark(format!("it has changed what it must leave alone: {trespass}"));
                 }
             }
             Event::Ran(ran) if self.began.is_some() => {

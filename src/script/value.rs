@@ -4,8 +4,8 @@ use super::suggest::meant;
 use super::world::{Fallible, refused};
 use crate::event::Refusal;
 use crate::net::{
-    Capture, CniAnswer, ExecAnswer, HttpAnswer, NameAnswer, Netns, PingAnswer, Process, Service, TcpAnswer,
-    TracerouteAnswer,
+    Capture, Changes, CniAnswer, ExecAnswer, HttpAnswer, NameAnswer, Netns, PingAnswer, Process, Service,
+    TcpAnswer, TracerouteAnswer,
 };
 use crate::table::forwarding::Comparison;
 use crate::table::{Table, Value};
@@ -56,6 +56,10 @@ pub(super) struct CniValue(pub Rc<CniAnswer>);
 #[derive(Clone)]
 pub(super) struct ForwardingValue(pub Rc<Comparison>);
 
+/// What has changed of what was given.
+#[derive(Clone)]
+pub(super) struct ChangesValue(pub Rc<Changes>);
+
 /// Has an answer show itself as its text.
 macro_rules! shows_its_text {
     ($($value:ty),*) => {$(
@@ -74,7 +78,8 @@ shows_its_text!(
     CniValue,
     TracerouteValue,
     ExecValue,
-    ForwardingValue
+    ForwardingValue,
+    ChangesValue
 );
 
 /// An answer: something that is so or not, and tells why.
@@ -120,6 +125,10 @@ pub(super) fn answer(value: &Dynamic) -> Option<Answer> {
         let (wanted, unwanted) = ("the same forwarding", "another forwarding");
         return Some(Answer { ok: forwarding.0.ok(), wanted, unwanted, text: forwarding.to_string() });
     }
+    if let Some(changes) = value.read_lock::<ChangesValue>() {
+        let (wanted, unwanted) = ("as it was given", "not as it was given");
+        return Some(Answer { ok: changes.0.ok(), wanted, unwanted, text: changes.to_string() });
+    }
     let exec = value.read_lock::<ExecValue>()?;
     let text = format!("$ {}\n{}", exec.0.command, exec.0.text()).trim_end().to_string();
     Some(Answer { ok: exec.0.ok(), wanted: "exit code 0", unwanted: "a failure", text })
@@ -148,6 +157,7 @@ pub(super) fn show(value: &Dynamic) -> String {
     let own = own.or_else(|| value.read_lock::<PingValue>().map(|ping| ping.to_string()));
     let own = own.or_else(|| value.read_lock::<ExecValue>().map(|exec| exec.to_string()));
     let own = own.or_else(|| value.read_lock::<ForwardingValue>().map(|same| same.to_string()));
+    let own = own.or_else(|| value.read_lock::<ChangesValue>().map(|changes| changes.to_string()));
     own.unwrap_or_else(|| value.to_string())
 }
 
@@ -252,6 +262,16 @@ fn oops(context: &NativeCallContext, error: String, hint: Option<String>) -> Box
     refused(Refusal { command: String::new(), error, hint }, context.call_position())
 }
 
+/// Of nothing all things are true, whatever they are: no packet has a wrong
+/// source where there is no packet.
+fn not_nothing(context: &NativeCallContext, is_empty: bool, what: &str) -> Fallible<()> {
+    if !is_empty {
+        return Ok(());
+    }
+    let hint = "of nothing everything is true: ask first, as in `!rows.is_empty() && rows.all(…)`";
+    Err(oops(context, format!("`all` is asked of an empty {what}"), Some(hint.into())))
+}
+
 fn truth(context: &NativeCallContext, value: &Dynamic) -> Fallible<bool> {
     value.as_bool().map_err(|_| {
         let error = format!("the function must say true or false of each row, not {}", type_of(value));
@@ -262,6 +282,13 @@ fn truth(context: &NativeCallContext, value: &Dynamic) -> Fallible<bool> {
 /// Registers the types, and what they can.
 pub(super) fn register(engine: &mut Engine) {
     tables(engine);
+    // The language's own takes no offence at an empty array.
+    engine.register_fn("all", |context: NativeCallContext, array: Array, f: FnPtr| {
+        not_nothing(&context, array.is_empty(), "array")?;
+        let count = array.len();
+        let kept = context.call_fn::<Array>("filter", (array, f))?;
+        Ok::<_, Box<EvalAltResult>>(kept.len() == count)
+    });
     engine.register_type_with_name::<PingValue>("ping");
     engine.register_type_with_name::<ExecValue>("exec");
     engine.register_type_with_name::<TcpValue>("tcp");
@@ -270,6 +297,7 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<CniValue>("cni");
     engine.register_type_with_name::<TracerouteValue>("traceroute");
     engine.register_type_with_name::<ForwardingValue>("forwarding");
+    engine.register_type_with_name::<ChangesValue>("changes");
     engine.register_type_with_name::<Process>("process");
     engine.register_type_with_name::<Service>("service");
     macro_rules! answers {
@@ -298,6 +326,10 @@ pub(super) fn register(engine: &mut Engine) {
     answers!(CniValue);
     answers!(TracerouteValue);
     answers!(ForwardingValue);
+    answers!(ChangesValue);
+    engine.register_get("lines", |changes: &mut ChangesValue| {
+        changes.0.lines().iter().cloned().map(Dynamic::from).collect::<Array>()
+    });
     engine.register_fn("rows", |way: &mut TracerouteValue| {
         TableValue(Rc::new(Table::Hops(way.0.hops.clone())))
     });
@@ -437,6 +469,7 @@ fn tables(engine: &mut Engine) {
             Ok::<_, Box<EvalAltResult>>(some)
         })
         .register_fn("all", |context: NativeCallContext, table: TableValue, f: FnPtr| {
+            not_nothing(&context, table.0.is_empty(), "table")?;
             let mut all = true;
             table.each(&context, &f, |value| {
                 all = truth(&context, &value)?;

@@ -65,7 +65,7 @@ pub(super) struct World {
     /// Whether this is a replay.
     replay: bool,
     /// What was ordered.
-    order: Rc<Order>,
+    pub order: Rc<Order>,
     guests: Guests,
     /// Whether somebody has worked in it, who came to see nothing else.
     has_lived: Cell<bool>,
@@ -123,11 +123,6 @@ impl World {
     /// What runs in the gap.
     pub fn submission(&self) -> Option<&Submission> {
         self.order.submission.as_ref()
-    }
-
-    /// For whom what is drawn is drawn.
-    pub fn seed(&self) -> &str {
-        &self.order.seed
     }
 
     /// Tells whether it is the script in the gap that acts.

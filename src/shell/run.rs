@@ -71,6 +71,7 @@ pub fn fill(
         inquiry: None,
         submission: None,
         seed: String::new(),
+        secret: String::new(),
         ..order.clone()
     };
     let in_its_file = |event| match event {

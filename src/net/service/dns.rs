@@ -1,7 +1,7 @@
 //! Serves names over DNS, and asks another server for those it does not hold.
 
-use super::Work;
 use super::zone::{Zone, failure, fitted};
+use super::{Guests, Work};
 use nix::sched::{CloneFlags, setns};
 use std::io;
 use std::net::{self, IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -112,15 +112,16 @@ pub(super) async fn serve_udp(server: Arc<Server>, socket: net::UdpSocket, work:
 }
 
 /// Answers what comes over connections.
-pub(super) async fn serve_tcp(server: Arc<Server>, listener: net::TcpListener) {
+pub(super) async fn serve_tcp(server: Arc<Server>, listener: net::TcpListener, guests: Guests) {
     let Ok(listener) = TcpListener::from_std(listener) else { return };
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
-        let Ok((mut stream, _)) = listener.accept().await else {
+        let Ok((mut stream, from)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(1)).await;
             continue;
         };
+        guests.welcome(from);
         let server = server.clone();
         connections.spawn(async move {
             while let Ok(Ok(question)) = timeout(IDLE, receive(&mut stream)).await {

@@ -1,5 +1,6 @@
 //! Serves one page over HTTP.
 
+use super::Guests;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::CONTENT_TYPE;
@@ -14,18 +15,19 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 /// Answers every request that comes in at a socket with the same text.
-pub(super) async fn serve(listener: net::TcpListener, body: String) {
+pub(super) async fn serve(listener: net::TcpListener, body: String, guests: Guests) {
     let Ok(listener) = TcpListener::from_std(listener) else { return };
     let body = Bytes::from(body);
     // They end with this task.
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok((stream, from)) = listener.accept().await else {
             // Out of descriptors, or a connection that is gone again.
             tokio::time::sleep(Duration::from_millis(1)).await;
             continue;
         };
+        guests.welcome(from);
         let body = body.clone();
         let page = service_fn(move |_: Request<Incoming>| {
             let body = body.clone();

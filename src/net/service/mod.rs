@@ -21,14 +21,15 @@ use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, listen, setsockopt, socket, sockopt,
 };
 use std::cell::{OnceCell, RefCell};
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle};
 use tokio::task::JoinHandle;
 
@@ -49,8 +50,31 @@ struct Running {
     /// Where it listens, as `80/tcp`.
     ports: Vec<String>,
     tasks: RefCell<Vec<JoinHandle<()>>>,
+    /// Whose connections it has accepted lately.
+    guests: Guests,
     /// What it is doing, where that can be told.
     work: RefCell<Option<Arc<Work>>>,
+}
+
+/// Whose connections a service has accepted lately, the last one at the end.
+#[derive(Debug, Clone, Default)]
+struct Guests(Arc<Mutex<VecDeque<SocketAddr>>>);
+
+impl Guests {
+    /// How many are kept: nobody asks about one that was long ago.
+    const KEPT: usize = 256;
+
+    fn welcome(&self, from: SocketAddr) {
+        let Ok(mut guests) = self.0.lock() else { return };
+        if guests.len() == Self::KEPT {
+            guests.pop_front();
+        }
+        guests.push_back(SocketAddr::new(from.ip().to_canonical(), from.port()));
+    }
+
+    fn has(&self, from: SocketAddr) -> bool {
+        self.0.lock().is_ok_and(|guests| guests.contains(&from))
+    }
 }
 
 /// What a service that is asked in datagrams has to do.
@@ -76,6 +100,23 @@ impl Service {
     /// What it is, as `serve_http("192.168.15.2:80")`.
     pub fn name(&self) -> &str {
         &self.0.name
+    }
+
+    /// Where it answers.
+    pub fn netns(&self) -> &Netns {
+        &self.0.netns
+    }
+
+    /// Tells whether it has accepted a connection from there, or does so soon.
+    pub(super) fn accepts(&self, from: SocketAddr, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        while !self.0.guests.has(from) {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        true
     }
 
     /// A command that ends a program that listens where this one does.
@@ -166,12 +207,14 @@ impl Network {
         let listener = listener.map_err(|errno| self.cannot_bind(netns, address, port, "tcp", errno))?;
         let body = body.to_string();
         let thread = self.services.thread().map_err(no_thread)?;
-        let task = thread.spawn(http::serve(listener.into(), body));
+        let guests = Guests::default();
+        let task = thread.spawn(http::serve(listener.into(), body, guests.clone()));
         Ok(self.keep_service(Running {
             name: format!("serve_http(\"{at}\")"),
             netns: netns.clone(),
             ports: vec![format!("{port}/tcp")],
             tasks: RefCell::new(vec![task]),
+            guests,
             work: RefCell::default(),
         }))
     }
@@ -221,15 +264,17 @@ impl Network {
         let server = dns::Server::new(zone, upstreams, here);
         let work = Work::of(&datagrams).map_err(|error| NetError::new(error.to_string()))?;
         let thread = self.services.thread().map_err(no_thread)?;
+        let guests = Guests::default();
         let tasks = vec![
             thread.spawn(dns::serve_udp(server.clone(), datagrams.into(), work.clone())),
-            thread.spawn(dns::serve_tcp(server, listener.into())),
+            thread.spawn(dns::serve_tcp(server, listener.into(), guests.clone())),
         ];
         Ok(self.keep_service(Running {
             name,
             netns: netns.clone(),
             ports: vec![format!("{PORT}/udp"), format!("{PORT}/tcp")],
             tasks: RefCell::new(tasks),
+            guests,
             work: RefCell::new(Some(work)),
         }))
     }

@@ -116,7 +116,7 @@ pub struct LinkCounters {
 
 impl Network {
     /// Reads the links, and with them what switches of theirs come along.
-    pub(super) fn survey_links(&self, netns: &Netns, space: &mut Space) -> Result<(), NetError> {
+    pub(in crate::net) fn survey_links(&self, netns: &Netns, space: &mut Space) -> Result<(), NetError> {
         for message in self.lab_links(netns)? {
             let link = self.survey_link(netns, &message);
             sysctls::of_link(&mut space.sysctls, &link.name, &message);

@@ -1,21 +1,30 @@
 use super::super::caught;
 use super::super::fault;
 use super::super::world::{Call, Fallible, Halt, Stand, halt};
+use super::judging::Given;
+use super::options::Options;
 use super::{Word, anywhere};
 use crate::event::{Event, Fault, Stop, Submission, Unmeasured};
 use crate::lab::{Item, Items, Language, Place};
-use crate::net::Network;
-use rhai::{AST, ASTNode, Array, Dynamic, Engine, INT, NativeCallContext, Scope, Stmt};
+use crate::net::{Leave, Netns, Network};
+use rhai::{AST, ASTNode, Array, Dynamic, Engine, INT, Map, NativeCallContext, Scope, Stmt};
 use std::ops::{Range, RangeInclusive};
+use std::rc::Rc;
 
 pub(super) const WORDS: &[Word] = &[
     Word {
         name: "submission",
-        form: "`submission(\"solutions/mask.sh\")`",
+        form: "`submission(\"solutions/mask.sh\")` or `submission(\"solutions/mask.sh\", #{only, new_links, ports})`",
         about: "The gap of an exercise: all before it is given, all after it is judged. What runs there is the \
             reference solution, a script of bash(1) or of this vocabulary beside the exercise, which is \
             named; `nslab grade` has what a student handed in run instead. It stands alone, once, outside \
-            of every block.",
+            of every block. The options say what a solution may change. `only` names the namespaces that it \
+            may change, make or delete; the others stay as they are, but for what the kernel does by itself \
+            (see `unchanged`). `new_links` is `false` where it may make no link, or the kinds that it may \
+            make, as `[\"bridge\"]`. With either of them, each given link stays the one that it is: in its \
+            namespace, under its name, with its other end, and its master, but for the links in `ports`, \
+            which may get another. A solution that goes beyond this has done something else than the task: \
+            each check that judges fails, and says what was changed.",
         example: "//! Give the host the address 10.0.0.1.\n\
               submission(\"solutions/address.rhai\");\n\
               check(\"it answers there\", ping(\"10.0.0.1\"));",
@@ -37,10 +46,16 @@ pub(super) const WORDS: &[Word] = &[
     },
 ];
 
-pub(super) fn register(engine: &mut Engine, stand: &Stand) {
-    let place = stand.clone();
+pub(super) fn register(engine: &mut Engine, stand: &Stand, given: &Rc<Given>) {
+    let (place, kept) = (stand.clone(), given.clone());
     engine.register_fn("submission", move |context: NativeCallContext, _: &str| {
-        submission(&Call::new(&place, &context)?, &context)
+        submission(&Call::new(&place, &context)?, &context, &kept, None)
+    });
+    let (place, kept) = (stand.clone(), given.clone());
+    engine.register_fn("submission", move |context: NativeCallContext, _: &str, options: Map| {
+        let call = Call::new(&place, &context)?;
+        let leave = leave(&call, options)?;
+        submission(&call, &context, &kept, Some(leave))
     });
     anywhere!(engine, stand, "pick", |call, key: &str, items: Array| {
         let items = items.into_iter().map(|item| match item.as_int() {
@@ -60,7 +75,7 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
 /// What the items are was looked at when the lab was read.
 fn pick(call: &Call, key: &str, items: &Items) -> Fallible<Dynamic> {
     refuse_in_gap(call, "pick")?;
-    match items.draw(call.world.seed(), key) {
+    match items.draw(&call.world.order.seed, key) {
         Some(Item::Text(text)) => Ok(text.into()),
         Some(Item::Number(number)) => Ok(number.into()),
         None => Err(call.misuse("there is nothing to draw", "")),
@@ -77,7 +92,35 @@ pub(super) fn refuse_in_gap(call: &Call, word: &str) -> Fallible<()> {
     }
 }
 
-fn submission(call: &Call, context: &NativeCallContext) -> Fallible<()> {
+/// What the options of an exercise say of what a solution may change.
+fn leave(call: &Call, options: Map) -> Fallible<Leave> {
+    let mut options = Options::new(call, "submission", options, &["only", "new_links", "ports"])?;
+    let names = |value: Dynamic, key: &str| -> Fallible<Option<Vec<String>>> {
+        let name = |one: &Dynamic| match one.read_lock::<Netns>() {
+            Some(netns) => Some(netns.name().to_string()),
+            None => one.clone().into_string().ok(),
+        };
+        let many = match value.read_lock::<Array>() {
+            Some(many) => many.to_vec(),
+            None if value.is_unit() => return Ok(None),
+            None => vec![value.clone()],
+        };
+        many.iter().map(name).collect::<Option<Vec<_>>>().map(Some).ok_or_else(|| {
+            call.misuse(format!("the option `{key}` takes an array of names"), "as `[\"red\", \"blue\"]`")
+        })
+    };
+    let only = names(options.any("only"), "only")?;
+    let new_links = options.any("new_links");
+    let new_links = match new_links.as_bool() {
+        Ok(true) => None,
+        Ok(false) => Some(Vec::new()),
+        Err(_) => names(new_links, "new_links")?,
+    };
+    let ports = names(options.any("ports"), "ports")?.unwrap_or_default();
+    Ok(Leave { only, new_links, ports })
+}
+
+fn submission(call: &Call, context: &NativeCallContext, given: &Given, leave: Option<Leave>) -> Fallible<()> {
     refuse_in_gap(call, "submission")?;
     if call.world.lives_in_gap() {
         call.world.live().map_err(|stop| call.stop(stop))?;
@@ -86,6 +129,10 @@ fn submission(call: &Call, context: &NativeCallContext) -> Fallible<()> {
     let Some(submission) = call.world.submission() else {
         return Err(call.misuse("there is nothing that could run in the gap", ""));
     };
+    if leave.is_some() {
+        let stock = call.world.network.take_stock().map_err(|error| call.fault("", error))?;
+        let _ = given.stock.set(stock);
+    }
     call.world.tell(Event::Submitting { path: submission.path.clone() });
     call.world.flush();
     let stop = call.world.in_gap(submission.timeout_ms, || match submission.language {
@@ -126,7 +173,13 @@ fn submission(call: &Call, context: &NativeCallContext) -> Fallible<()> {
         }
         _ => {}
     }
-    call.world.tell(Event::Submitted { stop });
+    given.is_over.set(true);
+    let trespasses = match (given.stock.get(), leave.filter(Leave::says_something)) {
+        (Some(stock), Some(leave)) => call.world.network.trespasses(stock, &leave),
+        _ => Ok(Vec::new()),
+    };
+    let trespasses = trespasses.map_err(|error| call.fault("", error))?;
+    call.world.tell(Event::Submitted { stop, trespasses });
     Ok(())
 }
 

@@ -2,20 +2,24 @@ use super::super::suggest::meant;
 use super::super::value::{ForwardingValue, TableValue, type_of};
 use super::super::world::{Call, Fallible, Stand};
 use super::{Word, anywhere};
-use crate::table::Table;
-use crate::table::forwarding::{Comparison, Row};
+use crate::net::{Family, NetError, Netns, Network};
+use crate::table::forwarding::{Comparison, Lookup, Row, is_v6};
+use crate::table::{Rule, Table};
 use rhai::{Array, Dynamic, Engine, Map};
 use std::rc::Rc;
 
 pub(super) const WORDS: &[Word] = &[Word {
     name: "same_forwarding",
-    form: "`same_forwarding(routes, routes)`",
+    form: "`same_forwarding(routes, routes)` or `same_forwarding(ns, routes)`",
     about: "Tells whether two routing tables send every packet the same way, however many rows they do \
             it with: the longest prefix counts, and of equal ones the smallest metric. Each is what \
             `routes` gives, or an array of maps: `#{dst, via, dev, metric, type}`. Of a map, `dst` and one \
             of the others have to be there; an interface that it leaves out may be any, and `via: ()` \
             alone is a link of any name. What is not about the way (`src`, `mtu`, `scope`) does not count, \
-            nor does `fe80::/10`, which is never forwarded. Its `.text` names the first destination that \
+            nor does `fe80::/10`, which is never forwarded. Of a \
+            namespace, all counts that decides where its packets go: the rules (`ip rule`) and their tables, a \
+            rule for some packets alone included, and it must have no firewall that stops or changes packets, \
+            no `tc` that does, and no network of its own in the table `local`. Its `.text` names the first destination that \
             is treated differently, and how.",
     example: "let red = netns(\"red\");\nlet blue = netns(\"blue\");\nveth(red, \"eth0\", blue, \"eth0\");\n\
               red.addr_add(\"eth0\", \"10.0.0.1/24\");\nred.up(\"eth0\");\nblue.up(\"eth0\");\n\
@@ -30,6 +34,12 @@ pub(super) const WORDS: &[Word] = &[Word {
 const FIELDS: [&str; 8] = ["dst", "via", "dev", "metric", "type", "src", "table", "scope"];
 
 pub(super) fn register(engine: &mut Engine, stand: &Stand) {
+    anywhere!(engine, stand, "same_forwarding", |call, ns: Netns, b: TableValue| {
+        by_rules(&call, &ns, &of_table(&call, &b)?)
+    });
+    anywhere!(engine, stand, "same_forwarding", |call, ns: Netns, b: Array| {
+        by_rules(&call, &ns, &of_array(&call, b)?)
+    });
     anywhere!(engine, stand, "same_forwarding", |call, a: TableValue, b: TableValue| {
         compared(&call, of_table(&call, &a)?, of_table(&call, &b)?)
     });
@@ -42,6 +52,57 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
     anywhere!(engine, stand, "same_forwarding", |call, a: Array, b: Array| {
         compared(&call, of_array(&call, a)?, of_array(&call, b)?)
     });
+}
+
+/// What a namespace does with packets, by all that decides about them.
+fn by_rules(call: &Call, ns: &Netns, wanted: &[Row]) -> Fallible<ForwardingValue> {
+    let is_v6 = is_v6(wanted).unwrap_or(false);
+    let (family, word) = if is_v6 { (Family::Inet6, " -6") } else { (Family::Inet, "") };
+    let look = |network: &Network| {
+        let mut lookups = Vec::new();
+        let mut obstacle = network.obstacle(ns)?;
+        for rule in network.rules(ns, family)? {
+            match lookup(network, ns, family, &rule)? {
+                Some(lookup) => lookups.push(lookup),
+                None if is_idle(&rule) => {}
+                None => obstacle = Some(format!("the rule `{rule}` does more than to ask a table")),
+            }
+        }
+        let routes = network.routes(ns, family, None)?;
+        Ok((lookups, obstacle, Table::Routes(routes)))
+    };
+    let command = format!("{}{word} route", ns.ip());
+    let (lookups, obstacle, _) =
+        call.ask(command, look, |(_, _, table)| (table.to_string(), Some(table.clone())))?;
+    let comparison =
+        Comparison::by_rules(&lookups, wanted).map_err(|wrong| call.misuse(wrong.error, wrong.hint))?;
+    let comparison = Comparison { obstacle, ..comparison };
+    Ok(ForwardingValue(Rc::new(comparison)))
+}
+
+/// A rule that decides nothing: the kernel's own for its addresses.
+fn is_idle(rule: &Rule) -> bool {
+    rule.action == "nop" || (rule.table.as_deref() == Some("local") && rule.pref == 0)
+}
+
+/// A rule with its table; nothing where it does more than to ask one.
+fn lookup(network: &Network, ns: &Netns, family: Family, rule: &Rule) -> Result<Option<Lookup>, NetError> {
+    if is_idle(rule) || !rule.end.is_empty() {
+        return Ok(None);
+    }
+    let rows = match (rule.action.as_str(), &rule.table) {
+        ("lookup", Some(table)) => network.routes(ns, family, Some(table))?.iter().map(Row::from).collect(),
+        (kind @ ("prohibit" | "unreachable" | "blackhole"), _) => {
+            vec![Row { dst: "default".into(), kind: Some(kind.into()), ..Row::default() }]
+        }
+        _ => return Ok(None),
+    };
+    let some = rule.not
+        || rule.from != "all"
+        || rule.iif.is_some()
+        || rule.fwmark.is_some()
+        || !rule.more.is_empty();
+    Ok(Some(Lookup { rule: rule.to_string().replace('\t', " "), some, to: rule.to.clone(), rows }))
 }
 
 fn compared(call: &Call, a: Vec<Row>, b: Vec<Row>) -> Fallible<ForwardingValue> {

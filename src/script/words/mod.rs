@@ -10,6 +10,7 @@ mod exercises;
 mod expectations;
 mod firewall;
 mod forwarding;
+mod judging;
 mod links;
 mod namespaces;
 mod options;
@@ -23,6 +24,7 @@ mod why;
 use super::world::Stand;
 use crate::net::{Netns, typed_words};
 use rhai::Engine;
+use std::rc::Rc;
 
 /// A word of the vocabulary, as the book shows it.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +56,7 @@ pub fn all() -> impl Iterator<Item = &'static Word> {
         containers::WORDS,
         expectations::WORDS,
         exercises::WORDS,
+        judging::WORDS,
         telling::WORDS,
     ]
     .into_iter()
@@ -75,7 +78,9 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
     why::register(engine, stand);
     containers::register(engine, stand);
     expectations::register(engine, stand);
-    exercises::register(engine, stand);
+    let given = Rc::default();
+    exercises::register(engine, stand, &given);
+    judging::register(engine, stand, &given);
     telling::register(engine, stand);
 }
 

@@ -43,6 +43,11 @@ impl<'a> Options<'a> {
         }
     }
 
+    /// A value as it is; a unit where there is none.
+    pub fn any(&mut self, key: &str) -> Dynamic {
+        self.map.remove(key).unwrap_or_default()
+    }
+
     pub fn text(&mut self, key: &str) -> Fallible<Option<String>> {
         self.take(key, "a string", |value| value.clone().into_string().ok())
     }

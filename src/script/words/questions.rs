@@ -13,9 +13,9 @@ use std::rc::Rc;
 pub(super) const WORDS: &[Word] = &[
     Word {
         name: "ping",
-        form: "`ping([ns,] dst)` or `ping([ns,] dst, #{count, timeout_ms, size, ttl, df, iface, by})`",
+        form: "`ping([ns,] dst)` or `ping([ns,] dst, #{count, all, timeout_ms, size, ttl, df, iface, by})`",
         about: "Sends `count` echo requests (1), waits `timeout_ms` (1000) for the answer to each, \
-                and holds where one came. `size` is the payload in bytes (56), `df` forbids \
+                and holds where one came, or with `all: true` where all came; of ten or more one may be lost, as on every network. `size` is the payload in bytes (56), `df` forbids \
                 fragments, `iface` is an interface or an address to send from, and `by: blue` \
                 counts only what blue itself answered: its kernel, while a submission's programs \
                 stand still. Gives `.ok .error .text .sent .received .from .ttl .time_ms`; `.error` \
@@ -202,7 +202,7 @@ fn rules(call: &Call, ns: &Netns, options: Map) -> Fallible<TableValue> {
 }
 
 fn ping(call: &Call, ns: &Netns, dst: &str, options: Map) -> Fallible<PingValue> {
-    let known = ["count", "timeout_ms", "size", "ttl", "df", "iface", "by"];
+    let known = ["count", "all", "timeout_ms", "size", "ttl", "df", "iface", "by"];
     let mut options = Options::new(call, "ping", options, &known)?;
     let default = PingOptions::default();
     let source = options.text("iface")?.map(|text| match text.parse() {
@@ -217,6 +217,7 @@ fn ping(call: &Call, ns: &Netns, dst: &str, options: Map) -> Fallible<PingValue>
         df: options.flag("df")?.unwrap_or(default.df),
         source,
         by: options.value("by", "a namespace")?,
+        every: options.flag("all")?.unwrap_or(default.every),
         deadline: call.world.deadline(),
         ..default
     };
@@ -274,6 +275,10 @@ fn traceroute(call: &Call, ns: &Netns, dst: &str, options: Map) -> Fallible<Trac
 fn command(dst: &str, how: &PingOptions) -> String {
     let mut command = format!("ping -c{} -W{}", how.count, how.timeout_ms as f64 / 1000.0);
     let default = PingOptions::default();
+    // The next one as soon as an answer has come.
+    if how.every {
+        command += " -A";
+    }
     if how.size != default.size {
         command += &format!(" -s{}", how.size);
     }

@@ -3,7 +3,10 @@ use super::super::world::{Call, Fallible, Stand};
 use super::options::Options;
 use super::{Word, anywhere, here_or_host};
 use crate::event::Probe;
-use crate::net::{HttpAnswer, HttpOptions, Netns, Record, Service, TcpAnswer, TcpOptions, typed};
+use crate::net::{
+    Answerer, HttpAnswer, HttpOptions, NetError, Netns, Process, Record, Service, TcpAnswer, TcpOptions,
+    typed,
+};
 use rhai::{Array, Dynamic, Engine, INT, Map};
 use std::rc::Rc;
 
@@ -32,19 +35,25 @@ pub(super) const WORDS: &[Word] = &[
     },
     Word {
         name: "tcp",
-        form: "`tcp([ns,] dst, port)` or `tcp([ns,] dst, port, #{timeout_ms, by})`",
+        form: "`tcp([ns,] dst, port)` or `tcp([ns,] dst, port, #{timeout_ms, by, count, all, sport})`",
         about: "Connects to a TCP port and hangs up, as `nc -z` does; waits `timeout_ms` (1000). \
-                `by: blue` counts only a connection that blue itself has accepted. Gives `.ok \
-                .error .text`; `.error` is in the kernel's words, as `Connection refused`.",
+                `by: blue` counts only a connection that blue itself has accepted; `by: page`, where \
+                `page` is what `serve_http` or `start` has given, one that this very service or program \
+                has, and no other one that listens in the same namespace. `count` tries as often, one \
+                after the other, and holds where one came about, or with `all: true` where all did; of \
+                ten or more one may be lost, as on every network. \
+                `sport` is the port to connect from. Gives `.ok .error .text`; `.error` is in the \
+                kernel's words, as `Connection refused`.",
         example: "serve_http(80, \"hello\");\ncheck(\"somebody is there\", tcp(\"127.0.0.1\", 80));\n\
                   check(\"nobody is there\", tcp(\"127.0.0.1\", 81).error == \"Connection refused\");",
     },
     Word {
         name: "http_get",
-        form: "`http_get([ns,] url)` or `http_get([ns,] url, #{timeout_ms, by})`",
+        form: "`http_get([ns,] url)` or `http_get([ns,] url, #{timeout_ms, by, count, all})`",
         about: "Fetches a page, as curl(1) does; waits a second for the connection, and \
                 `timeout_ms` (5000) for all of it. `by: blue` counts only a page that blue itself \
-                has sent. Holds where the status is below 400. Gives `.ok .status .body .error \
+                has sent; `by`, `count` and `all` are as for `tcp`, and what is given is the page that \
+                has decided. Holds where the status is below 400. Gives `.ok .status .body .error \
                 .text`; `.text` is in curl's words.",
         example: "serve_http(\"127.0.0.1:8080\", \"hello\");\n\
                   check(\"the page\", http_get(\"http://127.0.0.1:8080/\").body == \"hello\");",
@@ -163,14 +172,82 @@ fn dnsmasq(address: &str, records: &[Record], upstreams: &[String]) -> String {
     }
 }
 
+/// Who has to answer.
+fn by(call: &Call, options: &mut Options) -> Fallible<Option<Answerer>> {
+    let value = options.any("by");
+    let netns = || value.read_lock::<Netns>().map(|netns| Answerer::Netns(netns.clone()));
+    let service = || value.read_lock::<Service>().map(|service| Answerer::Service(service.clone()));
+    let process = || value.read_lock::<Process>().map(|process| Answerer::Process(process.clone()));
+    match netns().or_else(service).or_else(process) {
+        None if !value.is_unit() => {
+            let found = type_of(&value);
+            Err(call.misuse(
+                format!("the option `by` takes a namespace, a service or a process, not {found}"),
+                "",
+            ))
+        }
+        by => Ok(by),
+    }
+}
+
+/// Of so many tries, one may fail.
+const MANY: u32 = 10;
+
+/// How often something is tried, one after the other.
+struct Tries {
+    count: u32,
+    /// Whether each has to succeed; one otherwise.
+    all: bool,
+}
+
+impl Tries {
+    fn read(call: &Call, options: &mut Options) -> Fallible<Self> {
+        let count = options.number("count", "a number from 1")?.unwrap_or(1);
+        if count == 0 {
+            return Err(call.misuse("nothing is tried", "`count` is at least 1"));
+        }
+        Ok(Self { count, all: options.flag("all")?.unwrap_or(false) })
+    }
+
+    /// How many of them may fail: a machine that is very busy loses a packet
+    /// now and then.
+    fn forgiven(&self) -> u32 {
+        u32::from(self.all && self.count >= MANY)
+    }
+
+    /// Tries until it is decided, and gives the answer that has.
+    fn run<T>(
+        &self,
+        mut ask: impl FnMut() -> Result<T, NetError>,
+        ok: impl Fn(&T) -> bool,
+    ) -> Result<T, NetError> {
+        let mut forgiven = self.forgiven();
+        let mut answer = ask()?;
+        for left in (0..self.count).rev() {
+            let decides = ok(&answer) != self.all;
+            if decides && forgiven == 0 || !decides && left == 0 {
+                break;
+            }
+            if decides {
+                forgiven -= 1;
+            }
+            answer = ask()?;
+        }
+        Ok(answer)
+    }
+}
+
 fn tcp(call: &Call, ns: &Netns, dst: &str, port: INT, options: Map) -> Fallible<TcpValue> {
-    let mut options = Options::new(call, "tcp", options, &["timeout_ms", "by"])?;
+    let known = ["timeout_ms", "by", "count", "all", "sport"];
+    let mut options = Options::new(call, "tcp", options, &known)?;
+    let tries = Tries::read(call, &mut options)?;
     let timeout_ms = options.number("timeout_ms", "a number of milliseconds")?;
     let timeout_ms = timeout_ms.unwrap_or(TcpOptions::default().timeout_ms);
     let how = TcpOptions {
         talks: false,
         timeout_ms: call.world.at_most(timeout_ms),
-        by: options.value("by", "a namespace")?,
+        by: by(call, &mut options)?,
+        sport: options.number("sport", "a number from 1 to 65535")?.filter(|port| *port != 0),
         deadline: call.world.deadline(),
     };
     call.world.flush();
@@ -179,7 +256,7 @@ fn tcp(call: &Call, ns: &Netns, dst: &str, port: INT, options: Map) -> Fallible<
     let (from, to) = (ns.clone(), dst.to_string());
     let answer = call.ask_somebody(
         ns.exec(&format!("nc -zv -w{seconds} {} {port}", typed(dst))),
-        move |network| network.tcp(&from, &to, &port.to_string(), &how),
+        move |network| tries.run(|| network.tcp(&from, &to, &port.to_string(), &how), TcpAnswer::ok),
         TcpAnswer::ok,
         |answer| (answer.text(), None),
         |answer| (!answer.ok()).then_some(wonder),
@@ -188,12 +265,13 @@ fn tcp(call: &Call, ns: &Netns, dst: &str, port: INT, options: Map) -> Fallible<
 }
 
 fn http_get(call: &Call, ns: &Netns, url: &str, options: Map) -> Fallible<HttpValue> {
-    let mut options = Options::new(call, "http_get", options, &["timeout_ms", "by"])?;
+    let mut options = Options::new(call, "http_get", options, &["timeout_ms", "by", "count", "all"])?;
+    let tries = Tries::read(call, &mut options)?;
     let timeout_ms = options.number("timeout_ms", "a number of milliseconds")?;
     let timeout_ms = timeout_ms.unwrap_or(HttpOptions::default().timeout_ms);
     let how = HttpOptions {
         timeout_ms: call.world.at_most(timeout_ms),
-        by: options.value("by", "a namespace")?,
+        by: by(call, &mut options)?,
         deadline: call.world.deadline(),
     };
     call.world.flush();
@@ -203,7 +281,7 @@ fn http_get(call: &Call, ns: &Netns, url: &str, options: Map) -> Fallible<HttpVa
     let (from, whole) = (ns.clone(), url.to_string());
     let answer = call.ask_somebody(
         ns.exec(&format!("curl -sS --connect-timeout 1 -m {seconds} {}", typed(url))),
-        move |network| network.http_get(&from, &whole, &how),
+        move |network| tries.run(|| network.http_get(&from, &whole, &how), HttpAnswer::ok),
         HttpAnswer::ok,
         |answer| (answer.text(), None),
         |answer| answer.is_unconnected().then_some(wonder),

@@ -1,5 +1,5 @@
 use super::block::address;
-use super::{Block, Forwarding, NextHop, Row, Unreadable, Way, is_v6};
+use super::{Block, Forwarding, NextHop, Row, Unreadable, Way, Ways, is_v6};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -20,6 +20,10 @@ pub struct Difference {
 pub struct Comparison {
     /// Where they do not, first.
     pub difference: Option<Difference>,
+    /// The rule for whose packets alone it is so.
+    pub rule: Option<String>,
+    /// What else decides about packets than routes.
+    pub obstacle: Option<String>,
 }
 
 impl Comparison {
@@ -34,18 +38,21 @@ impl Comparison {
         // A bare `default` is of the family of those around it.
         let one = Forwarding::read(first, families.0.or(families.1).unwrap_or(false))?;
         let two = Forwarding::read(second, families.1.or(families.0).unwrap_or(false))?;
-        let difference = [false, true].into_iter().find_map(|v6| difference(&one, &two, v6));
-        Ok(Self { difference })
+        Ok(Self { difference: first_difference(&one, &two), rule: None, obstacle: None })
     }
 
     /// Tells whether they forward alike.
     pub fn ok(&self) -> bool {
-        self.difference.is_none()
+        self.difference.is_none() && self.obstacle.is_none()
     }
 
     /// What differs.
     pub fn error(&self) -> Option<String> {
-        self.difference.as_ref().map(Difference::text)
+        let difference = self.difference.as_ref().map(|difference| match &self.rule {
+            Some(rule) => format!("for packets of the rule `{rule}`, {}", difference.text()),
+            None => difference.text(),
+        });
+        difference.or_else(|| self.obstacle.clone())
     }
 
     /// The answer in a sentence.
@@ -81,12 +88,17 @@ impl Difference {
     }
 }
 
+/// The first difference between two, of IPv4 before IPv6.
+pub(super) fn first_difference(one: &dyn Ways, two: &dyn Ways) -> Option<Difference> {
+    [false, true].into_iter().find_map(|v6| difference(one, two, v6))
+}
+
 /// The first difference between two tables: nothing changes but at the borders
 /// of blocks, so one address behind each is asked for.
-fn difference(one: &Forwarding, two: &Forwarding, v6: bool) -> Option<Difference> {
+fn difference(one: &dyn Ways, two: &dyn Ways, v6: bool) -> Option<Difference> {
     let every = Block::around(address(0, v6), 0);
     let end = every.last_bits();
-    let blocks = one.blocks().chain(two.blocks()).filter(|block| block.is_v6() == v6);
+    let blocks = one.blocks().into_iter().chain(two.blocks()).filter(|block| block.is_v6() == v6);
     let mut borders = BTreeSet::from([0]);
     for block in blocks.chain(v6.then(link_local)) {
         borders.insert(block.first_bits());

@@ -7,9 +7,11 @@
 
 mod alike;
 mod block;
+mod ruled;
 
 pub use alike::{Comparison, Difference};
 pub use block::Block;
+pub use ruled::Lookup;
 
 use super::Route;
 use std::collections::{BTreeMap, BTreeSet};
@@ -141,10 +143,20 @@ impl Forwarding {
         }
         Ok(table)
     }
+}
 
-    /// The way to an address, and the row that says so; `None` where the table
-    /// knows none.
-    pub fn way(&self, to: IpAddr) -> Option<(Block, &Way)> {
+/// Whatever sends packets to addresses some way.
+trait Ways {
+    /// The way to an address, and the row that says so; `None` where none is
+    /// known.
+    fn way(&self, to: IpAddr) -> Option<(Block, &Way)>;
+
+    /// The blocks at whose borders the way may change.
+    fn blocks(&self) -> Vec<Block>;
+}
+
+impl Ways for Forwarding {
+    fn way(&self, to: IpAddr) -> Option<(Block, &Way)> {
         let longest_first = self.lengths[usize::from(to.is_ipv6())].iter().rev();
         let mut blocks = longest_first.map(|length| Block::around(to, *length));
         let block = blocks.find(|block| self.blocks.contains_key(block))?;
@@ -152,8 +164,8 @@ impl Forwarding {
         Some((block, way))
     }
 
-    fn blocks(&self) -> impl Iterator<Item = Block> {
-        self.blocks.keys().copied()
+    fn blocks(&self) -> Vec<Block> {
+        self.blocks.keys().copied().collect()
     }
 }
 

@@ -1,0 +1,14 @@
+# deserves: 9 of 13
+# Every port leads to the page, and the first connections alone.
+ip link add name docker0 type bridge
+ip addr add {lan}.1/24 dev docker0
+ip link set docker0 up
+ip link add veth-box type veth peer name eth0 netns box
+ip link set veth-box master docker0
+ip link set veth-box up
+ip -n box addr add {lan}.2/24 dev eth0
+ip -n box link set eth0 up
+ip -n box route add default via {lan}.1
+sysctl -w net.ipv4.ip_forward=1
+iptables -t nat -A POSTROUTING -o wan -j MASQUERADE
+iptables -t nat -A PREROUTING -i wan -p tcp -m limit --limit 1/hour --limit-burst 6 -j DNAT --to-destination {lan}.2:80

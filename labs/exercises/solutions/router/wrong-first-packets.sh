@@ -1,0 +1,7 @@
+# deserves: 0 of 7
+# The first packets get through.
+ip -n a route add default via {west}.6
+ip -n c route add default via {east}.6
+ip netns exec b sysctl -w net.ipv4.ip_forward=1
+ip netns exec b iptables -P FORWARD DROP
+ip netns exec b iptables -A FORWARD -m limit --limit 1/hour --limit-burst 6 -j ACCEPT

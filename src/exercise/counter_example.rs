@@ -1,0 +1,133 @@
+use crate::lab::{Lab, Language, Solution};
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What is no solution, and the points that it deserves all the same.
+///
+/// It lies beside the reference solution, in a folder of the exercise's name:
+/// `solutions/router/wrong-direct-cable.sh`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CounterExample {
+    /// The script, with what is drawn filled in.
+    pub solution: Solution,
+    /// The points that it deserves.
+    pub deserves: u64,
+}
+
+/// Why a counter-example is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsound {
+    /// The file or folder.
+    pub path: String,
+    /// What is wrong: lower case, no full stop.
+    pub error: String,
+    /// What helps.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for Unsound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.error)
+    }
+}
+
+/// What the names of counter-examples begin with.
+const PREFIX: &str = "wrong-";
+
+/// The counter-examples of an exercise, by name.
+///
+/// # Errors
+///
+/// Where one can't be read, or does not say what it deserves of the points
+/// that there are.
+pub fn counter_examples(lab: &Lab) -> Result<Vec<CounterExample>, Unsound> {
+    let Some(folder) = folder(lab) else { return Ok(Vec::new()) };
+    let worth = lab.judging().map(|check| u64::from(check.points)).sum();
+    let unread = |path: &Path, error: &io::Error| Unsound {
+        path: path.display().to_string(),
+        error: format!("failed to read it: {error}"),
+        hint: None,
+    };
+    let entries = match fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(unread(&folder, &error)),
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| unread(&folder, &error))?.path();
+        let is_one = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
+        paths.extend(Some(path).filter(|_| is_one));
+    }
+    paths.sort();
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).map_err(|error| unread(&path, &error))?;
+        let language = Language::of(&path).unwrap_or_else(|| Language::of_text(&text));
+        let shown = path.display().to_string();
+        let deserves = deserved(&text, worth).map_err(|(error, hint)| Unsound {
+            path: shown.clone(),
+            error,
+            hint: Some(hint),
+        })?;
+        let text = lab.picks("").fill(&text);
+        Ok(CounterExample { solution: Solution { path: shown, text, language }, deserves })
+    };
+    paths.into_iter().map(read).collect()
+}
+
+/// The folder of an exercise's counter-examples.
+fn folder(lab: &Lab) -> Option<PathBuf> {
+    let reference = Path::new(&lab.gap.as_ref()?.reference.path);
+    Some(reference.parent()?.join(lab.source.path.file_stem()?))
+}
+
+/// What the first line says, as `# deserves: 2 of 7`; of a script of our own
+/// vocabulary `// deserves: 2 of 7`.
+fn deserved(text: &str, worth: u64) -> Result<u64, (String, String)> {
+    let form = || format!("write `# deserves: 0 of {worth}`, or `// deserves: …` in a `.rhai` file");
+    let mut lines = text.lines().skip_while(|line| line.starts_with("#!"));
+    let first = lines.next().unwrap_or_default();
+    let comment = first.strip_prefix('#').or_else(|| first.strip_prefix("//")).map(str::trim_start);
+    let Some(said) = comment.and_then(|comment| comment.strip_prefix("deserves:")) else {
+        return Err(("its first line does not say what it deserves".into(), form()));
+    };
+    let words: Vec<&str> = said.split_whitespace().collect();
+    let numbers = match words[..] {
+        [points, "of", all] => points.parse::<u64>().ok().zip(all.parse::<u64>().ok()),
+        _ => None,
+    };
+    let Some((points, all)) = numbers else {
+        return Err((format!("`{}` is not what a counter-example deserves", said.trim()), form()));
+    };
+    if all != worth {
+        return Err((format!("it speaks of {all} points, and the checks are worth {worth}"), form()));
+    }
+    match points < worth {
+        true => Ok(points),
+        false => {
+            let hint = "what deserves all points is a solution, and no counter-example".to_string();
+            Err((format!("it deserves {points} of {worth} points"), hint))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_says_what_it_deserves() {
+        let error = |text: &str| deserved(text, 7).unwrap_err().0;
+        assert_eq!(deserved("# deserves: 2 of 7\ntrue\n", 7), Ok(2));
+        assert_eq!(deserved("#!/bin/bash\n#deserves: 0 of 7\n", 7), Ok(0));
+        assert_eq!(deserved("// deserves: 6 of 7", 7), Ok(6));
+        assert_eq!(error(""), "its first line does not say what it deserves");
+        assert_eq!(error("true\n# deserves: 2 of 7\n"), "its first line does not say what it deserves");
+        assert_eq!(error("# deserves: nothing"), "`nothing` is not what a counter-example deserves");
+        assert_eq!(error("# deserves: -1 of 7"), "`-1 of 7` is not what a counter-example deserves");
+        assert_eq!(error("# deserves: 2 of 8"), "it speaks of 8 points, and the checks are worth 7");
+        assert_eq!(error("# deserves: 7 of 7"), "it deserves 7 of 7 points");
+    }
+}

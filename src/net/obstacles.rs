@@ -1,0 +1,65 @@
+//! What decides about a namespace's packets beside its routes.
+
+use super::survey::Space;
+use super::{FirewallRule, FirewallSnapshot, NetError, Netns, Network};
+use std::net::IpAddr;
+
+/// Queues that hold no packet back.
+const PROMPT: [&str; 6] = ["noqueue", "pfifo_fast", "fq_codel", "pfifo", "mq", "noop"];
+
+/// Targets after which a packet goes on as it was.
+const HARMLESS: [&str; 5] = ["accept", "return", "log", "jump", "goto"];
+
+/// Words of nft for what changes a packet, or sends it elsewhere, without a
+/// verdict; and the bracket in which stands what is not known here.
+const CHANGES: [&str; 6] = [" set ", "dup ", "fwd ", "notrack", "synproxy", "["];
+
+impl Network {
+    /// The first thing beside routes and rules that changes, stops or delays
+    /// packets in a namespace, or sends them elsewhere, in words.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel does not answer.
+    pub fn obstacle(&self, netns: &Netns) -> Result<Option<String>, NetError> {
+        self.settle()?;
+        let space = self.survey_of(netns)?;
+        let firewall = self.firewall_recount(netns, &FirewallSnapshot::default())?;
+        let rule = firewall.rules.iter().find(|rule| !is_harmless(rule)).map(|rule| {
+            let words = rule.words.as_ref().unwrap_or(&rule.spec);
+            let what = if rule.policy { "the policy" } else { "a rule" };
+            format!("{what} of {} {} {} says `{words}`", rule.family, rule.table, rule.chain)
+        });
+        Ok(rule.or_else(|| taken_in(&space)).or_else(|| queued(&space)))
+    }
+}
+
+fn is_harmless(rule: &FirewallRule) -> bool {
+    let target = rule.target.to_lowercase();
+    let target = target.split(' ').next().unwrap_or_default();
+    let words = rule.words.as_ref().unwrap_or(&rule.spec);
+    match rule.policy {
+        true => rule.spec.to_lowercase().contains("accept") || target == "accept",
+        false if target.is_empty() => !CHANGES.iter().any(|word| words.contains(word)),
+        false => HARMLESS.contains(&target),
+    }
+}
+
+/// A network that the namespace takes for its own addresses.
+fn taken_in(space: &Space) -> Option<String> {
+    const LOCAL: u32 = 255;
+    let route = space.routes.iter().filter(|route| route.table == LOCAL).find(|route| {
+        let IpAddr::V4(ip) = route.dst.ip else { return false };
+        let single = route.dst.len == 32 || ip.is_loopback();
+        route.protocol != "kernel" || (route.kind == "local" && !single)
+    })?;
+    Some(format!("the table `local` has a {} route to {}", route.kind, route.dst))
+}
+
+fn queued(space: &Space) -> Option<String> {
+    let filter = space.filters.first().map(|filter| format!("there is a tc filter on {}", filter.dev));
+    let queue = space.qdiscs.iter().find(|qdisc| !qdisc.class && !PROMPT.contains(&qdisc.kind.as_str()));
+    let queue = queue.map(|qdisc| format!("there is a tc qdisc {} on {}", qdisc.kind, qdisc.dev));
+    let xdp = space.links.iter().find(|link| link.xdp);
+    filter.or(queue).or(xdp.map(|link| format!("there is an XDP program on {}", link.name)))
+}

@@ -1,0 +1,186 @@
+//! What has become of links.
+
+use super::Leave;
+use crate::net::survey::{Link, Space};
+
+/// What became of given links that may be used, and which links came to them:
+/// a link is still where and what it was, however it is set.
+pub(super) fn moved(before: &Space, after: &Space, leave: &Leave) -> Vec<String> {
+    let mut lines = Vec::new();
+    for link in &before.links {
+        let Some(now) = after.link_at(link.index) else {
+            lines.push(lost(link, before, after));
+            continue;
+        };
+        lines.extend(identity(link, now));
+        if link.master != now.master && !leave.ports.contains(&link.name) {
+            lines.push(another_master(link, before, now, after));
+        }
+    }
+    for link in added(before, after).filter(|link| !leave.may_make(&link.kind)) {
+        lines.push(format!("added link {}", described(link)));
+    }
+    lines
+}
+
+/// All that has changed of the links themselves.
+pub(super) fn changed(before: &Space, after: &Space) -> Vec<String> {
+    let mut lines = Vec::new();
+    for link in &before.links {
+        let Some(now) = after.link_at(link.index) else {
+            lines.push(lost(link, before, after));
+            continue;
+        };
+        lines.extend(identity(link, now));
+        if link.master != now.master {
+            lines.push(another_master(link, before, now, after));
+        }
+        for ((what, then), (_, now)) in settings(link).into_iter().zip(settings(now)) {
+            if then != now {
+                lines.push(format!("link {}: {what} was {then}, and is {now}", link.name));
+            }
+        }
+    }
+    lines.extend(added(before, after).map(|link| format!("added link {}", described(link))));
+    lines
+}
+
+fn added<'a>(before: &'a Space, after: &'a Space) -> impl Iterator<Item = &'a Link> {
+    after.links.iter().filter(|link| !link.loopback && before.link_at(link.index).is_none())
+}
+
+fn described(link: &Link) -> String {
+    if link.kind.is_empty() { link.name.clone() } else { format!("{} ({})", link.name, link.kind) }
+}
+
+/// A link that is not there any more.
+fn lost(link: &Link, before: &Space, after: &Space) -> String {
+    let is_new = |other: &&Link| other.name == link.name && before.link_at(other.index).is_none();
+    match after.links.iter().find(is_new) {
+        Some(_) => format!("link {} is gone, and another one has its name", link.name),
+        None => format!("link {} is gone", link.name),
+    }
+}
+
+/// What makes a link the one that it was: its name, its kind, its other end.
+fn identity(link: &Link, now: &Link) -> Vec<String> {
+    let mut lines = Vec::new();
+    if link.name != now.name {
+        lines.push(format!("link {} was renamed to {}", link.name, now.name));
+    }
+    if (&link.kind, &link.peer, &link.parent) != (&now.kind, &now.peer, &now.parent) {
+        lines.push(format!("link {} leads elsewhere", link.name));
+    }
+    lines
+}
+
+fn another_master(link: &Link, before: &Space, now: &Link, after: &Space) -> String {
+    let name = |space: &Space, index: u32| space.link_at(index).map(|link| link.name.clone());
+    let then = link.master.and_then(|index| name(before, index));
+    match now.master.and_then(|index| name(after, index)) {
+        Some(master) => format!("link {} became a port of {master}", link.name),
+        None => format!("link {} is no port of {} any more", link.name, then.unwrap_or_default()),
+    }
+}
+
+/// How a link is set: what does not depend on whether its other end is on.
+fn settings(link: &Link) -> Vec<(&'static str, String)> {
+    let mut settings = vec![
+        ("its hardware address", link.mac.clone()),
+        ("its MTU", link.mtu.to_string()),
+        ("its state", if link.up { "up" } else { "down" }.into()),
+        ("its ARP", if link.noarp { "off" } else { "on" }.into()),
+        ("its promiscuity", if link.promisc { "on" } else { "off" }.into()),
+        ("its carrier", if link.protodown { "held down" } else { "its own" }.into()),
+        ("its XDP program", if link.xdp { "there" } else { "not there" }.into()),
+    ];
+    let mut bridge = link.bridge.clone();
+    if let Some(bridge) = &mut bridge {
+        (bridge.fdb_n_learned, bridge.root_port) = (0, 0);
+    }
+    let mut port = link.port.clone();
+    if let Some(port) = &mut port {
+        port.state.clear();
+    }
+    let mut tun = link.tun.clone();
+    if let Some(tun) = &mut tun {
+        tun.attached = false;
+    }
+    // Seldom, and then a reader wants all of it.
+    for (what, text) in [
+        ("its bridge", bridge.map(|bridge| format!("{bridge:?}"))),
+        ("its port", port.map(|port| format!("{port:?}"))),
+        ("its macvlan", link.macvlan.as_ref().map(|macvlan| format!("{macvlan:?}"))),
+        ("its VXLAN", link.vxlan.as_ref().map(|vxlan| format!("{vxlan:?}"))),
+        ("its tun", tun.map(|tun| format!("{tun:?}"))),
+    ] {
+        settings.push((what, text.unwrap_or_default()));
+    }
+    settings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::survey::Peer;
+
+    fn cable() -> Space {
+        let peer = Some(Peer { space: Some("c".into()), index: 7 });
+        let eth0 = Link { index: 5, name: "eth0".into(), kind: "veth".into(), peer, ..Link::default() };
+        let lo = Link { index: 1, name: "lo".into(), loopback: true, ..Link::default() };
+        Space { name: "a".into(), links: vec![lo, eth0], ..Space::default() }
+    }
+
+    fn after(change: impl FnOnce(&mut Space)) -> String {
+        let (before, mut after) = (cable(), cable());
+        change(&mut after);
+        let none = Leave { new_links: Some(Vec::new()), ..Leave::default() };
+        moved(&before, &after, &none).join("; ")
+    }
+
+    #[test]
+    fn a_link_is_known_by_its_index_its_name_and_its_other_end() {
+        assert_eq!(after(|_| {}), "");
+        // How it is set is another matter.
+        assert_eq!(after(|space| space.links[1].up = true), "");
+        assert_eq!(after(|space| space.links[1].name = "old".into()), "link eth0 was renamed to old");
+        assert_eq!(after(|space| space.links.truncate(1)), "link eth0 is gone");
+        assert_eq!(
+            after(|space| space.links[1].index = 9),
+            "link eth0 is gone, and another one has its name; added link eth0 (veth)"
+        );
+        let elsewhere = |space: &mut Space| space.links[1].peer.as_mut().unwrap().index = 8;
+        assert_eq!(after(elsewhere), "link eth0 leads elsewhere");
+    }
+
+    #[test]
+    fn a_given_link_that_is_plugged_into_a_bridge() {
+        let plugged = |space: &mut Space| {
+            let kind = "bridge".to_string();
+            space.links.push(Link { index: 9, name: "br0".into(), kind, ..Link::default() });
+            space.links[1].master = Some(9);
+        };
+        assert_eq!(after(plugged), "link eth0 became a port of br0; added link br0 (bridge)");
+        let mut with_bridge = cable();
+        plugged(&mut with_bridge);
+        let leave = Leave { new_links: Some(vec!["bridge".into()]), ports: vec!["eth0".into()], only: None };
+        assert!(moved(&cable(), &with_bridge, &leave).is_empty());
+        assert_eq!(
+            moved(&with_bridge, &cable(), &leave),
+            ["link br0 is gone"],
+            "what is a port may be none any more, but what was given stays"
+        );
+    }
+
+    #[test]
+    fn how_a_link_is_set_is_seen_where_nothing_may_change() {
+        let mut after = cable();
+        after.links[1].mtu = 100;
+        after.links[1].up = true;
+        after.links[1].operstate = "UP".into();
+        assert_eq!(
+            changed(&cable(), &after),
+            ["link eth0: its MTU was 0, and is 100", "link eth0: its state was down, and is up"]
+        );
+    }
+}

@@ -1,0 +1,221 @@
+//! What an exercise gives, kept so that it can be seen later what somebody
+//! has changed in it.
+//!
+//! What the kernel changes by itself is no change: neighbours that were
+//! learned, counters, connections, carriers, and what IPv6 does on a link.
+
+mod facts;
+mod links;
+
+use super::survey::{Link, Space};
+use super::{FirewallSnapshot, NetError, Netns, Network};
+use std::time::{Duration, Instant};
+
+/// How long the kernel may take to take a namespace down.
+const TAKEN_DOWN: Duration = Duration::from_secs(2);
+
+/// The state of all namespaces at one moment.
+#[derive(Debug)]
+pub struct Stock(Vec<Kept>);
+
+/// The state of one namespace.
+#[derive(Debug)]
+struct Kept {
+    netns: Netns,
+    space: Space,
+    firewall: FirewallSnapshot,
+}
+
+/// What has changed since a moment, a line each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes(Vec<String>);
+
+impl Changes {
+    /// Tells whether nothing has.
+    pub fn ok(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All of them, a line each.
+    pub fn lines(&self) -> &[String] {
+        &self.0
+    }
+
+    /// The first of them.
+    pub fn error(&self) -> Option<String> {
+        self.0.first().cloned()
+    }
+
+    /// All of them.
+    pub fn text(&self) -> String {
+        if self.ok() { "nothing has changed".into() } else { self.0.join("\n") }
+    }
+}
+
+/// What somebody may change.
+#[derive(Debug, Clone, Default)]
+pub struct Leave {
+    /// The names of the namespaces that may be changed, made or deleted; all
+    /// where none are named.
+    pub only: Option<Vec<String>>,
+    /// The kinds of links that may be made; all where none are named.
+    pub new_links: Option<Vec<String>>,
+    /// The given links that may become ports, or ports of something else.
+    pub ports: Vec<String>,
+}
+
+impl Leave {
+    /// Tells whether anything is not theirs to change.
+    pub fn says_something(&self) -> bool {
+        self.only.is_some() || self.new_links.is_some()
+    }
+
+    fn is_theirs(&self, netns: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| only.iter().any(|name| name == netns))
+    }
+
+    fn may_make(&self, kind: &str) -> bool {
+        self.new_links.as_ref().is_none_or(|kinds| kinds.iter().any(|known| known == kind))
+    }
+}
+
+impl Network {
+    /// Takes stock of all namespaces.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel does not answer.
+    pub fn take_stock(&self) -> Result<Stock, NetError> {
+        self.settle()?;
+        let kept = |netns: Netns| {
+            let (space, firewall) = self.state_of(&netns)?;
+            Ok(Kept { netns, space, firewall })
+        };
+        Ok(Stock(self.all_namespaces()?.into_iter().map(kept).collect::<Result<_, NetError>>()?))
+    }
+
+    /// What was changed since then that was not to be changed, a line each.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel does not answer.
+    pub fn trespasses(&self, stock: &Stock, leave: &Leave) -> Result<Vec<String>, NetError> {
+        self.settle()?;
+        let now = self.all_namespaces()?;
+        let gone = |kept: &&Kept| kept.netns.is_deleted();
+        let is_wrong = |kept: &&Kept| {
+            let name = kept.netns.name();
+            !leave.is_theirs(name) || now.iter().any(|netns| netns.name() == name)
+        };
+        let mut found: Vec<String> =
+            stock.0.iter().filter(gone).filter(is_wrong).map(|kept| self::gone(kept, &now)).collect();
+        if !found.is_empty() {
+            // What else has gone with it, and when, tells nothing more.
+            return Ok(found);
+        }
+        for kept in stock.0.iter().filter(gone) {
+            self.await_ends(stock, kept.netns.name());
+        }
+        for kept in stock.0.iter().filter(|kept| !gone(kept)) {
+            let name = kept.netns.name();
+            let changed = match leave.is_theirs(name) {
+                true => links::moved(&kept.space, &self.links_of(&kept.netns)?, leave),
+                false => self.changes_of(kept)?,
+            };
+            found.extend(changed.into_iter().map(|line| format!("`{name}`: {line}")));
+        }
+        for netns in now.iter().filter(|netns| stock.of(netns).is_none()) {
+            let name = netns.name();
+            let known = stock.0.iter().any(|kept| kept.netns.name() == name);
+            if !known && !leave.is_theirs(name) {
+                found.push(format!("`{name}` was made"));
+            }
+            let links = links::moved(&Space::default(), &self.links_of(netns)?, leave);
+            found.extend(links.into_iter().map(|line| format!("`{name}`: {line}")));
+        }
+        Ok(found)
+    }
+
+    /// Waits until the other ends of a deleted namespace's cables are gone, which
+    /// the kernel takes down later; for a while at most, for a program may keep
+    /// the namespace.
+    fn await_ends(&self, stock: &Stock, name: &str) {
+        let deadline = Instant::now() + TAKEN_DOWN;
+        for kept in stock.0.iter().filter(|kept| !kept.netns.is_deleted()) {
+            let leads_there =
+                |link: &&Link| link.peer.as_ref().is_some_and(|peer| peer.space.as_deref() == Some(name));
+            for link in kept.space.links.iter().filter(leads_there) {
+                while self.link_at(&kept.netns, link.index).is_ok() && Instant::now() < deadline {
+                    std::thread::sleep(Duration::from_micros(500));
+                }
+            }
+        }
+    }
+
+    /// What was changed in a namespace since then, a line each.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel does not answer.
+    pub fn changes_since(&self, stock: &Stock, netns: &Netns) -> Result<Changes, NetError> {
+        self.settle()?;
+        // So that one that a program has deleted is known to be gone.
+        let now = self.all_namespaces()?;
+        match stock.of(netns) {
+            None => Ok(Changes(vec!["it was not there".into()])),
+            Some(kept) if netns.is_deleted() => Ok(Changes(vec![gone(kept, &now)])),
+            Some(kept) => Ok(Changes(self.changes_of(kept)?)),
+        }
+    }
+
+    /// What has become of the links that were in a namespace then, a line for
+    /// each that is not where and what it was.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel does not answer.
+    pub fn links_since(&self, stock: &Stock, netns: &Netns) -> Result<Changes, NetError> {
+        self.settle()?;
+        let now = self.all_namespaces()?;
+        match stock.of(netns) {
+            None => Ok(Changes(vec!["it was not there".into()])),
+            Some(kept) if netns.is_deleted() => Ok(Changes(vec![gone(kept, &now)])),
+            Some(kept) => Ok(Changes(links::moved(&kept.space, &self.links_of(netns)?, &Leave::default()))),
+        }
+    }
+
+    fn changes_of(&self, kept: &Kept) -> Result<Vec<String>, NetError> {
+        let (space, firewall) = self.state_of(&kept.netns)?;
+        let mut lines = links::changed(&kept.space, &space);
+        lines.extend(facts::changed((&kept.space, &kept.firewall), (&space, &firewall)));
+        Ok(lines)
+    }
+
+    fn links_of(&self, netns: &Netns) -> Result<Space, NetError> {
+        let mut space = Space { name: netns.name().into(), ..Space::default() };
+        self.survey_links(netns, &mut space)?;
+        Ok(space)
+    }
+
+    fn state_of(&self, netns: &Netns) -> Result<(Space, FirewallSnapshot), NetError> {
+        Ok((self.survey_of(netns)?, self.firewall_recount(netns, &FirewallSnapshot::default())?))
+    }
+}
+
+impl Stock {
+    fn of(&self, netns: &Netns) -> Option<&Kept> {
+        self.0.iter().find(|kept| kept.netns.is(netns))
+    }
+}
+
+fn replaced(name: &str) -> String {
+    format!("`{name}` was deleted, and another namespace was made under its name")
+}
+
+fn gone(kept: &Kept, now: &[Netns]) -> String {
+    let name = kept.netns.name();
+    match now.iter().any(|netns| netns.name() == name) {
+        true => replaced(name),
+        false => format!("`{name}` was deleted"),
+    }
+}

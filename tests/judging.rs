@@ -1,0 +1,454 @@
+//! What an exercise can see of a solution that does another task: what it has
+//! changed, who answered, and what it could not foresee.
+
+use crate::support::Nslab;
+
+/// A router between two, of which a solution may change the router alone.
+const ROUTER: &str = r#"
+    let a = netns("a");
+    let b = netns("b");
+    let c = netns("c");
+    veth(a, "eth0", b, "west");
+    veth(b, "east", c, "eth0");
+    a.addr_add("eth0", "10.0.1.2/24");
+    a.up("eth0");
+    b.up("west");
+    submission("solutions/way.rhai", #{only: ["b"], new_links: false});
+    check("it is there", links(b).contains(#{name: "west"}));
+    check("it forwards", b.sysctl("net.ipv4.ip_forward") == "1");
+"#;
+
+/// What is said of a solution of the router's exercise, and that it has no
+/// points.
+#[track_caller]
+fn is_too_much(solution: &str, changes: &[&str]) {
+    let remarks: String = changes
+        .iter()
+        .map(|line| format!("              it has changed what it must leave alone: {line}\n"))
+        .collect();
+    let more = if changes.len() == 1 { String::new() } else { format!(", and {} more", changes.len() - 1) };
+    let why = format!("the submission has changed what it must leave alone: {}{more}", changes[0]);
+    Nslab::new(["grade", "labs/x/lab.rhai", "s.sh"])
+        .lab(ROUTER)
+        .file("labs/x/solutions/way.rhai", "b.sysctl(\"net.ipv4.ip_forward\", 1);\n")
+        .file("s.sh", solution)
+        .needs(&["ip", "iptables", "tc"])
+        .code(1)
+        .stdout(&format!(
+            "
+            s: 0 of 2 points
+{remarks}              ✗ it is there: 0 of 1
+                  why: {why}
+              ✗ it forwards: 0 of 1
+                  why: {why}
+
+            x/lab: 1 student
+
+            student  points  max
+            s             0    2
+            "
+        ))
+        .run();
+}
+
+const FORWARDS: &str = "ip netns exec b sysctl -qw net.ipv4.ip_forward=1\n";
+
+#[test]
+fn a_solution_that_stays_where_it_may() {
+    Nslab::new(["grade", "labs/x/lab.rhai", "s.sh"])
+        .lab(ROUTER)
+        .file("labs/x/solutions/way.rhai", "b.sysctl(\"net.ipv4.ip_forward\", 1);\n")
+        // Who looks changes nothing: iptables makes its chains, ping neighbours.
+        .file(
+            "s.sh",
+            format!(
+                "{FORWARDS}ip -n b addr add 10.0.1.1/24 dev west\nip netns exec a ping -c1 10.0.1.1 > /dev/null\nip netns exec a iptables -nL > /dev/null\nip -n b link set east up\n"
+            ),
+        )
+        .needs(&["ip", "iptables", "ping"])
+        .stdout(
+            "
+            s: 2 of 2 points
+              ✓ it is there: 1 of 1
+              ✓ it forwards: 1 of 1
+
+            x/lab: 1 student
+
+            student  points  max
+            s             2    2
+            ",
+        )
+        .run();
+}
+
+#[test]
+fn a_namespace_that_is_not_to_be_changed() {
+    is_too_much(
+        &format!("{FORWARDS}ip -n a route add 10.9.0.0/16 via 10.0.1.1\n"),
+        &["`a`: added route to 10.9.0.0/16 via 10.0.1.1 dev eth0"],
+    );
+    is_too_much(
+        &format!("{FORWARDS}ip -n a addr add 10.9.0.1/24 dev eth0\nip -n a link set eth0 mtu 1400\n"),
+        &["`a`: link eth0: its MTU was 1500, and is 1400", "`a`: added address 10.9.0.1/24 dev eth0"],
+    );
+    is_too_much(
+        &format!("{FORWARDS}ip netns exec c sysctl -qw net.ipv4.ip_forward=1\n"),
+        &["`c`: net.ipv4.ip_forward was 0, and is 1"],
+    );
+    is_too_much(
+        &format!("{FORWARDS}ip -n c rule add pref 7 from 10.0.0.1 lookup 100\n"),
+        &["`c`: added rule 7: from 10.0.0.1 lookup 100"],
+    );
+    is_too_much(
+        &format!("{FORWARDS}ip netns exec c iptables -A INPUT -p icmp -j DROP\n"),
+        &[
+            "`c`: added firewall rule ip filter INPUT meta l4proto icmp drop",
+            "`c`: added policy of ip filter INPUT",
+        ],
+    );
+    is_too_much(
+        &format!("{FORWARDS}ip -n c neigh add 10.0.2.9 lladdr 02:00:00:00:00:09 dev eth0\n"),
+        &["`c`: added neighbour 10.0.2.9 lladdr 02:00:00:00:00:09 dev eth0"],
+    );
+    is_too_much(
+        &format!("{FORWARDS}ip netns exec c tc qdisc add dev eth0 root tbf rate 1mbit burst 2kb limit 3kb\n"),
+        &["`c`: added tc qdisc tbf dev eth0 parent root"],
+    );
+}
+
+#[test]
+fn links_that_are_not_to_be_made_or_moved() {
+    is_too_much(
+        &format!("{FORWARDS}ip -n b link add x type veth peer name y\n"),
+        &["`b`: added link y (veth)", "`b`: added link x (veth)"],
+    );
+    is_too_much(
+        &format!("{FORWARDS}ip -n b link set east name old\n"),
+        &["`b`: link east was renamed to old"],
+    );
+    is_too_much(
+        &format!("{FORWARDS}ip -n b link add br0 type bridge\nip -n b link set east master br0\n"),
+        &["`b`: link east became a port of br0", "`b`: added link br0 (bridge)"],
+    );
+    is_too_much(
+        &format!(
+            "{FORWARDS}ip -n b link del east\nip link add east netns b type veth peer name eth0 netns c\n"
+        ),
+        &[
+            "`b`: link east is gone, and another one has its name",
+            "`b`: added link east (veth)",
+            "`c`: link eth0 is gone, and another one has its name",
+            "`c`: added link eth0 (veth)",
+        ],
+    );
+}
+
+#[test]
+fn a_namespace_that_was_deleted_and_made_again() {
+    is_too_much(
+        &format!("ip netns del c\nip netns add c\n{FORWARDS}"),
+        &["`c` was deleted, and another namespace was made under its name"],
+    );
+    is_too_much(&format!("{FORWARDS}ip netns add d\n"), &["`d` was made"]);
+}
+
+/// The same where an exercise says nothing of what may be changed.
+#[test]
+fn a_handle_on_a_namespace_that_was_made_again() {
+    Nslab::new(["grade", "labs/x/lab.rhai", "s.sh"])
+        .lab(
+            r#"
+            let red = netns("red");
+            submission("solutions/way.rhai");
+            check("it is up", links(red).contains(#{name: "lo", state: "UNKNOWN"}));
+            "#,
+        )
+        .file("labs/x/solutions/way.rhai", "red.up(\"lo\");\n")
+        .file("s.sh", "ip netns del red\nip netns add red\nip -n red link set lo up\n")
+        .needs(&["ip"])
+        .code(1)
+        .stdout(
+            "
+            s: 0 of 1 point
+              ✗ it is up: 0 of 1
+                  why: `red` was deleted, and another namespace was made under its name
+                  seen: $ ip -n red link
+                  hint: what was in it is gone: change it as it is, and leave the namespace itself alone
+
+            x/lab: 1 student
+
+            student  points  max
+            s             0    1
+            ",
+        )
+        .run();
+}
+
+#[test]
+fn ports_that_may_be_plugged_in() {
+    Nslab::test(["labs/x/lab.rhai"])
+        .lab(
+            r#"
+            let red = netns("red");
+            veth(host(), "to-red", red, "eth0");
+            veth(host(), "wan", red, "eth1");
+            submission("solutions/way.rhai", #{only: host(), new_links: ["bridge"], ports: ["to-red"]});
+            check("it is plugged in", links().contains(#{name: "to-red", master: "br0"}));
+            check("the others are as they were", unchanged(red));
+            refute("and this one is not", given_links());
+            "#,
+        )
+        .file("labs/x/solutions/way.rhai", "bridge(\"br0\");\nset_master(\"to-red\", \"br0\");\n")
+        .passes(&["it is plugged in", "the others are as they were", "and this one is not"])
+        .run();
+}
+
+#[test]
+fn what_is_said_of_a_namespace_that_has_changed() {
+    Nslab::test(["labs/x/lab.rhai"])
+        .lab(
+            r#"
+            let red = netns("red");
+            let blue = netns("blue");
+            veth(red, "eth0", blue, "eth0");
+            submission("solutions/way.rhai", #{});
+            let changes = unchanged(red);
+            check("its link", given_links(red));
+            check("its state", !changes);
+            check("in words", changes.text
+                == "link eth0: its state was down, and is up\nadded address 10.0.0.1/24 dev eth0");
+            check("the other end", unchanged(blue));
+            "#,
+        )
+        .file("labs/x/solutions/way.rhai", "red.up(\"eth0\");\nred.addr_add(\"eth0\", \"10.0.0.1/24\");\n")
+        .passes(&["its link", "its state", "in words", "the other end"])
+        .run();
+}
+
+#[test]
+fn what_can_not_be_compared_is_said() {
+    let fails = |judging: &str, report: &str| {
+        Nslab::test(["labs/x/lab.rhai"])
+            .lab(&format!("submission(\"solutions/way.rhai\");\n{judging}\n"))
+            .file("labs/x/solutions/way.rhai", "up(\"lo\");\n")
+            .fails_as("x/lab::c", report)
+            .run();
+    };
+    fails(
+        "check(\"c\", unchanged());",
+        r#"
+        labs/x/lab.rhai:2:12: `unchanged` knows nothing of what was given
+           |
+         2 | check("c", unchanged());
+           |            ^
+        hint: give `submission(…)` an option map before it, as `#{only: ["red"]}`, or `#{}`
+        "#,
+    );
+    fails(
+        "check(\"c\", [].all(|item| item));",
+        r#"
+        labs/x/lab.rhai:2:15: `all` is asked of an empty array
+           |
+         2 | check("c", [].all(|item| item));
+           |               ^
+        hint: of nothing everything is true: ask first, as in `!rows.is_empty() && rows.all(…)`
+        "#,
+    );
+    fails(
+        "check(\"c\", routes().all(|row| row.via == ()));",
+        r#"
+        labs/x/lab.rhai:2:21: `all` is asked of an empty table
+           |
+         2 | check("c", routes().all(|row| row.via == ()));
+           |                     ^
+        hint: of nothing everything is true: ask first, as in `!rows.is_empty() && rows.all(…)`
+        "#,
+    );
+    fails(
+        "check(\"c\", any_of(1..=3, #{count: 4}) == []);",
+        r#"
+        labs/x/lab.rhai:2:12: there are 3 to draw from, and 4 are wanted
+           |
+         2 | check("c", any_of(1..=3, #{count: 4}) == []);
+           |            ^
+        "#,
+    );
+}
+
+#[test]
+fn all_of_something() {
+    Nslab::test(["labs/x/lab.rhai"])
+        .lab(
+            r#"
+            check("all", [2, 4].all(|item| item % 2 == 0));
+            refute("not all", [2, 3].all(|item| item % 2 == 0));
+            check("with their places", [0, 1].all(|item, place| item == place));
+            "#,
+        )
+        .passes(&["all", "not all", "with their places"])
+        .run();
+}
+
+#[test]
+fn nothing_is_drawn_before_the_solution_has_run() {
+    Nslab::test(["labs/x/lab.rhai"])
+        .lab(
+            r#"
+            let port = any_of(1..=9);
+            submission("solutions/way.rhai");
+            check("c", port == 1);
+            "#,
+        )
+        .file("labs/x/solutions/way.rhai", "up(\"lo\");\n")
+        .fails_as(
+            "x/lab::c",
+            r#"
+            labs/x/lab.rhai:1:12: `any_of` draws what a solution can't know, and none has run
+               |
+             1 | let port = any_of(1..=9);
+               |            ^
+            hint: what is drawn before `submission(…)` may be seen by the solution; `pick` draws for each student
+            "#,
+        )
+        .run();
+}
+
+/// What is drawn for one grading, as its checks show it.
+fn drawn(arguments: &[&str]) -> String {
+    let scratch = crate::support::Scratch::new();
+    let lab = "submission(\"way.rhai\");\nlet many = any_of(1..=1000000, #{count: 3, not: [1, 2]});\n\
+               let item = any_of([\"a\", \"b\", \"c\"], #{not: \"a\"});\ncheck(\"c\", `${many} ${item}` == \"\");\n";
+    scratch.write("labs/x/lab.rhai", lab);
+    scratch.write("labs/x/way.rhai", "up(\"lo\");\n");
+    scratch.write("s.rhai", "up(\"lo\");\n");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_nslab"));
+    command.args(["grade", "labs/x/lab.rhai", "s.rhai", "--format", "json"]).args(arguments);
+    command.current_dir(scratch.path());
+    crate::support::forget_others(&mut command);
+    String::from_utf8_lossy(&crate::support::output(command).stdout).into_owned()
+}
+
+#[test]
+fn what_is_drawn_is_nobodys_to_know() {
+    if crate::support::sandbox_lack().is_some() {
+        return;
+    }
+    let seeded = drawn(&["--judging-seed", "one"]);
+    assert!(seeded.contains("\"passed\": false"), "{seeded}");
+    assert_eq!(seeded, drawn(&["--judging-seed", "one"]));
+}
+
+#[test]
+fn who_answers_is_a_service_or_a_program() {
+    Nslab::test(["labs/x/lab.rhai"])
+        .lab(
+            r#"
+            let red = netns("red");
+            let blue = netns("blue");
+            veth(red, "eth0", blue, "eth0");
+            red.addr_add("eth0", "10.0.0.1/24");
+            blue.addr_add("eth0", "10.0.0.2/24");
+            red.up("eth0");
+            blue.up("eth0");
+            let page = serve_http(blue, 80, "given");
+            let other = serve_http(blue, 81, "other");
+            let program = start(blue, "python3 -m http.server 82");
+            let stranger = start(blue, "sleep 60");
+            check("the service", http_get(red, "http://10.0.0.2/", #{by: page}).body == "given");
+            check("its port", tcp(red, "10.0.0.2", 80, #{by: page, count: 3, all: true}));
+            refute("another service", tcp(red, "10.0.0.2", 81, #{by: page}));
+            check("nobody's page is none", http_get(red, "http://10.0.0.2:81/", #{by: page}).body == "");
+            eventually("the program", 5000, || tcp(red, "10.0.0.2", 82, #{by: program}));
+            refute("another program", tcp(red, "10.0.0.2", 82, #{by: stranger}));
+            refute("a program that is none", tcp(red, "10.0.0.2", 80, #{by: program}));
+            refute("a service that is none", tcp(red, "10.0.0.2", 82, #{by: page}));
+            check("in words", tcp(red, "10.0.0.2", 81, #{by: page}).error
+                == "10.0.0.2 answered, but it was not serve_http(\"80\") in `blue` that did");
+            "#,
+        )
+        .needs(&["python3"])
+        .passes(&[
+            "the service",
+            "its port",
+            "another service",
+            "nobody's page is none",
+            "the program",
+            "another program",
+            "a program that is none",
+            "a service that is none",
+            "in words",
+        ])
+        .run();
+}
+
+#[test]
+fn as_often_as_it_is_asked() {
+    Nslab::test(["labs/x/lab.rhai"])
+        .lab(
+            r#"
+            let red = netns("red");
+            let blue = netns("blue");
+            veth(red, "eth0", blue, "eth0");
+            red.addr_add("eth0", "10.0.0.1/24");
+            blue.addr_add("eth0", "10.0.0.2/24");
+            red.up("eth0");
+            blue.up("eth0");
+            serve_http(blue, 80, "x");
+            blue.nft("add table ip t");
+            blue.nft("add chain ip t in { type filter hook input priority 0; policy drop; }");
+            blue.nft("add rule ip t in ct state established accept");
+            blue.nft("add rule ip t in limit rate 1/hour burst 3 packets accept");
+            let quick = #{timeout_ms: 200, count: 6};
+            let every = #{timeout_ms: 200, count: 6, all: true};
+            check("one of six", tcp(red, "10.0.0.2", 80, quick));
+            refute("not all of six", tcp(red, "10.0.0.2", 80, every));
+            refute("nor of six pages", http_get(red, "http://10.0.0.2/", every));
+            let odd = tcp(blue, "10.0.0.1", 9, #{sport: 4321});
+            check("from a port of one's own", odd.error == "Connection refused");
+            "#,
+        )
+        .needs(&["nft"])
+        .passes(&["one of six", "not all of six", "nor of six pages", "from a port of one's own"])
+        .run();
+}
+
+#[test]
+fn forwarding_by_all_that_decides() {
+    Nslab::test(["labs/x/lab.rhai"])
+        .lab(
+            r#"
+            let red = netns("red");
+            let blue = netns("blue");
+            veth(red, "eth0", blue, "eth0");
+            red.addr_add("eth0", "10.0.0.1/24");
+            red.up("eth0");
+            blue.up("eth0");
+            red.route_add("default", "10.0.0.2");
+            let wanted = [#{dst: "10.0.0.0/24", via: ()}, #{dst: "default", via: "10.0.0.2"}];
+            check("its routes", same_forwarding(red, wanted));
+            red.route_add("10.9.0.0/16", #{via: "10.0.0.3", table: 100});
+            red.rule_add(#{pref: 10, to: "10.8.0.0/16", table: 100});
+            check("a rule about nothing", same_forwarding(red, wanted));
+            red.rule_add(#{pref: 11, to: "10.9.1.0/24", table: 100});
+            check("a rule about a network", same_forwarding(red, wanted).text
+                == "10.9.1.0/24 goes via 10.0.0.3 dev eth0 by 10.9.0.0/16 in the first table, and via 10.0.0.2 by default in the second");
+            red.rule_del(#{pref: 11, to: "10.9.1.0/24", table: 100});
+            red.rule_add(#{pref: 12, from: "10.0.0.1", table: 100});
+            refute("a rule about some packets", same_forwarding(red, wanted));
+            red.rule_del(#{pref: 12, from: "10.0.0.1", table: 100});
+            check("once more", same_forwarding(red, wanted));
+            red.block("output", #{daddr: "10.9.9.9"});
+            check("a firewall", same_forwarding(red, wanted).text
+                == "a rule of ip filter OUTPUT says `ip daddr 10.9.9.9 drop`");
+            "#,
+        )
+        .passes(&[
+            "its routes",
+            "a rule about nothing",
+            "a rule about a network",
+            "a rule about some packets",
+            "once more",
+            "a firewall",
+        ])
+        .run();
+}
