@@ -452,3 +452,50 @@ fn forwarding_by_all_that_decides() {
         ])
         .run();
 }
+
+/// A page that a program of the solution's has.
+const PAGE: &str = r#"
+    let red = netns("red");
+    red.up("lo");
+    submission("solutions/way.sh"OPTIONS);
+    check("the page", http_get(red, "http://127.0.0.1/", #{timeout_ms: 2000}).body == "it is here");
+"#;
+
+/// Serves the page, by the machine's perl.
+const SERVES: &str = r#"cat > /tmp/serves << 'END'
+socket my $server, 2, 1, 0 or die;
+setsockopt $server, 1, 2, 1;
+bind $server, pack 'SnC4x8', 2, 80, 127, 0, 0, 1 or die;
+listen $server, 9;
+print "ready\n"; close STDOUT;
+while (accept my $one, $server) {
+    sysread $one, my $asked, 4096;
+    syswrite $one, "HTTP/1.0 200 OK\r\nContent-Length: 10\r\n\r\nit is here";
+    close $one;
+}
+END
+coproc ip netns exec red perl /tmp/serves
+read -r ready <&"${COPROC[0]}"
+"#;
+
+#[track_caller]
+fn serves(options: &str, outcome: &str, code: i32) {
+    Nslab::new(["grade", "labs/x/lab.rhai", "s.sh", "--format", "csv"])
+        .lab(&PAGE.replace("OPTIONS", options))
+        .file("labs/x/solutions/way.sh", SERVES)
+        .file("s.sh", SERVES)
+        .needs(&["ip", "perl"])
+        .code(code)
+        .stdout(outcome)
+        .run();
+}
+
+#[test]
+fn a_service_goes_on_that_the_exercise_names() {
+    serves(", #{services: [\"perl\"]}", "student,points,max,the page\ns,1,1,1\n", 0);
+}
+
+#[test]
+fn what_nobody_has_named_stands_still() {
+    serves("", "student,points,max,the page\ns,0,1,0\n", 1);
+}

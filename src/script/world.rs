@@ -131,8 +131,14 @@ impl World {
     }
 
     /// Has the script in the gap act, which takes none of the lab's time, and
-    /// whose programs are apart from the judge's.
-    pub fn in_gap<T>(&self, timeout_ms: u64, act: impl FnOnce() -> T) -> Result<T, NetError> {
+    /// whose programs are apart from the judge's. What they have left running
+    /// stands still then, but for these services.
+    pub fn in_gap<T>(
+        &self,
+        timeout_ms: u64,
+        services: &[String],
+        act: impl FnOnce() -> T,
+    ) -> Result<T, NetError> {
         let began = Instant::now();
         let lab = self.deadline.replace(began + Duration::from_millis(timeout_ms));
         self.in_gap.set(true);
@@ -140,7 +146,7 @@ impl World {
         self.in_gap.set(false);
         self.deadline.set(lab + began.elapsed());
         self.network.confine(false)?;
-        self.network.freeze(&[])?;
+        self.network.freeze(services)?;
         self.again.begin();
         done
     }

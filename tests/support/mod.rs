@@ -314,7 +314,13 @@ pub fn forget_others(command: &mut Command) {
 
 /// Runs a command to its end, and not without end.
 #[track_caller]
-pub fn output(mut command: Command) -> Output {
+pub fn output(command: Command) -> Output {
+    output_within(command, PATIENCE)
+}
+
+/// The same with as much patience as it takes.
+#[track_caller]
+pub fn output_within(mut command: Command, patience: Duration) -> Output {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -323,9 +329,9 @@ pub fn output(mut command: Command) -> Output {
         .unwrap_or_else(|error| panic!("failed to start {command:?}: {error}"));
     let stdout = listen(child.stdout.take());
     let stderr = listen(child.stderr.take());
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + patience;
     let status =
-        wait(&mut child, deadline).unwrap_or_else(|| panic!("{command:?} is not done after {PATIENCE:?}"));
+        wait(&mut child, deadline).unwrap_or_else(|| panic!("{command:?} is not done after {patience:?}"));
     let heard = |from: Receiver<Vec<u8>>| {
         let left = deadline.saturating_duration_since(Instant::now());
         from.recv_timeout(left)

@@ -14,7 +14,7 @@ use std::rc::Rc;
 pub(super) const WORDS: &[Word] = &[
     Word {
         name: "submission",
-        form: "`submission(\"solutions/mask.sh\")` or `submission(\"solutions/mask.sh\", #{only, new_links, ports})`",
+        form: "`submission(\"solutions/mask.sh\")` or `submission(\"solutions/mask.sh\", #{only, new_links, ports, services})`",
         about: "The gap of an exercise: all before it is given, all after it is judged. What runs there is the \
             reference solution, a script of bash(1) or of this vocabulary beside the exercise, which is \
             named; `nslab grade` has what a student handed in run instead. It stands alone, once, outside \
@@ -24,7 +24,9 @@ pub(super) const WORDS: &[Word] = &[
             make, as `[\"bridge\"]`. With either of them, each given link stays the one that it is: in its \
             namespace, under its name, with its other end, and its master, but for the links in `ports`, \
             which may get another. A solution that goes beyond this has done something else than the task: \
-            each check that judges fails, and says what was changed.",
+            each check that judges fails, and says what was changed. What it has left running stands still \
+            from then on, so that nobody acts while the judge asks, but for the `services`, programs of the \
+            machine by their names, as `[\"nginx\"]`.",
         example: "//! Give the host the address 10.0.0.1.\n\
               submission(\"solutions/address.rhai\");\n\
               check(\"it answers there\", ping(\"10.0.0.1\"));",
@@ -54,8 +56,8 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand, given: &Rc<Given>) {
     let (place, kept) = (stand.clone(), given.clone());
     engine.register_fn("submission", move |context: NativeCallContext, _: &str, options: Map| {
         let call = Call::new(&place, &context)?;
-        let leave = leave(&call, options)?;
-        submission(&call, &context, &kept, Some(leave))
+        let allowed = allowed(&call, options)?;
+        submission(&call, &context, &kept, Some(allowed))
     });
     anywhere!(engine, stand, "pick", |call, key: &str, items: Array| {
         let items = items.into_iter().map(|item| match item.as_int() {
@@ -93,8 +95,9 @@ pub(super) fn refuse_in_gap(call: &Call, word: &str) -> Fallible<()> {
 }
 
 /// What the options of an exercise say of what a solution may change.
-fn leave(call: &Call, options: Map) -> Fallible<Leave> {
-    let mut options = Options::new(call, "submission", options, &["only", "new_links", "ports"])?;
+fn allowed(call: &Call, options: Map) -> Fallible<Allowed> {
+    let known = ["only", "new_links", "ports", "services"];
+    let mut options = Options::new(call, "submission", options, &known)?;
     let names = |value: Dynamic, key: &str| -> Fallible<Option<Vec<String>>> {
         let name = |one: &Dynamic| match one.read_lock::<Netns>() {
             Some(netns) => Some(netns.name().to_string()),
@@ -117,10 +120,24 @@ fn leave(call: &Call, options: Map) -> Fallible<Leave> {
         Err(_) => names(new_links, "new_links")?,
     };
     let ports = names(options.any("ports"), "ports")?.unwrap_or_default();
-    Ok(Leave { only, new_links, ports })
+    let services = names(options.any("services"), "services")?.unwrap_or_default();
+    Ok(Allowed { leave: Leave { only, new_links, ports }, services })
 }
 
-fn submission(call: &Call, context: &NativeCallContext, given: &Given, leave: Option<Leave>) -> Fallible<()> {
+/// What the options of an exercise allow a solution.
+#[derive(Default)]
+struct Allowed {
+    leave: Leave,
+    /// The programs that go on while the judge asks.
+    services: Vec<String>,
+}
+
+fn submission(
+    call: &Call,
+    context: &NativeCallContext,
+    given: &Given,
+    allowed: Option<Allowed>,
+) -> Fallible<()> {
     refuse_in_gap(call, "submission")?;
     if call.world.lives_in_gap() {
         call.world.live().map_err(|stop| call.stop(stop))?;
@@ -129,13 +146,14 @@ fn submission(call: &Call, context: &NativeCallContext, given: &Given, leave: Op
     let Some(submission) = call.world.submission() else {
         return Err(call.misuse("there is nothing that could run in the gap", ""));
     };
-    if leave.is_some() {
+    if allowed.is_some() {
         let stock = call.world.network.take_stock().map_err(|error| call.fault("", error))?;
         let _ = given.stock.set(stock);
     }
+    let Allowed { leave, services } = allowed.unwrap_or_default();
     call.world.tell(Event::Submitting { path: submission.path.clone() });
     call.world.flush();
-    let stop = call.world.in_gap(submission.timeout_ms, || match submission.language {
+    let stop = call.world.in_gap(submission.timeout_ms, &services, || match submission.language {
         Language::Shell => call.world.run_shell(submission),
         Language::Rhai => run(context.engine(), &call.world.network, submission),
     });
@@ -174,9 +192,9 @@ fn submission(call: &Call, context: &NativeCallContext, given: &Given, leave: Op
         _ => {}
     }
     given.is_over.set(true);
-    let trespasses = match (given.stock.get(), leave.filter(Leave::says_something)) {
-        (Some(stock), Some(leave)) => call.world.network.trespasses(stock, &leave),
-        _ => Ok(Vec::new()),
+    let trespasses = match given.stock.get().filter(|_| leave.says_something()) {
+        Some(stock) => call.world.network.trespasses(stock, &leave),
+        None => Ok(Vec::new()),
     };
     let trespasses = trespasses.map_err(|error| call.fault("", error))?;
     call.world.tell(Event::Submitted { stop, trespasses });
