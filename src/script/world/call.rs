@@ -1,0 +1,205 @@
+//! One call of a native function: the door through which a script acts and
+//! asks.
+
+use super::{Fallible, Halt, Stand, World, halt, place, refusal, refused};
+use crate::event::{
+    Action, Door, Event, Fault, Inquiry, Moment, Probe, Question, Refusal, Stop, Unmeasured, Wonder,
+};
+use crate::lab::Place;
+use crate::net::{NetError, Network};
+use crate::script::again::Answered;
+use crate::table::Table;
+use rhai::{EvalAltResult, NativeCallContext, Position};
+
+/// One call of a native function: the world, and where the script calls.
+pub(in crate::script) struct Call<'a> {
+    pub world: &'a World,
+    pub position: Position,
+    helper: Option<String>,
+}
+
+impl<'a> Call<'a> {
+    /// Starts a call; a script that is late goes no further.
+    pub fn new(stand: &'a Stand, context: &NativeCallContext) -> Fallible<Self> {
+        let position = context.call_position();
+        let Some(world) = stand.get() else {
+            return Err(refused(
+                Refusal { command: String::new(), error: "no network here".into(), hint: None },
+                position,
+            ));
+        };
+        if world.is_late() {
+            return Err(halt(Halt::Deadline, position));
+        }
+        let helper = context.call_source().map(String::from);
+        Ok(Self { world, position, helper })
+    }
+
+    pub fn place(&self) -> Place {
+        place(self.position)
+    }
+
+    /// Gives an answer that came in time. One that was cut off by the deadline
+    /// says nothing.
+    pub fn in_time<T>(&self, answer: T) -> Fallible<T> {
+        if self.world.is_late() { Err(halt(Halt::Deadline, self.position)) } else { Ok(answer) }
+    }
+
+    /// Tells whether the pair that is made here may wait before it is laid.
+    pub fn may_wait(&self) -> bool {
+        self.world.may_wait.contains(&self.place())
+    }
+
+    /// The door through which every act goes: numbered, with its place, the
+    /// command that does the same and, where somebody watches, what it
+    /// changed.
+    pub fn act<T>(&self, command: String, act: impl FnOnce(&Network) -> Result<T, NetError>) -> Fallible<T> {
+        let network = &self.world.network;
+        self.ask_again();
+        let result = act(network).map_err(|error| network.blame(error, &command));
+        let n = self.world.acts.get() + 1;
+        self.world.acts.set(n);
+        let refusal = result.as_ref().err().map(|error| refusal(&command, error));
+        let changes = self.changes()?;
+        let place = self.place();
+        self.world.tell(Event::Acted(Action {
+            n,
+            place,
+            command: command.clone(),
+            started: self.world.network.last_started(),
+            changes,
+            refused: refusal,
+        }));
+        // What a submission was refused is said to whoever judges it.
+        if let Err(NetError { error, unmeasured: Some(remedy), .. }) = &result
+            && self.world.is_in_gap()
+        {
+            let what = Unmeasured { place, reason: error.clone(), remedy: Some(remedy.clone()) };
+            self.world.tell(Event::Lacked(what));
+        }
+        result.map_err(|error| self.fault(&command, error))
+    }
+
+    /// Comes to a place where what is judged may change: it has to be now as it
+    /// was when it was judged.
+    pub fn ask_again(&self) {
+        if !self.world.is_in_gap() {
+            self.world.ask_again();
+        }
+    }
+
+    /// Comes to a place where it is asked about a way. In a replay that was
+    /// made for this very place, the script goes no further.
+    pub fn door(&self, probe: Probe) -> Fallible<Wonder> {
+        let place = self.place();
+        let nth = {
+            let mut visits = self.world.visits.borrow_mut();
+            let nth = visits.entry((self.helper.clone(), place)).or_default();
+            *nth += 1;
+            *nth
+        };
+        let door = Door { helper: self.helper.clone(), place, nth };
+        let is_wanted = |inquiry: &Inquiry| inquiry.at == Moment::Door(door.clone());
+        if self.world.inquiry.borrow().as_ref().is_some_and(is_wanted) {
+            self.world.inquire();
+            return Err(halt(Halt::Done, self.position));
+        }
+        Ok(Wonder { probe, door })
+    }
+
+    /// The same for questions: each is told with its answer.
+    pub fn ask<T>(
+        &self,
+        command: String,
+        ask: impl FnOnce(&Network) -> Result<T, NetError>,
+        show: impl FnOnce(&T) -> (String, Option<Table>),
+    ) -> Fallible<T> {
+        self.ask_about(command, ask, show, |_| None)
+    }
+
+    /// The same for questions about a way, which can be asked again where
+    /// nobody answered.
+    pub fn ask_about<T>(
+        &self,
+        command: String,
+        ask: impl FnOnce(&Network) -> Result<T, NetError>,
+        show: impl FnOnce(&T) -> (String, Option<Table>),
+        wonder: impl FnOnce(&T) -> Option<Wonder>,
+    ) -> Fallible<T> {
+        let answer = ask(&self.world.network).map_err(|error| self.fault(&command, error))?;
+        let (text, table) = show(&answer);
+        let (place, changes) = (self.place(), self.changes()?);
+        self.world.tell(Event::Asked(Question {
+            helper: self.helper.clone(),
+            place,
+            command,
+            text,
+            table,
+            wonder: wonder(&answer).map(Box::new),
+            changes,
+        }));
+        Ok(answer)
+    }
+
+    /// The same where somebody may answer, which `holds` tells; what one has
+    /// answered to a submission's judge is asked again.
+    pub fn ask_somebody<T>(
+        &self,
+        command: String,
+        ask: impl Fn(&Network) -> Result<T, NetError> + 'static,
+        holds: impl Fn(&T) -> bool + 'static,
+        show: impl FnOnce(&T) -> (String, Option<Table>),
+        wonder: impl FnOnce(&T) -> Option<Wonder>,
+    ) -> Fallible<T> {
+        let answer = self.ask_about(command.clone(), &ask, show, wonder)?;
+        if holds(&answer) && self.helper.is_none() && !self.world.is_in_gap() {
+            let ask = Box::new(move |network: &Network| ask(network).is_ok_and(|answer| holds(&answer)));
+            self.world.again.keep(Answered { place: self.place(), command, ask });
+        }
+        Ok(answer)
+    }
+
+    fn changes(&self) -> Fallible<Vec<String>> {
+        match self.world.watched {
+            false => Ok(Vec::new()),
+            true => self.world.network.changes().map_err(|error| self.fault("", error)),
+        }
+    }
+
+    /// An error of the network as one of the script's.
+    pub fn fault(&self, command: &str, error: NetError) -> Box<EvalAltResult> {
+        match &error.unmeasured {
+            Some(remedy) => {
+                let reason = error.error.clone();
+                let remedy = Some(remedy.clone());
+                halt(Halt::NotMeasured(Unmeasured { place: self.place(), reason, remedy }), self.position)
+            }
+            None => refused(refusal(command, &error), self.position),
+        }
+    }
+
+    /// What stops somebody else who acts in the lab stops the lab.
+    pub fn stop(&self, stop: Stop) -> Box<EvalAltResult> {
+        let why = match stop {
+            Stop::Fault(fault) => {
+                let place =
+                    if fault.helper.is_some() || fault.place.is_known() { fault.place } else { self.place() };
+                Halt::Fault(Fault { place, ..fault })
+            }
+            Stop::NotMeasured(what) => Halt::NotMeasured(what),
+            Stop::Deadline { .. } => Halt::Deadline,
+            Stop::Bug(message) => {
+                let (helper, command, hint) = (None, None, None);
+                Halt::Fault(Fault { helper, place: self.place(), message, command, hint })
+            }
+        };
+        halt(why, self.position)
+    }
+
+    /// A misuse of the vocabulary.
+    pub fn misuse(&self, error: impl Into<String>, hint: impl Into<String>) -> Box<EvalAltResult> {
+        let hint: String = hint.into();
+        let hint = Some(hint).filter(|hint| !hint.is_empty());
+        refused(Refusal { command: String::new(), error: error.into(), hint }, self.position)
+    }
+}
