@@ -275,3 +275,25 @@ fn name(number: IpNumber) -> String {
         other => format!("ip-proto-{}", other.0),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::fragment;
+    use etherparse::IpNumber;
+
+    #[test]
+    fn the_place_of_a_fragment_of_ipv6() {
+        let last = [58, 0, 0x05, 0xa8, 1, 2, 3, 4];
+        let first = [58, 0, 0x00, 0x01, 1, 2, 3, 4];
+        let options = [44, 0, 1, 4, 0, 0, 0, 0];
+        assert_eq!(fragment(IpNumber::IPV6_FRAGMENTATION_HEADER, &last), Some((1448, false)));
+        assert_eq!(fragment(IpNumber::IPV6_FRAGMENTATION_HEADER, &first), Some((0, true)));
+        let behind = [&options[..], &last].concat();
+        assert_eq!(fragment(IpNumber::IPV6_DESTINATION_OPTIONS, &behind), Some((1448, false)));
+        // Cut off, no fragment, and a header where none belongs.
+        assert_eq!(fragment(IpNumber::IPV6_DESTINATION_OPTIONS, &behind[..10]), None);
+        assert_eq!(fragment(IpNumber::IPV6_HEADER_HOP_BY_HOP, &[0, 200, 0, 0, 0, 0, 0, 0]), None);
+        assert_eq!(fragment(IpNumber::UDP, &behind), None);
+        assert_eq!(fragment(IpNumber::IPV6_FRAGMENTATION_HEADER, &[]), None);
+    }
+}
