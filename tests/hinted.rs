@@ -73,6 +73,12 @@ fn a_command_that_is_none() {
     let hint = "hint: no file is at `/nosuch/cmd` in the sandbox";
     stops("exec(\"/nosuch/cmd\");", 1, error, &format!("command: /nosuch/cmd\n{hint}"));
     stops("start(\"/nosuch/cmd\");", 1, error, &format!("command: /nosuch/cmd &\n{hint}"));
+    let own = env!("CARGO_BIN_EXE_nslab");
+    let error = format!("exec of \"{own}\" failed: No such file or directory");
+    let hint = format!(
+        "hint: no file is at `{own}` in the sandbox: of this machine it has the programs below /usr, and nobody's files"
+    );
+    stops(&format!("exec(\"{own}\");"), 1, &error, &format!("command: {own}\n{hint}"));
     stops(
         "exec(\"echo 'a\");",
         1,

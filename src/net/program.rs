@@ -9,6 +9,7 @@ use nix::unistd::pipe2;
 use std::cell::RefCell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -391,7 +392,10 @@ impl Network {
         let started = self.rooms.start(&inside, fd, ends[0], ends[1]).map_err(|error| {
             let refused = NetError::new(format!("exec of \"{program}\" failed: {}", strerror(error.errno)));
             let absent = error.errno == nix::errno::Errno::ENOENT as i32 && program.contains('/');
-            if absent { refused.hint(format!("no file is at `{program}` in the sandbox")) } else { refused }
+            match absent {
+                true => refused.hint(not_inside(program)),
+                false => refused,
+            }
         })?;
         Ok(Process(Rc::new(Running {
             command: command.into(),
@@ -414,6 +418,15 @@ pub(super) fn words(command: &str) -> Result<Vec<String>, NetError> {
             .hint("a command is the name of a program and its arguments, as `ip link`"));
     }
     Ok(words)
+}
+
+/// Says that there is no such file inside, and why where this machine has it.
+fn not_inside(path: &str) -> String {
+    let inside = format!("no file is at `{path}` in the sandbox");
+    match Path::new(path).exists() {
+        true => format!("{inside}: of this machine it has the programs below /usr, and nobody's files"),
+        false => inside,
+    }
 }
 
 fn not_installed(program: &str) -> NetError {
