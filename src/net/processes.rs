@@ -36,9 +36,14 @@ impl Network {
         Ok(rows)
     }
 
-    /// How many processes the lab has.
+    /// How many processes the lab has that may do something: those of the
+    /// sandbox itself, into which nobody may look, do what we ask, and what was
+    /// frozen does nothing.
     pub(super) fn count_processes(&self) -> usize {
-        self.open_proc().and_then(|proc| pids(&proc)).map_or(0, |pids| pids.len())
+        let Ok(proc) = self.open_proc() else { return 0 };
+        let is_the_labs = |pid: &i64| readlinkat(&proc, format!("{pid}/ns/net").as_str()).is_ok();
+        let pids = pids(&proc).unwrap_or_default().into_iter();
+        pids.filter(|pid| is_the_labs(pid) && !is_frozen(&proc, *pid)).count()
     }
 
     /// A process, and all that it or one of them has started.
@@ -107,6 +112,13 @@ fn read(proc: &OwnedFd, pid: i64) -> Option<ProcessRow> {
     let command = words.trim_end_matches('\0').replace('\0', " ");
     let command = if command.is_empty() { format!("[{}]", field("Name:")?) } else { command };
     Some(ProcessRow { pid, ns_pid: *pids.last()?, command, nested: pids.len() > 1 })
+}
+
+/// Tells whether somebody traces a process and has stopped it.
+fn is_frozen(proc: &OwnedFd, pid: i64) -> bool {
+    let stat = text(proc, &format!("{pid}/stat")).unwrap_or_default();
+    // The name, in brackets, may have anything in it.
+    stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('t'))
 }
 
 fn text(proc: &OwnedFd, path: &str) -> Option<String> {
