@@ -1,7 +1,7 @@
 //! Fetches a page over HTTP, in the words of curl(1).
 
 use super::tcp::Failed;
-use super::{Answerer, NetError, Netns, Network};
+use super::{NetError, Netns, Network, Witness};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
@@ -25,15 +25,13 @@ pub(super) const CONNECT_MS: u64 = 1000;
 pub struct HttpOptions {
     /// How long all of it may take, in milliseconds.
     pub timeout_ms: u64,
-    /// Count only a page that this one has sent.
-    pub by: Option<Answerer>,
     /// When to give up looking for a name.
     pub deadline: Instant,
 }
 
 impl Default for HttpOptions {
     fn default() -> Self {
-        Self { timeout_ms: 5000, by: None, deadline: Instant::now() + Duration::from_secs(60) }
+        Self { timeout_ms: 5000, deadline: Instant::now() + Duration::from_secs(60) }
     }
 }
 
@@ -86,16 +84,22 @@ impl Network {
         Page::parse(url).ok().map(|page| (page.host, page.port))
     }
 
-    /// Fetches a page, as `curl` does.
+    /// Fetches a page, as `curl` does. Where there is a witness, only a page counts
+    /// that was sent by whom it watches.
     ///
     /// # Errors
     ///
     /// Where the URL is none. That there is no page is an answer.
-    pub fn http_get(&self, netns: &Netns, url: &str, options: &HttpOptions) -> Result<HttpAnswer, NetError> {
+    pub fn http_get(
+        &self,
+        netns: &Netns,
+        url: &str,
+        options: &HttpOptions,
+        witness: Option<&Witness>,
+    ) -> Result<HttpAnswer, NetError> {
         let page = Page::parse(url)?;
         self.settle()?;
         let Page { host, port, .. } = &page;
-        let witness = self.witness(netns, options.by.as_ref())?;
         let patience = options.timeout_ms.min(CONNECT_MS);
         let stream = match self.connect(netns, (host, *port), None, patience, options.deadline)? {
             Ok(stream) => stream,

@@ -88,4 +88,4 @@ pub use tools::{PATH, is_installed, missing_program, missing_tool, package_of};
 pub use traceroute::{TracerouteAnswer, TracerouteOptions};
 pub use typed::{link_add, link_del, link_set, typed, typed_words};
 pub use vxlan::VxlanOptions;
-pub use witness::Answerer;
+pub use witness::{Answerer, Witness};

@@ -2,7 +2,7 @@
 
 use super::echo::{SOON, Target, address, family};
 use super::error::strerror;
-use super::{Answerer, NetError, Netns, Network};
+use super::{NetError, Netns, Network, Witness};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{SockFlag, SockType, bind, connect, getsockopt, setsockopt, socket, sockopt};
@@ -15,8 +15,6 @@ use std::time::{Duration, Instant};
 pub struct TcpOptions {
     /// How long to wait, in milliseconds.
     pub timeout_ms: u64,
-    /// Count only a connection that this one has accepted.
-    pub by: Option<Answerer>,
     /// The port to connect from; one that the kernel picks otherwise.
     pub sport: Option<u16>,
     /// When to give up looking for a name.
@@ -29,7 +27,7 @@ pub struct TcpOptions {
 impl Default for TcpOptions {
     fn default() -> Self {
         let deadline = Instant::now() + Duration::from_secs(60);
-        Self { timeout_ms: 1000, by: None, sport: None, deadline, talks: false }
+        Self { timeout_ms: 1000, sport: None, deadline, talks: false }
     }
 }
 
@@ -111,7 +109,8 @@ impl TcpAnswer {
 }
 
 impl Network {
-    /// Connects to a TCP port and hangs up, as `nc -z` does.
+    /// Connects to a TCP port and hangs up, as `nc -z` does. Where there is a
+    /// witness, only a connection counts that was accepted by whom it watches.
     ///
     /// # Errors
     ///
@@ -122,11 +121,11 @@ impl Network {
         dst: &str,
         port: &str,
         options: &TcpOptions,
+        witness: Option<&Witness>,
     ) -> Result<TcpAnswer, NetError> {
         let port = super::service::port(port)?;
         self.settle()?;
         let mut answer = TcpAnswer { dst: dst.into(), port, ip: None, failed: None, by_others: None };
-        let witness = self.witness(netns, options.by.as_ref())?;
         match self.connect(netns, (dst, port), options.sport, options.timeout_ms, options.deadline)? {
             Ok(stream) => {
                 answer.ip = stream.peer_addr().ok().map(|peer| peer.ip());

@@ -43,10 +43,15 @@ impl fmt::Display for Answerer {
 const ACCEPTS: Duration = Duration::from_millis(500);
 
 impl Network {
-    /// Watches who accepts a connection, where that matters.
-    pub(super) fn witness(&self, netns: &Netns, by: Option<&Answerer>) -> Result<Option<Witness>, NetError> {
+    /// Watches who accepts connections from a namespace, where that matters.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel gives no socket.
+    pub fn witness(&self, netns: &Netns, by: Option<&Answerer>) -> Result<Option<Witness>, NetError> {
         let Some(by) = by else { return Ok(None) };
-        Ok(Some(Witness { by: by.clone(), here: self.tap(netns)?, there: self.tap(by.netns())? }))
+        let taps = Some((self.tap(netns)?, self.tap(by.netns())?));
+        Ok(Some(Witness { by: by.clone(), taps }))
     }
 
     /// Tells whether the sockets that have a connection from `remote`, or wait
@@ -72,22 +77,32 @@ impl Network {
 
 /// Sees who accepts a connection, whatever addresses and ports were rewritten
 /// on the way: the first sequence number stays (RFC 9293, section 3.5).
-pub(super) struct Witness {
+pub struct Witness {
     by: Answerer,
-    here: Tap,
-    there: Tap,
+    /// Where the connections begin, and where they are to be accepted.
+    taps: Option<(Tap, Tap)>,
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        // To close a tap takes the kernel some 15 ms. Without a thread it is
+        // done here.
+        let taps = self.taps.take();
+        let _ = std::thread::Builder::new().name("close".into()).spawn(move || drop(taps));
+    }
 }
 
 impl Witness {
     /// Says so where a connection was accepted by somebody else.
-    pub fn objects(&self, network: &Network, dst: &str, stream: &TcpStream) -> Option<String> {
+    pub(super) fn objects(&self, network: &Network, dst: &str, stream: &TcpStream) -> Option<String> {
+        let (here, there) = self.taps.as_ref()?;
         let port = stream.local_addr().map_or(0, |address| address.port());
-        let asked = self.here.find_own(|packet| {
+        let asked = here.find_own(|packet| {
             let tcp = Segment::read(packet)?;
             (tcp.flags & (SYN | ACK) == SYN && tcp.source == port).then_some(tcp.sequence)
         });
         let accepted = asked.and_then(|first| {
-            self.there.find_own(|packet| {
+            there.find_own(|packet| {
                 let tcp = Segment::read(packet)?;
                 let answers = tcp.flags & (SYN | ACK) == SYN | ACK && tcp.ack == first.wrapping_add(1);
                 answers.then_some((tcp.remote, tcp.source))

@@ -211,7 +211,7 @@ fn knock(
         deadline: Instant::now() + PATIENCE,
         ..TcpOptions::default()
     };
-    let answer = network.tcp(from, to, &port.to_string(), &options)?;
+    let answer = network.tcp(from, to, &port.to_string(), &options, None)?;
     let symptom = answer.error().unwrap_or_else(|| "it accepts connections".into());
     Ok((answer.ok(), symptom, answer.address().or_else(|| to.parse().ok())))
 }

@@ -80,15 +80,19 @@ impl Leave {
 }
 
 impl Network {
-    /// Takes stock of all namespaces.
+    /// Takes stock of all namespaces. Of those that may be changed only the links
+    /// are kept, unless `all` is wanted.
     ///
     /// # Errors
     ///
     /// Where the kernel does not answer.
-    pub fn take_stock(&self) -> Result<Stock, NetError> {
+    pub fn take_stock(&self, leave: &Leave, all: bool) -> Result<Stock, NetError> {
         self.settle()?;
         let kept = |netns: Netns| {
-            let (space, firewall) = self.state_of(&netns)?;
+            let (space, firewall) = match all || !leave.is_theirs(netns.name()) {
+                true => self.state_of(&netns)?,
+                false => (self.links_of(&netns)?, FirewallSnapshot::default()),
+            };
             Ok(Kept { netns, space, firewall })
         };
         Ok(Stock(self.all_namespaces()?.into_iter().map(kept).collect::<Result<_, NetError>>()?))

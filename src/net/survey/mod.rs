@@ -144,6 +144,16 @@ impl Network {
         Ok(Survey { spaces })
     }
 
+    /// The links, routes, queues and filters of a namespace, and nothing else.
+    pub(super) fn survey_ways_of(&self, netns: &Netns) -> Result<Space, NetError> {
+        let mut space = Space { name: netns.name().into(), ..Space::default() };
+        self.survey_links(netns, &mut space)?;
+        space.routes = self.survey_routes(netns, &space)?;
+        self.enter(netns)?;
+        tc::read(&mut space);
+        Ok(space)
+    }
+
     /// The state of one namespace, as it is now.
     ///
     /// # Errors

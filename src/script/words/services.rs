@@ -246,17 +246,21 @@ fn tcp(call: &Call, ns: &Netns, dst: &str, port: INT, options: Map) -> Fallible<
     let how = TcpOptions {
         talks: false,
         timeout_ms: call.world.at_most(timeout_ms),
-        by: by(call, &mut options)?,
         sport: options.number("sport", "a number from 1 to 65535")?.filter(|port| *port != 0),
         deadline: call.world.deadline(),
     };
+    let by = by(call, &mut options)?;
     call.world.flush();
     let wonder = call.door(Probe { tcp: u16::try_from(port).ok(), ..Probe::to(ns.name(), dst) })?;
     let seconds = timeout_ms.div_ceil(1000);
     let (from, to) = (ns.clone(), dst.to_string());
     let answer = call.ask_somebody(
         ns.exec(&format!("nc -zv -w{seconds} {} {port}", typed(dst))),
-        move |network| tries.run(|| network.tcp(&from, &to, &port.to_string(), &how), TcpAnswer::ok),
+        move |network| {
+            let witness = network.witness(&from, by.as_ref())?;
+            let port = port.to_string();
+            tries.run(|| network.tcp(&from, &to, &port, &how, witness.as_ref()), TcpAnswer::ok)
+        },
         TcpAnswer::ok,
         |answer| (answer.text(), None),
         |answer| (!answer.ok()).then_some(wonder),
@@ -269,11 +273,8 @@ fn http_get(call: &Call, ns: &Netns, url: &str, options: Map) -> Fallible<HttpVa
     let tries = Tries::read(call, &mut options)?;
     let timeout_ms = options.number("timeout_ms", "a number of milliseconds")?;
     let timeout_ms = timeout_ms.unwrap_or(HttpOptions::default().timeout_ms);
-    let how = HttpOptions {
-        timeout_ms: call.world.at_most(timeout_ms),
-        by: by(call, &mut options)?,
-        deadline: call.world.deadline(),
-    };
+    let how = HttpOptions { timeout_ms: call.world.at_most(timeout_ms), deadline: call.world.deadline() };
+    let by = by(call, &mut options)?;
     call.world.flush();
     let (host, port) = crate::net::Network::host_and_port(url).unwrap_or_default();
     let wonder = call.door(Probe { tcp: Some(port), ..Probe::to(ns.name(), &host) })?;
@@ -281,7 +282,10 @@ fn http_get(call: &Call, ns: &Netns, url: &str, options: Map) -> Fallible<HttpVa
     let (from, whole) = (ns.clone(), url.to_string());
     let answer = call.ask_somebody(
         ns.exec(&format!("curl -sS --connect-timeout 1 -m {seconds} {}", typed(url))),
-        move |network| tries.run(|| network.http_get(&from, &whole, &how), HttpAnswer::ok),
+        move |network| {
+            let witness = network.witness(&from, by.as_ref())?;
+            tries.run(|| network.http_get(&from, &whole, &how, witness.as_ref()), HttpAnswer::ok)
+        },
         HttpAnswer::ok,
         |answer| (answer.text(), None),
         |answer| answer.is_unconnected().then_some(wonder),
