@@ -20,7 +20,7 @@
 
 use super::calls::{Call, Notices};
 use super::filter::OF_WHAT_IS_THERE;
-use super::new_mount::{self, NewMount};
+use super::new_mount::{self, NewMount, Place};
 use crate::sandbox::init::{Refused, end};
 use crate::sandbox::launcher::{close_all_but_these, die_with_parent};
 use crate::sandbox::wire::Wire;
@@ -129,10 +129,12 @@ impl Doorman {
         }
         let made = NewMount::read(call, flags).and_then(|mut new| {
             let size = self.mounts.take(&mut new)?;
-            let done = match notices.is_still_there(call) {
-                true => new.make(call),
+            // Where the caller is gone, its number may be somebody else's, of the
+            // judge's for instance.
+            let done = Place::of(call).and_then(|place| match notices.is_still_there(call) {
+                true => new.make(&place),
                 false => Err(Errno::EINTR),
-            };
+            });
             self.mounts.give_back_unless(done.is_ok(), size);
             done
         });

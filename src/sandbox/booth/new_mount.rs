@@ -2,17 +2,20 @@
 //! caller would have made them.
 
 use super::calls::Call;
+use crate::sandbox::launcher::die_with_parent;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::libc;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns};
+use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
-use nix::sys::wait::{WaitStatus, waitpid};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, chroot, fchdir, fork};
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
+use std::time::{Duration, Instant};
 
 /// What all file systems in memory may take, in bytes, those that are not
 /// mounted any more included.
@@ -123,14 +126,40 @@ impl NewMount {
         }
     }
 
-    /// Mounts it where the caller is: in its namespaces, root and folder, with
-    /// the rights that there are in its user namespace.
-    pub fn make(&self, call: &Call) -> Result<(), Errno> {
+    /// Mounts it where the caller is.
+    pub fn make(&self, place: &Place) -> Result<(), Errno> {
+        let until = Instant::now() + PATIENCE;
+        in_a_child(until, || {
+            place.enter()?;
+            // A proc(5) is that of the pid namespace in which one is. There the
+            // caller can stop us.
+            in_a_child(until, || {
+                let data = self.data();
+                let kind: &OsStr = self.kind.as_ref();
+                mount(Some(&*self.source), &*self.target, Some(kind), self.flags, data.as_deref())
+            })
+        })
+    }
+}
+
+/// How long it may take to mount something.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Where a caller is: its namespaces, root and folder, and the rights that there
+/// are in its user namespace.
+pub(super) struct Place {
+    namespaces: [(OwnedFd, CloneFlags); 5],
+    root: OwnedFd,
+    folder: OwnedFd,
+}
+
+impl Place {
+    pub fn of(call: &Call) -> Result<Self, Errno> {
         let at = |what: &str, flags: OFlag| {
             open(format!("/proc/{}/{what}", call.pid).as_str(), flags | OFlag::O_CLOEXEC, Mode::empty())
         };
         let folders = OFlag::O_PATH | OFlag::O_DIRECTORY;
-        let place = Place {
+        Ok(Self {
             namespaces: [
                 (at("ns/user", OFlag::O_RDONLY)?, CloneFlags::CLONE_NEWUSER),
                 (at("ns/net", OFlag::O_RDONLY)?, CloneFlags::CLONE_NEWNET),
@@ -140,27 +169,9 @@ impl NewMount {
             ],
             root: at("root", folders)?,
             folder: at("cwd", folders)?,
-        };
-        in_a_child(|| {
-            place.enter()?;
-            // A proc(5) is that of the pid namespace in which one is.
-            in_a_child(|| {
-                let data = self.data();
-                let kind: &OsStr = self.kind.as_ref();
-                mount(Some(&*self.source), &*self.target, Some(kind), self.flags, data.as_deref())
-            })
         })
     }
-}
 
-/// Where a caller is.
-struct Place {
-    namespaces: [(OwnedFd, CloneFlags); 5],
-    root: OwnedFd,
-    folder: OwnedFd,
-}
-
-impl Place {
     fn enter(&self) -> Result<(), Errno> {
         for (namespace, kind) in &self.namespaces {
             setns(namespace, *kind)?;
@@ -171,19 +182,26 @@ impl Place {
     }
 }
 
-/// Does something in a process of its own.
-fn in_a_child(act: impl FnOnce() -> Result<(), Errno>) -> Result<(), Errno> {
+/// Does something in a process of its own, which is ended when it takes longer.
+fn in_a_child(until: Instant, act: impl FnOnce() -> Result<(), Errno>) -> Result<(), Errno> {
     // SAFETY: this process has one thread.
     match unsafe { fork() }? {
         ForkResult::Child => {
+            die_with_parent();
             let code = act().err().map_or(0, |errno| errno as i32);
             // SAFETY: ends this process.
             unsafe { libc::_exit(code) }
         }
         ForkResult::Parent { child } => loop {
-            match waitpid(child, None) {
+            match waitpid(child, Some(WaitPidFlag::WNOHANG)) {
                 Ok(WaitStatus::Exited(_, 0)) => return Ok(()),
                 Ok(WaitStatus::Exited(_, code)) => return Err(Errno::from_raw(code)),
+                Ok(WaitStatus::StillAlive) if Instant::now() > until => {
+                    let _ = kill(child, Signal::SIGKILL);
+                    let _ = waitpid(child, None);
+                    return Err(Errno::EIO);
+                }
+                Ok(WaitStatus::StillAlive) => std::thread::sleep(Duration::from_micros(50)),
                 Err(Errno::EINTR) => {}
                 _ => return Err(Errno::EIO),
             }
