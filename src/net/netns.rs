@@ -3,12 +3,20 @@ use super::netfilter::Netfilter;
 use super::netlink::Netlink;
 use super::typed::typed;
 use nix::sched::{CloneFlags, setns};
+use nix::sys::stat::fstat;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
+
+/// Tells whether two descriptors are of the same file, as of a namespace's
+/// under two names.
+pub fn are_same(one: impl AsFd, other: impl AsFd) -> bool {
+    let identity = |fd: BorrowedFd| fstat(fd).map(|found| (found.st_dev, found.st_ino));
+    identity(one.as_fd()).is_ok_and(|one| identity(other.as_fd()) == Ok(one))
+}
 
 /// A handle on a network namespace.
 #[derive(Clone)]
@@ -63,11 +71,7 @@ impl Netns {
     /// Tells whether both are handles on the same namespace of the kernel,
     /// whatever their names.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        let identity = |netns: &Self| {
-            let found = nix::sys::stat::fstat(netns.fd()?.as_fd()).ok()?;
-            Some((found.st_dev, found.st_ino))
-        };
-        identity(self).is_some_and(|own| identity(other) == Some(own))
+        self.fd().zip(other.fd()).is_some_and(|(own, other)| are_same(&own, &other))
     }
 
     /// `ip` with the words that make it act here: `ip -n red`.

@@ -7,18 +7,17 @@ use super::delta::Watch;
 use super::error::strerror;
 use super::guard::Guard;
 use super::netlink::{KernelError, Netlink};
+use super::netns::are_same;
 use super::service::Services;
 use super::typed::{link_set, typed_words};
 use super::{NetError, Netns, Process, Rooms};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
-use nix::sys::stat::fstat;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::UdpSocket;
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -229,13 +228,9 @@ impl Network {
     /// Tells whether the file of a namespace is still the one that it was: a
     /// program may have deleted it, and made another of the same name.
     fn is_at(&self, netns: &Netns, folder: &Path) -> bool {
-        let same = || {
-            let file =
-                self.rooms.open(&folder.join(netns.name()), OFlag::O_RDONLY | OFlag::O_NONBLOCK).ok()?;
-            let (now, then) = (fstat(&file).ok()?, fstat(netns.fd()?.as_fd()).ok()?);
-            Some((now.st_dev, now.st_ino) == (then.st_dev, then.st_ino))
-        };
-        same() == Some(true)
+        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK;
+        let file = self.rooms.open(&folder.join(netns.name()), flags).ok();
+        file.zip(netns.fd()).is_some_and(|(now, then)| are_same(&now, &then))
     }
 
     fn lose(&self, netns: &Netns) {

@@ -451,7 +451,7 @@ fn one_of(mut fds: Vec<OwnedFd>) -> Result<OwnedFd, Refused> {
     fds.pop().ok_or(("receive a namespace", Errno::EBADF))
 }
 
-fn errno_of(error: &io::Error) -> Errno {
+pub(super) fn errno_of(error: &io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 

@@ -5,10 +5,9 @@ use super::booth::Booth;
 use super::hand::{Ask, Hand};
 use super::house;
 use super::wire::Wire;
-use crate::net::{Cleared, Exit, Expected, Placed, Program, Rooms, RoomsError, Started};
+use crate::net::{Cleared, Exit, Expected, Placed, Program, Rooms, RoomsError, Started, are_same};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
-use nix::sys::stat::fstat;
 use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 use nix::unistd::Pid;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -300,9 +299,4 @@ fn is_netns(fd: &OwnedFd) -> bool {
     let is_namespace = fstatfs(fd).is_ok_and(|found| found.filesystem_type() == NSFS_MAGIC);
     // SAFETY: takes no argument; the descriptor is open.
     is_namespace && unsafe { libc::ioctl(fd.as_raw_fd(), libc::NS_GET_NSTYPE as _) } == libc::CLONE_NEWNET
-}
-
-fn are_same(one: &OwnedFd, other: &OwnedFd) -> bool {
-    let identity = |fd| fstat(fd).map(|found| (found.st_dev, found.st_ino));
-    identity(one).is_ok_and(|one| identity(other) == Ok(one))
 }

@@ -2,12 +2,13 @@
 //! been given a processor, which the kernel counts (`voluntary_ctxt_switches`
 //! of proc_pid_status(5)).
 
+use super::watch::open;
 use nix::dir::Dir;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use nix::fcntl::OFlag;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 /// How long all may take to stop.
@@ -69,20 +70,12 @@ fn look(proc: BorrowedFd) -> Option<(Turns, bool)> {
 }
 
 fn numbers(proc: BorrowedFd, folder: &str) -> Option<Vec<i32>> {
-    let mut folder = Dir::from_fd(open(proc, folder, OFlag::O_RDONLY | OFlag::O_DIRECTORY)?).ok()?;
+    let mut folder = Dir::from_fd(open(proc, folder, OFlag::O_RDONLY | OFlag::O_DIRECTORY).ok()?).ok()?;
     Some(folder.iter().flatten().filter_map(|entry| entry.file_name().to_str().ok()?.parse().ok()).collect())
 }
 
 fn read(proc: BorrowedFd, path: &str) -> Option<String> {
     let mut text = String::new();
-    File::from(open(proc, path, OFlag::O_RDONLY)?).read_to_string(&mut text).ok()?;
+    File::from(open(proc, path, OFlag::O_RDONLY).ok()?).read_to_string(&mut text).ok()?;
     Some(text)
-}
-
-/// Opens what is the kernel's, and nothing that was mounted over it.
-fn open(proc: BorrowedFd, path: &str, flags: OFlag) -> Option<OwnedFd> {
-    let how = OpenHow::new()
-        .flags(flags | OFlag::O_CLOEXEC)
-        .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_XDEV);
-    openat2(proc, path, how).ok()
 }

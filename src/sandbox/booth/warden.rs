@@ -8,7 +8,7 @@ use super::bounds::{limit_namespaces, take_rights, with_few_signals};
 use super::walls;
 use crate::sandbox::SandboxError;
 use crate::sandbox::hand::{Ask, Tell};
-use crate::sandbox::init::{Init, Refused, end};
+use crate::sandbox::init::{Init, Refused, end, errno_of};
 use crate::sandbox::launcher::{close_all_but, die_with_parent, map_root};
 use crate::sandbox::mounts::at;
 use crate::sandbox::wire::Wire;
@@ -27,7 +27,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 /// The network namespaces of the lab are the booth's, or else nothing could be
 /// done there; the judge above may do everything in them.
 pub(in crate::sandbox) fn start() -> Result<(OwnedFd, Pid), Refused> {
-    let (engines, ours) = Wire::pair().map_err(|error| ("make a socket pair", errno(&error)))?;
+    let (engines, ours) = Wire::pair().map_err(|error| ("make a socket pair", errno_of(&error)))?;
     let namespaces = libc::CLONE_NEWUSER
         | libc::CLONE_NEWPID
         | libc::CLONE_NEWNS
@@ -77,10 +77,6 @@ pub(in crate::sandbox) fn move_in(made: usize, doorman: OwnedFd) -> Result<(), S
     at("limit the booth's namespaces", limit_namespaces(made))?;
     let listener = at("take a submission's rights away", take_rights())?;
     at("reach the booth's doorman", Wire::new(doorman).send_with(&(), &[listener.as_fd()]))
-}
-
-fn errno(error: &io::Error) -> Errno {
-    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
 /// Has `/proc/1/cmdline` say nothing: everybody may read it.

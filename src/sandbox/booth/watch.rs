@@ -9,7 +9,7 @@ use nix::sys::statfs::{Statfs, fstatfs};
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
@@ -188,7 +188,7 @@ impl Memory {
 }
 
 /// Opens what is the kernel's, and nothing that was mounted over it.
-fn open(proc: &OwnedFd, path: &str, flags: OFlag) -> nix::Result<OwnedFd> {
+pub(super) fn open(proc: impl AsFd, path: &str, flags: OFlag) -> nix::Result<OwnedFd> {
     use nix::fcntl::{OpenHow, ResolveFlag, openat2};
     let how = OpenHow::new()
         .flags(flags | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)
