@@ -24,7 +24,7 @@ pub struct Judge<'a> {
     spoilt: Option<Unmeasured>,
     /// Whether the script in the gap is at work.
     in_gap: bool,
-    /// What it has changed that it must leave alone.
+    /// The changes that the submission has made and was not allowed to make.
     trespasses: Vec<String>,
 }
 

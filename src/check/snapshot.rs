@@ -220,7 +220,7 @@ fn words(error: &str) -> &str {
 /// The largest file, in bytes: more than a script can make of a text.
 const LARGEST: u64 = 32 << 20;
 
-/// What the header of a text's file may say, each in a line of its own.
+/// The keys that the header of a snapshot file may have, one on each line.
 const SAID: [&str; 5] = ["source", "expression", "description", "assertion_line", "input_file"];
 
 /// The text of a snapshot file, below its header.

@@ -19,7 +19,7 @@ enum Tried {
     Nothing,
     /// The reference with one thing wrong: not full marks.
     Mutant(Mutant),
-    /// What somebody has thought of: as many as it says.
+    /// A counter-example: exactly the points that it deserves.
     CounterExample(CounterExample),
 }
 
@@ -213,7 +213,7 @@ impl Report {
                 _ => None,
             })
             .collect();
-        // What this machine lacks is nothing that the exercise could mend.
+        // The exercise can't mend what this machine lacks.
         let (measured, rest): (Vec<_>, Vec<_>) =
             examples.into_iter().partition(|(_, graded)| graded.unmeasured().is_empty());
         let wrong: Vec<_> =
