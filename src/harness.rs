@@ -173,9 +173,7 @@ fn run_trials(
         let arguments = Arguments { test_threads: Some(1), ..arguments.clone() };
         return print::run(&arguments, trials);
     }
-    let workers = arguments
-        .test_threads
-        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+    let workers = arguments.test_threads.unwrap_or_else(run::at_a_time);
     let workers = workers.clamp(1, pool.wanted.len().max(1));
     std::thread::scope(|scope| {
         for _ in 0..workers {

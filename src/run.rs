@@ -5,14 +5,14 @@ mod attempt;
 mod class;
 mod finished;
 mod inquiry;
-mod modules;
+mod machine;
 
 pub use attempt::{Attempt, attempt};
 pub use class::{Supply, class};
 pub use finished::Finished;
 use inquiry::Oracle;
 pub use inquiry::{Puzzle, why};
-pub use modules::Modules;
+pub use machine::Machine;
 
 use crate::check::{Judge, Outcome, Shelf, Verdict};
 use crate::event::{Answered, Event, Fault, Order, Submission, Wonder};
@@ -23,9 +23,21 @@ use crate::shell;
 use std::fmt;
 use std::fs;
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+
+/// How many labs, or submissions, run at a time where nobody says it: three
+/// for each processor, since a lab in which something fails mostly waits for
+/// answers that do not come; more than sixteen only for more processors, since
+/// what the kernel counts for a user of the machine (inotify(7)) is enough for
+/// so many submissions that take their whole share.
+#[must_use]
+pub fn at_a_time() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    processors.max((3 * processors).min(16))
+}
 
 /// How labs are run.
 #[derive(Debug, Clone)]

@@ -19,6 +19,10 @@ nslab = { path = "PATH" }
 name = "labs"
 harness = false
 
+# As nslab's own, so that what is built for the one serves the other.
+[profile.dev]
+debug = "line-tables-only"
+
 # Not a part of any other workspace.
 [workspace]
 "#;

@@ -2,11 +2,10 @@
 //! all points to whoever does the job, by whatever means.
 
 use crate::measured::{lacking, skip};
-use crate::support::{Scratch, forget_others, output, sandbox_lack};
+use crate::support::{Scratch, forget_others, output, sandbox_lack, side_by_side};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What does the same in another way. Numbers are those of nobody in
 /// particular, which come first.
@@ -199,17 +198,8 @@ fn each_is_sound_and_sees_what_is_wrong() {
     }
     let exercises = exercises();
     assert!(exercises.len() >= 12);
-    // Most of the time somebody waits for an answer that does not come.
-    let next = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while let Some(exercise) = exercises.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    is_sound(exercise);
-                }
-            });
-        }
-    });
+    // Each tries several solutions at a time.
+    side_by_side(2, &exercises, |exercise| is_sound(exercise));
 }
 
 fn is_sound(exercise: &Path) {
@@ -227,15 +217,12 @@ fn who_does_the_job_in_another_way_gets_the_points() {
     if let Some(lack) = lack() {
         return skip(lack);
     }
-    let mut wrong = String::new();
-    for (name, solution) in OTHER_WAYS {
+    side_by_side(4, &OTHER_WAYS, |(name, solution)| {
         let (first, said) = points(name, solution);
         let of: Vec<&str> = first.split(' ').collect();
-        if !matches!(of[..], ["ann:", has, "of", all, "points"] if has == all) {
-            wrong += &format!("{name}\n{solution}\n{said}\n");
-        }
-    }
-    assert!(wrong.is_empty(), "{wrong}");
+        let has_all = matches!(of[..], ["ann:", has, "of", all, "points"] if has == all);
+        assert!(has_all, "{name}\n{solution}\n{said}");
+    });
     for exercise in exercises() {
         let name = exercise.file_stem().expect("a name").to_string_lossy().into_owned();
         assert!(OTHER_WAYS.iter().any(|(other, _)| *other == name), "{name} has another way, too");

@@ -1,7 +1,7 @@
 //! `nslab export`: the script does what the lab has done.
 
 use crate::measured::{lacking, lacking_in, skip};
-use crate::support::{Nslab, Scratch, forget_others, output, sandbox_lack, unindent};
+use crate::support::{Nslab, Scratch, forget_others, output, sandbox_lack, side_by_side, unindent};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -311,21 +311,14 @@ fn the_script_of_each_lab_leaves_what_the_lab_has_left() {
     let only = std::env::var("NSLAB_TEST_LAB").unwrap_or_default();
     let labs: Vec<PathBuf> =
         labs().into_iter().filter(|lab| lab.display().to_string().contains(&only)).collect();
-    let next = std::sync::atomic::AtomicUsize::new(0);
     let wrong = std::sync::Mutex::new(Vec::new());
     let lacks = std::sync::Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                while let Some(lab) = labs.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)) {
-                    let name = lab.strip_prefix(root()).expect("a lab of ours").display().to_string();
-                    match compare(lab) {
-                        Ok(None) => {}
-                        Ok(Some(lack)) => lacks.lock().expect("no panic").push(format!("{name}: {lack}")),
-                        Err(why) => wrong.lock().expect("no panic").push(format!("{name}:\n{why}")),
-                    }
-                }
-            });
+    side_by_side(4, &labs, |lab| {
+        let name = lab.strip_prefix(root()).expect("a lab of ours").display().to_string();
+        match compare(lab) {
+            Ok(None) => {}
+            Ok(Some(lack)) => lacks.lock().expect("no panic").push(format!("{name}: {lack}")),
+            Err(why) => wrong.lock().expect("no panic").push(format!("{name}:\n{why}")),
         }
     });
     let wrong = wrong.into_inner().expect("no panic");

@@ -1,13 +1,13 @@
 //! Grades one solution of an exercise, as often as it takes to measure it.
 
 use super::grade::INTERRUPTED;
+use super::turns::Turns;
 use crate::check::{Shelf, Update};
 use crate::exercise::{Graded, HandedIn, Unfit};
 use crate::lab::{Lab, Language};
 use crate::net::package_of;
-use crate::run::{self, Attempt, Modules, Settings, Supply};
+use crate::run::{self, Attempt, Machine, Settings, Supply};
 use crate::sandbox::{Launcher, Sandbox, SandboxError, doctor};
-use std::sync::RwLock;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
@@ -21,14 +21,13 @@ pub(super) struct Grader {
     pub lab: Lab,
     settings: Settings,
     shelf: Shelf,
-    /// Held by all who run something; by one alone who runs it again.
-    turns: RwLock<()>,
+    turns: Turns,
 }
 
 impl Grader {
     pub fn new(lab: Lab, settings: Settings) -> Self {
         let shelf = Shelf::of(&lab.source.path, &lab.source.name, Update::Never);
-        Self { lab, settings, shelf, turns: RwLock::default() }
+        Self { lab, settings, shelf, turns: Turns::default() }
     }
 
     /// The tool of the reference solution that this machine lacks: who can't
@@ -50,17 +49,28 @@ impl Grader {
         &self,
         launcher: &Launcher,
         sandbox: &mut Sandbox,
-        (student, seed): (&str, &str),
+        whose: (&str, &str),
         handed_in: &HandedIn,
     ) -> Result<Graded, SandboxError> {
+        self.attempt(launcher, sandbox, whose, handed_in).map(|(graded, _)| graded)
+    }
+
+    /// The same, and whether a table was full that all sandboxes share.
+    fn attempt(
+        &self,
+        launcher: &Launcher,
+        sandbox: &mut Sandbox,
+        (student, seed): (&str, &str),
+        handed_in: &HandedIn,
+    ) -> Result<(Graded, bool), SandboxError> {
         let lab = self.lab.with(handed_in.solution.clone());
         let settings = Settings { seed: seed.into(), ..self.settings.clone() };
-        let Attempt { outcomes, mut remarks } =
+        let Attempt { outcomes, mut remarks, was_refused } =
             run::attempt(&lab, launcher, sandbox, &self.shelf, &settings)?;
         if let Some(remarks) = &mut remarks {
             remarks.splice(0..0, handed_in.remarks.iter().cloned());
         }
-        Ok(Graded::of(student, &lab, &outcomes, remarks.as_deref()))
+        Ok((Graded::of(student, &lab, &outcomes, remarks.as_deref()), was_refused))
     }
 
     /// The same, until all is measured.
@@ -82,18 +92,21 @@ impl Grader {
             tries += 1;
             // Whose neighbours have taken too much of the machine gets it for
             // itself the next time.
-            let with_others = (tries == 1).then(|| self.turns.read());
-            let alone = (tries > 1).then(|| self.turns.write());
-            let modules = Modules::now();
+            let with_others = (tries == 1).then(|| self.turns.beside_others());
+            let alone = (tries > 1).then(|| self.turns.alone());
+            let before = Machine::now();
             let graded = supply.open().and_then(|mut sandbox| {
-                let graded = self.once(launcher, &mut sandbox, (student, seed), handed_in);
+                let graded = self.attempt(launcher, &mut sandbox, (student, seed), handed_in);
                 supply.done(sandbox);
                 graded
             });
             drop((with_others, alone));
-            let graded = graded.unwrap_or_else(|error| machine(doctor::with_remedy(&error)));
-            let is_measured = graded.unmeasured().is_empty() && !modules.have_come();
-            if tries == TRIES || is_measured || INTERRUPTED.load(Ordering::Relaxed) {
+            let (graded, was_refused) =
+                graded.unwrap_or_else(|error| (machine(doctor::with_remedy(&error)), false));
+            // Who has had the machine for itself has filled the table itself.
+            let is_lost_to_others = tries == 1 && was_refused && !graded.is_full();
+            let is_measured = graded.unmeasured().is_empty() && !before.has_new_modules();
+            if tries == TRIES || (is_measured && !is_lost_to_others) || INTERRUPTED.load(Ordering::Relaxed) {
                 return graded;
             }
             thread::sleep(Duration::from_millis(100) * tries * tries);

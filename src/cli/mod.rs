@@ -12,6 +12,7 @@ mod self_test;
 mod sheet;
 mod shell;
 mod test;
+mod turns;
 mod why;
 
 use crate::exercise::Shard;

@@ -39,12 +39,13 @@ pub(super) fn run(grader: &Grader, launcher: &Launcher, first: Sandbox) -> ExitC
             return Findings { invalid: true, ..Findings::default() }.into();
         }
     };
-    let mut all = vec![Tried::Reference(String::new()), Tried::Nothing];
+    // Those that wait longest come first, and the others go on beside them.
+    let mut all: Vec<Tried> = counter_examples.into_iter().map(Tried::CounterExample).collect();
+    all.extend([Tried::Reference(String::new()), Tried::Nothing]);
     if !grader.lab.draws.is_empty() {
         all.extend((1..=VARIANTS).map(|n| Tried::Reference(format!("student{n}"))));
     }
     all.extend(mutants(&reference).into_iter().map(Tried::Mutant));
-    all.extend(counter_examples.into_iter().map(Tried::CounterExample));
     let progress = Progress::of(all.len());
     let mut graded: Vec<Option<Graded>> = vec![None; all.len()];
     let work = |tried: &Tried, supply: &mut Supply| {

@@ -2,7 +2,7 @@
 
 use super::Course;
 use crate::check::{Outcome, Verdict};
-use crate::run::{self, Finished, Modules, Settings};
+use crate::run::{self, Finished, Machine, Settings};
 use crate::sandbox::{Launcher, Sandbox, SandboxError};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -34,12 +34,12 @@ impl Pool {
             let Some(course) = self.wanted.get(number) else { return };
             // The first lab's sandbox has its order already: nobody else's.
             let first = self.first.lock().ok().filter(|_| number == 0).and_then(|mut first| first.take());
-            let modules = Modules::now();
+            let before = Machine::now();
             let mut outcome = self.run(course, first, settings);
             let failed = |outcomes: &Vec<Outcome>| {
                 outcomes.iter().any(|one| matches!(one.verdict, Verdict::Failed(_)))
             };
-            if outcome.as_ref().is_ok_and(failed) && modules.have_come() {
+            if outcome.as_ref().is_ok_and(failed) && before.has_changed() {
                 outcome = self.run(course, None, settings);
             }
             let outcome = outcome.map(|outcomes| {

@@ -45,6 +45,7 @@ pub struct HttpAnswer {
     /// Why there is no page: curl's exit code, and its words.
     failed: Option<(u8, String)>,
     error: Option<String>,
+    is_cut_off: bool,
 }
 
 impl HttpAnswer {
@@ -63,6 +64,12 @@ impl HttpAnswer {
         self.failed.is_some()
     }
 
+    /// Tells whether there was a connection, on which the whole page has not come
+    /// in time. That is more than a lost packet, which TCP sends again.
+    pub fn is_cut_off(&self) -> bool {
+        self.is_cut_off
+    }
+
     /// What curl prints.
     pub fn text(&self) -> String {
         match (&self.failed, &self.error) {
@@ -74,7 +81,7 @@ impl HttpAnswer {
 
     fn failed(code: u8, error: impl Into<String>, words: impl Into<String>) -> Self {
         let (error, failed) = (Some(error.into()), Some((code, words.into())));
-        Self { status: None, body: String::new(), failed, error }
+        Self { status: None, body: String::new(), failed, error, is_cut_off: false }
     }
 }
 
@@ -183,11 +190,14 @@ fn fetch(stream: TcpStream, page: &Page, timeout_ms: u64, patience: Duration) ->
         match whole {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => no_page(&*error),
-            Err(_) => HttpAnswer::failed(
-                28,
-                "timed out",
-                format!("Operation timed out after {timeout_ms} milliseconds without the whole answer"),
-            ),
+            Err(_) => HttpAnswer {
+                is_cut_off: true,
+                ..HttpAnswer::failed(
+                    28,
+                    "timed out",
+                    format!("Operation timed out after {timeout_ms} milliseconds without the whole answer"),
+                )
+            },
         }
     }))
 }
@@ -226,6 +236,7 @@ async fn exchange(
         body: String::from_utf8_lossy(&bytes).into_owned(),
         failed: None,
         error: (!fine).then(|| refusal(status)),
+        is_cut_off: false,
     })
 }
 

@@ -1,11 +1,12 @@
 //! One submission: it runs in the gap of its exercise, and is judged.
 
-use super::{Settings, explain, inquiry::Oracle, order};
+use super::{Machine, Settings, explain, inquiry::Oracle, order};
 use crate::check::{Judge, Outcome, Shelf, Verdict};
 use crate::event::{Event, Ran};
 use crate::lab::{self, Lab};
 use crate::report;
 use crate::sandbox::{Launcher, Sandbox, SandboxError};
+use nix::errno::Errno;
 use std::time::{Duration, Instant};
 
 /// What became of one submission.
@@ -16,6 +17,9 @@ pub struct Attempt {
     /// What went wrong in the submission itself, a text each; nothing where
     /// the lab has not come to its gap.
     pub remarks: Option<Vec<String>>,
+    /// Whether a table that all sandboxes share was full when it mattered: while
+    /// it was judged, or when a command of its own said so.
+    pub was_refused: bool,
 }
 
 /// The most remarks on one submission: a loop fails without end.
@@ -43,12 +47,15 @@ pub fn attempt(
     let mut judge = Judge::new(lab, shelf);
     let oracle = Oracle::new(lab, launcher, settings).within(SEARCH);
     let mut gap = Gap { blank: blank(lab, settings), ..Gap::default() };
+    let before = Machine::now();
     let hear = |event: Event| {
         gap.hear(&event, lab);
         judge.hear(&event);
     };
     sandbox.run_with(&order(lab, settings), hear, |wonder| oracle.answer(wonder))?;
     let mut outcomes = judge.finish();
+    let was_refused =
+        gap.judged_from.is_some_and(Machine::has_refused) || (gap.says_full && before.has_refused());
     if !settings.explains {
         // Nobody asks.
     } else if gap.took < QUICK {
@@ -59,7 +66,7 @@ pub fn attempt(
             gap.took.as_secs_f64()
         ));
     }
-    Ok(Attempt { outcomes, remarks: gap.remarks.map(|remarks| remarks.finish()) })
+    Ok(Attempt { outcomes, remarks: gap.remarks.map(|remarks| remarks.finish()), was_refused })
 }
 
 /// What is drawn is filled in in the reference solution alone: who hands that
@@ -77,6 +84,10 @@ fn blank(lab: &Lab, settings: &Settings) -> Option<String> {
 struct Gap {
     began: Option<Instant>,
     took: Duration,
+    /// How the machine was when the submission had had its turn.
+    judged_from: Option<Machine>,
+    /// Whether one of its commands has said that a table is full.
+    says_full: bool,
     /// What to say of a `{key}` in it.
     blank: Option<String>,
     remarks: Option<Remarks>,
@@ -100,6 +111,7 @@ impl Gap {
             }
             Event::Submitted { stop, trespasses } => {
                 self.took = self.began.take().map(|began| began.elapsed()).unwrap_or_default();
+                self.judged_from = Some(Machine::now());
                 if let Some(stop) = stop {
                     self.remark(report::stop(lab, stop));
                 }
@@ -108,6 +120,7 @@ impl Gap {
                 }
             }
             Event::Ran(ran) if self.began.is_some() => {
+                self.says_full |= ran.output.contains(Errno::ENOBUFS.desc());
                 if let Some(remark) = failed(ran) {
                     self.remark(remark);
                 }

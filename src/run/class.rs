@@ -1,8 +1,7 @@
 //! A class: many submissions, graded side by side.
 
-use super::Finished;
+use super::{Finished, at_a_time};
 use crate::sandbox::{Launcher, Sandbox, SandboxError};
-use std::num::NonZeroUsize;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -41,8 +40,8 @@ impl Supply<'_> {
     }
 }
 
-/// Does some work for each of the items, as many at a time as there are
-/// processors, and hands over each result as it comes, with the number of its
+/// Does some work for each of the items, several at a time ([`at_a_time`]),
+/// and hands over each result as it comes, with the number of its
 /// item. Once `stop` is set, all sandboxes end, and what was not handed over
 /// is lost.
 pub fn class<T: Sync, R: Send>(
@@ -56,7 +55,7 @@ pub fn class<T: Sync, R: Send>(
     let next = AtomicUsize::new(0);
     let finished = Finished::of(TOGETHER);
     let first = Mutex::new(Some(first));
-    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(items.len());
+    let threads = at_a_time().min(items.len());
     let (results, arrive) = mpsc::channel();
     thread::scope(|scope| {
         for _ in 0..threads {

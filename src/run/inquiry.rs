@@ -1,6 +1,6 @@
 //! Why one can't reach another: the lab is replayed until a cure is proved.
 
-use super::{Modules, Settings, order};
+use super::{Machine, Settings, order};
 use crate::event::{
     Aim, Answered, Cause, Event, Explanation, Findings, Inquiry, Misuse, Moment, Probe, Stop, Suspect, Wonder,
 };
@@ -253,10 +253,10 @@ impl Replay<'_> {
     }
 
     fn ask(&mut self, aim: Aim, cleared: &[String]) -> Result<(Findings, Option<Stop>), Puzzle> {
-        let modules = Modules::now();
+        let before = Machine::now();
         let answer = self.ask_once(aim.clone(), cleared)?;
-        // What was seen while modules came is not what is seen ever after.
-        if modules.have_come() { self.ask_once(aim, cleared) } else { Ok(answer) }
+        // What was seen meanwhile is not what is seen ever after.
+        if before.has_changed() { self.ask_once(aim, cleared) } else { Ok(answer) }
     }
 
     fn ask_once(&mut self, aim: Aim, cleared: &[String]) -> Result<(Findings, Option<Stop>), Puzzle> {

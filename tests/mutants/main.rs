@@ -95,11 +95,10 @@ fn wanted() -> impl Iterator<Item = usize> {
     (0..NETWORKS.len()).filter(move |at| NETWORKS[*at].name.contains(&wanted))
 }
 
-/// Has as many threads do something as there are processors.
+/// Has several threads do something.
 fn side_by_side(work: impl Fn() + Sync) {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
-        for _ in 0..threads {
+        for _ in 0..run::at_a_time() {
             scope.spawn(&work);
         }
     });

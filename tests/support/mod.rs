@@ -8,11 +8,12 @@ use pretty_assertions::StrComparison;
 use std::ffi::OsString;
 use std::fs;
 use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// How long a command may take on a machine that is very busy. What hangs is
@@ -46,6 +47,28 @@ const OTHERS: [&str; 17] = [
     "TF_BUILD",
     "container",
 ];
+
+/// Does some work for each of the items, `many` at a time: a run of nslab mostly
+/// waits, for programs that start and answers that do not come. All of them are
+/// tried, and what is wrong with any is a panic.
+pub fn side_by_side<T: Sync>(many: usize, items: &[T], work: impl Fn(&T) + Sync) {
+    let next = AtomicUsize::new(0);
+    let wrong = Mutex::new(None);
+    std::thread::scope(|scope| {
+        for _ in 0..many {
+            scope.spawn(|| {
+                while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(item))) {
+                        *wrong.lock().expect("no panic is kept halfway") = Some(panic);
+                    }
+                }
+            });
+        }
+    });
+    if let Some(panic) = wrong.into_inner().expect("no panic is kept halfway") {
+        resume_unwind(panic);
+    }
+}
 
 /// A fresh folder, removed when it is dropped.
 #[derive(Debug)]

@@ -70,8 +70,7 @@ fn main() -> ExitCode {
             None => Ok(Completion::Completed),
         });
     // Labs wait more than they work.
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    arguments.test_threads.get_or_insert(2 * processors);
+    arguments.test_threads.get_or_insert(nslab::run::at_a_time());
     libtest_mimic::run(&arguments, trials.chain([rules]).collect()).exit_code()
 }
 

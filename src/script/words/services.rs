@@ -215,17 +215,20 @@ impl Tries {
         u32::from(self.all && self.count >= MANY)
     }
 
-    /// Tries until it is decided, and gives the answer that has.
+    /// Tries until it is decided, and gives the answer that has. What `is_final`
+    /// is not forgiven.
     fn run<T>(
         &self,
         mut ask: impl FnMut() -> Result<T, NetError>,
         ok: impl Fn(&T) -> bool,
+        is_final: impl Fn(&T) -> bool,
     ) -> Result<T, NetError> {
         let mut forgiven = self.forgiven();
         let mut answer = ask()?;
         for left in (0..self.count).rev() {
             let decides = ok(&answer) != self.all;
-            if decides && forgiven == 0 || !decides && left == 0 {
+            let is_lost = decides && (forgiven == 0 || is_final(&answer));
+            if is_lost || !decides && left == 0 {
                 break;
             }
             if decides {
@@ -259,7 +262,7 @@ fn tcp(call: &Call, ns: &Netns, dst: &str, port: INT, options: Map) -> Fallible<
         move |network| {
             let witness = network.witness(&from, by.as_ref())?;
             let port = port.to_string();
-            tries.run(|| network.tcp(&from, &to, &port, &how, witness.as_ref()), TcpAnswer::ok)
+            tries.run(|| network.tcp(&from, &to, &port, &how, witness.as_ref()), TcpAnswer::ok, |_| false)
         },
         TcpAnswer::ok,
         |answer| (answer.text(), None),
@@ -284,7 +287,8 @@ fn http_get(call: &Call, ns: &Netns, url: &str, options: Map) -> Fallible<HttpVa
         ns.exec(&format!("curl -sS --connect-timeout 1 -m {seconds} {}", typed(url))),
         move |network| {
             let witness = network.witness(&from, by.as_ref())?;
-            tries.run(|| network.http_get(&from, &whole, &how, witness.as_ref()), HttpAnswer::ok)
+            let ask = || network.http_get(&from, &whole, &how, witness.as_ref());
+            tries.run(ask, HttpAnswer::ok, HttpAnswer::is_cut_off)
         },
         HttpAnswer::ok,
         |answer| (answer.text(), None),

@@ -1,0 +1,80 @@
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+/// What of the machine changes under a lab that can do nothing for it, as it
+/// was at some time.
+///
+/// - **Modules** of the kernel, which loads them when somebody first asks for
+///   what they do, here or elsewhere on the machine. What happens meanwhile is not
+///   what happens ever after: nft's command is begun again behind the scenes, and
+///   its rules get other handles than in the next run; a first packet waits longer
+///   than anybody waits for it; devices come into all namespaces.
+/// - **The tables of neighbours**, which all namespaces share: where somebody has
+///   filled one, others are refused with `No buffer space available`.
+///
+/// So a lab that fails while that happens is run again.
+#[derive(Debug, Clone, Copy)]
+pub struct Machine {
+    modules: Option<u64>,
+    refused: Option<u64>,
+}
+
+/// Where the kernel counts what it does with the neighbours of all namespaces:
+/// a line of names, then a line of hexadecimal numbers for each processor.
+const NEIGHBOURS: [&str; 2] = ["/proc/net/stat/arp_cache", "/proc/net/stat/ndisc_cache"];
+
+impl Machine {
+    /// Looks how it is now; that costs some twenty microseconds.
+    pub fn now() -> Self {
+        let tables = NEIGHBOURS.iter().filter_map(|path| fs::read_to_string(path).ok());
+        Self {
+            // A folder for each, and those count as links to the one above.
+            modules: fs::metadata("/sys/module").ok().map(|folder| folder.nlink()),
+            refused: tables.map(|table| refused(&table)).sum(),
+        }
+    }
+
+    /// Tells whether modules have come since. (Where the kernel does not say,
+    /// none has.)
+    pub fn has_new_modules(self) -> bool {
+        Self::now().modules > self.modules
+    }
+
+    /// Tells whether somebody has found a table of neighbours full since.
+    pub fn has_refused(self) -> bool {
+        Self::now().refused > self.refused
+    }
+
+    /// Tells whether one of these has happened since.
+    pub fn has_changed(self) -> bool {
+        self.has_new_modules() || self.has_refused()
+    }
+}
+
+/// How often a table was full, on all processors.
+fn refused(table: &str) -> Option<u64> {
+    let mut lines = table.lines();
+    let column = lines.next()?.split_whitespace().position(|name| name == "table_fulls")?;
+    lines.map(|line| u64::from_str_radix(line.split_whitespace().nth(column)?, 16).ok()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_that_comes_is_seen() {
+        let now = Machine::now();
+        assert!(!now.has_new_modules());
+        let before = Machine { modules: now.modules.map(|count| count - 1), ..now };
+        assert_eq!(before.has_new_modules(), now.modules.is_some());
+    }
+
+    #[test]
+    fn a_full_table_is_counted_on_each_processor() {
+        let table = "entries  allocs   table_fulls\n00000003 000e0fb6 000002c3\n00000003 000c411e 0000028f\n";
+        assert_eq!(refused(table), Some(0x2c3 + 0x28f));
+        // Before Linux 4.12 there was no such column.
+        assert_eq!(refused("entries  allocs\n00000003 000e0fb6\n"), None);
+    }
+}
