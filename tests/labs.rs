@@ -2,8 +2,26 @@
 //! and every table that a lab keeps is compared with the one in `snapshots/`.
 //!
 //! A lab runs in a sandbox of its own and needs no root. What this machine
-//! cannot measure is ignored, with the reason.
+//! cannot measure is ignored, with the reason. When all have run, the machine is
+//! as it was.
 
-fn main() -> std::process::ExitCode {
-    nslab::harness::main("labs")
+mod machine;
+
+use machine::{differences, listing};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Who lists the cases, or runs each in a process of its own, waits for nothing
+    // else.
+    if std::env::args().any(|argument| argument == "--list") || std::env::var_os("NEXTEST").is_some() {
+        return nslab::harness::main("labs");
+    }
+    let before = listing();
+    let code = nslab::harness::main("labs");
+    let differences = differences(&before, &listing());
+    if differences.is_empty() {
+        return code;
+    }
+    eprintln!("error: the labs have changed this machine\n{differences}");
+    ExitCode::FAILURE
 }

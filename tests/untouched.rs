@@ -61,18 +61,6 @@ fn nothing_is_left_of_a_lab_however_it_ends() {
     assert_eq!(differences(&before, &after), "");
 }
 
-#[test]
-fn the_labs_of_this_project_leave_the_machine_as_it_was() {
-    if let Some(lack) = sandbox_lack() {
-        return skip(lack);
-    }
-    let before = listing();
-    let output = nslab().args(["test", "labs"]).current_dir(env!("CARGO_MANIFEST_DIR")).output();
-    let output = output.expect("nslab starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    assert_eq!(differences(&before, &listing()), "");
-}
-
 fn nslab() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nslab"));
     command.env("INSTA_UPDATE", "no").env_remove("NEXTEST");

@@ -54,7 +54,7 @@ struct Place {
 
 impl Place {
     fn at(folder: &Path) -> Option<Self> {
-        let folder = folder.join(format!("nslab-walls-{}", std::process::id()));
+        let folder = folder.join(format!("nslab-test-{}-walls", std::process::id()));
         fs::create_dir(&folder).ok()?;
         let listens = UnixListener::bind(folder.join("socket")).expect("somebody listens");
         listens.set_nonblocking(true).expect("it can be asked");
