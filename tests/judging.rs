@@ -1,7 +1,9 @@
 //! What an exercise can see of a solution that does another task: what it has
 //! changed, who answered, and what it could not foresee.
 
-use crate::support::Nslab;
+use crate::measured::{lacking, skip};
+use crate::support::{Nslab, Scratch, forget_others, output, sandbox_lack};
+use std::process::Command;
 
 /// A router between two, of which a solution may change the router alone.
 const ROUTER: &str = r#"
@@ -498,4 +500,42 @@ fn a_service_goes_on_that_the_exercise_names() {
 #[test]
 fn what_nobody_has_named_stands_still() {
     serves("", "student,points,max,the page\ns,0,1,0\n", 1);
+}
+
+/// Who floods what the judge listens to would have checks left out of the
+/// maximum.
+#[test]
+fn who_floods_a_capture_pays_for_it() {
+    if let Some(lack) = sandbox_lack().map(String::from).or_else(|| lacking(&["ip", "ping"])) {
+        return skip(lack);
+    }
+    let scratch = Scratch::new();
+    scratch.write(
+        "labs/x/lab.rhai",
+        r#"let red = netns("red");
+let blue = netns("blue");
+veth(red, "east", blue, "west");
+blue.addr_add("west", "10.0.0.2/24");
+blue.up("west");
+let heard = capture(blue, "west");
+submission("solutions/way.rhai");
+check("red asks", heard.rows().some(|row| row.proto == "ICMP"));
+check("blue answers", ping(red, "10.0.0.2"));
+"#,
+    );
+    scratch.write(
+        "labs/x/solutions/way.rhai",
+        "red.addr_add(\"east\", \"10.0.0.1/24\");\nred.up(\"east\");\nping(red, \"10.0.0.2\");\n",
+    );
+    // More than a capture keeps.
+    let flood = "ip -n red addr add 10.0.0.1/24 dev east\nip -n red link set east up\n\
+                 ip netns exec red ping -qfc1500 -s50000 10.0.0.2\n";
+    scratch.write("s.sh", flood);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nslab"));
+    command.args(["grade", "labs/x/lab.rhai", "s.sh"]).current_dir(scratch.path());
+    forget_others(&mut command);
+    let said = String::from_utf8_lossy(&output(command).stdout).into_owned();
+    assert!(said.starts_with("s: 0 of 2 points\n"), "{said}");
+    assert!(said.contains(" packets: they came too fast, or were too many\n"), "{said}");
+    assert!(said.contains("the network that was handed in floods this link, or has"), "{said}");
 }

@@ -37,6 +37,11 @@ pub(super) struct Guard {
 }
 
 impl Guard {
+    /// Tells whether a submission has had its turn, or has it.
+    pub fn has_begun(&self) -> bool {
+        self.look_at.get().is_some()
+    }
+
     /// Looks again in a while.
     pub fn begin(&self) {
         self.look_at.set(Some(Instant::now() + EVERY));

@@ -249,10 +249,17 @@ impl Network {
         let lost = tape.left_out + tape.ring.as_ref().map_or(0, Ring::lost);
         if lost > 0 {
             let name = capture.name();
-            return Err(NetError::new(format!(
+            let error = NetError::new(format!(
                 "{name} has lost {lost} packets: they came too fast, or were too many"
-            ))
-            .unmeasured("capture less: on one link, and only while it matters (`stop(capture)`)"));
+            ));
+            // What is asked while it is judged does not flood a capture; what was
+            // handed in can, and would have checks left out of the maximum by it.
+            return Err(match self.guard.has_begun() {
+                true => error.hint("the network that was handed in floods this link, or has"),
+                false => {
+                    error.unmeasured("capture less: on one link, and only while it matters (`stop(capture)`)")
+                }
+            });
         }
         // Each packet is seen at every link that it passes.
         let mut decoders: BTreeMap<i32, Decoder> = BTreeMap::new();
