@@ -93,7 +93,11 @@ impl Grader {
             // Whose neighbours have taken too much of the machine gets it for
             // itself the next time.
             let with_others = (tries == 1).then(|| self.turns.beside_others());
-            let alone = (tries > 1).then(|| self.turns.alone());
+            let alone = (tries > 1).then(|| {
+                let alone = self.turns.alone();
+                Machine::await_room();
+                alone
+            });
             let before = Machine::now();
             let graded = supply.open().and_then(|mut sandbox| {
                 let graded = self.attempt(launcher, &mut sandbox, (student, seed), handed_in);

@@ -28,8 +28,10 @@ pub const CHOSEN: [(&str, &str, &str); 5] = [
     ),
     // Not `icmp_ratelimit=0`: where the limit has been asked once, the kernel
     // takes away all that a router may yet say of networks it has no way to.
+    // The masks also free them of the limit that is the whole machine's (before
+    // Linux 6.13), which somebody else may have used up.
     ("net.ipv4.icmp_ratemask", "0", "no ICMP error is held back"),
-    ("net.ipv6.icmp.ratelimit", "0", "no ICMPv6 error is held back"),
+    ("net.ipv6.icmp.ratemask", "255", "no ICMPv6 error is held back"),
 ];
 
 /// How long a link of a script lab waits for an answer to an ARP or ND

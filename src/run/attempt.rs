@@ -18,7 +18,7 @@ pub struct Attempt {
     /// the lab has not come to its gap.
     pub remarks: Option<Vec<String>>,
     /// Whether a table that all sandboxes share was full when it mattered: while
-    /// it was judged, or when a command of its own said so.
+    /// it was judged, or when a command or an answer said so.
     pub was_refused: bool,
 }
 
@@ -86,7 +86,8 @@ struct Gap {
     took: Duration,
     /// How the machine was when the submission had had its turn.
     judged_from: Option<Machine>,
-    /// Whether one of its commands has said that a table is full.
+    /// Whether one of its commands, or an answer to the judge, has said that a
+    /// table is full.
     says_full: bool,
     /// What to say of a `{key}` in it.
     blank: Option<String>,
@@ -120,11 +121,12 @@ impl Gap {
                 }
             }
             Event::Ran(ran) if self.began.is_some() => {
-                self.says_full |= ran.output.contains(Errno::ENOBUFS.desc());
+                self.says_full |= says_full(&ran.output);
                 if let Some(remark) = failed(ran) {
                     self.remark(remark);
                 }
             }
+            Event::Asked(question) => self.says_full |= says_full(&question.text),
             _ => {}
         }
     }
@@ -149,6 +151,11 @@ impl Remarks {
         }
         self.texts
     }
+}
+
+/// Tells whether it is said that a table has no room.
+fn says_full(text: &str) -> bool {
+    text.contains(Errno::ENOBUFS.desc())
 }
 
 /// What a command said that failed.

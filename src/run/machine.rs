@@ -1,5 +1,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// What of the machine changes under a lab that can do nothing for it, as it
 /// was at some time.
@@ -23,7 +25,28 @@ pub struct Machine {
 /// a line of names, then a line of hexadecimal numbers for each processor.
 const NEIGHBOURS: [&str; 2] = ["/proc/net/stat/arp_cache", "/proc/net/stat/ndisc_cache"];
 
+/// With so many entries of the usual 1,024 a table has room for any lab.
+const ROOM: u64 = 512;
+
+/// How long it may take until the kernel has taken down the namespaces of those
+/// who have filled a table, and how often it is looked.
+const TAKEN_DOWN: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(20);
+
 impl Machine {
+    /// Waits until the tables have room, but not for ever: what fills them may be
+    /// none of ours.
+    pub fn await_room() {
+        let until = Instant::now() + TAKEN_DOWN;
+        let is_full = |path: &&str| {
+            let table = fs::read_to_string(path).unwrap_or_default();
+            counts(&table, "entries").is_some_and(|mut counts| counts.next() > Some(Some(ROOM)))
+        };
+        while NEIGHBOURS.iter().any(is_full) && Instant::now() < until {
+            thread::sleep(LOOK);
+        }
+    }
+
     /// Looks how it is now; that costs some twenty microseconds.
     pub fn now() -> Self {
         let tables = NEIGHBOURS.iter().filter_map(|path| fs::read_to_string(path).ok());
@@ -53,9 +76,14 @@ impl Machine {
 
 /// How often a table was full, on all processors.
 fn refused(table: &str) -> Option<u64> {
+    counts(table, "table_fulls")?.sum()
+}
+
+/// What is counted under a name, a number for each processor.
+fn counts<'a>(table: &'a str, name: &str) -> Option<impl Iterator<Item = Option<u64>> + 'a> {
     let mut lines = table.lines();
-    let column = lines.next()?.split_whitespace().position(|name| name == "table_fulls")?;
-    lines.map(|line| u64::from_str_radix(line.split_whitespace().nth(column)?, 16).ok()).sum()
+    let column = lines.next()?.split_whitespace().position(|other| other == name)?;
+    Some(lines.map(move |line| u64::from_str_radix(line.split_whitespace().nth(column)?, 16).ok()))
 }
 
 #[cfg(test)]
