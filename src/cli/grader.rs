@@ -55,7 +55,7 @@ impl Grader {
         self.attempt(launcher, sandbox, whose, handed_in).map(|(graded, _)| graded)
     }
 
-    /// The same, and whether a table was full that all sandboxes share.
+    /// The same, and whether something was used up that all sandboxes share.
     fn attempt(
         &self,
         launcher: &Launcher,
@@ -65,12 +65,12 @@ impl Grader {
     ) -> Result<(Graded, bool), SandboxError> {
         let lab = self.lab.with(handed_in.solution.clone());
         let settings = Settings { seed: seed.into(), ..self.settings.clone() };
-        let Attempt { outcomes, mut remarks, was_refused } =
+        let Attempt { outcomes, mut remarks, ran_out } =
             run::attempt(&lab, launcher, sandbox, &self.shelf, &settings)?;
         if let Some(remarks) = &mut remarks {
             remarks.splice(0..0, handed_in.remarks.iter().cloned());
         }
-        Ok((Graded::of(student, &lab, &outcomes, remarks.as_deref()), was_refused))
+        Ok((Graded::of(student, &lab, &outcomes, remarks.as_deref()), ran_out))
     }
 
     /// The same, until all is measured.
@@ -105,10 +105,10 @@ impl Grader {
                 graded
             });
             drop((with_others, alone));
-            let (graded, was_refused) =
+            let (graded, ran_out) =
                 graded.unwrap_or_else(|error| (machine(doctor::with_remedy(&error)), false));
-            // Who has had the machine for itself has filled the table itself.
-            let is_lost_to_others = tries == 1 && was_refused && !graded.is_full();
+            // Who has had the machine for itself has used it up itself.
+            let is_lost_to_others = tries == 1 && ran_out && !graded.is_full();
             let is_measured = graded.unmeasured().is_empty() && !before.has_new_modules();
             if tries == TRIES || (is_measured && !is_lost_to_others) || INTERRUPTED.load(Ordering::Relaxed) {
                 return graded;

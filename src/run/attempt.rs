@@ -17,9 +17,10 @@ pub struct Attempt {
     /// What went wrong in the submission itself, a text each; nothing where
     /// the lab has not come to its gap.
     pub remarks: Option<Vec<String>>,
-    /// Whether a table that all sandboxes share was full when it mattered: while
-    /// it was judged, or when a command or an answer said so.
-    pub was_refused: bool,
+    /// Whether what all sandboxes share was used up when it mattered: the table of
+    /// neighbours while it was judged, or whatever a command, an answer or a
+    /// failure says.
+    pub ran_out: bool,
 }
 
 /// The most remarks on one submission: a loop fails without end.
@@ -47,15 +48,15 @@ pub fn attempt(
     let mut judge = Judge::new(lab, shelf);
     let oracle = Oracle::new(lab, launcher, settings).within(SEARCH);
     let mut gap = Gap { blank: blank(lab, settings), ..Gap::default() };
-    let before = Machine::now();
     let hear = |event: Event| {
         gap.hear(&event, lab);
         judge.hear(&event);
     };
     sandbox.run_with(&order(lab, settings), hear, |wonder| oracle.answer(wonder))?;
     let mut outcomes = judge.finish();
-    let was_refused =
-        gap.judged_from.is_some_and(Machine::has_refused) || (gap.says_full && before.has_refused());
+    let ran_out = gap.judged_from.is_some_and(Machine::has_refused)
+        || gap.says_exhausted
+        || outcomes.iter().any(says_so);
     if !settings.explains {
         // Nobody asks.
     } else if gap.took < QUICK {
@@ -66,7 +67,7 @@ pub fn attempt(
             gap.took.as_secs_f64()
         ));
     }
-    Ok(Attempt { outcomes, remarks: gap.remarks.map(|remarks| remarks.finish()), was_refused })
+    Ok(Attempt { outcomes, remarks: gap.remarks.map(|remarks| remarks.finish()), ran_out })
 }
 
 /// What is drawn is filled in in the reference solution alone: who hands that
@@ -86,9 +87,9 @@ struct Gap {
     took: Duration,
     /// How the machine was when the submission had had its turn.
     judged_from: Option<Machine>,
-    /// Whether one of its commands, or an answer to the judge, has said that a
-    /// table is full.
-    says_full: bool,
+    /// Whether one of its commands, or an answer to the judge, has said that
+    /// something is used up.
+    says_exhausted: bool,
     /// What to say of a `{key}` in it.
     blank: Option<String>,
     remarks: Option<Remarks>,
@@ -121,12 +122,12 @@ impl Gap {
                 }
             }
             Event::Ran(ran) if self.began.is_some() => {
-                self.says_full |= says_full(&ran.output);
+                self.says_exhausted |= says_exhausted(&ran.output);
                 if let Some(remark) = failed(ran) {
                     self.remark(remark);
                 }
             }
-            Event::Asked(question) => self.says_full |= says_full(&question.text),
+            Event::Asked(question) => self.says_exhausted |= says_exhausted(&question.text),
             _ => {}
         }
     }
@@ -153,9 +154,19 @@ impl Remarks {
     }
 }
 
-/// Tells whether it is said that a table has no room.
-fn says_full(text: &str) -> bool {
-    text.contains(Errno::ENOBUFS.desc())
+/// What the kernel says where something is used up that it counts for the whole
+/// machine, or for a user of it: tables, watches, memory, files.
+const EXHAUSTED: [Errno; 6] =
+    [Errno::ENOBUFS, Errno::ENOSPC, Errno::ENOMEM, Errno::EMFILE, Errno::ENFILE, Errno::ETOOMANYREFS];
+
+/// Tells whether it is said that something is used up. Whoever says so without
+/// need is run once more, and no more.
+fn says_exhausted(text: &str) -> bool {
+    EXHAUSTED.iter().any(|errno| text.contains(errno.desc()))
+}
+
+fn says_so(outcome: &Outcome) -> bool {
+    matches!(&outcome.verdict, Verdict::Failed(failure) if says_exhausted(&failure.message))
 }
 
 /// What a command said that failed.
@@ -172,4 +183,18 @@ fn failed(ran: &Ran) -> Option<String> {
         (None, None, code) => format!("exit code {}", code.unwrap_or_default()),
     };
     Some(format!("{path}:{}: `{}`: {said}", ran.place, ran.command))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_used_up_is_said_by_the_kernel() {
+        assert!(says_exhausted("ping: sendmsg: No buffer space available"));
+        assert!(says_exhausted(
+            "failed to start a thread for services: No space left on device (os error 28)"
+        ));
+        assert!(!says_exhausted("ping: connect: Network is unreachable"));
+    }
 }
