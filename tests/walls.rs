@@ -211,3 +211,67 @@ fn processes_of_the_machine_are_seen_by_no_way() {
         check("nothing is below them", tried.stdout == "");"#,
     );
 }
+
+/// A session's keys are inherited, and no namespace holds them.
+#[test]
+fn keys_of_who_starts_a_lab_are_not_its_own() {
+    if let Some(lack) = lacking(&["python3"]) {
+        return skip(lack);
+    }
+    // The kernel has a session for each thread, which its children inherit.
+    let kept = std::thread::spawn(|| {
+        let (name, value) = (c"nslab-test-secret", b"of the machine");
+        // SAFETY: names that end, and a value with its length.
+        let key = unsafe {
+            libc::syscall(libc::SYS_keyctl, libc::KEYCTL_JOIN_SESSION_KEYRING, c"nslab-test".as_ptr());
+            let (value, length) = (value.as_ptr(), value.len());
+            let session = libc::KEY_SPEC_SESSION_KEYRING;
+            libc::syscall(libc::SYS_add_key, c"user".as_ptr(), name.as_ptr(), value, length, session)
+        };
+        if key < 0 {
+            skip("this kernel has no keys for us");
+            return None;
+        }
+        passes(&format!(
+            r#"let tried = sh(`python3 -c '
+import ctypes
+libc, session = ctypes.CDLL(None), ctypes.c_long({session})
+key = libc.syscall({keyctl}, {search}, session, b"user", b"nslab-test-secret", 0)
+libc.syscall({keyctl}, {update}, {key}, b"changed", 7)
+libc.syscall({add_key}, b"user", b"nslab-test-left", b"here", 4, session)
+print("found" if key > 0 else "none")'`);
+            check("none", tried.stdout == "none\n");"#,
+            session = libc::KEY_SPEC_SESSION_KEYRING,
+            keyctl = libc::SYS_keyctl,
+            add_key = libc::SYS_add_key,
+            search = libc::KEYCTL_SEARCH,
+            update = libc::KEYCTL_UPDATE,
+        ))?;
+        let mut read = [0_u8; 64];
+        // SAFETY: names that end, and a buffer with its length.
+        let (length, left) = unsafe {
+            let (read, most) = (read.as_mut_ptr(), read.len());
+            let length = libc::syscall(libc::SYS_keyctl, libc::KEYCTL_READ, key, read, most);
+            let (session, left) = (libc::KEY_SPEC_SESSION_KEYRING, c"nslab-test-left".as_ptr());
+            let search = libc::KEYCTL_SEARCH;
+            (length, libc::syscall(libc::SYS_keyctl, search, session, c"user".as_ptr(), left, 0))
+        };
+        Some((read[..length.max(0) as usize].to_vec(), left))
+    });
+    if let Some((value, left)) = kept.join().expect("a thread that ends") {
+        assert_eq!(String::from_utf8_lossy(&value), "of the machine");
+        assert_eq!(left, -1, "a lab has left a key");
+    }
+}
+
+/// No network namespace holds AF_VSOCK: it leads to the hypervisor.
+#[test]
+fn no_lab_speaks_to_the_hypervisor() {
+    if let Some(lack) = lacking(&["python3"]) {
+        return skip(lack);
+    }
+    passes(
+        r#"let tried = sh("python3 -c 'import socket; socket.socket(socket.AF_VSOCK)' 2>&1 | grep -c 'not supported'");
+        check("none", tried.stdout == "1\n");"#,
+    );
+}

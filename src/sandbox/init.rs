@@ -369,11 +369,27 @@ fn unshare_net() -> Result<OwnedFd, Refused> {
 fn prepare(wire: &Wire) -> Result<(), SandboxError> {
     // The engine is root of the user namespace above.
     map_root(0, 0)?;
+    leave_keys()?;
     close_all_but(wire.as_fd().as_raw_fd());
     house::build()?;
     let hostname = nix::unistd::sethostname("host");
     hostname.map_err(|errno| SandboxError::new("set the host name", errno))?;
     loopback_up().map_err(|error| SandboxError::io("set the host's lo up", &error))
+}
+
+/// Leaves the keys of who has started us: a session keyring is inherited, and
+/// goes with no namespace (session-keyring(7)). This one is new and empty.
+fn leave_keys() -> Result<(), SandboxError> {
+    const JOIN_SESSION_KEYRING: libc::c_long = 1;
+    // SAFETY: the name is none.
+    let joined =
+        unsafe { libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, std::ptr::null::<libc::c_char>()) };
+    match Errno::last() {
+        // A kernel without keys, or a container that shows none.
+        Errno::ENOSYS | Errno::EPERM | Errno::EACCES if joined < 0 => Ok(()),
+        errno if joined < 0 => Err(SandboxError::new("leave the session's keys", errno)),
+        _ => Ok(()),
+    }
 }
 
 /// The network namespace in which this process is.

@@ -19,7 +19,7 @@
 //! and calls of 32 bits are left out. Where the kernel takes no filter, or on
 //! other processors, they are refused as ever, and the program says so.
 
-use super::seccomp::{Filter, allow, call_it_done, jump, load_argument};
+use super::seccomp::{Filter, allow, call_it_done, jump, load_argument, refuse};
 use nix::libc::{self, c_long};
 
 /// The calls by which a process becomes another user or group, and how many
@@ -50,5 +50,13 @@ pub(super) fn filter() -> Filter {
         test.push(allow());
         filter.when(call, &test);
     }
+    // No network namespace holds AF_VSOCK: it leads to the hypervisor
+    // and to whoever listens on the machine. io_uring(7) would open it as well,
+    // where no filter looks.
+    let is_vsock = jump(libc::BPF_JEQ, libc::AF_VSOCK as u32, 0, 1);
+    for call in [libc::SYS_socket, libc::SYS_socketpair] {
+        filter.when(call, &[load_argument(0), is_vsock, refuse(libc::EAFNOSUPPORT), allow()]);
+    }
+    filter.when(libc::SYS_io_uring_setup, &[refuse(libc::ENOSYS)]);
     filter.allow_the_rest()
 }

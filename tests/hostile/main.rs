@@ -306,6 +306,16 @@ fn memory_is_bounded() {
 }
 
 #[test]
+fn memory_of_processes_without_a_first_thread_is_bounded() {
+    is_told("ends_first_threads", NOTHING_DONE, "512 MiB of memory");
+}
+
+#[test]
+fn page_tables_are_bounded() {
+    is_told("fills_page_tables", NOTHING_DONE, "512 MiB of memory");
+}
+
+#[test]
 fn files_in_memory_are_bounded() {
     earns("fills_files", NOTHING_DONE);
 }

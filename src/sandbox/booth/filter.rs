@@ -13,7 +13,7 @@ use nix::libc;
 const LAST: u32 = 462;
 
 /// Refused as the kernel refuses them to who has no right.
-const NO_RIGHT: [libc::c_long; 42] = [
+const NO_RIGHT: [libc::c_long; 43] = [
     // To look into others, or to act as them.
     libc::SYS_ptrace,
     libc::SYS_process_vm_readv,
@@ -60,6 +60,8 @@ const NO_RIGHT: [libc::c_long; 42] = [
     libc::SYS_set_mempolicy,
     libc::SYS_mbind,
     libc::SYS_remap_file_pages,
+    // Pages that a pipe holds are counted nowhere, and may be huge ones.
+    libc::SYS_vmsplice,
 ];
 
 /// Not there, as in an older kernel: who asks for them knows another way.

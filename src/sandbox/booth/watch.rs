@@ -19,6 +19,9 @@ pub(in crate::sandbox) const EVERY: Duration = Duration::from_millis(50);
 
 /// What may be mounted in there, in bytes of mountinfo: some thousand mounts.
 const MOUNTS: u64 = 512 << 10;
+/// From so many bytes of addresses on, the tables that tell where they are may be
+/// large, however little is there.
+const SPARSE: u64 = 4 << 30;
 
 /// How much the memory that is in no process may grow on the whole machine, in
 /// bytes, while a submission is at work.
@@ -110,9 +113,44 @@ impl Watch {
     /// What a process has of its own, in bytes. What it shares with others has
     /// bounds of its own: files in memory, and what the doorman counts.
     fn private(&self, pid: i32) -> io::Result<u64> {
-        let text = self.of_a_process(&format!("{pid}/statm"), 256)?;
-        let pages: Vec<u64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-        Ok(pages.get(1..3).map_or(0, |pages| pages[0].saturating_sub(pages[1]) * self.page))
+        // A thread that has ended has no memory, also where it was the first one.
+        for thread in self.threads(pid)? {
+            let text = self.of_a_process(&format!("{thread}/statm"), 256)?;
+            let pages: Vec<u64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+            let [whole, resident, shared, ..] = pages[..] else { continue };
+            if whole == 0 {
+                continue;
+            }
+            let tables = match whole * self.page > SPARSE {
+                true => self.page_tables(&thread)?,
+                false => 0,
+            };
+            return Ok(resident.saturating_sub(shared) * self.page + tables);
+        }
+        Ok(0)
+    }
+
+    /// What the tables take by which a process finds its memory, in bytes.
+    fn page_tables(&self, thread: &str) -> io::Result<u64> {
+        let text = self.of_a_process(&format!("{thread}/status"), 4096)?;
+        let line = text.lines().find_map(|line| line.strip_prefix("VmPTE:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        Ok(kib.unwrap_or(0) << 10)
+    }
+
+    /// The folders of the threads of a process, each with its own namespaces.
+    fn threads(&self, pid: i32) -> io::Result<Vec<String>> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let folder = nix::dir::Dir::openat(&self.proc, format!("{pid}/task").as_str(), flags, Mode::empty());
+        match folder {
+            Ok(mut folder) => {
+                let names =
+                    folder.iter().filter_map(|entry| entry.ok()?.file_name().to_str().ok()?.parse().ok());
+                Ok(names.map(|tid: i32| format!("{pid}/task/{tid}")).collect())
+            }
+            Err(errno) if is_nobodys(errno as i32) => Ok(Vec::new()),
+            Err(errno) => Err(errno.into()),
+        }
     }
 
     /// What the files take that are kept in memory, in bytes, wherever they
@@ -120,8 +158,12 @@ impl Watch {
     fn files(&self, pids: &[i32]) -> io::Result<(u64, u64)> {
         let mut bytes = taken(&fstatfs(&self.root)?);
         let (mut namespaces, mut devices, mut longest) = (HashSet::new(), HashSet::new(), 0);
-        for pid in [1].iter().chain(pids) {
-            let namespace = match readlinkat(&self.proc, format!("{pid}/ns/mnt").as_str()) {
+        let mut threads = self.threads(1)?;
+        for pid in pids {
+            threads.extend(self.threads(*pid)?);
+        }
+        for thread in threads {
+            let namespace = match readlinkat(&self.proc, format!("{thread}/ns/mnt").as_str()) {
                 Ok(namespace) => namespace,
                 // It has ended, or is about to become a program.
                 Err(errno) if is_nobodys(errno as i32) => continue,
@@ -130,7 +172,7 @@ impl Watch {
             if !namespaces.insert(namespace) {
                 continue;
             }
-            let mounts = self.of_a_process(&format!("{pid}/mountinfo"), MOUNTS + 1)?;
+            let mounts = self.of_a_process(&format!("{thread}/mountinfo"), MOUNTS + 1)?;
             longest = longest.max(mounts.len() as u64);
             for line in mounts.lines().filter(|line| line.contains(" - tmpfs ")) {
                 let words: Vec<&str> = line.split(' ').collect();
@@ -140,7 +182,7 @@ impl Watch {
                 if root != "/" || path == "/" || !devices.insert(device.to_string()) {
                     continue;
                 }
-                let path = format!("{pid}/root{}", as_it_is(path));
+                let path = format!("{thread}/root{}", as_it_is(path));
                 let mounted =
                     openat(&self.proc, Path::new(&path), OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty());
                 bytes += mounted.and_then(fstatfs).as_ref().map_or(0, taken);
