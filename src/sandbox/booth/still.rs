@@ -2,8 +2,7 @@
 //! been given a processor, which the kernel counts (`voluntary_ctxt_switches`
 //! of proc_pid_status(5)).
 
-use super::watch::open;
-use nix::dir::Dir;
+use super::watch::{numbers, open};
 use nix::fcntl::OFlag;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -50,7 +49,7 @@ impl Stills {
 /// nothing where it can't be told.
 fn look(proc: BorrowedFd) -> Option<(Turns, bool)> {
     let (mut turns, mut still) = (Turns::new(), true);
-    for process in numbers(proc, ".")?.into_iter().filter(|process| *process != 1) {
+    for process in numbers(proc, ".").ok()?.into_iter().filter(|process| *process != 1) {
         // One that has ended meanwhile does nothing any more.
         for thread in numbers(proc, &format!("{process}/task")).unwrap_or_default() {
             let Some(status) = read(proc, &format!("{process}/task/{thread}/status")) else { continue };
@@ -67,11 +66,6 @@ fn look(proc: BorrowedFd) -> Option<(Turns, bool)> {
         }
     }
     Some((turns, still))
-}
-
-fn numbers(proc: BorrowedFd, folder: &str) -> Option<Vec<i32>> {
-    let mut folder = Dir::from_fd(open(proc, folder, OFlag::O_RDONLY | OFlag::O_DIRECTORY).ok()?).ok()?;
-    Some(folder.iter().flatten().filter_map(|entry| entry.file_name().to_str().ok()?.parse().ok()).collect())
 }
 
 fn read(proc: BorrowedFd, path: &str) -> Option<String> {

@@ -3,6 +3,7 @@
 
 use super::bounds::MEMORY;
 use crate::net::Cleared;
+use nix::dir::Dir;
 use nix::fcntl::{OFlag, openat, readlinkat};
 use nix::sys::stat::Mode;
 use nix::sys::statfs::{Statfs, fstatfs};
@@ -75,8 +76,9 @@ impl Watch {
         let pids = self.pids()?;
         let own = |reason: String| Some(Cleared { reason, machine: false });
         let most = MEMORY >> 20;
-        let processes = pids.iter().map(|pid| self.private(*pid)).sum::<io::Result<u64>>()?;
-        let (files, mounts) = self.files(&pids)?;
+        let threads = pids.iter().map(|pid| self.threads(*pid)).collect::<io::Result<Vec<_>>>()?;
+        let processes = threads.iter().map(|threads| self.private(threads)).sum::<io::Result<u64>>()?;
+        let (files, mounts) = self.files(threads.iter().flatten().map(String::as_str))?;
         let ended = if processes > MEMORY {
             own(format!("its programs took more than {most} MiB of memory together"))
         } else if files > MEMORY {
@@ -104,17 +106,17 @@ impl Watch {
 
     /// All but the warden.
     fn pids(&self) -> nix::Result<Vec<i32>> {
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let mut folder = nix::dir::Dir::openat(&self.proc, ".", flags, Mode::empty())?;
-        let pids = folder.iter().filter_map(|entry| entry.ok()?.file_name().to_str().ok()?.parse().ok());
-        Ok(pids.filter(|pid| *pid != 1).collect())
+        let mut pids = numbers(&self.proc, ".")?;
+        pids.retain(|pid| *pid != 1);
+        Ok(pids)
     }
 
-    /// What a process has of its own, in bytes. What it shares with others has
-    /// bounds of its own: files in memory, and what the doorman counts.
-    fn private(&self, pid: i32) -> io::Result<u64> {
+    /// What the process of these threads has of its own, in bytes. What it shares
+    /// with others has bounds of its own: files in memory, and what the doorman
+    /// counts.
+    fn private(&self, threads: &[String]) -> io::Result<u64> {
         // A thread that has ended has no memory, also where it was the first one.
-        for thread in self.threads(pid)? {
+        for thread in threads {
             let text = self.of_a_process(&format!("{thread}/statm"), 256)?;
             let pages: Vec<u64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
             let [whole, resident, shared, ..] = pages[..] else { continue };
@@ -122,7 +124,7 @@ impl Watch {
                 continue;
             }
             let tables = match whole * self.page > SPARSE {
-                true => self.page_tables(&thread)?,
+                true => self.page_tables(thread)?,
                 false => 0,
             };
             return Ok(resident.saturating_sub(shared) * self.page + tables);
@@ -140,14 +142,8 @@ impl Watch {
 
     /// The folders of the threads of a process, each with its own namespaces.
     fn threads(&self, pid: i32) -> io::Result<Vec<String>> {
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let folder = nix::dir::Dir::openat(&self.proc, format!("{pid}/task").as_str(), flags, Mode::empty());
-        match folder {
-            Ok(mut folder) => {
-                let names =
-                    folder.iter().filter_map(|entry| entry.ok()?.file_name().to_str().ok()?.parse().ok());
-                Ok(names.map(|tid: i32| format!("{pid}/task/{tid}")).collect())
-            }
+        match numbers(&self.proc, &format!("{pid}/task")) {
+            Ok(threads) => Ok(threads.into_iter().map(|thread| format!("{pid}/task/{thread}")).collect()),
             Err(errno) if is_nobodys(errno as i32) => Ok(Vec::new()),
             Err(errno) => Err(errno.into()),
         }
@@ -155,14 +151,11 @@ impl Watch {
 
     /// What the files take that are kept in memory, in bytes, wherever they
     /// are mounted; and how long the longest list of mounts is.
-    fn files(&self, pids: &[i32]) -> io::Result<(u64, u64)> {
+    fn files<'a>(&self, threads: impl Iterator<Item = &'a str>) -> io::Result<(u64, u64)> {
         let mut bytes = taken(&fstatfs(&self.root)?);
         let (mut namespaces, mut devices, mut longest) = (HashSet::new(), HashSet::new(), 0);
-        let mut threads = self.threads(1)?;
-        for pid in pids {
-            threads.extend(self.threads(*pid)?);
-        }
-        for thread in threads {
+        // The warden is there as well.
+        for thread in ["1"].into_iter().chain(threads) {
             let namespace = match readlinkat(&self.proc, format!("{thread}/ns/mnt").as_str()) {
                 Ok(namespace) => namespace,
                 // It has ended, or is about to become a program.
@@ -236,6 +229,12 @@ pub(super) fn open(proc: impl AsFd, path: &str, flags: OFlag) -> nix::Result<Own
         .flags(flags | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)
         .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_XDEV);
     openat2(proc, path, how)
+}
+
+/// The numbers in a folder: of processes, or of the threads of one.
+pub(super) fn numbers(proc: impl AsFd, folder: &str) -> nix::Result<Vec<i32>> {
+    let mut folder = Dir::from_fd(open(proc, folder, OFlag::O_RDONLY | OFlag::O_DIRECTORY)?)?;
+    Ok(folder.iter().flatten().filter_map(|entry| entry.file_name().to_str().ok()?.parse().ok()).collect())
 }
 
 /// Tells whether what the kernel refuses has this reason: the process has ended,
