@@ -107,7 +107,7 @@ impl Grader {
             drop((with_others, alone));
             let (graded, ran_out) =
                 graded.unwrap_or_else(|error| (machine(doctor::with_remedy(&error)), false));
-            // Who has had the machine for itself has used it up itself.
+            // A submission that ran alone has itself used up what it found used up.
             let is_lost_to_others = tries == 1 && ran_out && !graded.is_full();
             let is_measured = graded.unmeasured().is_empty() && !before.has_new_modules();
             if tries == TRIES || (is_measured && !is_lost_to_others) || INTERRUPTED.load(Ordering::Relaxed) {

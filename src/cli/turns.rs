@@ -1,10 +1,10 @@
-//! Who works on the machine: several at a time, or one alone.
+//! A lock for work that runs beside other work, and for work that runs alone.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Lets several work at a time, or one alone. Who wants to be alone waits until
-/// nobody is at work, and keeps nobody from beginning meanwhile: to wait for the
-/// slowest of all, and let the others wait with one, costs a class more.
+/// Lets several workers run at a time, or one alone. A worker that wants to be
+/// alone waits until no other one runs. Others may begin meanwhile: if they waited
+/// as well, until the slowest has ended, the whole class would take longer.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     at_work: Mutex<usize>,

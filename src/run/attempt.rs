@@ -154,8 +154,8 @@ impl Remarks {
     }
 }
 
-/// What the kernel says where something is used up that it counts for the whole
-/// machine, or for a user of it: tables, watches, memory, files.
+/// The kernel's errors when a resource runs out that it counts for the whole
+/// machine, or for one of its users: tables, watches, memory, files.
 const EXHAUSTED: [Errno; 6] =
     [Errno::ENOBUFS, Errno::ENOSPC, Errno::ENOMEM, Errno::EMFILE, Errno::ENFILE, Errno::ETOOMANYREFS];
 

@@ -255,7 +255,7 @@ impl Replay<'_> {
     fn ask(&mut self, aim: Aim, cleared: &[String]) -> Result<(Findings, Option<Stop>), Puzzle> {
         let before = Machine::now();
         let answer = self.ask_once(aim.clone(), cleared)?;
-        // What was seen meanwhile is not what is seen ever after.
+        // The next run may see something else.
         if before.has_changed() { self.ask_once(aim, cleared) } else { Ok(answer) }
     }
 

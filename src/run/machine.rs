@@ -3,14 +3,14 @@ use std::os::unix::fs::MetadataExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What of the machine changes under a lab that can do nothing for it, as it
-/// was at some time.
+/// The state of the machine, at some time, that others can change while a lab
+/// runs:
 ///
 /// - **Modules** of the kernel, which loads them when somebody first asks for
-///   what they do, here or elsewhere on the machine. What happens meanwhile is not
-///   what happens ever after: nft's command is begun again behind the scenes, and
-///   its rules get other handles than in the next run; a first packet waits longer
-///   than anybody waits for it; devices come into all namespaces.
+///   what they do, here or elsewhere on the machine. A run during which modules
+///   come differs from the next one: nft's command is begun again behind the
+///   scenes, and its rules get other handles; a first packet waits longer than
+///   anybody waits for it; devices come into all namespaces.
 /// - **The tables of neighbours**, which all namespaces share: where somebody has
 ///   filled one, others are refused with `No buffer space available`.
 ///
@@ -40,7 +40,9 @@ impl Machine {
         let until = Instant::now() + TAKEN_DOWN;
         let is_full = |path: &&str| {
             let table = fs::read_to_string(path).unwrap_or_default();
-            counts(&table, "entries").is_some_and(|mut counts| counts.next() > Some(Some(ROOM)))
+            // The same number for each processor: that of the whole table.
+            let entries = counts(&table, "entries").and_then(|mut counts| counts.next().flatten());
+            entries.is_some_and(|entries| entries > ROOM)
         };
         while NEIGHBOURS.iter().any(is_full) && Instant::now() < until {
             thread::sleep(LOOK);
@@ -70,7 +72,8 @@ impl Machine {
 
     /// Tells whether one of these has happened since.
     pub fn has_changed(self) -> bool {
-        self.has_new_modules() || self.has_refused()
+        let now = Self::now();
+        now.modules > self.modules || now.refused > self.refused
     }
 }
 

@@ -12,7 +12,7 @@ use super::booth::{doorman, warden};
 use super::hand::{Ask, Tell};
 use super::launcher::{close_all_but, die_with_parent, map_root};
 use super::wire::Wire;
-use super::{SandboxError, begin, house, mounts, one_user};
+use super::{SandboxError, begin, house, lab_calls, mounts};
 use crate::net::{Cleared, Exit, Placed, Program};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -311,7 +311,7 @@ impl Init {
         if !self.furnished {
             house::furnish().map_err(|error| ("furnish the sandbox", Errno::from_raw(error.errno)))?;
             // Where there is none, programs say what the kernel refuses them.
-            let _ = one_user::filter().put_on();
+            let _ = lab_calls::filter().put_on();
             self.furnished = true;
         }
         Ok(())
@@ -380,15 +380,13 @@ fn prepare(wire: &Wire) -> Result<(), SandboxError> {
 /// Leaves the keys of who has started us: a session keyring is inherited, and
 /// goes with no namespace (session-keyring(7)). This one is new and empty.
 fn leave_keys() -> Result<(), SandboxError> {
-    const JOIN_SESSION_KEYRING: libc::c_long = 1;
-    // SAFETY: the name is none.
-    let joined =
-        unsafe { libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, std::ptr::null::<libc::c_char>()) };
-    match Errno::last() {
+    let no_name = std::ptr::null::<libc::c_char>();
+    // SAFETY: takes a number and no name.
+    let joined = unsafe { libc::syscall(libc::SYS_keyctl, libc::KEYCTL_JOIN_SESSION_KEYRING, no_name) };
+    match Errno::result(joined) {
         // A kernel without keys, or a container that shows none.
-        Errno::ENOSYS | Errno::EPERM | Errno::EACCES if joined < 0 => Ok(()),
-        errno if joined < 0 => Err(SandboxError::new("leave the session's keys", errno)),
-        _ => Ok(()),
+        Ok(_) | Err(Errno::ENOSYS | Errno::EPERM | Errno::EACCES) => Ok(()),
+        Err(errno) => Err(SandboxError::new("leave the session's keys", errno)),
     }
 }
 

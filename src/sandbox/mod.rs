@@ -29,6 +29,7 @@ mod hand;
 mod house;
 mod init;
 mod inside;
+mod lab_calls;
 mod launcher;
 mod mounts;
 mod one_user;

@@ -13,13 +13,10 @@
 //! program would have to be kept. What a program must not be told is that it
 //! has become root again: calls for user and group 0 go to the kernel.
 //!
-//! It holds for what a lab starts, a submission's programs included: the init
-//! puts it on before the first of them, once for all, as the kernel takes a
-//! fifth of a millisecond for it. The init itself has no use for these calls,
-//! and calls of 32 bits are left out. Where the kernel takes no filter, or on
-//! other processors, they are refused as ever, and the program says so.
+//! The init itself has no use for these calls. Where the kernel takes no filter,
+//! or on other processors, they are refused as ever, and the program says so.
 
-use super::seccomp::{Filter, allow, call_it_done, jump, load_argument, refuse};
+use super::seccomp::{Filter, allow, call_it_done, jump, load_argument};
 use nix::libc::{self, c_long};
 
 /// The calls by which a process becomes another user or group, and how many
@@ -33,9 +30,8 @@ const BECOME: [(c_long, u32); 6] = [
     (libc::SYS_setresgid, 3),
 ];
 
-/// The filter, for [`Filter::put_on`].
-pub(super) fn filter() -> Filter {
-    let mut filter = Filter::new(allow());
+/// Has a filter answer these calls.
+pub(super) fn answer(filter: &mut Filter) {
     filter.when(libc::SYS_setgroups, &[call_it_done()]);
     for (call, numbers) in BECOME {
         let mut test = Vec::new();
@@ -50,13 +46,4 @@ pub(super) fn filter() -> Filter {
         test.push(allow());
         filter.when(call, &test);
     }
-    // No network namespace holds AF_VSOCK: it leads to the hypervisor
-    // and to whoever listens on the machine. io_uring(7) would open it as well,
-    // where no filter looks.
-    let is_vsock = jump(libc::BPF_JEQ, libc::AF_VSOCK as u32, 0, 1);
-    for call in [libc::SYS_socket, libc::SYS_socketpair] {
-        filter.when(call, &[load_argument(0), is_vsock, refuse(libc::EAFNOSUPPORT), allow()]);
-    }
-    filter.when(libc::SYS_io_uring_setup, &[refuse(libc::ENOSYS)]);
-    filter.allow_the_rest()
 }

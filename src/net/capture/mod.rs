@@ -252,8 +252,8 @@ impl Network {
             let error = NetError::new(format!(
                 "{name} has lost {lost} packets: they came too fast, or were too many"
             ));
-            // What is asked while it is judged does not flood a capture; what was
-            // handed in can, and would have checks left out of the maximum by it.
+            // The judge's own questions do not flood a capture. A submission can, and
+            // its failed checks would be left out of the maximum.
             return Err(match self.guard.has_begun() {
                 true => error.hint("the network that was handed in floods this link, or has"),
                 false => {
