@@ -38,7 +38,7 @@ const TESTS: [(&str, Test); 13] = [
 ];
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
     // Before any thread.
     let launcher = Launcher::start(&mut (), |(), order, inside, line| {
         let test = TESTS.iter().find(|(name, _)| *name == order.path).expect("it was ordered").1;
@@ -56,6 +56,8 @@ fn main() -> ExitCode {
             Err(error) => measured::ignored(error),
         })
     });
+    // They wait more than they work.
+    arguments.test_threads.get_or_insert(nslab::run::at_a_time());
     libtest_mimic::run(&arguments, trials.into()).exit_code()
 }
 

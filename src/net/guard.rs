@@ -3,7 +3,7 @@
 //! neighbours, and the lock under which links are made and taken down.
 
 use super::budget::is_learned;
-use super::{NetError, Netns, Network};
+use super::{NetError, Netns, Network, fallback};
 use rtnetlink::packet_route::AddressFamily;
 use std::cell::{Cell, RefCell};
 use std::fs;
@@ -20,15 +20,17 @@ const LEARNED: usize = 100;
 /// them again.
 const PATIENCE: u32 = 5;
 
-/// The most links that a lab may have once a submission is at work. To take
-/// one down costs the machine up to 20 ms.
-const LINKS: usize = 1000;
+/// The most links that a submission may add to those of the lab. To take one down
+/// costs the machine up to 20 ms, and nobody on it makes a link meanwhile.
+const LINKS: usize = 256;
 
 /// What is known of a submission's programs.
 #[derive(Debug, Default)]
 pub(super) struct Guard {
     /// When to look again; never before there was a submission.
     look_at: Cell<Option<Instant>>,
+    /// How many links there were before the first submission.
+    links_given: Cell<usize>,
     /// How often namespaces were made to forget.
     forgot: Cell<u32>,
     /// The namespaces that its programs have made, whether or not they gave
@@ -43,12 +45,22 @@ impl Guard {
     }
 
     /// Looks again in a while.
-    pub fn begin(&self) {
+    fn look_later(&self) {
         self.look_at.set(Some(Instant::now() + EVERY));
     }
 }
 
 impl Network {
+    /// Begins to look, as a submission is about to have its turn.
+    pub(super) fn guard_from_now(&self) {
+        if !self.guard.has_begun() {
+            let all = self.everywhere();
+            let links = all.iter().map(|netns| self.count_links(netns).unwrap_or_default());
+            self.guard.links_given.set(links.sum());
+        }
+        self.guard.look_later();
+    }
+
     /// Looks whether a submission takes too much, when it is time for that.
     /// Who waits for a program calls it, and waits until then at most.
     pub fn guard(&self) -> Option<Instant> {
@@ -64,7 +76,7 @@ impl Network {
     pub(super) fn guard_now(&self) {
         // Where the kernel does not answer, the next one to ask hears why.
         let _ = self.look();
-        self.guard.begin();
+        self.guard.look_later();
     }
 
     fn look(&self) -> Result<(), NetError> {
@@ -73,7 +85,7 @@ impl Network {
         for netns in &all {
             links += self.count_links(netns)?;
         }
-        if links > LINKS {
+        if links > self.guard.links_given.get() + LINKS {
             self.rooms.clear(&format!("it made more than {LINKS} links"));
             return Ok(());
         }
@@ -107,14 +119,22 @@ impl Network {
         known.into_iter().chain(made.iter().cloned()).collect()
     }
 
-    /// How many links there are, by proc_pid_net(5): to dump them waits for the
-    /// lock that a program holds which makes thousands.
+    /// How many links there are beside those that each namespace is born with, by
+    /// proc_pid_net(5): to dump them waits for the lock that a program holds which
+    /// makes thousands.
     fn count_links(&self, netns: &Netns) -> Result<usize, NetError> {
         /// Two lines say what the columns are.
         const HEAD: usize = 2;
         self.enter(netns)?;
         let text = fs::read("/proc/thread-self/net/dev");
         let text = text.map_err(|error| NetError::new(format!("failed to count the links: {error}")))?;
-        Ok(text.iter().filter(|byte| **byte == b'\n').count().saturating_sub(HEAD))
+        let text = String::from_utf8_lossy(&text);
+        let names = text.lines().skip(HEAD).filter_map(|line| line.split(':').next());
+        Ok(names.filter(|name| !is_born_with(name.trim())).count())
     }
+}
+
+/// Tells whether a link of this name is in each new namespace.
+fn is_born_with(name: &str) -> bool {
+    name == "lo" || fallback::is_name(name)
 }

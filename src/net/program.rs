@@ -244,7 +244,7 @@ impl Network {
     pub fn confine(&self, confined: bool) -> Result<(), NetError> {
         let remedy = "a submission runs by itself or not at all; `nslab doctor` says what a sandbox needs";
         match confined {
-            true => self.guard.begin(),
+            true => self.guard_from_now(),
             false => self.guard_now(),
         }
         self.rooms.confine(confined).map_err(|error| NetError::from(error).unmeasured(remedy))

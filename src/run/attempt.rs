@@ -57,15 +57,22 @@ pub fn attempt(
     let ran_out = gap.judged_from.is_some_and(Machine::has_refused)
         || gap.says_exhausted
         || outcomes.iter().any(says_so);
-    if !settings.explains {
-        // Nobody asks.
-    } else if gap.took < QUICK {
-        explain(&oracle, &mut outcomes);
-    } else if outcomes.iter().any(|outcome| matches!(outcome.verdict, Verdict::Failed(_))) {
-        gap.remark(format!(
-            "it has taken {:.0} s, so it was not run again to find out why something is not reached",
-            gap.took.as_secs_f64()
-        ));
+    let is_failed = outcomes.iter().any(|outcome| matches!(outcome.verdict, Verdict::Failed(_)));
+    if settings.explains && is_failed {
+        // A search runs it again and again, beside the others of the class.
+        let hindrance = if ran_out {
+            Some("what all labs of the machine share was used up".into())
+        } else if gap.took >= QUICK {
+            Some(format!("it has taken {:.0} s", gap.took.as_secs_f64()))
+        } else {
+            None
+        };
+        match hindrance {
+            None => explain(&oracle, &mut outcomes),
+            Some(hindrance) => gap.remark(format!(
+                "{hindrance}, so it was not run again to find out why something is not reached"
+            )),
+        }
     }
     Ok(Attempt { outcomes, remarks: gap.remarks.map(|remarks| remarks.finish()), ran_out })
 }

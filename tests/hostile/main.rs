@@ -392,12 +392,12 @@ fn neighbours_are_bounded() {
 
 #[test]
 fn links_are_bounded() {
-    is_told("fills_links", NOTHING_DONE, "more than 1000 links");
+    is_told("fills_links", NOTHING_DONE, "more than 256 links");
 }
 
 #[test]
 fn links_are_bounded_where_no_name_leads() {
-    is_told("links_without_name", NOTHING_DONE, "more than 1000 links");
+    is_told("links_without_name", NOTHING_DONE, "more than 256 links");
 }
 
 #[test]

@@ -70,7 +70,9 @@ fn main() -> ExitCode {
         case();
         return ExitCode::SUCCESS;
     }
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // They wait more than they work.
+    arguments.test_threads.get_or_insert(nslab::run::at_a_time());
     let trials = CASES.map(|(name, tools, _)| Trial::ignorable_test(name, move || run(name, tools)));
     libtest_mimic::run(&arguments, trials.into()).exit_code()
 }
