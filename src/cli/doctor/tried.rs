@@ -149,7 +149,7 @@ pub(super) const TOOLS: [(&str, Lack, &str); 10] = [
     (
         "tcpdump",
         Lack::Unknown,
-        "let dump = start(\"tcpdump -n -c 1 -i lo\"); \
+        "let dump = start(\"tcpdump --immediate-mode -n -c 1 -i lo\"); \
          eventually(\"it ends\", 5000, || { ping(\"127.0.0.1\"); !dump.running }); \
          let seen = dump.stdout.contains(\"127.0.0.1\"); \
          if !seen { throw if dump.stderr == \"\" { \"it saw no packet\" } else { dump.stderr } }",
@@ -161,6 +161,7 @@ pub(super) const TOOLS: [(&str, Lack, &str); 10] = [
         "let schema = \"/usr/share/openvswitch/vswitch.ovsschema\"; \
          check(\"a database\", exec(`ovsdb-tool create /tmp/ovs.db ${schema}`)); \
          start(\"ovsdb-server --unixctl=/tmp/ovs.ctl --remote=punix:/tmp/ovs.sock /tmp/ovs.db\"); \
+         sh(\"timeout 5 sh -c 'until test -S /tmp/ovs.sock; do sleep 0.01; done'\"); \
          let vsctl = \"ovs-vsctl --db=unix:/tmp/ovs.sock --no-wait --retry --timeout=5\"; \
          check(\"it works\", exec(`${vsctl} add-br br0`));",
     ),
