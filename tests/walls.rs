@@ -275,3 +275,18 @@ fn no_lab_speaks_to_the_hypervisor() {
         check("none", tried.stdout == "1\n");"#,
     );
 }
+
+/// With a limit of 0, the kernel would start the machine's handler of crashes.
+#[test]
+fn no_crash_in_a_lab_calls_the_handler_of_the_machine() {
+    passes(
+        r#"let core = "grep '^Max core file size' /proc/self/limits | awk '{print $5, $6}'";
+        check("it is neither none nor 0", sh(core).stdout == "1 1\n");
+        check("who sets it is told that it is done", sh("ulimit -c 0"));
+        // 160 is setrlimit(2), 4 is RLIMIT_CORE.
+        let by_number = "test $(uname -m) != x86_64 || perl -e '$none = pack(q(QQ), 0, 0); syscall(160, 4, $none) == 0 or die'";
+        check("and it stays", sh(`ulimit -c 0; ${by_number} && ${core}`).stdout == "1 1\n");
+        check("it can be read", sh("ulimit -c").stdout == "0\n");
+        check("others can be set", sh("ulimit -n 100; ulimit -n").stdout == "100\n");"#,
+    );
+}

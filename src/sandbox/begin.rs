@@ -109,14 +109,18 @@ fn limit(count_processes: bool) -> io::Result<()> {
         at_most(Resource::RLIMIT_NPROC, MOST_PROCESSES as u64)?;
     }
     at_most(Resource::RLIMIT_DATA, MEMORY)?;
-    // Not zero: that would not keep the machine's own handler of crashes from
-    // being called (`RLIMIT_CORE` in fs/coredump.c of the kernel).
-    at_most(Resource::RLIMIT_CORE, 1)?;
     // Where memory runs out all the same, these are the ones to end.
     let file =
         fs::OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open("/proc/self/oom_score_adj");
     let _ = file.and_then(|mut file| io::Write::write_all(&mut file, b"1000"));
     Ok(())
+}
+
+/// Keeps the kernel from writing core dumps of this process and of all that it
+/// will start. The limit is not zero: with that, the kernel would start the
+/// machine's own handler of crashes (`RLIMIT_CORE` in its fs/coredump.c).
+pub(super) fn dump_no_core() -> io::Result<()> {
+    at_most(Resource::RLIMIT_CORE, 1)
 }
 
 pub(super) fn at_most(resource: Resource, most: u64) -> io::Result<()> {

@@ -310,6 +310,8 @@ impl Init {
     fn furnish(&mut self) -> Result<(), Refused> {
         if !self.furnished {
             house::furnish().map_err(|error| ("furnish the sandbox", Errno::from_raw(error.errno)))?;
+            // Before the filter, with which it could not be set.
+            begin::dump_no_core().map_err(|error| ("limit core dumps", errno_of(&error)))?;
             // Where there is none, programs say what the kernel refuses them.
             let _ = lab_calls::filter().put_on();
             self.furnished = true;

@@ -101,6 +101,13 @@ const FAMILIES: [libc::c_int; 7] = [
 const IOCTLS: [libc::c_ulong; 4] =
     [libc::TIOCSTI as _, libc::TIOCLINUX as _, libc::TIOCSETD as _, libc::TIOCCONS as _];
 
+/// How an instance of epoll(7) is made.
+pub(super) const EPOLL_CREATE: &[libc::c_long] = &[
+    libc::SYS_epoll_create1,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_epoll_create,
+];
+
 /// Flags of mount(2) with which nothing new is mounted.
 pub(super) const OF_WHAT_IS_THERE: libc::c_ulong =
     libc::MS_BIND | libc::MS_SHARED | libc::MS_PRIVATE | libc::MS_SLAVE | libc::MS_UNBINDABLE | libc::MS_MOVE;
@@ -179,6 +186,9 @@ pub(super) fn filter() -> Filter {
         [allow(), wait()],
     ];
     filter.when(libc::SYS_mount, test.as_flattened());
+    for call in EPOLL_CREATE {
+        filter.when(*call, &[wait()]);
+    }
     // Memory that processes share, and that may be no file's.
     let mut test = vec![load_argument(3), keep(libc::MAP_TYPE as u32)];
     for kind in [libc::MAP_SHARED, libc::MAP_SHARED_VALIDATE] {
