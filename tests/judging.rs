@@ -442,6 +442,18 @@ fn forwarding_by_all_that_decides() {
             red.block("output", #{daddr: "10.9.9.9"});
             check("a firewall", same_forwarding(red, wanted).text
                 == "a rule of ip filter OUTPUT says `ip daddr 10.9.9.9 drop`");
+            sh("ip netns exec red nft flush ruleset; ip -n red xfrm policy add dir out src 10.0.0.1/32 dst 10.9.0.0/16 action block");
+            check("IPsec", same_forwarding(red, wanted).text
+                == "there is an IPsec policy (out) from 10.0.0.1 to 10.9.0.0/16");
+            sh("ip -n red xfrm policy flush; ip -n red route add default tos 0x10 via 10.0.0.3");
+            check("a route for some packets", same_forwarding(red, wanted).text.contains("the type of service 0x10"));
+            sh("ip -n red route del default tos 0x10; ip -n red route add 10.8.0.0/16 encap ip id 1 dst 10.0.0.4 via 10.0.0.2 dev eth0");
+            check("a route into others", same_forwarding(red, wanted).text.contains("puts packets into others"));
+            sh("ip -n red route del 10.8.0.0/16");
+            check("and again", same_forwarding(red, wanted));
+            sh("ip -n red addr change 10.0.0.1/24 dev eth0 valid_lft 60 preferred_lft 60");
+            check("an address that ends", same_forwarding(red, wanted).text
+                .contains("the address 10.0.0.1/24 of eth0 is valid for"));
             "#,
         )
         .passes(&[
@@ -451,6 +463,11 @@ fn forwarding_by_all_that_decides() {
             "a rule about some packets",
             "once more",
             "a firewall",
+            "IPsec",
+            "a route for some packets",
+            "a route into others",
+            "and again",
+            "an address that ends",
         ])
         .run();
 }

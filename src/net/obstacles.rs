@@ -1,6 +1,6 @@
 //! What decides about a namespace's packets beside its routes.
 
-use super::survey::Space;
+use super::survey::{Address, Route, Space, XfrmSelector};
 use super::{FirewallRule, FirewallSnapshot, NetError, Netns, Network};
 use std::net::IpAddr;
 
@@ -30,7 +30,8 @@ impl Network {
             let what = if rule.policy { "the policy" } else { "a rule" };
             format!("{what} of {} {} {} says `{words}`", rule.family, rule.table, rule.chain)
         });
-        Ok(rule.or_else(|| taken_in(&space)).or_else(|| queued(&space)))
+        let kinds = [taken_in, queued, protected, special, expiring];
+        Ok(rule.or_else(|| kinds.iter().find_map(|kind| kind(&space))))
     }
 }
 
@@ -62,4 +63,36 @@ fn queued(space: &Space) -> Option<String> {
     let queue = queue.map(|qdisc| format!("there is a tc qdisc {} on {}", qdisc.kind, qdisc.dev));
     let xdp = space.links.iter().find(|link| link.xdp);
     filter.or(queue).or(xdp.map(|link| format!("there is an XDP program on {}", link.name)))
+}
+
+/// What IPsec stops, or puts into other packets.
+fn protected(space: &Space) -> Option<String> {
+    let policy = space.policies.first().map(|policy| {
+        let XfrmSelector { src, dst, .. } = &policy.selector;
+        format!("there is an IPsec policy ({}) from {src} to {dst}", policy.dir)
+    });
+    let blocks = space.xfrm_blocks.contains(&true);
+    policy.or(blocks.then(|| "IPsec stops what no policy lets pass (`ip xfrm policy getdefault`)".into()))
+}
+
+/// A route that is for some packets alone, or that puts them into others: the
+/// comparison of routes knows neither.
+fn special(space: &Space) -> Option<String> {
+    space.routes.iter().find_map(|route| match route {
+        Route { tos: tos @ 1.., dst, .. } => {
+            Some(format!("the route to {dst} is for packets of the type of service {tos:#x} alone"))
+        }
+        Route { encapsulates: true, dst, .. } => {
+            Some(format!("the route to {dst} puts packets into others (`encap`)"))
+        }
+        _ => None,
+    })
+}
+
+/// An address that goes by itself, and its routes with it.
+fn expiring(space: &Space) -> Option<String> {
+    space.addrs.iter().find_map(|addr| {
+        let Address { ip, prefix_len, dev, valid_lft, .. } = addr;
+        valid_lft.map(|left| format!("the address {ip}/{prefix_len} of {dev} is valid for {left} s more"))
+    })
 }

@@ -144,13 +144,16 @@ impl Network {
         Ok(Survey { spaces })
     }
 
-    /// The links, routes, queues and filters of a namespace, and nothing else.
+    /// The links, addresses, routes, queues, filters and IPsec's policies of a
+    /// namespace, and nothing else.
     pub(super) fn survey_ways_of(&self, netns: &Netns) -> Result<Space, NetError> {
         let mut space = Space { name: netns.name().into(), ..Space::default() };
         self.survey_links(netns, &mut space)?;
+        space.addrs = self.survey_addrs(netns, &space)?;
         space.routes = self.survey_routes(netns, &space)?;
         self.enter(netns)?;
         tc::read(&mut space);
+        xfrm::read(&mut space);
         Ok(space)
     }
 

@@ -94,6 +94,8 @@ pub struct Route {
     pub advmss: Option<u32>,
     /// The TTL of packets on this way.
     pub hoplimit: Option<u32>,
+    /// Whether packets are put into others on the way (`encap`).
+    pub encapsulates: bool,
     /// Whether it was learned from a router's error (`ip route show cache`).
     pub cached: bool,
     /// Whether the kernel holds it for unusable at the moment: `dead`,
@@ -180,9 +182,10 @@ pub(super) fn read(message: &RouteMessage, space: &Space) -> Route {
             }
             RouteAttribute::MultiPath(hops) => {
                 route.hops = hops.iter().map(|hop| read_hop(hop, space)).collect();
+                route.encapsulates |= hops.iter().any(|hop| hop.attributes.iter().any(is_encap));
             }
             RouteAttribute::Metrics(metrics) => read_metrics(metrics, &mut route),
-            _ => {}
+            other => route.encapsulates |= is_encap(other),
         }
     }
     if single && route.hops.is_empty() {
@@ -213,6 +216,10 @@ fn read_metrics(metrics: &[RouteMetric], route: &mut Route) {
             _ => {}
         }
     }
+}
+
+fn is_encap(attribute: &RouteAttribute) -> bool {
+    matches!(attribute, RouteAttribute::Encap(_) | RouteAttribute::EncapType(_))
 }
 
 /// The next router, of whichever family.

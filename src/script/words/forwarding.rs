@@ -19,7 +19,8 @@ pub(super) const WORDS: &[Word] = &[Word {
             nor does `fe80::/10`, which is never forwarded. Of a \
             namespace, all counts that decides where its packets go: the rules (`ip rule`) and their tables, a \
             rule for some packets alone included, and it must have no firewall that stops or changes packets, \
-            no `tc` that does, and no network of its own in the table `local`. Its `.text` names the first destination that \
+            no `tc` that does, no policy of IPsec, no network of its own in the table `local`, no route with `tos` or \
+            `encap`, and no address that ends by itself (`valid_lft`). Its `.text` names the first destination that \
             is treated differently, and how.",
     example: "let red = netns(\"red\");\nlet blue = netns(\"blue\");\nveth(red, \"eth0\", blue, \"eth0\");\n\
               red.addr_add(\"eth0\", \"10.0.0.1/24\");\nred.up(\"eth0\");\nblue.up(\"eth0\");\n\
