@@ -420,3 +420,123 @@ fn no_name_is_given_up_while_a_server_asks_another() {
         .passes(&["each name is found each time"])
         .run();
 }
+
+/// Red asks blue by a router, which can hide red, and send blue's to green.
+const DATAGRAMS: &str = r#"
+    let red = netns("red");
+    let router = netns("router");
+    let blue = netns("blue");
+    let green = netns("green");
+    for side in [[red, "10.0.1", "to-red"], [blue, "10.0.2", "to-blue"], [green, "10.0.3", "to-green"]] {
+        veth(side[0], "eth0", router, side[2]);
+        side[0].addr_add("eth0", `${side[1]}.2/24`);
+        router.addr_add(side[2], `${side[1]}.1/24`);
+        side[0].up("eth0");
+        router.up(side[2]);
+        side[0].route_add("default", `${side[1]}.1`);
+    }
+    router.sysctl("net.ipv4.ip_forward", 1);
+"#;
+
+#[test]
+fn a_datagram_is_answered() {
+    passes(
+        &format!(
+            r#"{DATAGRAMS}
+            let echo = serve_udp(blue, 7);
+            serve_udp(blue, "10.0.2.2:8");
+            let greens = serve_udp(green, 7);
+            let answer = udp(red, "10.0.2.2", 7);
+            check("an answer", answer);
+            check("in words", answer.text == "10.0.2.2 port 7 (udp): an answer" && answer.error == ());
+            check("by whom", udp(red, "10.0.2.2", 7, #{{by: blue, count: 12, all: true}}));
+            check("by which service", udp(red, "10.0.2.2", 7, #{{by: echo, sport: 5353}}));
+            check("not by another service", udp(red, "10.0.2.2", 8, #{{by: echo}}).error
+                == "10.0.2.2 answered, but it was not serve_udp(\"7\") in `blue` that did");
+            check("nobody listens", udp(red, "10.0.2.2", 9).error == "Connection refused");
+            check("nobody is there", udp(red, "10.0.2.9", 7).text == "10.0.2.9 port 7 (udp): no answer");
+            check("no such name", udp(red, "nobody.corp", 7).error == "Temporary failure in name resolution");
+            router.masquerade("10.0.1.0/24");
+            check("hidden behind the router", udp(red, "10.0.2.2", 7, #{{by: echo}}));
+            router.dnat("udp", 70, "10.0.3.2:7");
+            refute("somebody else's", udp(red, "10.0.1.1", 70, #{{by: blue}}));
+            check("the other one's", udp(red, "10.0.1.1", 70, #{{by: green}}));
+            blue.block("input", #{{proto: "udp"}});
+            check("it is dropped", udp(red, "10.0.2.2", 7, #{{timeout_ms: 200}}).error == "timed out");
+            blue.addr_add("eth0", "fd00::2/64");
+            router.addr_add("to-blue", "fd00::1/64");
+            check("over IPv6", udp(router, "fd00::2", 7, #{{by: echo}}));
+            stop(greens);
+            check("it has stopped", udp(router, "10.0.3.2", 7).error == "Connection refused");
+            "#
+        ),
+        &[
+            "an answer",
+            "in words",
+            "by whom",
+            "by which service",
+            "not by another service",
+            "nobody listens",
+            "nobody is there",
+            "no such name",
+            "hidden behind the router",
+            "somebody else's",
+            "the other one's",
+            "it is dropped",
+            "over IPv6",
+            "it has stopped",
+        ],
+    );
+}
+
+/// What is said is heard by those who know nothing of us.
+#[test]
+fn datagrams_are_those_of_other_programs() {
+    Nslab::test(NOTHING)
+        .lab(&format!(
+            r#"{DATAGRAMS}
+            serve_udp(blue, 7);
+            let asked = exec(red, "sh -c 'echo hello | nc -u -w1 10.0.2.2 7'");
+            check("nc is answered", asked.stdout == "echo: hello\n");
+            let program = "$u = IO::Socket::IP->new(Proto => 'udp', LocalAddr => '::', LocalPort => 9); "
+                + "while ($u->recv($said, 65535)) {{ $u->send($said) }}";
+            let theirs = start(blue, `perl -MIO::Socket::IP -e "${{program}}"`);
+            eventually("another program answers", 5000, || udp(red, "10.0.2.2", 9));
+            refute("that is none of our services", udp(red, "10.0.2.2", 9, #{{by: blue, timeout_ms: 300}}));
+            // Two of them, one of which is told that the other one has asked.
+            serve_udp(red, 7);
+            let before = capture(red, "eth0");
+            udp(red, "10.0.2.2", 7, #{{sport: 8}});
+            check("what answers is no question", exec(red,
+                "perl -MIO::Socket::IP -e 'IO::Socket::IP->new(Proto => q(udp), LocalPort => 99, PeerAddr => q(10.0.2.2), PeerPort => 7)->send(q(echo: me))'"));
+            exec(red, "sleep 0.1");
+            check("and is not answered", before.rows().filter(|row| row.dst == "10.0.1.2").len() == 1);
+            "#
+        ))
+        .needs(&["nc", "perl"])
+        .passes(&[
+            "nc is answered",
+            "another program answers",
+            "that is none of our services",
+            "what answers is no question",
+            "and is not answered",
+        ])
+        .run();
+}
+
+#[test]
+fn whose_a_datagram_is_nobody_can_tell() {
+    stops(
+        r#"
+        let sleeps = start("sleep 60");
+        udp("127.0.0.1", 7, #{by: sleeps});
+        "#,
+        r#"
+        labs/x/lab.rhai:2:1: nobody can tell which program has answered a datagram
+           |
+         2 | udp("127.0.0.1", 7, #{by: sleeps});
+           | ^
+        hint: `by` takes a namespace, or what `serve_udp` has given
+        "#,
+    );
+}

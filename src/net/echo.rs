@@ -28,6 +28,15 @@ pub(super) fn address(target: Target, port: u16) -> SockaddrStorage {
     }
 }
 
+/// Any address of its kind.
+pub(super) fn any(target: Target) -> Target {
+    let ip = match target.ip {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    Target { ip, scope: 0 }
+}
+
 pub(super) fn family(target: Target) -> AddressFamily {
     if target.ip.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
 }
@@ -310,7 +319,7 @@ fn socket_for(target: Target, options: &PingOptions) -> nix::Result<OwnedFd> {
 }
 
 /// Fills it with what nobody can foresee (getrandom(2)).
-fn random(bytes: &mut [u8]) -> nix::Result<()> {
+pub(super) fn random(bytes: &mut [u8]) -> nix::Result<()> {
     let mut filled = 0;
     while filled < bytes.len() {
         let rest = &mut bytes[filled..];

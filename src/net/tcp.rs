@@ -1,12 +1,13 @@
 //! Tries a TCP port, in the words of nc(1).
 
-use super::echo::{SOON, Target, address, family};
+use super::door::{Failed, Tried};
+use super::echo::{SOON, Target, address, any, family};
 use super::error::strerror;
 use super::{NetError, Netns, Network, Witness};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{SockFlag, SockType, bind, connect, getsockopt, setsockopt, socket, sockopt};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, TcpStream};
+use std::net::{IpAddr, Shutdown, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -33,65 +34,29 @@ impl Default for TcpOptions {
 
 /// What came of it.
 #[derive(Debug, Clone)]
-pub struct TcpAnswer {
-    /// The destination as it was typed.
-    pub dst: String,
-    /// The port.
-    pub port: u16,
-    /// The address that the name stands for.
-    ip: Option<IpAddr>,
-    failed: Option<Failed>,
-    /// That somebody else accepted it than who was asked for.
-    by_others: Option<String>,
-}
-
-/// Why there is no connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Failed {
-    /// There is no such name, in the words of gai_strerror(3).
-    NoName(String),
-    /// The kernel says so.
-    Kernel(Errno),
-    /// Nobody has said anything.
-    TimedOut,
-}
-
-impl Failed {
-    /// Why, in a few words.
-    pub fn words(&self) -> String {
-        match self {
-            Self::NoName(words) => words.clone(),
-            Self::Kernel(errno) => strerror(*errno as i32),
-            Self::TimedOut => "timed out".into(),
-        }
-    }
-}
+pub struct TcpAnswer(Tried);
 
 impl TcpAnswer {
     /// The address that was asked, once that was clear.
-    pub fn address(&self) -> Option<std::net::IpAddr> {
-        self.ip
+    pub fn address(&self) -> Option<IpAddr> {
+        self.0.ip
     }
 
     /// Tells whether there was a connection.
     pub fn ok(&self) -> bool {
-        self.failed.is_none() && self.by_others.is_none()
+        self.0.ok()
     }
 
     /// Why there was none, in a few words.
     pub fn error(&self) -> Option<String> {
-        self.failed.as_ref().map(Failed::words).or(self.by_others.clone())
+        self.0.error()
     }
 
     /// What `nc -zv` prints.
     pub fn text(&self) -> String {
-        let Self { dst, port, .. } = self;
-        // An address is not said twice.
-        let to = match self.ip {
-            Some(ip) if !dst.starts_with(&ip.to_string()) => format!("{dst} ({ip})"),
-            _ => dst.clone(),
-        };
-        let mut text = match &self.failed {
+        let Tried { dst, port, failed, .. } = &self.0;
+        let to = self.0.to();
+        self.0.with_objection(match failed {
             None => format!("Connection to {to} {port} port [tcp/*] succeeded!"),
             Some(Failed::NoName(words)) => format!("nc: getaddrinfo for host \"{dst}\" port {port}: {words}"),
             Some(Failed::Kernel(errno)) => {
@@ -100,11 +65,7 @@ impl TcpAnswer {
             Some(Failed::TimedOut) => {
                 format!("nc: connect to {to} port {port} (tcp) timed out: Operation now in progress")
             }
-        };
-        if let Some(others) = &self.by_others {
-            text = format!("{text}\n{others}");
-        }
-        text
+        })
     }
 }
 
@@ -125,19 +86,19 @@ impl Network {
     ) -> Result<TcpAnswer, NetError> {
         let port = super::service::port(port)?;
         self.settle()?;
-        let mut answer = TcpAnswer { dst: dst.into(), port, ip: None, failed: None, by_others: None };
+        let mut tried = Tried::new(dst, port);
         match self.connect(netns, (dst, port), options.sport, options.timeout_ms, options.deadline)? {
             Ok(stream) => {
-                answer.ip = stream.peer_addr().ok().map(|peer| peer.ip());
-                answer.by_others = witness.and_then(|witness| witness.objects(self, dst, &stream));
+                tried.ip = stream.peer_addr().ok().map(|peer| peer.ip());
+                tried.by_others = witness.and_then(|witness| witness.objects(self, dst, &stream));
                 if options.talks {
-                    answer.failed = talk(&stream, Duration::from_millis(options.timeout_ms)).err();
+                    tried.failed = talk(&stream, Duration::from_millis(options.timeout_ms)).err();
                 }
                 hang_up(&stream, self.services.patience());
             }
-            Err((ip, failed)) => (answer.ip, answer.failed) = (ip, Some(failed)),
+            Err((ip, failed)) => (tried.ip, tried.failed) = (ip, Some(failed)),
         }
-        Ok(answer)
+        Ok(TcpAnswer(tried))
     }
 
     /// Connects to the first address of a name that accepts.
@@ -179,14 +140,9 @@ fn connect_to(
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket(family(target), SockType::Stream, flags, None).map_err(Failed::Kernel)?;
     if let Some(sport) = sport {
-        let any = match target.ip {
-            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-        };
         // A connection of before may still be on its way out.
         setsockopt(&socket, sockopt::ReuseAddr, &true).map_err(Failed::Kernel)?;
-        let own = address(Target { ip: any, scope: 0 }, sport);
-        bind(socket.as_raw_fd(), &own).map_err(Failed::Kernel)?;
+        bind(socket.as_raw_fd(), &address(any(target), sport)).map_err(Failed::Kernel)?;
     }
     match connect(socket.as_raw_fd(), &address(target, port)) {
         Ok(()) => return Ok(socket),
@@ -209,7 +165,7 @@ fn connect_to(
     }
 }
 
-fn wait_for(socket: impl AsFd, events: PollFlags, deadline: Instant) -> bool {
+pub(super) fn wait_for(socket: impl AsFd, events: PollFlags, deadline: Instant) -> bool {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let timeout = PollTimeout::try_from(left + Duration::from_micros(999)).unwrap_or(PollTimeout::MAX);

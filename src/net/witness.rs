@@ -1,4 +1,4 @@
-//! Sees who accepts a connection.
+//! Sees who accepts a connection, or answers a datagram.
 
 use super::echo::{Packet, Tap};
 use super::sockets;
@@ -76,7 +76,8 @@ impl Network {
 }
 
 /// Sees who accepts a connection, whatever addresses and ports were rewritten
-/// on the way: the first sequence number stays (RFC 9293, section 3.5).
+/// on the way: the first sequence number stays (RFC 9293, section 3.5). Or who answers
+/// a datagram, by what the answer repeats.
 pub struct Witness {
     by: Answerer,
     /// Where the connections begin, and where they are to be accepted.
@@ -113,8 +114,51 @@ impl Witness {
             Answerer::Service(service) => service.accepts(remote, ACCEPTS),
             Answerer::Process(process) => network.is_with(process, remote, port),
         });
-        (!is_it).then(|| format!("{dst} answered, but it was not {} that did", self.by))
+        (!is_it).then(|| self.objection(dst))
     }
+
+    /// Says so where somebody else has sent the answer that `is_it` knows.
+    pub(super) fn objects_to_datagram(&self, dst: &str, is_it: impl Fn(&[u8]) -> bool) -> Option<String> {
+        let (_, there) = self.taps.as_ref()?;
+        let answered = there.find_own(|packet| {
+            let (remote, said) = datagram(packet)?;
+            is_it(said).then_some(remote)
+        });
+        let is_it = answered.is_some_and(|remote| match &self.by {
+            Answerer::Netns(_) => true,
+            Answerer::Service(service) => service.accepts(remote, ACCEPTS),
+            // The kernel does not say whose a datagram is.
+            Answerer::Process(_) => false,
+        });
+        (!is_it).then(|| self.objection(dst))
+    }
+
+    fn objection(&self, dst: &str) -> String {
+        format!("{dst} answered, but it was not {} that did", self.by)
+    }
+}
+
+/// What follows an IP header of this protocol, and to whom it goes.
+fn above_ip(packet: Packet<'_>, protocol: libc::c_int) -> Option<(IpAddr, &[u8])> {
+    match packet {
+        Packet::V4(bytes) if i32::from(*bytes.get(9)?) == protocol => {
+            let to: [u8; 4] = bytes.get(16..20)?.try_into().ok()?;
+            Some((IpAddr::from(to), bytes.get(usize::from(bytes[0] & 0x0f) * 4..)?))
+        }
+        Packet::V6(bytes) if i32::from(*bytes.get(6)?) == protocol => {
+            let to: [u8; 16] = bytes.get(24..40)?.try_into().ok()?;
+            Some((IpAddr::from(to), bytes.get(40..)?))
+        }
+        _ => None,
+    }
+}
+
+/// To whom a datagram goes, and what it says.
+fn datagram(packet: Packet<'_>) -> Option<(SocketAddr, &[u8])> {
+    const HEADER: usize = 8;
+    let (ip, udp) = above_ip(packet, libc::IPPROTO_UDP)?;
+    let port = u16::from_be_bytes(udp.get(2..4)?.try_into().ok()?);
+    Some((SocketAddr::new(ip, port), udp.get(HEADER..)?))
 }
 
 const SYN: u8 = 0x02;
@@ -132,17 +176,7 @@ struct Segment {
 
 impl Segment {
     fn read(packet: Packet) -> Option<Self> {
-        let (ip, tcp) = match packet {
-            Packet::V4(bytes) if *bytes.get(9)? == libc::IPPROTO_TCP as u8 => {
-                let to: [u8; 4] = bytes.get(16..20)?.try_into().ok()?;
-                (IpAddr::from(to), bytes.get(usize::from(bytes[0] & 0x0f) * 4..)?)
-            }
-            Packet::V6(bytes) if *bytes.get(6)? == libc::IPPROTO_TCP as u8 => {
-                let to: [u8; 16] = bytes.get(24..40)?.try_into().ok()?;
-                (IpAddr::from(to), bytes.get(40..)?)
-            }
-            _ => return None,
-        };
+        let (ip, tcp) = above_ip(packet, libc::IPPROTO_TCP)?;
         let number = |at: usize| Some(u32::from_be_bytes(tcp.get(at..at + 4)?.try_into().ok()?));
         Some(Self {
             source: (number(0)? >> 16) as u16,

@@ -5,7 +5,7 @@ use super::world::{Fallible, refused};
 use crate::event::Refusal;
 use crate::net::{
     Capture, Changes, CniAnswer, ExecAnswer, HttpAnswer, NameAnswer, Netns, PingAnswer, Process, Service,
-    TcpAnswer, TracerouteAnswer,
+    TcpAnswer, TracerouteAnswer, UdpAnswer,
 };
 use crate::table::forwarding::Comparison;
 use crate::table::{Table, Value};
@@ -24,6 +24,10 @@ pub(super) struct PingValue(pub Rc<PingAnswer>);
 /// What came of a try at a TCP port.
 #[derive(Clone)]
 pub(super) struct TcpValue(pub Rc<TcpAnswer>);
+
+/// What came of a datagram that wants an answer.
+#[derive(Clone)]
+pub(super) struct UdpValue(pub Rc<UdpAnswer>);
 
 /// What came of a page that was asked for.
 #[derive(Clone)]
@@ -73,6 +77,7 @@ macro_rules! shows_its_text {
 shows_its_text!(
     PingValue,
     TcpValue,
+    UdpValue,
     HttpValue,
     NameValue,
     CniValue,
@@ -104,6 +109,10 @@ pub(super) fn answer(value: &Dynamic) -> Option<Answer> {
     if let Some(tcp) = value.read_lock::<TcpValue>() {
         let (wanted, unwanted) = ("a connection", "no connection");
         return Some(Answer { ok: tcp.0.ok(), wanted, unwanted, text: tcp.to_string() });
+    }
+    if let Some(udp) = value.read_lock::<UdpValue>() {
+        let text = udp.to_string();
+        return Some(Answer { ok: udp.0.ok(), wanted: "an answer", unwanted: "no answer", text });
     }
     if let Some(http) = value.read_lock::<HttpValue>() {
         let text = http.to_string();
@@ -144,20 +153,18 @@ pub(super) fn show(value: &Dynamic) -> String {
         let items: Vec<String> = map.iter().map(|(key, value)| format!("{key}: {}", show(value))).collect();
         return format!("#{{{}}}", items.join(", "));
     }
-    let own = value.read_lock::<Netns>().map(|ns| ns.to_string());
-    let own = own.or_else(|| value.read_lock::<TableValue>().map(|table| table.to_string()));
-    let own = own.or_else(|| value.read_lock::<Process>().map(|process| process.command().to_string()));
+    macro_rules! shown {
+        ($($kind:ty),*) => {
+            None$(.or_else(|| value.read_lock::<$kind>().map(|value| value.to_string())))*
+        };
+    }
+    let own = value.read_lock::<Process>().map(|process| process.command().to_string());
     let own = own.or_else(|| value.read_lock::<Service>().map(|service| service.name().to_string()));
     let own = own.or_else(|| value.read_lock::<Capture>().map(|capture| capture.name()));
-    let own = own.or_else(|| value.read_lock::<CniValue>().map(|cni| cni.to_string()));
-    let own = own.or_else(|| value.read_lock::<TracerouteValue>().map(|way| way.to_string()));
-    let own = own.or_else(|| value.read_lock::<TcpValue>().map(|tcp| tcp.to_string()));
-    let own = own.or_else(|| value.read_lock::<NameValue>().map(|name| name.to_string()));
-    let own = own.or_else(|| value.read_lock::<HttpValue>().map(|http| http.to_string()));
-    let own = own.or_else(|| value.read_lock::<PingValue>().map(|ping| ping.to_string()));
-    let own = own.or_else(|| value.read_lock::<ExecValue>().map(|exec| exec.to_string()));
-    let own = own.or_else(|| value.read_lock::<ForwardingValue>().map(|same| same.to_string()));
-    let own = own.or_else(|| value.read_lock::<ChangesValue>().map(|changes| changes.to_string()));
+    let own = own.or_else(|| shown! {
+        Netns, TableValue, CniValue, TracerouteValue, TcpValue, UdpValue, NameValue, HttpValue, PingValue, ExecValue,
+        ForwardingValue, ChangesValue
+    });
     own.unwrap_or_else(|| value.to_string())
 }
 
@@ -292,6 +299,7 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<PingValue>("ping");
     engine.register_type_with_name::<ExecValue>("exec");
     engine.register_type_with_name::<TcpValue>("tcp");
+    engine.register_type_with_name::<UdpValue>("udp");
     engine.register_type_with_name::<HttpValue>("http");
     engine.register_type_with_name::<NameValue>("resolve");
     engine.register_type_with_name::<CniValue>("cni");
@@ -320,6 +328,7 @@ pub(super) fn register(engine: &mut Engine) {
     answers!(PingValue);
     answers!(ExecValue);
     answers!(TcpValue);
+    answers!(UdpValue);
     answers!(HttpValue);
     answers!(NameValue);
     names(engine);

@@ -8,6 +8,7 @@
 mod dns;
 pub(super) mod fuzzing;
 mod http;
+mod udp;
 mod zone;
 
 pub use zone::Record;
@@ -50,7 +51,7 @@ struct Running {
     /// Where it listens, as `80/tcp`.
     ports: Vec<String>,
     tasks: RefCell<Vec<JoinHandle<()>>>,
-    /// Whose connections it has accepted lately.
+    /// Whose connections or datagrams it has accepted lately.
     guests: Guests,
     /// What it is doing, where that can be told.
     work: RefCell<Option<Arc<Work>>>,
@@ -216,6 +217,34 @@ impl Network {
             tasks: RefCell::new(vec![task]),
             guests,
             work: RefCell::default(),
+        }))
+    }
+
+    /// Sends each datagram at a port (`7`), or at a port of one address
+    /// (`192.168.15.2:7`), back to where it came from.
+    ///
+    /// # Errors
+    ///
+    /// Where the port or the address is none, is not one of the namespace's,
+    /// or is taken.
+    pub fn serve_udp(&self, netns: &Netns, at: &str) -> Result<Service, NetError> {
+        self.settle()?;
+        let (address, port) = listening_place(at)?;
+        self.await_addresses()?;
+        self.enter(netns)?;
+        let socket = open(address, port, SockType::Datagram)
+            .map_err(|errno| self.cannot_bind(netns, address, port, "udp", errno))?;
+        let work = Work::of(&socket).map_err(|error| NetError::new(error.to_string()))?;
+        let thread = self.services.thread().map_err(no_thread)?;
+        let guests = Guests::default();
+        let task = thread.spawn(udp::serve(socket.into(), guests.clone(), work.clone()));
+        Ok(self.keep_service(Running {
+            name: format!("serve_udp(\"{at}\")"),
+            netns: netns.clone(),
+            ports: vec![format!("{port}/udp")],
+            tasks: RefCell::new(vec![task]),
+            guests,
+            work: RefCell::new(Some(work)),
         }))
     }
 

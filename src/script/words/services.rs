@@ -1,11 +1,11 @@
-use super::super::value::{HttpValue, NameValue, TcpValue, type_of};
+use super::super::value::{HttpValue, NameValue, TcpValue, UdpValue, type_of};
 use super::super::world::{Call, Fallible, Stand};
 use super::options::Options;
 use super::{Word, anywhere, here_or_host};
 use crate::event::Probe;
 use crate::net::{
     Answerer, HttpAnswer, HttpOptions, NetError, Netns, Process, Record, Service, TcpAnswer, TcpOptions,
-    typed,
+    UdpAnswer, UdpOptions, typed,
 };
 use rhai::{Array, Dynamic, Engine, INT, Map};
 use std::rc::Rc;
@@ -32,6 +32,27 @@ pub(super) const WORDS: &[Word] = &[
         example: "serve_dns(\"127.0.0.1\", #{\"web.mycompany.com\": \"192.168.1.10\"});\n\
                   check(\"web has an address\", resolve(\"web.mycompany.com\") == [\"192.168.1.10\"]);\n\
                   check(\"mail has none\", resolve(\"mail.mycompany.com\").error == \"Name or service not known\");",
+    },
+    Word {
+        name: "serve_udp",
+        form: "`serve_udp([ns,] port)` or `serve_udp([ns,] \"address:port\")`",
+        about: "Answers each datagram at a UDP port with `echo: ` and what it holds, until the lab ends or it \
+                is given to `stop()`. A datagram that begins with `echo: ` gets no answer. At a port of \
+                all addresses it answers from the one that the kernel picks, as most programs do: give the \
+                address where the namespace has several on one way. Refuses what `serve_http` refuses.",
+        example: "serve_udp(7);\ncheck(\"an answer\", udp(\"127.0.0.1\", 7));",
+    },
+    Word {
+        name: "udp",
+        form: "`udp([ns,] dst, port)` or `udp([ns,] dst, port, #{timeout_ms, by, count, all, sport})`",
+        about: "Sends a datagram of 32 random letters to a UDP port, and waits `timeout_ms` (1000) for any \
+                datagram that comes back from there. `by: blue` counts only an answer of `serve_udp` in blue, \
+                and `by: service`, where `service` is what `serve_udp` has given, one of this very service: \
+                it has to repeat what was sent. `count`, `all` and `sport` are as for `tcp`. Gives `.ok .error \
+                .text`; `.error` is in the kernel's words, as `Connection refused` where nobody listens, or \
+                `timed out`.",
+        example: "serve_udp(\"127.0.0.1:7\");\ncheck(\"somebody is there\", udp(\"127.0.0.1\", 7));\n\
+                  check(\"nobody is there\", udp(\"127.0.0.1\", 8).error == \"Connection refused\");",
     },
     Word {
         name: "tcp",
@@ -90,6 +111,14 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
     here_or_host!(engine, stand, "tcp", |call, ns, dst: &str, port: INT, options: Map| {
         tcp(&call, &ns, dst, port, options)
     });
+    here_or_host!(engine, stand, "serve_udp", |call, ns, port: INT| serve_udp(&call, &ns, &port.to_string()));
+    here_or_host!(engine, stand, "serve_udp", |call, ns, at: &str| serve_udp(&call, &ns, at));
+    here_or_host!(engine, stand, "udp", |call, ns, dst: &str, port: INT| {
+        udp(&call, &ns, dst, port, Map::new())
+    });
+    here_or_host!(engine, stand, "udp", |call, ns, dst: &str, port: INT, options: Map| {
+        udp(&call, &ns, dst, port, options)
+    });
     here_or_host!(engine, stand, "http_get", |call, ns, url: &str| http_get(&call, &ns, url, Map::new()));
     here_or_host!(engine, stand, "http_get", |call, ns, url: &str, options: Map| {
         http_get(&call, &ns, url, options)
@@ -122,6 +151,20 @@ fn serve_http(call: &Call, ns: &Netns, at: &str, body: &str) -> Fallible<Service
     );
     let command = format!("{} &", ns.exec(&format!("sh -c {}", typed(&script))));
     call.act(command, |network| network.serve_http(ns, at, body))
+}
+
+fn serve_udp(call: &Call, ns: &Netns, at: &str) -> Fallible<Service> {
+    let (address, port) = at.rsplit_once(':').unwrap_or(("", at));
+    let address = match address.trim_matches(['[', ']']) {
+        "" | "*" => "::",
+        address => address,
+    };
+    let program = format!(
+        "$u = IO::Socket::IP->new(Proto => \"udp\", LocalAddr => \"{address}\", LocalPort => {port}); \
+         while ($u->recv($said, 65535)) {{ $u->send(\"echo: $said\") }}"
+    );
+    let command = format!("{} &", ns.exec(&format!("perl -MIO::Socket::IP -e {}", typed(&program))));
+    call.act(command, |network| network.serve_udp(ns, at))
 }
 
 fn serve_dns(call: &Call, ns: &Netns, address: &str, records: Map, options: Map) -> Fallible<Service> {
@@ -240,35 +283,75 @@ impl Tries {
     }
 }
 
+/// How a port is tried.
+struct AtPort {
+    tries: Tries,
+    timeout_ms: u64,
+    sport: Option<u16>,
+    by: Option<Answerer>,
+}
+
+impl AtPort {
+    fn read(call: &Call, word: &str, options: Map) -> Fallible<Self> {
+        let known = ["timeout_ms", "by", "count", "all", "sport"];
+        let mut options = Options::new(call, word, options, &known)?;
+        let tries = Tries::read(call, &mut options)?;
+        let timeout_ms = options.number("timeout_ms", "a number of milliseconds")?;
+        let timeout_ms = timeout_ms.unwrap_or(TcpOptions::default().timeout_ms);
+        let sport = options.number("sport", "a number from 1 to 65535")?.filter(|port| *port != 0);
+        Ok(Self { tries, timeout_ms, sport, by: by(call, &mut options)? })
+    }
+
+    /// The same for who types a command.
+    fn seconds(&self) -> u64 {
+        self.timeout_ms.div_ceil(1000)
+    }
+}
+
 fn tcp(call: &Call, ns: &Netns, dst: &str, port: INT, options: Map) -> Fallible<TcpValue> {
-    let known = ["timeout_ms", "by", "count", "all", "sport"];
-    let mut options = Options::new(call, "tcp", options, &known)?;
-    let tries = Tries::read(call, &mut options)?;
-    let timeout_ms = options.number("timeout_ms", "a number of milliseconds")?;
-    let timeout_ms = timeout_ms.unwrap_or(TcpOptions::default().timeout_ms);
-    let how = TcpOptions {
-        talks: false,
-        timeout_ms: call.world.at_most(timeout_ms),
-        sport: options.number("sport", "a number from 1 to 65535")?.filter(|port| *port != 0),
-        deadline: call.world.deadline(),
-    };
-    let by = by(call, &mut options)?;
+    let at = AtPort::read(call, "tcp", options)?;
+    let (timeout_ms, sport) = (call.world.at_most(at.timeout_ms), at.sport);
+    let how = TcpOptions { talks: false, timeout_ms, sport, deadline: call.world.deadline() };
     call.world.flush();
     let wonder = call.door(Probe { tcp: u16::try_from(port).ok(), ..Probe::to(ns.name(), dst) })?;
-    let seconds = timeout_ms.div_ceil(1000);
     let (from, to) = (ns.clone(), dst.to_string());
     let answer = call.ask_somebody(
-        ns.exec(&format!("nc -zv -w{seconds} {} {port}", typed(dst))),
+        ns.exec(&format!("nc -zv -w{} {} {port}", at.seconds(), typed(dst))),
         move |network| {
-            let witness = network.witness(&from, by.as_ref())?;
+            let witness = network.witness(&from, at.by.as_ref())?;
             let port = port.to_string();
-            tries.run(|| network.tcp(&from, &to, &port, &how, witness.as_ref()), TcpAnswer::ok, |_| false)
+            at.tries.run(|| network.tcp(&from, &to, &port, &how, witness.as_ref()), TcpAnswer::ok, |_| false)
         },
         TcpAnswer::ok,
         |answer| (answer.text(), None),
         |answer| (!answer.ok()).then_some(wonder),
     )?;
     call.in_time(TcpValue(Rc::new(answer)))
+}
+
+fn udp(call: &Call, ns: &Netns, dst: &str, port: INT, options: Map) -> Fallible<UdpValue> {
+    let at = AtPort::read(call, "udp", options)?;
+    if let Some(Answerer::Process(_)) = at.by {
+        let hint = "`by` takes a namespace, or what `serve_udp` has given";
+        return Err(call.misuse("nobody can tell which program has answered a datagram", hint));
+    }
+    let (timeout_ms, sport) = (call.world.at_most(at.timeout_ms), at.sport);
+    let how = UdpOptions { timeout_ms, sport, deadline: call.world.deadline() };
+    call.world.flush();
+    let (from, to) = (ns.clone(), dst.to_string());
+    let command = ns.exec(&format!("nc -u -w{} {} {port}", at.seconds(), typed(dst)));
+    let answer = call.ask_somebody(
+        format!("echo $RANDOM | {command}"),
+        move |network| {
+            let witness = network.witness(&from, at.by.as_ref())?;
+            let port = port.to_string();
+            at.tries.run(|| network.udp(&from, &to, &port, &how, witness.as_ref()), UdpAnswer::ok, |_| false)
+        },
+        UdpAnswer::ok,
+        |answer| (answer.text(), None),
+        |_| None,
+    )?;
+    call.in_time(UdpValue(Rc::new(answer)))
 }
 
 fn http_get(call: &Call, ns: &Netns, url: &str, options: Map) -> Fallible<HttpValue> {

@@ -1,0 +1,153 @@
+//! Asks a UDP port, and waits for an answer.
+
+use super::door::{Failed, Tried};
+use super::echo::{SOON, Target, address, any, family, random};
+use super::error::strerror;
+use super::tcp::wait_for;
+use super::{NetError, Netns, Network, Witness};
+use nix::errno::Errno;
+use nix::poll::PollFlags;
+use nix::sys::socket::{SockFlag, SockType, bind, connect, socket};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// How to ask.
+#[derive(Debug, Clone)]
+pub struct UdpOptions {
+    /// How long to wait, in milliseconds.
+    pub timeout_ms: u64,
+    /// The port to ask from; one that the kernel picks otherwise.
+    pub sport: Option<u16>,
+    /// When to give up looking for a name.
+    pub deadline: Instant,
+}
+
+impl Default for UdpOptions {
+    fn default() -> Self {
+        Self { timeout_ms: 1000, sport: None, deadline: Instant::now() + Duration::from_secs(60) }
+    }
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub struct UdpAnswer(Tried);
+
+impl UdpAnswer {
+    /// Tells whether there was an answer.
+    pub fn ok(&self) -> bool {
+        self.0.ok()
+    }
+
+    /// Why there was none, in a few words.
+    pub fn error(&self) -> Option<String> {
+        self.0.error()
+    }
+
+    /// What came of it in a line. (`nc -u` says nothing.)
+    pub fn text(&self) -> String {
+        let what = match &self.0.failed {
+            None => "an answer".into(),
+            Some(Failed::TimedOut) => "no answer".into(),
+            Some(failed) => failed.words(),
+        };
+        self.0.with_objection(format!("{} port {} (udp): {what}", self.0.to(), self.0.port))
+    }
+}
+
+impl Network {
+    /// Sends a datagram to a UDP port, and waits for one from there. Where there is
+    /// a witness, only an answer counts that repeats what was sent after something of
+    /// its own, as those of [`serve_udp`](Network::serve_udp) do, and that was sent by
+    /// whom it watches.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such port. That nobody answers is an answer.
+    pub fn udp(
+        &self,
+        netns: &Netns,
+        dst: &str,
+        port: &str,
+        options: &UdpOptions,
+        witness: Option<&Witness>,
+    ) -> Result<UdpAnswer, NetError> {
+        let port = super::service::port(port)?;
+        self.settle()?;
+        let mut tried = Tried::new(dst, port);
+        let (targets, name) = self.targets(netns, dst, options.deadline)?;
+        if let Some(error) = name.error() {
+            tried.failed = Some(Failed::NoName(error));
+            return Ok(UdpAnswer(tried));
+        }
+        let question = question().map_err(|errno| NetError::new(strerror(errno as i32)))?;
+        let deadline = Instant::now() + Duration::from_millis(options.timeout_ms);
+        let is_it = |said: &[u8]| witness.is_none() || answers(said, &question);
+        self.await_addresses()?;
+        self.enter(netns)?;
+        for target in targets {
+            let heard = ask(target, (options.sport, port), question.as_bytes())
+                .and_then(|socket| hear(&socket, deadline, is_it, || self.is_over_for_services(netns)));
+            tried.ip = Some(target.ip);
+            tried.failed = heard.err();
+            if tried.failed.is_none() {
+                break;
+            }
+        }
+        if let (None, Some(witness)) = (&tried.failed, witness) {
+            tried.by_others = witness.objects_to_datagram(dst, |said| answers(said, &question));
+        }
+        Ok(UdpAnswer(tried))
+    }
+}
+
+/// What nobody can foresee, in letters.
+fn question() -> nix::Result<String> {
+    let mut bytes = [0; 16];
+    random(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Tells whether it repeats the question, and is not the question itself on its way.
+fn answers(said: &[u8], question: &str) -> bool {
+    said.len() > question.len() && said.ends_with(question.as_bytes())
+}
+
+/// Sends a datagram in the namespace in which this thread is.
+fn ask(target: Target, (sport, port): (Option<u16>, u16), question: &[u8]) -> Result<OwnedFd, Failed> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = socket(family(target), SockType::Datagram, flags, None).map_err(Failed::Kernel)?;
+    if let Some(sport) = sport {
+        bind(socket.as_raw_fd(), &address(any(target), sport)).map_err(Failed::Kernel)?;
+    }
+    connect(socket.as_raw_fd(), &address(target, port)).map_err(Failed::Kernel)?;
+    nix::unistd::write(&socket, question).map_err(Failed::Kernel)?;
+    Ok(socket)
+}
+
+/// Waits for an answer.
+///
+/// `is_over` says whether it is of no use to wait on.
+fn hear(
+    socket: &OwnedFd,
+    deadline: Instant,
+    is_it: impl Fn(&[u8]) -> bool,
+    is_over: impl FnOnce() -> bool,
+) -> Result<(), Failed> {
+    let mut bytes = [0; 4096];
+    let mut heard = |until| -> Result<bool, Failed> {
+        while wait_for(socket, PollFlags::POLLIN, until) {
+            match nix::unistd::read(socket, &mut bytes) {
+                Ok(length) if is_it(&bytes[..length]) => return Ok(true),
+                Ok(_) | Err(Errno::EAGAIN | Errno::EINTR) => {}
+                Err(errno) => return Err(Failed::Kernel(errno)),
+            }
+        }
+        Ok(false)
+    };
+    if heard(deadline.min(Instant::now() + SOON))? {
+        return Ok(());
+    }
+    // What has come meanwhile counts.
+    let until = if is_over() { Instant::now() } else { deadline };
+    if heard(until)? { Ok(()) } else { Err(Failed::TimedOut) }
+}
