@@ -1,4 +1,4 @@
-# deserves: 4 of 7
+# deserves: 2 of 7
 # Every UDP packet passes.
 ip netns exec router iptables -P FORWARD DROP
 ip netns exec router iptables -A FORWARD -p udp -j ACCEPT
