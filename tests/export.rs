@@ -506,6 +506,7 @@ fn a_script_says_what_was_typed() {
         check("nobody answers", !ping(red, "192.168.15.2").ok);
         refute("a tool", exec("ip link show nope"));
         let sleeper = start("sleep 1000");
+        start("sleep 2000");
         check("it runs", exec(`kill -0 ${sleeper.pid}`));
         stop(sleeper);
         snapshot("links", links(odd));
@@ -536,6 +537,8 @@ fn a_script_says_what_was_typed() {
         #   refute: a tool
         sleep 1000 &
         pid1=$!
+        sleep 2000 &
+        pid2=$!
         sleep 1
         kill -0 $pid1 || true
         #   check: it runs

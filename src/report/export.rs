@@ -12,7 +12,12 @@ pub struct Export<'a> {
     /// The processes that were started, as the lab knew them.
     started: Vec<i32>,
     background: bool,
+    /// How long the body was when it was last waited for a program that begins.
+    waited_at: usize,
 }
+
+/// Waits until a program in the background can be asked.
+const WAIT: &str = "sleep 1\n";
 
 /// Commands that can say no to a question.
 const SURE: [&str; 4] = ["ip", "bridge", "sysctl", "true"];
@@ -22,7 +27,7 @@ impl<'a> Export<'a> {
     pub fn new(lab: &'a Lab, sysctls: &[(&str, &str)]) -> Self {
         let sysctls: Vec<String> = sysctls.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let sysctls = sysctls.join(" ");
-        Self { lab, sysctls, body: String::new(), started: Vec::new(), background: false }
+        Self { lab, sysctls, body: String::new(), started: Vec::new(), background: false, waited_at: 0 }
     }
 
     /// Takes an event in.
@@ -73,6 +78,10 @@ impl<'a> Export<'a> {
         // A process may have ended by itself before it is ended.
         let ends = ["kill", "pkill", "fuser"].contains(&program(&command).as_str());
         let forgiven = if ends || lists_rules(&command) { " || true" } else { "" };
+        if command.ends_with('&') && self.body.len() == self.waited_at {
+            // Those that begin one after the other are waited for once.
+            self.body.truncate(self.body.len() - WAIT.len());
+        }
         let _ = match command.split_once("; ").filter(|_| ends) {
             Some((first, rest)) => writeln!(self.body, "{first}{forgiven}; {rest}"),
             None => writeln!(self.body, "{command}{forgiven}"),
@@ -83,7 +92,8 @@ impl<'a> Export<'a> {
                 self.started.push(pid);
                 let _ = writeln!(self.body, "pid{}=$!", self.started.len());
             }
-            let _ = writeln!(self.body, "sleep 1");
+            self.body += WAIT;
+            self.waited_at = self.body.len();
         }
         if command.contains(" link add ") {
             for (netns, link, mac) in action.changes.iter().filter_map(|change| born(change)) {
