@@ -1,7 +1,7 @@
 //! Asks a UDP port, and waits for an answer.
 
 use super::door::{Failed, Tried};
-use super::echo::{SOON, Target, address, any, family, random};
+use super::echo::{Target, address, any, family, random};
 use super::error::strerror;
 use super::tcp::wait_for;
 use super::{NetError, Netns, Network, Witness};
@@ -124,6 +124,10 @@ fn ask(target: Target, (sport, port): (Option<u16>, u16), question: &[u8]) -> Re
     Ok(socket)
 }
 
+/// How long a program has time to answer, before it is looked whether an answer will
+/// come at all. It takes longer than the kernel, and to look takes some milliseconds.
+const THINKS: Duration = Duration::from_millis(20);
+
 /// Waits for an answer.
 ///
 /// `is_over` says whether it is of no use to wait on.
@@ -144,7 +148,7 @@ fn hear(
         }
         Ok(false)
     };
-    if heard(deadline.min(Instant::now() + SOON))? {
+    if heard(deadline.min(Instant::now() + THINKS))? {
         return Ok(());
     }
     // What has come meanwhile counts.
