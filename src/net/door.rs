@@ -1,10 +1,10 @@
-//! What comes of a try at a port.
+//! The result of a try at a port, over TCP or UDP.
 
 use super::error::strerror;
 use nix::errno::Errno;
 use std::net::IpAddr;
 
-/// What came of it, and from whom it was wanted.
+/// A try at a port of some destination, and how it ended.
 #[derive(Debug, Clone)]
 pub(super) struct Tried {
     /// The destination as it was typed.
@@ -13,12 +13,12 @@ pub(super) struct Tried {
     /// The address that the name stands for.
     pub ip: Option<IpAddr>,
     pub failed: Option<Failed>,
-    /// That somebody else answered than who was asked for.
+    /// The complaint that another one answered than the one asked for.
     pub by_others: Option<String>,
 }
 
 impl Tried {
-    /// Nothing has come of it yet.
+    /// A try that has not failed so far.
     pub fn new(dst: &str, port: u16) -> Self {
         Self { dst: dst.into(), port, ip: None, failed: None, by_others: None }
     }
@@ -32,7 +32,7 @@ impl Tried {
         self.failed.as_ref().map(Failed::words).or(self.by_others.clone())
     }
 
-    /// Whom it was about; an address is not said twice.
+    /// The destination as typed, with its address where that was a name.
     pub fn to(&self) -> String {
         let dst = &self.dst;
         match self.ip {
@@ -41,7 +41,7 @@ impl Tried {
         }
     }
 
-    /// What a tool says of it, and what we know besides.
+    /// The words of a tool, and a line more where another one answered.
     pub fn with_objection(&self, said: String) -> String {
         match &self.by_others {
             Some(others) => format!("{said}\n{others}"),
@@ -50,7 +50,7 @@ impl Tried {
     }
 }
 
-/// Why nothing came of it.
+/// The reason why a try failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failed {
     /// There is no such name, in the words of gai_strerror(3).
@@ -62,7 +62,7 @@ pub(super) enum Failed {
 }
 
 impl Failed {
-    /// Why, in a few words.
+    /// The reason in a few words.
     pub fn words(&self) -> String {
         match self {
             Self::NoName(words) => words.clone(),

@@ -2,6 +2,7 @@
 
 use super::error::strerror;
 use super::ping::{PingAnswer, PingOptions, Reply, Source};
+use super::target::{Target, address, family};
 use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrStorage, bind,
@@ -10,36 +11,9 @@ use nix::sys::socket::{
 use std::cell::Cell;
 use std::ffi::OsString;
 use std::io::IoSliceMut;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
-
-/// A destination with the interface that a link-local address needs.
-#[derive(Clone, Copy)]
-pub(super) struct Target {
-    pub ip: IpAddr,
-    pub scope: u32,
-}
-
-pub(super) fn address(target: Target, port: u16) -> SockaddrStorage {
-    match target.ip {
-        IpAddr::V4(ip) => SocketAddrV4::new(ip, port).into(),
-        IpAddr::V6(ip) => SocketAddrV6::new(ip, port, 0, target.scope).into(),
-    }
-}
-
-/// Any address of its kind.
-pub(super) fn any(target: Target) -> Target {
-    let ip = match target.ip {
-        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
-    Target { ip, scope: 0 }
-}
-
-pub(super) fn family(target: Target) -> AddressFamily {
-    if target.ip.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
-}
 
 /// Makes a socket send from where it was asked to.
 fn from(socket: &OwnedFd, options: &PingOptions) -> nix::Result<()> {

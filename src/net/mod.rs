@@ -50,6 +50,7 @@ mod sockets;
 mod stock;
 pub mod survey;
 mod sysctl;
+mod target;
 mod tcp;
 mod terminal;
 mod tools;

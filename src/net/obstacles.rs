@@ -65,7 +65,7 @@ fn queued(space: &Space) -> Option<String> {
     filter.or(queue).or(xdp.map(|link| format!("there is an XDP program on {}", link.name)))
 }
 
-/// What IPsec stops, or puts into other packets.
+/// The first policy of IPsec: it stops packets, or puts them into others.
 fn protected(space: &Space) -> Option<String> {
     let policy = space.policies.first().map(|policy| {
         let XfrmSelector { src, dst, .. } = &policy.selector;
@@ -89,7 +89,7 @@ fn special(space: &Space) -> Option<String> {
     })
 }
 
-/// An address that goes by itself, and its routes with it.
+/// The first address that the kernel will remove by itself, with its routes.
 fn expiring(space: &Space) -> Option<String> {
     space.addrs.iter().find_map(|addr| {
         let Address { ip, prefix_len, dev, valid_lft, .. } = addr;

@@ -1,8 +1,9 @@
 //! Echo requests, and what becomes of them, in ping(8)'s own words.
 
-use super::echo::{Echo, Tap, Target, probe};
+use super::echo::{Echo, Tap, probe};
 use super::error::strerror;
 use super::rooms::Held;
+use super::target::Target;
 use super::{NetError, Netns, Network};
 use nix::errno::Errno;
 use std::collections::BTreeMap;

@@ -1,8 +1,9 @@
 //! Tries a TCP port, in the words of nc(1).
 
 use super::door::{Failed, Tried};
-use super::echo::{SOON, Target, address, any, family};
+use super::echo::SOON;
 use super::error::strerror;
+use super::target::{Target, address, any, family};
 use super::{NetError, Netns, Network, Witness};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};

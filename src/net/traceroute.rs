@@ -5,8 +5,9 @@
 //! stays without an answer, the others are sent all at once: whoever is silent
 //! costs the wait once, not once for each hop.
 
-use super::echo::{Target, address, family, set};
+use super::echo::set;
 use super::error::strerror;
+use super::target::{Target, address, family};
 use super::{NetError, Netns, Network};
 use crate::table::Hop;
 use nix::errno::Errno;

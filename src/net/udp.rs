@@ -1,8 +1,9 @@
 //! Asks a UDP port, and waits for an answer.
 
 use super::door::{Failed, Tried};
-use super::echo::{Target, address, any, family, random};
+use super::echo::random;
 use super::error::strerror;
+use super::target::{Target, address, any, family};
 use super::tcp::wait_for;
 use super::{NetError, Netns, Network, Witness};
 use nix::errno::Errno;

@@ -76,8 +76,8 @@ impl Network {
 }
 
 /// Sees who accepts a connection, whatever addresses and ports were rewritten
-/// on the way: the first sequence number stays (RFC 9293, section 3.5). Or who answers
-/// a datagram, by what the answer repeats.
+/// on the way: the first sequence number stays (RFC 9293, section 3.5). Who answers
+/// a datagram is known by what the answer repeats.
 pub struct Witness {
     by: Answerer,
     /// Where the connections begin, and where they are to be accepted.

@@ -8,7 +8,7 @@ pub(super) mod fuzzing;
 mod order;
 mod stub;
 
-use super::echo::Target;
+use super::target::Target;
 use super::{NetError, Netns, Network};
 use conf::{HostsLine, Resolv, Source, Status, Step, hosts, steps};
 pub use files::NameFiles;

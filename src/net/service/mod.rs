@@ -51,7 +51,7 @@ struct Running {
     /// Where it listens, as `80/tcp`.
     ports: Vec<String>,
     tasks: RefCell<Vec<JoinHandle<()>>>,
-    /// Whose connections or datagrams it has accepted lately.
+    /// The senders of the last connections or datagrams that it accepted.
     guests: Guests,
     /// What it is doing, where that can be told.
     work: RefCell<Option<Arc<Work>>>,
