@@ -47,8 +47,10 @@ const EPOLLS: u32 = 64;
 /// What rings of packets may take, the same way. tcpdump's takes 2 MiB.
 const RINGS: u64 = 256 << 20;
 
-/// How long a namespace may take to appear once its call goes on.
+/// How long a namespace may take to appear once its call goes on; and while the call
+/// waits in the kernel for a lock that others hold.
 const APPEARS: Duration = Duration::from_millis(20);
+const APPEARS_LATE: Duration = Duration::from_secs(5);
 
 /// Starts it. The filter's listener comes by `from_warden`; each network
 /// namespace that is made goes to the engine by `to_engine`.
@@ -224,10 +226,16 @@ impl Doorman {
         let before = fs::read_link(&path);
         notices.go_on(call);
         let Ok(before) = before else { return };
-        let until = Instant::now() + APPEARS;
+        let began = Instant::now();
+        let mut until = began + APPEARS;
         while Instant::now() < until {
             match fs::read_link(&path) {
-                Ok(now) if now == before => std::thread::yield_now(),
+                Ok(now) if now == before => {
+                    if began.elapsed() < APPEARS_LATE && waits_in(call) {
+                        until = Instant::now() + APPEARS;
+                    }
+                    std::thread::yield_now();
+                }
                 Ok(_) => {
                     let held = open(path.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
                     if let Ok(held) = held {
@@ -239,4 +247,10 @@ impl Doorman {
             }
         }
     }
+}
+
+/// Tells whether the thread waits in the kernel, in this call (proc_pid_syscall(5)).
+fn waits_in(call: &Call) -> bool {
+    let text = fs::read_to_string(format!("/proc/{}/syscall", call.pid)).unwrap_or_default();
+    text.split(' ').next() == Some(&call.number.to_string())
 }
