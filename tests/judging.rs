@@ -442,7 +442,34 @@ fn forwarding_by_all_that_decides() {
             red.block("output", #{daddr: "10.9.9.9"});
             check("a firewall", same_forwarding(red, wanted).text
                 == "a rule of ip filter OUTPUT says `ip daddr 10.9.9.9 drop`");
-            sh("ip netns exec red nft flush ruleset; ip -n red xfrm policy add dir out src 10.0.0.1/32 dst 10.9.0.0/16 action block");
+            "#,
+        )
+        .passes(&[
+            "its routes",
+            "a rule about nothing",
+            "a rule about a network",
+            "a rule about some packets",
+            "once more",
+            "a firewall",
+        ])
+        .run();
+}
+
+#[test]
+fn forwarding_by_what_only_ip_can_add() {
+    Nslab::test(["labs/x/lab.rhai"])
+        .lab(
+            r#"
+            let red = netns("red");
+            let blue = netns("blue");
+            veth(red, "eth0", blue, "eth0");
+            red.addr_add("eth0", "10.0.0.1/24");
+            red.up("eth0");
+            blue.up("eth0");
+            red.route_add("default", "10.0.0.2");
+            let wanted = [#{dst: "10.0.0.0/24", via: ()}, #{dst: "default", via: "10.0.0.2"}];
+            check("its routes", same_forwarding(red, wanted));
+            sh("ip -n red xfrm policy add dir out src 10.0.0.1/32 dst 10.9.0.0/16 action block");
             check("IPsec", same_forwarding(red, wanted).text
                 == "there is an IPsec policy (out) from 10.0.0.1 to 10.9.0.0/16");
             sh("ip -n red xfrm policy flush; ip -n red route add default tos 0x10 via 10.0.0.3");
@@ -456,13 +483,9 @@ fn forwarding_by_all_that_decides() {
                 .contains("the address 10.0.0.1/24 of eth0 is valid for"));
             "#,
         )
+        .needs(&["ip"])
         .passes(&[
             "its routes",
-            "a rule about nothing",
-            "a rule about a network",
-            "a rule about some packets",
-            "once more",
-            "a firewall",
             "IPsec",
             "a route for some packets",
             "a route into others",
