@@ -10,6 +10,11 @@ use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a program may take to have a command line, which some erase.
+const COMMAND_LINE: Duration = Duration::from_millis(500);
 
 impl Network {
     /// The processes of the lab that are in a namespace, as `ip netns pids`
@@ -85,6 +90,21 @@ impl Network {
                 readlinkat(&folder, entry.file_name()).is_ok_and(|link| link.to_string_lossy() == socket)
             })
         })
+    }
+
+    /// Waits until a program that was started has its command line. The kernel
+    /// says that it is executed a moment earlier.
+    pub(super) fn await_command_line(&self, pid: i32) {
+        let Ok(proc) = self.open_proc() else { return };
+        let deadline = Instant::now() + COMMAND_LINE;
+        // One that has ended, and has not been waited for, has none any more.
+        let is_on_its_way = || {
+            text(&proc, &format!("{pid}/cmdline")).is_some_and(|words| words.is_empty())
+                && read(&proc, i64::from(pid)).is_some()
+        };
+        while is_on_its_way() && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     fn open_proc(&self) -> nix::Result<OwnedFd> {

@@ -229,6 +229,7 @@ impl Network {
     pub fn start(&self, netns: &Netns, command: &str, pid: bool) -> Result<Process, NetError> {
         let argv = words(command)?;
         let process = self.launch(netns, command, argv, pid)?;
+        self.await_command_line(process.pid());
         self.started.set(Some(process.pid()));
         self.processes.borrow_mut().push(process.clone());
         Ok(process)
