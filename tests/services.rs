@@ -540,3 +540,29 @@ fn whose_a_datagram_is_nobody_can_tell() {
         "#,
     );
 }
+
+#[test]
+fn a_program_may_take_its_time_to_answer() {
+    Nslab::test(["labs/x/lab.rhai"])
+        .lab(
+            r#"
+            let red = netns("red");
+            let blue = netns("blue");
+            veth(red, "eth0", blue, "eth0");
+            red.addr_add("eth0", "10.0.0.1/24");
+            blue.addr_add("eth0", "10.0.0.2/24");
+            red.up("eth0");
+            blue.up("eth0");
+            let server = start(blue, `perl -e '$| = 1;
+                socket S, 2, 2, 0; bind S, pack "SnC4x8", 2, 9, 10, 0, 0, 2; print "ready";
+                while ($who = recv S, $said, 99, 0) { select undef, undef, undef, 0.4; send S, $said, 0, $who }'`);
+            while server.stdout == "" {
+                sh("sleep 0.01");
+            }
+            check("it answers", udp(red, "10.0.0.2", 9));
+            "#,
+        )
+        .needs(&["perl"])
+        .passes(&["it answers"])
+        .run();
+}

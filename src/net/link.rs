@@ -4,7 +4,9 @@ use super::network::Refused;
 use super::{NetError, Netns, Network, prefix};
 use crate::table;
 use nix::errno::Errno;
-use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
+use rtnetlink::packet_route::link::{
+    InfoKind, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
+};
 use rtnetlink::packet_route::neighbour_table::{
     NeighbourTableAttribute, NeighbourTableMessage, NeighbourTableParameter,
 };
@@ -114,7 +116,7 @@ impl Network {
     /// The index of a link. While nobody but us changes anything, it is known.
     pub(super) fn index_of(&self, netns: &Netns, name: &str) -> Result<u32, NetError> {
         netns.name_link(name);
-        let known = if self.programs.get() { None } else { netns.known_index(name) };
+        let known = if self.programs.get().have_run { None } else { netns.known_index(name) };
         known.map_or_else(|| self.find(netns, name).map(|found| found.index), Ok)
     }
 
@@ -306,8 +308,8 @@ impl Network {
         valid_ifname("dev", name).map_err(|_| {
             NetError::new(format!("Cannot find device \"{name}\"")).hint("no interface can have this name")
         })?;
-        let mut message = LinkMessage::default();
-        message.attributes = vec![LinkAttribute::IfName(name.into())];
+        let mut message = without_counters();
+        message.attributes.push(LinkAttribute::IfName(name.into()));
         match self.get(netns, RouteNetlinkMessage::GetLink(message)) {
             Ok(rows) => Ok(rows.iter().find_map(|row| match row {
                 RouteNetlinkMessage::NewLink(link) => Some(Found::read(link)),
@@ -321,7 +323,7 @@ impl Network {
     /// Asks for one link by its index. That makes the kernel bring its queues
     /// in line with its carrier at once, not whenever its worker comes to it.
     pub(super) fn link_at(&self, netns: &Netns, index: u32) -> Result<LinkMessage, Refused> {
-        let mut message = LinkMessage::default();
+        let mut message = without_counters();
         message.header.index = index;
         let rows = self.get(netns, RouteNetlinkMessage::GetLink(message))?;
         let link = rows.into_iter().find_map(|row| match row {
@@ -332,7 +334,16 @@ impl Network {
     }
 
     pub(super) fn dump_links(&self, netns: &Netns) -> Result<Vec<LinkMessage>, NetError> {
-        let rows = self.dump(netns, RouteNetlinkMessage::GetLink(LinkMessage::default()))?;
+        self.dump_links_by(netns, without_counters())
+    }
+
+    /// The same, with what each link has counted.
+    pub(super) fn dump_links_with_counters(&self, netns: &Netns) -> Result<Vec<LinkMessage>, NetError> {
+        self.dump_links_by(netns, LinkMessage::default())
+    }
+
+    fn dump_links_by(&self, netns: &Netns, request: LinkMessage) -> Result<Vec<LinkMessage>, NetError> {
+        let rows = self.dump(netns, RouteNetlinkMessage::GetLink(request))?;
         Ok(rows
             .into_iter()
             .filter_map(|row| match row {
@@ -341,6 +352,14 @@ impl Network {
             })
             .collect())
     }
+}
+
+/// A question about links that leaves out what they have counted, which the
+/// kernel has to add up over all processors.
+fn without_counters() -> LinkMessage {
+    let mut message = LinkMessage::default();
+    message.attributes = vec![LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats])];
+    message
 }
 
 /// Writes a link's hardware address.

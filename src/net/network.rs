@@ -10,7 +10,7 @@ use super::netlink::{KernelError, Netlink};
 use super::netns::are_same;
 use super::service::Services;
 use super::typed::{link_set, typed_words};
-use super::{NetError, Netns, Process, Rooms};
+use super::{NetError, Netns, Process, Rooms, Started};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
@@ -24,6 +24,20 @@ use std::time::{Duration, Instant};
 
 /// How long the kernel may take to take a namespace down.
 const TAKEN_DOWN: Duration = Duration::from_secs(10);
+
+/// What programs of the lab may have done.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Programs {
+    /// Whether one has run: nobody knows what it did, or who looks.
+    pub(super) have_run: bool,
+    /// Whether one has run since [`Network::settle`] looked, or runs on.
+    pub(super) may_have_changed: bool,
+}
+
+impl Programs {
+    /// One has been started.
+    pub(super) const RUNNING: Self = Self { have_run: true, may_have_changed: true };
+}
 
 /// The network of one lab: its namespaces, and what is done to them.
 ///
@@ -42,9 +56,9 @@ pub struct Network {
     pub(super) hushed: RefCell<Vec<(Netns, u32)>>,
     /// Namespaces where an IPv6 address may not be usable yet.
     pub(super) tentative: RefCell<BTreeSet<String>>,
-    /// Whether a program has run, which may have left others behind: nobody
-    /// knows then what they did, or who looks.
-    pub(super) programs: Cell<bool>,
+    pub(super) programs: Cell<Programs>,
+    /// The shell that waits while we answer or look.
+    pub(super) waiting: Cell<Option<Started>>,
     /// The process that was started last.
     pub(super) started: Cell<Option<i32>>,
     /// All that were started. What one prints goes to somebody who may read
@@ -103,7 +117,8 @@ impl Network {
             unsettled: RefCell::default(),
             hushed: RefCell::default(),
             tentative: RefCell::default(),
-            programs: Cell::new(false),
+            programs: Cell::default(),
+            waiting: Cell::default(),
             started: Cell::default(),
             processes: RefCell::default(),
             budget: Budget::default(),
@@ -177,7 +192,7 @@ impl Network {
     ///
     /// Where the folder can't be read.
     pub fn namespaces(&self) -> Result<Vec<Netns>, NetError> {
-        if self.programs.get() {
+        if self.programs.get().may_have_changed {
             self.find_namespaces().map_err(|errno| NetError::new(strerror(errno as i32)))?;
         }
         let mut namespaces: Vec<_> = self.namespaces.borrow().clone();
@@ -414,7 +429,7 @@ impl Network {
     /// Tells whether somebody looks between the acts, so that each must have
     /// happened when its call returns.
     pub(super) fn is_observed(&self) -> bool {
-        self.watch.is_some() || self.programs.get()
+        self.watch.is_some() || self.programs.get().have_run
     }
 
     /// Tells whether somebody wants to know what each act changed.

@@ -202,7 +202,7 @@ impl Network {
     /// The names of the links with these indexes. While nobody but us changes
     /// the links, they are known.
     fn names(&self, netns: &Netns, indexes: impl IntoIterator<Item = u32>) -> Result<Names, NetError> {
-        let ours = !self.programs.get();
+        let ours = !self.programs.get().have_run;
         if let Some(names) = netns.known_links().filter(|_| ours)
             && indexes.into_iter().all(|index| names.contains_key(&index))
         {

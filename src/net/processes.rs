@@ -41,12 +41,14 @@ impl Network {
         Ok(rows)
     }
 
-    /// How many processes the lab has that may do something: those of the
-    /// sandbox itself, into which nobody may look, do what we ask, and what was
-    /// frozen does nothing.
+    /// How many processes the lab has that may do something now: those of the
+    /// sandbox itself, into which nobody may look, do what we ask, and so does
+    /// a shell that waits; what was frozen does nothing.
     pub(super) fn count_processes(&self) -> usize {
         let Ok(proc) = self.open_proc() else { return 0 };
-        let is_the_labs = |pid: &i64| readlinkat(&proc, format!("{pid}/ns/net").as_str()).is_ok();
+        let waiting = self.waiting.get().map(|shell| i64::from(shell.pid));
+        let is_the_labs =
+            |pid: &i64| Some(*pid) != waiting && readlinkat(&proc, format!("{pid}/ns/net").as_str()).is_ok();
         let pids = pids(&proc).unwrap_or_default().into_iter();
         pids.filter(|pid| is_the_labs(pid) && !is_frozen(&proc, *pid)).count()
     }

@@ -1,6 +1,7 @@
 //! Programs that run in a namespace of the lab.
 
 use super::error::strerror;
+use super::network::Programs;
 use super::tools::{PATH, is_installed, missing_program, package_of};
 use super::{Cleared, Exit, MOST_PROCESSES, NetError, Netns, Network, Program, Started};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -387,7 +388,7 @@ impl Network {
         let fd = if netns.is_host() { None } else { netns.fd() };
         let name = (!netns.is_host()).then(|| netns.name().to_string());
         let inside = Program { argv: argv.clone(), netns: name, pid };
-        self.programs.set(true);
+        self.programs.set(Programs::RUNNING);
         let ends: [BorrowedFd; 2] = [their_out.as_fd(), their_err.as_fd()];
         let fd = fd.as_ref().map(|fd| fd.as_fd());
         let started = self.rooms.start(&inside, fd, ends[0], ends[1]).map_err(|error| {

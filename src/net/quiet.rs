@@ -91,7 +91,7 @@ impl Network {
     /// waits behind it who wants the same. A tunnel asks by itself as soon as it
     /// is up, and a program whenever it likes.
     pub(super) fn forget_early_questions(&self) -> Result<(), NetError> {
-        if (self.tunnels.get() || self.programs.get()) && self.count_processes() <= 1 {
+        if (self.tunnels.get() || self.programs.get().have_run) && self.count_processes() == 0 {
             let early = self.questions()?;
             self.give_up(early.open);
         }
@@ -100,8 +100,7 @@ impl Network {
 
     /// Tells whether somebody may answer by a clock of his own.
     fn may_be_late(&self) -> Result<bool, NetError> {
-        // The first process is the sandbox's own.
-        if (self.hands_off.get() || self.programs.get()) && self.count_processes() > 1 {
+        if (self.hands_off.get() || self.programs.get().have_run) && self.count_processes() > 0 {
             return Ok(true);
         }
         // Who captures sees how often the kernel asks.

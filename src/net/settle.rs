@@ -1,6 +1,7 @@
 //! Waits for what the kernel does a moment after it was asked.
 
 use super::link::Found;
+use super::network::Programs;
 use super::{NetError, Netns, Network, operstate};
 use rtnetlink::packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
 use rtnetlink::packet_route::link::LinkFlags;
@@ -179,17 +180,22 @@ impl Network {
         self.lay_cables()?;
         self.unhush();
         self.settle_links();
-        if !self.programs.get() {
+        if !self.programs.get().may_have_changed {
             return self.forget_early_questions();
         }
+        // What runs may change more, and so may a shell that waits for us.
+        let may_go_on = self.waiting.get().is_some() || self.count_processes() > 0;
         for netns in self.namespaces()?.into_iter().chain([self.host()]) {
-            let mut links: Vec<Found> = self.lab_links(&netns)?.iter().map(Found::read).collect();
+            let mut links = self.lab_links(&netns)?;
+            links.retain(|link| !operstate::is_in_line(link));
+            let mut links: Vec<Found> = links.iter().map(Found::read).collect();
             links.sort_by_key(|link| link.bridge);
             for link in links {
                 self.settle_link(&netns, link.index);
             }
             self.tentative.borrow_mut().insert(netns.name().into());
         }
+        self.programs.set(Programs { may_have_changed: may_go_on, ..self.programs.get() });
         self.forget_early_questions()
     }
 }

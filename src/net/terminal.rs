@@ -1,6 +1,7 @@
 //! A program on a terminal of its own, as a person would run it.
 
 use super::error::strerror;
+use super::network::Programs;
 use super::{Exit, NetError, Netns, Network, Placed, Program, Started};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
@@ -96,7 +97,8 @@ impl Network {
         })?;
         let program = Program { argv, netns: None, pid: false };
         let started = self.rooms.start(&program, None, theirs.as_fd(), theirs.as_fd())?;
-        self.programs.set(true);
+        self.programs.set(Programs::RUNNING);
+        self.waiting.set(Some(started));
         Ok(Terminal { started, ours, theirs: marks })
     }
 
@@ -127,7 +129,8 @@ impl Network {
         self.await_addresses()?;
         let fd = fd.as_ref().map(|fd| fd.as_fd());
         let started = self.rooms.start(&program, fd, terminal, terminal)?;
-        self.programs.set(true);
+        self.programs.set(Programs::RUNNING);
+        self.waiting.set(Some(started));
         Ok(started)
     }
 
@@ -148,6 +151,7 @@ impl Network {
         if self.exit_of_terminal(&terminal).is_none() {
             let _ = self.rooms.kill(terminal.started, libc::SIGKILL);
         }
+        self.waiting.set(None);
         // Until this process ends: our own end of it keeps it from hanging up.
         std::thread::spawn(move || {
             loop {

@@ -60,7 +60,7 @@ const FILES: [&str; 3] = ["ip_tables_names", "ip6_tables_names", "arp_tables_nam
 /// The tables that the kernel has there: of IPv4, IPv6 and ARP.
 fn tables(network: &Network, netns: &Netns) -> Result<[Vec<String>; 3], NetError> {
     // Only programs make such tables.
-    if !network.programs.get() {
+    if !network.programs.get().have_run {
         return Ok(Default::default());
     }
     network.enter(netns)?;

@@ -117,7 +117,7 @@ pub struct LinkCounters {
 impl Network {
     /// Reads the links, and with them what switches of theirs come along.
     pub(in crate::net) fn survey_links(&self, netns: &Netns, space: &mut Space) -> Result<(), NetError> {
-        for message in self.lab_links(netns)? {
+        for message in self.without_fallback(netns, self.dump_links_with_counters(netns)?)? {
             let link = self.survey_link(netns, &message);
             sysctls::of_link(&mut space.sysctls, &link.name, &message);
             space.links.push(link);
