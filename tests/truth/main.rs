@@ -19,28 +19,33 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// What is asked at the end of each lab: each table, and `ip` for the same.
+/// What is asked at the end of each lab: each table, and then `ip` and nft for
+/// the same, in one script, as a program more is looked after.
 const QUESTIONS: &str = r#"
 for ns in [host()] + netns_list() {
     let ip = if ns == "host" { "ip" } else { `ip -n ${ns}` };
-    links(ns); exec(`${ip} -j -d link`);
-    addrs(ns); exec(`${ip} -j addr`);
-    routes(ns); exec(`${ip} route`);
-    routes(ns, #{family: "inet6"}); exec(`${ip} -6 route`);
-    routes(ns, #{table: "local"}); exec(`${ip} route show table local`);
-    routes(ns, #{family: "inet6", table: "local"}); exec(`${ip} -6 route show table local`);
-    rules(ns); exec(`${ip} rule`);
-    rules(ns, #{family: "inet6"}); exec(`${ip} -6 rule`);
-    arp(ns); exec(`${ip} -j neigh`);
+    let asked = [];
+    links(ns); asked.push(`${ip} -j -d link`);
+    addrs(ns); asked.push(`${ip} -j addr`);
+    routes(ns); asked.push(`${ip} route`);
+    routes(ns, #{family: "inet6"}); asked.push(`${ip} -6 route`);
+    routes(ns, #{table: "local"}); asked.push(`${ip} route show table local`);
+    routes(ns, #{family: "inet6", table: "local"}); asked.push(`${ip} -6 route show table local`);
+    rules(ns); asked.push(`${ip} rule`);
+    rules(ns, #{family: "inet6"}); asked.push(`${ip} -6 rule`);
+    arp(ns); asked.push(`${ip} -j neigh`);
+    FIREWALL
+    let script = "";
+    for command in asked {
+        script += `echo '$ ${command}'; ${command} 2>&1; `;
+    }
+    sh(script);
 }
 "#;
 
 /// The same for rules, where there is an nft to ask.
-const FIREWALL: &str = r#"
-for ns in [host()] + netns_list() {
-    firewall(ns); exec(if ns == "host" { "nft -s list ruleset" } else { `ip netns exec ${ns} nft -s list ruleset` });
-}
-"#;
+const FIREWALL: &str = r#"firewall(ns);
+    asked.push(if ns == "host" { "nft -s list ruleset" } else { `ip netns exec ${ns} nft -s list ruleset` });"#;
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
@@ -79,10 +84,8 @@ fn compare(launcher: &Launcher, path: &Path) -> Result<Completion, Failed> {
     let compiler = Compiler::default();
     let mut lab: Lab = run::read(&compiler, path)?;
     let end = lab.source.text.lines().count() as u32;
-    lab.source.text.push_str(QUESTIONS);
-    if nslab::net::is_installed("nft") {
-        lab.source.text.push_str(FIREWALL);
-    }
+    let firewall = if nslab::net::is_installed("nft") { FIREWALL } else { "" };
+    lab.source.text.push_str(&QUESTIONS.replace("FIREWALL", firewall));
     let shelf = Shelf::of(path, &lab.source.name, Update::Never);
     let mut asked: Vec<Question> = Vec::new();
     let mut stop = None;
@@ -119,23 +122,17 @@ fn compare(launcher: &Launcher, path: &Path) -> Result<Completion, Failed> {
     }
     let mut compared = 0;
     let mut differences = String::new();
-    for pair in asked.windows(2) {
-        let [ours, theirs] = pair else { continue };
-        if let Some(table) = &ours.table {
-            let (ours, theirs) = (as_rows(table), ip_rows(table, &theirs.text)?);
-            if ours != theirs {
-                let command = &pair[1].command;
-                let (mut only_ours, mut only_theirs) = (&ours - &theirs, &theirs - &ours);
-                // The comments of iptables' rules are none to this nft.
-                only_ours.retain(|row| match row.split_once(" comment \"") {
-                    Some((row, _)) => !only_theirs.remove(row),
-                    None => true,
-                });
-                if !(only_ours.is_empty() && only_theirs.is_empty()) {
-                    differences +=
-                        &format!("{command}\nonly we say: {only_ours:#?}\nonly it says: {only_theirs:#?}\n");
-                }
-            }
+    let mut tables: Vec<&Table> = Vec::new();
+    for question in &asked {
+        if let Some(table) = &question.table {
+            tables.push(table);
+            continue;
+        }
+        let answers: Vec<&str> = question.text.split("$ ").skip(1).collect();
+        assert_eq!(answers.len(), tables.len(), "{}", question.text);
+        for (table, answer) in tables.drain(..).zip(answers) {
+            let (command, theirs) = answer.split_once('\n').unwrap_or((answer, ""));
+            differences += &difference(table, command, theirs)?;
             compared += 1;
         }
     }
@@ -143,6 +140,21 @@ fn compare(launcher: &Launcher, path: &Path) -> Result<Completion, Failed> {
         return Err(differences.into());
     }
     if compared < 5 { Err("nothing was compared".into()) } else { Ok(Completion::Completed) }
+}
+
+/// What only one of the two says.
+fn difference(table: &Table, command: &str, theirs: &str) -> Result<String, Failed> {
+    let (ours, theirs) = (as_rows(table), ip_rows(table, theirs)?);
+    let (mut only_ours, mut only_theirs) = (&ours - &theirs, &theirs - &ours);
+    // The comments of iptables' rules are none to this nft.
+    only_ours.retain(|row| match row.split_once(" comment \"") {
+        Some((row, _)) => !only_theirs.remove(row),
+        None => true,
+    });
+    if only_ours.is_empty() && only_theirs.is_empty() {
+        return Ok(String::new());
+    }
+    Ok(format!("{command}\nonly we say: {only_ours:#?}\nonly it says: {only_theirs:#?}\n"))
 }
 
 /// Our rows in words in which `ip`'s can be put as well.
