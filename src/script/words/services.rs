@@ -302,9 +302,11 @@ impl AtPort {
         Ok(Self { tries, timeout_ms, sport, by: by(call, &mut options)? })
     }
 
-    /// The same for who types a command.
-    fn seconds(&self) -> u64 {
-        self.timeout_ms.div_ceil(1000)
+    /// What somebody types who does the same with nc(1).
+    fn typed(&self, mode: &str, dst: &str, port: INT) -> String {
+        let seconds = self.timeout_ms.div_ceil(1000);
+        let from = self.sport.map(|sport| format!("-p{sport} ")).unwrap_or_default();
+        format!("nc {mode} -w{seconds} {from}{} {port}", typed(dst))
     }
 }
 
@@ -316,7 +318,7 @@ fn tcp(call: &Call, ns: &Netns, dst: &str, port: INT, options: Map) -> Fallible<
     let wonder = call.door(Probe { tcp: u16::try_from(port).ok(), ..Probe::to(ns.name(), dst) })?;
     let (from, to) = (ns.clone(), dst.to_string());
     let answer = call.ask_somebody(
-        ns.exec(&format!("nc -zv -w{} {} {port}", at.seconds(), typed(dst))),
+        ns.exec(&at.typed("-zv", dst, port)),
         move |network| {
             let witness = network.witness(&from, at.by.as_ref())?;
             let port = port.to_string();
@@ -339,7 +341,7 @@ fn udp(call: &Call, ns: &Netns, dst: &str, port: INT, options: Map) -> Fallible<
     let how = UdpOptions { timeout_ms, sport, deadline: call.world.deadline() };
     call.world.flush();
     let (from, to) = (ns.clone(), dst.to_string());
-    let command = ns.exec(&format!("nc -u -w{} {} {port}", at.seconds(), typed(dst)));
+    let command = ns.exec(&at.typed("-u", dst, port));
     let answer = call.ask_somebody(
         format!("echo $RANDOM | {command}"),
         move |network| {
