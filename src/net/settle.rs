@@ -195,7 +195,8 @@ impl Network {
             }
             self.tentative.borrow_mut().insert(netns.name().into());
         }
+        self.forget_early_questions()?;
         self.programs.set(Programs { may_have_changed: may_go_on, ..self.programs.get() });
-        self.forget_early_questions()
+        Ok(())
     }
 }
