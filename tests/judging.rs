@@ -359,6 +359,9 @@ fn who_answers_is_a_service_or_a_program() {
             check("the service", http_get(red, "http://10.0.0.2/", #{by: page}).body == "given");
             check("its port", tcp(red, "10.0.0.2", 80, #{by: page, count: 3, all: true}));
             refute("another service", tcp(red, "10.0.0.2", 81, #{by: page}));
+            // A port from which the service has been asked says nothing of another port.
+            tcp(red, "10.0.0.2", 80, #{by: page, sport: 5000});
+            refute("another service, from there", tcp(red, "10.0.0.2", 81, #{by: page, sport: 5000}));
             check("nobody's page is none", http_get(red, "http://10.0.0.2:81/", #{by: page}).body == "");
             eventually("the program", 5000, || tcp(red, "10.0.0.2", 82, #{by: program}));
             refute("another program", tcp(red, "10.0.0.2", 82, #{by: stranger}));
@@ -373,6 +376,7 @@ fn who_answers_is_a_service_or_a_program() {
             "the service",
             "its port",
             "another service",
+            "another service, from there",
             "nobody's page is none",
             "the program",
             "another program",

@@ -51,31 +51,43 @@ struct Running {
     /// Where it listens, as `80/tcp`.
     ports: Vec<String>,
     tasks: RefCell<Vec<JoinHandle<()>>>,
-    /// The senders of the last connections or datagrams that it accepted.
+    /// Who has sent it the last connections or datagrams that it accepted.
     guests: Guests,
     /// What it is doing, where that can be told.
     work: RefCell<Option<Arc<Work>>>,
 }
 
-/// Whose connections a service has accepted lately, the last one at the end.
+/// Whose connections or datagrams a service has accepted lately, the last one at
+/// the end: where each has come from, and where to.
 #[derive(Debug, Clone, Default)]
-struct Guests(Arc<Mutex<VecDeque<SocketAddr>>>);
+struct Guests(Arc<Mutex<VecDeque<(SocketAddr, SocketAddr)>>>);
 
 impl Guests {
     /// How many are kept: nobody asks about one that was long ago.
     const KEPT: usize = 256;
 
-    fn welcome(&self, from: SocketAddr) {
+    /// Where to is not known where the socket can't be asked, and its address is not
+    /// where the socket has none of its own.
+    fn welcome(&self, from: SocketAddr, to: io::Result<SocketAddr>) {
+        let Ok(to) = to else { return };
         let Ok(mut guests) = self.0.lock() else { return };
         if guests.len() == Self::KEPT {
             guests.pop_front();
         }
-        guests.push_back(SocketAddr::new(from.ip().to_canonical(), from.port()));
+        guests.push_back((canonical(from), canonical(to)));
     }
 
-    fn has(&self, from: SocketAddr) -> bool {
-        self.0.lock().is_ok_and(|guests| guests.contains(&from))
+    fn has(&self, from: SocketAddr, to: SocketAddr) -> bool {
+        let is_it = |(guest, at): &(SocketAddr, SocketAddr)| {
+            *guest == from && at.port() == to.port() && (at.ip().is_unspecified() || at.ip() == to.ip())
+        };
+        self.0.lock().is_ok_and(|guests| guests.iter().any(is_it))
     }
+}
+
+/// An IPv4 address as what it is, also where a socket of IPv6 has seen it.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 /// What a service that is asked in datagrams has to do.
@@ -108,10 +120,10 @@ impl Service {
         &self.0.netns
     }
 
-    /// Tells whether it has accepted a connection from there, or does so soon.
-    pub(super) fn accepts(&self, from: SocketAddr, patience: Duration) -> bool {
+    /// Tells whether it has accepted this connection or datagram, or does so soon.
+    pub(super) fn accepts(&self, from: SocketAddr, to: SocketAddr, patience: Duration) -> bool {
         let deadline = Instant::now() + patience;
-        while !self.0.guests.has(from) {
+        while !self.0.guests.has(from, to) {
             if Instant::now() >= deadline {
                 return false;
             }
