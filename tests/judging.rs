@@ -362,6 +362,16 @@ fn who_answers_is_a_service_or_a_program() {
             // A port from which the service has been asked says nothing of another port.
             tcp(red, "10.0.0.2", 80, #{by: page, sport: 5000});
             refute("another service, from there", tcp(red, "10.0.0.2", 81, #{by: page, sport: 5000}));
+            // By whatever port the service is reached.
+            blue.nft("add table ip n");
+            blue.nft("add chain ip n in { type nat hook prerouting priority dstnat; }");
+            blue.nft("add rule ip n in tcp dport 8080 redirect to :80");
+            check("by another port", tcp(red, "10.0.0.2", 8080, #{by: page, sport: 5000}));
+            blue.up("lo");
+            check("by itself", tcp(blue, "127.0.0.1", 80, #{by: page}));
+            refute("nor by another one", tcp(blue, "127.0.0.1", 81, #{by: page}));
+            check("a ping", ping(blue, "10.0.0.2", #{by: blue}));
+            refute("not by red", ping(blue, "10.0.0.2", #{by: red}));
             check("nobody's page is none", http_get(red, "http://10.0.0.2:81/", #{by: page}).body == "");
             eventually("the program", 5000, || tcp(red, "10.0.0.2", 82, #{by: program}));
             refute("another program", tcp(red, "10.0.0.2", 82, #{by: stranger}));
@@ -371,12 +381,17 @@ fn who_answers_is_a_service_or_a_program() {
                 == "10.0.0.2 answered, but it was not serve_http(\"80\") in `blue` that did");
             "#,
         )
-        .needs(&["python3"])
+        .needs(&["python3", "nft"])
         .passes(&[
             "the service",
             "its port",
             "another service",
             "another service, from there",
+            "by another port",
+            "by itself",
+            "nor by another one",
+            "a ping",
+            "not by red",
             "nobody's page is none",
             "the program",
             "another program",

@@ -400,13 +400,18 @@ fn wait(socket: &OwnedFd, deadline: Instant) -> bool {
 }
 
 /// A packet socket (packet(7)) that sees what a namespace sends of its own.
-pub(super) struct Tap(OwnedFd);
+pub(super) struct Tap {
+    socket: OwnedFd,
+    /// Whether what it sends to itself counts.
+    to_itself: bool,
+}
 
 impl Tap {
     /// Sees what passes the namespace in which this thread is.
-    pub fn open() -> nix::Result<Self> {
+    pub fn open(to_itself: bool) -> nix::Result<Self> {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        socket(AddressFamily::Packet, SockType::Datagram, flags, SockProtocol::EthAll).map(Self)
+        let socket = socket(AddressFamily::Packet, SockType::Datagram, flags, SockProtocol::EthAll)?;
+        Ok(Self { socket, to_itself })
     }
 
     /// Tells whether the namespace has given this answer.
@@ -431,7 +436,7 @@ impl Tap {
                 let mut from: libc::sockaddr_ll = std::mem::zeroed();
                 let mut size = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
                 let length = libc::recvfrom(
-                    self.0.as_raw_fd(),
+                    self.socket.as_raw_fd(),
                     bytes.as_mut_ptr().cast(),
                     bytes.len(),
                     libc::MSG_DONTWAIT,
@@ -446,7 +451,7 @@ impl Tap {
                 libc::ETH_P_IPV6 => Packet::V6(bytes),
                 _ => continue,
             };
-            if from.sll_hatype != libc::ARPHRD_LOOPBACK
+            if (self.to_itself || from.sll_hatype != libc::ARPHRD_LOOPBACK)
                 && let Some(found) = find(packet)
             {
                 return (from.sll_pkttype == libc::PACKET_OUTGOING).then_some(found);

@@ -227,7 +227,7 @@ impl Network {
         // The kernel answers an echo request; a program that does so is not
         // the one who is asked for.
         let held = options.by.as_ref().map(|_| Held::in_the(&*self.rooms));
-        let tap = options.by.as_ref().map(|by| self.tap(by)).transpose()?;
+        let tap = options.by.as_ref().map(|by| self.tap(by, netns)).transpose()?;
         self.enter(netns)?;
         // The first to which there is a way.
         let (mut refused, mut way) = (None, None);
@@ -325,10 +325,11 @@ impl Network {
         Ok(Some(Target { ip, scope }))
     }
 
-    /// Sees every packet that `netns` sends from now on.
-    pub(super) fn tap(&self, netns: &Netns) -> Result<Tap, NetError> {
+    /// Sees every packet that `netns` sends from now on to somebody else, or to
+    /// `other`.
+    pub(super) fn tap(&self, netns: &Netns, other: &Netns) -> Result<Tap, NetError> {
         self.enter(netns)?;
-        Tap::open().map_err(socket_failed)
+        Tap::open(netns == other).map_err(socket_failed)
     }
 }
 

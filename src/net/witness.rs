@@ -50,8 +50,8 @@ impl Network {
     /// Where the kernel gives no socket.
     pub fn witness(&self, netns: &Netns, by: Option<&Answerer>) -> Result<Option<Witness>, NetError> {
         let Some(by) = by else { return Ok(None) };
-        let taps = Some((self.tap(netns)?, self.tap(by.netns())?));
-        Ok(Some(Witness { by: by.clone(), taps }))
+        let taps = Some((self.tap(netns, by.netns())?, self.tap(by.netns(), netns)?));
+        Ok(Some(Witness { by: by.clone(), began: Instant::now(), taps }))
     }
 
     /// Tells whether the sockets that have a connection from `remote`, or wait
@@ -80,6 +80,7 @@ impl Network {
 /// a datagram is known by what the answer repeats.
 pub struct Witness {
     by: Answerer,
+    began: Instant,
     /// Where the connections begin, and where they are to be accepted.
     taps: Option<(Tap, Tap)>,
 }
@@ -100,19 +101,19 @@ impl Witness {
         let port = stream.local_addr().map_or(0, |address| address.port());
         let asked = here.find_own(|packet| {
             let tcp = Segment::read(packet)?;
-            (tcp.flags & (SYN | ACK) == SYN && tcp.local.port() == port).then_some(tcp.sequence)
+            (tcp.flags & (SYN | ACK) == SYN && tcp.source == port).then_some(tcp.sequence)
         });
         let accepted = asked.and_then(|first| {
             there.find_own(|packet| {
                 let tcp = Segment::read(packet)?;
                 let answers = tcp.flags & (SYN | ACK) == SYN | ACK && tcp.ack == first.wrapping_add(1);
-                answers.then_some((tcp.remote, tcp.local))
+                answers.then_some((tcp.remote, tcp.source))
             })
         });
-        let is_it = accepted.is_some_and(|(remote, local)| match &self.by {
+        let is_it = accepted.is_some_and(|(remote, port)| match &self.by {
             Answerer::Netns(_) => true,
-            Answerer::Service(service) => service.accepts(remote, local, ACCEPTS),
-            Answerer::Process(process) => network.is_with(process, remote, local.port()),
+            Answerer::Service(service) => service.accepts(remote, self.began, ACCEPTS),
+            Answerer::Process(process) => network.is_with(process, remote, port),
         });
         (!is_it).then(|| self.objection(dst))
     }
@@ -121,12 +122,12 @@ impl Witness {
     pub(super) fn objects_to_datagram(&self, dst: &str, is_it: impl Fn(&[u8]) -> bool) -> Option<String> {
         let (_, there) = self.taps.as_ref()?;
         let answered = there.find_own(|packet| {
-            let (local, remote, said) = datagram(packet)?;
-            is_it(said).then_some((remote, local))
+            let (remote, said) = datagram(packet)?;
+            is_it(said).then_some(remote)
         });
-        let is_it = answered.is_some_and(|(remote, local)| match &self.by {
+        let is_it = answered.is_some_and(|remote| match &self.by {
             Answerer::Netns(_) => true,
-            Answerer::Service(service) => service.accepts(remote, local, ACCEPTS),
+            Answerer::Service(service) => service.accepts(remote, self.began, ACCEPTS),
             // The kernel does not say whose a datagram is.
             Answerer::Process(_) => false,
         });
@@ -138,42 +139,35 @@ impl Witness {
     }
 }
 
-/// What follows an IP header of this protocol, from whom it comes and to whom it
-/// goes.
-fn above_ip(packet: Packet<'_>, protocol: libc::c_int) -> Option<(IpAddr, IpAddr, &[u8])> {
+/// What follows an IP header of this protocol, and to whom it goes.
+fn above_ip(packet: Packet<'_>, protocol: libc::c_int) -> Option<(IpAddr, &[u8])> {
     match packet {
         Packet::V4(bytes) if i32::from(*bytes.get(9)?) == protocol => {
-            let address = |at: usize| Some(IpAddr::from(<[u8; 4]>::try_from(bytes.get(at..at + 4)?).ok()?));
-            Some((address(12)?, address(16)?, bytes.get(usize::from(bytes[0] & 0x0f) * 4..)?))
+            let to: [u8; 4] = bytes.get(16..20)?.try_into().ok()?;
+            Some((IpAddr::from(to), bytes.get(usize::from(bytes[0] & 0x0f) * 4..)?))
         }
         Packet::V6(bytes) if i32::from(*bytes.get(6)?) == protocol => {
-            let address = |at: usize| Some(IpAddr::from(<[u8; 16]>::try_from(bytes.get(at..at + 16)?).ok()?));
-            Some((address(8)?, address(24)?, bytes.get(40..)?))
+            let to: [u8; 16] = bytes.get(24..40)?.try_into().ok()?;
+            Some((IpAddr::from(to), bytes.get(40..)?))
         }
         _ => None,
     }
 }
 
-/// The two ports with which a header of TCP or UDP begins.
-fn ports(header: &[u8]) -> Option<(u16, u16)> {
-    let port = |at: usize| Some(u16::from_be_bytes(header.get(at..at + 2)?.try_into().ok()?));
-    Some((port(0)?, port(2)?))
-}
-
-/// From whom a datagram comes, to whom it goes, and what it says.
-fn datagram(packet: Packet<'_>) -> Option<(SocketAddr, SocketAddr, &[u8])> {
+/// To whom a datagram goes, and what it says.
+fn datagram(packet: Packet<'_>) -> Option<(SocketAddr, &[u8])> {
     const HEADER: usize = 8;
-    let (from, to, udp) = above_ip(packet, libc::IPPROTO_UDP)?;
-    let (source, destination) = ports(udp)?;
-    Some((SocketAddr::new(from, source), SocketAddr::new(to, destination), udp.get(HEADER..)?))
+    let (ip, udp) = above_ip(packet, libc::IPPROTO_UDP)?;
+    let port = u16::from_be_bytes(udp.get(2..4)?.try_into().ok()?);
+    Some((SocketAddr::new(ip, port), udp.get(HEADER..)?))
 }
 
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
 
-/// What is looked at of a TCP segment that is sent from here.
+/// What is looked at of a TCP segment.
 struct Segment {
-    local: SocketAddr,
+    source: u16,
     /// To whom it goes.
     remote: SocketAddr,
     sequence: u32,
@@ -183,12 +177,11 @@ struct Segment {
 
 impl Segment {
     fn read(packet: Packet) -> Option<Self> {
-        let (from, to, tcp) = above_ip(packet, libc::IPPROTO_TCP)?;
-        let (source, destination) = ports(tcp)?;
+        let (ip, tcp) = above_ip(packet, libc::IPPROTO_TCP)?;
         let number = |at: usize| Some(u32::from_be_bytes(tcp.get(at..at + 4)?.try_into().ok()?));
         Some(Self {
-            local: SocketAddr::new(from, source),
-            remote: SocketAddr::new(to, destination),
+            source: (number(0)? >> 16) as u16,
+            remote: SocketAddr::new(ip, number(0)? as u16),
             sequence: number(4)?,
             ack: number(8)?,
             flags: *tcp.get(13)?,

@@ -121,7 +121,7 @@ pub(super) async fn serve_tcp(server: Arc<Server>, listener: net::TcpListener, g
             tokio::time::sleep(Duration::from_millis(1)).await;
             continue;
         };
-        guests.welcome(from, stream.local_addr());
+        guests.welcome(from);
         let server = server.clone();
         connections.spawn(async move {
             while let Ok(Ok(question)) = timeout(IDLE, receive(&mut stream)).await {

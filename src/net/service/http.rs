@@ -27,7 +27,7 @@ pub(super) async fn serve(listener: net::TcpListener, body: String, guests: Gues
             tokio::time::sleep(Duration::from_millis(1)).await;
             continue;
         };
-        guests.welcome(from, stream.local_addr());
+        guests.welcome(from);
         let body = body.clone();
         let page = service_fn(move |_: Request<Incoming>| {
             let body = body.clone();

@@ -57,37 +57,29 @@ struct Running {
     work: RefCell<Option<Arc<Work>>>,
 }
 
-/// Whose connections or datagrams a service has accepted lately, the last one at
-/// the end: where each has come from, and where to.
+/// Whose connections or datagrams a service has accepted lately, and when, the last
+/// one at the end.
 #[derive(Debug, Clone, Default)]
-struct Guests(Arc<Mutex<VecDeque<(SocketAddr, SocketAddr)>>>);
+struct Guests(Arc<Mutex<VecDeque<(SocketAddr, Instant)>>>);
 
 impl Guests {
     /// How many are kept: nobody asks about one that was long ago.
     const KEPT: usize = 256;
 
-    /// Where to is not known where the socket can't be asked, and its address is not
-    /// where the socket has none of its own.
-    fn welcome(&self, from: SocketAddr, to: io::Result<SocketAddr>) {
-        let Ok(to) = to else { return };
+    fn welcome(&self, from: SocketAddr) {
         let Ok(mut guests) = self.0.lock() else { return };
         if guests.len() == Self::KEPT {
             guests.pop_front();
         }
-        guests.push_back((canonical(from), canonical(to)));
+        guests.push_back((SocketAddr::new(from.ip().to_canonical(), from.port()), Instant::now()));
     }
 
-    fn has(&self, from: SocketAddr, to: SocketAddr) -> bool {
-        let is_it = |(guest, at): &(SocketAddr, SocketAddr)| {
-            *guest == from && at.port() == to.port() && (at.ip().is_unspecified() || at.ip() == to.ip())
-        };
+    /// One from whom it has accepted something before says nothing of now: a port
+    /// to ask from is taken again and again.
+    fn has(&self, from: SocketAddr, since: Instant) -> bool {
+        let is_it = |(guest, at): &(SocketAddr, Instant)| *guest == from && *at >= since;
         self.0.lock().is_ok_and(|guests| guests.iter().any(is_it))
     }
-}
-
-/// An IPv4 address as what it is, also where a socket of IPv6 has seen it.
-fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 /// What a service that is asked in datagrams has to do.
@@ -120,10 +112,11 @@ impl Service {
         &self.0.netns
     }
 
-    /// Tells whether it has accepted this connection or datagram, or does so soon.
-    pub(super) fn accepts(&self, from: SocketAddr, to: SocketAddr, patience: Duration) -> bool {
+    /// Tells whether it has accepted a connection from there since this moment, or
+    /// does so soon.
+    pub(super) fn accepts(&self, from: SocketAddr, since: Instant, patience: Duration) -> bool {
         let deadline = Instant::now() + patience;
-        while !self.0.guests.has(from, to) {
+        while !self.0.guests.has(from, since) {
             if Instant::now() >= deadline {
                 return false;
             }

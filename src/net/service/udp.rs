@@ -20,7 +20,7 @@ pub(super) async fn serve(socket: net::UdpSocket, guests: Guests, work: Arc<Work
         work.taken.fetch_add(1, Ordering::Relaxed);
         let asked = &bytes[..length];
         if !asked.starts_with(ANSWER) {
-            guests.welcome(from, socket.local_addr());
+            guests.welcome(from);
             let _ = socket.send_to(&[ANSWER, asked].concat(), from).await;
         }
         work.taken.fetch_sub(1, Ordering::Relaxed);
