@@ -508,6 +508,13 @@ hint: is its link up?</failure>
         for text in [text(&book, false), junit(&book), json(&book), csv(&book)] {
             assert!(!text.contains(steers));
         }
+        for graded in &mut book.results {
+            graded.checks[0].unmeasured = Some(all.clone());
+        }
+        for graded in &book.results {
+            let of_one = Gradebook { results: vec![graded.clone()], ..book.clone() };
+            assert!(!gradescope(&of_one).unwrap().contains(steers));
+        }
     }
 
     #[test]

@@ -19,7 +19,10 @@ pub fn gradescope(book: &Gradebook) -> Result<String, String> {
     let unmeasured: Vec<Value> = graded
         .unmeasured()
         .into_iter()
-        .map(|(reason, checks)| json!({ "checks": checks, "reason": visible(reason) }))
+        .map(|(reason, checks)| {
+            let checks: Vec<String> = checks.into_iter().map(visible).collect();
+            json!({ "checks": checks, "reason": visible(reason) })
+        })
         .collect();
     let mut output = graded.remarks.clone();
     if !unmeasured.is_empty() {
@@ -36,7 +39,7 @@ pub fn gradescope(book: &Gradebook) -> Result<String, String> {
         "stdout_visibility": "hidden",
         "tests": tests,
         "extra_data": {
-            "exercise": book.exercise,
+            "exercise": visible(&book.exercise),
             "student": visible(&graded.student),
             "max": graded.max,
             "unmeasured": unmeasured,
