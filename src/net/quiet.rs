@@ -91,11 +91,8 @@ impl Network {
     /// waits behind it who wants the same. A tunnel asks by itself as soon as it
     /// is up, and a program whenever it likes.
     pub(super) fn forget_early_questions(&self) -> Result<(), NetError> {
-        let may_have_asked = self.tunnels.get() || self.programs.get().may_have_changed;
-        if may_have_asked && self.count_processes() == 0 {
-            let early = self.questions()?;
-            self.give_up(early.open);
-        }
+        let early = self.questions()?;
+        self.give_up(early.open);
         Ok(())
     }
 

@@ -181,21 +181,28 @@ impl Network {
         self.unhush();
         self.settle_links();
         if !self.programs.get().may_have_changed {
-            return self.forget_early_questions();
+            // A tunnel asks by itself.
+            return match self.tunnels.get() && self.count_processes() == 0 {
+                true => self.forget_early_questions(),
+                false => Ok(()),
+            };
         }
-        // What runs may change more, and so may a shell that waits for us.
-        let may_go_on = self.waiting.get().is_some() || self.count_processes() > 0;
+        // A program that runs on may change more, and so may a shell that waits for us.
+        let none_runs = self.count_processes() == 0;
+        let may_go_on = self.waiting.get().is_some() || !none_runs;
         for netns in self.namespaces()?.into_iter().chain([self.host()]) {
-            let mut links = self.lab_links(&netns)?;
-            links.retain(|link| !operstate::is_in_line(link));
-            let mut links: Vec<Found> = links.iter().map(Found::read).collect();
+            let links = self.lab_links(&netns)?;
+            let lag = links.iter().filter(|link| !operstate::is_in_line(link));
+            let mut links: Vec<Found> = lag.map(Found::read).collect();
             links.sort_by_key(|link| link.bridge);
             for link in links {
                 self.settle_link(&netns, link.index);
             }
             self.tentative.borrow_mut().insert(netns.name().into());
         }
-        self.forget_early_questions()?;
+        if none_runs {
+            self.forget_early_questions()?;
+        }
         self.programs.set(Programs { may_have_changed: may_go_on, ..self.programs.get() });
         Ok(())
     }
