@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 /// How long the kernel may take to take a namespace down.
 const TAKEN_DOWN: Duration = Duration::from_secs(10);
 
-/// What programs of the lab may have done.
+/// The traces that programs of the lab may have left.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Programs {
     /// Whether one has run: nobody knows what it did, or who looks.

@@ -19,8 +19,9 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// What is asked at the end of each lab: each table, and then `ip` and nft for
-/// the same, in one script, as a program more is looked after.
+/// The questions at the end of each lab. In each namespace nslab is asked for all
+/// tables first, then `ip` and nft are, in one script: each program that is started
+/// costs time.
 const QUESTIONS: &str = r#"
 for ns in [host()] + netns_list() {
     let ip = if ns == "host" { "ip" } else { `ip -n ${ns}` };

@@ -51,14 +51,14 @@ struct Running {
     /// Where it listens, as `80/tcp`.
     ports: Vec<String>,
     tasks: RefCell<Vec<JoinHandle<()>>>,
-    /// Who has sent it the last connections or datagrams that it accepted.
+    /// The senders of the last connections or datagrams that it accepted.
     guests: Guests,
     /// What it is doing, where that can be told.
     work: RefCell<Option<Arc<Work>>>,
 }
 
-/// Whose connections or datagrams a service has accepted lately, and when, the last
-/// one at the end.
+/// The senders of the last connections or datagrams that a service has accepted, each
+/// with the time; the newest is at the end.
 #[derive(Debug, Clone, Default)]
 struct Guests(Arc<Mutex<VecDeque<(SocketAddr, Instant)>>>);
 
@@ -74,8 +74,8 @@ impl Guests {
         guests.push_back((SocketAddr::new(from.ip().to_canonical(), from.port()), Instant::now()));
     }
 
-    /// One from whom it has accepted something before says nothing of now: a port
-    /// to ask from is taken again and again.
+    /// Tells whether it has accepted something from there since then. What came before
+    /// does not count: a client's port is used again and again.
     fn has(&self, from: SocketAddr, since: Instant) -> bool {
         let is_it = |(guest, at): &(SocketAddr, Instant)| *guest == from && *at >= since;
         self.0.lock().is_ok_and(|guests| guests.iter().any(is_it))

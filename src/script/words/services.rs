@@ -302,7 +302,7 @@ impl AtPort {
         Ok(Self { tries, timeout_ms, sport, by: by(call, &mut options)? })
     }
 
-    /// What somebody types who does the same with nc(1).
+    /// The command that does the same with nc(1).
     fn typed(&self, mode: &str, dst: &str, port: INT) -> String {
         let seconds = self.timeout_ms.div_ceil(1000);
         let from = self.sport.map(|sport| format!("-p{sport} ")).unwrap_or_default();
