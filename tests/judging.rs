@@ -2,7 +2,7 @@
 //! changed, who answered, and what it could not foresee.
 
 use crate::measured::{lacking, skip};
-use crate::support::{Nslab, Scratch, forget_others, output, sandbox_lack};
+use crate::support::{CABLE, Nslab, Scratch, forget_others, output, sandbox_lack};
 use std::process::Command;
 
 /// A router between two, of which a solution may change the router alone.
@@ -344,14 +344,9 @@ fn what_is_drawn_is_nobodys_to_know() {
 fn who_answers_is_a_service_or_a_program() {
     Nslab::test(["labs/x/lab.rhai"])
         .lab(
-            r#"
-            let red = netns("red");
-            let blue = netns("blue");
-            veth(red, "eth0", blue, "eth0");
-            red.addr_add("eth0", "10.0.0.1/24");
-            blue.addr_add("eth0", "10.0.0.2/24");
-            red.up("eth0");
-            blue.up("eth0");
+            &[
+                CABLE,
+                r#"
             let page = serve_http(blue, 80, "given");
             let other = serve_http(blue, 81, "other");
             let program = start(blue, "python3 -m http.server 82");
@@ -380,6 +375,8 @@ fn who_answers_is_a_service_or_a_program() {
             check("in words", tcp(red, "10.0.0.2", 81, #{by: page}).error
                 == "10.0.0.2 answered, but it was not serve_http(\"80\") in `blue` that did");
             "#,
+            ]
+            .concat(),
         )
         .needs(&["python3", "nft"])
         .passes(&[
@@ -406,14 +403,9 @@ fn who_answers_is_a_service_or_a_program() {
 fn as_often_as_it_is_asked() {
     Nslab::test(["labs/x/lab.rhai"])
         .lab(
-            r#"
-            let red = netns("red");
-            let blue = netns("blue");
-            veth(red, "eth0", blue, "eth0");
-            red.addr_add("eth0", "10.0.0.1/24");
-            blue.addr_add("eth0", "10.0.0.2/24");
-            red.up("eth0");
-            blue.up("eth0");
+            &[
+                CABLE,
+                r#"
             serve_http(blue, 80, "x");
             blue.nft("add table ip t");
             blue.nft("add chain ip t in { type filter hook input priority 0; policy drop; }");
@@ -427,17 +419,16 @@ fn as_often_as_it_is_asked() {
             let odd = tcp(blue, "10.0.0.1", 9, #{sport: 4321});
             check("from a port of one's own", odd.error == "Connection refused");
             "#,
+            ]
+            .concat(),
         )
         .needs(&["nft"])
         .passes(&["one of six", "not all of six", "nor of six pages", "from a port of one's own"])
         .run();
 }
 
-#[test]
-fn forwarding_by_all_that_decides() {
-    Nslab::test(["labs/x/lab.rhai"])
-        .lab(
-            r#"
+/// A room with a network and a way out, and the routes that it is to have.
+const WAY: &str = r#"
             let red = netns("red");
             let blue = netns("blue");
             veth(red, "eth0", blue, "eth0");
@@ -447,6 +438,15 @@ fn forwarding_by_all_that_decides() {
             red.route_add("default", "10.0.0.2");
             let wanted = [#{dst: "10.0.0.0/24", via: ()}, #{dst: "default", via: "10.0.0.2"}];
             check("its routes", same_forwarding(red, wanted));
+"#;
+
+#[test]
+fn forwarding_by_all_that_decides() {
+    Nslab::test(["labs/x/lab.rhai"])
+        .lab(
+            &[
+                WAY,
+                r#"
             red.route_add("10.9.0.0/16", #{via: "10.0.0.3", table: 100});
             red.rule_add(#{pref: 10, to: "10.8.0.0/16", table: 100});
             check("a rule about nothing", same_forwarding(red, wanted));
@@ -462,6 +462,8 @@ fn forwarding_by_all_that_decides() {
             check("a firewall", same_forwarding(red, wanted).text
                 == "a rule of ip filter OUTPUT says `ip daddr 10.9.9.9 drop`");
             "#,
+            ]
+            .concat(),
         )
         .passes(&[
             "its routes",
@@ -478,16 +480,9 @@ fn forwarding_by_all_that_decides() {
 fn forwarding_by_what_only_ip_can_add() {
     Nslab::test(["labs/x/lab.rhai"])
         .lab(
-            r#"
-            let red = netns("red");
-            let blue = netns("blue");
-            veth(red, "eth0", blue, "eth0");
-            red.addr_add("eth0", "10.0.0.1/24");
-            red.up("eth0");
-            blue.up("eth0");
-            red.route_add("default", "10.0.0.2");
-            let wanted = [#{dst: "10.0.0.0/24", via: ()}, #{dst: "default", via: "10.0.0.2"}];
-            check("its routes", same_forwarding(red, wanted));
+            &[
+                WAY,
+                r#"
             sh("ip -n red xfrm policy add dir out src 10.0.0.1/32 dst 10.9.0.0/16 action block");
             check("IPsec", same_forwarding(red, wanted).text
                 == "there is an IPsec policy (out) from 10.0.0.1 to 10.9.0.0/16");
@@ -501,6 +496,8 @@ fn forwarding_by_what_only_ip_can_add() {
             check("an address that ends", same_forwarding(red, wanted).text
                 .contains("the address 10.0.0.1/24 of eth0 is valid for"));
             "#,
+            ]
+            .concat(),
         )
         .needs(&["ip"])
         .passes(&[

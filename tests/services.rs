@@ -2,7 +2,7 @@
 //! nobody answers.
 
 use crate::measured::{lacking, skip};
-use crate::support::{NOTHING, Nslab};
+use crate::support::{CABLE, NOTHING, Nslab};
 
 /// A lab with this text stops, and this is said of it.
 #[track_caller]
@@ -545,14 +545,9 @@ fn whose_a_datagram_is_nobody_can_tell() {
 fn a_program_may_take_its_time_to_answer() {
     Nslab::test(["labs/x/lab.rhai"])
         .lab(
-            r#"
-            let red = netns("red");
-            let blue = netns("blue");
-            veth(red, "eth0", blue, "eth0");
-            red.addr_add("eth0", "10.0.0.1/24");
-            blue.addr_add("eth0", "10.0.0.2/24");
-            red.up("eth0");
-            blue.up("eth0");
+            &[
+                CABLE,
+                r#"
             let server = start(blue, `perl -e '$| = 1;
                 socket S, 2, 2, 0; bind S, pack "SnC4x8", 2, 9, 10, 0, 0, 2; print "ready";
                 while ($who = recv S, $said, 99, 0) { select undef, undef, undef, 0.4; send S, $said, 0, $who }'`);
@@ -561,6 +556,8 @@ fn a_program_may_take_its_time_to_answer() {
             }
             check("it answers", udp(red, "10.0.0.2", 9));
             "#,
+            ]
+            .concat(),
         )
         .needs(&["perl"])
         .passes(&["it answers"])

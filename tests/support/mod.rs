@@ -23,6 +23,17 @@ const PATIENCE: Duration = Duration::from_secs(100);
 /// No further arguments: every lab below `labs`.
 pub const NOTHING: [&str; 0] = [];
 
+/// Two rooms at the ends of a cable, for the beginning of a lab.
+pub const CABLE: &str = r#"
+            let red = netns("red");
+            let blue = netns("blue");
+            veth(red, "eth0", blue, "eth0");
+            red.addr_add("eth0", "10.0.0.1/24");
+            blue.addr_add("eth0", "10.0.0.2/24");
+            red.up("eth0");
+            blue.up("eth0");
+"#;
+
 /// Hides `ip` from those who run [`after`](Nslab::after) it.
 pub const NO_IP: &str = "for ip in /usr/sbin/ip /sbin/ip /usr/bin/ip /bin/ip; do [ ! -e $ip ] || mount --bind /dev/null $(readlink -f $ip); done";
 
