@@ -98,6 +98,34 @@ fn an_exercise_that_nobody_can_solve() {
 }
 
 #[test]
+fn an_exercise_that_stops_by_itself() {
+    self_test(
+        r#"
+        let red = netns("red");
+        submission("solutions/way.rhai");
+        check("its address is right", red.addrs().filter(|row| row.addr.contains("10."))[0].addr == "10.0.0.1/24");
+        check("it answers", ping(red, "10.0.0.1"));
+        "#,
+        SOLUTION,
+    )
+    .stdout(
+        r#"
+        x/lab: 2 checks, 2 points
+
+        ✓ the reference solution has 2 of 2 points
+        ✓ a solution that does nothing has 0 of 2 points
+        ✓ each of 9 solutions with one thing wrong loses a point
+        ✓ each check fails where something is wrong
+        ✗ with 2 of these solutions the exercise stops by itself, and what it has not asked earns nothing
+            labs/x/lab.rhai:3:81: there is no row 0: the table has 0 rows
+                a solution that does nothing, and 1 more
+        "#,
+    )
+    .code(1)
+    .run();
+}
+
+#[test]
 fn each_variant_is_solved() {
     self_test(
         r#"

@@ -65,12 +65,13 @@ impl Grader {
     ) -> Result<(Graded, bool), SandboxError> {
         let lab = self.lab.with(handed_in.solution.clone());
         let settings = Settings { seed: seed.into(), ..self.settings.clone() };
-        let Attempt { outcomes, mut remarks, ran_out } =
+        let Attempt { outcomes, mut remarks, stopped, ran_out } =
             run::attempt(&lab, launcher, sandbox, &self.shelf, &settings)?;
         if let Some(remarks) = &mut remarks {
             remarks.splice(0..0, handed_in.remarks.iter().cloned());
         }
-        Ok((Graded::of(student, &lab, &outcomes, remarks.as_deref()), ran_out))
+        let graded = Graded::of(student, &lab, &outcomes, remarks.as_deref());
+        Ok((Graded { stopped, ..graded }, ran_out))
     }
 
     /// The same, until all is measured.

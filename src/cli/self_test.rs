@@ -4,6 +4,7 @@
 use super::exit::{Findings, USAGE};
 use super::grade::{INTERRUPTED, Progress};
 use super::grader::Grader;
+use crate::event::Fault;
 use crate::exercise::{CounterExample, Graded, HandedIn, Mutant, counter_examples, mutants};
 use crate::lab::{Language, Solution, visible};
 use crate::run::{self, Supply};
@@ -87,6 +88,17 @@ impl Tried {
             }
         }
     }
+
+    /// The solution, as it is told.
+    fn told(&self, path: &str) -> String {
+        match self {
+            Self::Reference(seed) if seed.is_empty() => "the reference solution".into(),
+            Self::Reference(seed) => format!("the reference solution of --seed {seed}"),
+            Self::Nothing => "a solution that does nothing".into(),
+            Self::Mutant(mutant) => format!("{path}:{}: {}", mutant.line, mutant.what),
+            Self::CounterExample(example) => example.solution.path.clone(),
+        }
+    }
 }
 
 /// What the self-test says.
@@ -135,6 +147,7 @@ impl Report {
         report.mutants(path, tried, worth);
         report.counter_examples(tried, worth);
         report.blind(grader, tried);
+        report.stops(grader, path, tried);
         report
     }
 
@@ -258,6 +271,41 @@ impl Report {
             false => {
                 self.say(false, "these checks pass whatever is wrong");
                 blind.iter().for_each(|name| self.text += &format!("    {name}\n"));
+            }
+        }
+    }
+
+    /// The exercise must come to its end whatever was done: of what it has not
+    /// asked, nothing is known, and nothing is earned.
+    fn stops(&mut self, grader: &Grader, path: &str, tried: &[(Tried, Graded)]) {
+        let mut stops: Vec<(&Fault, Vec<String>)> = Vec::new();
+        for (tried, graded) in tried {
+            let Some(fault) = &graded.stopped else { continue };
+            let of = tried.told(path);
+            match stops.iter_mut().find(|(known, _)| known.place == fault.place) {
+                Some((_, solutions)) => solutions.push(of),
+                None => stops.push((fault, vec![of])),
+            }
+        }
+        if stops.is_empty() {
+            return;
+        }
+        let count: usize = stops.iter().map(|(_, solutions)| solutions.len()).sum();
+        self.say(
+            false,
+            &format!(
+                "with {count} of these solutions the exercise stops by itself, and what it has not asked \
+                 earns nothing"
+            ),
+        );
+        for (fault, solutions) in stops {
+            let lab = grader.lab.source.path.display();
+            let file = fault.helper.as_ref().map_or_else(|| lab.to_string(), Clone::clone);
+            self.text += &format!("    {file}:{}: {}\n", fault.place, fault.message);
+            self.text += &format!("        {}", solutions[0]);
+            match solutions.len() - 1 {
+                0 => self.text += "\n",
+                more => self.text += &format!(", and {more} more\n"),
             }
         }
     }

@@ -1,6 +1,7 @@
 use super::brief::brief;
 use super::handed_in::Unfit;
 use crate::check::{Failure, Outcome, Verdict};
+use crate::event::Fault;
 use crate::lab::{Declared, Kind, Lab};
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,9 @@ pub struct Graded {
     /// What went wrong in the submission, apart from what the checks say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
+    /// The fault at which the exercise itself has stopped while it judged.
+    #[serde(skip)]
+    pub stopped: Option<Fault>,
 }
 
 /// What became of one check of one student.
@@ -100,7 +104,7 @@ impl Graded {
     fn adding_up(student: &str, checks: Vec<Mark>, remarks: Vec<String>) -> Self {
         let points = checks.iter().map(|mark| mark.points).sum();
         let max = checks.iter().map(|mark| mark.max).sum();
-        Self { student: student.into(), points, max, checks, remarks }
+        Self { student: student.into(), points, max, checks, remarks, stopped: None }
     }
 
     /// Tells whether each check has passed.

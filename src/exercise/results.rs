@@ -355,7 +355,7 @@ mod tests {
     fn graded(student: &str, points: u64) -> Graded {
         let mark =
             Mark { name: "it pings".into(), passed: Some(points > 0), points, max: 2, ..Mark::default() };
-        Graded { student: student.into(), points, max: 2, checks: vec![mark], remarks: Vec::new() }
+        Graded { student: student.into(), points, max: 2, checks: vec![mark], ..Graded::default() }
     }
 
     fn handed_in(text: &str) -> Fingerprint {

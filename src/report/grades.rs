@@ -183,7 +183,7 @@ mod tests {
     fn of(student: &str, checks: Vec<Mark>) -> Graded {
         let points = checks.iter().map(|mark| mark.points).sum();
         let max = checks.iter().map(|mark| mark.max).sum();
-        Graded { student: student.into(), points, max, checks, remarks: Vec::new() }
+        Graded { student: student.into(), points, max, checks, ..Graded::default() }
     }
 
     /// A class of whom each has another thing, some of them odd.

@@ -2,7 +2,7 @@
 
 use super::{Machine, Settings, explain, inquiry::Oracle, order};
 use crate::check::{Judge, Outcome, Shelf, Verdict};
-use crate::event::{Event, Ran};
+use crate::event::{Event, Fault, Ran, Stop};
 use crate::lab::{self, Lab};
 use crate::report;
 use crate::sandbox::{Launcher, Sandbox, SandboxError};
@@ -17,6 +17,9 @@ pub struct Attempt {
     /// What went wrong in the submission itself, a text each; nothing where
     /// the lab has not come to its gap.
     pub remarks: Option<Vec<String>>,
+    /// The fault at which the exercise's own script has stopped after its gap:
+    /// what it had not asked by then earns nothing.
+    pub stopped: Option<Fault>,
     /// Whether what all sandboxes share was used up when it mattered: the table of
     /// neighbours while it was judged, or whatever a command, an answer or a
     /// failure says.
@@ -74,7 +77,8 @@ pub fn attempt(
             )),
         }
     }
-    Ok(Attempt { outcomes, remarks: gap.remarks.map(|remarks| remarks.finish()), ran_out })
+    let Gap { remarks, stopped, .. } = gap;
+    Ok(Attempt { outcomes, remarks: remarks.map(Remarks::finish), stopped, ran_out })
 }
 
 /// What is drawn is filled in in the reference solution alone: who hands that
@@ -100,6 +104,8 @@ struct Gap {
     /// What to say of a `{key}` in it.
     blank: Option<String>,
     remarks: Option<Remarks>,
+    /// Where the exercise has stopped that judges it.
+    stopped: Option<Fault>,
 }
 
 #[derive(Debug, Default)]
@@ -133,6 +139,9 @@ impl Gap {
                 if let Some(remark) = failed(ran) {
                     self.remark(remark);
                 }
+            }
+            Event::Stopped(Stop::Fault(fault)) if self.judged_from.is_some() => {
+                self.stopped = Some(fault.clone());
             }
             Event::Asked(question) => self.says_exhausted |= says_exhausted(&question.text),
             _ => {}

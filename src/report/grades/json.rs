@@ -15,7 +15,7 @@ pub fn json(book: &Gradebook) -> String {
 }
 
 fn student(graded: &mut Graded) {
-    let Graded { student, remarks, checks, points: _, max: _ } = graded;
+    let Graded { student, remarks, checks, points: _, max: _, stopped: _ } = graded;
     show(student);
     remarks.iter_mut().for_each(show);
     for mark in checks {
