@@ -44,6 +44,7 @@ mod services;
 mod shell;
 mod snapshots;
 mod support;
+mod sweep;
 mod tidy;
 mod traceroute;
 mod untouched;

@@ -5,7 +5,7 @@ use super::world::{Fallible, refused};
 use crate::event::Refusal;
 use crate::net::{
     Capture, Changes, CniAnswer, ExecAnswer, HttpAnswer, NameAnswer, Netns, PingAnswer, Process, Service,
-    TcpAnswer, TracerouteAnswer, UdpAnswer,
+    SweepAnswer, TcpAnswer, TracerouteAnswer, UdpAnswer,
 };
 use crate::table::forwarding::Comparison;
 use crate::table::{Table, Value};
@@ -64,6 +64,10 @@ pub(super) struct ForwardingValue(pub Rc<Comparison>);
 #[derive(Clone)]
 pub(super) struct ChangesValue(pub Rc<Changes>);
 
+/// Which packets of many came through.
+#[derive(Clone)]
+pub(super) struct SweepValue(pub Rc<SweepAnswer>);
+
 /// Has an answer show itself as its text.
 macro_rules! shows_its_text {
     ($($value:ty),*) => {$(
@@ -84,7 +88,8 @@ shows_its_text!(
     TracerouteValue,
     ExecValue,
     ForwardingValue,
-    ChangesValue
+    ChangesValue,
+    SweepValue
 );
 
 /// An answer: something that is so or not, and tells why.
@@ -138,6 +143,10 @@ pub(super) fn answer(value: &Dynamic) -> Option<Answer> {
         let (wanted, unwanted) = ("as it was given", "not as it was given");
         return Some(Answer { ok: changes.0.ok(), wanted, unwanted, text: changes.to_string() });
     }
+    if let Some(sweep) = value.read_lock::<SweepValue>() {
+        let (wanted, unwanted) = sweep.0.wanted();
+        return Some(Answer { ok: sweep.0.ok(), wanted, unwanted, text: sweep.to_string() });
+    }
     let exec = value.read_lock::<ExecValue>()?;
     let text = format!("$ {}\n{}", exec.0.command, exec.0.text()).trim_end().to_string();
     Some(Answer { ok: exec.0.ok(), wanted: "exit code 0", unwanted: "a failure", text })
@@ -163,7 +172,7 @@ pub(super) fn show(value: &Dynamic) -> String {
     let own = own.or_else(|| value.read_lock::<Capture>().map(|capture| capture.name()));
     let own = own.or_else(|| shown! {
         Netns, TableValue, CniValue, TracerouteValue, TcpValue, UdpValue, NameValue, HttpValue, PingValue, ExecValue,
-        ForwardingValue, ChangesValue
+        ForwardingValue, ChangesValue, SweepValue
     });
     own.unwrap_or_else(|| value.to_string())
 }
@@ -306,6 +315,7 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<TracerouteValue>("traceroute");
     engine.register_type_with_name::<ForwardingValue>("forwarding");
     engine.register_type_with_name::<ChangesValue>("changes");
+    engine.register_type_with_name::<SweepValue>("sweep");
     engine.register_type_with_name::<Process>("process");
     engine.register_type_with_name::<Service>("service");
     macro_rules! answers {
@@ -336,6 +346,7 @@ pub(super) fn register(engine: &mut Engine) {
     answers!(TracerouteValue);
     answers!(ForwardingValue);
     answers!(ChangesValue);
+    answers!(SweepValue);
     engine.register_get("lines", |changes: &mut ChangesValue| {
         changes.0.lines().iter().cloned().map(Dynamic::from).collect::<Array>()
     });

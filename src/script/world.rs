@@ -76,6 +76,8 @@ pub(super) struct World {
     in_gap: Cell<bool>,
     /// What was answered well since a submission is judged.
     again: Again,
+    /// How many sweeps there have been.
+    pub sweeps: Cell<u32>,
 }
 
 /// A place for the world, which comes to be after the vocabulary.
@@ -120,6 +122,7 @@ impl World {
             has_lived: Cell::new(false),
             in_gap: Cell::new(false),
             again: Again::default(),
+            sweeps: Cell::new(0),
         }
     }
 

@@ -17,6 +17,7 @@ mod options;
 mod programs;
 mod questions;
 mod services;
+mod sweep;
 mod switches;
 mod telling;
 mod why;
@@ -50,6 +51,7 @@ pub fn all() -> impl Iterator<Item = &'static Word> {
         programs::WORDS,
         services::WORDS,
         questions::WORDS,
+        sweep::WORDS,
         captures::WORDS,
         forwarding::WORDS,
         why::WORDS,
@@ -73,6 +75,7 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
     programs::register(engine, stand);
     services::register(engine, stand);
     questions::register(engine, stand);
+    sweep::register(engine, stand);
     captures::register(engine, stand);
     forwarding::register(engine, stand);
     why::register(engine, stand);

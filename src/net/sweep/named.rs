@@ -1,0 +1,88 @@
+//! What rules and routes name: where they make a difference, a packet is worth
+//! sending.
+
+use super::span::Span;
+
+/// The protocols that a rule may name in letters (`/etc/protocols`).
+const PROTOCOLS: [(&str, u8); 14] = [
+    ("icmp", 1),
+    ("igmp", 2),
+    ("ipip", 4),
+    ("ipencap", 4),
+    ("tcp", 6),
+    ("udp", 17),
+    ("dccp", 33),
+    ("gre", 47),
+    ("esp", 50),
+    ("ah", 51),
+    ("ospf", 89),
+    ("vrrp", 112),
+    ("sctp", 132),
+    ("udplite", 136),
+];
+
+/// The numbers and addresses of one rule or route.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Named {
+    pub protocols: Vec<u8>,
+    /// Ports, types, lengths, whatever it is: each may be any of these. Of a
+    /// range both ends.
+    pub numbers: Vec<(u16, u16)>,
+    pub addresses: Vec<Span>,
+}
+
+impl Named {
+    /// Reads a rule or a route, in whatever tool's words.
+    pub fn of(line: &str) -> Self {
+        let mut named = Self::default();
+        let is_part = |letter: char| letter.is_ascii_alphanumeric() || "./:-".contains(letter);
+        for word in line.split(|letter| !is_part(letter)).filter(|word| !word.is_empty()) {
+            if let Some((_, number)) = PROTOCOLS.iter().find(|(name, _)| *name == word) {
+                named.protocols.push(*number);
+            } else if let Some(range) = range(word) {
+                named.numbers.push(range);
+            } else if let Ok(span) = Span::parse(word) {
+                named.addresses.push(span);
+            }
+        }
+        named
+    }
+
+    /// Tells whether there is nothing in it to go by.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A number, or two with a sign between them.
+fn range(word: &str) -> Option<(u16, u16)> {
+    let number = |text: &str| match text.strip_prefix("0x") {
+        Some(digits) => u16::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    };
+    match word.split_once([':', '-']) {
+        Some((first, last)) => Some((number(first)?, number(last)?)),
+        // Behind a slash there is a mask.
+        None => number(word.split('/').next()?).map(|only| (only, only)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_names_numbers_and_addresses() {
+        let named = Named::of("-s 10.1.2.0/24 -p tcp -m multiport --dports 22,2000:2999 -j ACCEPT");
+        assert_eq!(named.protocols, [6]);
+        assert_eq!(named.numbers, [(22, 22), (2000, 2999)]);
+        assert_eq!(named.addresses, [Span::parse("10.1.2.0/24").unwrap()]);
+
+        let named = Named::of("ip daddr 10.0.0.7-10.0.0.9 ip dscp 0x10/0x3f udp dport { 53, 60-70 } accept");
+        assert_eq!(named.protocols, [17]);
+        assert_eq!(named.numbers, [(16, 16), (53, 53), (60, 70)]);
+        assert_eq!(named.addresses, [Span::parse("10.0.0.7-10.0.0.9").unwrap()]);
+
+        assert!(Named::of("iifname inside accept").is_empty());
+    }
+}
