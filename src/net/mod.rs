@@ -59,6 +59,7 @@ mod traceroute;
 mod tun;
 mod typed;
 mod udp;
+mod unsent;
 mod vxlan;
 mod witness;
 

@@ -83,6 +83,8 @@ pub struct Network {
     pub(super) queue: OnceCell<UdpSocket>,
     /// Whether this kernel keeps track of connections without being asked.
     pub(super) tracks_from_birth: OnceCell<bool>,
+    /// How many ICMP messages the kernel could not send, when it was looked last.
+    pub(super) icmp_unsent: Cell<u64>,
 }
 
 impl Network {
@@ -133,6 +135,7 @@ impl Network {
             attached: RefCell::default(),
             queue: OnceCell::new(),
             tracks_from_birth: OnceCell::new(),
+            icmp_unsent: Cell::default(),
         };
         // Where IPv6 is a module, this brings it, with its switches, before
         // somebody sets one.

@@ -4,6 +4,7 @@ use super::echo::{Echo, Tap, probe};
 use super::error::strerror;
 use super::rooms::Held;
 use super::target::Target;
+use super::unsent::NO_ROOM;
 use super::{NetError, Netns, Network};
 use nix::errno::Errno;
 use std::collections::BTreeMap;
@@ -13,6 +14,9 @@ use std::time::{Duration, Instant};
 
 /// Of so many requests, one may be lost.
 const MANY: u16 = 10;
+
+/// How long the kernel gets to have room again.
+const ROOM: Duration = Duration::from_millis(20);
 
 /// How to ping.
 #[derive(Debug, Clone)]
@@ -256,7 +260,7 @@ impl Network {
         let echo = Echo::open(target, options).map_err(socket_failed)?;
         for seq in 1..=options.count {
             answer.sent += 1;
-            echo.exchange(seq, options, &mut answer, || self.is_over(netns));
+            self.ask_once(netns, &echo, seq, options, &mut answer);
             // Where all have to come, too many are lost soon.
             let lost = usize::from(answer.sent) - answer.replies.len();
             if options.every && lost > usize::from(options.count - answer.wanted) {
@@ -281,6 +285,23 @@ impl Network {
             self.name_those_who_answered(netns, &mut answer, options.deadline)?;
         }
         Ok(answer)
+    }
+
+    /// Asks, and asks again where the kernel had no room for an answer.
+    fn ask_once(&self, netns: &Netns, echo: &Echo, seq: u16, options: &PingOptions, answer: &mut PingAnswer) {
+        let deadline = Instant::now() + Duration::from_millis(options.timeout_ms);
+        let before = answer.replies.len();
+        loop {
+            echo.exchange(seq, options, answer, || self.is_over(netns));
+            if answer.replies.len() > before || !self.has_icmp_unsent(netns) {
+                return;
+            }
+            if Instant::now() >= deadline {
+                answer.errors.push(format!("ping: {NO_ROOM}"));
+                return;
+            }
+            std::thread::sleep(ROOM);
+        }
     }
 
     /// ping(8) looks up who has answered, where it was given a name.

@@ -22,7 +22,7 @@ pub struct Attempt {
     pub stopped: Option<Fault>,
     /// Whether what all sandboxes share was used up when it mattered: the table of
     /// neighbours while it was judged, or whatever a command, an answer or a
-    /// failure says.
+    /// failure says; and whether somebody was answered, and not when he asked again.
     pub ran_out: bool,
 }
 
@@ -57,9 +57,8 @@ pub fn attempt(
     };
     sandbox.run_with(&order(lab, settings), hear, |wonder| oracle.answer(wonder))?;
     let mut outcomes = judge.finish();
-    let ran_out = gap.judged_from.is_some_and(Machine::has_refused)
-        || gap.says_exhausted
-        || outcomes.iter().any(says_so);
+    let ran_out =
+        gap.judged_from.is_some_and(Machine::has_refused) || gap.is_doubtful || outcomes.iter().any(says_so);
     let is_failed = outcomes.iter().any(|outcome| matches!(outcome.verdict, Verdict::Failed(_)));
     if settings.explains && is_failed {
         // A search runs it again and again, beside the others of the class.
@@ -98,9 +97,10 @@ struct Gap {
     took: Duration,
     /// How the machine was when the submission had had its turn.
     judged_from: Option<Machine>,
-    /// Whether one of its commands, or an answer to the judge, has said that
-    /// something is used up.
-    says_exhausted: bool,
+    /// Whether what came of it may be somebody else's doing: a command, or an
+    /// answer to the judge, has said that something is used up, or what held did not
+    /// hold again.
+    is_doubtful: bool,
     /// What to say of a `{key}` in it.
     blank: Option<String>,
     remarks: Option<Remarks>,
@@ -135,7 +135,7 @@ impl Gap {
                 }
             }
             Event::Ran(ran) if self.began.is_some() => {
-                self.says_exhausted |= says_exhausted(&ran.output);
+                self.is_doubtful |= says_exhausted(&ran.output);
                 if let Some(remark) = failed(ran) {
                     self.remark(remark);
                 }
@@ -143,7 +143,9 @@ impl Gap {
             Event::Stopped(Stop::Fault(fault)) if self.judged_from.is_some() => {
                 self.stopped = Some(fault.clone());
             }
-            Event::Asked(question) => self.says_exhausted |= says_exhausted(&question.text),
+            // What held and did not hold again was lost, perhaps, and not stopped.
+            Event::Withdrawn { .. } => self.is_doubtful = true,
+            Event::Asked(question) => self.is_doubtful |= says_exhausted(&question.text),
             _ => {}
         }
     }

@@ -45,9 +45,10 @@ check("the table that all share has room", arp(red).len() < 300);
 /// Those who are honest, beside the one of that name: the first and the last of
 /// the class, and some between. Most of them sit beside those who fill the table of
 /// neighbours.
-const HONEST: [&str; 10] = [
+const HONEST: [&str; 11] = [
     "aaron",
     "fills",
+    "fills_icmp_beside",
     "fills_neighbours_beside",
     "fills_neighbours_beyond",
     "mia",
@@ -388,6 +389,11 @@ fn descriptors_are_bounded() {
 #[test]
 fn neighbours_are_bounded() {
     earns("fills_neighbours", DONE);
+}
+
+#[test]
+fn room_for_icmp_is_waited_for() {
+    earns("fills_icmp", DONE);
 }
 
 #[test]

@@ -6,7 +6,6 @@ use std::fs;
 
 /// Reads those of the namespace in which this thread is; only what is not 0.
 pub(super) fn read() -> BTreeMap<String, u64> {
-    let text = |file: &str| fs::read_to_string(format!("/proc/thread-self/net/{file}")).unwrap_or_default();
     let mut counters = BTreeMap::new();
     for file in ["snmp", "netstat"] {
         columns(&text(file), &mut counters);
@@ -16,6 +15,17 @@ pub(super) fn read() -> BTreeMap<String, u64> {
     }
     conntrack(&text("stat/nf_conntrack"), &mut counters);
     counters
+}
+
+/// Those of IP and of what is within it, of the namespace in which this thread is, as `IcmpOutErrors`.
+pub(in crate::net) fn snmp() -> BTreeMap<String, u64> {
+    let mut counters = BTreeMap::new();
+    columns(&text("snmp"), &mut counters);
+    counters
+}
+
+fn text(file: &str) -> String {
+    fs::read_to_string(format!("/proc/thread-self/net/{file}")).unwrap_or_default()
 }
 
 /// Two lines for each group: `Ip: Forwarding …` and `Ip: 1 …`.

@@ -5,7 +5,7 @@
 //! diagnosis can be tested on one that is made by hand.
 
 mod address;
-mod counters;
+pub(in crate::net) mod counters;
 mod fdb;
 pub(super) mod fuzzing;
 mod kinds;

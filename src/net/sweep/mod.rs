@@ -13,6 +13,7 @@ pub use span::Span;
 
 use self::named::Named;
 use self::parcel::{Chance, Ends, ICMP, Parcel, TCP, UDP};
+use super::budget::is_learned;
 use super::echo::{random, set};
 use super::error::strerror;
 use super::netfilter::FirewallSnapshot;
@@ -24,6 +25,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, connect, getsockname,
     recvfrom, sendto, socket,
+};
+use rtnetlink::packet_route::AddressFamily as Af;
+use rtnetlink::packet_route::neighbour::{
+    NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
 };
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -54,7 +59,8 @@ pub struct SweepOptions {
     pub src: Vec<Span>,
     /// What kinds.
     pub kinds: Vec<SweepKind>,
-    /// The ports of TCP and UDP to send to, from one to another.
+    /// The ports of TCP and UDP to send to, or the types of ICMP, from one to
+    /// another; any port, and echo requests, where nothing is said.
     pub ports: Vec<(u16, u16)>,
     /// The protocols that are left out, or a port of one; of ICMP a type.
     pub not: Vec<(u8, Option<u16>)>,
@@ -112,6 +118,20 @@ const MANY: usize = 10;
 const TOLD: usize = 5;
 
 impl SweepAnswer {
+    fn new(options: &SweepOptions, parcels: &[Parcel], gate: Gate, refused: Option<Errno>) -> Self {
+        let few_came = gate.came.len() * 2 < parcels.len();
+        let minority = parcels.iter().enumerate().filter(|(n, _)| gate.came.contains(n) == few_came);
+        Self {
+            sent: parcels.len(),
+            received: gate.came.len(),
+            sources: gate.sources,
+            at: options.at.to_string(),
+            all: options.all,
+            examples: minority.take(TOLD).map(|(_, parcel)| parcel.to_string()).collect(),
+            refused: refused.map(|errno| format!("sendmsg: {}", strerror(errno as i32))),
+        }
+    }
+
     /// Tells whether what was to arrive has. A machine that is very busy loses a
     /// packet now and then.
     pub fn ok(&self) -> bool {
@@ -185,27 +205,20 @@ impl Network {
         let out = raw_socket().map_err(socket_failed)?;
         let mut chance = Chance::new(options.seed);
         let dst = Ends::pool(&mut chance, &options.dst, &named, |_| false);
+        // Where there is none, the kernel says so for each packet.
+        let own = dst.first().and_then(|dst| source(*dst)).unwrap_or_default();
         let src = match &options.src[..] {
-            // Where there is none, the kernel says so for each packet.
-            [] => vec![dst.first().and_then(|dst| source(*dst)).unwrap_or_default()],
+            [] => vec![own],
             spans => Ends::pool(&mut chance, spans, &named, |address| others.contains(&address)),
         };
-        let parcels = draw(&mut chance, options, &Ends { src, dst }, &named);
+        let ends = Ends { src, dst };
+        let parcels = draw(&mut chance, options, &ends, &named);
         if parcels.is_empty() {
             return Err(NetError::new("there is nothing to send: all of it is left out"));
         }
-        let mut refused = None;
-        for (batch, parcels) in parcels.chunks(BATCH).enumerate() {
-            for (n, parcel) in parcels.iter().enumerate() {
-                let bytes = parcel.bytes(&gate.mark(batch * BATCH + n));
-                let to = address(Target { ip: IpAddr::V4(parcel.dst), scope: 0 }, 0);
-                if let Err(errno) = sendto(out.as_raw_fd(), &bytes, &to, MsgFlags::empty()) {
-                    refused.get_or_insert_with(|| format!("sendmsg: {}", strerror(errno as i32)));
-                }
-            }
-            self.let_packets_pass(LINKS);
-            gate.look();
-        }
+        let lent = self.lend(from, own, &ends.src)?;
+        self.enter(from)?;
+        let refused = self.send_all(&out, &parcels, &mut gate);
         if gate.came.len() < parcels.len() {
             let is_over = self.is_over(from);
             gate.look();
@@ -213,17 +226,64 @@ impl Network {
                 gate.wait(parcels.len());
             }
         }
-        let few_came = gate.came.len() * 2 < parcels.len();
-        let minority = parcels.iter().enumerate().filter(|(n, _)| gate.came.contains(n) == few_came);
-        Ok(SweepAnswer {
-            sent: parcels.len(),
-            received: gate.came.len(),
-            sources: gate.sources,
-            at: options.at.to_string(),
-            all: options.all,
-            examples: minority.take(TOLD).map(|(_, parcel)| parcel.to_string()).collect(),
-            refused,
-        })
+        self.take_back(from, &lent, &ends.dst)?;
+        Ok(SweepAnswer::new(options, &parcels, gate, refused))
+    }
+
+    /// Sends one after the other, and has a look from time to time; gives why the
+    /// first one could not be sent that could not.
+    fn send_all(&self, out: &OwnedFd, parcels: &[Parcel], gate: &mut Gate) -> Option<Errno> {
+        let mut refused = None;
+        for (batch, some) in parcels.chunks(BATCH).enumerate() {
+            for (n, parcel) in some.iter().enumerate() {
+                let bytes = parcel.bytes(&gate.mark(batch * BATCH + n));
+                let to = address(Target { ip: IpAddr::V4(parcel.dst), scope: 0 }, 0);
+                if let Err(errno) = sendto(out.as_raw_fd(), &bytes, &to, MsgFlags::empty()) {
+                    refused.get_or_insert(errno);
+                }
+            }
+            self.let_packets_pass(LINKS);
+            gate.look();
+        }
+        refused
+    }
+
+    /// Gives these addresses to a namespace for a while, at the link that has
+    /// `own`: an address of nobody's is asked for again and again by whoever has
+    /// an answer for it, and what waits for that takes the kernel's room for
+    /// everybody's ICMP. Tells which it did not have before.
+    fn lend(&self, to: &Netns, own: u32, addresses: &[u32]) -> Result<Vec<(String, Ipv4Addr)>, NetError> {
+        let own = format!("{}/", Ipv4Addr::from(own));
+        let Some(dev) = self.addrs(to)?.into_iter().find(|row| row.addr.starts_with(&own)).map(|row| row.dev)
+        else {
+            return Ok(Vec::new());
+        };
+        let lent = |address: &u32| {
+            let address = Ipv4Addr::from(*address);
+            self.addr_add(to, &dev, &address.to_string(), None).ok().map(|()| (dev.clone(), address))
+        };
+        Ok(addresses.iter().filter_map(lent).collect())
+    }
+
+    /// Takes them back, and has everybody forget them, and whom nobody knew.
+    fn take_back(&self, from: &Netns, lent: &[(String, Ipv4Addr)], asked: &[u32]) -> Result<(), NetError> {
+        for (dev, address) in lent {
+            self.addr_del(from, dev, &address.to_string())?;
+        }
+        let is_open = |state| matches!(state, NeighbourState::Incomplete | NeighbourState::Failed);
+        let is_one = |message: &NeighbourMessage| {
+            message.attributes.iter().any(|attribute| match attribute {
+                NeighbourAttribute::Destination(NeighbourAddress::Inet(ip)) => {
+                    let is_lent = lent.iter().any(|(_, lent)| lent == ip) && is_learned(message);
+                    is_lent || is_open(message.header.state) && asked.contains(&u32::from(*ip))
+                }
+                _ => false,
+            })
+        };
+        for netns in self.everywhere().iter().filter(|netns| !netns.is_deleted()) {
+            self.forget(netns, Af::Inet, is_one)?;
+        }
+        Ok(())
     }
 
     /// What the rules and routes of all namespaces name, and the addresses that

@@ -96,11 +96,11 @@ pub(super) struct Ends {
 }
 
 impl Ends {
-    /// So many addresses are drawn from a span. Each that nobody has costs a
-    /// place in the kernel's table of neighbours, which all of a machine share.
-    const DRAWN: usize = 16;
+    /// So many addresses are drawn from a span. Each has a place in the kernel's
+    /// table of neighbours, which all of a machine share.
+    const DRAWN: usize = 8;
     /// So many are taken beside, from what a rule names.
-    const NAMED: usize = 4;
+    const NAMED: usize = 2;
 
     /// Some of the addresses of the spans: drawn ones, and those where a rule
     /// begins or ends to speak of them. What is `out` is nobody's to use.
@@ -152,10 +152,13 @@ impl Parcel {
     ) -> Option<Self> {
         let (protocol, kind) = protocol(chance, options, n, named);
         let odd = kind == SweepKind::Any;
-        let port = match chance.number(named).filter(|_| chance.mostly()) {
-            Some(port) if options.ports.iter().any(|(first, last)| (*first..=*last).contains(&port)) => port,
-            _ => {
-                let (first, last) = chance.one_of(&options.ports)?;
+        let everywhere = [(1, u16::MAX)];
+        let ports = if options.ports.is_empty() { &everywhere[..] } else { &options.ports };
+        let is_one = |port: &u16| ports.iter().any(|(first, last)| (first..=last).contains(&port));
+        let port = match chance.number(named).filter(is_one).filter(|_| chance.mostly()) {
+            Some(port) => port,
+            None => {
+                let (first, last) = chance.one_of(ports)?;
                 chance.between(first.into(), last.into()) as u16
             }
         };
@@ -168,7 +171,8 @@ impl Parcel {
                 let kind = systematic.or_else(|| chance.byte(named)).unwrap_or(chance.below(256) as u8);
                 (kind.into(), if chance.half() { 0 } else { chance.below(16) as u16 })
             }
-            (ICMP, false) => (ECHO_REQUEST.into(), 0),
+            (ICMP, false) if options.ports.is_empty() => (ECHO_REQUEST.into(), 0),
+            (ICMP, false) => (port & 0xff, 0),
             _ => (sport, port),
         };
         let flags = if odd && chance.half() { chance.below(256) as u8 } else { SYN };

@@ -17,7 +17,7 @@ pub(super) const WORDS: &[Word] = &[Word {
             of them: each packet has one of these; without `src` it has the one that the kernel picks. `proto` is \
             `\"tcp\"` (a connection that begins), `\"udp\"`, `\"icmp\"` (an echo request) or `\"any\"`, which is the \
             default: all protocols, all types of ICMP and any flags of TCP. `port` is a number, a range or an array \
-            of them, `not: \"80/tcp\"` leaves a port out, `\"8/icmp\"` a type of ICMP and `\"icmp\"` a protocol, \
+            of them, for ICMP the type; `not: \"80/tcp\"` leaves a port out, `\"8/icmp\"` a type of ICMP and `\"icmp\"` a protocol, \
             and an array several. With `all`, one of ten or more may be lost, as on every network. Sizes, times to live and types of service \
             differ, too. Part of the packets are like those that a rule or a route of the lab names, so that an \
             exception is found which is for one port, network or type of service alone. Nobody waits for an \
@@ -93,8 +93,9 @@ fn typed_as(how: &SweepOptions, dst: &[String]) -> String {
         false => format!("{first}-{last}"),
     };
     let ports: Vec<String> = how.ports.iter().map(port).collect();
+    let ports = if ports.is_empty() { "-".into() } else { ports.join(",") };
     let to: Vec<_> = dst.iter().map(|text| typed(text)).collect();
-    format!("nmap{kinds} -p{} {}", ports.join(","), to.join(" "))
+    format!("nmap{kinds} -p{ports} {}", to.join(" "))
 }
 
 /// What is drawn: other packets each time, and the same when the lab is run again.
@@ -123,7 +124,7 @@ fn kinds(call: &Call, words: &[String]) -> Fallible<Vec<SweepKind>> {
 /// A port, a range of them, or an array of both.
 fn ports(call: &Call, value: &Dynamic) -> Fallible<Vec<(u16, u16)>> {
     if value.is_unit() {
-        return Ok(vec![(1, u16::MAX)]);
+        return Ok(Vec::new());
     }
     if let Some(many) = value.read_lock::<Array>() {
         let each: Fallible<Vec<_>> = many.iter().map(|one| ports(call, one)).collect();

