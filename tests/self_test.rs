@@ -204,6 +204,10 @@ fn counter_examples_have_what_they_deserve() {
             "// deserves: 2 of 3\nred.up(\"lo\");\nred.addr_add(\"lo\", \"10.0.0.1/32\");\n",
         )
         .file("labs/x/solutions/lab/wrong-nothing.sh", "#!/bin/bash\n# deserves: 0 of 3\ntrue\n")
+        .file(
+            "labs/x/solutions/lab/right-order.rhai",
+            "addr_add(netns_list()[0], \"lo\", \"10.0.0.1/24\");\nup(netns_list()[0], \"lo\");\n",
+        )
         .file("labs/x/solutions/lab/README", "This is none.\n")
         .needs(&["bash"])
         .stdout(
@@ -213,10 +217,34 @@ fn counter_examples_have_what_they_deserve() {
             ✓ the reference solution has 3 of 3 points
             ✓ a solution that does nothing has 0 of 3 points
             ✓ each of 9 solutions with one thing wrong loses a point
+            ✓ the other solution has full marks
             ✓ each of 2 counter-examples has the points that it deserves
             ✓ each check fails where something is wrong
             "#,
         )
+        .run();
+}
+
+#[test]
+fn another_solution_that_has_less() {
+    self_test(LO, SOLUTION)
+        .file(
+            "labs/x/solutions/lab/right-mask.rhai",
+            "red.up(\"lo\");\nred.addr_add(\"lo\", \"10.0.0.1/8\");\n",
+        )
+        .stdout(
+            r#"
+            x/lab: 2 checks, 3 points
+
+            ✓ the reference solution has 3 of 3 points
+            ✓ a solution that does nothing has 0 of 3 points
+            ✓ each of 9 solutions with one thing wrong loses a point
+            ✗ of 1 other solution, 1 got something else
+                labs/x/solutions/lab/right-mask.rhai: 2 of 3; it deserves 3
+            ✓ each check fails where something is wrong
+            "#,
+        )
+        .code(1)
         .run();
 }
 

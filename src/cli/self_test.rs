@@ -5,7 +5,7 @@ use super::exit::{Findings, USAGE};
 use super::grade::{INTERRUPTED, Progress};
 use super::grader::Grader;
 use crate::event::Fault;
-use crate::exercise::{CounterExample, Graded, HandedIn, Mutant, counter_examples, mutants};
+use crate::exercise::{Example, Graded, HandedIn, Mutant, examples, mutants};
 use crate::lab::{Language, Solution, visible};
 use crate::run::{self, Supply};
 use crate::sandbox::{Launcher, Sandbox};
@@ -20,8 +20,8 @@ enum Tried {
     Nothing,
     /// The reference with one thing wrong: not full marks.
     Mutant(Mutant),
-    /// A counter-example: exactly the points that it deserves.
-    CounterExample(CounterExample),
+    /// Another solution, or a counter-example: exactly the points that it deserves.
+    Example(Example),
 }
 
 /// How many variants the reference must solve, where something is drawn.
@@ -30,7 +30,7 @@ const VARIANTS: usize = 24;
 /// Tests an exercise, and says what is wrong with it.
 pub(super) fn run(grader: &Grader, launcher: &Launcher, first: Sandbox) -> ExitCode {
     let Some(reference) = grader.lab.reference("") else { return ExitCode::from(USAGE) };
-    let counter_examples = match counter_examples(&grader.lab) {
+    let examples = match examples(&grader.lab) {
         Ok(found) => found,
         Err(unsound) => {
             eprintln!("error: {unsound}");
@@ -41,7 +41,7 @@ pub(super) fn run(grader: &Grader, launcher: &Launcher, first: Sandbox) -> ExitC
         }
     };
     // Those that wait longest come first, and the others go on beside them.
-    let mut all: Vec<Tried> = counter_examples.into_iter().map(Tried::CounterExample).collect();
+    let mut all: Vec<Tried> = examples.into_iter().map(Tried::Example).collect();
     all.extend([Tried::Reference(String::new()), Tried::Nothing]);
     if !grader.lab.draws.is_empty() {
         all.extend((1..=VARIANTS).map(|n| Tried::Reference(format!("student{n}"))));
@@ -82,7 +82,7 @@ impl Tried {
                 let (path, language) = ("nothing.sh".into(), Language::Shell);
                 (String::new(), Solution { path, text: String::new(), language })
             }
-            Self::CounterExample(example) => (String::new(), example.solution.clone()),
+            Self::Example(example) => (String::new(), example.solution.clone()),
             Self::Mutant(mutant) => {
                 (String::new(), Solution { text: mutant.text.clone(), ..reference.clone() })
             }
@@ -96,7 +96,7 @@ impl Tried {
             Self::Reference(seed) => format!("the reference solution of --seed {seed}"),
             Self::Nothing => "a solution that does nothing".into(),
             Self::Mutant(mutant) => format!("{path}:{}: {}", mutant.line, mutant.what),
-            Self::CounterExample(example) => example.solution.path.clone(),
+            Self::Example(example) => example.solution.path.clone(),
         }
     }
 }
@@ -136,7 +136,7 @@ impl Report {
                 Tried::Nothing => {
                     report.say(graded.points < worth, &format!("a solution that does nothing has {earned}"));
                 }
-                Tried::Mutant(_) | Tried::CounterExample(_) => {}
+                Tried::Mutant(_) | Tried::Example(_) => {}
             }
             report.nothing_measured |= graded.max == 0 && !graded.unmeasured().is_empty();
         }
@@ -145,7 +145,8 @@ impl Report {
         }
         report.promised(grader, worth);
         report.mutants(path, tried, worth);
-        report.counter_examples(tried, worth);
+        report.examples(tried, worth, true);
+        report.examples(tried, worth, false);
         report.blind(grader, tried);
         report.stops(grader, path, tried);
         report
@@ -218,12 +219,13 @@ impl Report {
         }
     }
 
-    /// Each counter-example has what it deserves.
-    fn counter_examples(&mut self, tried: &[(Tried, Graded)], worth: u64) {
-        let examples: Vec<(&CounterExample, &Graded)> = tried
+    /// Each other solution has full marks, and each counter-example what it
+    /// deserves.
+    fn examples(&mut self, tried: &[(Tried, Graded)], worth: u64, are_right: bool) {
+        let examples: Vec<(&Example, &Graded)> = tried
             .iter()
             .filter_map(|(tried, graded)| match tried {
-                Tried::CounterExample(example) => Some((example, graded)),
+                Tried::Example(example) if example.is_right == are_right => Some((example, graded)),
                 _ => None,
             })
             .collect();
@@ -232,17 +234,16 @@ impl Report {
             examples.into_iter().partition(|(_, graded)| graded.unmeasured().is_empty());
         let wrong: Vec<_> =
             measured.iter().filter(|(example, graded)| graded.points != example.deserves).collect();
+        let (one, has) = match are_right {
+            true => ("other solution", "full marks"),
+            false => ("counter-example", "the points that it deserves"),
+        };
         match (wrong.len(), measured.len()) {
             (_, 0) => {}
-            (0, 1) => self.say(true, "the counter-example has the points that it deserves"),
-            (0, count) => {
-                self.say(true, &format!("each of {count} counter-examples has the points that it deserves"));
-            }
+            (0, 1) => self.say(true, &format!("the {one} has {has}")),
+            (0, count) => self.say(true, &format!("each of {count} {one}s has {has}")),
             (wrong, count) => {
-                self.say(
-                    false,
-                    &format!("of {}, {wrong} got something else", counted(count as u64, "counter-example")),
-                );
+                self.say(false, &format!("of {}, {wrong} got something else", counted(count as u64, one)));
             }
         }
         for (example, graded) in wrong {

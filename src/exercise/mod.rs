@@ -4,7 +4,7 @@
 //! plain data, and keeps them in files; *never* runs anything.
 
 mod brief;
-mod counter_example;
+mod example;
 mod fingerprint;
 pub(crate) mod fuzzing;
 mod gradebook;
@@ -16,7 +16,7 @@ mod results;
 mod roster;
 mod shard;
 
-pub use counter_example::{CounterExample, Unsound, counter_examples};
+pub use example::{Example, Unsound, examples};
 pub use fingerprint::{Fingerprint, of_exercise};
 pub use gradebook::Gradebook;
 pub use graded::{Graded, Mark};

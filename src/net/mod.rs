@@ -80,7 +80,7 @@ pub use netns::{Netns, are_same};
 pub use network::Network;
 pub use observe::Family;
 pub use ping::{PingAnswer, PingOptions, Source as PingSource};
-pub use program::{ExecAnswer, Limits, Process};
+pub use program::{ExecAnswer, Limits, Process, last_words};
 pub use rooms::{Cleared, Exit, Expected, MOST_PROCESSES, Placed, Program, Rooms, RoomsError, Started};
 pub use route::RouteOptions;
 pub use rule::RuleOptions;

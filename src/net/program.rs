@@ -51,6 +51,13 @@ pub struct ExecAnswer {
     pub hint: Option<String>,
 }
 
+/// The line in which a program that failed says why: its last one. Only nft(8)
+/// shows below its error what it is about.
+pub fn last_words(said: &str) -> Option<&str> {
+    let mut lines = said.lines().rev().map(str::trim).filter(|line| !line.is_empty());
+    lines.clone().find(|line| line.contains(" Error: ")).or_else(|| lines.next())
+}
+
 impl ExecAnswer {
     /// Tells whether it ended by itself, with code 0.
     pub fn ok(&self) -> bool {
@@ -62,10 +69,9 @@ impl ExecAnswer {
         if self.ok() {
             return None;
         }
-        let words = self.stderr.lines().rev().find(|line| !line.trim().is_empty());
-        Some(match (&self.ended, words) {
+        Some(match (&self.ended, last_words(&self.stderr)) {
             (Some(ended), _) => ended.clone(),
-            (None, Some(words)) => words.trim().into(),
+            (None, Some(words)) => words.into(),
             (None, None) => format!("exit code {}", self.code),
         })
     }

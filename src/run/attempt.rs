@@ -4,6 +4,7 @@ use super::{Machine, Settings, explain, inquiry::Oracle, order};
 use crate::check::{Judge, Outcome, Shelf, Verdict};
 use crate::event::{Event, Fault, Ran, Stop};
 use crate::lab::{self, Lab};
+use crate::net::last_words;
 use crate::report;
 use crate::sandbox::{Launcher, Sandbox, SandboxError};
 use nix::errno::Errno;
@@ -194,8 +195,7 @@ fn failed(ran: &Ran) -> Option<String> {
         return None;
     }
     let path = ran.helper.as_deref().unwrap_or_default();
-    let last = ran.output.lines().rev().find(|line| !line.trim().is_empty()).map(str::trim);
-    let said = match (&ran.ended, last, code) {
+    let said = match (&ran.ended, last_words(&ran.output), code) {
         (Some(ended), ..) => ended.clone(),
         (None, Some(said), _) => said.to_string(),
         (None, None, code) => format!("exit code {}", code.unwrap_or_default()),

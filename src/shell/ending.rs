@@ -3,7 +3,7 @@
 use super::session::Story;
 use crate::event::{Fault, Ran, Stop};
 use crate::lab::Place;
-use crate::net::Exit;
+use crate::net::{Exit, last_words};
 
 /// A shell lab passes when bash has come to its end, or has been sent there by
 /// an `exit` that says that all is well.
@@ -43,9 +43,8 @@ pub(super) fn judge(story: &Story, exit: Exit) -> Result<(), Stop> {
 
 /// What a command said that failed.
 fn words(ran: Option<&Ran>, code: i32) -> String {
-    let said = ran.and_then(|ran| ran.output.lines().rev().find(|line| !line.trim().is_empty()));
-    match said {
-        Some(said) => format!("{} (exit code {code})", said.trim()),
+    match ran.and_then(|ran| last_words(&ran.output)) {
+        Some(said) => format!("{said} (exit code {code})"),
         None => format!("exit code {code}"),
     }
 }

@@ -1,4 +1,4 @@
-# deserves: 3 of 8
+# deserves: 0 of 8
 # The two that are there are hidden, and whoever else comes is not.
 for room in red blue; do ip -n $room route add default via {lan}.1; done
 sysctl -w net.ipv4.ip_forward=1

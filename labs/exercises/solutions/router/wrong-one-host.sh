@@ -1,4 +1,4 @@
-# deserves: 6 of 7
+# deserves: 4 of 7
 # A way to one host in the other network.
 ip -n a route add {east}.205 via {west}.6
 ip -n c route add {west}.205 via {east}.6

@@ -1,4 +1,4 @@
-# deserves: 6 of 7
+# deserves: 4 of 7
 # Large packets do not get through.
 ip -n a route add default via {west}.6
 ip -n c route add default via {east}.6

@@ -1,4 +1,4 @@
-# deserves: 6 of 7
+# deserves: 4 of 7
 # Connections come about, and carry no page.
 ip -n a route add {east}.0/24 via {west}.6
 ip -n c route add {west}.0/24 via {east}.6

@@ -4,19 +4,22 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What is no solution, and the points that it deserves all the same.
+/// A script that somebody may hand in, and the points that it deserves: another
+/// solution, or a counter-example, which is none.
 ///
 /// It lies beside the reference solution, in a folder of the exercise's name:
-/// `solutions/router/wrong-direct-cable.sh`.
+/// `solutions/router/right-default-route.sh`, `solutions/router/wrong-own-cable.sh`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CounterExample {
+pub struct Example {
     /// The script, with what is drawn filled in.
     pub solution: Solution,
     /// The points that it deserves.
     pub deserves: u64,
+    /// Whether it is another solution.
+    pub is_right: bool,
 }
 
-/// Why a counter-example is none.
+/// Why an example can't be tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsound {
     /// The file or folder.
@@ -33,16 +36,17 @@ impl fmt::Display for Unsound {
     }
 }
 
-/// What the names of counter-examples begin with.
-const PREFIX: &str = "wrong-";
+/// What the names of other solutions begin with, and those of counter-examples.
+const RIGHT: &str = "right-";
+const WRONG: &str = "wrong-";
 
-/// The counter-examples of an exercise, by name.
+/// The examples of an exercise, by name.
 ///
 /// # Errors
 ///
-/// Where one can't be read, or does not say what it deserves of the points
-/// that there are.
-pub fn counter_examples(lab: &Lab) -> Result<Vec<CounterExample>, Unsound> {
+/// Where one can't be read, or a counter-example does not say what it deserves of
+/// the points that there are.
+pub fn examples(lab: &Lab) -> Result<Vec<Example>, Unsound> {
     let Some(folder) = folder(lab) else { return Ok(Vec::new()) };
     let worth = lab.judging().map(|check| u64::from(check.points)).sum();
     let unread = |path: &Path, error: &io::Error| Unsound {
@@ -58,26 +62,28 @@ pub fn counter_examples(lab: &Lab) -> Result<Vec<CounterExample>, Unsound> {
     let mut paths = Vec::new();
     for entry in entries {
         let path = entry.map_err(|error| unread(&folder, &error))?.path();
-        let is_one = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
-        paths.extend(Some(path).filter(|_| is_one));
+        paths.extend(Some(path).filter(|path| begins_with(path, RIGHT) || begins_with(path, WRONG)));
     }
     paths.sort();
     let read = |path: PathBuf| {
         let text = fs::read_to_string(&path).map_err(|error| unread(&path, &error))?;
         let language = Language::of(&path).unwrap_or_else(|| Language::of_text(&text));
         let shown = path.display().to_string();
-        let deserves = deserved(&text, worth).map_err(|(error, hint)| Unsound {
-            path: shown.clone(),
-            error,
-            hint: Some(hint),
-        })?;
+        let is_right = begins_with(&path, RIGHT);
+        let deserves = if is_right { Ok(worth) } else { deserved(&text, worth) };
+        let deserves =
+            deserves.map_err(|(error, hint)| Unsound { path: shown.clone(), error, hint: Some(hint) })?;
         let text = lab.picks("").fill(&text);
-        Ok(CounterExample { solution: Solution { path: shown, text, language }, deserves })
+        Ok(Example { solution: Solution { path: shown, text, language }, deserves, is_right })
     };
     paths.into_iter().map(read).collect()
 }
 
-/// The folder of an exercise's counter-examples.
+fn begins_with(path: &Path, prefix: &str) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix))
+}
+
+/// The folder of an exercise's examples.
 fn folder(lab: &Lab) -> Option<PathBuf> {
     let reference = Path::new(&lab.gap.as_ref()?.reference.path);
     Some(reference.parent()?.join(lab.source.path.file_stem()?))

@@ -1,0 +1,2 @@
+# From port to port.
+iptables -I FORWARD -m physdev --physdev-is-bridged -j ACCEPT
