@@ -239,8 +239,9 @@ struct Grade {
     /// Print the task of each student, and then the answer key; a SUBMISSION may be a mere name
     #[arg(long, conflicts_with_all = ["merge", "shard", "resume", "format", "self_test"])]
     sheet: bool,
-    /// Test the exercise itself: that the reference solves it, that the checks see whatever is wrong in it, and
-    /// that each counter-example (`solutions/EXERCISE/wrong-*`) has the points that it says it deserves
+    /// Test the exercise itself: that the reference solves it, that the checks see whatever is wrong in it, that
+    /// each other solution (`solutions/EXERCISE/right-*`) has full marks, and that each counter-example (`wrong-*`)
+    /// has the points that it says it deserves
     #[arg(long, conflicts_with_all = ["submissions", "merge", "shard", "resume", "format", "seed"])]
     self_test: bool,
     #[command(flatten)]

@@ -5,8 +5,8 @@ use super::ping::{PingAnswer, PingOptions, Reply, Source};
 use super::target::{Target, address, family};
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrStorage, bind,
-    connect, recvmsg, sendto, setsockopt, socket, sockopt,
+    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType,
+    SockaddrStorage, bind, connect, recvfrom, recvmsg, sendto, setsockopt, socket, sockopt,
 };
 use std::cell::Cell;
 use std::ffi::OsString;
@@ -399,9 +399,43 @@ fn wait(socket: &OwnedFd, deadline: Instant) -> bool {
     }
 }
 
-/// A packet socket (packet(7)) that sees what a namespace sends of its own.
+/// A socket that sees packets (packet(7)). To close it takes the kernel some 15 ms,
+/// for which nobody waits.
+#[derive(Debug)]
+pub(super) struct PacketSocket(Option<OwnedFd>);
+
+impl PacketSocket {
+    /// In the namespace in which this thread is; for what comes in alone, or for
+    /// what goes out as well (`EthAll`).
+    pub fn open(of: SockProtocol) -> nix::Result<Self> {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        socket(AddressFamily::Packet, SockType::Datagram, flags, of).map(|socket| Self(Some(socket)))
+    }
+
+    /// The next packet, from its IP header on, and how it has passed.
+    pub fn receive(&self, bytes: &mut [u8]) -> Option<(usize, LinkAddr)> {
+        let fd = self.0.as_ref()?.as_raw_fd();
+        let (length, from) = recvfrom::<LinkAddr>(fd, bytes).ok()?;
+        Some((length, from?))
+    }
+
+    /// Waits until there is one, or until the deadline.
+    pub fn wait(&self, deadline: Instant) -> bool {
+        self.0.as_ref().is_some_and(|socket| wait(socket, deadline))
+    }
+}
+
+impl Drop for PacketSocket {
+    fn drop(&mut self) {
+        let socket = self.0.take();
+        // Without a thread it is closed here.
+        let _ = std::thread::Builder::new().name("close".into()).spawn(move || drop(socket));
+    }
+}
+
+/// Sees what a namespace sends of its own.
 pub(super) struct Tap {
-    socket: OwnedFd,
+    socket: PacketSocket,
     /// Whether what it sends to itself counts.
     to_itself: bool,
 }
@@ -409,9 +443,7 @@ pub(super) struct Tap {
 impl Tap {
     /// Sees what passes the namespace in which this thread is.
     pub fn open(to_itself: bool) -> nix::Result<Self> {
-        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        let socket = socket(AddressFamily::Packet, SockType::Datagram, flags, SockProtocol::EthAll)?;
-        Ok(Self { socket, to_itself })
+        Ok(Self { socket: PacketSocket::open(SockProtocol::EthAll)?, to_itself })
     }
 
     /// Tells whether the namespace has given this answer.
@@ -430,31 +462,17 @@ impl Tap {
     pub fn find_own<T>(&self, find: impl Fn(Packet) -> Option<T>) -> Option<T> {
         let mut bytes = [0; 2048];
         loop {
-            // SAFETY: all-zero is a valid sockaddr_ll; the buffers live
-            // through the call.
-            let (length, from) = unsafe {
-                let mut from: libc::sockaddr_ll = std::mem::zeroed();
-                let mut size = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
-                let length = libc::recvfrom(
-                    self.socket.as_raw_fd(),
-                    bytes.as_mut_ptr().cast(),
-                    bytes.len(),
-                    libc::MSG_DONTWAIT,
-                    (&raw mut from).cast(),
-                    &raw mut size,
-                );
-                (length, from)
-            };
-            let bytes = &bytes[..usize::try_from(length).ok()?];
-            let packet = match i32::from(u16::from_be(from.sll_protocol)) {
+            let (length, from) = self.socket.receive(&mut bytes)?;
+            let bytes = &bytes[..length];
+            let packet = match i32::from(u16::from_be(from.protocol())) {
                 libc::ETH_P_IP => Packet::V4(bytes),
                 libc::ETH_P_IPV6 => Packet::V6(bytes),
                 _ => continue,
             };
-            if (self.to_itself || from.sll_hatype != libc::ARPHRD_LOOPBACK)
+            if (self.to_itself || from.hatype() != libc::ARPHRD_LOOPBACK)
                 && let Some(found) = find(packet)
             {
-                return (from.sll_pkttype == libc::PACKET_OUTGOING).then_some(found);
+                return (from.pkttype() == libc::PACKET_OUTGOING).then_some(found);
             }
         }
     }

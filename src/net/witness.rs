@@ -50,7 +50,7 @@ impl Network {
     /// Where the kernel gives no socket.
     pub fn witness(&self, netns: &Netns, by: Option<&Answerer>) -> Result<Option<Witness>, NetError> {
         let Some(by) = by else { return Ok(None) };
-        let taps = Some((self.tap(netns, by.netns())?, self.tap(by.netns(), netns)?));
+        let taps = (self.tap(netns, by.netns())?, self.tap(by.netns(), netns)?);
         Ok(Some(Witness { by: by.clone(), began: Instant::now(), taps }))
     }
 
@@ -82,22 +82,13 @@ pub struct Witness {
     by: Answerer,
     began: Instant,
     /// Where the connections begin, and where they are to be accepted.
-    taps: Option<(Tap, Tap)>,
-}
-
-impl Drop for Witness {
-    fn drop(&mut self) {
-        // To close a tap takes the kernel some 15 ms. Without a thread it is
-        // done here.
-        let taps = self.taps.take();
-        let _ = std::thread::Builder::new().name("close".into()).spawn(move || drop(taps));
-    }
+    taps: (Tap, Tap),
 }
 
 impl Witness {
     /// Says so where a connection was accepted by somebody else.
     pub(super) fn objects(&self, network: &Network, dst: &str, stream: &TcpStream) -> Option<String> {
-        let (here, there) = self.taps.as_ref()?;
+        let (here, there) = &self.taps;
         let port = stream.local_addr().map_or(0, |address| address.port());
         let asked = here.find_own(|packet| {
             let tcp = Segment::read(packet)?;
@@ -120,7 +111,7 @@ impl Witness {
 
     /// Says so where somebody else has sent the answer that `is_it` knows.
     pub(super) fn objects_to_datagram(&self, dst: &str, is_it: impl Fn(&[u8]) -> bool) -> Option<String> {
-        let (_, there) = self.taps.as_ref()?;
+        let (_, there) = &self.taps;
         let answered = there.find_own(|packet| {
             let (remote, said) = datagram(packet)?;
             is_it(said).then_some(remote)

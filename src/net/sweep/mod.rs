@@ -14,17 +14,16 @@ pub use span::Span;
 use self::named::Named;
 use self::parcel::{Chance, Ends, ICMP, Parcel, TCP, UDP};
 use super::budget::is_learned;
-use super::echo::{random, set};
+use super::echo::{PacketSocket, random, set};
 use super::error::strerror;
 use super::netfilter::FirewallSnapshot;
 use super::ping::socket_failed;
 use super::target::{Target, address};
 use super::{Family, NetError, Netns, Network};
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, connect, getsockname,
-    recvfrom, sendto, socket,
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, connect, getsockname, sendto,
+    socket,
 };
 use rtnetlink::packet_route::AddressFamily as Af;
 use rtnetlink::packet_route::neighbour::{
@@ -32,7 +31,7 @@ use rtnetlink::packet_route::neighbour::{
 };
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// What kind of packets is sent.
@@ -180,7 +179,7 @@ impl SweepAnswer {
 
 /// So many packets are sent before it is looked what has come: what waits to be
 /// read has little room, as has what waits for a CPU.
-const BATCH: usize = 32;
+const BATCH: usize = 64;
 
 /// How many links a packet may pass until it is looked for.
 const LINKS: usize = 8;
@@ -363,7 +362,7 @@ fn source(dst: u32) -> Option<u32> {
 /// Where the packets are to arrive: what comes in there is seen before any rule
 /// of the namespace (packet(7)).
 struct Gate {
-    socket: OwnedFd,
+    socket: PacketSocket,
     /// What nobody can foresee, so that only what was sent counts.
     secret: [u8; 8],
     /// The numbers of those that have come.
@@ -374,14 +373,13 @@ struct Gate {
 impl Gate {
     /// In the namespace in which this thread is.
     fn open(name: &str) -> Result<Self, NetError> {
-        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let failed =
             |errno: Errno| NetError::new(format!("failed to watch {name}: {}", strerror(errno as i32)));
-        let socket = socket(AddressFamily::Packet, SockType::Datagram, flags, SockProtocol::EthIp);
+        let socket = PacketSocket::open(SockProtocol::EthIp).map_err(failed)?;
         let mut secret = [0; 8];
         random(&mut secret).map_err(failed)?;
         let (came, sources) = (BTreeSet::new(), BTreeSet::new());
-        Ok(Self { socket: socket.map_err(failed)?, secret, came, sources })
+        Ok(Self { socket, secret, came, sources })
     }
 
     /// The mark of the `n`th packet.
@@ -395,9 +393,9 @@ impl Gate {
     /// Reads what has come in.
     fn look(&mut self) {
         let mut bytes = [0; 2048];
-        while let Ok((length, from)) = recvfrom::<LinkAddr>(self.socket.as_raw_fd(), &mut bytes) {
+        while let Some((length, from)) = self.socket.receive(&mut bytes) {
             // A bridge sends to all ports what it does not know the right one of.
-            if from.is_some_and(|from| from.pkttype() == libc::PACKET_OTHERHOST) {
+            if from.pkttype() == libc::PACKET_OTHERHOST {
                 continue;
             }
             if let Some((src, n)) = self.known(&bytes[..length]) {
@@ -427,13 +425,7 @@ impl Gate {
     /// Waits for more, until all are there or none has come for a while.
     fn wait(&mut self, all: usize) {
         let mut until = Instant::now() + LATE;
-        while self.came.len() < all {
-            let left = until.saturating_duration_since(Instant::now());
-            let mut sockets = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
-            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
-            if left.is_zero() || poll(&mut sockets, timeout) == Ok(0) {
-                return;
-            }
+        while self.came.len() < all && self.socket.wait(until) {
             let before = self.came.len();
             self.look();
             if self.came.len() > before {

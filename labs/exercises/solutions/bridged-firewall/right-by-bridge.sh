@@ -1,2 +1,2 @@
 # What comes in by the bridge and goes out by it.
-iptables -A FORWARD -i v-net-0 -o v-net-0 -j ACCEPT
+iptables -I FORWARD -i v-net-0 -o v-net-0 -j ACCEPT

@@ -1,2 +1,2 @@
-# The bridge does not ask iptables.
-sysctl -qw net.bridge.bridge-nf-call-iptables=0
+# The bridge asks no firewall.
+sysctl -w net.bridge.bridge-nf-call-iptables=0

@@ -1,6 +1,5 @@
-# Away with the old, and on with the new.
-for end in "red 1" "blue 2"; do
-    set -- $end
-    ip -n $1 addr del {lan}.$2/32 dev veth-$1
-    ip -n $1 addr add {lan}.$2/24 brd + dev veth-$1
-done
+# The old address away, and the mask in other words.
+ip -n red addr del {lan}.1/32 dev veth-red
+ip -n red addr add {lan}.1/24 dev veth-red
+ip -n blue addr flush dev veth-blue
+ip -n blue addr add {lan}.2/255.255.255.0 dev veth-blue

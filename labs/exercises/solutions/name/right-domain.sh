@@ -1,3 +1,4 @@
-# `domain` is an older word for a search list of one.
+# An older word for a search list of one.
 mkdir -p /etc/netns/red
-printf 'domain {zone}\nnameserver {lan}.3\noptions timeout:1 attempts:2\n' > /etc/netns/red/resolv.conf
+printf 'domain {zone}\noptions timeout:1\nnameserver {lan}.3\n' > /etc/netns/red/resolv.conf
+ip netns exec red ping -c1 {lan}.3 > /dev/null

@@ -1,3 +1,3 @@
-# Off and on again.
-ip -n blue addr flush dev veth-blue scope global
+# Off with all, and on with the right one.
+ip -n blue addr flush dev veth-blue
 ip -n blue addr add 10.{net}.7.2/24 dev veth-blue

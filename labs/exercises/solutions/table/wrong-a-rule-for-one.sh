@@ -1,4 +1,4 @@
-# deserves: 4 of 8
+# deserves: 3 of 8
 # The table is right, and a rule is about one network.
 ip -n router route add 10.{net}.0.0/16 via 10.0.1.2
 ip -n router route add 10.{net}.64.0/18 via 10.0.2.2

@@ -1,5 +1,5 @@
-# Who is refused is told so.
-ip netns exec router iptables -A FORWARD -i inside -d 10.2.0.2 -p tcp --dport 80 -j ACCEPT
-ip netns exec router iptables -A FORWARD -i dmz -o inside -p tcp --sport 80 -m conntrack --ctstate ESTABLISHED -j ACCEPT
-ip netns exec router iptables -A FORWARD -p tcp -j REJECT --reject-with tcp-reset
-ip netns exec router iptables -A FORWARD -j REJECT
+# What is not allowed is refused aloud, and the policy stays.
+r='ip netns exec router iptables'
+$r -A FORWARD -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+$r -A FORWARD -i inside -o dmz -p tcp --dport 80 -m conntrack --ctstate NEW -j ACCEPT
+$r -A FORWARD -j REJECT

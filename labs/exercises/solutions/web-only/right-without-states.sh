@@ -1,4 +1,5 @@
-# Without keeping track: an answer comes from port 80, and begins nothing.
-ip netns exec router iptables -P FORWARD DROP
-ip netns exec router iptables -A FORWARD -s 10.1.0.0/24 -d 10.2.0.2 -p tcp --dport 80 -j ACCEPT
-ip netns exec router iptables -A FORWARD -s 10.2.0.2 -d 10.1.0.0/24 -p tcp --sport 80 ! --syn -j ACCEPT
+# Without a memory: an answer is a segment that does not begin anything.
+r='ip netns exec router iptables'
+$r -P FORWARD DROP
+$r -A FORWARD -i inside -p tcp -d 10.2.0.2 --dport 80 -j ACCEPT
+$r -A FORWARD -i dmz -p tcp -s 10.2.0.2 --sport 80 ! --syn -j ACCEPT
