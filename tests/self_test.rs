@@ -142,7 +142,7 @@ fn each_variant_is_solved() {
 
         ✓ the reference solution has 1 of 1 point
         ✓ a solution that does nothing has 0 of 1 point
-        ✓ the reference solution solves 24 other variants
+        ✓ the reference solution solves 12 other variants
         ✗ of 7 solutions with one thing wrong, no check sees 5
             labs/x/solutions/way.rhai:1: `10.0.1.1/24` → `10.0.1.1/16` in `addr_add("lo", "10.0.1.1/24");`
             labs/x/solutions/way.rhai:1: `10.0.1.1/24` → `10.0.1.1/25` in `addr_add("lo", "10.0.1.1/24");`

@@ -25,7 +25,7 @@ enum Tried {
 }
 
 /// How many variants the reference must solve, where something is drawn.
-const VARIANTS: usize = 24;
+const VARIANTS: usize = 12;
 
 /// Tests an exercise, and says what is wrong with it.
 pub(super) fn run(grader: &Grader, launcher: &Launcher, first: Sandbox) -> ExitCode {

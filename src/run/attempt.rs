@@ -4,9 +4,9 @@ use super::{Machine, Settings, explain, inquiry::Oracle, order};
 use crate::check::{Judge, Outcome, Shelf, Verdict};
 use crate::event::{Event, Fault, Ran, Stop};
 use crate::lab::{self, Lab};
-use crate::net::last_words;
 use crate::report;
 use crate::sandbox::{Launcher, Sandbox, SandboxError};
+use crate::shell;
 use nix::errno::Errno;
 use std::time::{Duration, Instant};
 
@@ -195,7 +195,7 @@ fn failed(ran: &Ran) -> Option<String> {
         return None;
     }
     let path = ran.helper.as_deref().unwrap_or_default();
-    let said = match (&ran.ended, last_words(&ran.output), code) {
+    let said = match (&ran.ended, shell::said(ran), code) {
         (Some(ended), ..) => ended.clone(),
         (None, Some(said), _) => said.to_string(),
         (None, None, code) => format!("exit code {}", code.unwrap_or_default()),

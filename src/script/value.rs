@@ -107,41 +107,24 @@ pub(super) fn answer(value: &Dynamic) -> Option<Answer> {
     if let Ok(ok) = value.as_bool() {
         return Some(Answer { ok, wanted: "true", unwanted: "false", text: ok.to_string() });
     }
-    if let Some(ping) = value.read_lock::<PingValue>() {
-        let text = ping.to_string();
-        return Some(Answer { ok: ping.0.ok(), wanted: "an answer", unwanted: "no answer", text });
+    macro_rules! is_so {
+        ($($kind:ty: $wanted:literal, $unwanted:literal;)*) => {$(
+            if let Some(value) = value.read_lock::<$kind>() {
+                let (ok, text) = (value.0.ok(), value.to_string());
+                return Some(Answer { ok, wanted: $wanted, unwanted: $unwanted, text });
+            }
+        )*};
     }
-    if let Some(tcp) = value.read_lock::<TcpValue>() {
-        let (wanted, unwanted) = ("a connection", "no connection");
-        return Some(Answer { ok: tcp.0.ok(), wanted, unwanted, text: tcp.to_string() });
-    }
-    if let Some(udp) = value.read_lock::<UdpValue>() {
-        let text = udp.to_string();
-        return Some(Answer { ok: udp.0.ok(), wanted: "an answer", unwanted: "no answer", text });
-    }
-    if let Some(http) = value.read_lock::<HttpValue>() {
-        let text = http.to_string();
-        return Some(Answer { ok: http.0.ok(), wanted: "a page", unwanted: "no page", text });
-    }
-    if let Some(name) = value.read_lock::<NameValue>() {
-        let text = name.to_string();
-        return Some(Answer { ok: name.0.ok(), wanted: "an address", unwanted: "no address", text });
-    }
-    if let Some(cni) = value.read_lock::<CniValue>() {
-        let (ok, text) = (cni.0.ok(), cni.to_string());
-        return Some(Answer { ok, wanted: "as it was made", unwanted: "not as it was made", text });
-    }
-    if let Some(way) = value.read_lock::<TracerouteValue>() {
-        let (wanted, unwanted) = ("a way there", "no way there");
-        return Some(Answer { ok: way.0.ok(), wanted, unwanted, text: way.to_string() });
-    }
-    if let Some(forwarding) = value.read_lock::<ForwardingValue>() {
-        let (wanted, unwanted) = ("the same forwarding", "another forwarding");
-        return Some(Answer { ok: forwarding.0.ok(), wanted, unwanted, text: forwarding.to_string() });
-    }
-    if let Some(changes) = value.read_lock::<ChangesValue>() {
-        let (wanted, unwanted) = ("as it was given", "not as it was given");
-        return Some(Answer { ok: changes.0.ok(), wanted, unwanted, text: changes.to_string() });
+    is_so! {
+        PingValue: "an answer", "no answer";
+        TcpValue: "a connection", "no connection";
+        UdpValue: "an answer", "no answer";
+        HttpValue: "a page", "no page";
+        NameValue: "an address", "no address";
+        CniValue: "as it was made", "not as it was made";
+        TracerouteValue: "a way there", "no way there";
+        ForwardingValue: "the same forwarding", "another forwarding";
+        ChangesValue: "as it was given", "not as it was given";
     }
     if let Some(sweep) = value.read_lock::<SweepValue>() {
         let (wanted, unwanted) = sweep.0.wanted();

@@ -41,9 +41,14 @@ pub(super) fn judge(story: &Story, exit: Exit) -> Result<(), Stop> {
     }))
 }
 
+/// The line in which a command that failed says why.
+pub fn said(ran: &Ran) -> Option<&str> {
+    last_words(&ran.output)
+}
+
 /// What a command said that failed.
 fn words(ran: Option<&Ran>, code: i32) -> String {
-    match ran.and_then(|ran| last_words(&ran.output)) {
+    match ran.and_then(said) {
         Some(said) => format!("{said} (exit code {code})"),
         None => format!("exit code {code}"),
     }

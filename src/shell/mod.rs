@@ -24,6 +24,7 @@ mod scan;
 mod session;
 mod told;
 
+pub use ending::said;
 pub use live::{Desk, live};
 pub use read::read;
 pub use run::{fill, run};

@@ -217,7 +217,8 @@ impl Parcel {
             }
             ICMP => {
                 let mut message = vec![self.sport as u8, self.dport as u8, 0, 0, 0x4e, 0x53, 0, 1];
-                message.extend(&payload);
+                // The rest is zero, and does not count.
+                message.extend(mark);
                 let sum = checksum(&message).to_be_bytes();
                 message.truncate(8);
                 message[2..4].copy_from_slice(&sum);

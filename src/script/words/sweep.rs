@@ -11,7 +11,7 @@ use std::rc::Rc;
 pub(super) const WORDS: &[Word] = &[Word {
     name: "sweep",
     form: "`sweep([ns,] dst, #{at, all, count, proto, port, src, not})`",
-    about: "Sends `count` packets (2000) to `dst`, each different from the others, and sees which of them come to \
+    about: "Sends `count` packets (1000) to `dst`, each different from the others, and sees which of them come to \
             the namespace `at`, before its own firewall; holds where one came, or with `all: true` where all \
             came. `dst` and `src` are addresses or networks, as `\"10.0.0.0/24\"` or `\"10.0.0.7-10.0.0.9\"`, or arrays \
             of them: each packet has one of these; without `src` it has the one that the kernel picks. `proto` is \
@@ -69,7 +69,7 @@ fn sweep(call: &Call, ns: &Netns, dst: &[String], options: Map) -> Fallible<Swee
         kinds: kinds(call, &options.texts("proto")?)?,
         ports: ports(call, &options.any("port"))?,
         not: not.iter().map(|text| SweepOptions::port(text).map_err(misused)).collect::<Fallible<_>>()?,
-        count: options.number("count", "a number from 1")?.unwrap_or(2000),
+        count: options.number("count", "a number from 1")?.unwrap_or(1000),
         all: options.flag("all")?.unwrap_or(false),
         seed: seed(call),
     };
