@@ -228,6 +228,25 @@ fn what_is_said_of_a_namespace_that_has_changed() {
 }
 
 #[test]
+fn what_is_in_a_set_of_the_firewall_is_compared() {
+    Nslab::test(["labs/x/lab.rhai"])
+        .lab(
+            r#"
+            nft("add table ip filter");
+            nft("add set ip filter friends { type ipv4_addr; }");
+            nft("add element ip filter friends { 10.0.0.1 }");
+            submission("solutions/way.rhai", #{});
+            check("in words", unchanged().text
+                == "what is in the firewall's set friends was { 10.0.0.1 }, and is { 10.0.0.1, 10.0.0.2 }");
+            "#,
+        )
+        .file("labs/x/solutions/way.rhai", "nft(\"add element ip filter friends { 10.0.0.2 }\");\n")
+        .needs(&["nft"])
+        .passes(&["in words"])
+        .run();
+}
+
+#[test]
 fn what_can_not_be_compared_is_said() {
     let fails = |judging: &str, report: &str| {
         Nslab::test(["labs/x/lab.rhai"])

@@ -35,6 +35,8 @@ fn all_comes_where_nothing_is_in_the_way() {
         check("as many as are sent", back.sent == 100 && back.received == 100 && back.ok);
         check("from where they are sent", back.sources == ["10.0.2.2"]);
         check("on the way", sweep(red, "10.0.2.2", #{at: router, count: 50, all: true}));
+        check("neighbours stay", arp(router).contains(#{ip: "10.0.1.2"}) && arp(router).len() == 2);
+        check("addresses stay", addrs(red).filter(|row| row.addr.starts_with("10.")).len() == 1);
         check("to oneself", sweep("127.0.0.0/8", #{at: host(), all: true}));
         refute("not beside it", sweep(red, "10.0.1.1", #{at: blue}));
         "#,
@@ -45,6 +47,8 @@ fn all_comes_where_nothing_is_in_the_way() {
         "as many as are sent",
         "from where they are sent",
         "on the way",
+        "neighbours stay",
+        "addresses stay",
         "to oneself",
         "not beside it",
     ])
@@ -74,6 +78,23 @@ fn what_a_rule_lets_pass_is_found() {
         "one port of one visitor",
         "it is told",
     ])
+    .run();
+}
+
+#[test]
+fn what_is_in_a_set_is_found() {
+    on_the_way(
+        r#"
+        router.policy("forward", "drop");
+        router.nft("add set ip filter hosts { type ipv4_addr . inet_service; flags interval; }");
+        router.nft("add element ip filter hosts { 10.0.1.77 . 4000-4010 }");
+        router.nft("add rule ip filter FORWARD ip saddr . udp dport @hosts accept");
+        let leak = sweep(red, "10.0.2.2", #{at: blue, src: "10.0.1.0/24"});
+        check("one visitor at a few ports", leak.ok && leak.sources == ["10.0.1.77"]);
+        "#,
+    )
+    .needs(&["nft"])
+    .passes(&["one visitor at a few ports"])
     .run();
 }
 

@@ -71,6 +71,7 @@ pub use http::{HttpAnswer, HttpOptions};
 pub use lacking::Lacking;
 pub use link_kind::MacvlanMode;
 pub use names::{NameAnswer, NameFiles};
+use netfilter::SetElements;
 pub use netfilter::{
     Action, Backend, Chain, Counters, Culprit, FirewallOptions, FirewallRule, FirewallSnapshot, Flow,
     FlowEnd, PacketOptions, Passage, Policy, Ruling, StepKind, StepVerdict, Stop, Trace, TraceStep,

@@ -41,6 +41,7 @@ pub use firewall::{Action, Chain, FirewallOptions, Policy, Ruling};
 pub(super) use iptables::IptablesCommand;
 pub use packet::PacketOptions;
 pub(super) use packet::protocol_name;
+pub(in crate::net) use snapshot::SetElements;
 pub use snapshot::{Counters, FirewallRule, FirewallSnapshot};
 pub use stop::Stop;
 pub use tool::nft_command;

@@ -113,7 +113,7 @@ pub(super) fn spoken(
     chains.sort_by_key(Chain::order);
     let interfaces = interfaces()?;
     let rules = list(socket, GET_RULE, 0, Attributes::default())?;
-    let sets = sets(socket)?;
+    let sets = sets(socket, |set| set.anonymous)?;
     let none = BTreeMap::new();
     let speak_of = |chain: &Chain, rule: &Answer| {
         let ground = Ground {
@@ -159,12 +159,19 @@ pub(super) fn chains(socket: &Netfilter) -> Result<Vec<Chain>, NetError> {
 
 type Sets = BTreeMap<(u8, String), BTreeMap<String, Set>>;
 
-fn sets(socket: &Netfilter) -> Result<Sets, NetError> {
+/// All sets that have a name, with their elements.
+pub(super) fn named_sets(socket: &Netfilter) -> Result<Vec<Set>, NetError> {
+    let all = sets(socket, |set| !set.anonymous)?;
+    Ok(all.into_values().flat_map(BTreeMap::into_values).filter(|set| !set.anonymous).collect())
+}
+
+/// The sets of each table; with their elements those alone that are wanted so.
+fn sets(socket: &Netfilter, with_elements: impl Fn(&Set) -> bool) -> Result<Sets, NetError> {
     let mut sets = Sets::new();
     for answer in list(socket, GET_SET, 0, Attributes::default())? {
         let table = text(&answer.bytes, 1).unwrap_or_default();
         let mut set = Set::read(&answer.bytes);
-        if set.anonymous {
+        if with_elements(&set) {
             let which = Attributes::default().text(1, &table).text(2, &set.name);
             for part in list(socket, GET_ELEMENTS, answer.family, which)? {
                 set.take(find(&part.bytes, 3).unwrap_or_default());

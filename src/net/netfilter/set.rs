@@ -75,6 +75,24 @@ impl Set {
         self.elements.sort_by(|a, b| (a.catchall, &a.key, !a.is_end).cmp(&(b.catchall, &b.key, !b.is_end)));
     }
 
+    /// What is in it, each from its first value to its last.
+    pub fn spans(&self) -> Vec<(&[u8], Vec<u8>)> {
+        let mut found = Vec::new();
+        let mut elements = self.elements.iter().filter(|element| !element.catchall).peekable();
+        while let Some(element) = elements.next() {
+            let last = match (&element.key_end, elements.peek()) {
+                (Some(end), _) => end.clone(),
+                (None, Some(next)) if self.intervals => before(&next.key),
+                (None, None) if self.intervals => vec![0xff; element.key.len()],
+                (None, _) => element.key.clone(),
+            };
+            if !element.is_end {
+                found.push((&element.key[..], last));
+            }
+        }
+        found
+    }
+
     /// The set as a rule has it: by name, or with its elements.
     pub fn words(&self, kinds: &[(Kind, usize)], interfaces: &Interfaces) -> String {
         if !self.anonymous {

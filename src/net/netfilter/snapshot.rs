@@ -9,6 +9,7 @@ use super::super::{Family, NetError, Netns, Network};
 use super::backend::Backend;
 use super::ruleset::{self, Chain, Spoken, counted, family_name};
 use super::saved::Saved;
+use super::set::Set;
 use super::trace::{StepKind, StepVerdict, TABLE, TraceStep};
 use super::wire::{find, number, text};
 use super::{Culprit, expression, iptables, old};
@@ -66,6 +67,14 @@ pub struct FirewallSnapshot {
     pub rules: Vec<FirewallRule>,
 }
 
+/// What is in a set of nf_tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::net) struct SetElements {
+    pub name: String,
+    /// The first and the last value of each element, as the kernel has them.
+    pub spans: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
 impl Network {
     /// All rules and policies of a namespace, with what they have counted.
     ///
@@ -120,6 +129,20 @@ impl Network {
         let rules = old::rules(self, netns);
         self.programs.set(programs);
         Ok(FirewallSnapshot { rules: rules? })
+    }
+
+    /// What is in the sets of nf_tables that have a name: for each the first and
+    /// the last value of each element. Rules name them, and tell nothing of it.
+    ///
+    /// # Errors
+    ///
+    /// Where the namespace was deleted.
+    pub(in crate::net) fn set_elements(&self, netns: &Netns) -> Result<Vec<SetElements>, NetError> {
+        let Ok(socket) = self.netfilter(netns) else { return Ok(Vec::new()) };
+        let spans = |set: &Set| set.spans().into_iter().map(|(first, last)| (first.to_vec(), last)).collect();
+        // A kernel without nf_tables has none.
+        let sets = ruleset::named_sets(&socket).unwrap_or_default();
+        Ok(sets.iter().map(|set| SetElements { name: set.name.clone(), spans: spans(set) }).collect())
     }
 
     /// The rules of iptables, in its words: told here where all of a table's

@@ -1,5 +1,6 @@
 //! What is so in a namespace, beside its links, as plain lines.
 
+use super::State;
 use crate::net::survey::{Address, FdbEntry, Hop, Neighbour, Qdisc, Route, Rule, Space};
 use crate::net::{FirewallRule, FirewallSnapshot};
 use std::collections::BTreeMap;
@@ -20,10 +21,8 @@ const NOT_SET: [&str; 4] = [".nf_conntrack_count", ".nf_conntrack_max", ".mtu", 
 /// What a link has that has no queue, switched on or off.
 const NONE: [&str; 2] = ["noqueue", "noop"];
 
-type State<'a> = (&'a Space, &'a FirewallSnapshot);
-
 /// What has changed from one state to another, a line each.
-pub(super) fn changed(before: State, after: State) -> Vec<String> {
+pub(super) fn changed(before: &State, after: &State) -> Vec<String> {
     let (then, now) = (facts(before), facts(after));
     let mut lines = Vec::new();
     for (subject, said) in &then {
@@ -39,14 +38,14 @@ pub(super) fn changed(before: State, after: State) -> Vec<String> {
     follow(&mut lines);
     // That one switches those of each link.
     let forward = "net.ipv4.ip_forward";
-    let forwards = before.0.sysctls.get(forward) == after.0.sysctls.get(forward);
+    let forwards = before.space.sysctls.get(forward) == after.space.sysctls.get(forward);
     let follows = |key: &str| {
         let end = key.rsplit('.').next().unwrap_or_default();
         key.starts_with("net.ipv4.conf.") && matches!(end, "forwarding" | "accept_redirects")
     };
-    for (key, value) in before.0.sysctls.iter().filter(|(key, _)| forwards || !follows(key)) {
+    for (key, value) in before.space.sysctls.iter().filter(|(key, _)| forwards || !follows(key)) {
         // A link that is gone, or was renamed, takes its switches along.
-        if let Some(other) = after.0.sysctls.get(key).filter(|other| *other != value)
+        if let Some(other) = after.space.sysctls.get(key).filter(|other| *other != value)
             && !NOT_SET.iter().any(|end| key.ends_with(end))
         {
             lines.push(format!("{key} was {value}, and is {other}"));
@@ -77,7 +76,7 @@ fn follow(lines: &mut Vec<String>) {
     });
 }
 
-fn facts((space, firewall): State) -> Facts {
+fn facts(State { space, firewall, sets }: &State) -> Facts {
     let mut facts = Facts::new();
     let mut say = |subject: String, said: String| facts.entry(subject).or_default().push(said);
     for addr in space.addrs.iter().filter(|addr| !is_link_local(addr.ip)) {
@@ -120,7 +119,21 @@ fn facts((space, firewall): State) -> Facts {
         let (subject, said) = self::firewall(one);
         say(subject, said);
     }
+    for set in sets {
+        let spans: Vec<String> = set.spans.iter().map(|(first, last)| element(first, last)).collect();
+        say(format!("what is in the firewall's set {}", set.name), format!("{{ {} }}", spans.join(", ")));
+    }
     facts
+}
+
+/// An element of a set: a set does not say what its values are.
+fn element(first: &[u8], last: &[u8]) -> String {
+    let value = |bytes: &[u8]| match bytes {
+        [a, b, c, d] => IpAddr::from([*a, *b, *c, *d]).to_string(),
+        [high, low] => u16::from_be_bytes([*high, *low]).to_string(),
+        _ => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+    };
+    if first == last { value(first) } else { format!("{}-{}", value(first), value(last)) }
 }
 
 fn is_link_local(ip: IpAddr) -> bool {
@@ -269,8 +282,8 @@ mod tests {
         };
         let mut after = before.clone();
         change(&mut after);
-        let none = FirewallSnapshot::default();
-        changed((&before, &none), (&after, &none)).join("; ")
+        let state = |space| State { space, ..State::default() };
+        changed(&state(before), &state(after)).join("; ")
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod facts;
 mod links;
 
 use super::survey::{Link, Space};
-use super::{FirewallSnapshot, NetError, Netns, Network};
+use super::{FirewallSnapshot, NetError, Netns, Network, SetElements};
 use std::time::{Duration, Instant};
 
 /// How long the kernel may take to take a namespace down.
@@ -22,8 +22,16 @@ pub struct Stock(Vec<Kept>);
 #[derive(Debug)]
 struct Kept {
     netns: Netns,
+    state: State,
+}
+
+/// All that is compared of one namespace.
+#[derive(Debug, Default)]
+struct State {
     space: Space,
     firewall: FirewallSnapshot,
+    /// What is in the sets that rules name.
+    sets: Vec<SetElements>,
 }
 
 /// What has changed since a moment, a line each.
@@ -89,11 +97,11 @@ impl Network {
     pub fn take_stock(&self, leave: &Leave, all: bool) -> Result<Stock, NetError> {
         self.settle()?;
         let kept = |netns: Netns| {
-            let (space, firewall) = match all || !leave.is_theirs(netns.name()) {
+            let state = match all || !leave.is_theirs(netns.name()) {
                 true => self.state_of(&netns)?,
-                false => (self.links_of(&netns)?, FirewallSnapshot::default()),
+                false => State { space: self.links_of(&netns)?, ..State::default() },
             };
-            Ok(Kept { netns, space, firewall })
+            Ok(Kept { netns, state })
         };
         Ok(Stock(self.all_namespaces()?.into_iter().map(kept).collect::<Result<_, NetError>>()?))
     }
@@ -123,7 +131,7 @@ impl Network {
         for kept in stock.0.iter().filter(|kept| !gone(kept)) {
             let name = kept.netns.name();
             let changed = match leave.is_theirs(name) {
-                true => links::moved(&kept.space, &self.links_of(&kept.netns)?, leave),
+                true => links::moved(&kept.state.space, &self.links_of(&kept.netns)?, leave),
                 false => self.changes_of(kept)?,
             };
             found.extend(changed.into_iter().map(|line| format!("`{name}`: {line}")));
@@ -148,7 +156,7 @@ impl Network {
         for kept in stock.0.iter().filter(|kept| !kept.netns.is_deleted()) {
             let leads_there =
                 |link: &&Link| link.peer.as_ref().is_some_and(|peer| peer.space.as_deref() == Some(name));
-            for link in kept.space.links.iter().filter(leads_there) {
+            for link in kept.state.space.links.iter().filter(leads_there) {
                 while self.link_at(&kept.netns, link.index).is_ok() && Instant::now() < deadline {
                     std::thread::sleep(Duration::from_micros(500));
                 }
@@ -184,14 +192,17 @@ impl Network {
         match stock.of(netns) {
             None => Ok(Changes(vec!["it was not there".into()])),
             Some(kept) if netns.is_deleted() => Ok(Changes(vec![gone(kept, &now)])),
-            Some(kept) => Ok(Changes(links::moved(&kept.space, &self.links_of(netns)?, &Leave::default()))),
+            Some(kept) => {
+                let now = self.links_of(netns)?;
+                Ok(Changes(links::moved(&kept.state.space, &now, &Leave::default())))
+            }
         }
     }
 
     fn changes_of(&self, kept: &Kept) -> Result<Vec<String>, NetError> {
-        let (space, firewall) = self.state_of(&kept.netns)?;
-        let mut lines = links::changed(&kept.space, &space);
-        lines.extend(facts::changed((&kept.space, &kept.firewall), (&space, &firewall)));
+        let now = self.state_of(&kept.netns)?;
+        let mut lines = links::changed(&kept.state.space, &now.space);
+        lines.extend(facts::changed(&kept.state, &now));
         Ok(lines)
     }
 
@@ -201,8 +212,12 @@ impl Network {
         Ok(space)
     }
 
-    fn state_of(&self, netns: &Netns) -> Result<(Space, FirewallSnapshot), NetError> {
-        Ok((self.survey_of(netns)?, self.firewall_recount(netns, &FirewallSnapshot::default())?))
+    fn state_of(&self, netns: &Netns) -> Result<State, NetError> {
+        Ok(State {
+            space: self.survey_of(netns)?,
+            firewall: self.firewall_recount(netns, &FirewallSnapshot::default())?,
+            sets: self.set_elements(netns)?,
+        })
     }
 }
 

@@ -250,15 +250,16 @@ impl Network {
     /// Gives these addresses to a namespace for a while, at the link that has
     /// `own`: an address of nobody's is asked for again and again by whoever has
     /// an answer for it, and what waits for that takes the kernel's room for
-    /// everybody's ICMP. Tells which it did not have before.
+    /// everybody's ICMP. Tells which, but for those that it has anyway.
     fn lend(&self, to: &Netns, own: u32, addresses: &[u32]) -> Result<Vec<(String, Ipv4Addr)>, NetError> {
-        let own = format!("{}/", Ipv4Addr::from(own));
-        let Some(dev) = self.addrs(to)?.into_iter().find(|row| row.addr.starts_with(&own)).map(|row| row.dev)
-        else {
-            return Ok(Vec::new());
+        let rows = self.addrs(to)?;
+        let has = |address: u32| {
+            let prefix = format!("{}/", Ipv4Addr::from(address));
+            rows.iter().find(|row| row.addr.starts_with(&prefix))
         };
+        let Some(dev) = has(own).map(|row| row.dev.clone()) else { return Ok(Vec::new()) };
         let lent = |address: &u32| {
-            let address = Ipv4Addr::from(*address);
+            let address = Some(*address).filter(|address| has(*address).is_none()).map(Ipv4Addr::from)?;
             self.addr_add(to, &dev, &address.to_string(), None).ok().map(|()| (dev.clone(), address))
         };
         Ok(addresses.iter().filter_map(lent).collect())
@@ -290,10 +291,13 @@ impl Network {
     fn named_everywhere(&self, from: &Netns) -> Result<(Vec<Named>, BTreeSet<u32>), NetError> {
         let mut lines: BTreeSet<String> = BTreeSet::new();
         let mut others = BTreeSet::new();
+        let mut named = Vec::new();
         for netns in self.everywhere().iter().filter(|netns| !netns.is_deleted()) {
             let firewall = self.firewall_recount(netns, &FirewallSnapshot::default())?;
             let rules = firewall.rules.iter().filter(|rule| !rule.policy);
             lines.extend(rules.map(|rule| rule.words.as_ref().unwrap_or(&rule.spec).clone()));
+            let sets = self.set_elements(netns)?;
+            named.extend(sets.iter().map(|set| Named::of_elements(&set.spans)));
             // Behind their places and before their tables there is what they choose by.
             let rules = self.rules(netns, Family::Inet)?;
             lines.extend(rules.iter().filter_map(|rule| {
@@ -314,8 +318,9 @@ impl Network {
                 IpAddr::V6(_) => None,
             }));
         }
-        let named = lines.iter().map(|line| Named::of(line)).filter(|named| !named.is_empty());
-        Ok((named.collect(), others))
+        named.extend(lines.iter().map(|line| Named::of(line)));
+        named.retain(|named| !named.is_empty());
+        Ok((named, others))
     }
 }
 

@@ -21,6 +21,9 @@ const PROTOCOLS: [(&str, u8); 14] = [
     ("udplite", 136),
 ];
 
+/// So many elements of a set are looked at.
+const MOST_ELEMENTS: usize = 64;
+
 /// The numbers and addresses of one rule or route.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Named {
@@ -43,6 +46,28 @@ impl Named {
                 named.numbers.push(range);
             } else if let Ok(span) = Span::parse(word) {
                 named.addresses.push(span);
+            }
+        }
+        named
+    }
+
+    /// The same of the elements of a set, of which nobody says here what they are:
+    /// a value of two bytes is a port, one of four an address or a port, and a
+    /// longer one several of these.
+    pub fn of_elements(elements: &[(Vec<u8>, Vec<u8>)]) -> Self {
+        let mut named = Self::default();
+        for (first, last) in elements.iter().take(MOST_ELEMENTS) {
+            for (first, last) in first.chunks(4).zip(last.chunks(4)) {
+                let number = |bytes: &[u8]| match bytes {
+                    [one] => Some(u16::from(*one)),
+                    [high, low] | [high, low, 0, 0] => Some(u16::from_be_bytes([*high, *low])),
+                    _ => None,
+                };
+                named.numbers.extend(number(first).zip(number(last)));
+                if let ([a, b, c, d], [e, f, g, h]) = (first, last) {
+                    let ends = [[*a, *b, *c, *d], [*e, *f, *g, *h]].map(u32::from_be_bytes);
+                    named.addresses.push(Span { first: ends[0], last: ends[1], network: false });
+                }
             }
         }
         named
@@ -84,5 +109,16 @@ mod tests {
         assert_eq!(named.addresses, [Span::parse("10.0.0.7-10.0.0.9").unwrap()]);
 
         assert!(Named::of("iifname inside accept").is_empty());
+    }
+
+    #[test]
+    fn a_set_holds_ports_and_addresses() {
+        let element = |first: &[u8], last: &[u8]| (first.to_vec(), last.to_vec());
+        let ports = Named::of_elements(&[element(&[0, 80], &[0, 80]), element(&[0, 90], &[0, 99])]);
+        assert_eq!(ports, Named { numbers: vec![(80, 80), (90, 99)], ..Named::default() });
+        // An address and a port, as `10.0.0.1 . 443`.
+        let both = Named::of_elements(&[element(&[10, 0, 0, 1, 1, 187, 0, 0], &[10, 0, 0, 1, 1, 187, 0, 0])]);
+        assert_eq!(both.numbers, [(443, 443)]);
+        assert!(both.addresses.contains(&Span::parse("10.0.0.1").unwrap()));
     }
 }
