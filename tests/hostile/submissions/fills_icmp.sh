@@ -9,7 +9,7 @@ ip netns exec red ping -c 1 192.168.15.2
 ip netns exec red sysctl -qw net.ipv4.conf.all.arp_ignore=8
 for last in $(seq 100 107); do
     ip -n red addr add 192.168.15.$last/32 dev lo
-    ip netns exec red ping -qn -c 1500 -i 0.002 -s 1400 -W 1 -I 192.168.15.$last 192.168.15.2 &
+    ip netns exec red ping -qn -c 1000 -i 0.002 -s 1400 -W 1 -I 192.168.15.$last 192.168.15.2 &
 done
 wait
 ip netns exec red sysctl -qw net.ipv4.conf.all.arp_ignore=0
