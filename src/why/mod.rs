@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! shot     one probe, with every interface tapped: what passed where
+//! kernel   what a finder asks beside what was surveyed
 //! stuck    the last place where it was seen, and what it waited for there
 //! trail    the same for a reader: the way of each packet
 //! cause    who can have stopped it at such a place: suspects with a cure
@@ -20,6 +21,7 @@ mod deeds;
 mod fib;
 mod gate;
 mod ground;
+mod kernel;
 pub mod pages;
 mod round;
 mod shot;

@@ -1,6 +1,7 @@
 //! One sandbox's part of an inquiry: look, suspect, mend, look again.
 
 use super::cause::{self, Evidence};
+use super::kernel::Live;
 use super::shot::{Shot, send, shoot};
 use super::trail;
 use crate::event::{Aim, Deed, Findings, Inquiry, Lack, Misuse, Probe, Suspect};
@@ -136,7 +137,8 @@ fn suspects(
     shot: &Shot,
     mended: &[Suspect],
 ) -> Vec<cause::Found> {
-    let evidence = Evidence::new(network, survey, deeds, &inquiry.probe, shot);
+    let kernel = Live::new(network);
+    let evidence = Evidence::new(&kernel, survey, deeds, &inquiry.probe, shot);
     let mut found = cause::suspects(&evidence);
     found.retain(|found| !inquiry.cleared.contains(&found.suspect.key_after(mended)));
     found
