@@ -54,8 +54,8 @@ use super::kernel::Kernel;
 use super::shot::Shot;
 use super::stuck::Stuck;
 use crate::event::{Deed, Probe, Suspect};
-use crate::net::survey::{Link, Space, Survey};
 use crate::net::NetnsName;
+use crate::net::survey::{Link, Space, Survey};
 
 /// What is known when suspects are looked for.
 pub(super) struct Evidence<'a> {

@@ -124,10 +124,7 @@ pub(super) fn sysctl(e: &Evidence, repair: Repair, program: usize, ns: &str) -> 
         .chain(SWITCHES.iter().map(|name| name.to_string()))
         .chain(devs)
         .collect();
-    let exists = |key: &str| {
-        known.iter().any(|name| name == key)
-            || e.kernel.has_sysctl(ns, key)
-    };
+    let exists = |key: &str| known.iter().any(|name| name == key) || e.kernel.has_sysctl(ns, key);
     for at in program + 1..repair.words.len() {
         let word = repair.words[at].clone();
         if word.starts_with('-') {
