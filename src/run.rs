@@ -66,6 +66,8 @@ pub struct Settings {
     pub explains: bool,
     /// Whether what a lab captures is wanted as files ([`Event::Captured`]).
     pub captures: bool,
+    /// Whether all that is known when it is found out why is wanted as well.
+    pub records: bool,
 }
 
 impl Default for Settings {
@@ -80,6 +82,7 @@ impl Default for Settings {
             linger: false,
             explains: true,
             captures: false,
+            records: false,
         }
     }
 }

@@ -189,6 +189,10 @@ struct Why {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// Write all that was known when suspects were looked for, as JSON: the state of the network, the packets
+    /// that were seen, what was typed, and what was asked beside. A report of a wrong answer needs it
+    #[arg(long, value_name = "FILE")]
+    evidence: Option<PathBuf>,
     /// Tell what a cause is, how it shows and how to cure it; without a name, list them all
     #[arg(long, value_name = "CAUSE", num_args = 0..=1, exclusive = true)]
     explain: Option<Option<String>>,

@@ -1,12 +1,14 @@
 use super::Why;
 use super::exit::{Findings, USAGE};
 use super::one;
-use crate::event::{Moment, Probe, Stop};
-use crate::lab::visible;
+use crate::event::{Explanation, Moment, Probe, Stop};
+use crate::lab::{LabName, visible};
 use crate::report;
 use crate::run::{self, Puzzle, Settings};
 use crate::why::pages;
-use std::io::Write;
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// `nslab why`
@@ -28,6 +30,7 @@ pub(super) fn run(typed: &Why) -> ExitCode {
     let settings = Settings {
         timeout_ms: typed.deadline.timeout,
         patience_ms: typed.patience.patience,
+        records: typed.evidence.is_some(),
         ..Settings::default()
     };
     let probe = Probe {
@@ -44,6 +47,12 @@ pub(super) fn run(typed: &Why) -> ExitCode {
     drop(launcher);
     match explained {
         Ok(explanation) => {
+            if let Some(file) = &typed.evidence
+                && let Err(error) = write_evidence(file, &lab.source.name, &explanation)
+            {
+                eprintln!("error: failed to write {}: {}", file.display(), run::words(&error));
+                return Findings { failed: true, ..Findings::default() }.into();
+            }
             let mut out = anstream::stdout();
             let printed = match typed.json {
                 true => {
@@ -79,6 +88,18 @@ pub(super) fn run(typed: &Why) -> ExitCode {
             Findings { bug: true, ..Findings::default() }.into()
         }
     }
+}
+
+/// What was known, for a report: by which nslab, of which lab, and the state of
+/// each round of the search.
+fn write_evidence(file: &Path, lab: &LabName, explanation: &Explanation) -> io::Result<()> {
+    let evidence = serde_json::json!({
+        "nslab": env!("CARGO_PKG_VERSION"),
+        "lab": lab.to_string(),
+        "said": explanation,
+        "rounds": explanation.known,
+    });
+    fs::write(file, format!("{evidence:#}\n"))
 }
 
 /// `nslab why --explain`

@@ -18,6 +18,8 @@ pub struct Inquiry {
     pub at: Moment,
     /// How long the search may take, in milliseconds.
     pub budget_ms: u64,
+    /// Whether all that is known is wanted beside.
+    pub records: bool,
 }
 
 /// What a sandbox is asked for.
@@ -118,6 +120,8 @@ pub struct Findings {
     pub mended: bool,
     /// What the machine lacks to run them, and what helps.
     pub lacking: Option<Lack>,
+    /// All that was known in each round, where that is wanted.
+    pub known: Vec<serde_json::Value>,
 }
 
 /// What a machine lacks to try a cure, and what its owner can do about it.
@@ -298,6 +302,9 @@ pub struct Explanation {
     /// Why the lab went no further, where it stopped half-way.
     #[serde(skip)]
     pub stopped: Option<Stop>,
+    /// All that was known in each round of the first search, where that is wanted.
+    #[serde(skip)]
+    pub known: Vec<serde_json::Value>,
 }
 
 /// What a lab is answered that has asked why.

@@ -77,7 +77,7 @@ pub use netfilter::{
     FlowEnd, PacketOptions, Passage, Policy, Ruling, StepKind, StepVerdict, Stop, Trace, TraceStep,
     TracedIcmp, TracedPacket, nft_command,
 };
-pub use netns::{Netns, are_same};
+pub use netns::{Netns, NetnsName, are_same};
 pub use network::Network;
 pub use observe::Family;
 pub use ping::{PingAnswer, PingOptions, Source as PingSource};

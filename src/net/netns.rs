@@ -18,13 +18,61 @@ pub fn are_same(one: impl AsFd, other: impl AsFd) -> bool {
     identity(one.as_fd()).is_ok_and(|one| identity(other.as_fd()) == Ok(one))
 }
 
+/// The name of a namespace, and how commands for it are typed. It needs no
+/// kernel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetnsName {
+    name: String,
+    is_host: bool,
+}
+
+impl NetnsName {
+    /// The name of a namespace; `is_host` for the sandbox's own.
+    pub fn new(name: &str, is_host: bool) -> Self {
+        Self { name: name.into(), is_host }
+    }
+
+    /// As text; `host` for the sandbox's own.
+    pub fn as_str(&self) -> &str {
+        &self.name
+    }
+
+    /// Tells whether it is the sandbox's own.
+    pub fn is_host(&self) -> bool {
+        self.is_host
+    }
+
+    /// `ip` with the words that make it act here: `ip -n red`.
+    pub fn ip(&self) -> String {
+        self.tool("ip")
+    }
+
+    /// A tool that knows `-n`, such as `ip` or `bridge`.
+    pub fn tool(&self, tool: &str) -> String {
+        if self.is_host { tool.to_string() } else { format!("{tool} -n {}", typed(&self.name)) }
+    }
+
+    /// A command that runs here: `ip netns exec red ping …`.
+    pub fn exec(&self, command: &str) -> String {
+        match self.is_host {
+            true => command.to_string(),
+            false => format!("ip netns exec {} {command}", typed(&self.name)),
+        }
+    }
+}
+
+impl fmt::Display for NetnsName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
 /// A handle on a network namespace.
 #[derive(Clone)]
 pub struct Netns(Rc<Place>);
 
 struct Place {
-    name: String,
-    is_host: bool,
+    name: NetnsName,
     fd: RefCell<Option<Rc<OwnedFd>>>,
     netlink: RefCell<Option<Rc<Netlink>>>,
     netfilter: RefCell<Option<Rc<Netfilter>>>,
@@ -41,8 +89,7 @@ struct Place {
 impl Netns {
     pub(super) fn new(name: &str, is_host: bool, fd: OwnedFd) -> Self {
         Self(Rc::new(Place {
-            name: name.into(),
-            is_host,
+            name: NetnsName::new(name, is_host),
             fd: RefCell::new(Some(Rc::new(fd))),
             netlink: RefCell::default(),
             netfilter: RefCell::default(),
@@ -55,12 +102,17 @@ impl Netns {
 
     /// Its name; `host` for the sandbox's own.
     pub fn name(&self) -> &str {
+        self.0.name.as_str()
+    }
+
+    /// The same, with how commands for it are typed.
+    pub fn typed_name(&self) -> &NetnsName {
         &self.0.name
     }
 
     /// Tells whether it is the sandbox's own.
     pub fn is_host(&self) -> bool {
-        self.0.is_host
+        self.0.name.is_host()
     }
 
     /// Tells whether it has been deleted.
@@ -76,21 +128,17 @@ impl Netns {
 
     /// `ip` with the words that make it act here: `ip -n red`.
     pub fn ip(&self) -> String {
-        self.tool("ip")
+        self.0.name.ip()
     }
 
     /// A tool that knows `-n`, such as `ip` or `bridge`.
     pub fn tool(&self, tool: &str) -> String {
-        if self.is_host() { tool.to_string() } else { format!("{tool} -n {}", typed(self.name())) }
+        self.0.name.tool(tool)
     }
 
     /// A command that runs here: `ip netns exec red ping …`.
     pub fn exec(&self, command: &str) -> String {
-        if self.is_host() {
-            command.to_string()
-        } else {
-            format!("ip netns exec {} {command}", typed(self.name()))
-        }
+        self.0.name.exec(command)
     }
 
     /// The namespace's descriptor; `None` once it is deleted.

@@ -8,6 +8,7 @@ use nix::sys::socket::{
     AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, RecvMsg, SockFlag, SockProtocol, SockType,
     SockaddrLike, SockaddrStorage, recv, recvmsg, setsockopt, socket, sockopt,
 };
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::IoSliceMut;
 use std::net::{IpAddr, Ipv4Addr};
@@ -16,7 +17,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 /// A packet at one interface.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sighting {
     /// The namespace.
     pub netns: String,
@@ -42,7 +43,7 @@ pub struct Sighting {
 }
 
 /// What a packet says, as far as a diagnosis wants it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SeenPacket {
     /// ARP (RFC 826), or a neighbour solicitation or advertisement (RFC 4861).
     Neighbour {

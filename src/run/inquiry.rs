@@ -210,6 +210,7 @@ fn explain(
         evidence,
         stopped,
         lacking: findings.lacking.clone(),
+        known: findings.known.clone(),
     }
 }
 
@@ -275,6 +276,7 @@ impl Replay<'_> {
             aim,
             cleared: cleared.to_vec(),
             budget_ms: ROUND.min(self.oracle.patience).as_millis() as u64,
+            records: self.oracle.settings.records,
         });
         let (mut found, mut stopped) = (None, None);
         let hear = |event| match event {

@@ -1,6 +1,8 @@
 //! One sandbox's part of an inquiry: look, suspect, mend, look again.
 
 use super::cause::{self, Evidence};
+use super::kernel::{Kernel, Live};
+use super::known::Recorder;
 use super::shot::{Shot, send, shoot};
 use super::trail;
 use crate::event::{Aim, Deed, Findings, Inquiry, Lack, Misuse, Probe, Suspect};
@@ -51,7 +53,7 @@ fn search(
     let gathers = inquiry.aim == Aim::Gather;
     let mut refused: Vec<String> = Vec::new();
     for round in 0..MOST_CAUSES {
-        let suspects = suspects(network, deeds, inquiry, &survey, &shot, &findings.causes);
+        let suspects = suspects(network, deeds, inquiry, &survey, &shot, findings);
         if round == 0 && shot.reached {
             // It answers, but perhaps for the wrong reason.
             let explains = |found: &cause::Found| cause::SPOIL_ANSWERS.contains(&found.suspect.id.as_str());
@@ -134,11 +136,18 @@ fn suspects(
     inquiry: &Inquiry,
     survey: &Survey,
     shot: &Shot,
-    mended: &[Suspect],
+    findings: &mut Findings,
 ) -> Vec<cause::Found> {
-    let evidence = Evidence::new(network, survey, deeds, &inquiry.probe, shot);
+    let live = Live::new(network);
+    let recorder = Recorder::new(&live);
+    let kernel: &dyn Kernel = if inquiry.records { &recorder } else { &live };
+    let evidence = Evidence::new(kernel, survey, deeds, &inquiry.probe, shot);
     let mut found = cause::suspects(&evidence);
-    found.retain(|found| !inquiry.cleared.contains(&found.suspect.key_after(mended)));
+    if inquiry.records {
+        let suspects: Vec<Suspect> = found.iter().map(|found| found.suspect.clone()).collect();
+        findings.known.push(recorder.known(&evidence, &suspects));
+    }
+    found.retain(|found| !inquiry.cleared.contains(&found.suspect.key_after(&findings.causes)));
     found
 }
 

@@ -7,11 +7,12 @@ use crate::net::{
     Culprit, FirewallRule, FirewallSnapshot, Limits, NetError, Netns, Network, Passage, PingOptions,
     PingSource, SeenPacket, Sighting, Stop, Taps, TcpOptions, TraceStep,
 };
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// What came of one probe.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Shot {
     /// Whether the other end answered.
     pub reached: bool,
@@ -29,7 +30,7 @@ pub(super) struct Shot {
 }
 
 /// The firewalls of one namespace, and what they said of a probe.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Wall {
     /// The namespace.
     pub netns: String,

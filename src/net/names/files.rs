@@ -5,13 +5,14 @@ use super::conf::{Resolv, Source, hosts, steps};
 use super::stub::{NoAnswer, Stub};
 use crate::net::{NetError, Netns, Network};
 use nix::fcntl::OFlag;
+use serde::{Deserialize, Serialize};
 use simple_dns::TYPE;
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// What a namespace's files say of names.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NameFiles {
     /// The file that is read as `/etc/resolv.conf` there.
     pub resolv: String,

@@ -5,12 +5,13 @@ use super::super::tools::PATH;
 use super::super::{NetError, Netns, Network};
 use super::ruleset::Chain;
 use super::saved::{self, Saved};
+use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 /// Who keeps a rule: nf_tables itself, or one of the tools that came before
 /// it, in nf_tables (`-nft`) or in its old place (`-legacy`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Backend {
     /// nf_tables, by `nft`.
     Nft,

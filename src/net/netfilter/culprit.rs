@@ -1,6 +1,6 @@
 //! What stopped a packet, and the command that takes it away.
 
-use super::super::{Netns, typed, typed_words};
+use super::super::{NetnsName, typed, typed_words};
 use super::packet::protocol_name;
 use super::snapshot::FirewallRule;
 use super::tool::nft_command;
@@ -70,7 +70,7 @@ impl Culprit {
 
     /// The command that deletes the rule, or has the policy accept, as one
     /// would type it.
-    pub fn delete_command(&self, netns: &Netns) -> String {
+    pub fn delete_command(&self, netns: &NetnsName) -> String {
         netns.exec(&match (self.backend, self.policy) {
             (Backend::Nft, false) => {
                 let (table, chain) = (typed(&self.table), typed(&self.chain));
@@ -95,7 +95,7 @@ impl Culprit {
     /// The command that accepts packets like this one, ahead of the rule, or
     /// at the chain's end where it is the policy that stops them. What is a
     /// `reply` is accepted as one, where connections are known.
-    pub fn accept_command(&self, netns: &Netns, packet: &TracedPacket, reply: bool) -> Option<String> {
+    pub fn accept_command(&self, netns: &NetnsName, packet: &TracedPacket, reply: bool) -> Option<String> {
         let family = match self.family.as_str() {
             // After the packets are told apart by their connections.
             "ip" | "ip6" | "inet" => self.table != "raw" && self.priority.is_none_or(|at| at > CONNTRACK),
@@ -150,7 +150,7 @@ impl Culprit {
     }
 
     /// The command that shows the chain that it is in.
-    pub fn show_command(&self, netns: &Netns) -> String {
+    pub fn show_command(&self, netns: &NetnsName) -> String {
         netns.exec(&match self.backend {
             Backend::Nft => {
                 let (table, chain) = (typed(&self.table), typed(&self.chain));

@@ -13,12 +13,13 @@ use super::set::Set;
 use super::trace::{StepKind, StepVerdict, TABLE, TraceStep};
 use super::wire::{find, number, text};
 use super::{Culprit, expression, iptables, old};
+use serde::{Deserialize, Serialize};
 
 /// How the kernel's names for chains without a name begin.
 const ANONYMOUS: &str = "__chain";
 
 /// How often a rule matched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// How many packets.
     pub packets: u64,
@@ -27,7 +28,7 @@ pub struct Counters {
 }
 
 /// A rule, or the policy of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirewallRule {
     /// Whose it is.
     pub backend: Backend,
@@ -61,7 +62,7 @@ pub struct FirewallRule {
 }
 
 /// All rules and policies of a namespace, in the order in which they stand.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirewallSnapshot {
     /// The rules and policies; those of a chain follow its policy.
     pub rules: Vec<FirewallRule>,

@@ -16,6 +16,7 @@ use super::rule::traced;
 use super::ruleset::{self, Chain, family_name};
 use super::traced::TracedPacket;
 use super::wire::{APPEND, Answer, Attributes, CREATE, Message, Netfilter, find, number, text};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::rc::Rc;
@@ -76,7 +77,7 @@ impl fmt::Debug for Trace {
 }
 
 /// What the kernel tells of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StepKind {
     /// A rule that the packet matched.
     Rule,
@@ -87,7 +88,7 @@ pub enum StepKind {
 }
 
 /// What became of the packet there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StepVerdict {
     /// It goes on to the next table.
     Accept,
@@ -110,7 +111,7 @@ pub enum StepVerdict {
 }
 
 /// One step of one packet.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TraceStep {
     /// The packet's number; it keeps it as long as it is in the namespace.
     pub id: u32,
@@ -137,7 +138,7 @@ pub struct TraceStep {
 }
 
 /// A packet at one of the hooks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Passage {
     /// The packet's number.
     pub id: u32,

@@ -1,10 +1,11 @@
 //! What a packet is, of what the kernel tells of one that is traced: the
 //! beginnings of its headers.
 
+use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A packet, as far as it was told.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TracedPacket {
     /// Where it comes from; of ARP the sender's address.
     pub src: Option<IpAddr>,
@@ -26,7 +27,7 @@ pub struct TracedPacket {
 }
 
 /// A message of ICMP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TracedIcmp {
     /// Its type.
     pub kind: u8,

@@ -5,10 +5,11 @@ use rtnetlink::packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourExtFlags, NeighbourFlags, NeighbourMessage,
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// An entry of a forwarding database: a line of `bridge -d fdb`.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct FdbEntry {
     /// The port, or the VXLAN link.
     pub dev: String,

@@ -6,10 +6,11 @@ use rtnetlink::packet_route::link::{
     BridgePortState, BridgeStpState, InfoBridge, InfoBridgePort, InfoMacVlan, InfoMacVtap, InfoTun,
     InfoVxlan, MacVlanFlags,
 };
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// A bridge.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Bridge {
     /// Whether it breaks loops by STP.
     pub stp: bool,
@@ -44,7 +45,7 @@ pub struct Bridge {
 }
 
 /// A bridge's port.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct BridgePort {
     /// `disabled`, `listening`, `learning`, `forwarding` or `blocking`.
     pub state: String,
@@ -88,7 +89,7 @@ pub struct BridgePort {
 }
 
 /// A macvlan or macvtap.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Macvlan {
     /// `private`, `vepa`, `bridge`, `passthru` or `source`.
     pub mode: String,
@@ -101,7 +102,7 @@ pub struct Macvlan {
 }
 
 /// A VXLAN.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Vxlan {
     /// The number of the virtual network.
     pub id: u32,
@@ -156,7 +157,7 @@ pub struct Vxlan {
 }
 
 /// A tun or tap.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tun {
     /// Whether it carries whole frames (`tap`).
     pub tap: bool,

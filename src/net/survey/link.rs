@@ -6,9 +6,10 @@ use rtnetlink::packet_route::link::{
     InfoData, InfoKind, InfoPortData, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp, State,
     XdpAttached,
 };
+use serde::{Deserialize, Serialize};
 
 /// A link: what `ip -d -s link` says of it.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Link {
     /// Its index.
     pub index: u32,
@@ -83,7 +84,7 @@ pub struct Link {
 }
 
 /// A link of this or another namespace.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Peer {
     /// The namespace's name; none where it has none that we know.
     pub space: Option<String>,
@@ -92,7 +93,7 @@ pub struct Peer {
 }
 
 /// What went through a link.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkCounters {
     /// Packets received.
     pub rx_packets: u64,

@@ -7,11 +7,12 @@ use crate::net::network::Refused;
 use crate::net::{Netns, Network};
 use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteFlags, RouteMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// A question for a route, with all that a rule may look at.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RouteQuestion {
     /// Where to.
     pub dst: IpAddr,
@@ -89,7 +90,7 @@ impl fmt::Display for RouteQuestion {
 }
 
 /// That there is no way: the kernel's error.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoRoute {
     /// The number, as `libc::ENETUNREACH`; 0 where the kernel was not asked.
     pub errno: i32,

@@ -35,18 +35,19 @@ pub use tc_filter::Filter;
 pub use xfrm::{XfrmPolicy, XfrmSelector, XfrmState, XfrmTemplate};
 
 use super::{NetError, Netns, Network};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// The state of all namespaces.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Survey {
     /// The host first, then the others by name.
     pub spaces: Vec<Space>,
 }
 
 /// The state of one namespace.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Space {
     /// Its name; `host` for the host's own.
     pub name: String,

@@ -5,11 +5,12 @@ use rtnetlink::packet_route::route::{
     RouteVia,
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A network: an address and how much of it counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Net {
     /// The address.
     pub ip: IpAddr,
@@ -61,7 +62,7 @@ impl fmt::Display for Net {
 }
 
 /// A route of any table and family: a line of `ip -d route show table all`.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Route {
     /// Where it leads; `0.0.0.0/0` or `::/0` for the default one.
     pub dst: Net,
@@ -104,7 +105,7 @@ pub struct Route {
 }
 
 /// A way of a route.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Hop {
     /// The gateway.
     pub via: Option<IpAddr>,

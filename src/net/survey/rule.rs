@@ -2,9 +2,10 @@ use super::Net;
 use crate::net::{NetError, Netns, Network, iproute};
 use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleFlags, RuleMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+use serde::{Deserialize, Serialize};
 
 /// A rule that chooses a table: a line of `ip rule`.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
     /// Whether it is one of `ip -6 rule`.
     pub inet6: bool,

@@ -1,9 +1,10 @@
 use super::Space;
 use crate::net::sockets::serving;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// A socket that waits for others: a line of `ss -tuln`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Listener {
     /// `tcp` or `udp`.
     pub proto: String,

@@ -4,6 +4,7 @@ use super::Space;
 use super::raw::{Raw, find, number, text, value};
 use super::tc_filter::{self, Filter};
 use rtnetlink::sys::protocols::NETLINK_ROUTE;
+use serde::{Deserialize, Serialize};
 
 /// `RTM_GETQDISC` and `RTM_GETTCLASS` of linux/rtnetlink.h.
 const GET_QDISC: u16 = 38;
@@ -23,7 +24,7 @@ const CLASSLESS: [&str; 9] =
 
 /// A queueing discipline or one of its classes: a line of `tc -s qdisc` or
 /// `tc -s class`.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Qdisc {
     /// The link.
     pub dev: String,

@@ -1,13 +1,14 @@
 use super::Space;
 use super::raw::{attributes, find, number, text, value};
 use super::tc::{ATTRIBUTES, KIND, OPTIONS, handle};
+use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 
 /// `RTM_GETTFILTER` of linux/rtnetlink.h.
 pub(super) const GET: u16 = 46;
 
 /// A filter: what `tc filter show dev DEV HOOK` says of it.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Filter {
     /// The link.
     pub dev: String,

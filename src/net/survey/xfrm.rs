@@ -3,6 +3,7 @@
 use super::raw::{Raw, address, attributes, number, port};
 use super::{Net, Space};
 use rtnetlink::sys::protocols::NETLINK_XFRM;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// `XFRM_MSG_*` of linux/xfrm.h.
@@ -15,7 +16,7 @@ const POLICY: usize = 168;
 const TEMPLATE: usize = 64;
 
 /// A policy of IPsec.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct XfrmPolicy {
     /// `in`, `out` or `fwd`.
     pub dir: String,
@@ -30,7 +31,7 @@ pub struct XfrmPolicy {
 }
 
 /// Which packets a policy is for.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct XfrmSelector {
     /// Where they come from.
     pub src: Net,
@@ -47,7 +48,7 @@ pub struct XfrmSelector {
 }
 
 /// What a policy wants done.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct XfrmTemplate {
     /// The tunnel's own end.
     pub src: Option<IpAddr>,
@@ -64,7 +65,7 @@ pub struct XfrmTemplate {
 }
 
 /// A state of IPsec: a key for one direction.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct XfrmState {
     /// Who sends.
     pub src: IpAddr,

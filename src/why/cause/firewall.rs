@@ -6,7 +6,7 @@ use super::{Evidence, Found, suspect, weight};
 use crate::event::Passed;
 use crate::net::survey::Space;
 use crate::net::{
-    Backend, Culprit, FirewallRule, Netns, Sighting, StepVerdict, Stop, TracedPacket, nft_command, typed,
+    Backend, Culprit, FirewallRule, NetnsName, Sighting, StepVerdict, Stop, TracedPacket, nft_command, typed,
 };
 use crate::why::shot::Wall;
 
@@ -67,7 +67,7 @@ fn is_chatter(packet: &TracedPacket) -> bool {
 pub(super) struct Blow<'a> {
     pub e: &'a Evidence<'a>,
     pub wall: &'a Wall,
-    pub netns: &'a Netns,
+    pub netns: &'a NetnsName,
     pub space: &'a Space,
     pub stop: &'a Stop,
     pub culprit: &'a Culprit,

@@ -181,8 +181,7 @@ fn advertised(e: &Evidence) -> Vec<Found> {
     let mut found = Vec::new();
     let (from, Some(dst)) = (e.from(), e.shot.target) else { return found };
     let ns = &from.name;
-    let unreached =
-        e.netns(ns).is_some_and(|netns| e.network.route_get(&netns, &RouteQuestion::to(dst)).is_err());
+    let unreached = e.kernel.route_get(ns, &RouteQuestion::to(dst)).is_err();
     if e.gate != Gate::Send || !unreached {
         return found;
     }

@@ -20,9 +20,8 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
         iif: Some(arrival.link.name.clone()),
         ..RouteQuestion::to(arrival.dst)
     };
-    let Some(netns) = e.netns(&arrival.space.name) else { return found };
     // The kernel answers as it would treat the packet.
-    let answer = e.network.route_get(&netns, &question);
+    let answer = e.kernel.route_get(&arrival.space.name, &question);
     if let Some(libc::EXDEV | libc::EINVAL) = answer.err().map(|refused| refused.errno) {
         match arrival.martian(e) {
             Some(martian) => found.push(martian),
@@ -88,8 +87,7 @@ impl<'a> Arrival<'a> {
         if mode == 0 || space.addrs.iter().any(|addr| addr.ip == *src) {
             return Vec::new();
         }
-        let Some(netns) = e.netns(ns) else { return Vec::new() };
-        let back = e.network.route_get(&netns, &RouteQuestion::to(*src)).ok();
+        let back = e.kernel.route_get(ns, &RouteQuestion::to(*src)).ok();
         let way = back.as_ref().and_then(|route| route.dev());
         let name = if mode == 2 { "loose" } else { "strict" };
         let why = match way {

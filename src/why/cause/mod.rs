@@ -50,18 +50,17 @@ mod xfrm;
 use super::deeds::{self, Typed};
 use super::gate::Gate;
 use super::ground::Ground;
+use super::kernel::Kernel;
 use super::shot::Shot;
 use super::stuck::Stuck;
 use crate::event::{Deed, Probe, Suspect};
+use crate::net::NetnsName;
 use crate::net::survey::{Link, Space, Survey};
-use crate::net::{Netns, Network};
 
 /// What is known when suspects are looked for.
 pub(super) struct Evidence<'a> {
     /// The kernel, which can be asked.
-    pub network: &'a Network,
-    /// Handles on the namespaces: each look for them asks within the sandbox.
-    namespaces: Vec<Netns>,
+    pub kernel: &'a dyn Kernel,
     /// The state of all namespaces before the probe was sent.
     pub survey: &'a Survey,
     /// What the lab did.
@@ -82,7 +81,7 @@ pub(super) struct Evidence<'a> {
 
 impl<'a> Evidence<'a> {
     pub fn new(
-        network: &'a Network,
+        kernel: &'a dyn Kernel,
         survey: &'a Survey,
         deeds: &'a [Deed],
         probe: &'a Probe,
@@ -90,9 +89,8 @@ impl<'a> Evidence<'a> {
     ) -> Self {
         let stuck = Stuck::of(&probe.from, shot);
         let gate = Gate::of(survey, &stuck);
-        let namespaces = network.all_namespaces().unwrap_or_else(|_| vec![network.host()]);
         let (typed, ground) = (deeds::read(deeds), Ground::of(survey));
-        Self { network, namespaces, survey, deeds, typed, probe, shot, stuck, gate, ground }
+        Self { kernel, survey, deeds, typed, probe, shot, stuck, gate, ground }
     }
 
     /// The namespace that asks.
@@ -107,9 +105,10 @@ impl<'a> Evidence<'a> {
         owners.into_iter().map(|(space, _)| space).filter(|space| space.name != self.probe.from).collect()
     }
 
-    /// A handle on a namespace.
-    pub fn netns(&self, name: &str) -> Option<Netns> {
-        self.namespaces.iter().find(|netns| netns.name() == name).cloned()
+    /// How commands for a namespace are typed.
+    pub fn netns(&self, name: &str) -> Option<NetnsName> {
+        let at = self.survey.spaces.iter().position(|space| space.name == name)?;
+        Some(NetnsName::new(name, at == 0))
     }
 
     /// `ip` with the words that make it act in a namespace.

@@ -2,7 +2,7 @@
 
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::Space;
-use crate::net::{Limits, NameFiles, Netns};
+use crate::net::{NameFiles, NetnsName};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Suspects what names are looked up with.
@@ -12,7 +12,7 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
         return Vec::new();
     }
     let Some(netns) = e.netns(&e.probe.from) else { return Vec::new() };
-    let Ok(files) = e.network.name_files(&netns) else { return Vec::new() };
+    let Some(files) = e.kernel.name_files(&e.probe.from) else { return Vec::new() };
     let names = Names { e, netns, files, name };
     match e.shot.unnamed {
         false => names.wrong_address(),
@@ -22,7 +22,7 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
 
 struct Names<'a> {
     e: &'a Evidence<'a>,
-    netns: Netns,
+    netns: NetnsName,
     files: NameFiles,
     name: &'a str,
 }
@@ -65,7 +65,7 @@ impl Names<'_> {
         let mut right: Vec<IpAddr> = Vec::new();
         if told {
             for server in &self.files.servers {
-                right.extend(e.network.ask_server(&self.netns, *server, self.name).unwrap_or_default());
+                right.extend(e.kernel.ask_server(&e.probe.from, *server, self.name).unwrap_or_default());
             }
         }
         right.extend(self.meant().into_iter().map(|(_, ip)| ip));
@@ -144,7 +144,7 @@ impl Names<'_> {
         let serving = self.servers_there_are();
         let (mut answers, mut deaf) = (Vec::new(), Vec::new());
         for server in &files.servers {
-            match e.network.ask_server(&self.netns, *server, name) {
+            match e.kernel.ask_server(&e.probe.from, *server, name) {
                 Ok(_) => answers.push(*server),
                 Err(words) => deaf.push((*server, words)),
             }
@@ -178,7 +178,7 @@ impl Names<'_> {
         }
         servers.sort();
         servers.dedup();
-        let asked = |ip: &IpAddr| self.e.network.ask_server(&self.netns, *ip, self.name).is_ok();
+        let asked = |ip: &IpAddr| self.e.kernel.ask_server(&self.e.probe.from, *ip, self.name).is_ok();
         servers.sort_by_key(|(_, ip)| !asked(ip));
         servers
     }
@@ -317,7 +317,7 @@ impl Names<'_> {
         let mut found = Vec::new();
         let Names { files, name, .. } = self;
         let knows =
-            |whole: &str| e.network.ask_server(&self.netns, server, whole).is_ok_and(|ips| !ips.is_empty());
+            |whole: &str| e.kernel.ask_server(&e.probe.from, server, whole).is_ok_and(|ips| !ips.is_empty());
         let mentioned = self.mentioned();
         let bare = name.trim_end_matches('.');
         let longer = mentioned.iter().filter_map(|one| one.strip_prefix(bare)?.strip_prefix('.'));
@@ -385,26 +385,13 @@ impl Names<'_> {
         for deed in self.e.deeds {
             read(&deed.command);
         }
-        if let Ok(rows) = self.e.network.processes(&self.netns) {
-            rows.iter().for_each(|row| read(&row.command));
+        for space in [self.e.from()].into_iter().chain(&self.e.survey.spaces) {
+            self.e.kernel.commands(&space.name).iter().for_each(|command| read(command));
         }
-        for space in &self.e.survey.spaces {
-            let netns = self.e.netns(&space.name);
-            let rows = netns.and_then(|netns| self.e.network.processes(&netns).ok()).unwrap_or_default();
-            rows.iter().for_each(|row| read(&row.command));
-        }
-        // Zone files and the like lie where the lab has put them.
-        let quoted = start.replace(|c: char| !(c.is_ascii_alphanumeric() || c == '-'), ".");
-        let script = format!(
-            "find . /etc/netns /etc/hosts /etc/dnsmasq.conf /etc/dnsmasq.d -maxdepth 2 -type f -size -64k 2>/dev/null | head -n 200 | xargs -r grep -hoiE '\\b{quoted}\\.[a-z0-9.-]+' 2>/dev/null | sort -u | head -n 50"
-        );
-        let limits = Limits { timeout_ms: 2000, ..Limits::default() };
-        if let Ok(answer) = self.e.network.bash(&self.e.network.host(), &script, limits) {
-            read(&answer.stdout);
-        }
+        read(&self.e.kernel.names_in_files(start));
         // Domains that others search.
         for space in &self.e.survey.spaces {
-            let files = self.e.netns(&space.name).and_then(|netns| self.e.network.name_files(&netns).ok());
+            let files = self.e.kernel.name_files(&space.name);
             for domain in files.map(|files| files.search).unwrap_or_default() {
                 read(&format!("{start}.{domain}"));
             }

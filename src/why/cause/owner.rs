@@ -78,8 +78,7 @@ fn bound(e: &Evidence, dev: &str) -> Option<Found> {
         return Some(Found { weight: weight::NAMED + 70, sure: true, suspect });
     };
     let dst = dst?;
-    let netns = e.netns(&from.name)?;
-    let way = e.network.route_get(&netns, &RouteQuestion::to(dst)).ok()?;
+    let way = e.kernel.route_get(&from.name, &RouteQuestion::to(dst)).ok()?;
     let out = way.dev().filter(|out| *out != dev)?;
     let there =
         |owner: &Space, addr: &Address| e.ground.share((&from.name, link.index), (&owner.name, addr.index));

@@ -13,7 +13,7 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
             continue;
         }
         // What they have counted since.
-        let now = e.netns(&space.name).and_then(|netns| e.network.survey_of(&netns).ok());
+        let now = e.kernel.survey_of(&space.name);
         for qdisc in space.qdiscs.iter().filter(|qdisc| busy(qdisc)) {
             found.extend(discipline(e, space, qdisc, now.as_ref()));
         }

@@ -68,8 +68,7 @@ fn table(e: &Evidence, space: &Space, flow: &Flow, there: bool) -> Vec<Found> {
     let mut found = Vec::new();
     let question =
         RouteQuestion { src: flow.src, iif: flow.iif.map(String::from), ..RouteQuestion::to(flow.dst) };
-    let Some(netns) = e.netns(&space.name) else { return found };
-    let answer = e.network.route_get(&netns, &question);
+    let answer = e.kernel.route_get(&space.name, &question);
     let usable = answer.as_ref().is_ok_and(fib::is_usable);
     let here = match &e.gate {
         Gate::Resolve { asker, .. } => *asker == space.name,

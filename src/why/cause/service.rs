@@ -71,12 +71,10 @@ fn arrived<'a>(e: &'a Evidence, asked: u16) -> Option<(&'a Space, IpAddr, u16)> 
 /// The command of the program that listens, as `ps` has it; of several the one
 /// that names the port.
 fn program(e: &Evidence, space: &Space, port: u16) -> Option<Vec<String>> {
-    let netns = e.netns(&space.name)?;
-    let rows = e.network.processes(&netns).ok()?;
     let text = port.to_string();
-    let commands =
-        rows.iter().map(|row| row.command.split_whitespace().map(String::from).collect::<Vec<_>>());
+    let commands = e.kernel.commands(&space.name).into_iter();
     commands
+        .map(|command| command.split_whitespace().map(String::from).collect::<Vec<_>>())
         .filter(|words| words.iter().any(|word| has_number(word, &text)))
         .min_by_key(|words| !words.contains(&text))
 }

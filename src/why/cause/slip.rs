@@ -124,11 +124,7 @@ pub(super) fn sysctl(e: &Evidence, repair: Repair, program: usize, ns: &str) -> 
         .chain(SWITCHES.iter().map(|name| name.to_string()))
         .chain(devs)
         .collect();
-    let netns = e.netns(ns);
-    let exists = |key: &str| {
-        known.iter().any(|name| name == key)
-            || netns.as_ref().is_some_and(|netns| e.network.sysctl(netns, key).is_ok())
-    };
+    let exists = |key: &str| known.iter().any(|name| name == key) || e.kernel.has_sysctl(ns, key);
     for at in program + 1..repair.words.len() {
         let word = repair.words[at].clone();
         if word.starts_with('-') {

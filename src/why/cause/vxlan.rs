@@ -4,10 +4,8 @@
 use super::tunnel::{Tunnel, pairs, tunnels};
 use super::{Evidence, Found, suspects, weight};
 use crate::event::Probe;
-use crate::net::Taps;
 use crate::net::survey::{Link, RouteQuestion, Space, Survey, Vxlan};
 use crate::why::ground::Ground;
-use crate::why::shot::shoot;
 use std::net::IpAddr;
 
 /// Suspects VXLANs.
@@ -138,7 +136,7 @@ fn wrong_link<'a>(e: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Optio
     let below = end.underlay(e)?;
     let link = below.link_at(end.of.dev?)?;
     let to = end.of.remote.filter(|ip| !ip.is_multicast()).or_else(|| other.address(e, end))?;
-    let way = e.network.route_get(&e.netns(&below.name)?, &RouteQuestion::to(to)).ok()?;
+    let way = e.kernel.route_get(&below.name, &RouteQuestion::to(to)).ok()?;
     let right = below.link(way.dev()?).filter(|right| right.index != link.index && !right.loopback)?;
     let ends = e.ground.neighbours(&below.name, link);
     if ends.iter().any(|end| end.space.addrs.iter().any(|addr| addr.ip == to)) {
@@ -401,15 +399,12 @@ fn below<'a>(e: &Evidence<'a>, bare: &Survey, near: Tunnel<'a>, far: Tunnel<'a>)
     if e.probe.to == to.to_string() {
         return Vec::new();
     }
-    let Some(netns) = e.netns(&from.name) else { return Vec::new() };
     let probe = Probe { from: from.name.clone(), to: to.to_string(), ..Probe::default() };
-    let Ok(shot) = shoot(e.network, &mut Taps::default(), &netns, &probe, e.survey) else {
-        return Vec::new();
-    };
+    let Some(shot) = e.kernel.shoot(&probe, e.survey) else { return Vec::new() };
     if shot.reached {
         return Vec::new();
     }
-    let evidence = Evidence::new(e.network, bare, e.deeds, &probe, &shot);
+    let evidence = Evidence::new(e.kernel, bare, e.deeds, &probe, &shot);
     let mut found = suspects(&evidence);
     for one in &mut found {
         one.suspect.text = format!(

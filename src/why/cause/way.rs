@@ -21,9 +21,8 @@ impl Evidence<'_> {
         sent.and_then(|seen| seen.packet.ends())
             .map(|(src, _)| src)
             .or_else(|| {
-                let netns = self.netns(&self.probe.from)?;
-                let answer = self.network.route_get(&netns, &RouteQuestion::to(self.shot.target?)).ok()?;
-                answer.src
+                let question = RouteQuestion::to(self.shot.target?);
+                self.kernel.route_get(&self.probe.from, &question).ok()?.src
             })
             .or_else(|| {
                 let v6 = self.shot.target?.is_ipv6();
@@ -58,10 +57,7 @@ impl Evidence<'_> {
 
     /// Tells whether a namespace has a route to an address, by any gateway.
     pub(super) fn reaches_by_route(&self, space: &str, dst: IpAddr) -> bool {
-        let question = RouteQuestion::to(dst);
-        self.netns(space).is_some_and(|netns| {
-            self.network.route_get(&netns, &question).is_ok_and(|answer| fib::is_usable(&answer))
-        })
+        self.kernel.route_get(space, &RouteQuestion::to(dst)).is_ok_and(|answer| fib::is_usable(&answer))
     }
 
     /// Tells whether a namespace passes on to an address, or has it, without

@@ -86,8 +86,7 @@ fn made(e: &Evidence, space: &Space, id: &str, text: String, fix: Vec<String>, w
 
 /// What has been counted since the probe was sent.
 fn counted(e: &Evidence, space: &Space) -> Vec<(&'static str, &'static str)> {
-    let after = e.netns(&space.name).and_then(|netns| e.network.survey_of(&netns).ok());
-    let Some(after) = after else { return Vec::new() };
+    let Some(after) = e.kernel.survey_of(&space.name) else { return Vec::new() };
     let count = |space: &Space, name: &str| space.counters.get(name).copied().unwrap_or_default();
     COUNTERS.into_iter().filter(|(name, _)| count(&after, name) > count(space, name)).collect()
 }
