@@ -1,6 +1,6 @@
 //! Why one can't reach another: what is told, and what is refused.
 
-use crate::support::{NOTHING, Nslab, unindent};
+use crate::support::{CABLE, NOTHING, Nslab, unindent};
 
 #[test]
 fn a_cause_has_a_page() {
@@ -385,4 +385,38 @@ fn what_is_wrong_is_mended_rather_than_worked_around() {
         "address-missing",
         &["ip -n blue addr add 10.0.2.2/24 dev eth0", "ip -n blue route add default via 10.0.2.1"],
     );
+}
+
+#[test]
+fn what_was_known_is_written() {
+    let Some(scratch) = Nslab::new(["why", "labs/x/lab.rhai", "red", "10.0.0.2", "--evidence", "known.json"])
+        .lab(&format!("{CABLE}\nblue.down(\"eth0\");\n"))
+        .stdout(
+            "
+            red can't reach 10.0.0.2: blue's eth0 is DOWN: nobody has switched it on
+              (nslab why --explain link-down)
+
+              request  [red] ✗
+              the request did not leave any interface of red
+
+            look at
+                ip -n blue -br link show eth0
+
+            cure
+                ip -n blue link set eth0 up
+            proved: a replay of the lab with this command reaches 10.0.0.2
+            ",
+        )
+        .code(1)
+        .run()
+    else {
+        return;
+    };
+    let known: serde_json::Value =
+        serde_json::from_str(&scratch.read("known.json").expect("the file")).expect("JSON");
+    assert_eq!(known["lab"], "x/lab");
+    let round = &known["rounds"][0];
+    assert_eq!(round["probe"]["to"], "10.0.0.2");
+    assert_eq!(round["survey"]["spaces"][1]["name"], "blue");
+    assert_eq!(round["suspects"][0]["id"], known["said"]["cause"]["id"]);
 }

@@ -163,3 +163,37 @@ impl Kernel for Known {
         self.answer(&Question::Shoot { probe: probe.clone() })?
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::why::cause::suspects;
+    use std::fs;
+    use std::path::Path;
+
+    /// What `nslab why --evidence` has written.
+    #[derive(Deserialize)]
+    struct File {
+        rounds: Vec<Known>,
+    }
+
+    #[test]
+    fn what_was_known_leads_to_the_same_suspects() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/evidence");
+        let mut rounds = 0;
+        for entry in fs::read_dir(&folder).expect("the evidence that is kept") {
+            let path = entry.expect("a file").path();
+            let text = fs::read_to_string(&path).expect("its text");
+            let file: File =
+                serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            for known in &file.rounds {
+                let evidence = Evidence::new(known, &known.survey, &known.deeds, &known.probe, &known.shot);
+                let found: Vec<Suspect> =
+                    suspects(&evidence).into_iter().map(|found| found.suspect).collect();
+                assert_eq!(found, known.suspects, "{}", path.display());
+                rounds += 1;
+            }
+        }
+        assert!(rounds >= 4, "there are {rounds} rounds");
+    }
+}
