@@ -192,11 +192,11 @@ impl World {
         let (steps, culprits) = self.lost(netns, to);
         let told: Vec<String> = culprits.iter().map(tell).collect();
         assert_eq!(told, [culprit], "steps: {steps:#?}\nrules: {:#?}", self.snapshot(netns));
-        assert_eq!(culprits[0].delete_command(netns), command);
+        assert_eq!(culprits[0].delete_command(netns.typed_name()), command);
         self.sh("ip -n red neigh flush all; ip -n blue neigh flush all");
         self.sh(command);
         assert!(self.ping(to), "after `{command}` it is reached");
-        self.sh(&format!("{} > /dev/null", culprits[0].show_command(netns)));
+        self.sh(&format!("{} > /dev/null", culprits[0].show_command(netns.typed_name())));
     }
 }
 
@@ -369,7 +369,7 @@ fn chain_within() {
     let (_, culprits) = world.lost(&world.blue, "10.0.0.2");
     let [culprit] = &culprits[..] else { panic!("{culprits:#?}") };
     assert_eq!((culprit.chain.as_str(), culprit.number), ("in", Some(1)));
-    world.sh(&culprit.delete_command(&world.blue));
+    world.sh(&culprit.delete_command(world.blue.typed_name()));
     assert!(world.ping("10.0.0.2"));
 }
 
@@ -532,11 +532,11 @@ fn both_kinds() {
          ip netns exec blue iptables-legacy -A INPUT -p icmp -j DROP");
     let (_, culprits) = world.lost(&world.blue, "10.0.0.2");
     let [first] = &culprits[..] else { panic!("one at a time: {culprits:#?}") };
-    world.sh(&first.delete_command(&world.blue));
+    world.sh(&first.delete_command(world.blue.typed_name()));
     let (_, culprits) = world.lost(&world.blue, "10.0.0.2");
     let [second] = &culprits[..] else { panic!("one at a time: {culprits:#?}") };
     assert_ne!(first.backend, second.backend);
-    world.sh(&second.delete_command(&world.blue));
+    world.sh(&second.delete_command(world.blue.typed_name()));
     assert!(world.ping("10.0.0.2"));
 }
 
@@ -656,7 +656,7 @@ fn accepted() {
             proto: Some(1),
             ..Default::default()
         });
-        let accept = culprit.accept_command(netns, &packet, reply).expect("a command");
+        let accept = culprit.accept_command(netns.typed_name(), &packet, reply).expect("a command");
         assert_eq!(accept, format!("{x} {expected}"));
         world.sh(&accept);
         assert!(world.ping("10.0.0.2"), "after `{accept}` it is reached");
