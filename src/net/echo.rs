@@ -399,8 +399,8 @@ fn wait(socket: &OwnedFd, deadline: Instant) -> bool {
     }
 }
 
-/// A socket that sees packets (packet(7)). To close it takes the kernel some 15 ms,
-/// for which nobody waits.
+/// A packet socket (packet(7)). Closing one takes the kernel some 15 ms, so a thread
+/// does it.
 #[derive(Debug)]
 pub(super) struct PacketSocket(Option<OwnedFd>);
 

@@ -1,15 +1,14 @@
-//! Whether the kernel had no room for an answer of its own.
+//! Detects ICMP answers that the kernel could not send for lack of buffer space.
 //!
-//! Each CPU has one socket from which the kernel sends ICMP, for all namespaces
-//! of the machine. What waits somewhere for a hardware address takes of its room,
-//! whoever has caused it; when that is used up, no echo is answered on this CPU,
-//! in any namespace. The namespace that could not answer counts it (`OutErrors` of
-//! `Icmp` in /proc/net/snmp).
+//! Each CPU has one socket from which the kernel sends ICMP for all namespaces of the
+//! machine. ICMP packets that wait for ARP in any namespace use its send buffer. When
+//! the buffer is full, no namespace can answer an echo on that CPU. The namespace that
+//! could not answer counts it (`OutErrors` of `Icmp` in /proc/net/snmp).
 
 use super::survey::counters;
 use super::{Netns, Network};
 
-/// What is said where it was so to the end: the kernel's words for it.
+/// The error if the buffer stayed full until the timeout.
 pub(super) const NO_ROOM: &str = "the kernel had no room to answer (No buffer space available)";
 
 impl Network {

@@ -1,8 +1,7 @@
-//! What a finder asks beside what was surveyed.
+//! Questions that finders ask the kernel in addition to the survey.
 //!
-//! A survey has the state of all namespaces. What becomes of a packet that was not
-//! sent, what a name server says, and what was counted since, only the kernel or
-//! a program can tell.
+//! The survey has the state of all namespaces. Some facts are not in it: the route of a
+//! packet that was not sent, the answer of a name server, counters after the probe.
 
 use super::shot::{Shot, shoot};
 use crate::event::Probe;
@@ -10,7 +9,7 @@ use crate::net::survey::{NoRoute, Route, RouteQuestion, Space, Survey};
 use crate::net::{Limits, NameFiles, Netns, Network, Taps};
 use std::net::IpAddr;
 
-/// What can be asked; a namespace by its name.
+/// The questions; namespaces are given by name.
 pub(super) trait Kernel {
     /// The way of a packet, as `ip route get` gives it.
     fn route_get(&self, netns: &str, question: &RouteQuestion) -> Result<Route, NoRoute>;
@@ -34,7 +33,7 @@ pub(super) trait Kernel {
     /// The domain names below a name that files of the lab mention, a line each.
     fn names_in_files(&self, name: &str) -> String;
 
-    /// What becomes of another probe.
+    /// Sends another probe.
     fn shoot(&self, probe: &Probe, survey: &Survey) -> Option<Shot>;
 }
 
@@ -85,7 +84,7 @@ impl Kernel for Live<'_> {
     }
 
     fn names_in_files(&self, name: &str) -> String {
-        // Zone files and the like lie where the lab has put them.
+        // Zone files and the like are where the lab has put them.
         let quoted = name.replace(|c: char| !(c.is_ascii_alphanumeric() || c == '-'), ".");
         let script = format!(
             "find . /etc/netns /etc/hosts /etc/dnsmasq.conf /etc/dnsmasq.d -maxdepth 2 -type f -size -64k 2>/dev/null | head -n 200 | xargs -r grep -hoiE '\\b{quoted}\\.[a-z0-9.-]+' 2>/dev/null | sort -u | head -n 50"

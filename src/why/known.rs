@@ -1,8 +1,8 @@
-//! All that was known when suspects were looked for, as a file keeps it.
+//! All facts that the finders had, recorded to a file.
 //!
-//! It is what a report of a wrong diagnosis needs; and read back, it stands for
-//! the network, so that finders are tested without a kernel, on networks too
-//! that no kernel here can have.
+//! A report of a wrong diagnosis needs this file. Tests read it back in place of the
+//! network, so that finders are tested without a kernel, and for kinds of networks
+//! that this kernel does not have.
 
 use super::cause::Evidence;
 use super::kernel::Kernel;
@@ -46,7 +46,7 @@ pub(super) enum Question {
     Shoot { probe: Probe },
 }
 
-/// A kernel whose answers are kept.
+/// Asks another kernel, and records its answers.
 pub(super) struct Recorder<'a> {
     kernel: &'a dyn Kernel,
     asked: RefCell<Vec<(Question, Value)>>,
@@ -124,7 +124,7 @@ impl Known {
     }
 }
 
-/// What was known answers as the kernel did; what was not asked has no answer.
+/// Gives the recorded answers; a question that was not recorded has none.
 #[cfg(test)]
 impl Kernel for Known {
     fn route_get(&self, netns: &str, question: &RouteQuestion) -> Result<Route, NoRoute> {

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! shot     one probe, with every interface tapped: what passed where
-//! kernel   what a finder asks beside what was surveyed
-//! known    all that was known, as a file keeps it
+//! kernel   questions to the kernel beside the survey
+//! known    all facts of a diagnosis, recorded to a file
 //! stuck    the last place where it was seen, and what it waited for there
 //! trail    the same for a reader: the way of each packet
 //! cause    who can have stopped it at such a place: suspects with a cure

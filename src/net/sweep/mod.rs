@@ -1,9 +1,9 @@
-//! Sends a packet of each kind, and sees which of them come through.
+//! Sends many different packets at once, and records which of them arrive.
 //!
-//! Whoever asks a port or two learns nothing of the others. Here some thousand
-//! packets are sent, of all protocols, and at once: those that differ in what a
-//! rule or a route of the lab names, and others that are drawn. None of them
-//! waits for an answer; it is seen which of them arrive.
+//! A probe of one port says nothing about the other ports. A sweep sends a thousand
+//! packets of all protocols: half of them use the numbers and addresses that the
+//! lab's rules and routes name, the rest are random. It does not wait for answers;
+//! it only watches where the packets arrive.
 
 mod named;
 mod parcel;
@@ -34,7 +34,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-/// What kind of packets is sent.
+/// A kind of packet to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SweepKind {
     /// A connection that begins: SYN.
@@ -47,27 +47,27 @@ pub enum SweepKind {
     Any,
 }
 
-/// What to send, and where it is to arrive.
+/// What to send, and where it should arrive.
 #[derive(Debug, Clone)]
 pub struct SweepOptions {
-    /// Where is watched.
+    /// The namespace that is watched.
     pub at: Netns,
-    /// Where to send to.
+    /// The destination addresses.
     pub dst: Vec<Span>,
-    /// Where it is to come from; the kernel's choice where nothing is said.
+    /// The source addresses; the kernel's choice if empty.
     pub src: Vec<Span>,
-    /// What kinds.
+    /// The kinds of packets.
     pub kinds: Vec<SweepKind>,
-    /// The ports of TCP and UDP to send to, or the types of ICMP, from one to
-    /// another; any port, and echo requests, where nothing is said.
+    /// Ranges of destination ports of TCP and UDP, or of ICMP types; if empty, any
+    /// port, and echo requests.
     pub ports: Vec<(u16, u16)>,
-    /// The protocols that are left out, or a port of one; of ICMP a type.
+    /// Protocols to leave out, or single ports (ICMP: types) of them.
     pub not: Vec<(u8, Option<u16>)>,
     /// How many packets.
     pub count: u32,
-    /// Whether all are to arrive; one otherwise.
+    /// Whether all packets must arrive; otherwise one is enough.
     pub all: bool,
-    /// What is drawn depends on it.
+    /// The seed of the random choices.
     pub seed: u64,
 }
 
@@ -100,20 +100,21 @@ pub struct SweepAnswer {
     pub sent: usize,
     /// How many of them have arrived.
     pub received: usize,
-    /// Where those that have arrived seemed to come from.
+    /// The source addresses of those that have arrived.
     pub sources: BTreeSet<Ipv4Addr>,
     at: String,
     all: bool,
-    /// Some of those that are fewer: those that have arrived, or those that have not.
+    /// Some examples: of the packets that arrived or of those that did not,
+    /// whichever are fewer.
     examples: Vec<String>,
     /// Why the first packet could not be sent.
     refused: Option<String>,
 }
 
-/// Of so many packets, one may be lost.
+/// From this many packets on, one lost packet is forgiven.
 const MANY: usize = 10;
 
-/// How many packets are told.
+/// How many example packets are shown.
 const TOLD: usize = 5;
 
 impl SweepAnswer {
@@ -131,14 +132,14 @@ impl SweepAnswer {
         }
     }
 
-    /// Tells whether what was to arrive has. A machine that is very busy loses a
-    /// packet now and then.
+    /// Tells whether the expected packets arrived. A very busy machine loses a packet
+    /// now and then.
     pub fn ok(&self) -> bool {
         let forgiven = usize::from(self.sent >= MANY);
         if self.all { self.received + forgiven >= self.sent } else { self.received > 0 }
     }
 
-    /// What would be right, and what would be wrong, in words.
+    /// The expected outcome and its opposite, in words.
     pub fn wanted(&self) -> (&'static str, &'static str) {
         match self.all {
             true => ("all packets come", "not all packets come"),
@@ -146,7 +147,7 @@ impl SweepAnswer {
         }
     }
 
-    /// Why not, in a few words.
+    /// Why it failed, in a few words.
     pub fn error(&self) -> Option<String> {
         match (self.ok(), &self.refused) {
             (true, _) => None,
@@ -155,7 +156,7 @@ impl SweepAnswer {
         }
     }
 
-    /// What came of it, and some of the packets that are in the minority.
+    /// The outcome with example packets.
     pub fn text(&self) -> String {
         let Self { sent, received, at, .. } = self;
         let mut text = format!("{sent} packets sent, {received} came to {at}");
@@ -177,14 +178,14 @@ impl SweepAnswer {
     }
 }
 
-/// So many packets are sent before it is looked what has come: what waits to be
-/// read has little room, as has what waits for a CPU.
+/// Packets per batch: after each batch the arrived packets are read, because the
+/// receive buffer and the CPU's queue are small.
 const BATCH: usize = 64;
 
-/// How many links a packet may pass until it is looked for.
+/// How many links a packet may cross before the arrived packets are read.
 const LINKS: usize = 8;
 
-/// How long a packet may take where something may hold it back.
+/// How long to wait for a packet if something may delay it.
 const LATE: Duration = Duration::from_millis(150);
 
 impl Network {
@@ -204,7 +205,7 @@ impl Network {
         let out = raw_socket().map_err(socket_failed)?;
         let mut chance = Chance::new(options.seed);
         let dst = Ends::pool(&mut chance, &options.dst, &named, |_| false);
-        // Where there is none, the kernel says so for each packet.
+        // Without a route, each send fails with the kernel's reason.
         let own = dst.first().and_then(|dst| source(*dst)).unwrap_or_default();
         let src = match &options.src[..] {
             [] => vec![own],
@@ -229,8 +230,8 @@ impl Network {
         Ok(SweepAnswer::new(options, &parcels, gate, refused))
     }
 
-    /// Sends one after the other, and has a look from time to time; gives why the
-    /// first one could not be sent that could not.
+    /// Sends all packets and reads the arrived ones between batches; gives the first
+    /// send error.
     fn send_all(&self, out: &OwnedFd, parcels: &[Parcel], gate: &mut Gate) -> Option<Errno> {
         let mut refused = None;
         for (batch, some) in parcels.chunks(BATCH).enumerate() {
@@ -247,10 +248,10 @@ impl Network {
         refused
     }
 
-    /// Gives these addresses to a namespace for a while, at the link that has
-    /// `own`: an address of nobody's is asked for again and again by whoever has
-    /// an answer for it, and what waits for that takes the kernel's room for
-    /// everybody's ICMP. Tells which, but for those that it has anyway.
+    /// Adds these addresses to a namespace for the time of the sweep, on the link that
+    /// has `own`. If nobody had them, each answer would wait for ARP, and the waiting
+    /// packets would use up the kernel's buffer for ICMP, which all namespaces of the
+    /// machine share. Gives the addresses that were added.
     fn lend(&self, to: &Netns, own: u32, addresses: &[u32]) -> Result<Vec<(String, Ipv4Addr)>, NetError> {
         let rows = self.addrs(to)?;
         let has = |address: u32| {
@@ -265,7 +266,7 @@ impl Network {
         Ok(addresses.iter().filter_map(lent).collect())
     }
 
-    /// Takes them back, and has everybody forget them, and whom nobody knew.
+    /// Removes the lent addresses, and the neighbour entries that the sweep caused.
     fn take_back(&self, from: &Netns, lent: &[(String, Ipv4Addr)], asked: &[u32]) -> Result<(), NetError> {
         for (dev, address) in lent {
             self.addr_del(from, dev, &address.to_string())?;
@@ -286,8 +287,8 @@ impl Network {
         Ok(())
     }
 
-    /// What the rules and routes of all namespaces name, and the addresses that
-    /// somebody else has than who sends.
+    /// What the rules and routes of all namespaces name, and the addresses of all
+    /// namespaces but the sender's.
     fn named_everywhere(&self, from: &Netns) -> Result<(Vec<Named>, BTreeSet<u32>), NetError> {
         let mut lines: BTreeSet<String> = BTreeSet::new();
         let mut others = BTreeSet::new();
@@ -298,7 +299,7 @@ impl Network {
             lines.extend(rules.map(|rule| rule.words.as_ref().unwrap_or(&rule.spec).clone()));
             let sets = self.set_elements(netns)?;
             named.extend(sets.iter().map(|set| Named::of_elements(&set.spans)));
-            // Behind their places and before their tables there is what they choose by.
+            // The selectors stand between the rule's number and its table.
             let rules = self.rules(netns, Family::Inet)?;
             lines.extend(rules.iter().filter_map(|rule| {
                 let text = rule.to_string();
@@ -324,15 +325,16 @@ impl Network {
     }
 }
 
-/// What is sent: some for each rule, and the rest as it comes.
+/// Draws the packets: half of them for rules, the rest at random.
 fn draw(chance: &mut Chance, options: &SweepOptions, ends: &Ends, named: &[Named]) -> Vec<Parcel> {
     let count = options.count as usize;
-    // What is systematic comes first, and half of the rest is for rules, in turn.
+    // First one packet of each protocol and ICMP type; then every second packet is for
+    // a rule, in turn.
     let mut rules = named.iter().cycle();
     let nothing = Named::default();
     let systematic = if options.kinds.contains(&SweepKind::Any) { 512 } else { 0 };
     let mut parcels = Vec::with_capacity(count);
-    // Who leaves out all that can be drawn gets less.
+    // If nearly everything is left out, fewer packets are sent.
     for n in 0..count * 2 {
         if parcels.len() == count {
             break;
@@ -364,11 +366,11 @@ fn source(dst: u32) -> Option<u32> {
     ask().ok().map(|own| own.ip().into())
 }
 
-/// Where the packets are to arrive: what comes in there is seen before any rule
-/// of the namespace (packet(7)).
+/// Watches the arriving packets of a namespace, before its own rules see them
+/// (packet(7)).
 struct Gate {
     socket: PacketSocket,
-    /// What nobody can foresee, so that only what was sent counts.
+    /// A random mark, so that only our packets count.
     secret: [u8; 8],
     /// The numbers of those that have come.
     came: BTreeSet<usize>,
@@ -399,7 +401,7 @@ impl Gate {
     fn look(&mut self) {
         let mut bytes = [0; 2048];
         while let Some((length, from)) = self.socket.receive(&mut bytes) {
-            // A bridge sends to all ports what it does not know the right one of.
+            // A bridge floods frames to ports where nobody is addressed.
             if from.pkttype() == libc::PACKET_OTHERHOST {
                 continue;
             }
@@ -410,7 +412,7 @@ impl Gate {
         }
     }
 
-    /// One of ours: where it comes from, and its number.
+    /// The source address and the number of one of our packets.
     fn known(&self, packet: &[u8]) -> Option<(Ipv4Addr, usize)> {
         if packet.first()? >> 4 != 4 {
             return None;
@@ -427,7 +429,7 @@ impl Gate {
         (secret == self.secret).then_some((src.into(), number as usize))
     }
 
-    /// Waits for more, until all are there or none has come for a while.
+    /// Waits until all packets have arrived or none arrives for a while.
     fn wait(&mut self, all: usize) {
         let mut until = Instant::now() + LATE;
         while self.came.len() < all && self.socket.wait(until) {

@@ -1,9 +1,9 @@
-//! What rules and routes name: where they make a difference, a packet is worth
+//! The numbers and addresses in rules and routes: packets at their edges are worth
 //! sending.
 
 use super::span::Span;
 
-/// The protocols that a rule may name in letters (`/etc/protocols`).
+/// Protocol names that may stand in a rule (`/etc/protocols`).
 const PROTOCOLS: [(&str, u8); 14] = [
     ("icmp", 1),
     ("igmp", 2),
@@ -21,15 +21,15 @@ const PROTOCOLS: [(&str, u8); 14] = [
     ("udplite", 136),
 ];
 
-/// So many elements of a set are looked at.
+/// At most this many elements of a set are used.
 const MOST_ELEMENTS: usize = 64;
 
 /// The numbers and addresses of one rule or route.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Named {
     pub protocols: Vec<u8>,
-    /// Ports, types, lengths, whatever it is: each may be any of these. Of a
-    /// range both ends.
+    /// Ranges of numbers: ports, types, lengths, ToS values. Which one it is does not
+    /// matter; each number is tried as all of them.
     pub numbers: Vec<(u16, u16)>,
     pub addresses: Vec<Span>,
 }

@@ -1,4 +1,4 @@
-//! One packet of a sweep: what is drawn for it, and its bytes.
+//! One packet of a sweep: its random fields, and its bytes.
 
 use super::named::Named;
 use super::span::Span;
@@ -18,12 +18,12 @@ pub(super) const UDP: u8 = 17;
 const SYN: u8 = 0x02;
 const ECHO_REQUEST: u8 = 8;
 
-/// The largest header of IPv4 that is sent, and that of TCP behind it.
+/// The bytes of the IPv4 and TCP headers.
 const HEADERS: usize = 40;
-/// What passes each link that has a usual MTU.
+/// The largest payload that fits the usual MTU.
 const LARGEST: u64 = 1500 - HEADERS as u64;
 
-/// What is drawn, one number after the other: the same ones from the same seed.
+/// Random numbers: the same sequence for the same seed.
 pub(super) struct Chance {
     seed: u64,
     drawn: u64,
@@ -51,7 +51,7 @@ impl Chance {
         (count > 0).then(|| items[self.below(count) as usize])
     }
 
-    /// Three times of four.
+    /// True three times out of four.
     fn mostly(&mut self) -> bool {
         self.below(4) > 0
     }
@@ -60,8 +60,8 @@ impl Chance {
         self.below(2) > 0
     }
 
-    /// One of the addresses; where a rule names some of them, mostly one of
-    /// those, or a neighbour of one.
+    /// One of the addresses; if the rule names some of them, mostly one of those or an
+    /// address next to them.
     fn address(&mut self, pool: &[u32], named: &Named) -> Option<Ipv4Addr> {
         let aside = u32::from(self.below(4) == 0);
         let is_near =
@@ -71,7 +71,7 @@ impl Chance {
         address.or_else(|| self.one_of(pool)).map(Ipv4Addr::from)
     }
 
-    /// A number that a rule names, or one beside it.
+    /// A number that the rule names, or the one before or after it.
     fn number(&mut self, named: &Named) -> Option<u16> {
         let (first, last) = self.one_of(&named.numbers)?;
         Some(match self.below(8) {
@@ -96,14 +96,14 @@ pub(super) struct Ends {
 }
 
 impl Ends {
-    /// So many addresses are drawn from a span. Each has a place in the kernel's
-    /// table of neighbours, which all of a machine share.
+    /// How many random addresses are taken from a span. Each needs an entry in the
+    /// kernel's neighbour table, which the whole machine shares.
     const DRAWN: usize = 8;
-    /// So many are taken beside, from what a rule names.
+    /// How many are added for each range that a rule names.
     const NAMED: usize = 2;
 
-    /// Some of the addresses of the spans: drawn ones, and those where a rule
-    /// begins or ends to speak of them. What is `out` is nobody's to use.
+    /// A sample of the spans: random addresses, and the first and last addresses that a
+    /// rule names. Addresses for which `out` is true are not used.
     pub fn pool(chance: &mut Chance, spans: &[Span], named: &[Named], out: impl Fn(u32) -> bool) -> Vec<u32> {
         let mut pool = BTreeSet::new();
         for span in spans {
@@ -124,7 +124,7 @@ impl Ends {
     }
 }
 
-/// What a packet says.
+/// The fields of a packet.
 #[derive(Debug, Clone)]
 pub(super) struct Parcel {
     pub src: Ipv4Addr,
@@ -142,7 +142,7 @@ pub(super) struct Parcel {
 }
 
 impl Parcel {
-    /// Draws the `n`th one; `named` are the words of a rule that it is to try.
+    /// Draws the `n`th packet; `named` is the rule that it tries.
     pub fn draw(
         chance: &mut Chance,
         options: &SweepOptions,
@@ -165,7 +165,7 @@ impl Parcel {
         let from = chance.number(named).filter(|port| *port > 0 && chance.below(4) == 0);
         let sport = from.unwrap_or_else(|| chance.between(1024, 65535) as u16);
         let (sport, dport) = match (protocol, odd) {
-            // Each type comes once, and then those that a rule names.
+            // Each type once, then those that the rule names.
             (ICMP, true) => {
                 let systematic = n.checked_sub(256).and_then(|n| u8::try_from(n).ok());
                 let kind = systematic.or_else(|| chance.byte(named)).unwrap_or(chance.below(256) as u8);
@@ -194,7 +194,7 @@ impl Parcel {
         (!options.not.iter().any(is_out)).then_some(parcel)
     }
 
-    /// Its bytes, with a mark by which it is known again.
+    /// Its bytes, with the mark that identifies it.
     pub fn bytes(&self, mark: &[u8]) -> Vec<u8> {
         let mut payload = mark.to_vec();
         payload.resize(mark.len().max(self.size), 0);
@@ -217,7 +217,7 @@ impl Parcel {
             }
             ICMP => {
                 let mut message = vec![self.sport as u8, self.dport as u8, 0, 0, 0x4e, 0x53, 0, 1];
-                // The rest is zero, and does not count.
+                // The rest is zero and does not change the checksum.
                 message.extend(mark);
                 let sum = checksum(&message).to_be_bytes();
                 message.truncate(8);
@@ -229,7 +229,7 @@ impl Parcel {
         let length = (20 + header.len() + payload.len()) as u16;
         let mut bytes = vec![0x45, self.tos];
         bytes.extend(length.to_be_bytes());
-        // The kernel gives it its number and its checksum (raw(7)).
+        // The kernel fills in the ID and the checksum (raw(7)).
         bytes.extend([0, 0, if self.df { 0x40 } else { 0 }, 0, self.ttl, self.protocol, 0, 0]);
         bytes.extend(src);
         bytes.extend(dst);
@@ -240,7 +240,7 @@ impl Parcel {
 }
 
 impl fmt::Display for Parcel {
-    /// As tcpdump would show it, in short.
+    /// A short form of what tcpdump prints.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { src, dst, protocol, sport, dport, flags, .. } = self;
         match *protocol {
@@ -260,8 +260,8 @@ impl fmt::Display for Parcel {
     }
 }
 
-/// The protocol of the `n`th packet, and whether it may be an odd one. Each of
-/// the 256 comes once, and each type of ICMP after them.
+/// The protocol of the `n`th packet, and its kind. For `Any`, the first 256 packets are
+/// one of each protocol, and the next 256 one of each ICMP type.
 fn protocol(chance: &mut Chance, options: &SweepOptions, n: usize, named: &Named) -> (u8, SweepKind) {
     let kind = chance.one_of(&options.kinds).unwrap_or(SweepKind::Any);
     let protocol = match kind {

@@ -1,14 +1,14 @@
-//! Addresses from one to another.
+//! Ranges of addresses.
 
 use crate::net::NetError;
 use std::net::Ipv4Addr;
 
-/// IPv4 addresses from one to another, both included.
+/// A range of IPv4 addresses, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     pub(super) first: u32,
     pub(super) last: u32,
-    /// Whether it is a network, of which the ends are nobody's address.
+    /// Whether it is a network, whose first and last address belong to no host.
     pub(super) network: bool,
 }
 
@@ -40,7 +40,7 @@ impl Span {
         };
         let first = address(network)? & mask;
         let last = first | !mask;
-        // Of a network of two hosts both ends are addresses (RFC 3021).
+        // In a /31 both addresses are hosts (RFC 3021).
         Ok(Self { first, last, network: last - first > 1 })
     }
 
@@ -48,12 +48,12 @@ impl Span {
         (self.first..=self.last).contains(&address)
     }
 
-    /// The same with so many more addresses on each side.
+    /// The range extended by `by` addresses on each side.
     pub(super) fn wider(self, by: u32) -> Self {
         Self { first: self.first.saturating_sub(by), last: self.last.saturating_add(by), ..self }
     }
 
-    /// The addresses of both.
+    /// The intersection of both.
     pub(super) fn within(self, other: Self) -> Option<Self> {
         let (first, last) = (self.first.max(other.first), self.last.min(other.last));
         let both = Self { first, last, network: false };
