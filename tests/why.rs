@@ -68,27 +68,25 @@ fn why(arguments: &[&str]) -> Nslab {
     Nslab::new(all).file("lab.sh", unindent(LAB)).needs(&["ip"])
 }
 
+/// The answer where blue's end of the cable is down.
+const ONE_END_DOWN: &str = "
+    red can't reach 10.0.0.2: blue's eth0 is DOWN: nobody has switched it on
+      (nslab why --explain link-down)
+
+      request  [red] ✗
+      the request did not leave any interface of red
+
+    look at
+        ip -n blue -br link show eth0
+
+    cure
+        ip -n blue link set eth0 up
+    proved: a replay of the lab with this command reaches 10.0.0.2
+    ";
+
 #[test]
 fn a_cable_with_one_end_down() {
-    why(&["red", "10.0.0.2"])
-        .stdout(
-            "
-            red can't reach 10.0.0.2: blue's eth0 is DOWN: nobody has switched it on
-              (nslab why --explain link-down)
-
-              request  [red] ✗
-              the request did not leave any interface of red
-
-            look at
-                ip -n blue -br link show eth0
-
-            cure
-                ip -n blue link set eth0 up
-            proved: a replay of the lab with this command reaches 10.0.0.2
-            ",
-        )
-        .code(1)
-        .run();
+    why(&["red", "10.0.0.2"]).stdout(ONE_END_DOWN).code(1).run();
 }
 
 #[test]
@@ -391,22 +389,7 @@ fn what_is_wrong_is_mended_rather_than_worked_around() {
 fn what_was_known_is_written() {
     let Some(scratch) = Nslab::new(["why", "labs/x/lab.rhai", "red", "10.0.0.2", "--evidence", "known.json"])
         .lab(&format!("{CABLE}\nblue.down(\"eth0\");\n"))
-        .stdout(
-            "
-            red can't reach 10.0.0.2: blue's eth0 is DOWN: nobody has switched it on
-              (nslab why --explain link-down)
-
-              request  [red] ✗
-              the request did not leave any interface of red
-
-            look at
-                ip -n blue -br link show eth0
-
-            cure
-                ip -n blue link set eth0 up
-            proved: a replay of the lab with this command reaches 10.0.0.2
-            ",
-        )
+        .stdout(ONE_END_DOWN)
         .code(1)
         .run()
     else {

@@ -90,8 +90,8 @@ pub(super) fn run(typed: &Why) -> ExitCode {
     }
 }
 
-/// What was known, for a report: by which nslab, of which lab, and the state of
-/// each round of the search.
+/// Writes the recorded facts for a report: the version of nslab, the lab, the answer,
+/// and each round of the search.
 fn write_evidence(file: &Path, lab: &LabName, explanation: &Explanation) -> io::Result<()> {
     let evidence = serde_json::json!({
         "nslab": env!("CARGO_PKG_VERSION"),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// solution, or a counter-example, which is none.
 ///
 /// It lies beside the reference solution, in a folder of the exercise's name:
-/// `solutions/router/right-default-route.sh`, `solutions/router/wrong-own-cable.sh`.
+/// `solutions/router/right-default-routes.sh`, `solutions/router/wrong-own-cable.sh`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Example {
     /// The script, with what is drawn filled in.
@@ -36,7 +36,7 @@ impl fmt::Display for Unsound {
     }
 }
 
-/// What the names of other solutions begin with, and those of counter-examples.
+/// The prefixes of the file names of other solutions and of counter-examples.
 const RIGHT: &str = "right-";
 const WRONG: &str = "wrong-";
 
@@ -44,8 +44,8 @@ const WRONG: &str = "wrong-";
 ///
 /// # Errors
 ///
-/// Where one can't be read, or a counter-example does not say what it deserves of
-/// the points that there are.
+/// If a file can't be read, or a counter-example does not say what it deserves of the
+/// points that there are.
 pub fn examples(lab: &Lab) -> Result<Vec<Example>, Unsound> {
     let Some(folder) = folder(lab) else { return Ok(Vec::new()) };
     let worth = lab.judging().map(|check| u64::from(check.points)).sum();

@@ -92,12 +92,9 @@ impl Network {
     ///
     /// Where the kernel does not answer.
     pub fn forget_unanswered(&self) -> Result<(), NetError> {
-        let unanswered = |message: &NeighbourMessage| {
-            matches!(message.header.state, NeighbourState::Incomplete | NeighbourState::Failed)
-        };
         self.everywhere()
             .iter()
-            .try_for_each(|netns| self.forget(netns, AddressFamily::Unspec, unanswered).map(drop))
+            .try_for_each(|netns| self.forget(netns, AddressFamily::Unspec, is_unanswered).map(drop))
     }
 
     /// Forgets some entries of a namespace; tells how many there were.
@@ -145,6 +142,11 @@ impl Network {
             })
             .collect())
     }
+}
+
+/// Tells whether nobody has answered for this entry.
+pub(super) fn is_unanswered(message: &NeighbourMessage) -> bool {
+    matches!(message.header.state, NeighbourState::Incomplete | NeighbourState::Failed)
 }
 
 /// The request that removes an entry.

@@ -290,10 +290,13 @@ impl Network {
     /// Asks, and asks again where the kernel had no room for an answer.
     fn ask_once(&self, netns: &Netns, echo: &Echo, seq: u16, options: &PingOptions, answer: &mut PingAnswer) {
         let deadline = Instant::now() + Duration::from_millis(options.timeout_ms);
-        let before = answer.replies.len();
+        let heard = |answer: &PingAnswer| answer.replies.len() + answer.errors.len();
+        let before = heard(answer);
         loop {
             echo.exchange(seq, options, answer, || self.is_over(netns));
-            if answer.replies.len() > before || !self.has_icmp_unsent(netns) {
+            // An error is an answer, too: only silence can be for lack of room.
+            let is_silent = heard(answer) == before && answer.refused.is_none();
+            if !is_silent || !self.has_icmp_unsent(netns) {
                 return;
             }
             if Instant::now() >= deadline {

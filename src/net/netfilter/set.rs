@@ -75,7 +75,7 @@ impl Set {
         self.elements.sort_by(|a, b| (a.catchall, &a.key, !a.is_end).cmp(&(b.catchall, &b.key, !b.is_end)));
     }
 
-    /// What is in it, each from its first value to its last.
+    /// The elements, each as its first and last value.
     pub fn spans(&self) -> Vec<(&[u8], Vec<u8>)> {
         let mut found = Vec::new();
         let mut elements = self.elements.iter().filter(|element| !element.catchall).peekable();

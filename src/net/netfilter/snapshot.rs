@@ -68,7 +68,7 @@ pub struct FirewallSnapshot {
     pub rules: Vec<FirewallRule>,
 }
 
-/// What is in a set of nf_tables.
+/// The elements of a set of nf_tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::net) struct SetElements {
     pub name: String,
@@ -132,8 +132,8 @@ impl Network {
         Ok(FirewallSnapshot { rules: rules? })
     }
 
-    /// What is in the sets of nf_tables that have a name: for each the first and
-    /// the last value of each element. Rules name them, and tell nothing of it.
+    /// The elements of all named sets of nf_tables. A rule has only the name of its
+    /// set.
     ///
     /// # Errors
     ///

@@ -30,7 +30,7 @@ struct Kept {
 struct State {
     space: Space,
     firewall: FirewallSnapshot,
-    /// What is in the sets that rules name.
+    /// The elements of the named sets.
     sets: Vec<SetElements>,
 }
 

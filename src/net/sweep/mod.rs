@@ -16,6 +16,7 @@ use self::parcel::{Chance, Ends, ICMP, Parcel, TCP, UDP};
 use super::budget::is_learned;
 use super::echo::{PacketSocket, random, set};
 use super::error::strerror;
+use super::neigh::is_unanswered;
 use super::netfilter::FirewallSnapshot;
 use super::ping::socket_failed;
 use super::target::{Target, address};
@@ -26,9 +27,7 @@ use nix::sys::socket::{
     socket,
 };
 use rtnetlink::packet_route::AddressFamily as Af;
-use rtnetlink::packet_route::neighbour::{
-    NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
-};
+use rtnetlink::packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -117,9 +116,14 @@ const MANY: usize = 10;
 /// How many example packets are shown.
 const TOLD: usize = 5;
 
+/// Tells whether fewer packets came than did not.
+fn are_few(came: usize, sent: usize) -> bool {
+    came * 2 < sent
+}
+
 impl SweepAnswer {
     fn new(options: &SweepOptions, parcels: &[Parcel], gate: Gate, refused: Option<Errno>) -> Self {
-        let few_came = gate.came.len() * 2 < parcels.len();
+        let few_came = are_few(gate.came.len(), parcels.len());
         let minority = parcels.iter().enumerate().filter(|(n, _)| gate.came.contains(n) == few_came);
         Self {
             sent: parcels.len(),
@@ -163,7 +167,7 @@ impl SweepAnswer {
         if let Some(refused) = &self.refused {
             text += &format!("; {refused}");
         }
-        let (few, what) = match received * 2 < *sent {
+        let (few, what) = match are_few(*received, *sent) {
             true => (*received, "came"),
             false => (sent - received, "did not come"),
         };
@@ -187,6 +191,13 @@ const LINKS: usize = 8;
 
 /// How long to wait for a packet if something may delay it.
 const LATE: Duration = Duration::from_millis(150);
+
+/// The addresses that a namespace has for the time of a sweep.
+#[derive(Default)]
+struct Lent {
+    dev: String,
+    addresses: Vec<Ipv4Addr>,
+}
 
 impl Network {
     /// Sends packets from a namespace, and sees which of them arrive in another
@@ -226,7 +237,7 @@ impl Network {
                 gate.wait(parcels.len());
             }
         }
-        self.take_back(from, &lent, &ends.dst)?;
+        self.take_back(from, lent, &ends.dst)?;
         Ok(SweepAnswer::new(options, &parcels, gate, refused))
     }
 
@@ -252,31 +263,32 @@ impl Network {
     /// has `own`. If nobody had them, each answer would wait for ARP, and the waiting
     /// packets would use up the kernel's buffer for ICMP, which all namespaces of the
     /// machine share. Gives the addresses that were added.
-    fn lend(&self, to: &Netns, own: u32, addresses: &[u32]) -> Result<Vec<(String, Ipv4Addr)>, NetError> {
+    fn lend(&self, to: &Netns, own: u32, addresses: &[u32]) -> Result<Option<Lent>, NetError> {
         let rows = self.addrs(to)?;
-        let has = |address: u32| {
-            let prefix = format!("{}/", Ipv4Addr::from(address));
+        let has = |address: Ipv4Addr| {
+            let prefix = format!("{address}/");
             rows.iter().find(|row| row.addr.starts_with(&prefix))
         };
-        let Some(dev) = has(own).map(|row| row.dev.clone()) else { return Ok(Vec::new()) };
-        let lent = |address: &u32| {
-            let address = Some(*address).filter(|address| has(*address).is_none()).map(Ipv4Addr::from)?;
-            self.addr_add(to, &dev, &address.to_string(), None).ok().map(|()| (dev.clone(), address))
-        };
-        Ok(addresses.iter().filter_map(lent).collect())
+        let Some(row) = has(own.into()) else { return Ok(None) };
+        let dev = row.dev.clone();
+        let mut addresses: Vec<Ipv4Addr> = addresses.iter().map(|address| Ipv4Addr::from(*address)).collect();
+        addresses.retain(|address| {
+            has(*address).is_none() && self.addr_add(to, &dev, &address.to_string(), None).is_ok()
+        });
+        Ok(Some(Lent { dev, addresses }))
     }
 
     /// Removes the lent addresses, and the neighbour entries that the sweep caused.
-    fn take_back(&self, from: &Netns, lent: &[(String, Ipv4Addr)], asked: &[u32]) -> Result<(), NetError> {
-        for (dev, address) in lent {
-            self.addr_del(from, dev, &address.to_string())?;
+    fn take_back(&self, from: &Netns, lent: Option<Lent>, asked: &[u32]) -> Result<(), NetError> {
+        let Lent { dev, addresses } = lent.unwrap_or_default();
+        for address in &addresses {
+            self.addr_del(from, &dev, &address.to_string())?;
         }
-        let is_open = |state| matches!(state, NeighbourState::Incomplete | NeighbourState::Failed);
         let is_one = |message: &NeighbourMessage| {
             message.attributes.iter().any(|attribute| match attribute {
                 NeighbourAttribute::Destination(NeighbourAddress::Inet(ip)) => {
-                    let is_lent = lent.iter().any(|(_, lent)| lent == ip) && is_learned(message);
-                    is_lent || is_open(message.header.state) && asked.contains(&u32::from(*ip))
+                    addresses.contains(ip) && is_learned(message)
+                        || asked.contains(&u32::from(*ip)) && is_unanswered(message)
                 }
                 _ => false,
             })
