@@ -81,8 +81,10 @@ fn grades_in_each_format() {
     printed(&scratch, &["grade", exercise, "--self-test"]);
     printed(&scratch, &["grade", exercise, "subs", "--sheet"]);
     // A results file is somebody's, too.
-    let line =
-        format!("{{\"results\":{{\"format\":1,\"exercise\":\"{}\",\"fingerprint\":\"x\"}}}}\n", "a\u{202e}b");
+    let line = format!(
+        "{{\"results\":{{\"format\":1,\"exercise\":\"{}\",\"fingerprint\":\"90ea4a535d3139312af216d7c5ef94db\"}}}}\n",
+        "a\u{202e}b"
+    );
     scratch.write("a.jsonl", &line);
     scratch.write("b.jsonl", line.replace("\u{202e}", "\u{202e}c"));
     printed(&scratch, &["grade", "--merge", "a.jsonl", "b.jsonl"]);

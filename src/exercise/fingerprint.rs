@@ -6,8 +6,9 @@ use std::hash::Hasher;
 
 /// What tells one text from another without keeping it: 128 bits that are the
 /// same on each machine and with each version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fingerprint(String);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Fingerprint(u128);
 
 impl Fingerprint {
     /// The fingerprint of some texts in their order.
@@ -18,13 +19,30 @@ impl Fingerprint {
             hasher.write(&(text.len() as u64).to_le_bytes());
             hasher.write(text.as_bytes());
         }
-        Self(format!("{:032x}", hasher.finish128().as_u128()))
+        Self(hasher.finish128().as_u128())
     }
 }
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl From<Fingerprint> for String {
+    fn from(fingerprint: Fingerprint) -> Self {
+        fingerprint.to_string()
+    }
+}
+
+impl TryFrom<String> for Fingerprint {
+    type Error = String;
+
+    /// As it is written, in 32 digits: from a file it may be anything.
+    fn try_from(text: String) -> Result<Self, String> {
+        let fingerprint = u128::from_str_radix(&text, 16).map(Self).ok();
+        let as_written = fingerprint.filter(|fingerprint| fingerprint.to_string() == text);
+        as_written.ok_or_else(|| "a fingerprint has 32 hexadecimal digits".into())
     }
 }
 
@@ -46,6 +64,18 @@ mod tests {
     #[test]
     fn a_fingerprint_stays() {
         assert_eq!(Fingerprint::of(["ip link"]).to_string(), "9199fbe1ee5d1f161ef52c13878049b0");
+    }
+
+    #[test]
+    fn a_fingerprint_is_read_as_it_is_written() {
+        let read = |text: &str| Fingerprint::try_from(text.to_string());
+        let own = Fingerprint::of(["ip link"]);
+        assert_eq!(read(&own.to_string()), Ok(own));
+        for wrong in
+            ["", "9199", "+199fbe1ee5d1f161ef52c13878049b0", "9199FBE1EE5D1F161EF52C13878049B0", "\u{7f}"]
+        {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ impl Gradebook {
     /// A gradebook of students in any order.
     pub fn new(of: &Heading, shard: Option<Shard>, mut results: Vec<Graded>) -> Self {
         results.sort_by(|a, b| a.student.cmp(&b.student));
-        let fingerprint = Some(of.fingerprint.clone());
+        let fingerprint = Some(of.fingerprint);
         Self { exercise: of.exercise.clone(), fingerprint, shard, missing: 0, results }
     }
 

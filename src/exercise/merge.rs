@@ -318,10 +318,7 @@ mod tests {
             "`1` has grades of `a`, and `b` of `b`\nhint: a gradebook is of one exercise"
         );
         let (then, now) = (heading().fingerprint, Fingerprint::of(["new"]));
-        folder.book(
-            "new",
-            &Gradebook::new(&Heading { fingerprint: now.clone(), ..heading() }, None, Vec::new()),
-        );
+        folder.book("new", &Gradebook::new(&Heading { fingerprint: now, ..heading() }, None, Vec::new()));
         assert_eq!(
             said(&["1", "new"]),
             format!(

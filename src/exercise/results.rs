@@ -159,7 +159,7 @@ impl Results {
     ///
     /// Where it can't be written. What was kept before is there still.
     pub fn keep(&mut self, submission: &Fingerprint, graded: &Graded) -> Result<(), ResultsError> {
-        self.append(&Line::Graded { submission: submission.clone(), graded: graded.clone() })?;
+        self.append(&Line::Graded { submission: *submission, graded: graded.clone() })?;
         // A file of another machine may be refused as late as here.
         if self.synced.elapsed() >= SYNC { self.sync() } else { Ok(()) }
     }
@@ -265,13 +265,8 @@ pub(super) fn read(text: &[u8], path: &Path) -> Result<Option<Kept>, ResultsErro
                 let (graded, whole) = (BTreeMap::new(), whole as u64);
                 kept = Some(Kept { heading, graded, done: None, whole });
             }
-            (None, Ok(Line::Results { format, .. })) => {
-                let message =
-                    format!("`{}` is of format {format}, and this nslab knows {FORMAT}", path.display());
-                return Err(ResultsError::new(message, Some("grade anew into another file")));
-            }
             (None, _) => {
-                return Err(stranger(path));
+                return Err(other_format(line, path).unwrap_or_else(|| stranger(path)));
             }
             (Some(kept), Ok(Line::Graded { submission, graded })) if graded.adds_up() => {
                 kept.done = None;
@@ -306,6 +301,23 @@ pub(super) fn read(text: &[u8], path: &Path) -> Result<Option<Kept>, ResultsErro
 fn torn_from(text: &[u8], beginning: &str) -> bool {
     let shorter = text.len().min(beginning.len());
     text[..shorter] == beginning.as_bytes()[..shorter]
+}
+
+/// What is wrong with a first line that tells of another format, whatever else it tells.
+fn other_format(line: &[u8], path: &Path) -> Option<ResultsError> {
+    #[derive(Deserialize)]
+    struct Beginning {
+        results: Format,
+    }
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    let Beginning { results: Format { format } } = serde_json::from_slice(line).ok()?;
+    (format != FORMAT).then(|| {
+        let message = format!("`{}` is of format {format}, and this nslab knows {FORMAT}", path.display());
+        ResultsError::new(message, Some("grade anew into another file"))
+    })
 }
 
 /// Says that a file is of somebody else's.
