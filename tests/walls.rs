@@ -276,6 +276,52 @@ fn no_lab_speaks_to_the_hypervisor() {
     );
 }
 
+/// The calls of programs of 32 bits have other numbers. A program of 64 bits may make
+/// them, too, where the kernel has them.
+#[test]
+fn calls_of_32_bits_are_held_as_well() {
+    if let Some(lack) = lacking(&["python3"]) {
+        return skip(lack);
+    }
+    // What `int 0x80` gives: number in eax, arguments in ebx, ecx, edx, esi.
+    let calls = r#"
+import ctypes, mmap, os, platform, sys
+if platform.machine() != "x86_64": sys.exit(0)
+code = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+def call(number, *arguments):
+    code.seek(0)
+    code.write(b"\x53")
+    for load, value in zip((b"\xb8", b"\xbb", b"\xb9", b"\xba", b"\xbe"), (number, *arguments, 0, 0, 0, 0)):
+        code.write(load + value.to_bytes(4, "little"))
+    code.write(b"\xcd\x80\x5b\xc3")
+    run = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(code)))
+    return run()
+child = os.fork()
+if child == 0:
+    call(20)
+    os._exit(0)
+if os.waitpid(child, 0)[1] != 0: sys.exit(0)
+# getpid, a socket of Unix, one of the hypervisor's (EAFNOSUPPORT), all of sockets
+# (ENOSYS), io_uring (ENOSYS); the limit of core dumps is set to 0, in words alone.
+print(call(20) == os.getpid(), call(359, 1, 1) > 2, call(359, 40, 1), call(102, 1, 0), call(425, 1, 0))
+low = 1 << 30
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+assert libc.mmap(low, 4096, 3, 0x32, -1, 0) == low
+print(call(75, 4, low), call(340, 0, 4, low, 0))
+"#;
+    passes(&format!(
+        r#"let said = sh(`python3 - << 'END'
+{calls}
+END
+ulimit -c; grep '^Max core' /proc/self/limits | awk '{{print $5}}'`);
+        let without = "0\n1\n";
+        let held = "True True -97 -38 -38\n0 0\n";
+        check("as those of 64 bits", said.stdout == without || said.stdout == held + without);"#,
+    ));
+}
+
 /// With a limit of 0, the kernel would start the machine's handler of crashes.
 #[test]
 fn no_crash_in_a_lab_calls_the_handler_of_the_machine() {

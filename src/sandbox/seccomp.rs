@@ -31,8 +31,21 @@ impl Filter {
     /// One that does `foreign` with a call whose number is that of another
     /// kind of machine.
     pub fn new(foreign: sock_filter) -> Self {
-        let test = jump(libc::BPF_JEQ, MACHINE, 1, 0);
-        Self(vec![load(ARCH), test, foreign, load(NUMBER)])
+        Self::with_foreign(&Self(vec![foreign]))
+    }
+
+    /// One that has another filter ([`Filter::of_foreign`]) look at calls whose
+    /// numbers are those of another kind of machine.
+    pub fn with_foreign(foreign: &Self) -> Self {
+        let mut filter = vec![load(ARCH), jump(libc::BPF_JEQ, MACHINE, foreign.0.len() as u8, 0)];
+        filter.extend_from_slice(&foreign.0);
+        filter.push(load(NUMBER));
+        Self(filter)
+    }
+
+    /// One for such calls. It is part of another.
+    pub fn of_foreign() -> Self {
+        Self(vec![load(NUMBER)])
     }
 
     /// Does these where the call's number is this one.
