@@ -28,8 +28,11 @@ use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
 use std::collections::BTreeSet;
 
+/// How many kinds there are.
+pub(super) const KINDS: usize = 9;
+
 /// All that ask the kernel's `net_has_fallback_tunnels()`: name and kind.
-const FALLBACK: [(&str, &str); 9] = [
+const FALLBACK: [(&str, &str); KINDS] = [
     ("erspan0", "erspan"),
     ("gre0", "gre"),
     ("gretap0", "gretap"),

@@ -7,6 +7,7 @@ use super::{NetError, Netns, Network, fallback};
 use rtnetlink::packet_route::AddressFamily;
 use std::cell::{Cell, RefCell};
 use std::fs;
+use std::io;
 use std::time::{Duration, Instant};
 
 /// How often it is looked.
@@ -123,18 +124,31 @@ impl Network {
     /// proc_pid_net(5): to dump them waits for the lock that a program holds which
     /// makes thousands.
     fn count_links(&self, netns: &Netns) -> Result<usize, NetError> {
-        /// Two lines say what the columns are.
-        const HEAD: usize = 2;
         self.enter(netns)?;
-        let text = fs::read("/proc/thread-self/net/dev");
+        let text = links("/proc/thread-self/net/dev");
         let text = text.map_err(|error| NetError::new(format!("failed to count the links: {error}")))?;
-        let text = String::from_utf8_lossy(&text);
-        let names = text.lines().skip(HEAD).filter_map(|line| line.split(':').next());
-        Ok(names.filter(|name| !is_born_with(name.trim())).count())
+        // A program may name its own links so as well.
+        let born = names(&text).filter(|name| fallback::is_name(name)).count().min(born_with());
+        Ok(names(&text).filter(|name| *name != "lo").count() - born)
     }
 }
 
-/// Tells whether a link of this name is in each new namespace.
-fn is_born_with(name: &str) -> bool {
-    name == "lo" || fallback::is_name(name)
+/// How many fallback devices a new namespace has at most: those of the machine's
+/// own, where its modules have put them, too.
+fn born_with() -> usize {
+    // Our parent has stayed there.
+    let text = links(&format!("/proc/{}/net/dev", nix::unistd::getppid()));
+    text.map_or(fallback::KINDS, |text| names(&text).filter(|name| fallback::is_name(name)).count())
+}
+
+/// Reads what proc_pid_net(5) says of links, whose names may be any bytes.
+fn links(path: &str) -> io::Result<String> {
+    Ok(String::from_utf8_lossy(&fs::read(path)?).into_owned())
+}
+
+/// The names of the links that proc_pid_net(5) lists.
+fn names(dev: &str) -> impl Iterator<Item = &str> {
+    /// Two lines say what the columns are.
+    const HEAD: usize = 2;
+    dev.lines().skip(HEAD).filter_map(|line| Some(line.split_once(':')?.0.trim()))
 }
