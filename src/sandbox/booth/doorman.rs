@@ -47,10 +47,14 @@ const EPOLLS: u32 = 64;
 /// What rings of packets may take, the same way. tcpdump's takes 2 MiB.
 const RINGS: u64 = 256 << 20;
 
-/// How long a namespace may take to appear once its call goes on; and while the call
-/// waits in the kernel for a lock that others hold.
-const APPEARS: Duration = Duration::from_millis(20);
-const APPEARS_LATE: Duration = Duration::from_secs(5);
+/// How long a namespace may take to appear once its call goes on: others may hold
+/// locks of the kernel that it needs, or the processor.
+const APPEARS: Duration = Duration::from_secs(5);
+/// How often it is looked.
+const LOOK: Duration = Duration::from_micros(100);
+/// From so much computing of its own on, a thread is back from its call: two ticks of
+/// the clock by which the kernel counts that.
+const BACK: u64 = 2;
 
 /// Starts it. The filter's listener comes by `from_warden`; each network
 /// namespace that is made goes to the engine by `to_engine`.
@@ -223,34 +227,65 @@ impl Doorman {
             return notices.go_on(call);
         }
         let path = format!("/proc/{}/ns/net", call.pid);
-        let before = fs::read_link(&path);
+        let (before, computed) = (fs::read_link(&path), Progress::of(call.pid));
         notices.go_on(call);
-        let Ok(before) = before else { return };
-        let began = Instant::now();
-        let mut until = began + APPEARS;
-        while Instant::now() < until {
+        let (Ok(before), Some(computed)) = (before, computed) else { return };
+        let until = Instant::now() + APPEARS;
+        loop {
+            // Asked first: a namespace may appear between the two.
+            let at_it = Instant::now() < until
+                && Progress::of(call.pid).is_some_and(|now| now.may_be_in_a_call_since(&computed));
             match fs::read_link(&path) {
-                Ok(now) if now == before => {
-                    if began.elapsed() < APPEARS_LATE && waits_in(call) {
-                        until = Instant::now() + APPEARS;
-                    }
-                    std::thread::yield_now();
-                }
-                Ok(_) => {
+                // It may need the processor that we are on.
+                Ok(now) if now == before && at_it => std::thread::sleep(LOOK),
+                Ok(now) if now != before => {
                     let held = open(path.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
                     if let Ok(held) = held {
                         let _ = self.engine.send_with(&(), &[held.as_fd()]);
                     }
                     return;
                 }
-                Err(_) => return,
+                _ => return,
             }
         }
     }
 }
 
-/// Tells whether the thread waits in the kernel, in this call (proc_pid_syscall(5)).
-fn waits_in(call: &Call) -> bool {
-    let text = fs::read_to_string(format!("/proc/{}/syscall", call.pid)).unwrap_or_default();
-    text.split(' ').next() == Some(&call.number.to_string())
+/// How far a thread has come (proc_pid_stat(5)).
+struct Progress {
+    state: char,
+    /// How long it has computed outside of the kernel, in ticks.
+    computed: u64,
+}
+
+impl Progress {
+    fn of(thread: Pid) -> Option<Self> {
+        // Of the thread, and not of all of its process.
+        Self::read(&fs::read_to_string(format!("/proc/{thread}/task/{thread}/stat")).ok()?)
+    }
+
+    fn read(stat: &str) -> Option<Self> {
+        // The name, in brackets, may have anything in it.
+        let mut words = stat.rsplit(')').next()?.split_whitespace();
+        Some(Self { state: words.next()?.chars().next()?, computed: words.nth(10)?.parse().ok()? })
+    }
+
+    /// Tells whether it may still be in a call that does not sleep, but for locks, and
+    /// that it was in then.
+    fn may_be_in_a_call_since(&self, then: &Self) -> bool {
+        "RD".contains(self.state) && self.computed < then.computed + BACK
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_read_whatever_the_name() {
+        let stat = "7 (a) b (c) D 1 7 7 0 -1 4194304 249 0 0 0 12 34 0 0 20 0 1 0 344";
+        let progress = Progress::read(stat).unwrap();
+        assert_eq!((progress.state, progress.computed), ('D', 12));
+        assert!(Progress::read("7 (a) D 1").is_none());
+    }
 }
