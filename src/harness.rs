@@ -22,7 +22,7 @@ use crate::check::{Outcome, Shelf, Update, Verdict};
 use crate::lab::{Lab, ToolUse, visible_in_line};
 use crate::report;
 use crate::run::{self, Invalid, Settings};
-use crate::sandbox::{SandboxError, doctor};
+use crate::sandbox::{For, SandboxError, doctor};
 use crate::script::{Compiler, Stage};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use std::collections::BTreeMap;
@@ -84,7 +84,7 @@ pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, Strin
     // Before any thread. The first sandbox makes itself ready while the labs
     // are read, and tells whether there can be any.
     let mut stage = Stage::new();
-    let prepared = run::prepare(&mut stage);
+    let prepared = run::prepare(For::Labs, &mut stage);
     let paths = find(&asked.paths)?;
     let compiler = Compiler::new(stage);
     let update = if arguments.list { Update::Never } else { Update::Insta };

@@ -36,6 +36,7 @@
 //! ```
 //! use nslab::check::{Shelf, Update};
 //! use nslab::run::{self, Settings};
+//! use nslab::sandbox::For;
 //! use nslab::script::{Compiler, Stage};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -46,7 +47,7 @@
 //!
 //! // A sandbox begins before there are threads; in a doctest there are some.
 //! let mut stage = Stage::new();
-//! let prepared = run::prepare(&mut stage);
+//! let prepared = run::prepare(For::Labs, &mut stage);
 //!
 //! let lab = run::read(&Compiler::new(stage), &file)?;
 //! assert_eq!(lab.checks[0].name, "I hear myself");

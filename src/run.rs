@@ -17,7 +17,7 @@ pub use machine::Machine;
 use crate::check::{Judge, Outcome, Shelf, Verdict};
 use crate::event::{Answered, Event, Fault, Order, Submission, Wonder};
 use crate::lab::{Lab, LabName, Language, Place, Source, read_beside};
-use crate::sandbox::{Inside, Launcher, Line, Sandbox, SandboxError};
+use crate::sandbox::{For, Inside, Launcher, Line, Sandbox, SandboxError};
 use crate::script::{self, Compiler, Guests, Stage, Teller};
 use crate::shell;
 use std::fmt;
@@ -270,15 +270,15 @@ pub fn find(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(labs)
 }
 
-/// Starts the launcher and opens the first sandbox, which makes itself ready
+/// Starts the launcher of sandboxes for these and opens the first one, which makes itself ready
 /// meanwhile. Call it before any thread is started; each sandbox gets a copy
 /// of the stage.
 ///
 /// # Errors
 ///
 /// Where no process can be started.
-pub fn prepare(stage: &mut Stage) -> Result<(Launcher, Sandbox), SandboxError> {
-    let launcher = Launcher::start(stage, |stage, order: Order, inside: Inside, line: Line| {
+pub fn prepare(sandboxes: For, stage: &mut Stage) -> Result<(Launcher, Sandbox), SandboxError> {
+    let launcher = Launcher::start(sandboxes, stage, |stage, order: Order, inside: Inside, line: Line| {
         match order.language {
             Language::Rhai => {
                 let order = Rc::new(order);

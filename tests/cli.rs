@@ -66,7 +66,7 @@ fn help_for_test() {
             Options:
                   --accept        Take each new text of a snapshot as the right one, and delete snapshots that no check asserts
                   --timeout <S>   Seconds that a lab may take [default: 60]
-                  --patience <S>  Seconds that a command of a shell lab may take before it gets a Ctrl-C [default: 3]
+                  --patience <S>  Seconds that a command of a shell script may take before it gets a Ctrl-C [default: 3]
               -h, --help          Print help
               -V, --version       Print version
 
@@ -100,7 +100,7 @@ fn help_for_run() {
             Options:
                   --captures <DIR>  Write what is captured into this folder, for tcpdump and tshark
                   --timeout <S>     Seconds that a lab may take [default: 60]
-                  --patience <S>    Seconds that a command of a shell lab may take before it gets a Ctrl-C [default: 3]
+                  --patience <S>    Seconds that a command of a shell script may take before it gets a Ctrl-C [default: 3]
               -h, --help            Print help
               -V, --version         Print version
 

@@ -8,7 +8,7 @@ use nslab::event::{Event, Order};
 use nslab::lab::{Language, Place};
 use nslab::net::survey::{Link, Net, Peer, Route, RouteQuestion, Space, Survey};
 use nslab::net::{Limits, Network};
-use nslab::sandbox::Launcher;
+use nslab::sandbox::{For, Launcher};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
@@ -40,7 +40,7 @@ const TESTS: [(&str, Test); 13] = [
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Before any thread.
-    let launcher = Launcher::start(&mut (), |(), order, inside, line| {
+    let launcher = Launcher::start(For::Labs, &mut (), |(), order, inside, line| {
         let test = TESTS.iter().find(|(name, _)| *name == order.path).expect("it was ordered").1;
         let network = Network::with_kernel_defaults(Box::new(inside), false).expect("a network");
         if let Err(text) = test(&network) {

@@ -7,7 +7,7 @@ use crate::lab::{Lab, LabName, Source};
 use crate::net;
 use crate::run::{self, Settings};
 use crate::sandbox::doctor::{Copied, Facts, Remedy};
-use crate::sandbox::{Launcher, Sandbox, SandboxError, doctor};
+use crate::sandbox::{For, Launcher, Sandbox, SandboxError, doctor};
 use crate::script::{Compiler, Stage};
 use serde::Serialize;
 use std::fmt;
@@ -78,13 +78,13 @@ fn examine() -> Report {
     let facts = Facts::of_this_machine();
     let kernel = facts.release.clone();
     let mut stage = Stage::new();
-    let standing = run::prepare(&mut stage).and_then(|(launcher, mut first)| {
+    let standing = run::prepare(For::Strangers, &mut stage).and_then(|(launcher, mut first)| {
         first.await_standing()?;
         doctor::try_thread()?;
         Ok((launcher, first))
     });
     let sandbox = "a sandbox: user, pid, mount, net, uts and ipc namespaces, without root".to_string();
-    let (launcher, _first) = match standing {
+    let (launcher, first) = match standing {
         Ok(standing) => standing,
         Err(error) => {
             let remedy = facts.remedy(&error);
@@ -97,6 +97,8 @@ fn examine() -> Report {
     let bench = Bench { launcher, compiler: Compiler::new(stage), facts };
     let mut abilities = vec![Ability::there(sandbox)];
     abilities.extend(ABILITIES.iter().map(|tried| bench.ability(tried)));
+    abilities.push(bench.own_user(&first));
+    abilities.push(bench.own_cgroup());
     abilities.extend(TOOLS.iter().map(|(program, lack, lab)| bench.tool(program, lack, lab)));
     Report { can_run_labs: true, kernel, abilities }
 }
@@ -122,6 +124,27 @@ impl Bench {
             Some(complaint) => {
                 let remedy = self.remedy(&tried.remedy).or(complaint.remedy.map(Remedy::from));
                 Ability::missing(tried.name.into(), complaint.words, tried.cost, remedy)
+            }
+        }
+    }
+
+    fn own_user(&self, sandbox: &Sandbox) -> Ability {
+        let name = "a user for each submission".to_string();
+        if sandbox.has_own_user() {
+            return Ability::there(name);
+        }
+        let error = "all sandboxes are one user of this machine".into();
+        let cost = "who uses up what the kernel counts by user has others run again, alone";
+        Ability::missing(name, error, cost, self.facts.more_users())
+    }
+
+    fn own_cgroup(&self) -> Ability {
+        let name = "a cgroup for each submission".to_string();
+        match self.launcher.lacks_cgroups() {
+            None => Ability::there(name),
+            Some(error) => {
+                let cost = "a submission that fills the kernel's own memory is not ended for it";
+                Ability::missing(name, error.into(), cost, self.facts.divided_cgroup())
             }
         }
     }

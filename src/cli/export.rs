@@ -7,6 +7,7 @@ use crate::lab::{Lab, Language};
 use crate::net::CHOSEN;
 use crate::report;
 use crate::run::{self, Settings};
+use crate::sandbox::For;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -15,7 +16,7 @@ pub(super) fn run(typed: &Export) -> ExitCode {
     if let Err(code) = one::look_at(&typed.lab) {
         return code;
     }
-    let (lab, prepared) = match one::read(&typed.lab) {
+    let (lab, prepared) = match one::read(&typed.lab, For::Labs) {
         Ok(read) => read,
         Err(code) => return code,
     };

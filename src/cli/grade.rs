@@ -5,7 +5,7 @@ use crate::exercise::{self, Entry, Fingerprint, Gradebook, Graded, Heading, Resu
 use crate::lab::{Lab, visible};
 use crate::report::grades;
 use crate::run::{self, Settings, Supply};
-use crate::sandbox::{Launcher, Sandbox};
+use crate::sandbox::{For, Launcher, Sandbox};
 use indicatif::{ProgressBar, ProgressStyle};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ pub(super) fn run(typed: &Grade) -> ExitCode {
     }
     // Before the launcher begins, which must not end of a Ctrl-C before we do.
     hear_interrupts();
-    let (lab, prepared) = match one::read(path) {
+    let (lab, prepared) = match one::read(path, For::Strangers) {
         Ok(read) => read,
         Err(code) => return code,
     };
@@ -59,6 +59,7 @@ pub(super) fn run(typed: &Grade) -> ExitCode {
 fn test_itself(typed: &Grade, lab: Lab, prepared: one::Prepared) -> ExitCode {
     let settings = Settings {
         submission_ms: typed.deadline.timeout,
+        patience_ms: typed.patience.patience,
         linger: true,
         explains: false,
         // So that it says the same each time.
@@ -181,6 +182,7 @@ impl<'a> Class<'a> {
         let results = typed.resume.as_deref().map(|path| Results::open(path, &heading)).transpose();
         let settings = Settings {
             submission_ms: typed.deadline.timeout,
+            patience_ms: typed.patience.patience,
             linger: students.len() > 1,
             secret: typed.judging_seed.clone().unwrap_or_else(unforeseen),
             ..Settings::default()

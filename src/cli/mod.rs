@@ -250,6 +250,8 @@ struct Grade {
     self_test: bool,
     #[command(flatten)]
     deadline: SubmissionDeadline,
+    #[command(flatten)]
+    patience: Patience,
 }
 
 /// How grades are printed.
@@ -312,7 +314,7 @@ struct Deadline {
 /// How long a command may take.
 #[derive(Debug, clap::Args)]
 struct Patience {
-    /// Seconds that a command of a shell lab may take before it gets a Ctrl-C
+    /// Seconds that a command of a shell script may take before it gets a Ctrl-C
     #[arg(long, value_name = "S", default_value = "3", value_parser = seconds)]
     patience: u64,
 }

@@ -3,7 +3,7 @@
 use super::exit::{Findings, USAGE};
 use crate::lab::Lab;
 use crate::run;
-use crate::sandbox::{Launcher, Sandbox, SandboxError, doctor};
+use crate::sandbox::{For, Launcher, Sandbox, SandboxError, doctor};
 use crate::script::{Compiler, Stage};
 use std::fs;
 use std::path::Path;
@@ -12,11 +12,11 @@ use std::process::ExitCode;
 /// The launcher, and a sandbox that makes itself ready.
 pub(super) type Prepared = Result<(Launcher, Sandbox), SandboxError>;
 
-/// Reads a lab while its sandbox makes itself ready. Where it can't be read,
-/// says why, and gives the exit code.
-pub(super) fn read(path: &Path) -> Result<(Lab, Prepared), ExitCode> {
+/// Reads a lab while its sandbox, which is for these, makes itself ready. Where it
+/// can't be read, says why, and gives the exit code.
+pub(super) fn read(path: &Path, sandboxes: For) -> Result<(Lab, Prepared), ExitCode> {
     let mut stage = Stage::new();
-    let prepared = run::prepare(&mut stage);
+    let prepared = run::prepare(sandboxes, &mut stage);
     match run::read(&Compiler::new(stage), path) {
         Ok(lab) => Ok((lab, prepared)),
         Err(invalid) => {

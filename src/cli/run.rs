@@ -7,6 +7,7 @@ use crate::event::Event;
 use crate::lab::visible;
 use crate::report::Narration;
 use crate::run::{self, Settings};
+use crate::sandbox::For;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -22,7 +23,7 @@ pub(super) fn run(typed: &Run) -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
-    let (lab, prepared) = match one::read(&typed.lab) {
+    let (lab, prepared) = match one::read(&typed.lab, For::Labs) {
         Ok(read) => read,
         Err(code) => return code,
     };

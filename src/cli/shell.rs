@@ -6,7 +6,7 @@ use crate::exercise::{Graded, HandedIn, Unfit};
 use crate::lab::{Lab, Language, Solution, visible};
 use crate::report::{self, grades};
 use crate::run::{self, Settings};
-use crate::sandbox::{Launcher, doctor};
+use crate::sandbox::{For, Launcher, doctor};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::openpty;
@@ -31,7 +31,7 @@ pub(super) fn run(typed: &Shell) -> ExitCode {
     if let Err(code) = one::look_at(&typed.lab) {
         return code;
     }
-    let (lab, prepared) = match one::read(&typed.lab) {
+    let (lab, prepared) = match one::read(&typed.lab, For::Labs) {
         Ok(read) => read,
         Err(code) => return code,
     };

@@ -5,6 +5,7 @@ use crate::event::{Explanation, Moment, Probe, Stop};
 use crate::lab::{LabName, visible};
 use crate::report;
 use crate::run::{self, Puzzle, Settings};
+use crate::sandbox::For;
 use crate::why::pages;
 use std::fs;
 use std::io::{self, Write};
@@ -19,7 +20,7 @@ pub(super) fn run(typed: &Why) -> ExitCode {
     if let Err(code) = one::look_at(path) {
         return code;
     }
-    let (lab, prepared) = match one::read(path) {
+    let (lab, prepared) = match one::read(path, For::Labs) {
         Ok(read) => read,
         Err(code) => return code,
     };

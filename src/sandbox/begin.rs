@@ -1,6 +1,7 @@
 //! Starts a program inside, with what it sees and what it may take.
 
 use super::booth::bounds;
+use super::cgroup::{self, Share};
 use super::init::Refused;
 use super::mounts::special;
 use crate::net::{MOST_PROCESSES, PATH, Program};
@@ -22,15 +23,21 @@ use std::process::{Command, Stdio};
 /// The memory that a program may write to, in bytes.
 const MEMORY: u64 = 1 << 30;
 
-/// Starts it, with its output to the two descriptors; gives its pid. One that
-/// is a submission's is
-/// `confined`.
+/// Whose program it is.
+pub(super) enum Whose<'a> {
+    /// The lab's, or the judge's.
+    Ours,
+    /// A submission's, which has this share of the machine.
+    Submitted(Option<&'a Share>),
+}
+
+/// Starts it, with its output to the two descriptors; gives its pid.
 pub(super) fn program(
     program: &Program,
     netns: Option<OwnedFd>,
     out: OwnedFd,
     err: OwnedFd,
-    confined: bool,
+    whose: Whose,
 ) -> Result<i32, Refused> {
     let netns = match (&program.netns, netns) {
         (Some(name), Some(netns)) => Some((netns, Path::new("/etc/netns").join(name))),
@@ -48,10 +55,16 @@ pub(super) fn program(
         .stderr(err)
         // A group of its own, so that it can be ended whole.
         .process_group(0);
+    let confined = matches!(whose, Whose::Submitted(_));
+    let cgroup = match whose {
+        Whose::Submitted(Some(share)) => Some(share.way_in()),
+        _ => None,
+    };
     let count_processes = kernel_counts_processes();
     // SAFETY: between fork and exec of a process with one thread.
     unsafe {
         command.pre_exec(move || {
+            cgroup.map_or(Ok(()), cgroup::join)?;
             sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
             hear_signals();
             // The init hides itself; what it starts need not.

@@ -1,7 +1,9 @@
 //! The child half, second part: the process that runs one lab, from outside
 //! the namespaces that it acts on.
 
+use super::cgroup::Share;
 use super::launcher::{Up, die_with_parent};
+use super::users::Users;
 use super::wire::{Wire, wait_readable};
 use super::{Inside, SandboxError, init};
 use crate::event::{Answered, Event, LiveAsk, Order, Stop, Wonder};
@@ -18,18 +20,27 @@ use std::rc::Rc;
 const MEMORY: u64 = 1 << 30;
 
 /// Runs `script` in a fresh sandbox and ends the process.
-pub(super) fn run<P>(line: Wire, prepared: &mut P, script: impl FnOnce(&mut P, Order, Inside, Line)) -> ! {
+pub(super) fn run<P>(
+    line: Wire,
+    (users, nth): (Users, u32),
+    share: Option<Share>,
+    prepared: &mut P,
+    script: impl FnOnce(&mut P, Order, Inside, Line),
+) -> ! {
+    let user = users.become_one(nth);
+    // A change of user takes it back.
     die_with_parent();
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
-    let inside = match start_init() {
-        Ok(inside) => inside,
+    let started = user.and_then(|user| Ok((user, start_init(user, share)?)));
+    let (user, inside) = match started {
+        Ok(started) => started,
         Err(error) => refuse(&line, error),
     };
     let init = inside.init();
     if let Err(error) = inside.await_house() {
         refuse(&line, error);
     }
-    let _ = line.send(&[Up::Standing]);
+    let _ = line.send(&[Up::Standing { own_user: user != 0 }]);
     // The parent may still be reading the lab.
     let Ok(Some((order, mut fds))) = line.receive_with::<Order>() else { end(init, 0) };
     let _ = setrlimit(Resource::RLIMIT_AS, MEMORY, MEMORY);
@@ -62,8 +73,8 @@ fn note_panics() -> Rc<RefCell<String>> {
     SAID.with(Rc::clone)
 }
 
-/// Starts PID 1 of the inner namespaces.
-fn start_init() -> Result<Inside, SandboxError> {
+/// Starts PID 1 of the inner namespaces, whose root is this user of ours.
+fn start_init(user: u32, share: Option<Share>) -> Result<Inside, SandboxError> {
     let (ours, theirs) = Wire::pair().map_err(|error| SandboxError::io("make a socket pair", &error))?;
     let namespaces = libc::CLONE_NEWUSER
         | libc::CLONE_NEWPID
@@ -78,9 +89,9 @@ fn start_init() -> Result<Inside, SandboxError> {
     match pid {
         0 => {
             drop(ours);
-            init::run(theirs)
+            init::run(theirs, user)
         }
-        pid if pid > 0 => Ok(Inside::new(ours, Pid::from_raw(pid as i32))),
+        pid if pid > 0 => Ok(Inside::new(ours, Pid::from_raw(pid as i32), share)),
         _ => {
             Err(SandboxError::new("create user, pid, mount, net, uts and ipc namespaces", nix::Error::last()))
         }

@@ -2,6 +2,8 @@
 //! submission's booth.
 
 use super::SandboxError;
+#[cfg(doc)]
+use super::cgroup::Share;
 use super::wire::Wire;
 use crate::net::{Cleared, Exit, Placed, Program, RoomsError};
 use serde::{Deserialize, Serialize};
@@ -48,7 +50,7 @@ pub(super) enum Ask {
     /// Freeze all programs of the booth but these services; they stand still.
     Freeze { services: Vec<String> },
     /// Start the first process of a submission's booth; the way to it comes
-    /// along.
+    /// along. Where descriptors are sent along, they are its [`Share`].
     NewBooth,
     /// Start the booth's doorman. The first of the descriptors sent along leads
     /// to the engine, the second to the warden.

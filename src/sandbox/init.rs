@@ -5,12 +5,15 @@
 //! it (PID 1 is safe from its own namespace) or trace it (not dumpable, and
 //! its memory belongs to the user namespace outside).
 
+use super::begin::Whose;
 use super::booth::bounds::limit_namespaces;
 use super::booth::freeze::freeze;
 use super::booth::watch::{EVERY, Watch};
 use super::booth::{doorman, warden};
+use super::cgroup::Share;
 use super::hand::{Ask, Tell};
-use super::launcher::{close_all_but, die_with_parent, map_root};
+use super::launcher::{close_all_but, die_with_parent};
+use super::users::map_root;
 use super::wire::Wire;
 use super::{SandboxError, begin, house, lab_calls, mounts};
 use crate::net::{Cleared, Exit, Placed, Program};
@@ -29,10 +32,10 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Serves the engine until it is gone.
-pub(super) fn run(wire: Wire) -> ! {
+/// Serves the engine, which is this user, until it is gone.
+pub(super) fn run(wire: Wire, user: u32) -> ! {
     die_with_parent();
-    let made = prepare(&wire).and_then(|()| Init::new());
+    let made = prepare(&wire, user).and_then(|()| Init::new());
     serve(wire, made)
 }
 
@@ -88,6 +91,8 @@ pub(super) struct Init {
 struct Warden {
     /// Once it has moved in.
     watch: Option<Watch>,
+    /// What those in there get of the machine, where that is divided.
+    share: Option<Share>,
     /// When to look again, while there is anybody to watch.
     look_at: Option<Instant>,
 }
@@ -117,10 +122,10 @@ impl Init {
 
     /// A booth's, before it has moved in: the network namespaces of the lab are
     /// made by it, the host's before all.
-    pub fn of_booth() -> Result<Self, SandboxError> {
+    pub fn of_booth(share: Option<Share>) -> Result<Self, SandboxError> {
         loopback_up().map_err(|error| SandboxError::io("set the host's lo up", &error))?;
         let (init, _) = Self::new()?;
-        Ok(Self { furnished: true, booth: Some(Warden { watch: None, look_at: None }), ..init })
+        Ok(Self { furnished: true, booth: Some(Warden { watch: None, share, look_at: None }), ..init })
     }
 
     /// Serves the engine until it is gone.
@@ -143,7 +148,8 @@ impl Init {
         warden::move_in(self.asked, doorman)?;
         let watch = Watch::new(open_folder("/")?, open_folder("/proc")?)
             .map_err(|error| SandboxError::io("watch over the booth", &error))?;
-        self.booth = Some(Warden { watch: Some(watch), look_at: None });
+        let share = self.booth.take().and_then(|booth| booth.share);
+        self.booth = Some(Warden { watch: Some(watch), share, look_at: None });
         open_folder("/")
     }
 
@@ -192,7 +198,7 @@ impl Init {
             return Ok(());
         };
         let Some(watch) = &mut booth.watch else { return Ok(()) };
-        let (somebody, ended) = watch.look();
+        let (somebody, ended) = watch.look(booth.share.as_ref());
         booth.look_at = somebody.then(|| now + EVERY);
         match ended {
             None => Ok(()),
@@ -253,7 +259,7 @@ impl Init {
             Ask::NewBooth => {
                 return give(
                     wire,
-                    warden::start().map(|(way, warden)| {
+                    warden::start(Share::from_descriptors(fds)).map(|(way, warden)| {
                         self.warden = Some(warden);
                         way
                     }),
@@ -333,7 +339,11 @@ impl Init {
         let (Some(err), Some(out)) = (fds.pop(), fds.pop()) else {
             return Err(("receive its output's descriptors", Errno::EBADF));
         };
-        let pid = begin::program(program, netns, out, err, self.booth.is_some())?;
+        let whose = match &self.booth {
+            Some(booth) => Whose::Submitted(booth.share.as_ref()),
+            None => Whose::Ours,
+        };
+        let pid = begin::program(program, netns, out, err, whose)?;
         if let Some(booth) = &mut self.booth {
             booth.look_at.get_or_insert(Instant::now() + EVERY);
         }
@@ -368,9 +378,8 @@ fn unshare_net() -> Result<OwnedFd, Refused> {
 }
 
 /// Takes possession of the new namespaces.
-fn prepare(wire: &Wire) -> Result<(), SandboxError> {
-    // The engine is root of the user namespace above.
-    map_root(0, 0)?;
+fn prepare(wire: &Wire, user: u32) -> Result<(), SandboxError> {
+    map_root(user, user)?;
     leave_keys()?;
     close_all_but(wire.as_fd().as_raw_fd());
     house::build()?;

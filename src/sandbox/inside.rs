@@ -2,6 +2,7 @@
 
 use super::SandboxError;
 use super::booth::Booth;
+use super::cgroup::Share;
 use super::hand::{Ask, Hand};
 use super::house;
 use super::wire::Wire;
@@ -27,6 +28,8 @@ pub struct Inside {
     confined: Cell<bool>,
     /// Where a submission is going to be, in a lab that has one.
     booth: OnceCell<Booth>,
+    /// What it gets of the machine, where that is divided.
+    share: Option<Share>,
     /// Why there is none.
     no_booth: OnceCell<RoomsError>,
     /// How many namespaces were made.
@@ -53,9 +56,9 @@ struct House {
 }
 
 impl Inside {
-    pub(super) fn new(wire: Wire, init: Pid) -> Self {
+    pub(super) fn new(wire: Wire, init: Pid, share: Option<Share>) -> Self {
         let (house, furnished, confined, booth, no_booth, made, proc) = Default::default();
-        Self { hand: Hand::new(wire), init, house, furnished, confined, booth, no_booth, made, proc }
+        Self { hand: Hand::new(wire), init, house, furnished, confined, booth, share, no_booth, made, proc }
     }
 
     pub(super) fn init(&self) -> Pid {
@@ -83,7 +86,7 @@ impl Inside {
     fn new_booth(&self, namespaces: usize) -> Result<(), RoomsError> {
         // What the booth is to see of the machine has to be there.
         self.furnish()?;
-        let booth = Booth::new(&self.hand)?;
+        let booth = Booth::new(&self.hand, self.share.as_ref())?;
         booth.hand().tell(&Ask::Expect { namespaces });
         let (_, host) = booth.hand().ask(&Ask::Host, &[])?;
         let host = host.ok_or_else(no_netns)?;

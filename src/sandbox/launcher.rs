@@ -1,20 +1,21 @@
 //! The child half, first part: a fork of the process that asked, which forks
 //! an engine for each lab.
 
+use super::cgroup::Share;
 use super::engine::{self, Line};
 use super::parent::Open;
+use super::users::{self, Users};
 use super::wire::Wire;
-use super::{Inside, SandboxError, house};
+use super::{For, Inside, SandboxError, house};
 use crate::event::Order;
 use nix::fcntl::{self, OFlag};
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, getppid, setgroups, setresgid, setresuid};
+use nix::unistd::{ForkResult, Pid, fork, getppid};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
@@ -23,8 +24,9 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 pub(super) enum Up {
     /// Something that the script did, asked or expected.
     Event(Box<crate::event::Event>),
-    /// The sandbox stands and was looked at; it waits for its order.
-    Standing,
+    /// The sandbox stands and was looked at; it waits for its order. It may be a
+    /// user of its own.
+    Standing { own_user: bool },
     /// There is no sandbox to run it in.
     NoSandbox(SandboxError),
     /// The engine died before its time.
@@ -58,11 +60,14 @@ type Engines = HashMap<Pid, Engine>;
 pub(super) fn launch<P>(
     control: Wire,
     parent: Pid,
+    sandboxes: For,
     prepared: &mut P,
     script: impl FnOnce(&mut P, Order, Inside, Line) + Copy,
 ) -> ! {
-    let failed = enter(&control, parent).err();
+    let entered = enter(&control, parent, sandboxes);
     let mut engines = Engines::new();
+    // Launchers of the same time begin with different users.
+    let mut nth = std::process::id();
     let Ok(deaths) = Deaths::watch() else { exit() };
 
     loop {
@@ -73,16 +78,24 @@ pub(super) fn launch<P>(
             Err(_) => break,
         }
         let Ok(Some((Open, mut fds))) = control.receive_with::<Open>() else { break };
-        let Some(line) = fds.pop().map(Wire::new) else { break };
-        if let Some(error) = &failed {
-            let _ = line.send(&[Up::NoSandbox(error.clone())]);
-            continue;
+        if fds.is_empty() {
+            break;
         }
+        let line = Wire::new(fds.remove(0));
+        let share = Share::from_descriptors(fds);
+        let users = match &entered {
+            Ok(users) => *users,
+            Err(error) => {
+                let _ = line.send(&[Up::NoSandbox(error.clone())]);
+                continue;
+            }
+        };
+        nth = nth.wrapping_add(1);
         // SAFETY: this process has one thread.
         match unsafe { fork() } {
             Ok(ForkResult::Child) => {
                 drop((control, deaths, engines));
-                engine::run(line, prepared, script);
+                engine::run(line, (users, nth), share, prepared, script);
             }
             Ok(ForkResult::Parent { child }) => {
                 engines.insert(child, Engine { line, killed: false });
@@ -109,10 +122,9 @@ fn exit() -> ! {
 }
 
 /// Becomes nobody special, then root of a user namespace of its own.
-fn enter(control: &Wire, parent: Pid) -> Result<(), SandboxError> {
+fn enter(control: &Wire, parent: Pid, sandboxes: For) -> Result<Users, SandboxError> {
     let_go_of_the_parent(control)?;
-    become_nobody_special()?;
-    new_user_namespace("create a user namespace")?;
+    let users = users::enter_namespace(sandboxes)?;
     house::lock_machine()?;
     // Whom an engine leaves behind when it is killed comes to us.
     // SAFETY: takes numbers only.
@@ -123,7 +135,7 @@ fn enter(control: &Wire, parent: Pid) -> Result<(), SandboxError> {
     if getppid() != parent {
         exit();
     }
-    Ok(())
+    Ok(users)
 }
 
 /// Keeps nothing of the parent's but the socket: who reads what it prints must
@@ -188,62 +200,6 @@ fn close_from_to(first: u32, last: u32) {
 pub(super) fn die_with_parent() {
     // SAFETY: takes numbers only.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
-}
-
-/// Root becomes an unused, unprivileged user.
-///
-/// With root mapped into the sandbox, whoever is root there could write what
-/// belongs to root here, whatever is mounted privately.
-fn become_nobody_special() -> Result<(), SandboxError> {
-    if !Uid::effective().is_root() {
-        return Ok(());
-    }
-    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let used: Vec<&str> = passwd.lines().filter_map(|line| line.split(':').nth(2)).collect();
-    // Below 65,534, so that a container's usual map of 65,536 has it.
-    let id = (60_000..65_000).rev().find(|id: &u32| !used.contains(&id.to_string().as_str()));
-    let id = id.unwrap_or(65_534);
-    let (uid, gid) = (Uid::from_raw(id), Gid::from_raw(id));
-    // In a user namespace that maps root alone there is nobody else to be,
-    // and that root is nobody special already.
-    if fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| maps_only_one(&map)) {
-        return Ok(());
-    }
-    house::share_tun();
-    setgroups(&[]).map_err(|errno| SandboxError::new("drop root's groups", errno))?;
-    setresgid(gid, gid, gid).map_err(|errno| SandboxError::new("drop root's group", errno))?;
-    setresuid(uid, uid, uid).map_err(|errno| SandboxError::new("stop being root", errno))?;
-    // A change of user makes /proc/self unwritable (`PR_SET_DUMPABLE` of
-    // prctl(2)), and the maps below are written there.
-    // SAFETY: takes numbers only.
-    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1) };
-    Ok(())
-}
-
-/// Tells whether a uid_map (user_namespaces(7)) has a single user in it.
-fn maps_only_one(map: &str) -> bool {
-    let counts = map.lines().filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok());
-    counts.sum::<u64>() == 1
-}
-
-/// Unshares the user namespace and maps root in it to whom we are outside.
-fn new_user_namespace(step: &str) -> Result<(), SandboxError> {
-    let (uid, gid) = (Uid::effective(), Gid::effective());
-    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWUSER)
-        .map_err(|errno| SandboxError::new(step, errno))?;
-    map_root(uid.as_raw(), gid.as_raw())
-}
-
-/// Writes the maps of the user namespace in which this process is: root
-/// there is `uid` and `gid` of the namespace above.
-pub(super) fn map_root(uid: u32, gid: u32) -> Result<(), SandboxError> {
-    let write = |file: &str, text: String| {
-        fs::write(format!("/proc/self/{file}"), text)
-            .map_err(|error| SandboxError::io(format!("write /proc/self/{file}"), &error))
-    };
-    write("setgroups", "deny".into())?;
-    write("uid_map", format!("0 {uid} 1"))?;
-    write("gid_map", format!("0 {gid} 1"))
 }
 
 /// Takes note of engines that have ended, and tells their labs where that was
@@ -311,17 +267,5 @@ impl Deaths {
             }
         }
         Ok(woken[0])
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_map_of_root_alone_is_seen() {
-        assert!(maps_only_one("         0       1000          1\n"));
-        assert!(!maps_only_one("         0          0 4294967295\n"));
-        assert!(!maps_only_one("0 1000 1\n1 100000 65536\n"));
     }
 }

@@ -22,6 +22,7 @@
 
 mod begin;
 mod booth;
+mod cgroup;
 pub mod doctor;
 mod engine;
 mod furniture;
@@ -35,6 +36,7 @@ mod mounts;
 mod one_user;
 mod parent;
 mod seccomp;
+mod users;
 mod wire;
 
 pub use engine::Line;
@@ -43,6 +45,16 @@ pub use parent::{Launcher, Sandbox};
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+
+/// For whom a launcher's sandboxes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum For {
+    /// Labs of whoever runs nslab.
+    Labs,
+    /// What people have handed in who may harm one another: each gets a share of
+    /// the machine, also where that takes a while.
+    Strangers,
+}
 
 /// A sandbox could not be made: the step that failed, and the kernel's word.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

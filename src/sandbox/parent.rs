@@ -1,8 +1,9 @@
 //! The parent half: starts the launcher, opens sandboxes, hears their events.
 
+use super::cgroup::{Cgroup, Cgroups};
 use super::launcher::{Death, Up, launch};
 use super::wire::Wire;
-use super::{Inside, Line, SandboxError};
+use super::{For, Inside, Line, SandboxError};
 use crate::event::{Answered, Event, LiveAsk, Order, Stop, Wonder};
 use crate::lab::Place;
 use nix::errno::Errno;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Asks the launcher for an engine, whose socket comes along.
@@ -35,11 +37,13 @@ const SETUP: Duration = Duration::from_secs(60);
 pub struct Launcher {
     control: Option<Wire>,
     pid: Pid,
+    /// Those of strangers' sandboxes, or why there are none.
+    cgroups: Option<Result<Arc<Cgroups>, String>>,
 }
 
 impl Launcher {
-    /// Forks a launcher, whose engines run `script`, each with its own copy of
-    /// what is `prepared`.
+    /// Forks a launcher of sandboxes for these, whose engines run `script`, each
+    /// with its own copy of what is `prepared`.
     ///
     /// Start it before any other thread: a fork takes only the thread that
     /// makes it along, and this one must live as long as the process
@@ -49,6 +53,7 @@ impl Launcher {
     ///
     /// Where there is a second thread already, or no process to be had.
     pub fn start<P>(
+        sandboxes: For,
         prepared: &mut P,
         script: impl FnOnce(&mut P, Order, Inside, Line) + Copy,
     ) -> Result<Self, SandboxError> {
@@ -65,9 +70,12 @@ impl Launcher {
         match unsafe { fork() } {
             Ok(ForkResult::Child) => {
                 drop(ours);
-                launch(theirs, parent, prepared, script)
+                launch(theirs, parent, sandboxes, prepared, script)
             }
-            Ok(ForkResult::Parent { child }) => Ok(Self { control: Some(ours), pid: child }),
+            Ok(ForkResult::Parent { child }) => {
+                let cgroups = (sandboxes == For::Strangers).then(Cgroups::new);
+                Ok(Self { control: Some(ours), pid: child, cgroups })
+            }
             Err(errno) => Err(SandboxError::new(step, errno)),
         }
     }
@@ -82,15 +90,26 @@ impl Launcher {
         let failed = |error: io::Error| SandboxError::io("reach the sandbox's launcher", &error);
         let (ours, theirs) = Wire::pair().map_err(failed)?;
         let control = self.control.as_ref().expect("taken by drop alone");
-        control.send_with(&Open, &[theirs.as_fd()]).map_err(failed)?;
+        // Where there can be no more, the other bounds hold.
+        let cgroup = self.cgroups.as_ref().and_then(|all| all.as_ref().ok()?.make().ok());
+        let share = cgroup.as_ref().map(|cgroup| cgroup.share.descriptors());
+        let fds: Vec<BorrowedFd> = [theirs.as_fd()].into_iter().chain(share.into_iter().flatten()).collect();
+        control.send_with(&Open, &fds).map_err(failed)?;
         Ok(Sandbox {
             wire: ours,
+            _cgroup: cgroup,
             waiting: VecDeque::new(),
             standing: false,
+            own_user: false,
             ordered: None,
             place: Place::default(),
             died: None,
         })
+    }
+
+    /// Tells why a sandbox for strangers has no cgroup of its own, where it has none.
+    pub fn lacks_cgroups(&self) -> Option<&str> {
+        self.cgroups.as_ref()?.as_ref().err().map(String::as_str)
     }
 
     /// Ends the launcher, and with it every sandbox, at once.
@@ -116,8 +135,11 @@ fn threads() -> usize {
 #[derive(Debug)]
 pub struct Sandbox {
     wire: Wire,
+    /// Where it has one, until it is let go.
+    _cgroup: Option<Cgroup>,
     waiting: VecDeque<Up>,
     standing: bool,
+    own_user: bool,
     /// The path of the lab that was ordered.
     ordered: Option<String>,
     place: Place,
@@ -134,7 +156,7 @@ impl Sandbox {
         let lost = |errno| SandboxError::new("reach the sandbox", errno);
         while !self.standing {
             match self.next(Instant::now() + SETUP) {
-                Ok(Next::Up(Up::Standing)) => self.standing = true,
+                Ok(Next::Up(Up::Standing { own_user })) => (self.standing, self.own_user) = (true, own_user),
                 Ok(Next::Up(Up::NoSandbox(error))) => return Err(error),
                 Ok(Next::TooLate) => return Err(lost(Errno::ETIMEDOUT)),
                 Err(error) => return Err(SandboxError::io("reach the sandbox", &error)),
@@ -142,6 +164,12 @@ impl Sandbox {
             }
         }
         Ok(())
+    }
+
+    /// Tells whether it is a user of this machine that no other sandbox is, once it
+    /// stands.
+    pub fn has_own_user(&self) -> bool {
+        self.own_user
     }
 
     /// Sends the order for a lab ahead, so that it begins as soon as the
@@ -238,7 +266,7 @@ impl Sandbox {
             let event = match self.next(deadline).map_err(lost)? {
                 Next::Up(Up::Event(event)) => *event,
                 Next::Up(Up::NoSandbox(error)) => return Err(error),
-                Next::Up(Up::Standing) => continue,
+                Next::Up(Up::Standing { .. }) => continue,
                 Next::Up(Up::Died(death)) => {
                     self.died = Some(death);
                     continue;

@@ -22,6 +22,17 @@ pub fn lacking_in(script: &str) -> Option<String> {
     tools.find_map(|tool| lacking(&[tool]))
 }
 
+/// How many times slower than others this machine may be: a kernel that is emulated
+/// has more time.
+pub fn slowness() -> u32 {
+    let processors = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    match () {
+        () if processors.contains("QEMU TCG") => 16,
+        () if processors.contains("User Mode Linux") => 8,
+        () => 1,
+    }
+}
+
 /// For a test of libtest: it can't be measured for lack of this.
 #[track_caller]
 pub fn skip(lack: impl Display) {

@@ -21,7 +21,7 @@ use networks::{NETWORKS, Sound};
 use nslab::event::{Cause, Explanation, Moment, Probe};
 use nslab::lab::{Lab, LabName, Source};
 use nslab::run::{self, Settings};
-use nslab::sandbox::{Launcher, SandboxError};
+use nslab::sandbox::{For, Launcher, SandboxError};
 use nslab::script::Stage;
 use nslab::shell;
 use state::{State, left, states};
@@ -45,7 +45,7 @@ const TOOLS: [&str; 8] = ["bash", "ip", "bridge", "tc", "sysctl", "iptables", "i
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     // Before any thread.
-    let launcher = run::prepare(&mut Stage::new()).map(|(launcher, _)| launcher);
+    let launcher = run::prepare(For::Labs, &mut Stage::new()).map(|(launcher, _)| launcher);
     let bench = Arc::new(Bench { launcher, found: NETWORKS.map(|_| OnceLock::new()) });
     let mut trials = Vec::new();
     for at in wanted() {

@@ -10,7 +10,7 @@ use nslab::check::{Shelf, Update};
 use nslab::event::{Event, Question, Stop};
 use nslab::lab::Lab;
 use nslab::run::{self, Settings};
-use nslab::sandbox::Launcher;
+use nslab::sandbox::{For, Launcher};
 use nslab::script::{Compiler, Stage};
 use nslab::table::{Addr, Link, NeighState, Neighbour, Table};
 use serde_json::Value;
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Before any thread.
     let mut stage = Stage::new();
-    let prepared = run::prepare(&mut stage).and_then(|(launcher, mut first)| {
+    let prepared = run::prepare(For::Labs, &mut stage).and_then(|(launcher, mut first)| {
         first.await_standing()?;
         Ok(launcher)
     });

@@ -32,7 +32,7 @@ const CAPABILITIES: [u32; 16] = [
 
 /// How many processes there may be of a submission and of the judge together
 /// before a submission gets no more; the judge gets more.
-const PROCESSES: u64 = 256;
+pub(in crate::sandbox) const PROCESSES: u64 = 256;
 /// The files that a process may have open. Each may be a socket, with the
 /// kernel's memory behind it.
 const FILES: u64 = 512;

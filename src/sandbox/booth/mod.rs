@@ -28,6 +28,7 @@ pub(super) mod watch;
 
 use self::still::Stills;
 use super::SandboxError;
+use super::cgroup::Share;
 use super::hand::{Ask, Hand};
 use super::house;
 use super::wire::Wire;
@@ -74,9 +75,10 @@ struct Room {
 }
 
 impl Booth {
-    /// Has the init start its first process.
-    pub fn new(init: &Hand) -> Result<Self, RoomsError> {
-        let (_, wire) = init.ask(&Ask::NewBooth, &[])?;
+    /// Has the init start its first process, which gets a share of the machine.
+    pub fn new(init: &Hand, share: Option<&Share>) -> Result<Self, RoomsError> {
+        let share = share.map(Share::descriptors);
+        let (_, wire) = init.ask(&Ask::NewBooth, share.as_ref().map_or(&[], |fds| fds))?;
         let hand = Hand::new(Wire::new(wire.ok_or_else(|| failed(Errno::EBADF))?));
         let events = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed)?;
         for fd in [init.as_fd(), hand.as_fd()] {

@@ -7,10 +7,12 @@
 use super::bounds::{limit_namespaces, take_rights, with_few_signals};
 use super::walls;
 use crate::sandbox::SandboxError;
+use crate::sandbox::cgroup::Share;
 use crate::sandbox::hand::{Ask, Tell};
 use crate::sandbox::init::{Init, Refused, end, errno_of};
-use crate::sandbox::launcher::{close_all_but, die_with_parent, map_root};
+use crate::sandbox::launcher::{close_all_but, close_all_but_these, die_with_parent};
 use crate::sandbox::mounts::at;
+use crate::sandbox::users::map_root;
 use crate::sandbox::wire::Wire;
 use nix::errno::Errno;
 use nix::libc;
@@ -19,14 +21,14 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-/// Starts it, in a user namespace below the init's; gives the engine's end of
-/// the line to it, and its number.
+/// Starts it, in a user namespace below the init's, with a share of the machine for
+/// what it starts; gives the engine's end of the line to it, and its number.
 ///
 /// What the kernel keeps for each user namespace it keeps apart from the
 /// judge's from then on: handlers of binfmt_misc, keys, and what is counted.
 /// The network namespaces of the lab are the booth's, or else nothing could be
 /// done there; the judge above may do everything in them.
-pub(in crate::sandbox) fn start() -> Result<(OwnedFd, Pid), Refused> {
+pub(in crate::sandbox) fn start(share: Option<Share>) -> Result<(OwnedFd, Pid), Refused> {
     let (engines, ours) = Wire::pair().map_err(|error| ("make a socket pair", errno_of(&error)))?;
     let namespaces = libc::CLONE_NEWUSER
         | libc::CLONE_NEWPID
@@ -41,22 +43,26 @@ pub(in crate::sandbox) fn start() -> Result<(OwnedFd, Pid), Refused> {
     };
     let pid = with_few_signals(clone);
     match pid {
-        0 => run(ours),
+        0 => run(ours, share),
         pid if pid > 0 => Ok((engines.into(), Pid::from_raw(pid as i32))),
         _ => Err(("create the booth's namespaces", Errno::last())),
     }
 }
 
-fn run(wire: Wire) -> ! {
+fn run(wire: Wire, share: Option<Share>) -> ! {
     die_with_parent();
     // In there one may have one's session served later, and nobody else's
     // (`/proc/self/autogroup`, sched(7)).
     let _ = nix::unistd::setsid();
-    close_all_but(wire.as_fd().as_raw_fd());
+    let line = wire.as_fd().as_raw_fd();
+    match share.as_ref().map(|share| share.descriptors().map(|fd| fd.as_raw_fd())) {
+        Some([procs, events]) => close_all_but_these([line, procs, events]),
+        None => close_all_but(line),
+    }
     // Who hides, as the init does, can't write its own maps.
     // SAFETY: takes numbers only.
     unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1) };
-    match map_root(0, 0).and_then(|()| Init::of_booth()) {
+    match map_root(0, 0).and_then(|()| Init::of_booth(share)) {
         Ok(init) => init.serve(wire),
         Err(SandboxError { step, errno }) => {
             // The first question is answered with that.

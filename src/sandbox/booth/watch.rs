@@ -1,8 +1,10 @@
 //! Watches what a submission takes of the machine's memory: limits of single
-//! processes say nothing of all together, and cgroups can't be had.
+//! processes say nothing of all together, and not every machine has a cgroup to
+//! give.
 
 use super::bounds::MEMORY;
 use crate::net::Cleared;
+use crate::sandbox::cgroup::Share;
 use nix::dir::Dir;
 use nix::fcntl::{OFlag, openat, readlinkat};
 use nix::sys::stat::Mode;
@@ -39,6 +41,8 @@ pub(in crate::sandbox) struct Watch {
     meminfo: File,
     /// The least that was in no process while somebody looked.
     unseen: u64,
+    /// How often the kernel has ended all of them, as far as it was told.
+    ended: u64,
     page: u64,
 }
 
@@ -57,22 +61,28 @@ impl Watch {
         let meminfo = open(&proc, "meminfo", OFlag::O_RDONLY)?.into();
         // SAFETY: takes a number only.
         let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as u64;
-        let mut watch = Self { root, proc, meminfo, unseen: 0, page };
+        let mut watch = Self { root, proc, meminfo, unseen: 0, ended: 0, page };
         watch.unseen = watch.memory()?.shared;
         Ok(watch)
     }
 
-    /// Looks whether somebody is in there, and whether too much is taken. Where
-    /// it can't be told, it is too much.
-    pub fn look(&mut self) -> (bool, Option<Cleared>) {
-        let Ok((somebody, ended)) = self.take_stock() else {
+    /// Looks whether somebody is in there, and whether too much is taken, or was of
+    /// their share. Where it can't be told, it is too much.
+    pub fn look(&mut self, share: Option<&Share>) -> (bool, Option<Cleared>) {
+        let Ok((somebody, ended)) = self.take_stock(share) else {
             let reason = "nobody could watch over it: the machine gave no file".to_string();
             return (true, Some(Cleared { reason, machine: true }));
         };
         (somebody, ended)
     }
 
-    fn take_stock(&mut self) -> io::Result<(bool, Option<Cleared>)> {
+    fn take_stock(&mut self, share: Option<&Share>) -> io::Result<(bool, Option<Cleared>)> {
+        if let Some(times) = share.map(Share::ended).transpose()?
+            && times > self.ended
+        {
+            self.ended = times;
+            return Ok((true, Some(Cleared { reason: Share::reason(), machine: false })));
+        }
         let pids = self.pids()?;
         let own = |reason: String| Some(Cleared { reason, machine: false });
         let most = MEMORY >> 20;

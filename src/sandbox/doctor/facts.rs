@@ -39,6 +39,10 @@ pub struct Facts {
     pub covered: Vec<String>,
     /// Whether `/sys` can only be read, as in most containers.
     pub sys_read_only: bool,
+    /// Whether root runs this.
+    pub root: bool,
+    /// Whether systemd is the machine's first process (sd_booted(3)).
+    pub systemd: bool,
     /// Whether the root is that of a chroot(2), in which the kernel gives no
     /// user namespace.
     pub chroot: bool,
@@ -91,6 +95,8 @@ impl Facts {
                 .any(|line| line.split_whitespace().eq(["Seccomp:", "2"])),
             covered: covered(&mounts),
             sys_read_only: statvfs("/sys").is_ok_and(|found| found.flags().contains(FsFlags::ST_RDONLY)),
+            root: nix::unistd::Uid::effective().is_root(),
+            systemd: Path::new("/run/systemd/system").is_dir(),
             chroot: !mounts.is_empty() && !mount_points(&mounts).any(|point| point == "/"),
         }
     }

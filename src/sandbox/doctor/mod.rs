@@ -11,6 +11,7 @@ mod facts;
 mod place;
 mod refused;
 mod remedy;
+mod shares;
 
 pub use facts::Facts;
 pub use place::Place;

@@ -6,10 +6,12 @@ def hold():
     time.sleep(0.3)
     kept = [mmap.mmap(-1, 1 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) for i in range(300)]
     for one in kept: one.write(b"x" * (1 << 20))
-    time.sleep(5); os._exit(0)
+    time.sleep(60); os._exit(0)
 for n in range(3):
     if os.fork() == 0:
         threading.Thread(target=hold).start()
         ctypes.CDLL(None).syscall(60 if platform.machine() == "x86_64" else 93, 0)
-time.sleep(5)' &
-sleep 3
+time.sleep(60)' &
+# Who is ended does not come here.
+wait
+ip netns add broken-out

@@ -12,7 +12,7 @@ ionice -c 3 -u 0 && ip netns add broken-out
 taskset -p 1 1 && ip netns add broken-out
 # It looks still.
 for part in 1 2 3 4 5 6; do
-    perl -e 'my $x = "x" x (200 << 20); $x =~ tr/x/y/; sleep 3' &
+    perl -e 'my $x = "x" x (200 << 20); $x =~ tr/x/y/; sleep 60' &
 done
 # Who is ended does not come here.
 wait
