@@ -137,6 +137,32 @@ fn what_a_rule_or_a_route_stops_is_found() {
     .run();
 }
 
+/// A rule of ports knows none in a second fragment.
+#[test]
+fn what_happens_to_fragments_is_found() {
+    on_the_way(
+        r#"
+        exec(router, "iptables -A FORWARD -f -j DROP");
+        let stopped = sweep(red, "10.0.2.2", #{at: blue, all: true});
+        refute("they are stopped", stopped.ok);
+        check("they alone", stopped.sent - stopped.received < 100 && stopped.received > 900);
+        check("and named", stopped.text.contains(", fragmented"));
+        exec(router, "iptables -F");
+        exec(router, "iptables -P FORWARD DROP");
+        refute("none passes", sweep(red, "10.0.2.2", #{at: blue}));
+        exec(router, "iptables -A FORWARD -f -j ACCEPT");
+        check("they pass", sweep(red, "10.0.2.2", #{at: blue}));
+        // Connection tracking puts them together, so that they have ports.
+        exec(router, "iptables -F");
+        exec(router, "iptables -A FORWARD -m conntrack --ctstate NEW,RELATED,ESTABLISHED,INVALID -j ACCEPT");
+        check("as one they pass", sweep(red, "10.0.2.2", #{at: blue, all: true}));
+        "#,
+    )
+    .needs(&["iptables"])
+    .passes(&["they are stopped", "they alone", "and named", "none passes", "they pass", "as one they pass"])
+    .run();
+}
+
 #[test]
 fn who_is_translated_is_seen() {
     on_the_way(

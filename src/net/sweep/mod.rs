@@ -12,7 +12,7 @@ mod span;
 pub use span::Span;
 
 use self::named::Named;
-use self::parcel::{Chance, Ends, ICMP, Parcel, TCP, UDP};
+use self::parcel::{Chance, Ends, ICMP, MORE_FRAGMENTS, Parcel, TCP, UDP};
 use super::budget::is_learned;
 use super::echo::{PacketSocket, random, set};
 use super::error::strerror;
@@ -247,10 +247,11 @@ impl Network {
         let mut refused = None;
         for (batch, some) in parcels.chunks(BATCH).enumerate() {
             for (n, parcel) in some.iter().enumerate() {
-                let bytes = parcel.bytes(&gate.mark(batch * BATCH + n));
                 let to = address(Target { ip: IpAddr::V4(parcel.dst), scope: 0 }, 0);
-                if let Err(errno) = sendto(out.as_raw_fd(), &bytes, &to, MsgFlags::empty()) {
-                    refused.get_or_insert(errno);
+                for packet in parcel.packets(&gate.mark(batch * BATCH + n)) {
+                    if let Err(errno) = sendto(out.as_raw_fd(), &packet, &to, MsgFlags::empty()) {
+                        refused.get_or_insert(errno);
+                    }
                 }
             }
             self.let_packets_pass(LINKS);
@@ -430,7 +431,11 @@ impl Gate {
             return None;
         }
         let behind = packet.get(usize::from(packet[0] & 0x0f) * 4..)?;
+        let fragment = u16::from_be_bytes([*packet.get(6)?, *packet.get(7)?]);
         let header = match *packet.get(9)? {
+            // The second part counts: what lets the first pass may stop it.
+            _ if fragment & MORE_FRAGMENTS > 0 => return None,
+            _ if fragment & 0x1fff > 0 => 0,
             TCP => usize::from(behind.get(12)? >> 4) * 4,
             UDP | ICMP => 8,
             _ => 0,

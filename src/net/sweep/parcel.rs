@@ -18,6 +18,11 @@ pub(super) const UDP: u8 = 17;
 const SYN: u8 = 0x02;
 const ECHO_REQUEST: u8 = 8;
 
+/// Of so many packets of all kinds, one comes in two fragments.
+const FRAGMENTED: u64 = 16;
+/// The flag of all fragments but the last (RFC 791, 3.1).
+pub(super) const MORE_FRAGMENTS: u16 = 0x2000;
+
 /// The bytes of the IPv4 and TCP headers.
 const HEADERS: usize = 40;
 /// The largest payload that fits the usual MTU.
@@ -137,6 +142,7 @@ pub(super) struct Parcel {
     tos: u8,
     ttl: u8,
     df: bool,
+    fragmented: bool,
     /// How many bytes it carries, at least.
     size: usize,
 }
@@ -188,53 +194,81 @@ impl Parcel {
             _ => chance.below(LARGEST) as usize,
         };
         let (src, dst) = (chance.address(&ends.src, named)?, chance.address(&ends.dst, named)?);
-        let parcel = Self { src, dst, protocol, sport, dport, flags, tos, ttl, df: chance.half(), size };
+        // A rule that lets one port pass knows none of a second fragment.
+        let fragmented = odd && chance.below(FRAGMENTED) == 0;
+        let df = chance.half();
+        let parcel = Self { src, dst, protocol, sport, dport, flags, tos, ttl, df, fragmented, size };
         let port = if protocol == ICMP { sport } else { port };
         let is_out = |(not, of): &(u8, Option<u16>)| *not == protocol && of.is_none_or(|of| of == port);
         (!options.not.iter().any(is_out)).then_some(parcel)
     }
 
-    /// Its bytes, with the mark that identifies it.
-    pub fn bytes(&self, mark: &[u8]) -> Vec<u8> {
+    /// Its bytes, with the mark that identifies it: one packet, or the two fragments of
+    /// one. Its second part has the mark, too, so that it is known without the first.
+    pub fn packets(&self, mark: &[u8]) -> Vec<Vec<u8>> {
         let mut payload = mark.to_vec();
-        payload.resize(mark.len().max(self.size), 0);
+        let header_length = match self.protocol {
+            TCP => TcpHeader::MIN_LEN,
+            UDP | ICMP => UdpHeader::LEN,
+            _ => 0,
+        };
+        // Fragments begin at multiples of 8 bytes (RFC 791, 3.1).
+        let first = (header_length + mark.len()).next_multiple_of(8);
+        if self.fragmented {
+            payload.resize(first - header_length, 0);
+            payload.extend(mark);
+        }
+        payload.resize(payload.len().max(self.size), 0);
+        let mut bytes = self.header(&payload);
+        bytes.extend(payload);
+        if !self.fragmented {
+            return vec![self.packet(&bytes, 0, if self.df { 0x4000 } else { 0 })];
+        }
+        // Both have the same number, any but 0.
+        let id = u16::from_be_bytes([mark[0], mark[1]]).max(1);
+        let (one, other) = bytes.split_at(first);
+        vec![self.packet(one, id, MORE_FRAGMENTS), self.packet(other, id, first as u16 / 8)]
+    }
+
+    /// The header of its protocol.
+    fn header(&self, payload: &[u8]) -> Vec<u8> {
         let (src, dst) = (self.src.octets(), self.dst.octets());
-        let header = match self.protocol {
+        match self.protocol {
             TCP => {
                 let is = |bit: u8| self.flags & bit > 0;
                 let mut header = TcpHeader::new(self.sport, self.dport, 1, 64240);
                 (header.fin, header.syn, header.rst, header.psh) = (is(1), is(SYN), is(4), is(8));
                 (header.ack, header.urg, header.ece, header.cwr) = (is(16), is(32), is(64), is(128));
-                header.checksum = header.calc_checksum_ipv4_raw(src, dst, &payload).unwrap_or_default();
+                header.checksum = header.calc_checksum_ipv4_raw(src, dst, payload).unwrap_or_default();
                 header.to_bytes().to_vec()
             }
             UDP => {
                 let length = (UdpHeader::LEN + payload.len()) as u16;
                 let mut header =
                     UdpHeader { source_port: self.sport, destination_port: self.dport, length, checksum: 0 };
-                header.checksum = header.calc_checksum_ipv4_raw(src, dst, &payload).unwrap_or_default();
+                header.checksum = header.calc_checksum_ipv4_raw(src, dst, payload).unwrap_or_default();
                 header.to_bytes().to_vec()
             }
             ICMP => {
-                let mut message = vec![self.sport as u8, self.dport as u8, 0, 0, 0x4e, 0x53, 0, 1];
-                // The rest is zero and does not change the checksum.
-                message.extend(mark);
-                let sum = checksum(&message).to_be_bytes();
-                message.truncate(8);
-                message[2..4].copy_from_slice(&sum);
-                message
+                let mut header = vec![self.sport as u8, self.dport as u8, 0, 0, 0x4e, 0x53, 0, 1];
+                let sum = checksum(&[&header, payload].concat());
+                header[2..4].copy_from_slice(&sum.to_be_bytes());
+                header
             }
             _ => Vec::new(),
-        };
-        let length = (20 + header.len() + payload.len()) as u16;
+        }
+    }
+
+    /// An IPv4 packet. The kernel fills in the checksum, and an ID that is 0 (raw(7)).
+    fn packet(&self, carried: &[u8], id: u16, flags: u16) -> Vec<u8> {
         let mut bytes = vec![0x45, self.tos];
-        bytes.extend(length.to_be_bytes());
-        // The kernel fills in the ID and the checksum (raw(7)).
-        bytes.extend([0, 0, if self.df { 0x40 } else { 0 }, 0, self.ttl, self.protocol, 0, 0]);
-        bytes.extend(src);
-        bytes.extend(dst);
-        bytes.extend(header);
-        bytes.extend(payload);
+        bytes.extend((20 + carried.len() as u16).to_be_bytes());
+        bytes.extend(id.to_be_bytes());
+        bytes.extend(flags.to_be_bytes());
+        bytes.extend([self.ttl, self.protocol, 0, 0]);
+        bytes.extend(self.src.octets());
+        bytes.extend(self.dst.octets());
+        bytes.extend(carried);
         bytes
     }
 }
@@ -252,6 +286,9 @@ impl fmt::Display for Parcel {
             UDP => write!(f, "{src}.{sport} > {dst}.{dport}: udp")?,
             ICMP => write!(f, "{src} > {dst}: icmp type {sport} code {dport}")?,
             other => write!(f, "{src} > {dst}: protocol {other}")?,
+        }
+        if self.fragmented {
+            f.write_str(", fragmented")?;
         }
         match self.tos {
             0 => Ok(()),
