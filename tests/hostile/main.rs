@@ -127,7 +127,7 @@ fn graded_within(seconds: u32, scratch: &Scratch) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nslab"));
     command.args(["grade", "labs/x/lab.rhai", "class", "--format", "json"]);
     command.arg(format!("--timeout={}", seconds * slowness()));
-    command.arg(format!("--patience={}", 3 * slowness()));
+    command.arg(format!("--patience={}", seconds / 2 * slowness()));
     command.current_dir(scratch.path());
     forget_others(&mut command);
     command.env("NSLAB_TEST_SECRET", MARKER);

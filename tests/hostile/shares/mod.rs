@@ -19,7 +19,7 @@ fn graded(students: &[&str]) -> impl Fn(&str) -> Value {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/hostile/shares/{student}.sh"));
         scratch.write(&format!("class/{student}.sh"), fs::read_to_string(path).expect("its script"));
     }
-    let graded = graded_within(10, &scratch);
+    let graded = graded_within(20, &scratch);
     let results: Value = serde_json::from_slice(&graded.stdout)
         .unwrap_or_else(|error| panic!("no gradebook: {error}\n{}", String::from_utf8_lossy(&graded.stderr)));
     move |student: &str| {
