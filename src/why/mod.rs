@@ -30,4 +30,5 @@ mod shot;
 mod stuck;
 mod trail;
 
+pub use cause::Cause;
 pub use round::round;

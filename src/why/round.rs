@@ -56,7 +56,8 @@ fn search(
         let suspects = suspects(network, deeds, inquiry, &survey, &shot, findings);
         if round == 0 && shot.reached {
             // It answers, but perhaps for the wrong reason.
-            let explains = |found: &cause::Found| cause::SPOIL_ANSWERS.contains(&found.suspect.id.as_str());
+            let explains =
+                |found: &cause::Found| cause::SPOIL_ANSWERS.iter().any(|cause| found.suspect.id == *cause);
             findings.causes.extend(suspects.into_iter().filter(explains).map(|found| found.suspect));
             return Ok(());
         }

@@ -3,6 +3,7 @@
 
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::{Address, Net, Space};
+use crate::why::Cause;
 use crate::why::deeds;
 use crate::why::gate::Gate;
 use crate::why::ground::{End, network, transplant};
@@ -72,7 +73,7 @@ fn one_s_own(e: &Evidence, dst: IpAddr, other: &str, addr: &Address) -> Found {
          and never leaves it; {instead}",
         addr.dev
     );
-    let mut suspect = suspect("duplicate-address", format!("{from}: {dst}"), text, fix);
+    let mut suspect = suspect(Cause::DuplicateAddress, format!("{from}: {dst}"), text, fix);
     suspect.evidence = vec![format!("{} route get {dst}", e.ip(from))];
     Found { weight: weight::NAMED + 20, sure: true, suspect }
 }
@@ -103,7 +104,7 @@ fn strayed(e: &Evidence, from: &Space, dst: IpAddr) -> Option<Found> {
     if !end.link.up {
         fix.push(format!("{} link set {dev} up", e.ip(other)));
     }
-    let mut suspect = suspect("address-in-wrong-namespace", format!("{ns}: {}", link.name), text, fix);
+    let mut suspect = suspect(Cause::AddressInWrongNamespace, format!("{ns}: {}", link.name), text, fix);
     suspect.evidence = vec![format!("{} route get {dst}", e.ip(ns))];
     Some(Found { weight: weight::NAMED + 60, sure: false, suspect })
 }
@@ -145,7 +146,7 @@ fn nobody_has(e: &Evidence, dst: IpAddr) -> Vec<Found> {
             found.push(Found {
                 weight,
                 sure: false,
-                suspect: suspect("address-typo", format!("{space}: {dev}"), text, fix),
+                suspect: suspect(Cause::AddressTypo, format!("{space}: {dev}"), text, fix),
             });
         }
         if addrs.is_empty() && end.link.kind != "bridge" {
@@ -160,7 +161,7 @@ fn nobody_has(e: &Evidence, dst: IpAddr) -> Vec<Found> {
             found.push(Found {
                 weight: base + if once { 100 } else { 0 } + if alike { 10 } else { 0 },
                 sure: false,
-                suspect: suspect("address-missing", format!("{space}: {dev}"), text, fix),
+                suspect: suspect(Cause::AddressMissing, format!("{space}: {dev}"), text, fix),
             });
         }
     }
@@ -235,7 +236,7 @@ fn between(e: &Evidence, here: End, there: End, theirs: &Address) -> Vec<Found> 
                 found.push(Found {
                     weight: weight::HERE + 20,
                     sure: false,
-                    suspect: suspect("netmask-mismatch", format!("{space}: {dev}"), text, fix),
+                    suspect: suspect(Cause::NetmaskMismatch, format!("{space}: {dev}"), text, fix),
                 });
             }
             (true, false) if !e.reaches_by_route(other, our.ip) => {
@@ -249,7 +250,7 @@ fn between(e: &Evidence, here: End, there: End, theirs: &Address) -> Vec<Found> 
                 found.push(Found {
                     weight: weight::HERE + 20,
                     sure: false,
-                    suspect: suspect("netmask-mismatch", format!("{other}: {other_dev}"), text, fix),
+                    suspect: suspect(Cause::NetmaskMismatch, format!("{other}: {other_dev}"), text, fix),
                 });
             }
             (false, false)
@@ -274,7 +275,7 @@ fn between(e: &Evidence, here: End, there: End, theirs: &Address) -> Vec<Found> 
                     show(theirs)
                 );
                 let fix = change(space, dev, our, format!("{moved}/{}", theirs.prefix_len));
-                let id = if apart <= 2 { "address-typo" } else { "different-subnets" };
+                let id = if apart <= 2 { Cause::AddressTypo } else { Cause::DifferentSubnets };
                 found.push(Found {
                     weight: weight::HERE - 10 * apart.min(10) as u32,
                     sure: false,
@@ -310,7 +311,7 @@ fn without_masks(e: &Evidence, here: End, our: &Address, there: End, theirs: &Ad
         e.most(v6)
     );
     let place = format!("{}: {}", here.space.name, here.link.name);
-    let mut suspect = suspect("netmask-mismatch", place, text, fix);
+    let mut suspect = suspect(Cause::NetmaskMismatch, place, text, fix);
     suspect.evidence = [here, there]
         .map(|end| format!("{} -br addr show {}", e.ip(&end.space.name), end.link.name))
         .to_vec();
@@ -341,7 +342,7 @@ fn without_address(e: &Evidence, here: End, there: End, theirs: &Address) -> Opt
             weight: weight::HERE + 30,
             sure: false,
             suspect: suspect(
-                "address-in-wrong-namespace",
+                Cause::AddressInWrongNamespace,
                 format!("{other}: {}", there.link.name),
                 text,
                 fix,
@@ -365,7 +366,7 @@ fn without_address(e: &Evidence, here: End, there: End, theirs: &Address) -> Opt
     Some(Found {
         weight: weight::ON_THE_WAY,
         sure: false,
-        suspect: suspect("address-missing", format!("{space}: {dev}"), text, fix),
+        suspect: suspect(Cause::AddressMissing, format!("{space}: {dev}"), text, fix),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::{BridgePort, FdbEntry, Link, Space};
+use crate::why::Cause;
 use crate::why::gate::Gate;
 use crate::why::ground::End;
 
@@ -104,7 +105,7 @@ impl<'a> Evidence<'a> {
     }
 }
 
-fn at(e: &Evidence, id: &str, space: &Space, link: &Link, text: String, fix: Vec<String>) -> Found {
+fn at(e: &Evidence, id: Cause, space: &Space, link: &Link, text: String, fix: Vec<String>) -> Found {
     let mut suspect = suspect(id, format!("{}: {}", space.name, link.name), text, fix);
     suspect.evidence = vec![format!("{} -d link show {}", e.tool("bridge", &space.name), link.name)];
     Found { weight: e.weight_at(&space.name, link), sure: false, suspect }
@@ -157,13 +158,13 @@ fn not_forwarding(
                 );
                 // One and the same for all of them.
                 let first = waiting.first().copied().unwrap_or(port);
-                let mut found = at(e, "bridge-stp-delay", space, first, text, fix);
-                found.weight = at(e, "", space, port, String::new(), Vec::new()).weight + 60;
+                let mut found = at(e, Cause::BridgeStpDelay, space, first, text, fix);
+                found.weight = e.weight_at(&space.name, port) + 60;
                 return Some(found);
             }
-            ("bridge-stp-delay", why, fix[..1].to_vec())
+            (Cause::BridgeStpDelay, why, fix[..1].to_vec())
         }
-        _ => ("bridge-port-state", "it passes no frame in either direction".to_string(), Vec::new()),
+        _ => (Cause::BridgePortState, "it passes no frame in either direction".to_string(), Vec::new()),
     };
     fix.push(set);
     let text = format!(
@@ -207,7 +208,7 @@ fn silent(e: &Evidence, space: &Space, port: &Link, state: &BridgePort) -> Optio
     let fix =
         vec![format!("{} link set dev {} {}", e.tool("bridge", &space.name), port.name, words.join(" "))];
     let text = format!("bridge port {} in {}: {}", port.name, space.name, why.join(", and "));
-    let mut found = at(e, "bridge-port-flood-off", space, port, text, fix);
+    let mut found = at(e, Cause::BridgePortFloodOff, space, port, text, fix);
     found.weight += 40;
     Some(found)
 }
@@ -222,7 +223,7 @@ fn locked(e: &Evidence, space: &Space, port: &Link, state: &BridgePort) -> Optio
         "bridge port {} in {} is locked: it drops frames from every hardware address that the forwarding database does not hold at it",
         port.name, space.name
     );
-    let mut found = at(e, "bridge-port-locked", space, port, text, fix);
+    let mut found = at(e, Cause::BridgePortLocked, space, port, text, fix);
     found.weight += 50;
     Some(found)
 }
@@ -237,7 +238,7 @@ fn isolated(e: &Evidence, space: &Space, ports: &[&Link]) -> Option<Found> {
         first.name, last.name, space.name
     );
     let fix = vec![format!("{} link set dev {} isolated off", e.tool("bridge", &space.name), last.name)];
-    let mut found = at(e, "bridge-port-isolated", space, last, text, fix);
+    let mut found = at(e, Cause::BridgePortIsolated, space, last, text, fix);
     found.weight += 60;
     Some(found)
 }
@@ -283,7 +284,7 @@ fn database(e: &Evidence, space: &Space, bridge: &Link) -> Vec<Found> {
             let tool = e.tool("bridge", &space.name);
             let fix =
                 vec![format!("{tool} fdb del {} dev {} {whose}{vlan}", e.mac_words(&entry.mac), entry.dev)];
-            let mut one = at(e, "bridge-fdb-wrong", space, bridge, text, fix);
+            let mut one = at(e, Cause::BridgeFdbWrong, space, bridge, text, fix);
             one.suspect.evidence = vec![format!("{tool} fdb show br {}", bridge.name)];
             one.weight += 80;
             found.push(one);
@@ -328,7 +329,7 @@ fn same_mac(e: &Evidence, space: &Space, bridge: &Link) -> Vec<Found> {
             if bridge.mac == end.link.mac {
                 fix.push(format!("{} link set {} address {}", e.ip(&space.name), bridge.name, e.free_mac()));
             }
-            let mut one = at(e, "duplicate-mac", space, first, text, fix);
+            let mut one = at(e, Cause::DuplicateMac, space, first, text, fix);
             one.weight = weight::NAMED + 60;
             one.suspect.evidence = vec![format!("{} -br link", e.ip(&space.name))];
             found.push(one);
@@ -357,7 +358,7 @@ fn same_mac(e: &Evidence, space: &Space, bridge: &Link) -> Vec<Found> {
                 other.link.name,
                 e.free_mac()
             )];
-            let mut one = at(e, "duplicate-mac", other.space, other.link, text, fix);
+            let mut one = at(e, Cause::DuplicateMac, other.space, other.link, text, fix);
             // Frames that go astray look like somebody else's fault.
             one.weight = if one.weight >= weight::HERE { weight::NAMED + 40 } else { weight::HERE };
             one.suspect.evidence = vec![format!("{} -br link", e.ip(&other.space.name))];
@@ -427,7 +428,7 @@ fn through_the_firewall(e: &Evidence, space: &Space, bridge: &Link) -> Option<Fo
         space.name,
         culprit.chain
     );
-    let mut found = at(e, "bridge-netfilter", space, bridge, text, fix);
+    let mut found = at(e, Cause::BridgeNetfilter, space, bridge, text, fix);
     found.suspect.evidence =
         vec![e.exec(&space.name, &format!("sysctl {key}")), e.exec(&space.name, &format!("{tool} -nvL"))];
     found.weight = weight::NAMED + 50;

@@ -5,6 +5,7 @@ use crate::event::Deed;
 use crate::lab::Place;
 use crate::net::survey::Net;
 use crate::net::typed_words;
+use crate::why::Cause;
 use crate::why::cause::repair::{self, Repair};
 use crate::why::deeds::{self, Typed};
 use crate::why::gate::Gate;
@@ -118,7 +119,7 @@ fn one(
         false => text += &format!(": {}", repair.said.join(", and ")),
     }
     let switched_off = repair.said.iter().any(|said| said.starts_with("IPv6 is switched off"));
-    let id = if switched_off { "ipv6-disabled" } else { "command-refused" };
+    let id = if switched_off { Cause::Ipv6Disabled } else { Cause::CommandRefused };
     let mut suspect = suspect(id, meant.ns.clone(), text, fix);
     suspect.evidence = vec![line(&refused.raw)];
     Some(Found { weight, sure: false, suspect })

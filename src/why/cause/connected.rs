@@ -4,6 +4,7 @@
 use super::address::show;
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::Address;
+use crate::why::Cause;
 use crate::why::ground::{End, network};
 
 /// Suspects what goes with the addresses of those on the way.
@@ -43,7 +44,7 @@ fn without_local_route(e: &Evidence, end: End, addr: &Address) -> Option<Found> 
         show(addr)
     );
     let fix = vec![format!("{} route add local {ip} dev {dev} table local src {ip}", e.ip(space))];
-    let mut suspect = suspect("local-route-missing", format!("{space}: {ip}"), text, fix);
+    let mut suspect = suspect(Cause::LocalRouteMissing, format!("{space}: {ip}"), text, fix);
     suspect.evidence = vec![format!("{} route show table local", e.ip(space))];
     Some(Found { weight: weight::HERE + 80, sure: false, suspect })
 }
@@ -78,7 +79,7 @@ fn without_route(e: &Evidence, end: End, addr: &Address) -> Option<Found> {
     Some(Found {
         weight: weight::HERE + 50,
         sure: false,
-        suspect: suspect("connected-route-missing", format!("{space}: {dev}"), text, fix),
+        suspect: suspect(Cause::ConnectedRouteMissing, format!("{space}: {dev}"), text, fix),
     })
 }
 
@@ -103,7 +104,7 @@ fn wrong_peer(e: &Evidence, end: End, addr: &Address) -> Option<Found> {
     Some(Found {
         weight: weight::HERE + 60,
         sure: false,
-        suspect: suspect("wrong-peer", format!("{space}: {dev}"), text, fix),
+        suspect: suspect(Cause::WrongPeer, format!("{space}: {dev}"), text, fix),
     })
 }
 
@@ -130,6 +131,6 @@ fn wrong_broadcast(e: &Evidence, end: End, addr: &Address) -> Option<Found> {
     Some(Found {
         weight: weight::HERE + 80,
         sure: false,
-        suspect: suspect("netmask-mismatch", format!("{space}: {dev}"), text, fix),
+        suspect: suspect(Cause::NetmaskMismatch, format!("{space}: {dev}"), text, fix),
     })
 }

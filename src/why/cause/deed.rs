@@ -3,6 +3,7 @@
 
 use super::address::nodad;
 use super::{Evidence, Found, suspect, weight};
+use crate::why::Cause;
 use crate::why::deeds::{self, Given, Since, Typed};
 
 /// Suspects deeds.
@@ -29,7 +30,7 @@ fn lost(e: &Evidence, typed: &[Typed], given: &Given) -> Option<Found> {
         (Since::LinkDeleted(what), None) => {
             fix.extend(made_again(e, typed, ns, dev)?);
             (
-                "veth-deleted",
+                Cause::VethDeleted,
                 format!(
                     "the link {dev} of {ns} is gone: {what} was deleted, and a veth pair is one thing with two ends, so that deleting either takes both"
                 ),
@@ -37,19 +38,19 @@ fn lost(e: &Evidence, typed: &[Typed], given: &Given) -> Option<Found> {
         }
         (_, None) => return None,
         (Since::Moved(command), Some(_)) => (
-            "address-lost-by-move",
+            Cause::AddressLostByMove,
             format!(
                 "{dev} was given {addr} before it was moved (`{command}`), and a move to another namespace takes a link's addresses and routes and switches it off"
             ),
         ),
         (Since::Down, Some(_)) if ip.is_ipv6() => (
-            "ipv6-address-lost-by-down",
+            Cause::Ipv6AddressLostByDown,
             format!(
                 "{dev} in {ns} lost {addr} when it was switched off: IPv6 addresses don't outlive that, unlike IPv4 ones (keep_addr_on_down=0)"
             ),
         ),
         (Since::OtherDeleted(other), Some(_)) => (
-            "secondary-address-lost",
+            Cause::SecondaryAddressLost,
             format!(
                 "{dev} in {ns} lost {addr} when {other} was deleted: a primary address takes the secondary ones of its network with it (promote_secondaries=0)"
             ),
@@ -138,7 +139,7 @@ fn lost_routes(e: &Evidence, typed: &[Typed]) -> Vec<Found> {
         found.push(Found {
             weight: weight::HERE + 150,
             sure: false,
-            suspect: suspect("route-lost", ns.clone(), text, fix),
+            suspect: suspect(Cause::RouteLost, ns.clone(), text, fix),
         });
     }
     found

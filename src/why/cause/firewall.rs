@@ -8,6 +8,7 @@ use crate::net::survey::Space;
 use crate::net::{
     Backend, Culprit, FirewallRule, NetnsName, Sighting, StepVerdict, Stop, TracedPacket, nft_command, typed,
 };
+use crate::why::Cause;
 use crate::why::shot::Wall;
 
 /// Suspects whom the kernel's trace and counters name.
@@ -99,7 +100,7 @@ impl Blow<'_> {
                 ""
             };
             let text = format!("{}: no rule accepts it there{only}{}", self.what_happened(), self.more());
-            let id = if self.culprit.policy { "firewall-policy" } else { "firewall-rule" };
+            let id = if self.culprit.policy { Cause::FirewallPolicy } else { Cause::FirewallRule };
             found.push(self.found(id, text, vec![accept], 0, true));
         } else {
             let text = format!("{}{}", self.what_happened(), self.more());
@@ -116,13 +117,13 @@ impl Blow<'_> {
                 ),
                 false => text,
             };
-            let (id, less) = if invalid { ("firewall-invalid", 250) } else { ("firewall-rule", 0) };
+            let (id, less) = if invalid { (Cause::FirewallInvalid, 250) } else { (Cause::FirewallRule, 0) };
             found.push(self.found(id, text, vec![delete], -less, !invalid));
         }
         found
     }
 
-    pub fn found(&self, id: &str, text: String, fix: Vec<String>, more: i32, sure: bool) -> Found {
+    pub fn found(&self, id: Cause, text: String, fix: Vec<String>, more: i32, sure: bool) -> Found {
         let mut suspect =
             suspect(id, format!("{}: chain {}", self.wall.netns, self.culprit.chain), text, fix);
         suspect.evidence = vec![self.culprit.show_command(self.netns)];

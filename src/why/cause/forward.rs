@@ -2,6 +2,7 @@
 
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::Space;
+use crate::why::Cause;
 use crate::why::gate::Gate;
 use std::net::IpAddr;
 
@@ -59,7 +60,7 @@ fn off(e: &Evidence, space: &Space, dev: &str, dst: IpAddr, weight: u32) -> Opti
         elsewhere(e, space, &key)
     );
     let mut suspect = suspect(
-        "forwarding-off",
+        Cause::ForwardingOff,
         format!("{}: {key}", space.name),
         text,
         vec![e.sysctl(&space.name, &key, "1")],

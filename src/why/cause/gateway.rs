@@ -4,6 +4,7 @@
 use super::address::{nodad, show};
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::Space;
+use crate::why::Cause;
 use crate::why::ground::{End, network};
 use std::net::IpAddr;
 
@@ -36,7 +37,7 @@ pub(super) fn find(e: &Evidence, v6: bool) -> Vec<Found> {
             found.push(Found {
                 weight: weight::HERE + 80,
                 sure: false,
-                suspect: suspect("address-missing", format!("{other}: {dev}"), text, fix),
+                suspect: suspect(Cause::AddressMissing, format!("{other}: {dev}"), text, fix),
             });
         }
     }
@@ -55,7 +56,7 @@ fn one_s_own(e: &Evidence, space: &Space, v6: bool) -> Option<Found> {
         owner.name
     );
     let fix = vec![format!("{} addr del {} dev {dev}", e.ip(ns), show(own))];
-    let mut suspect = suspect("duplicate-address", format!("{ns}: {via}"), text, fix);
+    let mut suspect = suspect(Cause::DuplicateAddress, format!("{ns}: {via}"), text, fix);
     suspect.evidence = vec![format!("{} route get {via}", e.ip(ns))];
     Some(Found { weight: weight::HERE + 170, sure: true, suspect })
 }
@@ -80,7 +81,7 @@ fn not_the_gateway(e: &Evidence, space: &Space, via: IpAddr, end: End) -> Option
         format!("{} addr del {} dev {dev}", e.ip(other), show(addr)),
         format!("{} addr add {via}/{len} dev {dev}{}", e.ip(other), nodad(via)),
     ];
-    let suspect = suspect("address-typo", format!("{other}: {dev}"), text, fix);
+    let suspect = suspect(Cause::AddressTypo, format!("{other}: {dev}"), text, fix);
     Some(Found { weight: weight::HERE + 90, sure: false, suspect })
 }
 

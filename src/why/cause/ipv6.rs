@@ -4,6 +4,7 @@
 use super::address::nodad;
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::{Address, Net, RouteQuestion, Space};
+use crate::why::Cause;
 use crate::why::deeds;
 use crate::why::gate::Gate;
 use crate::why::ground::network;
@@ -62,7 +63,7 @@ fn without_scope(e: &Evidence) -> Option<Found> {
             e.ip(&from.name)
         );
     }
-    let suspect = suspect("link-local-without-scope", format!("{}: {dst}", from.name), text, Vec::new());
+    let suspect = suspect(Cause::LinkLocalWithoutScope, format!("{}: {dst}", from.name), text, Vec::new());
     Some(Found { weight: weight::NAMED + 80, sure: true, suspect })
 }
 
@@ -93,7 +94,7 @@ fn tried(e: &Evidence, space: &Space, addr: &Address) -> Option<Found> {
             ),
         };
         let text = format!("{ns}'s {ip} on {dev} is dadfailed, a duplicate: {who}");
-        let suspect = suspect("ipv6-dadfailed", place, text, fix);
+        let suspect = suspect(Cause::Ipv6Dadfailed, place, text, fix);
         return Some(Found { weight: weight::NAMED + 60, sure: true, suspect });
     }
     let link = space.link_at(addr.index)?;
@@ -107,7 +108,7 @@ fn tried(e: &Evidence, space: &Space, addr: &Address) -> Option<Found> {
         "while {} -6 addr show dev {dev} tentative | grep -q inet6; do sleep 0.2; done",
         e.ip(ns)
     )];
-    let mut suspect = suspect("ipv6-tentative", place, text, fix);
+    let mut suspect = suspect(Cause::Ipv6Tentative, place, text, fix);
     suspect.evidence = vec![format!("{} -6 addr show tentative", e.ip(ns))];
     Some(Found { weight: weight::NAMED + 60, sure: false, suspect })
 }
@@ -171,7 +172,7 @@ fn disabled(e: &Evidence, space: &Space) -> Option<Found> {
         off.join(" and "),
         keys.join("=1, ")
     );
-    let mut suspect = suspect("ipv6-disabled", format!("{ns}: {}", off.join(", ")), text, fix);
+    let mut suspect = suspect(Cause::Ipv6Disabled, format!("{ns}: {}", off.join(", ")), text, fix);
     suspect.evidence = vec![e.exec(ns, &format!("sysctl {}", keys.join(" ")))];
     Some(Found { weight: weight::NAMED + 60, sure: true, suspect })
 }
@@ -216,7 +217,7 @@ fn advertised(e: &Evidence) -> Vec<Found> {
                 "{ns} takes no router advertisements on {dev}, so it has neither an address nor a default route: {why}"
             );
             let fix = vec![e.sysctl(ns, &key(name), value), until_advertised(e, ns)];
-            let mut suspect = suspect("ipv6-advertisement-ignored", format!("{ns}: {dev}"), text, fix);
+            let mut suspect = suspect(Cause::Ipv6AdvertisementIgnored, format!("{ns}: {dev}"), text, fix);
             suspect.evidence =
                 vec![e.exec(ns, &format!("sysctl {} {}", key("accept_ra"), key("forwarding")))];
             let weight = if heard { weight::NAMED } else { weight::ODD };
@@ -235,7 +236,7 @@ fn advertised(e: &Evidence) -> Vec<Found> {
             format!("{} addr add {free}/{} dev {dev}{}", e.ip(ns), addr.prefix_len, nodad(free)),
             format!("{} -6 route add default via {}", e.ip(ns), addr.ip),
         ];
-        let suspect = suspect("ipv6-no-advertisement", format!("{ns}: {dev}"), text, fix);
+        let suspect = suspect(Cause::Ipv6NoAdvertisement, format!("{ns}: {dev}"), text, fix);
         found.push(Found { weight: weight::HERE + 80, sure: false, suspect });
     }
     found
@@ -279,7 +280,7 @@ fn half_advertised(e: &Evidence) -> Vec<Found> {
             key(name)
         );
         let fix = vec![e.sysctl(ns, &key(name), "1"), until_advertised(e, ns)];
-        let mut suspect = suspect("ipv6-advertisement-ignored", format!("{ns}: {}", link.name), text, fix);
+        let mut suspect = suspect(Cause::Ipv6AdvertisementIgnored, format!("{ns}: {}", link.name), text, fix);
         suspect.evidence = vec![e.exec(ns, &format!("sysctl {}", key(name)))];
         found.push(Found { weight: weight::NAMED + 20, sure: true, suspect });
     }
@@ -313,7 +314,7 @@ fn too_narrow(e: &Evidence) -> Vec<Found> {
             end.link.mtu,
             lost.join(" and ")
         );
-        let mut suspect = suspect("ipv6-disabled", format!("{ns}: {dev}"), text, fix);
+        let mut suspect = suspect(Cause::Ipv6Disabled, format!("{ns}: {dev}"), text, fix);
         suspect.evidence = vec![format!("{} link show {dev}", e.ip(ns))];
         found.push(Found { weight: weight::NAMED + 60, sure: true, suspect });
     }
@@ -345,7 +346,7 @@ fn without_own(e: &Evidence) -> Vec<Found> {
             let text = format!(
                 "{dev} in {ns} has no link-local address (fe80::…), from which {ns} asks for the neighbours there when it forwards: it asks nobody"
             );
-            let mut suspect = suspect("ipv6-link-local-missing", format!("{ns}: {dev}"), text, fix);
+            let mut suspect = suspect(Cause::Ipv6LinkLocalMissing, format!("{ns}: {dev}"), text, fix);
             suspect.evidence = vec![format!("{} -6 addr show dev {dev}", e.ip(ns))];
             found.push(Found { weight: weight::ON_THE_WAY + 60, sure: true, suspect });
         }

@@ -3,6 +3,7 @@
 use super::{Evidence, Found, suspect, weight};
 use crate::event::Suspect;
 use crate::net::survey::{Link, Space};
+use crate::why::Cause;
 use crate::why::ground::network;
 
 /// Suspects links.
@@ -51,7 +52,7 @@ fn down(e: &Evidence, links: &[(&Space, &Link)], more: u32) -> Option<Found> {
     let text = format!("{} {verb} DOWN: nobody has switched {them} on", names.join(" and "));
     let fix =
         down.iter().map(|(space, link)| format!("{} link set {} up", e.ip(&space.name), link.name)).collect();
-    let mut suspect = suspect("link-down", format!("{}: {}", space.name, link.name), text, fix);
+    let mut suspect = suspect(Cause::LinkDown, format!("{}: {}", space.name, link.name), text, fix);
     suspect.evidence = vec![format!("{} -br link show {}", e.ip(&space.name), link.name)];
     Some(Found { weight: weight::HERE + more, sure: true, suspect })
 }
@@ -71,7 +72,7 @@ fn loopback(e: &Evidence) -> Option<Found> {
     let fix = vec![format!("{} link set lo up", e.ip(&space.name))];
     let suspect = Suspect {
         evidence: vec![format!("{} route get {dst}", e.ip(&space.name))],
-        ..suspect("loopback-down", format!("{}: lo", space.name), text, fix)
+        ..suspect(Cause::LoopbackDown, format!("{}: lo", space.name), text, fix)
     };
     Some(Found { weight: weight::NAMED, sure: true, suspect })
 }

@@ -2,6 +2,7 @@
 
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::{Link, Macvlan, Space};
+use crate::why::Cause;
 use crate::why::ground::{End, network};
 
 /// Suspects macvlans.
@@ -28,7 +29,7 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
     found
 }
 
-fn at(e: &Evidence, id: &str, end: End, text: String, fix: Vec<String>) -> Found {
+fn at(e: &Evidence, id: Cause, end: End, text: String, fix: Vec<String>) -> Found {
     let mut suspect = suspect(id, format!("{}: {}", end.space.name, end.link.name), text, fix);
     suspect.evidence = vec![format!("{} -d link show {}", e.ip(&end.space.name), end.link.name)];
     Found { weight: weight::HERE + 60, sure: false, suspect }
@@ -69,7 +70,7 @@ fn siblings(e: &Evidence, a: End, b: End) -> Option<Found> {
             switch.name
         );
         let fix = vec![format!("{} link set dev {} hairpin on", e.tool("bridge", &switch.name), port.name)];
-        let mut one = at(e, "macvlan-vepa-without-hairpin", first, text, fix);
+        let mut one = at(e, Cause::MacvlanVepaWithoutHairpin, first, text, fix);
         one.weight += 10;
         return Some(one);
     }
@@ -81,7 +82,7 @@ fn siblings(e: &Evidence, a: End, b: End) -> Option<Found> {
     };
     let text = format!("{} on the parent {} of {}: {why}", names.join(" and "), parent.name, host.name);
     let fix = odd.iter().map(|(end, _)| to_bridge(e, *end)).collect();
-    Some(at(e, "macvlan-mode", first, text, fix))
+    Some(at(e, Cause::MacvlanMode, first, text, fix))
 }
 
 /// Two macvlans of one network whose parents share no wire.
@@ -124,7 +125,7 @@ fn strangers(e: &Evidence, a: End, b: End) -> Option<Found> {
         "{}'s {} and {space}'s {dev} are macvlans of different parents, {} of {} and {} of {}, which nothing connects: {dev} belongs on {}",
         a.space.name, a.link.name, parent.name, host.name, other_parent.name, other_host.name, parent.name
     );
-    let mut one = at(e, "macvlan-parents-apart", b, text, fix);
+    let mut one = at(e, Cause::MacvlanParentsApart, b, text, fix);
     one.weight += 90;
     Some(one)
 }
@@ -157,7 +158,7 @@ fn of_parent(e: &Evidence, child: End, parent: End) -> Option<Found> {
         "{}'s {} is a macvlan on {} of {}, and a macvlan never reaches its own parent interface, nor is it reached from there: {} needs a macvlan of its own beside it, with a route to {} over it",
         child.space.name, child.link.name, link.name, space.name, space.name, theirs.ip
     );
-    let mut one = at(e, "macvlan-parent-unreachable", child, text, fix);
+    let mut one = at(e, Cause::MacvlanParentUnreachable, child, text, fix);
     one.weight += 70;
     Some(one)
 }
@@ -195,7 +196,7 @@ fn source(e: &Evidence, end: End, stations: &[End]) -> Option<Found> {
         names.join(" and "),
         if names.len() == 1 { "is" } else { "are" }
     );
-    Some(at(e, "macvlan-source", end, text, fix))
+    Some(at(e, Cause::MacvlanSource, end, text, fix))
 }
 
 /// A link that is switched on and has no carrier, as somebody wants it.
@@ -203,13 +204,13 @@ fn held_down(e: &Evidence, space: &Space, link: &Link) -> Option<Found> {
     let (ip, ns, dev) = (e.ip(&space.name), &space.name, &link.name);
     let (id, text, fix) = if link.protodown {
         (
-            "link-protodown",
+            Cause::LinkProtodown,
             format!("{dev} in {ns} is held down (protodown on), so it has no carrier"),
             vec![format!("{ip} link set {dev} protodown off")],
         )
     } else if link.xdp {
         (
-            "xdp-attached",
+            Cause::XdpAttached,
             format!("an XDP program on {dev} in {ns} sees each frame first, and may drop it"),
             vec![format!("{ip} link set dev {dev} xdp off")],
         )
@@ -218,14 +219,14 @@ fn held_down(e: &Evidence, space: &Space, link: &Link) -> Option<Found> {
             "{dev} in {ns} is a {} that no program has open: it has no carrier (NO-CARRIER), and nobody reads what is sent into it; start the program that is to hold it",
             if link.tun.as_ref().is_some_and(|tun| tun.tap) { "tap" } else { "tun" }
         );
-        ("tun-without-reader", text, vec![])
+        (Cause::TunWithoutReader, text, vec![])
     } else {
         return None;
     };
     let mut suspect = suspect(id, format!("{ns}: {dev}"), text, fix);
     suspect.evidence = vec![format!("{ip} -d link show {dev}")];
     let mut weight = e.weight_at(ns, link) + 20;
-    if id == "tun-without-reader" {
+    if id == Cause::TunWithoutReader {
         weight -= 100;
     }
     Some(Found { weight, sure: false, suspect })

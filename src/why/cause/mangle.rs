@@ -4,6 +4,7 @@
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::Space;
 use crate::net::{Culprit, FirewallRule};
+use crate::why::Cause;
 use crate::why::shot::Wall;
 
 /// Suspects what changes packets.
@@ -45,7 +46,7 @@ fn hop_limit(e: &Evidence, wall: &Wall, rule: &FirewallRule) -> Option<Found> {
     );
     let culprit = Culprit::from(rule);
     let place = format!("{}: chain {}", wall.netns, rule.chain);
-    let mut suspect = suspect("ttl-rewritten", place, text, vec![culprit.delete_command(&netns)]);
+    let mut suspect = suspect(Cause::TtlRewritten, place, text, vec![culprit.delete_command(&netns)]);
     suspect.evidence = vec![culprit.show_command(&netns)];
     let weight = if expired { weight::NAMED + 50 } else { weight::HERE };
     Some(Found { weight, sure: false, suspect })
@@ -83,7 +84,7 @@ fn rewritten(e: &Evidence, wall: &Wall, rule: &FirewallRule) -> Option<Found> {
         fix.extend(links.map(|end| format!("{ip} neigh flush {on} dev {}", end.link.name)));
     }
     let place = format!("{}: chain {}", wall.netns, rule.chain);
-    let mut suspect = suspect("packet-rewritten", place, text, fix);
+    let mut suspect = suspect(Cause::PacketRewritten, place, text, fix);
     suspect.evidence = vec![culprit.show_command(&netns)];
     Some(Found { weight: weight::HERE + 130, sure: false, suspect })
 }
@@ -116,7 +117,7 @@ fn marked(e: &Evidence, space: &Space, wall: &Wall) -> Vec<Found> {
         );
         let fix = vec![format!("{ip} rule del pref {}", rule.pref)];
         let place = format!("{}: rule {}", space.name, rule.pref);
-        let mut suspect = suspect("policy-rule-fwmark", place, text, fix);
+        let mut suspect = suspect(Cause::PolicyRuleFwmark, place, text, fix);
         suspect.evidence = vec![format!("{ip} rule")];
         let weight = if e.stuck.ns == space.name { weight::NAMED } else { weight::HERE };
         found.push(Found { weight, sure: false, suspect });

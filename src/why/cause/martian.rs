@@ -4,6 +4,7 @@
 use super::{Evidence, Found, suspect, weight};
 use crate::net::SeenPacket;
 use crate::net::survey::{Link, RouteQuestion, Space};
+use crate::why::Cause;
 use crate::why::fib::{self, Flow};
 use crate::why::gate::Gate;
 use std::net::{IpAddr, Ipv4Addr};
@@ -101,10 +102,10 @@ impl<'a> Arrival<'a> {
         let text = format!("{ns} drops what comes from {src} in by {dev}: {why}");
         let mut found = Vec::new();
         // A route that is wrong is mended, rather than the filter opened.
-        let of_route = ["wrong-gateway", "route-wrong-device"];
+        let of_route = [Cause::WrongGateway, Cause::RouteWrongDevice];
         for mut wrong in super::route::find(e) {
             let here = wrong.suspect.place.split(':').next() == Some(ns.as_str());
-            if here && of_route.contains(&wrong.suspect.id.as_str()) {
+            if here && of_route.iter().any(|cause| wrong.suspect.id == *cause) {
                 wrong.suspect.text += &format!("; {text}");
                 wrong.weight = weight::NAMED + 20;
                 found.push(wrong);
@@ -117,7 +118,7 @@ impl<'a> Arrival<'a> {
             // Loose is enough where there is a route by any interface.
             (Some(_), _) => vec![e.sysctl(ns, &own, "2")],
         };
-        let mut suspect = suspect("rp-filter", format!("{ns}: {dev}"), text, fix);
+        let mut suspect = suspect(Cause::RpFilter, format!("{ns}: {dev}"), text, fix);
         suspect.evidence = vec![e.exec(ns, &format!("sysctl {all} {own}"))];
         found.push(Found { weight: weight::NAMED, sure: true, suspect });
         found
@@ -145,7 +146,7 @@ impl<'a> Arrival<'a> {
             key("all")
         );
         let fix = vec![e.sysctl(ns, &key("all"), "1")];
-        let mut suspect = suspect("rp-filter", format!("{ns}: {dev}: marks"), text, fix);
+        let mut suspect = suspect(Cause::RpFilter, format!("{ns}: {dev}: marks"), text, fix);
         suspect.evidence = vec![e.exec(ns, &format!("sysctl {}", key("all"))), format!("{} rule", e.ip(ns))];
         Some(Found { weight: weight::NAMED + 30, sure: false, suspect })
     }
@@ -168,7 +169,7 @@ impl<'a> Arrival<'a> {
                 own.dev
             );
             let fix = vec![format!("{} addr del {}/{} dev {}", e.ip(ns), own.ip, own.prefix_len, own.dev)];
-            let suspect = suspect("martian-source", place, text, fix);
+            let suspect = suspect(Cause::MartianSource, place, text, fix);
             return Some(Found { weight: weight::NAMED + 20, sure: true, suspect });
         }
         let (bad, what) = match (odd(*src), odd(*dst)) {
@@ -176,7 +177,7 @@ impl<'a> Arrival<'a> {
             (None, Some(what)) => (dst, what),
             (None, None) => return None,
         };
-        let id = if bad == src { "martian-source" } else { "martian-address" };
+        let id = if bad == src { Cause::MartianSource } else { Cause::MartianAddress };
         let text = format!("{ns} drops what comes in by {dev}: {bad} is {what}, a martian on a wire");
         let fix = match bad {
             IpAddr::V4(ip) if ip.is_loopback() => {

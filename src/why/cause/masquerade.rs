@@ -4,6 +4,7 @@ use super::firewall::Blow;
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::Space;
 use crate::net::{Backend, SeenPacket, Sighting, TracedPacket, nft_command, typed};
+use crate::why::Cause;
 use crate::why::ground::network;
 use crate::why::shot::Wall;
 use std::net::IpAddr;
@@ -87,7 +88,7 @@ pub(super) fn missing(e: &Evidence) -> Vec<Found> {
     }
     // A private source has nothing to do on a public network.
     let weight = if dst.is_private() { weight::ON_THE_WAY } else { weight::NAMED + 20 };
-    let mut suspect = suspect("masquerade-missing", format!("{}: {out}", router.name), text, fix);
+    let mut suspect = suspect(Cause::MasqueradeMissing, format!("{}: {out}", router.name), text, fix);
     let look = match backend {
         Backend::Nft => "nft list ruleset",
         _ => "iptables -t nat -S POSTROUTING",
@@ -122,7 +123,7 @@ impl Blow<'_> {
             false => format!("-s {net} -d {net} -j ACCEPT"),
         };
         let fix = self.insert(&words)?;
-        Some(self.found("masquerade-without-address", text, vec![fix], 20, true))
+        Some(self.found(Cause::MasqueradeWithoutAddress, text, vec![fix], 20, true))
     }
 }
 

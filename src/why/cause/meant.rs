@@ -6,6 +6,7 @@ use super::firewall::{Blow, is_accept};
 use super::refused;
 use super::ruling::{Clause, Of, Ruling, View, in_net};
 use crate::net::{Culprit, FirewallRule, TracedPacket, nft_command, typed};
+use crate::why::Cause;
 
 impl Blow<'_> {
     /// A rule that would accept it, were it not for one condition.
@@ -42,7 +43,7 @@ impl Blow<'_> {
                 true if !view.reply => (self.insert(&words), 10),
                 true => continue,
             };
-            found.extend(fix.map(|fix| self.found("firewall-near-miss", text, vec![fix], more, false)));
+            found.extend(fix.map(|fix| self.found(Cause::FirewallNearMiss, text, vec![fix], more, false)));
         }
         found
     }
@@ -117,7 +118,7 @@ impl Blow<'_> {
                 true => self.replace(rule, &ruling.reversed()),
                 false => self.insert(&ruling.reversed()),
             };
-            found.extend(fix.map(|fix| self.found("firewall-near-miss", text, vec![fix], 40, false)));
+            found.extend(fix.map(|fix| self.found(Cause::FirewallNearMiss, text, vec![fix], 40, false)));
         }
         found
     }
@@ -149,7 +150,8 @@ impl Blow<'_> {
                 let text = format!("{}: {told}, to which no rule leads", self.what_happened());
                 let jump = if self.native() { "jump" } else { "-j" };
                 let fix = self.insert(&format!("{jump} {}", typed(&rule.chain)));
-                found.extend(fix.map(|fix| self.found("firewall-wrong-chain", text, vec![fix], 30, false)));
+                found
+                    .extend(fix.map(|fix| self.found(Cause::FirewallWrongChain, text, vec![fix], 30, false)));
             } else if let Some(out) = out {
                 let text = format!(
                     "{}: {told} behind `{}`, which leads out of that chain before",
@@ -158,7 +160,7 @@ impl Blow<'_> {
                 );
                 let at = Culprit::from(out);
                 let fix = Blow { culprit: &at, ..*self }.insert(&Ruling::of(rule).typed());
-                found.extend(fix.map(|fix| self.found("firewall-order", text, vec![fix], 30, false)));
+                found.extend(fix.map(|fix| self.found(Cause::FirewallOrder, text, vec![fix], 30, false)));
             }
         }
         found
@@ -186,7 +188,7 @@ impl Blow<'_> {
                     one.words
                 );
                 let fix = vec![self.netns.exec(fix)];
-                found.push(self.found("firewall-rule-refused", text, fix, 60, false));
+                found.push(self.found(Cause::FirewallRuleRefused, text, fix, 60, false));
             }
         }
         found
@@ -230,7 +232,7 @@ impl Blow<'_> {
                 rule.chain
             );
             let fix = self.insert(&ruling.typed());
-            found.extend(fix.map(|fix| self.found("firewall-wrong-chain", text, vec![fix], 20, false)));
+            found.extend(fix.map(|fix| self.found(Cause::FirewallWrongChain, text, vec![fix], 20, false)));
         }
         found
     }
@@ -251,7 +253,7 @@ impl Blow<'_> {
                 rule.spec
             );
             let fix = self.insert(&ruling.typed());
-            found.extend(fix.map(|fix| self.found("firewall-order", text, vec![fix], 50, false)));
+            found.extend(fix.map(|fix| self.found(Cause::FirewallOrder, text, vec![fix], 50, false)));
         }
         found
     }
@@ -284,7 +286,7 @@ impl Blow<'_> {
                 let is = if drops != clause.not { "is" } else { "is not" };
                 let text = format!("{}: {value} {is} in the set {set}", self.what_happened());
                 let fix = nft_command(&format!("{verb} element {family} {table} {set} {{ {value} }}"));
-                found.push(self.found("firewall-set", text, vec![self.netns.exec(&fix)], 30, false));
+                found.push(self.found(Cause::FirewallSet, text, vec![self.netns.exec(&fix)], 30, false));
             }
         }
         found
@@ -303,7 +305,7 @@ impl Blow<'_> {
         })?;
         let text = format!("{}: {ip} is not in the set {set} (ipset)", self.what_happened());
         let fix = self.netns.exec(&format!("ipset add {} {ip}", typed(&set)));
-        Some(self.found("firewall-set", text, vec![fix], 30, false))
+        Some(self.found(Cause::FirewallSet, text, vec![fix], 30, false))
     }
 
     /// Tells whether the chain accepts by the state of connections.
@@ -333,7 +335,7 @@ impl Blow<'_> {
                 self.what_happened()
             );
             let fix = vec![self.e.sysctl(ns, &key, "30")];
-            found.push(self.found("conntrack-notrack", text, fix, 70, false));
+            found.push(self.found(Cause::ConntrackNotrack, text, fix, 70, false));
         }
         for rule in self.wall.after.rules.iter().filter(says) {
             let zone = rule.spec.to_lowercase().contains("zone");
@@ -350,7 +352,7 @@ impl Blow<'_> {
             );
             let culprit = Culprit { number: rule.number, ..Culprit::from(rule) };
             let fix = vec![culprit.delete_command(self.netns)];
-            let id = if zone { "conntrack-zone" } else { "conntrack-notrack" };
+            let id = if zone { Cause::ConntrackZone } else { Cause::ConntrackNotrack };
             found.push(self.found(id, text, fix, 70, false));
         }
         found

@@ -4,6 +4,7 @@
 use super::address::{nodad, show};
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::{Address, Net, Space};
+use crate::why::Cause;
 use crate::why::ground::{End, network};
 
 /// Suspects addresses on the wrong link of those on the way.
@@ -46,7 +47,7 @@ fn misplaced(e: &Evidence, end: End, addr: &Address) -> Option<Found> {
             route.via().map(|via| format!("{ip}{family} route replace {} via {via}{table}", route.dst)),
         );
     }
-    let mut suspect = suspect("address-on-wrong-link", format!("{ns}: {wrong}"), text, fix);
+    let mut suspect = suspect(Cause::AddressOnWrongLink, format!("{ns}: {wrong}"), text, fix);
     suspect.evidence = vec![format!("{ip} -br addr")];
     Some(Found { weight: weight::HERE + 115, sure: true, suspect })
 }

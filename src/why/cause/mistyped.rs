@@ -5,6 +5,7 @@ use super::route::scope;
 use super::rules::words;
 use super::{Evidence, Found, suspect};
 use crate::net::survey::{Net, Route, Rule, Space};
+use crate::why::Cause;
 use crate::why::fib::{self, Flow};
 use crate::why::ground::network;
 use std::net::IpAddr;
@@ -54,7 +55,7 @@ fn routes(e: &Evidence, space: &Space, flow: &Flow, back: &str) -> Vec<Found> {
         Found {
             weight: 20 - 2 * apart.min(10),
             sure: false,
-            suspect: suspect("route-typo", place, text, fix),
+            suspect: suspect(Cause::RouteTypo, place, text, fix),
         }
     };
     astray.map(one).collect()
@@ -114,7 +115,7 @@ fn tables(e: &Evidence, space: &Space, flow: &Flow, back: &str) -> Vec<Found> {
                     _ => continue,
                 };
                 let text = format!("{knows}, and the rule that leads there ({}) {what}{back}", words(rule));
-                near.push(("policy-rule", place(rule), text, again(rule, &meant)));
+                near.push((Cause::PolicyRule, place(rule), text, again(rule, &meant)));
             } else if fib::matches(rule, flow)
                 && rule
                     .table
@@ -128,14 +129,14 @@ fn tables(e: &Evidence, space: &Space, flow: &Flow, back: &str) -> Vec<Found> {
                     words(rule),
                     rule.table.unwrap_or_default()
                 );
-                near.push(("policy-rule", place(rule), text, again(rule, &meant)));
+                near.push((Cause::PolicyRule, place(rule), text, again(rule, &meant)));
             }
         }
         if near.is_empty() && !rules().any(|rule| rule.table == Some(table)) {
             let net = e.network_of(dst).map_or_else(|| dst.to_string(), |net| net.to_string());
             let text = format!("{knows}, and no rule leads there{back}");
             let fix = vec![format!("{ip} rule add to {net} lookup {table}")];
-            near.push(("policy-rule-missing", space.name.clone(), text, fix));
+            near.push((Cause::PolicyRuleMissing, space.name.clone(), text, fix));
         }
         for (id, place, text, fix) in near {
             let mut suspect = suspect(id, place, text, fix);
@@ -166,7 +167,7 @@ fn empty_table(e: &Evidence, space: &Space, flow: &Flow, back: &str) -> Option<F
         step.into.space.name
     );
     let fix = vec![format!("{ip} route add default via {gateway}{} table {table}", scope(gateway, step))];
-    let mut suspect = suspect("route-missing", format!("{ns}: table {table}"), text, fix);
+    let mut suspect = suspect(Cause::RouteMissing, format!("{ns}: table {table}"), text, fix);
     suspect.evidence = vec![format!("{ip} rule"), format!("{ip} route show table {table}")];
     Some(Found { weight: 30, sure: false, suspect })
 }

@@ -13,6 +13,7 @@ mod firewall;
 mod follow;
 mod forward;
 mod gateway;
+mod id;
 mod ipv6;
 mod link;
 mod macvlan;
@@ -46,6 +47,8 @@ mod tunnel;
 mod vxlan;
 mod way;
 mod xfrm;
+
+pub use self::id::Cause;
 
 use super::deeds::{self, Typed};
 use super::gate::Gate;
@@ -154,8 +157,8 @@ impl<'a> Evidence<'a> {
 }
 
 /// A suspect without evidence yet.
-fn suspect(id: &str, place: String, text: String, fix: Vec<String>) -> Suspect {
-    Suspect { id: id.into(), place, text, fix, evidence: Vec::new() }
+fn suspect(id: Cause, place: String, text: String, fix: Vec<String>) -> Suspect {
+    Suspect { id: id.id().into(), place, text, fix, evidence: Vec::new() }
 }
 
 /// A suspect, and what speaks against it.
@@ -185,8 +188,8 @@ pub(super) mod weight {
 }
 
 /// What has somebody else answer than the one who is meant.
-pub(super) const SPOIL_ANSWERS: [&str; 3] =
-    ["address-in-wrong-namespace", "duplicate-address", "subnet-on-loopback"];
+pub(super) const SPOIL_ANSWERS: [Cause; 3] =
+    [Cause::AddressInWrongNamespace, Cause::DuplicateAddress, Cause::SubnetOnLoopback];
 
 /// Looks into one subject.
 type Finder = fn(&Evidence) -> Vec<Found>;

@@ -2,6 +2,7 @@
 
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::{Link, Route, Space};
+use crate::why::Cause;
 
 /// Suspects links and routes whose packets are small.
 pub(super) fn find(e: &Evidence) -> Vec<Found> {
@@ -39,7 +40,7 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
             let family = if dst.is_ipv6() { " -6" } else { "" };
             fix.push(format!("{}{family} route flush cache", e.ip(&e.probe.from)));
         }
-        let mut suspect = suspect("mtu-too-small", format!("{}: {}", space.name, link.name), text, fix);
+        let mut suspect = suspect(Cause::MtuTooSmall, format!("{}: {}", space.name, link.name), text, fix);
         suspect.evidence = vec![format!("{} link show {}", e.ip(&space.name), link.name)];
         found.push(Found { weight: base, sure: false, suspect });
     }
@@ -59,9 +60,9 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
 fn by_route(e: &Evidence, space: &Space, route: &Route, mtu: u32, length: u32, base: u32) -> Found {
     let ip = if route.dst.ip.is_ipv6() { format!("{} -6", e.ip(&space.name)) } else { e.ip(&space.name) };
     let (id, why, fix) = match route.cached {
-        true => ("pmtu-cached", "was learned from a router's error", format!("{ip} route flush cache")),
+        true => (Cause::PmtuCached, "was learned from a router's error", format!("{ip} route flush cache")),
         false => (
-            "route-mtu",
+            Cause::RouteMtu,
             if route.mtu_locked { "is locked to" } else { "has" },
             format!("{ip} route replace {}", spoken(route)),
         ),

@@ -3,6 +3,7 @@
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::Space;
 use crate::net::{NameFiles, NetnsName};
+use crate::why::Cause;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Suspects what names are looked up with.
@@ -28,7 +29,7 @@ struct Names<'a> {
 }
 
 impl Names<'_> {
-    fn found(&self, id: &str, text: String, fix: Vec<String>, weight: u32) -> Found {
+    fn found(&self, id: Cause, text: String, fix: Vec<String>, weight: u32) -> Found {
         let from = &self.e.probe.from;
         let mut suspect = suspect(id, format!("{from}: names"), text, fix);
         suspect.evidence = vec![
@@ -102,7 +103,7 @@ impl Names<'_> {
                     "sed -i 's/^{}\\([[:space:]]\\)/{other}\\1/' {hosts}",
                     ip.to_string().replace('.', "\\.")
                 )];
-                found.push(self.found("name-hosts-wrong", text, fix, weight::NAMED + 80));
+                found.push(self.found(Cause::NameHostsWrong, text, fix, weight::NAMED + 80));
             } else {
                 let text = format!(
                     "the server's record of `{}` is {ip}, {has}, and not {other}{owner}: correct the record there",
@@ -113,7 +114,7 @@ impl Names<'_> {
                     && self.meant().iter().any(|(_, own)| *own == other)
                     && edits(&other.to_string(), &ip.to_string()) > 1;
                 let weight = if moved { weight::NAMED + 70 } else { weight::ODD - 50 };
-                found.push(self.found("name-record-wrong", text, Vec::new(), weight));
+                found.push(self.found(Cause::NameRecordWrong, text, Vec::new(), weight));
             }
         }
         found
@@ -131,7 +132,7 @@ impl Names<'_> {
                 files.nsswitch, files.hosts
             );
             let fix = vec![format!("sed -i 's/^hosts:.*/hosts: files dns/' {}", files.nsswitch)];
-            found.push(self.found("name-dns-not-asked", text, fix, weight::NAMED + 80));
+            found.push(self.found(Cause::NameDnsNotAsked, text, fix, weight::NAMED + 80));
         }
         if !files.asks_hosts && files.lines.iter().any(|(_, names)| names.iter().any(|one| one == name)) {
             let text = format!(
@@ -139,7 +140,7 @@ impl Names<'_> {
                 files.nsswitch, files.hosts
             );
             let fix = vec![format!("sed -i 's/^hosts:.*/hosts: files dns/' {}", files.nsswitch)];
-            found.push(self.found("name-dns-not-asked", text, fix, weight::NAMED + 80));
+            found.push(self.found(Cause::NameDnsNotAsked, text, fix, weight::NAMED + 80));
         }
         let serving = self.servers_there_are();
         let (mut answers, mut deaf) = (Vec::new(), Vec::new());
@@ -230,7 +231,7 @@ impl Names<'_> {
                     )
                 }
             };
-            let id = if own_file { "name-server-wrong" } else { "name-no-resolv-conf" };
+            let id = if own_file { Cause::NameServerWrong } else { Cause::NameNoResolvConf };
             found.push(self.found(id, text, fix, weight::NAMED + 60));
         }
         let Some((space, _)) = owners.first().filter(|_| !server.is_loopback()) else {
@@ -277,15 +278,15 @@ impl Names<'_> {
         match self.meant().first() {
             Some((space, ip)) => {
                 let text = format!("{text}; {}'s {ip} is meant", space.name);
-                self.found("name-unknown", text, self.hosts_entry(*ip).1, weight::NAMED + 40)
+                self.found(Cause::NameUnknown, text, self.hosts_entry(*ip).1, weight::NAMED + 40)
             }
-            None => self.found("name-unknown", text, Vec::new(), weight::ODD),
+            None => self.found(Cause::NameUnknown, text, Vec::new(), weight::ODD),
         }
     }
 
     /// Without a server one's own file helps.
     fn hosts_instead(&self, text: &str) -> Found {
-        let id = "name-server-not-running";
+        let id = Cause::NameServerNotRunning;
         let Some((_, ip)) = self.meant().first().copied() else {
             return self.found(id, format!("{text}; start one there"), Vec::new(), weight::ODD);
         };
@@ -337,21 +338,21 @@ impl Names<'_> {
             let text = format!(
                 "the server {server} does not know `{name}`, it knows `{bare}.{domain}`: {resolv} {has}, so that the domain `{domain}` is not tried behind a short name"
             );
-            found.push(self.found("name-search-missing", text, vec![fix], weight::NAMED + 60));
+            found.push(self.found(Cause::NameSearchMissing, text, vec![fix], weight::NAMED + 60));
         }
         for near in mentioned.iter().filter(|one| edits(one, bare) <= 2 && *one != bare).take(4) {
             if knows(near) {
                 let text = format!(
                     "the server {server} does not know `{name}`; it knows `{near}`: a slip of the pen?"
                 );
-                found.push(self.found("name-unknown", text, Vec::new(), weight::ODD));
+                found.push(self.found(Cause::NameUnknown, text, Vec::new(), weight::ODD));
             }
         }
         if found.is_empty() {
             let text = format!(
                 "the server {server} answers that there is no name `{name}`: its record is missing there"
             );
-            found.push(self.found("name-unknown", text, Vec::new(), weight::ODD - 100));
+            found.push(self.found(Cause::NameUnknown, text, Vec::new(), weight::ODD - 100));
         }
         found
     }
@@ -365,7 +366,7 @@ impl Names<'_> {
         let text = format!("{} has {ip} for `{wrong}`, and `{}` is asked for", files.hosts, self.name);
         let fix =
             vec![format!("sed -i 's/\\b{}\\b/{}/' {}", wrong.replace('.', "\\."), self.name, files.hosts)];
-        Some(self.found("name-hosts-wrong", text, fix, weight::NAMED + 30))
+        Some(self.found(Cause::NameHostsWrong, text, fix, weight::NAMED + 30))
     }
 
     /// Names that programs, their files or the lab mention, which begin like

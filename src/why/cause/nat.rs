@@ -7,6 +7,7 @@ use super::service;
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::{Net, Space};
 use crate::net::{Backend, Culprit, FirewallRule, Sighting, nft_command, typed};
+use crate::why::Cause;
 use crate::why::fib;
 use crate::why::gate::Gate;
 use crate::why::ground::{network, transplant};
@@ -72,7 +73,7 @@ impl Nat<'_> {
         }
     }
 
-    pub fn found(&self, id: &str, text: String, fix: Vec<String>, weight: u32) -> Found {
+    pub fn found(&self, id: Cause, text: String, fix: Vec<String>, weight: u32) -> Found {
         let place = format!("{}: chain {}", self.wall.netns, self.rule.chain);
         let mut suspect = suspect(id, place, text, fix);
         if let Some(netns) = self.e.netns(&self.wall.netns) {
@@ -167,7 +168,7 @@ impl Nat<'_> {
                 owner.name,
                 to.map_or_else(|| self.wall.netns.clone(), |ip| ip.to_string())
             );
-            found.push(self.found("dnat-catches-too-much", text, self.delete(), weight::NAMED + 80));
+            found.push(self.found(Cause::DnatCatchesTooMuch, text, self.delete(), weight::NAMED + 80));
         }
         let Some(to) = to else {
             found.extend(self.redirected(port));
@@ -182,7 +183,7 @@ impl Nat<'_> {
                 self.name()
             );
             found.push(self.found(
-                "dnat-to-loopback",
+                Cause::DnatToLoopback,
                 text,
                 vec![e.sysctl(&self.space.name, &key, "1")],
                 weight::NAMED + 60,
@@ -194,7 +195,7 @@ impl Nat<'_> {
                 let text =
                     format!("{} sends to {to}, which nobody has; {} has {ip}", self.name(), self.owner(ip));
                 found.push(self.found(
-                    "dnat-wrong-address",
+                    Cause::DnatWrongAddress,
                     text,
                     match self.aim() {
                         (None, _) => self.replace(&with_word(&self.ruling.typed(), to, ip)),
@@ -217,7 +218,7 @@ impl Nat<'_> {
                     there.name
                 );
                 found.push(self.found(
-                    "dnat-wrong-port",
+                    Cause::DnatWrongPort,
                     text,
                     self.aimed(Some(to), Some(other)),
                     weight::NAMED + 50,
@@ -231,7 +232,7 @@ impl Nat<'_> {
                     self.owner(ip)
                 );
                 found.push(self.found(
-                    "dnat-wrong-address",
+                    Cause::DnatWrongAddress,
                     text,
                     self.aimed(Some(ip), to_port),
                     weight::NAMED + 60,
@@ -277,7 +278,7 @@ impl Nat<'_> {
             };
             let text = format!("{} {why}; it needs MASQUERADE as well", self.name());
             let fix = source_nat(e, self.wall, self.rule.backend, &fix);
-            found.push(self.found("hairpin-without-masquerade", text, fix, weight));
+            found.push(self.found(Cause::HairpinWithoutMasquerade, text, fix, weight));
         }
         found
     }
@@ -305,7 +306,7 @@ impl Nat<'_> {
                 self.owner(ip)
             );
             let fix = self.ruling.with_after("--to", &right.to_string()).map(|words| self.replace(&words));
-            self.found("dnat-wrong-address", text, fix.unwrap_or_default(), weight::NAMED + 60)
+            self.found(Cause::DnatWrongAddress, text, fix.unwrap_or_default(), weight::NAMED + 60)
         };
         nets.into_iter().map(one).collect()
     }
@@ -328,7 +329,7 @@ impl Nat<'_> {
                 self.wall.netns,
                 one.port
             );
-            self.found("dnat-wrong-port", text, self.aimed(None, Some(one.port)), weight::NAMED + 50)
+            self.found(Cause::DnatWrongPort, text, self.aimed(None, Some(one.port)), weight::NAMED + 50)
         });
         other.collect()
     }
@@ -402,7 +403,7 @@ impl Nat<'_> {
             .with_after(word, &own.ip.to_string())
             .map(|words| self.replace(&words))
             .unwrap_or_default();
-        vec![self.found("snat-foreign-address", text, fix, weight::NAMED + 50)]
+        vec![self.found(Cause::SnatForeignAddress, text, fix, weight::NAMED + 50)]
     }
 }
 

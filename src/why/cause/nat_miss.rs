@@ -8,6 +8,7 @@ use super::nat::{Kind, Nat};
 use super::ruling::{Of, View, in_net};
 use super::{Found, suspect, weight};
 use crate::net::{Backend, Culprit, FirewallRule, TracedPacket, nft_command, typed};
+use crate::why::Cause;
 use crate::why::gate::Gate;
 
 impl Nat<'_> {
@@ -18,8 +19,8 @@ impl Nat<'_> {
         let mut found = Vec::new();
         let Some(kind) = self.kind() else { return found };
         let (id, out) = match kind {
-            Kind::Source => ("masquerade-near-miss", true),
-            Kind::Destination => ("dnat-near-miss", false),
+            Kind::Source => (Cause::MasqueradeNearMiss, true),
+            Kind::Destination => (Cause::DnatNearMiss, false),
         };
         found.extend(self.unowned(kind));
         let elsewhere = !e.shot.sightings.iter().any(|seen| seen.netns == self.space.name);
@@ -81,7 +82,7 @@ impl Nat<'_> {
         );
         let len = if wanted.is_ipv6() { 128 } else { 32 };
         let fix = vec![format!("{} addr add {wanted}/{len} dev {dev}{}", self.e.ip(ns), nodad(*wanted))];
-        Some(self.found("address-missing", text, fix, weight::HERE + 170))
+        Some(self.found(Cause::AddressMissing, text, fix, weight::HERE + 170))
     }
 
     /// A rule where packets don't come by.
@@ -101,7 +102,7 @@ impl Nat<'_> {
             router.name
         );
         let fix = source_nat(self.e, wall, self.rule.backend, &self.ruling.typed());
-        vec![self.found("masquerade-wrong-namespace", text, fix, weight::HERE + 160)]
+        vec![self.found(Cause::MasqueradeWrongNamespace, text, fix, weight::HERE + 160)]
     }
 
     /// It says all that is needed, and the probe does not come by it.
@@ -109,13 +110,13 @@ impl Nat<'_> {
         let e = self.e;
         let Self { rule, space, .. } = self;
         let (ns, native) = (&self.wall.netns, rule.backend == Backend::Nft);
-        let one = |id: &str, text: String, fix: String| {
+        let one = |id: Cause, text: String, fix: String| {
             vec![self.found(id, text, vec![e.exec(ns, &fix)], weight::HERE + 155)]
         };
         let (id, hook, place) = match kind {
-            Kind::Source => ("masquerade-near-miss", "postrouting", "srcnat"),
-            Kind::Destination if space.name == e.probe.from => ("dnat-wrong-chain", "output", "dstnat"),
-            Kind::Destination => ("dnat-near-miss", "prerouting", "dstnat"),
+            Kind::Source => (Cause::MasqueradeNearMiss, "postrouting", "srcnat"),
+            Kind::Destination if space.name == e.probe.from => (Cause::DnatWrongChain, "output", "dstnat"),
+            Kind::Destination => (Cause::DnatNearMiss, "prerouting", "dstnat"),
         };
         let base = hook.to_uppercase();
         if rule.family == if v6 { "ip" } else { "ip6" } {
@@ -155,7 +156,11 @@ impl Nat<'_> {
             let text =
                 format!("{} is for what arrives: packets that {ns} itself sends go by OUTPUT", self.name(),);
             let tool = rule.backend.tool(&rule.family);
-            return one("dnat-wrong-chain", text, format!("{tool} -t nat -A OUTPUT {}", self.ruling.typed()));
+            return one(
+                Cause::DnatWrongChain,
+                text,
+                format!("{tool} -t nat -A OUTPUT {}", self.ruling.typed()),
+            );
         }
         let untracked = self.not_tracking().filter(|other| !says(other, "zone"));
         let untracked = untracked.map(|other| {
@@ -163,7 +168,7 @@ impl Nat<'_> {
                 "{} is never asked: `{}` of chain {} in table {} has packets not tracked (NOTRACK), and what is not tracked is not translated",
                 self.name(), other.spec, other.chain, other.table
             );
-            self.loose("conntrack-notrack", text, other)
+            self.loose(Cause::ConntrackNotrack, text, other)
         });
         untracked.flatten().collect()
     }
@@ -178,10 +183,10 @@ impl Nat<'_> {
         let one = |other: &FirewallRule| {
             let (id, why) = match says(other, "zone") {
                 true => (
-                    "conntrack-zone",
+                    Cause::ConntrackZone,
                     "keeps track of one direction in another conntrack zone than of the other",
                 ),
-                false => ("conntrack-notrack", "has one direction not tracked (NOTRACK)"),
+                false => (Cause::ConntrackNotrack, "has one direction not tracked (NOTRACK)"),
             };
             let text = format!(
                 "the answer comes back to {}, which does not know it as one and does not translate it back (`{}`): `{}` of chain {} in table {} {why}",
@@ -199,7 +204,7 @@ impl Nat<'_> {
     }
 
     /// Suspects another rule, which is to go.
-    fn loose(&self, id: &str, text: String, other: &FirewallRule) -> Option<Found> {
+    fn loose(&self, id: Cause, text: String, other: &FirewallRule) -> Option<Found> {
         let netns = self.e.netns(&self.wall.netns)?;
         let culprit = Culprit::from(other);
         let place = format!("{}: chain {}", self.wall.netns, other.chain);

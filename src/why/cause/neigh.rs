@@ -4,6 +4,7 @@
 use super::{Evidence, Found, suspect, weight};
 use crate::net::SeenPacket;
 use crate::net::survey::{Address, Link, Neighbour, Route, Space};
+use crate::why::Cause;
 use crate::why::gate::Gate;
 use crate::why::ground::{End, network};
 use std::net::IpAddr;
@@ -95,7 +96,7 @@ fn wrong_entry(
         }
         _ => vec![format!("{ip} neigh del {} dev {dev}", entry.ip)],
     };
-    let mut suspect = suspect("neighbour-wrong-mac", format!("{ns}: {dev}"), text, fix);
+    let mut suspect = suspect(Cause::NeighbourWrongMac, format!("{ns}: {dev}"), text, fix);
     suspect.evidence = vec![format!("{ip} neigh show {}", entry.ip)];
     Found { weight: e.weight_at(ns, link) + 100, sure: true, suspect }
 }
@@ -112,7 +113,7 @@ fn without_arp(e: &Evidence) -> Vec<Found> {
             "{dev} in {ns} has ARP switched off (NOARP): it neither asks for hardware addresses nor answers who asks for its own"
         );
         let fix = vec![format!("{} link set {dev} arp on", e.ip(ns))];
-        let mut suspect = suspect("arp-off", format!("{ns}: {dev}"), text, fix);
+        let mut suspect = suspect(Cause::ArpOff, format!("{ns}: {dev}"), text, fix);
         suspect.evidence = vec![format!("{} link show {dev}", e.ip(ns))];
         Found { weight: e.weight_at(ns, end.link) + 90, sure: true, suspect }
     })
@@ -131,7 +132,7 @@ fn never_asks(e: &Evidence) -> Vec<Found> {
             return None;
         }
         let text = format!("{key}=0 in {ns}: {dev} never asks for a hardware address that it does not know");
-        let mut suspect = suspect("arp-off", format!("{ns}: {dev}"), text, vec![e.sysctl(ns, &key, "3")]);
+        let mut suspect = suspect(Cause::ArpOff, format!("{ns}: {dev}"), text, vec![e.sysctl(ns, &key, "3")]);
         suspect.evidence = vec![e.exec(ns, &format!("sysctl {key}"))];
         Some(Found { weight: e.weight_at(ns, end.link) + 90, sure: true, suspect })
     });
@@ -211,7 +212,7 @@ fn proxy(
         "{} asks on {} for the hardware address of {wanted}, and nobody answers: {whose}, so {ns} has to answer in its place by {how} on {dev}, which is off",
         space.name, link.name
     );
-    let mut suspect = suspect("proxy-arp-off", format!("{ns}: {dev}"), text, fix);
+    let mut suspect = suspect(Cause::ProxyArpOff, format!("{ns}: {dev}"), text, fix);
     suspect.evidence = vec![e.exec(ns, &format!("sysctl net.ipv4.conf.{key}.proxy_arp"))];
     // Router and asker agree that the address is of this wire's network.
     let wants = |mut addrs: Box<dyn Iterator<Item = &Address> + '_>| {
@@ -257,7 +258,7 @@ fn too_wide(e: &Evidence, space: &Space, link: &Link, wanted: IpAddr, router: &E
                 "{}'s mask on {dev} is too wide: {}/{} makes {wanted} look on-link, so {} asks for its hardware address instead of using the router {} ({}/{})",
                 space.name, addr.ip, addr.prefix_len, space.name, router.space.name, via.ip, via.prefix_len
             );
-            let mut suspect = suspect("netmask-too-wide", format!("{}: {dev}", space.name), text, fix);
+            let mut suspect = suspect(Cause::NetmaskTooWide, format!("{}: {dev}", space.name), text, fix);
             suspect.evidence = vec![format!("{ip} route get {wanted}")];
             found.push(Found { weight: weight::HERE + 60, sure: false, suspect });
         }
@@ -297,7 +298,7 @@ fn wrong_answer(e: &Evidence) -> Vec<Found> {
             "{ns} answers by {why} on {dev} for {target}, which is {}'s on the same wire: packets for it go to {ns}",
             owner.space.name
         );
-        let mut suspect = suspect("proxy-arp-steals", format!("{ns}: {dev}"), text, vec![fix]);
+        let mut suspect = suspect(Cause::ProxyArpSteals, format!("{ns}: {dev}"), text, vec![fix]);
         suspect.evidence =
             vec![format!("{} neigh show proxy", e.ip(ns)), e.exec(ns, &format!("sysctl {key}"))];
         found.push(Found { weight: weight::HERE + 70, sure: false, suspect });

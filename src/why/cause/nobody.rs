@@ -2,6 +2,7 @@
 
 use super::address::{nodad, show};
 use super::{Evidence, Found, suspect, weight};
+use crate::why::Cause;
 use crate::why::gate::is_local;
 use crate::why::ground::network;
 
@@ -13,7 +14,7 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
     let own = e.shot.target.is_some_and(|dst| is_local(e.from(), dst) || dst.is_loopback());
     if !e.from().links.iter().any(|link| !link.loopback) && !own {
         let text = format!("{from} has no interface but lo: no cable is plugged in");
-        let mut suspect = suspect("link-missing", from.clone(), text, Vec::new());
+        let mut suspect = suspect(Cause::LinkMissing, from.clone(), text, Vec::new());
         suspect.evidence = vec![format!("{} link", e.ip(from))];
         found.push(Found { weight: 2, sure: false, suspect });
         found.extend(plugged_elsewhere(e));
@@ -35,7 +36,7 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
             false => format!("there are {}", near.join(", ")),
         };
         let text = format!("no namespace of the lab has {dst}; {others}");
-        let mut suspect = suspect("address-unknown", dst.to_string(), text, Vec::new());
+        let mut suspect = suspect(Cause::AddressUnknown, dst.to_string(), text, Vec::new());
         suspect.evidence = vec![format!("{} route get {dst}", e.ip(from))];
         found.push(Found { weight: 1, sure: false, suspect });
     }
@@ -71,7 +72,7 @@ fn plugged_elsewhere(e: &Evidence) -> Vec<Found> {
                 addrs.iter().map(|addr| format!("{} addr add {addr} dev {dev}{}", e.ip(from), nodad(dst))),
             );
             fix.push(format!("{} link set {dev} up", e.ip(from)));
-            let mut suspect = suspect("cable-in-wrong-namespace", format!("{space}: {dev}"), text, fix);
+            let mut suspect = suspect(Cause::CableInWrongNamespace, format!("{space}: {dev}"), text, fix);
             suspect.evidence = vec![format!("{} link", e.ip(from)), format!("{} link", e.ip(space))];
             found.push(Found { weight: weight::DEED, sure: false, suspect });
         }

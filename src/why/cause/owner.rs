@@ -6,6 +6,7 @@ use super::martian::odd;
 use super::{Evidence, Found, suspect, weight};
 use crate::event::Passed;
 use crate::net::survey::{Address, RouteQuestion, Space};
+use crate::why::Cause;
 use crate::why::ground::network;
 use std::net::IpAddr;
 
@@ -61,7 +62,7 @@ fn source(e: &Evidence, ip: IpAddr) -> Option<Found> {
         )],
         _ => Vec::new(),
     };
-    let mut suspect = suspect("source-not-own", format!("{}: {ip}", from.name), text, fix);
+    let mut suspect = suspect(Cause::SourceNotOwn, format!("{}: {ip}", from.name), text, fix);
     suspect.evidence = vec![format!("{} addr show to {ip}", e.ip(&from.name))];
     Some(Found { weight: weight::NAMED + 70, sure: true, suspect })
 }
@@ -74,7 +75,7 @@ fn bound(e: &Evidence, dev: &str) -> Option<Found> {
         let links = from.links.iter().filter(|link| !link.loopback).map(|link| link.name.as_str());
         let text =
             format!("{} has no interface {dev}; it has {}", from.name, links.collect::<Vec<_>>().join(", "));
-        let suspect = suspect("wrong-interface", place, text, Vec::new());
+        let suspect = suspect(Cause::WrongInterface, place, text, Vec::new());
         return Some(Found { weight: weight::NAMED + 70, sure: true, suspect });
     };
     let dst = dst?;
@@ -92,7 +93,7 @@ fn bound(e: &Evidence, dev: &str) -> Option<Found> {
         "the ping is bound to {dev}, and {dst} is not there: the way from {} to {dst} is by {out}; ask by that one",
         from.name
     );
-    let mut suspect = suspect("wrong-interface", place, text, Vec::new());
+    let mut suspect = suspect(Cause::WrongInterface, place, text, Vec::new());
     suspect.evidence = vec![format!("{} route get {dst}", e.ip(&from.name))];
     Some(Found { weight: weight::NAMED + 70, sure: true, suspect })
 }
@@ -106,7 +107,7 @@ fn useless(e: &Evidence) -> Option<Found> {
         "{dst}, which {} has on {}, is {what}: give both ends addresses of a network that is for use on wires, as 10.0.0.0/24, and ask that one",
         owner.name, addr.dev
     );
-    let suspect = suspect("martian-address", format!("{}: {}", owner.name, addr.dev), text, Vec::new());
+    let suspect = suspect(Cause::MartianAddress, format!("{}: {}", owner.name, addr.dev), text, Vec::new());
     Some(Found { weight: weight::NAMED + 70, sure: true, suspect })
 }
 
@@ -141,7 +142,7 @@ fn on_loopback(e: &Evidence) -> Vec<Found> {
             format!("{} addr del {dst}/{len} dev {}", e.ip(ns), addr.dev),
             format!("{} addr add {dst}/{right} dev {dev}{}", e.ip(ns), nodad(dst)),
         ];
-        let suspect = suspect("address-on-loopback", format!("{ns}: lo"), text, fix);
+        let suspect = suspect(Cause::AddressOnLoopback, format!("{ns}: lo"), text, fix);
         found.push(Found { weight: weight::HERE + 190, sure: false, suspect });
     }
     found
@@ -169,7 +170,7 @@ fn twice(e: &Evidence) -> Option<Found> {
     );
     let fix = vec![format!("{} addr del {dst}/{} dev {}", e.ip(ns), addr.prefix_len, addr.dev)];
     let stray = addr.prefix_len == if dst.is_ipv6() { 128 } else { 32 } || addr.dev == "lo";
-    let mut suspect = suspect("duplicate-address", format!("{ns}: {dst}"), text, fix);
+    let mut suspect = suspect(Cause::DuplicateAddress, format!("{ns}: {dst}"), text, fix);
     suspect.evidence = vec![format!("{} addr show to {dst}", e.ip(ns))];
     let weight = if stray { weight::NAMED + 40 } else { weight::HERE + 160 };
     Some(Found { weight, sure: false, suspect })
@@ -197,7 +198,7 @@ fn asker_s(e: &Evidence) -> Option<Found> {
         owner.name
     );
     let fix = vec![format!("{ip} addr del {src}/{} dev {dev}", addr.prefix_len)];
-    let mut suspect = suspect("duplicate-address", format!("{stray}: {src}"), text, fix);
+    let mut suspect = suspect(Cause::DuplicateAddress, format!("{stray}: {src}"), text, fix);
     suspect.evidence = vec![format!("{ip} addr show to {src}")];
     Some(Found { weight: weight::HERE + 160, sure: true, suspect })
 }
@@ -226,7 +227,7 @@ fn expired(e: &Evidence) -> Vec<Found> {
             "{ns} had {text} on {dev} for {lft} seconds (valid_lft), and it has expired, as a DHCP lease that nobody renews; its routes went with it"
         );
         let fix = vec![format!("{} addr add {text} dev {dev}{}", e.ip(ns), nodad(ip))];
-        let suspect = suspect("address-expired", format!("{ns}: {dev}"), why, fix);
+        let suspect = suspect(Cause::AddressExpired, format!("{ns}: {dev}"), why, fix);
         found.push(Found { weight: weight::HERE + 200, sure: false, suspect });
     }
     found

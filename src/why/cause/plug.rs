@@ -6,6 +6,7 @@ use super::address::show;
 use super::bridge::bridges;
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::{Address, Link, Space};
+use crate::why::Cause;
 use crate::why::gate::Gate;
 use crate::why::ground::{End, network};
 use std::net::IpAddr;
@@ -90,7 +91,7 @@ fn address_on_port(e: &Evidence) -> Vec<Found> {
                 bridge.name
             );
             let mut suspect =
-                suspect("address-on-bridge-port", format!("{}: {}", space.name, link.name), text, fix);
+                suspect(Cause::AddressOnBridgePort, format!("{}: {}", space.name, link.name), text, fix);
             suspect.evidence = vec![format!("{ip} -br addr"), format!("{ip} route")];
             found.push(Found { weight: weight::HERE + 130, sure: false, suspect });
         }
@@ -177,7 +178,7 @@ fn unplugged(
     matters: bool,
 ) -> Found {
     let mut suspect =
-        suspect("bridge-port-not-enslaved", format!("{}: {}", space.name, link.name), text, fix);
+        suspect(Cause::BridgePortNotEnslaved, format!("{}: {}", space.name, link.name), text, fix);
     suspect.evidence = vec![format!("{} link", e.tool("bridge", &space.name))];
     let weight = if matters { weight::HERE + 110 } else { weight::ON_THE_WAY + 110 };
     Found { weight, sure: false, suspect }
@@ -273,7 +274,7 @@ fn wrong_bridge(e: &Evidence) -> Vec<Found> {
                 port.name, whose.space.name, bridge.name, space.name, whose.space.name, other.name
             );
             let mut one = unplugged(e, space, port, text, plug(e, space, port, other), true);
-            one.suspect.id = "bridge-port-of-wrong-bridge".into();
+            one.suspect.id = Cause::BridgePortOfWrongBridge.to_string();
             // Rather the one who is asked than the one who asks.
             one.weight -= if ends.iter().any(|end| end.space.name == e.probe.from) { 5 } else { 0 };
             found.push(one);
@@ -309,7 +310,7 @@ fn apart(e: &Evidence) -> Vec<Found> {
                 bridge.name, other.name, space.name
             );
             let mut one = unplugged(e, space, bridge, text, fix, true);
-            one.suspect.id = "bridges-not-connected".into();
+            one.suspect.id = Cause::BridgesNotConnected.to_string();
             found.push(one);
         }
     }

@@ -2,6 +2,7 @@
 
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::{Filter, Link, Qdisc, Space, Survey};
+use crate::why::Cause;
 
 /// Suspects queues and filters.
 pub(super) fn find(e: &Evidence) -> Vec<Found> {
@@ -124,7 +125,7 @@ fn discipline(e: &Evidence, space: &Space, qdisc: &Qdisc, now: Option<&Space>) -
     let tool = e.tool("tc", &space.name);
     let fix = vec![format!("{tool} qdisc del dev {} {at}", qdisc.dev)];
     let text = format!("the queueing discipline of {} in {} ({words}) {why}", qdisc.dev, space.name);
-    let mut suspect = suspect("qdisc-drops", format!("{}: {}", space.name, qdisc.dev), text, fix);
+    let mut suspect = suspect(Cause::QdiscDrops, format!("{}: {}", space.name, qdisc.dev), text, fix);
     suspect.evidence = vec![format!("{tool} -s qdisc show dev {}", qdisc.dev)];
     let base = if lost > 0 || waits > 0 { weight::NAMED } else { e.weight_at(&space.name, link) + 90 };
     Some(Found { weight: base, sure: false, suspect })
@@ -169,7 +170,7 @@ fn stops(e: &Evidence, space: &Space, filter: &Filter) -> Option<Found> {
         filter.actions.join(", ")
     );
     let fix = vec![format!("{tool} {}", filter.deletion())];
-    let mut suspect = suspect("tc-filter", format!("{}: {}", space.name, filter.dev), text, fix);
+    let mut suspect = suspect(Cause::TcFilter, format!("{}: {}", space.name, filter.dev), text, fix);
     suspect.evidence = vec![format!("{tool} -s filter show dev {} {}", filter.dev, filter.hook)];
     let base = match why {
         "changes" => weight::ODD,

@@ -5,6 +5,7 @@ use super::mistyped;
 use super::rules::{self, words};
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::{Route, RouteQuestion, Rule, Space};
+use crate::why::Cause;
 use crate::why::fib::{self, Flow};
 use crate::why::gate::{Gate, is_local};
 use crate::why::ground::{Step, network};
@@ -131,10 +132,10 @@ impl About<'_> {
     fn dead_end(&self, route: &Route, weight: u32) -> Found {
         let Self { space, flow, back, .. } = self;
         let (id, what) = match route.kind.as_str() {
-            "blackhole" => ("blackhole-route", "discarded without a word"),
-            "prohibit" => ("prohibit-route", "refused (administratively prohibited)"),
-            "throw" => ("throw-route", "thrown out of the table, and no other table has a route"),
-            _ => ("unreachable-route", "refused as unreachable"),
+            "blackhole" => (Cause::BlackholeRoute, "discarded without a word"),
+            "prohibit" => (Cause::ProhibitRoute, "refused (administratively prohibited)"),
+            "throw" => (Cause::ThrowRoute, "thrown out of the table, and no other table has a route"),
+            _ => (Cause::UnreachableRoute, "refused as unreachable"),
         };
         let text = format!(
             "{} has {} {} route to {}: packets for {} are {what}{back}",
@@ -182,7 +183,7 @@ impl About<'_> {
             return Some(Found {
                 weight: self.base + 100,
                 sure: true,
-                suspect: suspect("policy-rule-missing", space.name.clone(), text, fix),
+                suspect: suspect(Cause::PolicyRuleMissing, space.name.clone(), text, fix),
             });
         }
         if let Some(found) = self.without_rule(step) {
@@ -194,20 +195,20 @@ impl About<'_> {
         };
         let next = format!("{} is the next one on the way, at {gateway}", step.into.space.name);
         let (id, text) = match (there, flow.iif) {
-            (true, None) => ("route-missing", format!("{} has no route to {dst}; {next}", space.name)),
+            (true, None) => (Cause::RouteMissing, format!("{} has no route to {dst}; {next}", space.name)),
             (true, Some(_)) => (
-                "route-missing",
+                Cause::RouteMissing,
                 format!("{}, which should pass it on, has no route to {dst}; {next}", space.name),
             ),
             (false, None) => (
-                "return-route-missing",
+                Cause::ReturnRouteMissing,
                 format!(
                     "the request arrives, but {} has no route back to {dst}, and nobody on the way hides that address behind his own (masquerading); {next}",
                     space.name
                 ),
             ),
             (false, Some(_)) => (
-                "return-route-missing",
+                Cause::ReturnRouteMissing,
                 format!(
                     "{}, which should pass the answer on, has no route back to {dst}; {next}",
                     space.name
@@ -287,7 +288,7 @@ impl About<'_> {
         Some(Found {
             weight: self.base + 150,
             sure: true,
-            suspect: suspect("subnet-on-loopback", format!("{}: {}", space.name, addr.dev), text, fix),
+            suspect: suspect(Cause::SubnetOnLoopback, format!("{}: {}", space.name, addr.dev), text, fix),
         })
     }
 
@@ -305,7 +306,7 @@ impl About<'_> {
             flow.dst
         );
         let mut suspect = suspect(
-            "subnet-on-loopback",
+            Cause::SubnetOnLoopback,
             format!("{}: {}", space.name, route.dst),
             text,
             vec![self.delete(route)],
@@ -337,7 +338,7 @@ impl About<'_> {
         Some(Found {
             weight: self.base + 150,
             sure: false,
-            suspect: suspect("netmask-mismatch", format!("{}: {}", space.name, addr.dev), text, fix),
+            suspect: suspect(Cause::NetmaskMismatch, format!("{}: {}", space.name, addr.dev), text, fix),
         })
     }
 
@@ -416,9 +417,9 @@ impl About<'_> {
                 }
             }
         };
-        let mut suspect = suspect("wrong-gateway", format!("{}: {}", space.name, route.dst), text, fix);
+        let mut suspect = suspect(Cause::WrongGateway, format!("{}: {}", space.name, route.dst), text, fix);
         if bad.via.is_none() {
-            suspect.id = "route-wrong-device".into();
+            suspect.id = Cause::RouteWrongDevice.to_string();
         }
         Some(Found { weight: self.base + 60, sure: false, suspect })
     }

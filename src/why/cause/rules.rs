@@ -4,6 +4,7 @@
 use super::route::About;
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::{Route, Rule};
+use crate::why::Cause;
 use crate::why::fib;
 use crate::why::ground::Step;
 
@@ -28,7 +29,8 @@ impl About<'_> {
             flow.dst
         );
         let fix = vec![format!("{} rule del pref {}", self.ip(), rule.pref)];
-        let mut suspect = suspect("policy-rule", format!("{}: rule {}", space.name, rule.pref), text, fix);
+        let mut suspect =
+            suspect(Cause::PolicyRule, format!("{}: rule {}", space.name, rule.pref), text, fix);
         suspect.evidence = vec![format!("{} rule", self.ip())];
         Found { weight, sure: weight == weight::NAMED, suspect }
     }
@@ -54,7 +56,7 @@ impl About<'_> {
         );
         let fix = vec![format!("{} rule add lookup {}", self.ip(), route.table)];
         let mut suspect =
-            suspect("policy-rule-missing", format!("{}: table {}", space.name, route.table), text, fix);
+            suspect(Cause::PolicyRuleMissing, format!("{}: table {}", space.name, route.table), text, fix);
         suspect.evidence =
             vec![format!("{} route show table {}", self.ip(), route.table), format!("{} rule", self.ip())];
         Some(Found { weight: self.base + 70, sure: false, suspect })
@@ -90,7 +92,7 @@ pub(super) fn without_local(e: &Evidence, v6: bool) -> Vec<Found> {
         );
         let ip = if v6 { format!("{} -6", e.ip(ns)) } else { e.ip(ns) };
         let fix = vec![format!("{ip} rule add pref 0 lookup local")];
-        let mut suspect = suspect("policy-rule-missing", format!("{ns}: table local"), text, fix);
+        let mut suspect = suspect(Cause::PolicyRuleMissing, format!("{ns}: table local"), text, fix);
         suspect.evidence = vec![format!("{ip} rule")];
         found.push(Found { weight: weight::NAMED, sure: true, suspect });
     }

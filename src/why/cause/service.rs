@@ -4,6 +4,7 @@ use super::masquerade::listens;
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::{Listener, Space};
 use crate::net::{SeenPacket, Sighting, typed_words};
+use crate::why::Cause;
 use crate::why::gate::Gate;
 use std::net::IpAddr;
 
@@ -35,12 +36,12 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
             "nobody listens on TCP port {port} of {ip} in {}: the kernel refuses the connection; start the service there",
             space.name
         );
-        found.push(made(e, space, "tcp-nobody-listens", text, Vec::new(), weight::ODD));
+        found.push(made(e, space, Cause::TcpNobodyListens, text, Vec::new(), weight::ODD));
     }
     found
 }
 
-fn made(e: &Evidence, space: &Space, id: &str, text: String, fix: Vec<String>, weight: u32) -> Found {
+fn made(e: &Evidence, space: &Space, id: Cause, text: String, fix: Vec<String>, weight: u32) -> Found {
     let mut suspect = suspect(id, format!("{}: sockets", space.name), text, fix);
     suspect.evidence = vec![e.exec(&space.name, "ss -tlnp")];
     Found { weight, sure: false, suspect }
@@ -132,7 +133,7 @@ pub(super) fn elsewhere(e: &Evidence, space: &Space, one: &Listener, ip: IpAddr)
         words[at] = words[at].replace(name, &ip.to_string());
         Some(start(e, space, &words))
     });
-    vec![made(e, space, "tcp-bound-elsewhere", text, fix.unwrap_or_default(), weight::HERE + 150)]
+    vec![made(e, space, Cause::TcpBoundElsewhere, text, fix.unwrap_or_default(), weight::HERE + 150)]
 }
 
 /// It listens on another port.
@@ -149,7 +150,7 @@ fn other_port(e: &Evidence, space: &Space, one: &Listener, ip: IpAddr, port: u16
         words[at] = with_number(&words[at], &old, &new);
         start(e, space, &words)
     });
-    vec![made(e, space, "tcp-wrong-port", text, fix.unwrap_or_default(), weight::HERE + 50)]
+    vec![made(e, space, Cause::TcpWrongPort, text, fix.unwrap_or_default(), weight::HERE + 50)]
 }
 
 /// The service runs in another namespace.
@@ -171,7 +172,7 @@ fn somebody_else(e: &Evidence, space: &Space, ip: IpAddr, port: u16) -> Vec<Foun
             start(e, space, &words)
         });
         let weight = if fix.is_some() { weight::ON_THE_WAY } else { weight::ODD };
-        found.push(made(e, space, "tcp-wrong-namespace", text, fix.unwrap_or_default(), weight));
+        found.push(made(e, space, Cause::TcpWrongNamespace, text, fix.unwrap_or_default(), weight));
     }
     found
 }
@@ -192,7 +193,7 @@ fn bound_to_link(e: &Evidence, space: &Space, ip: IpAddr, port: u16) -> Vec<Foun
         "the service on port {port} of {ip} in {} is bound to the interface {dev}, and the connection comes by another",
         space.name
     );
-    vec![made(e, space, "tcp-bound-elsewhere", text, Vec::new(), weight::ODD)]
+    vec![made(e, space, Cause::TcpBoundElsewhere, text, Vec::new(), weight::ODD)]
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use super::address::{nodad, show};
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::Address;
+use crate::why::Cause;
 use crate::why::ground::{End, network};
 
 /// Suspects addresses that have changed places, or cables that have.
@@ -47,7 +48,7 @@ fn swapped(e: &Evidence, one: End, other: End, v6: bool) -> Option<Found> {
         format!("{ip} addr add {yours} dev {here}{}", nodad(theirs.ip)),
         format!("{ip} addr add {mine} dev {there}{}", nodad(ours.ip)),
     ];
-    let mut suspect = suspect("addresses-swapped", format!("{ns}: {here} and {there}"), text, fix);
+    let mut suspect = suspect(Cause::AddressesSwapped, format!("{ns}: {here} and {there}"), text, fix);
     suspect.evidence = vec![format!("{ip} -br addr")];
     Some(Found { weight: weight::HERE + 120, sure: false, suspect })
 }

@@ -2,10 +2,11 @@
 
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::Space;
+use crate::why::Cause;
 
 /// A switch, the values with which it stops something, and its cure.
 struct Switch {
-    id: &'static str,
+    id: Cause,
     /// Its name; `*` stands for each interface, and `all`.
     key: &'static str,
     stops: fn(i64) -> bool,
@@ -28,7 +29,7 @@ enum At {
 
 const SWITCHES: &[Switch] = &[
     Switch {
-        id: "icmp-echo-ignored",
+        id: Cause::IcmpEchoIgnored,
         key: "net.ipv4.icmp_echo_ignore_all",
         stops: |v| v != 0,
         cure: "0",
@@ -36,7 +37,7 @@ const SWITCHES: &[Switch] = &[
         at: At::Target,
     },
     Switch {
-        id: "icmp-echo-ignored",
+        id: Cause::IcmpEchoIgnored,
         key: "net.ipv6.icmp.echo_ignore_all",
         stops: |v| v != 0,
         cure: "0",
@@ -44,7 +45,7 @@ const SWITCHES: &[Switch] = &[
         at: At::Target,
     },
     Switch {
-        id: "broadcast-echo-ignored",
+        id: Cause::BroadcastEchoIgnored,
         key: "net.ipv4.icmp_echo_ignore_broadcasts",
         stops: |v| v != 0,
         cure: "0",
@@ -52,7 +53,7 @@ const SWITCHES: &[Switch] = &[
         at: At::Target,
     },
     Switch {
-        id: "arp-ignored",
+        id: Cause::ArpIgnored,
         key: "net.ipv4.conf.*.arp_ignore",
         stops: |v| v > 0,
         cure: "0",
@@ -60,7 +61,7 @@ const SWITCHES: &[Switch] = &[
         at: At::Anybody,
     },
     Switch {
-        id: "arp-filtered",
+        id: Cause::ArpFiltered,
         key: "net.ipv4.conf.*.arp_filter",
         stops: |v| v > 0,
         cure: "0",
@@ -68,7 +69,7 @@ const SWITCHES: &[Switch] = &[
         at: At::Anybody,
     },
     Switch {
-        id: "arp-announce",
+        id: Cause::ArpAnnounce,
         key: "net.ipv4.conf.*.arp_announce",
         stops: |v| v > 0,
         cure: "0",
@@ -76,7 +77,7 @@ const SWITCHES: &[Switch] = &[
         at: At::Anybody,
     },
     Switch {
-        id: "ttl-too-small",
+        id: Cause::TtlTooSmall,
         key: "net.ipv4.ip_default_ttl",
         stops: |v| v < 32,
         cure: "64",
@@ -84,7 +85,7 @@ const SWITCHES: &[Switch] = &[
         at: At::Anybody,
     },
     Switch {
-        id: "hop-limit-too-small",
+        id: Cause::HopLimitTooSmall,
         key: "net.ipv6.conf.*.hop_limit",
         stops: |v| v < 32,
         cure: "64",
@@ -92,7 +93,7 @@ const SWITCHES: &[Switch] = &[
         at: At::Anybody,
     },
     Switch {
-        id: "l2-multicast-unicast-dropped",
+        id: Cause::L2MulticastUnicastDropped,
         key: "net.ipv4.conf.*.drop_unicast_in_l2_multicast",
         stops: |v| v != 0,
         cure: "0",
@@ -100,7 +101,7 @@ const SWITCHES: &[Switch] = &[
         at: At::Anybody,
     },
     Switch {
-        id: "fragment-memory",
+        id: Cause::FragmentMemory,
         key: "net.ipv4.ipfrag_high_thresh",
         stops: |v| v < 65536,
         cure: "4194304",
@@ -108,7 +109,7 @@ const SWITCHES: &[Switch] = &[
         at: At::Anybody,
     },
     Switch {
-        id: "fragment-memory",
+        id: Cause::FragmentMemory,
         key: "net.ipv6.ip6frag_high_thresh",
         stops: |v| v < 65536,
         cure: "4194304",
@@ -116,7 +117,7 @@ const SWITCHES: &[Switch] = &[
         at: At::Anybody,
     },
     Switch {
-        id: "icmp-ratelimit",
+        id: Cause::IcmpRatelimit,
         key: "net.ipv4.icmp_ratelimit",
         stops: |v| v > 1000,
         cure: "1000",
@@ -137,8 +138,8 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
                 continue;
             }
             let matters = match switch.id {
-                "broadcast-echo-ignored" => e.probe.broadcast,
-                "fragment-memory" => e.probe.size.is_some(),
+                Cause::BroadcastEchoIgnored => e.probe.broadcast,
+                Cause::FragmentMemory => e.probe.size.is_some(),
                 _ => true,
             };
             if !matters {

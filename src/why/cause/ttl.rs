@@ -4,6 +4,7 @@
 use super::{Evidence, Found, suspect, weight};
 use crate::event::Passed;
 use crate::net::survey::Space;
+use crate::why::Cause;
 use crate::why::fib::{self, Flow};
 use std::net::IpAddr;
 
@@ -38,7 +39,7 @@ fn short(e: &Evidence, space: &Space, dst: IpAddr) -> Option<Found> {
     if route.metric != 0 {
         fix += &format!(" metric {}", route.metric);
     }
-    let mut suspect = suspect("ttl-too-small", format!("{ns}: {}", route.dst), text, vec![fix]);
+    let mut suspect = suspect(Cause::TtlTooSmall, format!("{ns}: {}", route.dst), text, vec![fix]);
     suspect.evidence = vec![format!("{ip} route get {dst}")];
     Some(Found { weight: weight::HERE + 60, sure: false, suspect })
 }
@@ -66,7 +67,7 @@ fn turned_back(e: &Evidence, dst: IpAddr) -> Vec<Found> {
     text += &format!("; nobody has {dst}, and {} is where the more exact route leads", last.name);
     let len = if dst.is_ipv6() { 128 } else { 32 };
     let fix = vec![format!("{} addr add {dst}/{len} dev lo", e.ip(&last.name))];
-    let suspect = suspect("routing-loop", format!("{} and {}", first.name, last.name), text, fix);
+    let suspect = suspect(Cause::RoutingLoop, format!("{} and {}", first.name, last.name), text, fix);
     vec![Found { weight: weight::NAMED, sure: false, suspect }]
 }
 

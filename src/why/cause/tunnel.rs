@@ -2,6 +2,7 @@
 
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::{FdbEntry, Link, Space, Vxlan};
+use crate::why::Cause;
 use crate::why::gate::Gate;
 use crate::why::ground::network;
 use std::net::IpAddr;
@@ -154,7 +155,7 @@ impl<'a> Tunnel<'a> {
     }
 
     /// A suspicion against it.
-    pub fn suspect(&self, e: &Evidence, id: &str, text: String, fix: Vec<String>) -> Found {
+    pub fn suspect(&self, e: &Evidence, id: Cause, text: String, fix: Vec<String>) -> Found {
         let mut suspect = suspect(id, format!("{}: {}", self.space.name, self.link.name), text, fix);
         suspect.evidence = vec![
             format!("{} -d link show {}", e.ip(&self.space.name), self.link.name),

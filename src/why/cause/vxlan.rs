@@ -5,6 +5,7 @@ use super::tunnel::{Tunnel, pairs, tunnels};
 use super::{Evidence, Found, suspects, weight};
 use crate::event::Probe;
 use crate::net::survey::{Link, RouteQuestion, Space, Survey, Vxlan};
+use crate::why::Cause;
 use crate::why::ground::Ground;
 use std::net::IpAddr;
 
@@ -79,7 +80,7 @@ fn differs<'a>(e: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Vec<Found
         let mut fix = odd.again(e, &new);
         // Questions have come through, so that its old hardware address is known.
         fix.push(format!("{} neigh flush dev {}", e.ip(&right.space.name), right.link.name));
-        let mut one = odd.suspect(e, "vxlan-vni-mismatch", text, fix);
+        let mut one = odd.suspect(e, Cause::VxlanVniMismatch, text, fix);
         one.weight += 60;
         found.push(one);
     } else if near.of.id != far.of.id {
@@ -93,7 +94,7 @@ fn differs<'a>(e: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Vec<Found
         );
         // A wrong number and a wrong port are one deed of making it again.
         let new = Vxlan { id: right.of.id, port: right.of.port, ..odd.of.clone() };
-        let mut one = odd.suspect(e, "vxlan-vni-mismatch", text, odd.again(e, &new));
+        let mut one = odd.suspect(e, Cause::VxlanVniMismatch, text, odd.again(e, &new));
         one.weight += 60;
         found.push(one);
     } else if near.of.port != far.of.port {
@@ -115,7 +116,7 @@ fn differs<'a>(e: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Vec<Found
             }
         );
         let new = Vxlan { port: right.of.port, ..odd.of.clone() };
-        let mut one = odd.suspect(e, "vxlan-port-mismatch", text, odd.again(e, &new));
+        let mut one = odd.suspect(e, Cause::VxlanPortMismatch, text, odd.again(e, &new));
         one.weight += 60;
         found.push(one);
     } else if (near.of.gbp, near.of.gpe) != (far.of.gbp, far.of.gpe) {
@@ -126,7 +127,7 @@ fn differs<'a>(e: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Vec<Found
             far.name()
         );
         let new = Vxlan { gbp: right.of.gbp, gpe: right.of.gpe, ..odd.of.clone() };
-        found.push(odd.suspect(e, "vxlan-extension-mismatch", text, odd.again(e, &new)));
+        found.push(odd.suspect(e, Cause::VxlanExtensionMismatch, text, odd.again(e, &new)));
     }
     found
 }
@@ -149,7 +150,7 @@ fn wrong_link<'a>(e: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Optio
         right.name
     );
     let new = Vxlan { dev: Some(right.index), ..end.of.clone() };
-    Some(end.suspect(e, "vxlan-remote-wrong", text, end.again(e, &new)))
+    Some(end.suspect(e, Cause::VxlanRemoteWrong, text, end.again(e, &new)))
 }
 
 /// An end that sends from an address that its namespace does not have.
@@ -184,7 +185,7 @@ fn source<'a>(e: &Evidence<'a>, end: Tunnel<'a>) -> Option<Found> {
         end.of.id,
         right.ip
     )];
-    let mut one = end.suspect(e, "vxlan-local-missing", text, fix);
+    let mut one = end.suspect(e, Cause::VxlanLocalMissing, text, fix);
     one.weight += 30;
     Some(one)
 }
@@ -207,7 +208,7 @@ fn towards<'a>(e: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Option<F
             other.name()
         );
         let new = Vxlan { remote: Some(others), ..end.of.clone() };
-        return Some(end.suspect(e, "vxlan-remote-wrong", text, end.again(e, &new)));
+        return Some(end.suspect(e, Cause::VxlanRemoteWrong, text, end.again(e, &new)));
     }
     if flood.iter().any(|entry| entry.dst.is_some_and(leads)) {
         return None;
@@ -232,7 +233,7 @@ fn towards<'a>(e: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Option<F
                 e.ip(&end.space.name),
                 end.of.id
             )];
-            Some(end.suspect(e, "vxlan-remote-wrong", text, fix))
+            Some(end.suspect(e, Cause::VxlanRemoteWrong, text, fix))
         }
         Some(wrong) if !known(wrong) => {
             let text =
@@ -241,7 +242,7 @@ fn towards<'a>(e: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Option<F
                 format!("{tool} fdb append 00:00:00:00:00:00 dev {dev} dst {right}"),
                 format!("{tool} fdb del 00:00:00:00:00:00 dev {dev} dst {wrong}"),
             ];
-            Some(end.suspect(e, "vxlan-remote-wrong", text, fix))
+            Some(end.suspect(e, Cause::VxlanRemoteWrong, text, fix))
         }
         _ => {
             let (mut fix, mut names) = (Vec::new(), vec![end.name()]);
@@ -259,7 +260,7 @@ fn towards<'a>(e: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Option<F
                 names.join(" and "),
                 if names.len() == 1 { "has" } else { "have" },
             );
-            Some(end.suspect(e, "vxlan-fdb-missing", text, fix))
+            Some(end.suspect(e, Cause::VxlanFdbMissing, text, fix))
         }
     }
 }
@@ -298,7 +299,7 @@ fn stations<'a>(e: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Vec<Fou
             );
             let mac = e.mac_words(&entry.mac);
             let fix = vec![format!("{tool} fdb replace {mac} dev {dev} dst {right}")];
-            Some(end.suspect(e, "vxlan-fdb-wrong", text, fix))
+            Some(end.suspect(e, Cause::VxlanFdbWrong, text, fix))
         })
         .collect()
 }
@@ -323,7 +324,7 @@ fn short_lived<'a>(e: &Evidence<'a>, under: &Ground, end: Tunnel<'a>, other: Tun
         end.link.name,
         end.of.id
     )];
-    Some(end.suspect(e, "vxlan-ttl-too-small", text, fix))
+    Some(end.suspect(e, Cause::VxlanTtlTooSmall, text, fix))
 }
 
 /// An end that answers ARP itself and knows nobody.
@@ -338,7 +339,7 @@ fn answers_itself<'a>(e: &Evidence<'a>, end: Tunnel<'a>) -> Option<Found> {
         end.name()
     );
     let new = Vxlan { proxy: false, ..end.of.clone() };
-    Some(end.suspect(e, "vxlan-proxy", text, end.again(e, &new)))
+    Some(end.suspect(e, Cause::VxlanProxy, text, end.again(e, &new)))
 }
 
 /// Packets that are too large with what a VXLAN puts before them.
@@ -384,7 +385,7 @@ fn too_small<'a>(e: &Evidence<'a>, under: &Ground, near: Tunnel<'a>, far: Tunnel
         if names.is_empty() { "" } else { ", and " },
         names.join(" and ")
     );
-    let mut one = near.suspect(e, "vxlan-mtu", text, fix);
+    let mut one = near.suspect(e, Cause::VxlanMtu, text, fix);
     one.weight = weight::NAMED + 40;
     Some(one)
 }

@@ -3,6 +3,7 @@
 use super::{Evidence, Found, suspect, weight};
 use crate::net::survey::{Space, XfrmPolicy};
 use crate::net::typed_words;
+use crate::why::Cause;
 use std::net::IpAddr;
 
 /// What the kernel counts of packets that IPsec stopped, and why.
@@ -56,7 +57,7 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
                 space.name, policy.dir
             );
             let fix = vec![format!("{} {}", e.ip(&space.name), policy.deletion())];
-            let id = if policy.block { "xfrm-policy-block" } else { "xfrm-policy-without-state" };
+            let id = if policy.block { Cause::XfrmPolicyBlock } else { Cause::XfrmPolicyWithoutState };
             found.push(made(e, space, id, text, fix, weight));
         }
         if space.xfrm_blocks != [false; 3] {
@@ -72,13 +73,13 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
             );
             let words: Vec<String> = directions.iter().map(|one| format!("{one} accept")).collect();
             let fix = vec![format!("{} xfrm policy setdefault {}", e.ip(&space.name), words.join(" "))];
-            found.push(made(e, space, "xfrm-default-block", text, fix, weight));
+            found.push(made(e, space, Cause::XfrmDefaultBlock, text, fix, weight));
         }
     }
     found
 }
 
-fn made(e: &Evidence, space: &Space, id: &str, text: String, fix: Vec<String>, weight: u32) -> Found {
+fn made(e: &Evidence, space: &Space, id: Cause, text: String, fix: Vec<String>, weight: u32) -> Found {
     let mut suspect = suspect(id, format!("{}: xfrm", space.name), text, fix);
     suspect.evidence = vec![format!("{} xfrm policy", e.ip(&space.name))];
     Found { weight, sure: false, suspect }
@@ -162,7 +163,7 @@ fn missing_states(e: &Evidence, space: &Space, weight: u32, said: &str) -> Vec<F
             ),
         };
         fix.push(format!("{} xfrm state add {}", e.ip(&space.name), typed_words(&words)));
-        found.push(made(e, space, "xfrm-state-mismatch", text, fix, weight));
+        found.push(made(e, space, Cause::XfrmStateMismatch, text, fix, weight));
     }
     found
 }

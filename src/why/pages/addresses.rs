@@ -1,10 +1,11 @@
 //! Addresses, their masks, and how they get lost.
 
 use super::Page;
+use crate::why::Cause;
 
 pub(super) const PAGES: &[Page] = &[
     Page {
-        id: "address-unknown",
+        id: Cause::AddressUnknown,
         title: "nobody has the address that is asked for",
         symptom: "`Network is unreachable` where there is no route to it, `Destination Host Unreachable` where there is one.",
         cause: "No interface of the lab has it, and no rule sends packets for it elsewhere. Perhaps it was typed wrong, or never given.",
@@ -12,7 +13,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Ask an address that somebody has, or give it to somebody:\n  ip -n NS addr add ADDR/LEN dev DEV",
     },
     Page {
-        id: "address-missing",
+        id: Cause::AddressMissing,
         title: "nobody has the address that is asked for, or one's own is missing",
         symptom: "`Destination Host Unreachable` after the question who has it, or `Network is unreachable` from the start.",
         cause: "An interface was not given its address: the command is missing, or it has failed.",
@@ -20,7 +21,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Give it, with its mask:\n  ip -n NS addr add ADDR/LEN dev DEV",
     },
     Page {
-        id: "address-typo",
+        id: Cause::AddressTypo,
         title: "an address differs by a slip from the one that is meant",
         symptom: "`Destination Host Unreachable`: nobody answers for the address, and somebody has one that looks almost the same.",
         cause: "A digit is wrong, missing, or in another place.",
@@ -28,7 +29,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Give the right one in its place:\n  ip -n NS addr del WRONG/LEN dev DEV\n  ip -n NS addr add RIGHT/LEN dev DEV",
     },
     Page {
-        id: "address-in-wrong-namespace",
+        id: Cause::AddressInWrongNamespace,
         title: "the address was given in another namespace than was meant",
         symptom: "The one who was meant does not answer, and the one who has the address may answer itself.",
         cause: "`-n` names the wrong namespace, or is missing, so that the command acted on the host.",
@@ -36,7 +37,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Move it:\n  ip -n WRONG addr del ADDR/LEN dev DEV\n  ip -n RIGHT addr add ADDR/LEN dev DEV",
     },
     Page {
-        id: "address-on-wrong-link",
+        id: Cause::AddressOnWrongLink,
         title: "an address was given to another link of its namespace than was meant",
         symptom: "Silence, or `Destination Host Unreachable`: the route to the network leads out of a link where none of it is.",
         cause: "`dev` names another link. An address brings a route to its network by its own link, and ARP questions are asked there.",
@@ -44,7 +45,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Give it to the right one:\n  ip -n NS addr del ADDR/LEN dev WRONG\n  ip -n NS addr add ADDR/LEN dev RIGHT",
     },
     Page {
-        id: "duplicate-address",
+        id: Cause::DuplicateAddress,
         title: "two have the same address, and the wrong one answers",
         symptom: "It answers, although it can't be the one that is meant; or it answers now and then.",
         cause: "An address of one's own is always reached by lo, whoever else has it. Of two others on a wire, the one whose ARP answer comes last is taken.",
@@ -52,7 +53,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Give one of them another address:\n  ip -n NS addr del ADDR/LEN dev DEV\n  ip -n NS addr add OTHER/LEN dev DEV",
     },
     Page {
-        id: "different-subnets",
+        id: Cause::DifferentSubnets,
         title: "two on one wire have addresses of different networks",
         symptom: "`Network is unreachable`, although the cable is right.",
         cause: "Each end knows only the network of its own address as reached directly. What is outside of it needs a router, even at the other end of the same cable.",
@@ -60,7 +61,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Bring one address into the other's network:\n  ip -n NS addr del WRONG/LEN dev DEV\n  ip -n NS addr add RIGHT/LEN dev DEV",
     },
     Page {
-        id: "netmask-mismatch",
+        id: Cause::NetmaskMismatch,
         title: "the mask is too long or too short for the network on this wire",
         symptom: "`Network is unreachable`, requests that arrive and are never answered, or ARP for addresses that are behind a router.",
         cause: "The mask says who is reached directly. Without one, an IPv4 address gets /32 and an IPv6 address /128: nobody. With one that is longer than the others' some of them are outside; with a shorter one, some are taken for neighbours that are none.",
@@ -68,7 +69,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Give the address again with the mask of the others:\n  ip -n NS addr del ADDR/WRONG dev DEV\n  ip -n NS addr add ADDR/RIGHT dev DEV",
     },
     Page {
-        id: "subnet-on-loopback",
+        id: Cause::SubnetOnLoopback,
         title: "a whole network on lo takes the packets of others",
         symptom: "It answers although nobody else has the address, or never leaves the namespace.",
         cause: "All addresses of a network that is given to lo are one's own, not only the one that was typed.",
@@ -76,7 +77,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Give lo the single address, /32 or /128:\n  ip -n NS addr del ADDR/LEN dev lo\n  ip -n NS addr add ADDR/32 dev lo",
     },
     Page {
-        id: "address-lost-by-move",
+        id: Cause::AddressLostByMove,
         title: "a link lost its address when it was moved to another namespace",
         symptom: "`Network is unreachable`: the address was given, and is not there.",
         cause: "A move to another namespace takes a link's addresses and routes, and switches it off.",
@@ -84,7 +85,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Move first, then give:\n  ip -n NS addr add ADDR/LEN dev DEV\n  ip -n NS link set DEV up",
     },
     Page {
-        id: "ipv6-address-lost-by-down",
+        id: Cause::Ipv6AddressLostByDown,
         title: "a link lost its IPv6 address when it was switched off",
         symptom: "IPv4 works again after `down` and `up`, IPv6 does not.",
         cause: "IPv4 addresses outlive `down`; IPv6 ones don't, unless `keep_addr_on_down` is 1. The switch `disable_ipv6` takes them too.",
@@ -92,7 +93,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Give it again:\n  ip -n NS addr add ADDR/LEN dev DEV",
     },
     Page {
-        id: "secondary-address-lost",
+        id: Cause::SecondaryAddressLost,
         title: "an address went with another one of the same network",
         symptom: "After one address was deleted, a second one is gone as well.",
         cause: "The first address of a network on a link is its primary one. With `promote_secondaries=0`, deleting it takes the others of that network.",
@@ -100,7 +101,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Give it again:\n  ip -n NS addr add ADDR/LEN dev DEV",
     },
     Page {
-        id: "ipv6-disabled",
+        id: Cause::Ipv6Disabled,
         title: "IPv6 is switched off",
         symptom: "`Permission denied` when an address is given; `Network is unreachable`, or no answer to neighbour solicitations.",
         cause: "With `disable_ipv6=1` an interface has no IPv6 address, not even fe80, and takes no IPv6 packet. Docker sets it.",
@@ -108,7 +109,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Switch it on, and give the addresses again:\n  ip netns exec NS sysctl -w net.ipv6.conf.DEV.disable_ipv6=0",
     },
     Page {
-        id: "local-route-missing",
+        id: Cause::LocalRouteMissing,
         title: "the kernel does not know an address as its own",
         symptom: "The address is configured, and yet the namespace does not answer for it.",
         cause: "With an address, the kernel adds a route to it in the table local. That route was deleted, or the table is not asked.",
@@ -116,7 +117,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Add it again:\n  ip -n NS route add local ADDR dev DEV table local",
     },
     Page {
-        id: "wrong-peer",
+        id: Cause::WrongPeer,
         title: "an address names another peer than the one at the other end",
         symptom: "`Network is unreachable`, or the request goes elsewhere.",
         cause: "An address with `peer` brings a route to that peer alone, in place of one to its network.",
@@ -124,7 +125,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Give the address again with the right peer:\n  ip -n NS addr del ADDR peer WRONG dev DEV\n  ip -n NS addr add ADDR peer RIGHT dev DEV",
     },
     Page {
-        id: "address-expired",
+        id: Cause::AddressExpired,
         title: "an address was given for a while, which is over",
         symptom: "It worked, and after a time `Network is unreachable`.",
         cause: "An address with `valid_lft`, as a DHCP client gives it, goes when nobody renews it, and takes its routes along.",
@@ -132,7 +133,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Give it again, or have the DHCP client run:\n  ip -n NS addr add ADDR/LEN dev DEV",
     },
     Page {
-        id: "address-on-loopback",
+        id: Cause::AddressOnLoopback,
         title: "the address is on lo or another link instead of the one of the wire",
         symptom: "ARP is answered, and no reply comes.",
         cause: "A namespace answers for an address on any of its links. But the route to the network of an address on lo leads to lo, so that replies never leave.",
@@ -140,7 +141,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Move it:\n  ip -n NS addr del ADDR/LEN dev lo\n  ip -n NS addr add ADDR/LEN dev DEV",
     },
     Page {
-        id: "source-not-own",
+        id: Cause::SourceNotOwn,
         title: "the source address that was asked for is not one's own",
         symptom: "`bind: Cannot assign requested address`.",
         cause: "`ping -I ADDR` sends from an address of the namespace, and it has no such address.",
@@ -148,7 +149,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Ask from one that is there, or give it:\n  ip -n NS addr add ADDR/LEN dev DEV",
     },
     Page {
-        id: "wrong-interface",
+        id: Cause::WrongInterface,
         title: "the probe is bound to an interface by which one does not get there",
         symptom: "Silence, or `Destination Host Unreachable`, while it works without `-I`.",
         cause: "`ping -I DEV` sends out of DEV, whatever the routes say; the one who is asked is not there.",
@@ -156,7 +157,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Ask by the interface that the route names:\n  ip netns exec NS ping -c1 -I RIGHT ADDR",
     },
     Page {
-        id: "martian-address",
+        id: Cause::MartianAddress,
         title: "the address is of a range that never goes over a wire",
         symptom: "`Network is unreachable` or `Invalid argument`, although both ends have addresses of one network.",
         cause: "0.0.0.0/8, 127.0.0.0/8 and 240.0.0.0/4 have a meaning of their own. The kernel makes no route for them, sends them to lo, or drops them as martians.",
@@ -164,7 +165,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Give both ends addresses of a private network:\n  ip -n NS addr add 10.0.0.1/24 dev DEV",
     },
     Page {
-        id: "martian-source",
+        id: Cause::MartianSource,
         title: "a packet is dropped for its source, which can't come from outside",
         symptom: "The question who has the address arrives, and is not answered; or requests arrive, and nothing follows.",
         cause: "The one who gets it has the sender's address itself, or the source is of a range that never goes over a wire. The kernel calls such a packet a martian and drops it.",
@@ -172,7 +173,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Take the address away from the one who has it wrongly:\n  ip -n NS addr del SRC/LEN dev DEV",
     },
     Page {
-        id: "ipv6-tentative",
+        id: Cause::Ipv6Tentative,
         title: "an IPv6 address is still being tried",
         symptom: "`bind: Cannot assign requested address`, or silence in the first two seconds.",
         cause: "Before an IPv6 address can be used, the kernel asks whether somebody has it already (duplicate address detection). Until then it is `tentative`.",
@@ -180,7 +181,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Wait, or give it with `nodad`:\n  while ip -n NS -6 addr show tentative | grep -q .; do sleep 1; done",
     },
     Page {
-        id: "ipv6-dadfailed",
+        id: Cause::Ipv6Dadfailed,
         title: "an IPv6 address was found to be somebody else's",
         symptom: "The address is shown, and can't be used nor reached.",
         cause: "When it was given, somebody else had it. It stays unusable, even when the other one has gone.",
@@ -188,7 +189,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Give it again:\n  ip -n NS addr del ADDR/LEN dev DEV\n  ip -n NS addr add ADDR/LEN dev DEV nodad",
     },
     Page {
-        id: "ipv6-advertisement-ignored",
+        id: Cause::Ipv6AdvertisementIgnored,
         title: "router advertisements come, and are not taken",
         symptom: "`Network is unreachable`; only an address that begins with fe80.",
         cause: "With `accept_ra=0` they are ignored, and with `accept_ra=1` as well by who forwards itself: only 2 takes them then. With `autoconf=0` no address is made of them.",
@@ -196,7 +197,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Take them, and wait for the next one:\n  ip netns exec NS sysctl -w net.ipv6.conf.DEV.accept_ra=2",
     },
     Page {
-        id: "ipv6-no-advertisement",
+        id: Cause::Ipv6NoAdvertisement,
         title: "nobody tells where the IPv6 router is",
         symptom: "`Network is unreachable`; only an address that begins with fe80.",
         cause: "Addresses and default routes of IPv6 come by router advertisements, which a program on the router sends (radvd, dnsmasq). None runs, and none was given by hand.",
@@ -204,7 +205,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Run one, or give both by hand:\n  ip -n NS addr add ADDR/64 dev DEV\n  ip -n NS -6 route add default via ROUTER",
     },
     Page {
-        id: "ipv6-link-local-missing",
+        id: Cause::Ipv6LinkLocalMissing,
         title: "a router's link has no link-local address",
         symptom: "`Destination unreachable: Address unreachable`, or silence; the router's own pings work.",
         cause: "When it forwards, a router asks for its neighbours from the link's own address fe80::… It is gone, as after `ip addr flush`, or was never made (addr_gen_mode=1), and the router asks nobody.",
@@ -212,7 +213,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Give it one, or switch the link off and on, which makes one and takes the other IPv6 addresses:\n  ip -n NS addr add fe80::1/64 dev DEV nodad",
     },
     Page {
-        id: "link-local-without-scope",
+        id: Cause::LinkLocalWithoutScope,
         title: "a link-local address without the link",
         symptom: "`Invalid argument`, or `Network is unreachable`, for an address that begins with fe80.",
         cause: "Each link has its own network fe80::/64, so that the address alone does not say where it is.",
@@ -220,7 +221,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Name the link behind a `%`:\n  ip netns exec NS ping -c1 fe80::2%DEV",
     },
     Page {
-        id: "addresses-swapped",
+        id: Cause::AddressesSwapped,
         title: "two addresses are on each other's interfaces",
         symptom: "`Destination Host Unreachable`: a router is asked on the right wire, and has that address on another.",
         cause: "Two addresses of a namespace were given in the wrong order, or two cables are in each other's place.",

@@ -1,10 +1,11 @@
 //! Bridges and their ports.
 
 use super::Page;
+use crate::why::Cause;
 
 pub(super) const PAGES: &[Page] = &[
     Page {
-        id: "bridge-port-not-enslaved",
+        id: Cause::BridgePortNotEnslaved,
         title: "the outer end of a link was never attached to the bridge",
         symptom: "`Destination Host Unreachable`: the question who has the address never reaches the other side.",
         cause: "A veth end, tap or VXLAN on the bridge's side has no master, so its frames go to the network layer there and not to the bridge.",
@@ -12,7 +13,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Attach it:\n  ip link set p-blue master br0",
     },
     Page {
-        id: "bridge-port-of-wrong-bridge",
+        id: Cause::BridgePortOfWrongBridge,
         title: "a port is attached to another bridge than its network",
         symptom: "`Destination Host Unreachable`: two who have addresses of one network sit on two bridges.",
         cause: "Two bridges are two separate segments. The port's station has an address of the other bridge's network.",
@@ -20,7 +21,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Attach it to the right one:\n  ip link set p-blue master br1",
     },
     Page {
-        id: "bridges-not-connected",
+        id: Cause::BridgesNotConnected,
         title: "two bridges hold one network, and nothing joins them",
         symptom: "`Destination Host Unreachable`: stations of one bridge reach each other, but none of the other bridge.",
         cause: "Bridges pass on frames between their own ports only.",
@@ -28,7 +29,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Join them by a veth pair:\n  ip link add to-br1 type veth peer name to-br0\n  ip link set to-br1 master br0 up\n  ip link set to-br0 master br1 up",
     },
     Page {
-        id: "address-on-bridge-port",
+        id: Cause::AddressOnBridgePort,
         title: "an address sits on a port instead of the bridge",
         symptom: "`Destination Host Unreachable`: the address stopped answering when its interface was attached to a bridge, or never did.",
         cause: "What comes in by a port goes to the bridge, not to the port's own addresses. Address and routes belong on the bridge.",
@@ -36,7 +37,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Move the address, and the routes that go over it:\n  ip addr del 10.0.0.2/24 dev uplink\n  ip addr add 10.0.0.2/24 dev br0\n  ip route replace default via 10.0.0.254 dev br0",
     },
     Page {
-        id: "bridge-port-state",
+        id: Cause::BridgePortState,
         title: "a bridge port is not forwarding",
         symptom: "No answer: no frame passes the port in either direction.",
         cause: "A port forwards frames only in the state `forwarding`. Somebody, or a program, has set another.",
@@ -44,7 +45,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Let it forward:\n  bridge link set dev p-blue state 3",
     },
     Page {
-        id: "bridge-stp-delay",
+        id: Cause::BridgeStpDelay,
         title: "the spanning tree does not let the port forward yet",
         symptom: "No answer for half a minute after a port came up; then it works.",
         cause: "With STP a new port listens and learns, each for the forward delay (15 s), before it forwards. A port may also be blocked, since there is another way.",
@@ -52,7 +53,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Wait, or do without STP where there is no loop:\n  ip link set br0 type bridge stp_state 0\n  bridge link set dev p-blue state 3",
     },
     Page {
-        id: "bridge-port-flood-off",
+        id: Cause::BridgePortFloodOff,
         title: "a port does not get what the bridge has to flood",
         symptom: "`Destination Host Unreachable`: the question who has the address, or the packet itself, never comes out of the port.",
         cause: "Frames for unknown addresses, broadcasts and multicasts are flooded to all ports, unless `flood`, `bcast_flood` or `mcast_flood` is off. Without `learning` every address stays unknown.",
@@ -60,7 +61,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Switch them on:\n  bridge link set dev p-blue learning on flood on bcast_flood on\n  bridge link set dev p-blue mcast_flood on",
     },
     Page {
-        id: "bridge-port-locked",
+        id: Cause::BridgePortLocked,
         title: "a locked port drops frames of unknown senders",
         symptom: "No answer: frames come to the port and go no further.",
         cause: "A port with `locked on` takes frames only from hardware addresses that the forwarding database holds at it.",
@@ -68,7 +69,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Unlock it, or enter the sender:\n  bridge link set dev p-red locked off\n  bridge fdb replace MAC dev p-red master static",
     },
     Page {
-        id: "bridge-port-isolated",
+        id: Cause::BridgePortIsolated,
         title: "two isolated ports do not reach each other",
         symptom: "`Destination Host Unreachable`: both reach other ports, but not one another.",
         cause: "A port with `isolated on` exchanges frames only with ports that are not isolated.",
@@ -76,7 +77,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Take one of them out:\n  bridge link set dev p-blue isolated off",
     },
     Page {
-        id: "bridge-fdb-wrong",
+        id: Cause::BridgeFdbWrong,
         title: "the forwarding database sends frames to the wrong port",
         symptom: "The question who has the address is answered, but the packet goes elsewhere.",
         cause: "A static, sticky or permanent entry is not relearned. A permanent one means an address of the bridge itself, whose frames stay there.",
@@ -84,7 +85,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Delete the entry; the bridge learns the right one:\n  bridge fdb del MAC dev p-green master",
     },
     Page {
-        id: "duplicate-mac",
+        id: Cause::DuplicateMac,
         title: "two interfaces on one wire have the same hardware address",
         symptom: "ARP works, yet packets or answers vanish.",
         cause: "A bridge sends frames to where it saw their hardware address last, never back out of the port they came from; and frames for its own address it keeps.",
@@ -92,7 +93,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Give one of them another:\n  ip -n NS link set eth0 address 02:00:00:00:00:02",
     },
     Page {
-        id: "bridge-netfilter",
+        id: Cause::BridgeNetfilter,
         title: "bridged frames go through iptables (br_netfilter)",
         symptom: "Two stations of one bridge do not reach each other, though no router is between them; ARP works.",
         cause: "With `bridge-nf-call-iptables=1`, or `nf_call_iptables` of the bridge, iptables judges bridged packets in FORWARD, whose policy is often DROP (Docker sets it).",

@@ -1,10 +1,11 @@
 //! Links: cables, bridges and what stands on them.
 
 use super::Page;
+use crate::why::Cause;
 
 pub(super) const PAGES: &[Page] = &[
     Page {
-        id: "link-missing",
+        id: Cause::LinkMissing,
         title: "a namespace has no interface but its loopback",
         symptom: "`Network is unreachable`, whoever is asked.",
         cause: "A new namespace has `lo` alone. The cable was never made, or was plugged in elsewhere, or went with its other end.",
@@ -12,7 +13,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Make a cable, one end here:\n  ip link add DEV netns NS type veth peer name DEV netns OTHER",
     },
     Page {
-        id: "cable-in-wrong-namespace",
+        id: Cause::CableInWrongNamespace,
         title: "the other end of the cable is in another namespace",
         symptom: "`Network is unreachable`: the one who asks has `lo` alone.",
         cause: "A veth pair has two ends, and the second one was given to a namespace that is not meant.",
@@ -20,7 +21,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Move it, and give it its address there, for a move takes that away:\n  ip -n OTHER link set DEV netns NS\n  ip -n NS addr add ADDR/LEN dev DEV\n  ip -n NS link set DEV up",
     },
     Page {
-        id: "link-down",
+        id: Cause::LinkDown,
         title: "a link on the way is switched off",
         symptom: "`Network is unreachable` where the one who asks has it off, `Destination Host Unreachable` or silence where it is the other end or a bridge.",
         cause: "A new link is off, and so is one that was moved to another namespace. While a link is off, the routes through it are gone, and the other end of a veth has no carrier. A bridge and each of its ports have a switch of their own.",
@@ -28,7 +29,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Switch it on, each end and each bridge by itself:\n  ip -n NS link set DEV up",
     },
     Page {
-        id: "loopback-down",
+        id: Cause::LoopbackDown,
         title: "lo is switched off, so that a namespace can't reach itself",
         symptom: "A namespace reaches others and not its own addresses, `localhost` among them.",
         cause: "Packets to an address of one's own go by lo, whichever interface has the address. In a new namespace lo is off.",
@@ -36,7 +37,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Switch it on:\n  ip -n NS link set lo up",
     },
     Page {
-        id: "veth-deleted",
+        id: Cause::VethDeleted,
         title: "a cable is gone, because its other end was deleted",
         symptom: "`Network is unreachable`, and the interface is not there any more.",
         cause: "A veth pair is one thing with two ends. Deleting either end, or the namespace in which it is, takes both.",

@@ -16,13 +16,14 @@ mod services;
 mod sizes;
 mod tunnels;
 
+use crate::why::Cause;
 use std::fmt;
 
 /// What is to be known of one cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Page {
     /// The `id` of the cause, as `nslab why` gives it.
-    pub id: &'static str,
+    pub id: Cause,
     /// What it is, in one line.
     pub title: &'static str,
     /// How it shows.
@@ -60,7 +61,8 @@ const WIDTH: usize = 78;
 
 /// The page of a cause.
 pub fn page(id: &str) -> Option<&'static Page> {
-    all().find(|page| page.id == id)
+    let cause = Cause::of(id)?;
+    all().find(|page| page.id == cause)
 }
 
 /// The ids that are most like one that there is not, the nearest first.
@@ -69,10 +71,11 @@ pub fn nearest(id: &str) -> Vec<&'static str> {
     let far = (id.chars().count() / 3).max(2);
     let mut near: Vec<(usize, &str)> = all()
         .filter_map(|page| {
-            let distance = strsim::damerau_levenshtein(&id, page.id);
+            let known = page.id.id();
+            let distance = strsim::damerau_levenshtein(&id, known);
             // Who types `mtu` wants what has to do with it.
-            let part = !id.is_empty() && page.id.split('-').any(|word| word == id);
-            (distance <= far || part).then_some((distance, page.id))
+            let part = !id.is_empty() && known.split('-').any(|word| word == id);
+            (distance <= far || part).then_some((distance, known))
         })
         .collect();
     near.sort_unstable();
@@ -81,7 +84,7 @@ pub fn nearest(id: &str) -> Vec<&'static str> {
 
 /// All ids with their titles, by subject.
 pub fn contents() -> String {
-    let widest = all().map(|page| page.id.len()).max().unwrap_or_default();
+    let widest = all().map(|page| page.id.id().len()).max().unwrap_or_default();
     let mut text = String::new();
     for (subject, pages) in PAGES {
         text += &format!("{}{subject}\n", if text.is_empty() { "" } else { "\n" });
@@ -135,74 +138,48 @@ fn wrap(text: &str, indent: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{all, contents, nearest};
+    use crate::why::Cause;
     use std::collections::BTreeSet;
     use std::fs;
     use std::path::Path;
 
-    /// Words with a hyphen that finders use and that are no ids: those of the
-    /// tools that they read and write.
-    const NO_IDS: &[&str] = &[
-        "destination-unreachable",
-        "echo-reply",
-        "echo-request",
-        "ip6tables-legacy",
-        "ip6tables-nft",
-        "iptables-legacy",
-        "iptables-nft",
-        "ipv6-icmp",
-        "nd-neighbor-advert",
-        "nd-neighbor-solicit",
-        "neighbor-advertisement",
-        "neighbor-solicitation",
-        "neighbour-advertisement",
-        "neighbour-solicitation",
-    ];
-
-    /// What finders call the causes that they give, as it stands in their
-    /// sources.
-    fn given() -> BTreeSet<String> {
-        let mut given = BTreeSet::new();
-        let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/why/cause")];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(&folder).expect("the finders' folder").flatten() {
-                if entry.path().is_dir() {
-                    folders.push(entry.path());
-                    continue;
-                }
-                let text = fs::read_to_string(entry.path()).expect("a source file");
-                let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
-                given.extend(code.split('"').filter(|word| is_id(word)).map(String::from));
-            }
-        }
-        given.retain(|word| !NO_IDS.contains(&word.as_str()));
-        given
-    }
-
-    fn is_id(word: &str) -> bool {
-        let part = |part: &str| {
-            !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
-        };
-        let begins = word.starts_with(|c: char| c.is_ascii_lowercase());
-        begins && word.contains('-') && word.split('-').all(part)
+    /// The sources of the finders, without the list of causes.
+    fn finders() -> String {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/why/cause");
+        let files = fs::read_dir(folder).expect("the finders' folder").flatten();
+        let files = files.filter(|file| file.file_name() != "id.rs");
+        files.map(|file| fs::read_to_string(file.path()).expect("a source file")).collect()
     }
 
     #[test]
-    fn each_cause_has_a_page_and_each_page_a_cause() {
-        let given = given();
-        let pages: BTreeSet<String> = all().map(|page| page.id.to_string()).collect();
-        let without: Vec<_> = given.difference(&pages).collect();
-        assert!(
-            without.is_empty(),
-            "write pages in src/why/pages, or list what is no id in NO_IDS: {without:?}"
-        );
-        let unused: Vec<_> = pages.difference(&given).collect();
+    fn each_cause_has_a_page_and_a_finder() {
+        let mut pages: Vec<Cause> = all().map(|page| page.id).collect();
+        pages.sort_unstable();
+        assert_eq!(pages, Cause::ALL, "each cause of src/why/cause/id.rs has one page in src/why/pages");
+        let finders = finders();
+        let names: BTreeSet<&str> = finders
+            .split(|c: char| !c.is_alphanumeric() && c != ':')
+            .filter_map(|word| word.strip_prefix("Cause::"))
+            .collect();
+        let unused: Vec<&Cause> =
+            Cause::ALL.iter().filter(|cause| !names.contains(format!("{cause:?}").as_str())).collect();
         assert!(unused.is_empty(), "no finder gives these: {unused:?}");
-        assert!(pages.iter().all(|id| is_id(id)));
+    }
+
+    #[test]
+    fn ids_are_words_with_hyphens() {
+        for cause in Cause::ALL {
+            let id = cause.id();
+            let is_word = |word: &str| {
+                !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+            };
+            assert!(id.starts_with(|c: char| c.is_ascii_lowercase()) && id.split('-').all(is_word), "{id}");
+            assert_eq!(Cause::of(id), Some(*cause));
+        }
     }
 
     #[test]
     fn a_page_says_something_of_everything_in_80_columns() {
-        assert_eq!(all().map(|page| page.id).collect::<BTreeSet<_>>().len(), all().count(), "twice");
         for page in all() {
             let parts = [page.title, page.symptom, page.cause, page.evidence, page.cure];
             assert!(parts.iter().all(|part| part.len() > 10), "{}", page.id);

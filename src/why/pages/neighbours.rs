@@ -1,10 +1,11 @@
 //! Neighbours: who has which hardware address, and who says so.
 
 use super::Page;
+use crate::why::Cause;
 
 pub(super) const PAGES: &[Page] = &[
     Page {
-        id: "arp-ignored",
+        id: Cause::ArpIgnored,
         title: "the kernel does not answer ARP for this address (arp_ignore)",
         symptom: "`Destination Host Unreachable`: the question who has the address arrives, and nobody answers.",
         cause: "With `arp_ignore` 1 the kernel answers only for addresses of the very interface by which the question came, with 2 only to askers of the same network, with 8 never.",
@@ -12,7 +13,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Answer for all:\n  ip netns exec NS sysctl -w net.ipv4.conf.all.arp_ignore=0",
     },
     Page {
-        id: "arp-filtered",
+        id: Cause::ArpFiltered,
         title: "ARP is answered only by the interface of the route back (arp_filter)",
         symptom: "`Destination Host Unreachable` where two interfaces share a network.",
         cause: "With `arp_filter=1` an interface does not answer where the kernel would send packets to the asker by another one.",
@@ -20,7 +21,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Let every interface answer:\n  ip netns exec NS sysctl -w net.ipv4.conf.all.arp_filter=0",
     },
     Page {
-        id: "arp-announce",
+        id: Cause::ArpAnnounce,
         title: "ARP is asked with another address than the packet's (arp_announce)",
         symptom: "The question who has an address goes out with an unexpected sender, and is not answered.",
         cause: "With `arp_announce` 1 or 2 the kernel chooses the sender by the interface, not by the packet. Who does not know that sender does not answer.",
@@ -28,7 +29,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Ask with the packet's own address:\n  ip netns exec NS sysctl -w net.ipv4.conf.all.arp_announce=0",
     },
     Page {
-        id: "l2-multicast-unicast-dropped",
+        id: Cause::L2MulticastUnicastDropped,
         title: "packets to one in frames to all are dropped",
         symptom: "The request arrives in a broadcast frame, and there is no answer.",
         cause: "With `drop_unicast_in_l2_multicast=1` a packet to a single address is dropped where its frame was sent to everybody.",
@@ -36,7 +37,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Take them:\n  ip netns exec NS sysctl -w net.ipv4.conf.all.drop_unicast_in_l2_multicast=0",
     },
     Page {
-        id: "neighbour-wrong-mac",
+        id: Cause::NeighbourWrongMac,
         title: "a neighbour entry holds the wrong hardware address",
         symptom: "No answer and no error: the packet goes out, in a frame that nobody takes.",
         cause: "A permanent entry is never asked for again, so that it stays wrong, on the sender's, a router's, or the receiver's side.",
@@ -44,7 +45,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Delete it; the kernel asks for the right one:\n  ip -n NS neigh del ADDR dev DEV",
     },
     Page {
-        id: "arp-off",
+        id: Cause::ArpOff,
         title: "an interface neither asks nor answers (NOARP)",
         symptom: "`Destination Host Unreachable`: the question arrives, and nobody answers.",
         cause: "`arp off` has the kernel ignore ARP on that interface, in both directions.",
@@ -52,7 +53,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Switch it on:\n  ip -n NS link set DEV arp on",
     },
     Page {
-        id: "proxy-arp-off",
+        id: Cause::ProxyArpOff,
         title: "nobody answers in the place of an address beyond the router",
         symptom: "`Destination Host Unreachable`: the address asked for is on no interface of that wire.",
         cause: "A gateway such as 169.254.1.1, or an address that only looks near, is answered for by the router, where `proxy_arp` is on (IPv6: `proxy_ndp` and a proxy entry).",
@@ -60,7 +61,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Answer for it:\n  sysctl -w net.ipv4.conf.cali0.proxy_arp=1",
     },
     Page {
-        id: "proxy-arp-steals",
+        id: Cause::ProxyArpSteals,
         title: "somebody else answers for an address of the same wire",
         symptom: "Now and then, or always, packets go to the wrong machine.",
         cause: "A proxy entry, or `proxy_arp` with a route elsewhere, answers questions whose right owner sits on the same wire.",
@@ -68,7 +69,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Stop it:\n  ip -n NS neigh del proxy ADDR dev DEV",
     },
     Page {
-        id: "netmask-too-wide",
+        id: Cause::NetmaskTooWide,
         title: "a mask takes a far address for a near one",
         symptom: "`Destination Host Unreachable`: it asks for the hardware address of somebody beyond a router.",
         cause: "With too short a prefix the connected route covers networks behind the router, which never gets the packet.",

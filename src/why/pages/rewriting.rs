@@ -1,10 +1,11 @@
 //! Rules that rewrite packets: NAT, marks, times to live.
 
 use super::Page;
+use crate::why::Cause;
 
 pub(super) const PAGES: &[Page] = &[
     Page {
-        id: "dnat-catches-too-much",
+        id: Cause::DnatCatchesTooMuch,
         title: "DNAT rewrites what was meant for somebody else",
         symptom: "Somebody who is there is not reached; others' addresses show up in errors.",
         cause: "A DNAT rule without destination, port or interface rewrites every new connection that comes by.",
@@ -12,7 +13,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Delete the rule, or say for whom it is:\n  ip netns exec NS iptables -t nat -D PREROUTING RULE",
     },
     Page {
-        id: "dnat-near-miss",
+        id: Cause::DnatNearMiss,
         title: "a DNAT rule does not match for one condition",
         symptom: "The published port is refused: nobody listens there on the router itself.",
         cause: "The rule names another interface, address or port than the packet has.",
@@ -20,7 +21,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Correct the one word:\n  ip netns exec NS iptables -t nat -R PREROUTING NUMBER RULE",
     },
     Page {
-        id: "dnat-to-loopback",
+        id: Cause::DnatToLoopback,
         title: "DNAT to 127.0.0.1 from outside",
         symptom: "Silence: the packet is discarded as a martian one.",
         cause: "Packets that come in by a wire may not go to 127.0.0.0/8, unless route_localnet is set.",
@@ -28,7 +29,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Allow it, or send to an address of the interface:\n  ip netns exec NS sysctl -w net.ipv4.conf.eth0.route_localnet=1",
     },
     Page {
-        id: "dnat-wrong-address",
+        id: Cause::DnatWrongAddress,
         title: "DNAT sends to an address where the service is not",
         symptom: "`No route to host`, or a refused connection.",
         cause: "The address behind `--to-destination` has a slip, or is another host's.",
@@ -36,7 +37,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Correct it:\n  ip netns exec NS iptables -t nat -R PREROUTING NUMBER RULE",
     },
     Page {
-        id: "dnat-wrong-chain",
+        id: Cause::DnatWrongChain,
         title: "a DNAT rule in PREROUTING for one's own packets",
         symptom: "From elsewhere it works, from the host itself it does not.",
         cause: "What a host sends itself does not come by PREROUTING but by OUTPUT.",
@@ -44,7 +45,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Add it there as well:\n  ip netns exec NS iptables -t nat -A OUTPUT RULE",
     },
     Page {
-        id: "dnat-wrong-port",
+        id: Cause::DnatWrongPort,
         title: "DNAT sends to a port where nobody listens",
         symptom: "`Connection refused`, said by the host behind the NAT.",
         cause: "The port behind the address is not the service's.",
@@ -52,7 +53,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Correct it:\n  ip netns exec NS iptables -t nat -R PREROUTING NUMBER RULE",
     },
     Page {
-        id: "hairpin-without-masquerade",
+        id: Cause::HairpinWithoutMasquerade,
         title: "DNAT back to where the packet came from",
         symptom: "Silence or a reset: the answer comes from an address that was not asked.",
         cause: "The server answers its neighbour directly, past the NAT, which can't translate the answer back. Sent back to the asker itself, the packet has its own source and is a martian one.",
@@ -60,7 +61,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Translate the source as well, so that the answer comes back by the NAT:\n  iptables -t nat -A POSTROUTING -s NET -d SERVER -j MASQUERADE",
     },
     Page {
-        id: "masquerade-missing",
+        id: Cause::MasqueradeMissing,
         title: "a private source leaves untranslated",
         symptom: "Silence: the request arrives, the answer has no way back.",
         cause: "Networks like 10.0.0.0/8 are not routed outside. The router has to put its own address in their place.",
@@ -68,7 +69,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Translate it (or add a route back, where the other end is yours):\n  iptables -t nat -A POSTROUTING -s NET -o OUT -j MASQUERADE",
     },
     Page {
-        id: "masquerade-near-miss",
+        id: Cause::MasqueradeNearMiss,
         title: "a MASQUERADE or SNAT rule does not match for one condition",
         symptom: "Silence: the request arrives with its private source.",
         cause: "The rule names another interface or source than the packet has, often one copied from elsewhere.",
@@ -76,7 +77,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Correct the one word:\n  ip netns exec NS iptables -t nat -R POSTROUTING NUMBER RULE",
     },
     Page {
-        id: "masquerade-wrong-namespace",
+        id: Cause::MasqueradeWrongNamespace,
         title: "MASQUERADE in a namespace where nothing comes by",
         symptom: "Silence, and the rule's counter stays at 0.",
         cause: "Each namespace has its own tables: the rule belongs where the packets leave.",
@@ -84,7 +85,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Add it there:\n  ip netns exec ROUTER iptables -t nat -A POSTROUTING RULE",
     },
     Page {
-        id: "snat-foreign-address",
+        id: Cause::SnatForeignAddress,
         title: "SNAT to an address that the router does not have",
         symptom: "Silence: the answers go to nobody, or to somebody else.",
         cause: "Nobody answers the ARP question for the new source.",
@@ -92,7 +93,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Use an address that it has, or MASQUERADE:\n  ip netns exec NS iptables -t nat -R POSTROUTING NUMBER RULE",
     },
     Page {
-        id: "ttl-rewritten",
+        id: Cause::TtlRewritten,
         title: "a rule makes the time to live too small",
         symptom: "`Time to live exceeded` from the router with the rule.",
         cause: "TTL --ttl-set or --ttl-dec (HL for IPv6) leaves less than the routers that follow take.",
@@ -100,7 +101,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Delete the rule:\n  ip netns exec NS iptables -t mangle -D PREROUTING RULE",
     },
     Page {
-        id: "policy-rule-fwmark",
+        id: Cause::PolicyRuleFwmark,
         title: "a mark sends the packet to another routing table",
         symptom: "Any error of routes, although `ip route get` finds one.",
         cause: "A rule of the firewall marks the packet, and `ip rule` has what is so marked looked up elsewhere.",
@@ -108,7 +109,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Delete the rule that looks it up, or the one that marks:\n  ip -n NS rule del pref NUMBER",
     },
     Page {
-        id: "masquerade-without-address",
+        id: Cause::MasqueradeWithoutAddress,
         title: "MASQUERADE has no address to put in",
         symptom: "Silence: the rule that should rewrite drops.",
         cause: "MASQUERADE takes the address of the interface by which a packet leaves, and drops it where there is none. A bridge often has none, and with br_netfilter what only passes it goes through POSTROUTING as well.",
@@ -116,7 +117,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Leave alone what stays in its network:\n  ip netns exec NS iptables -t nat -I POSTROUTING -s NET -d NET -j ACCEPT",
     },
     Page {
-        id: "packet-rewritten",
+        id: Cause::PacketRewritten,
         title: "a rule writes another address into packets",
         symptom: "Silence; the packet goes elsewhere from one interface to the next, or its answer does.",
         cause: "nft's `set`, ebtables' dnat and snat and arptables' mangle write over a field and keep no record, unlike NAT: nobody writes it back.",

@@ -1,10 +1,11 @@
 //! Routes, policy rules, forwarding, and what the kernel does not answer.
 
 use super::Page;
+use crate::why::Cause;
 
 pub(super) const PAGES: &[Page] = &[
     Page {
-        id: "route-missing",
+        id: Cause::RouteMissing,
         title: "somebody on the way has no route to the one who is asked",
         symptom: "`Network is unreachable` from oneself, `Destination Net Unreachable` from a router.",
         cause: "A namespace knows the networks of its own addresses, and what it was told. Nobody told it of this one.",
@@ -12,7 +13,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Tell it, or give it a default route:\n  ip -n NS route add NETWORK/LEN via GATEWAY",
     },
     Page {
-        id: "route-typo",
+        id: Cause::RouteTypo,
         title: "a route is for a network that nobody is in",
         symptom: "`Network is unreachable` from oneself, `Destination Net Unreachable` from a router; or silence, where it is the way back.",
         cause: "The gateway is right, and the network before it was typed wrong.",
@@ -20,7 +21,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Take the route away and add the right one:\n  ip -n NS route del WRONG/LEN via GATEWAY\n  ip -n NS route add NETWORK/LEN via GATEWAY",
     },
     Page {
-        id: "return-route-missing",
+        id: Cause::ReturnRouteMissing,
         title: "the request arrives, and there is no route for the answer",
         symptom: "Silence: the request is seen at the other end, and no reply.",
         cause: "Each direction has routes of its own. The one who is asked, or a router on the way back, does not know the way to the one who asks.",
@@ -28,7 +29,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Tell it:\n  ip -n OTHER route add NETWORK/LEN via GATEWAY",
     },
     Page {
-        id: "route-lost",
+        id: Cause::RouteLost,
         title: "a route went with the link or the address on which it stood",
         symptom: "`Network is unreachable`: the route was added, and is not there.",
         cause: "A route goes when its link is switched off or moved, or the address through which its gateway is reached is deleted. Switching on again brings back only the network of the address.",
@@ -36,7 +37,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Add it again, after everything else:\n  ip -n NS route add NETWORK/LEN via GATEWAY",
     },
     Page {
-        id: "blackhole-route",
+        id: Cause::BlackholeRoute,
         title: "a route of the type blackhole swallows the packet",
         symptom: "Silence where a router has it; `Invalid argument` where the one who asks has it.",
         cause: "Such a route has no link: what matches is discarded without a word. People add one against an attack, daemons for networks that they have given to others.",
@@ -44,7 +45,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Delete it, with its type:\n  ip -n NS route del blackhole NETWORK/LEN",
     },
     Page {
-        id: "unreachable-route",
+        id: Cause::UnreachableRoute,
         title: "a route of the type unreachable refuses the packet",
         symptom: "`Destination Host Unreachable` from a router, or `No route to host` from the kernel of the one who asks.",
         cause: "What matches is refused, as if nobody answered for it.",
@@ -52,7 +53,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Delete it, with its type:\n  ip -n NS route del unreachable NETWORK/LEN",
     },
     Page {
-        id: "prohibit-route",
+        id: Cause::ProhibitRoute,
         title: "a route of the type prohibit forbids the packet",
         symptom: "`Packet filtered` from a router, or `Permission denied` from the kernel of the one who asks, and no firewall has a rule.",
         cause: "What matches is refused as forbidden by the administrator.",
@@ -60,7 +61,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Delete it, with its type:\n  ip -n NS route del prohibit NETWORK/LEN",
     },
     Page {
-        id: "throw-route",
+        id: Cause::ThrowRoute,
         title: "a route of the type throw ends the search in its table",
         symptom: "`Network is unreachable`, although there is a default route.",
         cause: "The kernel leaves the table, as if it had no route, and asks the next rule. After the main table there is none that has one.",
@@ -68,7 +69,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Delete it, with its type:\n  ip -n NS route del throw NETWORK/LEN",
     },
     Page {
-        id: "route-wrong-device",
+        id: Cause::RouteWrongDevice,
         title: "a route leads out of the wrong interface",
         symptom: "`Destination Host Unreachable`: the question who has the address goes out where it is not.",
         cause: "Of all routes that contain the address, the one with the longest mask wins, then the one with the smallest metric. The winner names another interface than the one behind which the address is.",
@@ -76,7 +77,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Delete the route that wins wrongly, or have it name the right one:\n  ip -n NS route del NETWORK/LEN dev WRONG",
     },
     Page {
-        id: "wrong-gateway",
+        id: Cause::WrongGateway,
         title: "a route leads to a gateway that is none",
         symptom: "`Destination Host Unreachable` where nobody has the gateway's address; silence where somebody has it and does not forward.",
         cause: "The address behind `via` has a slip, is of somebody who is no router, or of one who does not know the way.",
@@ -84,7 +85,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Name the right one:\n  ip -n NS route replace NETWORK/LEN via GATEWAY",
     },
     Page {
-        id: "connected-route-missing",
+        id: Cause::ConnectedRouteMissing,
         title: "the route to the network of one's own address is missing",
         symptom: "`Network is unreachable`, although the address and its mask are right.",
         cause: "With an address, the kernel adds the route to its network, unless `noprefixroute` is said. It may have been deleted as well.",
@@ -92,7 +93,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Add it:\n  ip -n NS route add NETWORK/LEN dev DEV",
     },
     Page {
-        id: "policy-rule",
+        id: Cause::PolicyRule,
         title: "a policy rule sends the packet elsewhere, or discards it",
         symptom: "`ip route` looks right, and the packet goes another way or nowhere.",
         cause: "Before any route, the kernel asks the rules from the smallest number on, by source, mark or interface. One of them chooses another table, or discards the packet.",
@@ -100,7 +101,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Delete the rule:\n  ip -n NS rule del pref NUMBER",
     },
     Page {
-        id: "policy-rule-missing",
+        id: Cause::PolicyRuleMissing,
         title: "a table with the right route exists, and no rule leads to it",
         symptom: "Answers leave by the wrong uplink, or nothing leaves at all.",
         cause: "Routes in a table of their own are used only where a rule names that table.",
@@ -108,7 +109,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Add the rule:\n  ip -n NS rule add from SRC lookup TABLE",
     },
     Page {
-        id: "forwarding-off",
+        id: Cause::ForwardingOff,
         title: "a namespace gets packets for others and does not forward them",
         symptom: "Silence: the request comes in at the router and does not go on.",
         cause: "Whoever has two interfaces is no router yet. Each namespace has its own switch, and IPv4 and IPv6 have one each.",
@@ -116,7 +117,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Switch it on in the namespace of the router:\n  ip netns exec NS sysctl -w net.ipv4.ip_forward=1",
     },
     Page {
-        id: "rp-filter",
+        id: Cause::RpFilter,
         title: "a packet comes by another interface than the answer would take",
         symptom: "Silence: the packet is seen at the interface and goes no further.",
         cause: "With `rp_filter=1` the kernel drops an IPv4 packet to whose source it would send by another interface; with 2, one to whose source it has no way at all. It drops ARP questions likewise.",
@@ -124,7 +125,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Mend the routes so that both directions agree, or switch the check off:\n  ip netns exec NS sysctl -w net.ipv4.conf.all.rp_filter=0\n  ip netns exec NS sysctl -w net.ipv4.conf.DEV.rp_filter=0",
     },
     Page {
-        id: "ttl-too-small",
+        id: Cause::TtlTooSmall,
         title: "packets start with too small a time to live (IPv4)",
         symptom: "`Time to live exceeded`, from a router that is not far away.",
         cause: "Each router takes one off, and the one that takes the last discards the packet.",
@@ -132,7 +133,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Set it back:\n  ip netns exec NS sysctl -w net.ipv4.ip_default_ttl=64",
     },
     Page {
-        id: "hop-limit-too-small",
+        id: Cause::HopLimitTooSmall,
         title: "packets start with too small a hop limit (IPv6)",
         symptom: "`Time exceeded: Hop limit`, from a router that is not far away.",
         cause: "Each router takes one off, and the one that takes the last discards the packet.",
@@ -140,7 +141,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Set it back:\n  ip netns exec NS sysctl -w net.ipv6.conf.DEV.hop_limit=64",
     },
     Page {
-        id: "icmp-echo-ignored",
+        id: Cause::IcmpEchoIgnored,
         title: "the one who is asked answers no echo request",
         symptom: "Silence to ping, while TCP works: the request arrives, and no reply leaves.",
         cause: "A switch of the kernel, not a firewall.",
@@ -148,7 +149,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Answer again:\n  ip netns exec NS sysctl -w net.ipv4.icmp_echo_ignore_all=0",
     },
     Page {
-        id: "broadcast-echo-ignored",
+        id: Cause::BroadcastEchoIgnored,
         title: "echo requests to everybody are not answered",
         symptom: "`ping -b` is silent, while each one answers by its own address.",
         cause: "`icmp_echo_ignore_broadcasts` is 1 unless it was changed.",
@@ -156,7 +157,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Answer these too:\n  ip netns exec NS sysctl -w net.ipv4.icmp_echo_ignore_broadcasts=0",
     },
     Page {
-        id: "icmp-ratelimit",
+        id: Cause::IcmpRatelimit,
         title: "ICMP errors are held back",
         symptom: "Errors that ought to come are missing: a ping is silent, path MTU discovery does not work.",
         cause: "The kernel sends an address one ICMP error each `icmp_ratelimit` milliseconds at most.",
@@ -164,7 +165,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Set it back:\n  ip netns exec NS sysctl -w net.ipv4.icmp_ratelimit=1000",
     },
     Page {
-        id: "routing-loop",
+        id: Cause::RoutingLoop,
         title: "routers send the packet round in a circle",
         symptom: "`Time to live exceeded`, or silence, and the same packet at the same interface again and again.",
         cause: "Each router believes another one to be the way, as where one has lost the network and its default route leads back.",

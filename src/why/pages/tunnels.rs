@@ -1,10 +1,11 @@
 //! What stands on other links, and what waits or is filtered on them.
 
 use super::Page;
+use crate::why::Cause;
 
 pub(super) const PAGES: &[Page] = &[
     Page {
-        id: "macvlan-mode",
+        id: Cause::MacvlanMode,
         title: "macvlans reach their siblings in mode bridge only",
         symptom: "`Destination Host Unreachable`: two macvlans of one parent don't hear each other.",
         cause: "In mode private they never do, in mode vepa only by an outer switch, in mode source only from listed senders.",
@@ -12,7 +13,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Give both the mode bridge:\n  ip -n NS link set eth0 type macvlan mode bridge",
     },
     Page {
-        id: "macvlan-parents-apart",
+        id: Cause::MacvlanParentsApart,
         title: "macvlans of one network whose parents nothing connects",
         symptom: "`Destination Host Unreachable`: both have an address of one network and a link that is up.",
         cause: "A macvlan is on the wire of its parent. Two of different parents share a wire only where the parents do.",
@@ -20,7 +21,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Make one of them again, on the other's parent:\n  ip -n NS link del eth0\n  ip link add eth0 link PARENT netns NS type macvlan mode bridge",
     },
     Page {
-        id: "macvlan-vepa-without-hairpin",
+        id: Cause::MacvlanVepaWithoutHairpin,
         title: "a vepa macvlan needs a switch that sends back",
         symptom: "`Destination Host Unreachable`: frames go out to the switch and do not come back.",
         cause: "Mode vepa leaves the switching to the outer switch, which has to send frames out of the port they came from (hairpin).",
@@ -28,7 +29,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Switch it on:\n  bridge link set dev sw hairpin on",
     },
     Page {
-        id: "macvlan-parent-unreachable",
+        id: Cause::MacvlanParentUnreachable,
         title: "a macvlan never reaches its own parent",
         symptom: "`Destination Host Unreachable`: the host reaches everybody but the macvlans on its own interface.",
         cause: "The kernel delivers between siblings and to the outside, never between a macvlan and the interface that it stands on.",
@@ -36,7 +37,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Give the host a macvlan of its own, and a route over it:\n  ip link add shim link uplink type macvlan mode bridge\n  ip addr add 10.0.0.253/32 dev shim\n  ip link set shim up\n  ip route add 10.0.0.1/32 dev shim",
     },
     Page {
-        id: "macvlan-source",
+        id: Cause::MacvlanSource,
         title: "a source macvlan does not know the sender",
         symptom: "`Destination Host Unreachable`: frames arrive at the parent and go no further.",
         cause: "A macvlan of mode source takes frames only from the hardware addresses of its list.",
@@ -44,7 +45,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Add the sender:\n  ip -n NS link set eth0 type macvlan macaddr add MAC",
     },
     Page {
-        id: "vxlan-vni-mismatch",
+        id: Cause::VxlanVniMismatch,
         title: "the two ends of a VXLAN have different numbers",
         symptom: "`Destination Host Unreachable`: outer packets arrive, inner ones do not.",
         cause: "A VXLAN takes only packets of its own network identifier (VNI).",
@@ -52,7 +53,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Make one end again, since a number can't be changed:\n  ip -n NS link del vx0\n  ip -n NS link add vx0 type vxlan id 42 dstport 4789 remote ADDR dev eth0",
     },
     Page {
-        id: "vxlan-port-mismatch",
+        id: Cause::VxlanPortMismatch,
         title: "the two ends of a VXLAN have different UDP ports",
         symptom: "`Destination Host Unreachable`: outer packets arrive at a port where nobody listens.",
         cause: "Linux's own default is 8472, the standard's is 4789; `dstport` says it.",
@@ -60,7 +61,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Make one end again, since a port can't be changed:\n  ip -n NS link del vx0\n  ip -n NS link add vx0 type vxlan id 42 dstport 4789 remote ADDR dev eth0",
     },
     Page {
-        id: "vxlan-extension-mismatch",
+        id: Cause::VxlanExtensionMismatch,
         title: "only one end of a VXLAN has an extension",
         symptom: "`Destination Host Unreachable`: outer packets arrive, and are dropped.",
         cause: "`gbp` and `gpe` change the header, so both ends must have them.",
@@ -68,7 +69,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Make one end again like the other:\n  ip -n NS link del vx0\n  ip -n NS link add vx0 type vxlan id 42 dstport 4789 remote ADDR gbp",
     },
     Page {
-        id: "vxlan-local-missing",
+        id: Cause::VxlanLocalMissing,
         title: "a VXLAN sends from an address that is not there",
         symptom: "`Destination Host Unreachable`: no outer packet leaves.",
         cause: "`local` names an address that the namespace does not have.",
@@ -76,7 +77,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Name one that is there:\n  ip -n NS link set vx0 type vxlan id 42 local ADDR",
     },
     Page {
-        id: "vxlan-remote-wrong",
+        id: Cause::VxlanRemoteWrong,
         title: "a VXLAN sends to where the other end is not",
         symptom: "`Destination Host Unreachable`: outer packets go to another address.",
         cause: "`remote`, the group, or the FDB entry of all zeroes names another address than the other end's.",
@@ -84,7 +85,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Name the right one:\n  ip -n NS link set vx0 type vxlan id 42 remote ADDR",
     },
     Page {
-        id: "vxlan-fdb-missing",
+        id: Cause::VxlanFdbMissing,
         title: "a VXLAN knows nobody to flood to",
         symptom: "`Destination Host Unreachable`: ARP questions go into the VXLAN, and no outer packet comes out.",
         cause: "Without `remote`, group, or an FDB entry of all zeroes, broadcasts go nowhere.",
@@ -92,7 +93,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Add it, at both ends:\n  bridge -n NS fdb append 00:00:00:00:00:00 dev vx0 dst ADDR",
     },
     Page {
-        id: "vxlan-fdb-wrong",
+        id: Cause::VxlanFdbWrong,
         title: "a VXLAN sends a station's frames to the wrong end",
         symptom: "ARP works, and the packet itself goes to another address.",
         cause: "A permanent FDB entry for the station's hardware address names the wrong end.",
@@ -100,7 +101,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Correct it:\n  bridge -n NS fdb replace MAC dev vx0 dst ADDR",
     },
     Page {
-        id: "vxlan-ttl-too-small",
+        id: Cause::VxlanTtlTooSmall,
         title: "the outer packets of a VXLAN die on the way",
         symptom: "`Destination Host Unreachable`: outer packets leave and are discarded by a router.",
         cause: "`ttl` of the VXLAN is smaller than the number of hops to the other end.",
@@ -108,7 +109,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Raise it:\n  ip -n NS link set vx0 type vxlan id 42 ttl 64",
     },
     Page {
-        id: "vxlan-proxy",
+        id: Cause::VxlanProxy,
         title: "a VXLAN answers ARP itself, and knows nobody",
         symptom: "`Destination Host Unreachable`: ARP questions go into the VXLAN, and no outer packet comes out.",
         cause: "With `proxy` it answers out of its neighbour table, which somebody must fill, and passes no question on.",
@@ -116,7 +117,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Make it again without, or fill the table:\n  ip -n NS neigh replace ADDR lladdr MAC nud permanent dev vx0",
     },
     Page {
-        id: "vxlan-mtu",
+        id: Cause::VxlanMtu,
         title: "a packet does not fit with the header of a VXLAN",
         symptom: "`message too long`, or large packets vanish while small ones pass.",
         cause: "A VXLAN puts 50 bytes before each frame (70 over IPv6), so what is below must carry that much more.",
@@ -124,7 +125,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Raise what is below first, then the VXLAN:\n  ip -n NS link set eth0 mtu 1550\n  ip -n NS link set vx0 mtu 1500",
     },
     Page {
-        id: "link-protodown",
+        id: Cause::LinkProtodown,
         title: "a program holds a link down",
         symptom: "The link is UP and has no carrier.",
         cause: "`protodown on` takes the carrier away, whatever the other end says.",
@@ -132,7 +133,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Release it:\n  ip link set DEV protodown off",
     },
     Page {
-        id: "tun-without-reader",
+        id: Cause::TunWithoutReader,
         title: "no program holds the tun or tap",
         symptom: "`Network is unreachable` or no answer: the interface is UP and has no carrier.",
         cause: "What is sent into a tun or tap goes to the program that has it open, such as a VPN or a virtual machine. Nobody has.",
@@ -140,7 +141,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Start the program, for instance:\n  openvpn --config client.conf",
     },
     Page {
-        id: "xdp-attached",
+        id: Cause::XdpAttached,
         title: "an XDP program sees the frames first",
         symptom: "Frames reach the interface, and nothing above sees them.",
         cause: "An XDP program may drop, redirect or change each frame before the kernel looks at it.",
@@ -148,7 +149,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Detach it:\n  ip link set dev DEV xdp off",
     },
     Page {
-        id: "qdisc-drops",
+        id: Cause::QdiscDrops,
         title: "a queueing discipline swallows the packet",
         symptom: "No answer, or answers late: the packet never leaves the interface.",
         cause: "A limit or burst smaller than a frame, a rate near nothing, a loss on purpose, or a class without a filter drops or holds packets.",
@@ -156,7 +157,7 @@ pub(super) const PAGES: &[Page] = &[
         cure: "Remove it, or give it room:\n  tc -n NS qdisc del dev eth0 root",
     },
     Page {
-        id: "tc-filter",
+        id: Cause::TcFilter,
         title: "a tc filter drops the packet",
         symptom: "The packet reaches an interface and goes no further, and no firewall counts it.",
         cause: "A filter with the action drop, or a police without rate, stops packets before the firewall on the way in, after it on the way out.",
