@@ -113,7 +113,13 @@ impl Network {
     /// All namespaces that are known, and those that a submission has made.
     fn with_those_of_a_submission(&self) -> Vec<Netns> {
         let mut made = self.guard.made.borrow_mut();
-        made.extend(self.rooms.made_namespaces().into_iter().map(|fd| Netns::new("unnamed", false, fd)));
+        for fd in self.rooms.made_namespaces() {
+            let one = Netns::new("unnamed", false, fd);
+            // One may be told of again and again.
+            if !made.iter().any(|other| one.is_same(other)) {
+                made.push(one);
+            }
+        }
         let known = self.everywhere();
         // One that has got a name is known by it.
         made.retain(|one| !known.iter().any(|other| one.is_same(other)));

@@ -458,6 +458,9 @@ fn links_are_bounded() {
 #[test]
 fn links_are_bounded_where_no_name_leads() {
     is_told("links_without_name", NOTHING_DONE, "more than 256 links");
+    if cfg!(target_arch = "x86_64") {
+        is_told("links_left_at_once", NOTHING_DONE, "more than 256 links");
+    }
 }
 
 #[test]

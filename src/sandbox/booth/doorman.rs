@@ -17,7 +17,8 @@
 //!   the machine.
 //! - **setsockopt(2)** for rings of packets, which are the kernel's memory.
 //! - **unshare(2)** of a network namespace: it is held from then on, so that
-//!   what is in it is counted, whether or not it has a name.
+//!   what is in it is counted, whether or not it has a name. **setns(2)**: so is
+//!   the one that is left, which may have been looked for in vain.
 //!
 //! Where it is gone, the kernel refuses these calls.
 
@@ -34,6 +35,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::{ForkResult, Pid, fork};
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// What may be mapped of memory that processes share, in bytes, all processes
@@ -50,7 +52,8 @@ const RINGS: u64 = 256 << 20;
 /// How long a namespace may take to appear once its call goes on: others may hold
 /// locks of the kernel that it needs, or the processor.
 const APPEARS: Duration = Duration::from_secs(5);
-/// How often it is looked.
+/// How long it is looked all the time, and how often after that.
+const AT_ONCE: Duration = Duration::from_millis(2);
 const LOOK: Duration = Duration::from_micros(100);
 /// From so much computing of its own on, a thread is back from its call: two ticks of
 /// the clock by which the kernel counts that.
@@ -74,6 +77,7 @@ pub(in crate::sandbox) fn start(
             {
                 Doorman {
                     warden,
+                    host: fs::read_link("/proc/self/ns/net").ok(),
                     engine: Wire::new(to_engine),
                     shared: 0,
                     shared_by_descriptor: 0,
@@ -100,6 +104,8 @@ enum Answer {
 
 struct Doorman {
     warden: Pid,
+    /// The name of the host's network namespace, in which this process is as well.
+    host: Option<PathBuf>,
     engine: Wire,
     /// What was taken so far, in bytes.
     shared: u64,
@@ -114,6 +120,10 @@ impl Doorman {
         while let Some(call) = notices.next() {
             match self.decide(&call, notices) {
                 Answer::GoOn if call.number == libc::SYS_unshare => self.hold_what_it_makes(&call, notices),
+                Answer::GoOn if call.number == libc::SYS_setns => {
+                    self.hold_where_it_is(&call);
+                    notices.go_on(&call);
+                }
                 Answer::GoOn => notices.go_on(&call),
                 Answer::Done(result) => notices.answer(&call, result),
             }
@@ -125,7 +135,7 @@ impl Doorman {
             libc::SYS_mount => self.mount(call, notices),
             libc::SYS_mmap => self.share(call),
             libc::SYS_setsockopt => Answer::Done(self.ring(call, notices)),
-            libc::SYS_unshare => Answer::GoOn,
+            libc::SYS_unshare | libc::SYS_setns => Answer::GoOn,
             number if EPOLL_CREATE.contains(&number) => self.watch(),
             _ => Answer::Done(Err(Errno::EPERM)),
         }
@@ -220,29 +230,42 @@ impl Doorman {
         Ok(())
     }
 
-    /// Lets the call go on, and holds the network namespace that it makes.
-    fn hold_what_it_makes(&self, call: &Call, notices: &Notices) {
+    /// Gives the engine the network namespace in which a thread is, but for the host's,
+    /// in which most are. Tells its name.
+    fn hold_where_it_is(&self, call: &Call) -> Option<PathBuf> {
         if call.pid == self.warden {
-            // Those of the lab.
-            return notices.go_on(call);
+            // One of the lab's.
+            return None;
         }
         let path = format!("/proc/{}/ns/net", call.pid);
-        let (before, computed) = (fs::read_link(&path), Progress::of(call.pid));
+        let name = fs::read_link(&path).ok()?;
+        if self.host.as_ref() != Some(&name) {
+            let held = open(path.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
+            let _ = self.engine.send_with(&(), &[held.as_fd()]);
+        }
+        Some(name)
+    }
+
+    /// Lets the call go on, and holds the network namespace that it makes.
+    fn hold_what_it_makes(&self, call: &Call, notices: &Notices) {
+        // The one in which it is may have been looked for in vain as well.
+        let (before, computed) = (self.hold_where_it_is(call), Progress::of(call.pid));
         notices.go_on(call);
-        let (Ok(before), Some(computed)) = (before, computed) else { return };
-        let until = Instant::now() + APPEARS;
+        let (Some(before), Some(computed)) = (before, computed) else { return };
+        let (began, path) = (Instant::now(), format!("/proc/{}/ns/net", call.pid));
         loop {
             // Asked first: a namespace may appear between the two.
-            let at_it = Instant::now() < until
+            let at_it = began.elapsed() < APPEARS
                 && Progress::of(call.pid).is_some_and(|now| now.may_be_in_a_call_since(&computed));
             match fs::read_link(&path) {
-                // It may need the processor that we are on.
-                Ok(now) if now == before && at_it => std::thread::sleep(LOOK),
+                // Nearly all are there at once, and may be left as soon. Later the
+                // thread may need the processor that we are on.
+                Ok(now) if now == before && at_it => match began.elapsed() < AT_ONCE {
+                    true => std::thread::yield_now(),
+                    false => std::thread::sleep(LOOK),
+                },
                 Ok(now) if now != before => {
-                    let held = open(path.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
-                    if let Ok(held) = held {
-                        let _ = self.engine.send_with(&(), &[held.as_fd()]);
-                    }
+                    self.hold_where_it_is(call);
                     return;
                 }
                 _ => return,

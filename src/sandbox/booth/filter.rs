@@ -171,8 +171,8 @@ pub(super) fn filter() -> Filter {
     let any = |bits: i32, then| [jump(libc::BPF_JSET, bits as u32, 0, 1), then];
     let refused = |n, bits| [&[load_argument(n)], &any(bits, refuse(libc::EPERM))[..], &[allow()]].concat();
     filter.when(libc::SYS_clone, &refused(0, libc::CLONE_NEWUSER | libc::CLONE_NEWNET));
-    filter.when(libc::SYS_setns, &refused(1, libc::CLONE_NEWUSER));
     let user = any(libc::CLONE_NEWUSER, refuse(libc::EPERM));
+    filter.when(libc::SYS_setns, &[&[load_argument(1)], &user[..], &[wait()]].concat());
     let net = any(libc::CLONE_NEWNET, wait());
     filter.when(libc::SYS_unshare, &[&[load_argument(0)], &user[..], &net, &[allow()]].concat());
     // What is mounted already may be mounted elsewhere, as `ip netns` does; what
