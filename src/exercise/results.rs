@@ -303,7 +303,7 @@ fn torn_from(text: &[u8], beginning: &str) -> bool {
     text[..shorter] == beginning.as_bytes()[..shorter]
 }
 
-/// What is wrong with a first line that tells of another format, whatever else it tells.
+/// The error for a first line of another format, whatever else that line has.
 fn other_format(line: &[u8], path: &Path) -> Option<ResultsError> {
     #[derive(Deserialize)]
     struct Beginning {

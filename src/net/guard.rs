@@ -115,7 +115,7 @@ impl Network {
         let mut made = self.guard.made.borrow_mut();
         for fd in self.rooms.made_namespaces() {
             let one = Netns::new("unnamed", false, fd);
-            // One may be told of again and again.
+            // The same one may come several times.
             if !made.iter().any(|other| one.is_same(other)) {
                 made.push(one);
             }
@@ -133,21 +133,21 @@ impl Network {
         self.enter(netns)?;
         let text = links("/proc/thread-self/net/dev");
         let text = text.map_err(|error| NetError::new(format!("failed to count the links: {error}")))?;
-        // A program may name its own links so as well.
+        // A program may give its own links such names.
         let born = names(&text).filter(|name| fallback::is_name(name)).count().min(born_with());
         Ok(names(&text).filter(|name| *name != "lo").count() - born)
     }
 }
 
-/// How many fallback devices a new namespace has at most: those of the machine's
-/// own, where its modules have put them, too.
+/// The most fallback devices that a new namespace has: as many as the machine's own
+/// namespace, because the same modules create them in both.
 fn born_with() -> usize {
-    // Our parent has stayed there.
+    // The parent process has stayed in that one.
     let text = links(&format!("/proc/{}/net/dev", nix::unistd::getppid()));
     text.map_or(fallback::KINDS, |text| names(&text).filter(|name| fallback::is_name(name)).count())
 }
 
-/// Reads what proc_pid_net(5) says of links, whose names may be any bytes.
+/// Reads a list of links of proc_pid_net(5). Names may be any bytes.
 fn links(path: &str) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&fs::read(path)?).into_owned())
 }

@@ -1,12 +1,11 @@
-//! A cgroup for each submission, where they may be had (cgroups(7), version 2).
-//! In it the kernel counts all that a submission takes, memory of the kernel's own
-//! included, at the moment when it is taken, and gives its processes together no
-//! more of the processors than those of another.
+//! A cgroup for each submission, where possible (cgroups(7), version 2). The kernel
+//! then limits all memory of a submission at once, including the kernel's own memory
+//! for it, and gives each submission an equal share of the processors.
 //!
-//! They lie beside the cgroup in which nslab runs, in the nearest one above that
-//! passes on memory and pids, and in which whoever runs nslab may make others: root
-//! may, and so may an ordinary user in what systemd has delegated (`systemd-run
-//! --user --scope nslab grade …`). No switch of the machine is changed for it.
+//! The cgroups are created in the nearest ancestor of nslab's own cgroup that passes
+//! on memory and pids and that the user may write to. Root may, and an ordinary user
+//! may in what systemd has delegated (`systemd-run --user --scope nslab grade …`). No
+//! setting of the machine changes.
 
 use super::booth::bounds::PROCESSES;
 use nix::errno::Errno;
@@ -21,23 +20,22 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// The most memory of all kinds, in bytes: what programs and files may take, which
-/// have bounds of their own.
+/// The limit of memory, in bytes: the limits of programs and of files together.
 const MEMORY: u64 = 1 << 30;
 
-/// What the folder of a process's cgroups is named, before its number.
+/// The name of the folder of all cgroups of a process, followed by its number.
 const NAME: &str = "nslab-";
 
-/// Where the cgroups of a process's sandboxes lie.
+/// The cgroups of all sandboxes of this process.
 #[derive(Debug)]
 pub(super) struct Cgroups {
     folder: PathBuf,
     made: AtomicU32,
-    /// Those whose sandbox was let go, and in which somebody may still be.
+    /// Folders whose sandbox is done, and that may still have a process in them.
     left: Mutex<Vec<PathBuf>>,
 }
 
-/// The cgroup of a sandbox, as long as somebody wants it.
+/// The cgroup of one sandbox. Dropping it has it removed.
 #[derive(Debug)]
 pub(super) struct Cgroup {
     all: Arc<Cgroups>,
@@ -45,7 +43,7 @@ pub(super) struct Cgroup {
     pub share: Share,
 }
 
-/// The way into a cgroup, and the way to know what happened there.
+/// Open files of a cgroup: the one that moves a process into it, and its events.
 #[derive(Debug)]
 pub(super) struct Share {
     procs: OwnedFd,
@@ -53,11 +51,11 @@ pub(super) struct Share {
 }
 
 impl Cgroups {
-    /// Makes a folder for them.
+    /// Creates a folder for them.
     ///
     /// # Errors
     ///
-    /// Where there can be none; in the words of people.
+    /// If that is not possible; the message is for people.
     pub fn new() -> Result<Arc<Self>, String> {
         let own = own_cgroup()?;
         let above = own.ancestors().find(|above| passes_on(above));
@@ -68,13 +66,13 @@ impl Cgroups {
         fs::create_dir(&folder).map_err(failed)?;
         let all = Self { folder, made: AtomicU32::new(0), left: Mutex::default() };
         let pass_on = |what: &str| fs::write(all.folder.join("cgroup.subtree_control"), what);
-        // Dropped where it fails, and the folder with it.
+        // On failure, dropping `all` removes the folder.
         pass_on("+memory +pids").map_err(failed)?;
         let _ = pass_on("+cpu");
         Ok(Arc::new(all))
     }
 
-    /// Makes one more.
+    /// Creates a cgroup.
     pub fn make(self: &Arc<Self>) -> io::Result<Cgroup> {
         self.remove_left();
         let path = self.folder.join(self.made.fetch_add(1, Ordering::Relaxed).to_string());
@@ -86,7 +84,7 @@ impl Cgroups {
         Ok(Cgroup { all: self.clone(), path, share: made? })
     }
 
-    /// Removes those that nobody is in any more.
+    /// Removes the folders that are empty now.
     fn remove_left(&self) {
         if let Ok(mut left) = self.left.lock() {
             left.retain(|path| fs::remove_dir(path).is_err_and(|error| is_busy(&error)));
@@ -95,7 +93,7 @@ impl Cgroups {
 }
 
 impl Drop for Cgroups {
-    /// Sandboxes are gone before it is.
+    /// All sandboxes have ended before.
     fn drop(&mut self) {
         self.remove_left();
         let _ = fs::remove_dir(&self.folder);
@@ -111,12 +109,12 @@ impl Drop for Cgroup {
 }
 
 impl Share {
-    /// Bounds a new cgroup.
+    /// Sets the limits of a new cgroup, and opens its files.
     fn of(path: &Path) -> io::Result<Self> {
         let set = |file: &str, value: &str| fs::write(path.join(file), value);
         set("memory.max", &MEMORY.to_string())?;
         set("pids.max", &PROCESSES.to_string())?;
-        // Who takes too much is ended whole. (Linux 4.19)
+        // At the limit, all processes are killed together. (Linux 4.19)
         set("memory.oom.group", "1")?;
         // A machine may have no swap.
         let _ = set("memory.swap.max", "0");
@@ -127,23 +125,23 @@ impl Share {
         })
     }
 
-    /// As it came through a socket, in the order of [`Share::descriptors`].
+    /// From descriptors in the order of [`Share::descriptors`].
     pub fn from_descriptors(fds: Vec<OwnedFd>) -> Option<Self> {
         let [procs, events] = <[OwnedFd; 2]>::try_from(fds).ok()?;
         Some(Self { procs, events })
     }
 
-    /// What goes through a socket.
+    /// Its descriptors, for sending them through a socket.
     pub fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
         [self.procs.as_fd(), self.events.as_fd()]
     }
 
-    /// Where [`join`] is to write.
+    /// The descriptor for [`join`].
     pub fn way_in(&self) -> i32 {
         self.procs.as_raw_fd()
     }
 
-    /// How often the kernel has ended all that is in there, as it took too much.
+    /// How many processes the kernel has killed because of the memory limit.
     pub fn ended(&self) -> io::Result<u64> {
         let mut text = [0; 1024];
         let file = fs::File::from(self.events.try_clone()?);
@@ -152,7 +150,7 @@ impl Share {
         Ok(count(&text, "oom_kill"))
     }
 
-    /// Why, for whom it concerns.
+    /// The reason, for reports.
     pub fn reason() -> String {
         format!("it took more than {} MiB of memory, the kernel's for it included", MEMORY >> 20)
     }
@@ -162,9 +160,9 @@ impl Share {
 pub(super) fn join(way_in: i32) -> io::Result<()> {
     // SAFETY: reads a byte that lives; the descriptor is open, or the call fails.
     match Errno::result(unsafe { libc::write(way_in, c"0".as_ptr().cast(), 1) }) {
-        // Before Linux 5.16, and stable kernels of its time, it counts who writes and
-        // not who has opened; there the other bounds remain. Nobody inside can bring
-        // that about.
+        // Before Linux 5.16 and the stable kernels of its time, the kernel checks the
+        // rights of the process that writes, not those of the one that opened the file.
+        // The other limits remain there. A submission can't cause this error.
         Ok(_) | Err(Errno::EACCES | Errno::EPERM) => Ok(()),
         Err(errno) => Err(errno.into()),
     }
@@ -188,8 +186,8 @@ fn folder_of(lines: &str, mounts: &str) -> Option<PathBuf> {
     })
 }
 
-/// Tells whether whoever we are may divide what this cgroup has: make others in it,
-/// and move processes from one to another.
+/// Tells whether this user may create cgroups in this one and move processes between
+/// them, and whether those have the controllers that are needed.
 fn passes_on(folder: &Path) -> bool {
     let controllers = fs::read_to_string(folder.join("cgroup.subtree_control")).unwrap_or_default();
     let has = |name: &str| controllers.split_whitespace().any(|controller| controller == name);
@@ -197,7 +195,7 @@ fn passes_on(folder: &Path) -> bool {
     has("memory") && has("pids") && may_write(folder) && may_write(&folder.join("cgroup.procs"))
 }
 
-/// Removes what a process left that was killed.
+/// Removes the folders of processes that were killed.
 fn remove_deserted(above: &Path) {
     for entry in fs::read_dir(above).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -217,7 +215,7 @@ fn is_busy(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::EBUSY)
 }
 
-/// A number of a file that has a name and a number in each line.
+/// A number from a file of lines with a name and a number.
 fn count(text: &str, name: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.and_then(|number| number.trim().parse().ok()).unwrap_or(0)
@@ -233,11 +231,11 @@ mod tests {
         let own = "0::/user.slice/user-0.slice/session-1.scope\n";
         let found = folder_of(own, mounts).unwrap();
         assert_eq!(found, Path::new("/sys/fs/cgroup/user.slice/user-0.slice/session-1.scope"));
-        // As a container sees it that has a part of the tree alone.
+        // In a container that sees only a part of the tree.
         let part = "25 24 0:26 /docker/abc /sys/fs/cgroup ro - cgroup2 cgroup rw\n";
         assert_eq!(folder_of("0::/docker/abc\n", part).unwrap(), Path::new("/sys/fs/cgroup"));
         assert_eq!(folder_of("0::/\n", part), None);
-        // Version 1 alone.
+        // Only version 1.
         assert_eq!(
             folder_of("4:memory:/a\n", "30 25 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"),
             None

@@ -91,7 +91,7 @@ pub(super) struct Init {
 struct Warden {
     /// Once it has moved in.
     watch: Option<Watch>,
-    /// What those in there get of the machine, where that is divided.
+    /// The programs' share of the machine, if it has one to give.
     share: Option<Share>,
     /// When to look again, while there is anybody to watch.
     look_at: Option<Instant>,

@@ -28,7 +28,7 @@ pub struct Inside {
     confined: Cell<bool>,
     /// Where a submission is going to be, in a lab that has one.
     booth: OnceCell<Booth>,
-    /// What it gets of the machine, where that is divided.
+    /// The booth's share of the machine, if it has one to give.
     share: Option<Share>,
     /// Why there is none.
     no_booth: OnceCell<RoomsError>,

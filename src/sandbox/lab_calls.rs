@@ -39,8 +39,8 @@ const OF_32_BITS: Option<Calls> = None;
 /// filter looks. Arm has none of this number.
 const SOCKETCALL: c_long = 102;
 
-/// From here on are the calls of the x32 ABI, with numbers of their own for the same;
-/// few kernels have it. Other machines have no such numbers.
+/// The calls of the x32 ABI have numbers above this one, for the same as others. Few
+/// kernels have that ABI, and other machines have no such numbers.
 const LAST_BEFORE_X32: u32 = (1 << 30) - 1;
 
 /// The filter, for [`Filter::put_on`].

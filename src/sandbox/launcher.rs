@@ -24,8 +24,8 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 pub(super) enum Up {
     /// Something that the script did, asked or expected.
     Event(Box<crate::event::Event>),
-    /// The sandbox stands and was looked at; it waits for its order. It may be a
-    /// user of its own.
+    /// The sandbox stands and was looked at; it waits for its order. Says whether it
+    /// runs as a user of its own.
     Standing { own_user: bool },
     /// There is no sandbox to run it in.
     NoSandbox(SandboxError),
@@ -66,7 +66,7 @@ pub(super) fn launch<P>(
 ) -> ! {
     let entered = enter(&control, parent, sandboxes);
     let mut engines = Engines::new();
-    // Launchers of the same time begin with different users.
+    // Concurrent launchers start with different users.
     let mut nth = std::process::id();
     let Ok(deaths) = Deaths::watch() else { exit() };
 

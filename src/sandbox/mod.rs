@@ -46,13 +46,13 @@ pub use parent::{Launcher, Sandbox};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// For whom a launcher's sandboxes are.
+/// The kind of labs that a launcher's sandboxes are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum For {
-    /// Labs of whoever runs nslab.
+    /// The user's own labs.
     Labs,
-    /// What people have handed in who may harm one another: each gets a share of
-    /// the machine, also where that takes a while.
+    /// Submissions of people who may harm one another: each gets its own user and
+    /// cgroup, although setting that up takes a while.
     Strangers,
 }
 

@@ -37,12 +37,12 @@ const SETUP: Duration = Duration::from_secs(60);
 pub struct Launcher {
     control: Option<Wire>,
     pid: Pid,
-    /// Those of strangers' sandboxes, or why there are none.
+    /// The cgroups for strangers' sandboxes, or the reason why there are none.
     cgroups: Option<Result<Arc<Cgroups>, String>>,
 }
 
 impl Launcher {
-    /// Forks a launcher of sandboxes for these, whose engines run `script`, each
+    /// Forks a launcher of sandboxes for this kind of labs. Each engine runs `script`
     /// with its own copy of what is `prepared`.
     ///
     /// Start it before any other thread: a fork takes only the thread that
@@ -90,7 +90,7 @@ impl Launcher {
         let failed = |error: io::Error| SandboxError::io("reach the sandbox's launcher", &error);
         let (ours, theirs) = Wire::pair().map_err(failed)?;
         let control = self.control.as_ref().expect("taken by drop alone");
-        // Where there can be no more, the other bounds hold.
+        // Without a cgroup, the other limits hold.
         let cgroup = self.cgroups.as_ref().and_then(|all| all.as_ref().ok()?.make().ok());
         let share = cgroup.as_ref().map(|cgroup| cgroup.share.descriptors());
         let fds: Vec<BorrowedFd> = [theirs.as_fd()].into_iter().chain(share.into_iter().flatten()).collect();
@@ -107,7 +107,8 @@ impl Launcher {
         })
     }
 
-    /// Tells why a sandbox for strangers has no cgroup of its own, where it has none.
+    /// The reason why sandboxes for strangers have no cgroup of their own, if they have
+    /// none.
     pub fn lacks_cgroups(&self) -> Option<&str> {
         self.cgroups.as_ref()?.as_ref().err().map(String::as_str)
     }
@@ -135,7 +136,7 @@ fn threads() -> usize {
 #[derive(Debug)]
 pub struct Sandbox {
     wire: Wire,
-    /// Where it has one, until it is let go.
+    /// Its cgroup, if any.
     _cgroup: Option<Cgroup>,
     waiting: VecDeque<Up>,
     standing: bool,
@@ -166,8 +167,7 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Tells whether it is a user of this machine that no other sandbox is, once it
-    /// stands.
+    /// Tells whether it runs as a user of its own. Known once it stands.
     pub fn has_own_user(&self) -> bool {
         self.own_user
     }

@@ -1,17 +1,16 @@
 //! A user for each sandbox, where the machine has some to give.
 //!
-//! The kernel counts pages of pipes, descriptors on their way through sockets and
-//! what epoll(7) watches for each user of the machine, whatever namespaces there
-//! are. Sandboxes that are the same user take such room from one another. So the
-//! launcher's user namespace has many users of the machine in it, and each engine
-//! becomes another one:
+//! The kernel counts some resources per user of the machine, regardless of namespaces:
+//! pages of pipes, descriptors in flight through sockets, epoll(7) watches. Sandboxes
+//! that run as the same user compete for them. So the launcher's user namespace maps
+//! many users of the machine, and each engine becomes a different one:
 //!
-//! - root gives numbers that systemd leaves free, but for those of `/etc/passwd`;
-//! - an ordinary user gives what `/etc/subuid` and `/etc/subgid` let it have, by
-//!   newuidmap(1) and newgidmap(1); that takes some milliseconds, and is done for
-//!   [`For::Strangers`] alone.
+//! - root uses numbers that systemd leaves free and `/etc/passwd` does not have;
+//! - an ordinary user uses the range of `/etc/subuid` and `/etc/subgid`, mapped by
+//!   newuidmap(1) and newgidmap(1). That takes some milliseconds, and is only done for
+//!   [`For::Strangers`].
 //!
-//! Without them all sandboxes are one user.
+//! If neither is possible, all sandboxes run as one user.
 
 use super::{For, SandboxError, house};
 use nix::errno::Errno;
@@ -29,20 +28,20 @@ use std::process::{Command, Stdio};
 /// Numbers that systemd gives to nobody ("Users, Groups, UIDs and GIDs on systemd
 /// Systems"). A container's usual map of 65,536 has them.
 const FREE: Range<u32> = 60_706..61_184;
-/// How many are taken at most: as many sandboxes are never at work.
+/// The most users that are mapped. Fewer sandboxes than that run at a time.
 const MOST: u32 = 400;
 
-/// The users of the launcher's user namespace beside its root: from 1 to this
-/// number.
+/// How many users the launcher's user namespace has beside root: they have the numbers
+/// from 1 on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Users(u32);
 
-/// Becomes nobody special, then root of a user namespace, which has as many users
-/// as can be had.
+/// Drops root's rights, then becomes root of a new user namespace, which maps as many
+/// users as possible.
 pub(super) fn enter_namespace(sandboxes: For) -> Result<Users, SandboxError> {
     let givers = givers(sandboxes);
     let count = givers.as_ref().map_or(0, Givers::count);
-    // Who is about to be nobody special can give nothing any more.
+    // After `become_nobody_special` this process may not map them any more.
     let helper = givers.and_then(|givers| Helper::start(givers).ok());
     become_nobody_special()?;
     let (uid, gid) = (Uid::effective().as_raw(), Gid::effective().as_raw());
@@ -56,9 +55,9 @@ pub(super) fn enter_namespace(sandboxes: For) -> Result<Users, SandboxError> {
 }
 
 impl Users {
-    /// Makes this process the `nth` of them, over and over again, which is the
-    /// owner of the user namespaces that it makes then. It keeps its capabilities.
-    /// Gives the number; root where there is no other.
+    /// Changes the user of this process to the `nth` (modulo their count). That user
+    /// owns the user namespaces that the process creates afterwards. Its capabilities
+    /// stay. Gives the user's number: 0, root, if there is no other.
     pub fn become_one(self, nth: u32) -> Result<u32, SandboxError> {
         if self.0 == 0 {
             return Ok(0);
@@ -110,7 +109,7 @@ fn be_dumpable() {
     unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1) };
 }
 
-/// The longest row of numbers that nobody of this machine has.
+/// The longest range of free numbers that no user of this machine has.
 fn unused() -> Range<u32> {
     let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
     longest_unused(&passwd)
@@ -144,17 +143,16 @@ fn write_map(file: &str, text: &str) -> Result<(), SandboxError> {
         .map_err(|error| SandboxError::io(format!("write /proc/self/{file}"), &error))
 }
 
-/// Who can have users mapped, and which: first those of root and of its group, then
-/// the others.
+/// How users are mapped.
 #[derive(Debug)]
 enum Givers {
-    /// Root, which writes the maps.
+    /// Root writes both maps itself.
     Root(Map),
     /// newuidmap(1) and newgidmap(1).
     Helpers { users: Map, groups: Map },
 }
 
-/// Which number root has outside, and which ones the others have.
+/// A map: the number that root has outside, and the numbers of the others.
 #[derive(Debug)]
 struct Map {
     root: u32,
@@ -183,8 +181,8 @@ fn givers(sandboxes: For) -> Option<Givers> {
     })
 }
 
-/// The end of the first row of numbers that a file as subuid(5) gives to somebody
-/// of these names: containers use the beginning.
+/// The first range of a subuid(5) file that belongs to one of these names, or the end
+/// of it if it is long: containers use its beginning.
 fn subordinate(text: &str, names: &[&str]) -> Option<Range<u32>> {
     text.lines().find_map(|line| {
         let [name, start, count] = line.split(':').collect::<Vec<_>>()[..] else { return None };
@@ -223,10 +221,10 @@ impl Givers {
     }
 }
 
-/// A process that stays who we were, to map users when we are in a namespace.
+/// A process that keeps the old user's rights, and maps users into the new namespace.
 struct Helper {
     pid: Pid,
-    /// Closed when we are there.
+    /// A byte in it says that the namespace exists.
     entered: OwnedFd,
 }
 
@@ -238,7 +236,7 @@ impl Helper {
         match unsafe { fork() }? {
             ForkResult::Child => {
                 drop(entered);
-                // Without a word the launcher is gone.
+                // If the launcher has died, nothing comes.
                 let told = fs::File::from(wait).read(&mut [0]).is_ok_and(|length| length == 1);
                 let mapped = told && givers.map(launcher);
                 // SAFETY: ends the process; destructors are the launcher's.
@@ -250,7 +248,6 @@ impl Helper {
 
     /// Has it map them; tells whether it could.
     fn maps(self) -> bool {
-        // Who is nobody special has no use for groups.
         let told = write_map("setgroups", "deny").is_ok() && nix::unistd::write(&self.entered, b".").is_ok();
         drop(self.entered);
         loop {

@@ -17,8 +17,9 @@
 //!   the machine.
 //! - **setsockopt(2)** for rings of packets, which are the kernel's memory.
 //! - **unshare(2)** of a network namespace: it is held from then on, so that
-//!   what is in it is counted, whether or not it has a name. **setns(2)**: so is
-//!   the one that is left, which may have been looked for in vain.
+//!   what is in it is counted, whether or not it has a name.
+//! - **setns(2)**: the namespace that the thread leaves is held as well, if it was
+//!   created and left before the doorman could see it.
 //!
 //! Where it is gone, the kernel refuses these calls.
 
@@ -49,14 +50,14 @@ const EPOLLS: u32 = 64;
 /// What rings of packets may take, the same way. tcpdump's takes 2 MiB.
 const RINGS: u64 = 256 << 20;
 
-/// How long a namespace may take to appear once its call goes on: others may hold
-/// locks of the kernel that it needs, or the processor.
+/// How long a new namespace may take to appear: the call may wait for locks of the
+/// kernel, or for a processor.
 const APPEARS: Duration = Duration::from_secs(5);
-/// How long it is looked all the time, and how often after that.
+/// How long the doorman looks without a pause, and the pause afterwards.
 const AT_ONCE: Duration = Duration::from_millis(2);
 const LOOK: Duration = Duration::from_micros(100);
-/// From so much computing of its own on, a thread is back from its call: two ticks of
-/// the clock by which the kernel counts that.
+/// After this much user time since its call, in ticks, a thread must have returned
+/// from it.
 const BACK: u64 = 2;
 
 /// Starts it. The filter's listener comes by `from_warden`; each network
@@ -104,7 +105,7 @@ enum Answer {
 
 struct Doorman {
     warden: Pid,
-    /// The name of the host's network namespace, in which this process is as well.
+    /// The name of the host's network namespace. This process is in it, too.
     host: Option<PathBuf>,
     engine: Wire,
     /// What was taken so far, in bytes.
@@ -230,8 +231,8 @@ impl Doorman {
         Ok(())
     }
 
-    /// Gives the engine the network namespace in which a thread is, but for the host's,
-    /// in which most are. Tells its name.
+    /// Sends the network namespace of a thread to the engine, unless it is the host's.
+    /// Gives its name.
     fn hold_where_it_is(&self, call: &Call) -> Option<PathBuf> {
         if call.pid == self.warden {
             // One of the lab's.
@@ -248,18 +249,18 @@ impl Doorman {
 
     /// Lets the call go on, and holds the network namespace that it makes.
     fn hold_what_it_makes(&self, call: &Call, notices: &Notices) {
-        // The one in which it is may have been looked for in vain as well.
+        // The current one may have been missed, too.
         let (before, computed) = (self.hold_where_it_is(call), Progress::of(call.pid));
         notices.go_on(call);
         let (Some(before), Some(computed)) = (before, computed) else { return };
         let (began, path) = (Instant::now(), format!("/proc/{}/ns/net", call.pid));
         loop {
-            // Asked first: a namespace may appear between the two.
+            // In this order: the namespace may appear between the two questions.
             let at_it = began.elapsed() < APPEARS
                 && Progress::of(call.pid).is_some_and(|now| now.may_be_in_a_call_since(&computed));
             match fs::read_link(&path) {
-                // Nearly all are there at once, and may be left as soon. Later the
-                // thread may need the processor that we are on.
+                // Most appear within microseconds, and could be left as fast. Later,
+                // leave the processor to the thread.
                 Ok(now) if now == before && at_it => match began.elapsed() < AT_ONCE {
                     true => std::thread::yield_now(),
                     false => std::thread::sleep(LOOK),
@@ -277,7 +278,7 @@ impl Doorman {
 /// How far a thread has come (proc_pid_stat(5)).
 struct Progress {
     state: char,
-    /// How long it has computed outside of the kernel, in ticks.
+    /// Its user time, in ticks.
     computed: u64,
 }
 
@@ -293,8 +294,8 @@ impl Progress {
         Some(Self { state: words.next()?.chars().next()?, computed: words.nth(10)?.parse().ok()? })
     }
 
-    /// Tells whether it may still be in a call that does not sleep, but for locks, and
-    /// that it was in then.
+    /// Tells whether it may still be in the call that it was in then, if that call sleeps
+    /// for nothing but locks.
     fn may_be_in_a_call_since(&self, then: &Self) -> bool {
         "RD".contains(self.state) && self.computed < then.computed + BACK
     }

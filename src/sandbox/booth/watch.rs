@@ -41,7 +41,7 @@ pub(in crate::sandbox) struct Watch {
     meminfo: File,
     /// The least that was in no process while somebody looked.
     unseen: u64,
-    /// How often the kernel has ended all of them, as far as it was told.
+    /// How many the kernel had killed at the last look.
     ended: u64,
     page: u64,
 }
@@ -66,8 +66,8 @@ impl Watch {
         Ok(watch)
     }
 
-    /// Looks whether somebody is in there, and whether too much is taken, or was of
-    /// their share. Where it can't be told, it is too much.
+    /// Looks whether there are programs, and whether they take too much, or have hit
+    /// their share's limit. If that can't be read, it counts as too much.
     pub fn look(&mut self, share: Option<&Share>) -> (bool, Option<Cleared>) {
         let Ok((somebody, ended)) = self.take_stock(share) else {
             let reason = "nobody could watch over it: the machine gave no file".to_string();

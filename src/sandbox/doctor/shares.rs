@@ -1,9 +1,9 @@
-//! What helps where submissions share what each should have of its own.
+//! Remedies if submissions can't have a user or a cgroup of their own.
 
 use super::{Facts, Remedy};
 
 impl Facts {
-    /// What helps where all sandboxes are one user.
+    /// The remedy if all sandboxes run as one user.
     pub fn more_users(&self) -> Option<Remedy> {
         if self.root || self.place.is_container() {
             // A container that has one user can't give itself more.
@@ -14,7 +14,7 @@ impl Facts {
         Some(Remedy::new(line).copied("in a shell", give))
     }
 
-    /// What helps where there is no cgroup to divide.
+    /// The remedy if no cgroups can be created.
     pub fn divided_cgroup(&self) -> Option<Remedy> {
         let whose = if self.root { "" } else { " --user" };
         self.systemd.then(|| {
