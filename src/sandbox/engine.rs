@@ -31,8 +31,8 @@ pub(super) fn run<P>(
     // A change of user takes it back.
     die_with_parent();
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
-    let started = user.and_then(|user| Ok((user, start_init(user, share)?)));
-    let (user, inside) = match started {
+    let started = user.and_then(|own_user| Ok((own_user, start_init(share)?)));
+    let (own_user, inside) = match started {
         Ok(started) => started,
         Err(error) => refuse(&line, error),
     };
@@ -40,7 +40,7 @@ pub(super) fn run<P>(
     if let Err(error) = inside.await_house() {
         refuse(&line, error);
     }
-    let _ = line.send(&[Up::Standing { own_user: user != 0 }]);
+    let _ = line.send(&[Up::Standing { own_user }]);
     // The parent may still be reading the lab.
     let Ok(Some((order, mut fds))) = line.receive_with::<Order>() else { end(init, 0) };
     let _ = setrlimit(Resource::RLIMIT_AS, MEMORY, MEMORY);
@@ -73,8 +73,8 @@ fn note_panics() -> Rc<RefCell<String>> {
     SAID.with(Rc::clone)
 }
 
-/// Starts PID 1 of the inner namespaces, whose root is this user of ours.
-fn start_init(user: u32, share: Option<Share>) -> Result<Inside, SandboxError> {
+/// Starts PID 1 of the inner namespaces.
+fn start_init(share: Option<Share>) -> Result<Inside, SandboxError> {
     let (ours, theirs) = Wire::pair().map_err(|error| SandboxError::io("make a socket pair", &error))?;
     let namespaces = libc::CLONE_NEWUSER
         | libc::CLONE_NEWPID
@@ -89,7 +89,7 @@ fn start_init(user: u32, share: Option<Share>) -> Result<Inside, SandboxError> {
     match pid {
         0 => {
             drop(ours);
-            init::run(theirs, user)
+            init::run(theirs)
         }
         pid if pid > 0 => Ok(Inside::new(ours, Pid::from_raw(pid as i32), share)),
         _ => {

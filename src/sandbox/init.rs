@@ -32,10 +32,10 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Serves the engine, which is this user, until it is gone.
-pub(super) fn run(wire: Wire, user: u32) -> ! {
+/// Serves the engine until it is gone.
+pub(super) fn run(wire: Wire) -> ! {
     die_with_parent();
-    let made = prepare(&wire, user).and_then(|()| Init::new());
+    let made = prepare(&wire).and_then(|()| Init::new());
     serve(wire, made)
 }
 
@@ -378,8 +378,9 @@ fn unshare_net() -> Result<OwnedFd, Refused> {
 }
 
 /// Takes possession of the new namespaces.
-fn prepare(wire: &Wire, user: u32) -> Result<(), SandboxError> {
-    map_root(user, user)?;
+fn prepare(wire: &Wire) -> Result<(), SandboxError> {
+    // The engine is root of the user namespace above.
+    map_root(0, 0)?;
     leave_keys()?;
     close_all_but(wire.as_fd().as_raw_fd());
     house::build()?;

@@ -55,27 +55,27 @@ pub(super) fn enter_namespace(sandboxes: For) -> Result<Users, SandboxError> {
 }
 
 impl Users {
-    /// Changes the user of this process to the `nth` (modulo their count). That user
-    /// owns the user namespaces that the process creates afterwards. Its capabilities
-    /// stay. Gives the user's number: 0, root, if there is no other.
-    pub fn become_one(self, nth: u32) -> Result<u32, SandboxError> {
+    /// Changes the user of this process to the `nth` (modulo their count), which then is
+    /// root of a user namespace of its own: what this process asks and tells of users
+    /// has the same numbers as inside the sandbox. Tells whether there was such a user.
+    pub fn become_one(self, nth: u32) -> Result<bool, SandboxError> {
         if self.0 == 0 {
-            return Ok(0);
+            return Ok(false);
         }
         let user = 1 + nth % self.0;
         let failed = |errno| SandboxError::new("become the sandbox's own user", errno);
-        // `SECBIT_NO_SETUID_FIXUP` of capabilities(7).
-        let keep_capabilities = |keep: bool| {
-            let bits: libc::c_ulong = if keep { 1 << 2 } else { 0 };
-            // SAFETY: takes numbers only.
-            Errno::result(unsafe { libc::prctl(libc::PR_SET_SECUREBITS, bits, 0, 0, 0) }).map(drop)
-        };
-        keep_capabilities(true).map_err(failed)?;
+        // Some machines let nobody without capabilities create a user namespace. The new
+        // one has the default again (`SECBIT_NO_SETUID_FIXUP` of capabilities(7)).
+        let keep_capabilities: libc::c_ulong = 1 << 2;
+        // SAFETY: takes numbers only.
+        Errno::result(unsafe { libc::prctl(libc::PR_SET_SECUREBITS, keep_capabilities, 0, 0, 0) })
+            .map_err(failed)?;
         let (uid, gid) = (Uid::from_raw(user), Gid::from_raw(user));
         setresgid(gid, gid, gid).and_then(|()| setresuid(uid, uid, uid)).map_err(failed)?;
-        keep_capabilities(false).map_err(failed)?;
         be_dumpable();
-        Ok(user)
+        unshare(CloneFlags::CLONE_NEWUSER).map_err(failed)?;
+        map_root(user, user)?;
+        Ok(true)
     }
 }
 
