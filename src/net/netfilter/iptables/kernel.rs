@@ -234,7 +234,9 @@ impl Reader {
                         let bits = mask.iter().map(|byte| byte.count_ones()).sum::<u32>() as u8;
                         (mask.len() == whole && *mask == mask_of(bits, whole)).then_some(bits)?
                     }
-                    None => u8::try_from(length.checked_mul(8)?).ok()?,
+                    // What is compared may be shorter than what was loaded.
+                    None if *length as usize <= whole => (length * 8) as u8,
+                    None => return None,
                 };
                 let mut address = value.to_vec();
                 (address.len() <= whole).then(|| address.resize(whole, 0))?;
