@@ -270,9 +270,9 @@ pub fn find(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(labs)
 }
 
-/// Starts the launcher of sandboxes for these and opens the first one, which makes itself ready
-/// meanwhile. Call it before any thread is started; each sandbox gets a copy
-/// of the stage.
+/// Starts the launcher of sandboxes for this kind of labs and opens the first one,
+/// which makes itself ready meanwhile. Call it before any thread is started; each
+/// sandbox gets a copy of the stage.
 ///
 /// # Errors
 ///

@@ -56,7 +56,8 @@ impl Network {
     pub(super) fn guard_from_now(&self) {
         if !self.guard.has_begun() {
             let all = self.everywhere();
-            let links = all.iter().map(|netns| self.count_links(netns).unwrap_or_default());
+            let born = born_with();
+            let links = all.iter().map(|netns| self.count_links(netns, born).unwrap_or_default());
             self.guard.links_given.set(links.sum());
         }
         self.guard.look_later();
@@ -82,9 +83,9 @@ impl Network {
 
     fn look(&self) -> Result<(), NetError> {
         let all = self.with_those_of_a_submission();
-        let mut links = 0;
+        let (mut links, born) = (0, born_with());
         for netns in &all {
-            links += self.count_links(netns)?;
+            links += self.count_links(netns, born)?;
         }
         if links > self.guard.links_given.get() + LINKS {
             self.rooms.clear(&format!("it made more than {LINKS} links"));
@@ -126,15 +127,15 @@ impl Network {
         known.into_iter().chain(made.iter().cloned()).collect()
     }
 
-    /// How many links there are beside those that each namespace is born with, by
+    /// How many links there are beside `lo` and the `born` fallback devices, by
     /// proc_pid_net(5): to dump them waits for the lock that a program holds which
     /// makes thousands.
-    fn count_links(&self, netns: &Netns) -> Result<usize, NetError> {
+    fn count_links(&self, netns: &Netns, born: usize) -> Result<usize, NetError> {
         self.enter(netns)?;
         let text = links("/proc/thread-self/net/dev");
         let text = text.map_err(|error| NetError::new(format!("failed to count the links: {error}")))?;
         // A program may give its own links such names.
-        let born = names(&text).filter(|name| fallback::is_name(name)).count().min(born_with());
+        let born = names(&text).filter(|name| fallback::is_name(name)).count().min(born);
         Ok(names(&text).filter(|name| *name != "lo").count() - born)
     }
 }

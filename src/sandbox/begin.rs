@@ -23,7 +23,7 @@ use std::process::{Command, Stdio};
 /// The memory that a program may write to, in bytes.
 const MEMORY: u64 = 1 << 30;
 
-/// Whose program it is.
+/// The owner of a program.
 pub(super) enum Whose<'a> {
     /// The lab's, or the judge's.
     Ours,

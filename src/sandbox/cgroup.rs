@@ -77,11 +77,8 @@ impl Cgroups {
         self.remove_left();
         let path = self.folder.join(self.made.fetch_add(1, Ordering::Relaxed).to_string());
         fs::create_dir(&path)?;
-        let made = Share::of(&path);
-        if made.is_err() {
-            let _ = fs::remove_dir(&path);
-        }
-        Ok(Cgroup { all: self.clone(), path, share: made? })
+        let share = Share::of(&path).inspect_err(|_| drop(fs::remove_dir(&path)))?;
+        Ok(Cgroup { all: self.clone(), path, share })
     }
 
     /// Removes the folders that are empty now.

@@ -41,9 +41,13 @@ pub(super) struct Users(u32);
 pub(super) fn enter_namespace(sandboxes: For) -> Result<Users, SandboxError> {
     let givers = givers(sandboxes);
     let count = givers.as_ref().map_or(0, Givers::count);
+    let nobody_special = match &givers {
+        Some(Givers::Root(map)) => Some(map.root),
+        _ => None,
+    };
     // After `become_nobody_special` this process may not map them any more.
     let helper = givers.and_then(|givers| Helper::start(givers).ok());
-    become_nobody_special()?;
+    nobody_special.map_or(Ok(()), become_nobody_special)?;
     let (uid, gid) = (Uid::effective().as_raw(), Gid::effective().as_raw());
     unshare(CloneFlags::CLONE_NEWUSER)
         .map_err(|errno| SandboxError::new("create a user namespace", errno))?;
@@ -79,21 +83,12 @@ impl Users {
     }
 }
 
-/// Root becomes an unused, unprivileged user.
+/// Root becomes this unused, unprivileged user.
 ///
 /// With root mapped into the sandbox, whoever is root there could write what
 /// belongs to root here, whatever is mounted privately.
-fn become_nobody_special() -> Result<(), SandboxError> {
-    if !Uid::effective().is_root() {
-        return Ok(());
-    }
-    let id = unused().next().unwrap_or(65_534);
+fn become_nobody_special(id: u32) -> Result<(), SandboxError> {
     let (uid, gid) = (Uid::from_raw(id), Gid::from_raw(id));
-    // In a user namespace that maps root alone there is nobody else to be,
-    // and that root is nobody special already.
-    if fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| maps_only_one(&map)) {
-        return Ok(());
-    }
     house::share_tun();
     setgroups(&[]).map_err(|errno| SandboxError::new("drop root's groups", errno))?;
     setresgid(gid, gid, gid).map_err(|errno| SandboxError::new("drop root's group", errno))?;
@@ -110,11 +105,6 @@ fn be_dumpable() {
 }
 
 /// The longest range of free numbers that no user of this machine has.
-fn unused() -> Range<u32> {
-    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    longest_unused(&passwd)
-}
-
 fn longest_unused(passwd: &str) -> Range<u32> {
     let mut used: Vec<u32> = passwd.lines().filter_map(|line| line.split(':').nth(2)?.parse().ok()).collect();
     used.retain(|id| FREE.contains(id));
@@ -161,8 +151,13 @@ struct Map {
 
 fn givers(sandboxes: For) -> Option<Givers> {
     if Uid::effective().is_root() {
-        let mut others = unused();
-        let root = others.next()?;
+        // In a user namespace that maps root alone there is nobody else to be, and that
+        // root is nobody special already.
+        if fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| maps_only_one(&map)) {
+            return None;
+        }
+        let mut others = longest_unused(&fs::read_to_string("/etc/passwd").unwrap_or_default());
+        let root = others.next().unwrap_or(65_534);
         others.end = others.end.min(others.start + MOST);
         return Some(Givers::Root(Map { root, others }));
     }

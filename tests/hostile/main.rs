@@ -134,7 +134,7 @@ fn graded_within(seconds: u32, scratch: &Scratch) -> Output {
     output_within(command, Duration::from_secs(1200))
 }
 
-/// What this machine lacks of a thing that `nslab doctor` knows by this name.
+/// The reason why this machine lacks an ability, by its name in `nslab doctor`.
 fn lacking_ability(name: &str) -> Option<String> {
     static REPORT: OnceLock<Option<Value>> = OnceLock::new();
     if let Some(lack) = sandbox_lack() {

@@ -46,7 +46,7 @@ pub enum SweepKind {
     Any,
 }
 
-/// What to send, and where it should arrive.
+/// The packets to send, and where they should arrive.
 #[derive(Debug, Clone)]
 pub struct SweepOptions {
     /// The namespace that is watched.
@@ -300,8 +300,8 @@ impl Network {
         Ok(())
     }
 
-    /// What the rules and routes of all namespaces name, and the addresses of all
-    /// namespaces but the sender's.
+    /// The numbers and addresses that rules and routes of all namespaces name, and the
+    /// addresses of all namespaces but the sender's.
     fn named_everywhere(&self, from: &Netns) -> Result<(Vec<Named>, BTreeSet<u32>), NetError> {
         let mut lines: BTreeSet<String> = BTreeSet::new();
         let mut others = BTreeSet::new();

@@ -26,6 +26,7 @@
 use super::calls::{Call, Notices};
 use super::filter::{EPOLL_CREATE, OF_WHAT_IS_THERE};
 use super::new_mount::{self, NewMount, Place};
+use super::stat::fields;
 use crate::sandbox::init::{Refused, end};
 use crate::sandbox::launcher::{close_all_but_these, die_with_parent};
 use crate::sandbox::wire::Wire;
@@ -289,9 +290,8 @@ impl Progress {
     }
 
     fn read(stat: &str) -> Option<Self> {
-        // The name, in brackets, may have anything in it.
-        let mut words = stat.rsplit(')').next()?.split_whitespace();
-        Some(Self { state: words.next()?.chars().next()?, computed: words.nth(10)?.parse().ok()? })
+        let mut fields = fields(stat);
+        Some(Self { state: fields.next()?.chars().next()?, computed: fields.nth(10)?.parse().ok()? })
     }
 
     /// Tells whether it may still be in the call that it was in then, if that call sleeps

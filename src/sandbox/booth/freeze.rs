@@ -6,6 +6,7 @@
 //! it go on. Its sockets, its namespaces and the links that it holds stay.
 //! Services that the exercise names go on.
 
+use super::stat::fields;
 use crate::net::PATH;
 use nix::errno::Errno;
 use nix::libc;
@@ -109,10 +110,7 @@ fn is_traced(thread: Pid) -> bool {
 /// the kernel for one that is.
 fn stands_still(thread: Pid) -> bool {
     let stat = fs::read_to_string(format!("/proc/{thread}/stat")).unwrap_or_default();
-    // The name, in brackets, may have anything in it.
-    stat.rsplit(')')
-        .next()
-        .is_none_or(|rest| matches!(rest.trim_start().chars().next(), None | Some('t' | 'Z' | 'X' | 'D')))
+    matches!(fields(&stat).next(), None | Some("t" | "Z" | "X" | "D"))
 }
 
 /// A program of the machine, by its name.

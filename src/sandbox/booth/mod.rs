@@ -21,6 +21,7 @@ pub(super) mod doorman;
 mod filter;
 pub(super) mod freeze;
 mod new_mount;
+mod stat;
 mod still;
 mod walls;
 pub(super) mod warden;

@@ -5,6 +5,7 @@
 //! namespace, not dumpable, with its memory in the user namespace outside.
 
 use super::bounds::{limit_namespaces, take_rights, with_few_signals};
+use super::stat::fields;
 use super::walls;
 use crate::sandbox::SandboxError;
 use crate::sandbox::cgroup::Share;
@@ -88,8 +89,7 @@ pub(in crate::sandbox) fn move_in(made: usize, doorman: OwnedFd) -> Result<(), S
 /// Has `/proc/1/cmdline` say nothing: everybody may read it.
 fn forget_command_line() -> io::Result<()> {
     let stat = fs::read_to_string("/proc/self/stat")?;
-    // The name, in brackets, may have anything in it.
-    let words: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let words: Vec<&str> = fields(&stat).collect();
     // `arg_start` and `arg_end` of proc_pid_stat(5).
     let (Some(start), Some(end)) = (number(words.get(45)), number(words.get(46))) else {
         return Err(io::ErrorKind::InvalidData.into());

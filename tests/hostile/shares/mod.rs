@@ -1,5 +1,5 @@
-//! What a sandbox has of its own where the machine can divide it: a user and a
-//! cgroup. `nslab doctor` says where.
+//! A sandbox's own user and cgroup, on machines that can give them. `nslab doctor` says
+//! which can.
 
 use crate::measured::skip;
 use crate::support::Scratch;

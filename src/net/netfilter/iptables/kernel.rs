@@ -234,7 +234,7 @@ impl Reader {
                         let bits = mask.iter().map(|byte| byte.count_ones()).sum::<u32>() as u8;
                         (mask.len() == whole && *mask == mask_of(bits, whole)).then_some(bits)?
                     }
-                    // What is compared may be shorter than what was loaded.
+                    // The comparison may be shorter than the loaded bytes.
                     None if *length as usize <= whole => (length * 8) as u8,
                     None => return None,
                 };
