@@ -93,14 +93,14 @@ pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, Strin
     // The process is about to end; to free each function of the vocabulary
     // first takes longer than to read a lab.
     std::mem::forget(compiler);
-    let courses: Vec<Arc<Course>> = entries.iter().filter_map(Entry::course).collect();
-    let wanted: Vec<Arc<Course>> =
-        courses.iter().filter(|course| !arguments.list && course.is_wanted(arguments)).cloned().collect();
+    let runs: Vec<Arc<LabRun>> = entries.iter().filter_map(Entry::lab_run).collect();
+    let wanted: Vec<Arc<LabRun>> =
+        runs.iter().filter(|lab_run| !arguments.list && lab_run.is_wanted(arguments)).cloned().collect();
     let settings = Settings { linger: wanted.len() > 1, ..asked.settings.clone() };
     let (launcher, first, able) = match prepared {
         Ok((launcher, mut first)) => {
-            if let Some(course) = wanted.first() {
-                first.order(&run::order(&course.lab, &settings));
+            if let Some(lab_run) = wanted.first() {
+                first.order(&run::order(&lab_run.lab, &settings));
             }
             let threads = || if wanted.len() > 1 { doctor::try_thread() } else { Ok(()) };
             let able = first.await_standing().and_then(|()| threads());
@@ -114,14 +114,14 @@ pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, Strin
     let mut trials = Vec::new();
     for entry in entries {
         match entry {
-            Entry::Lab(course) => trials.extend(course_trials(&course, &able, &tally, arguments)),
+            Entry::Lab(lab_run) => trials.extend(lab_trials(&lab_run, &able, &tally, arguments)),
             Entry::Invalid(invalid) => trials.push(invalid_trial(*invalid, &tally)),
         }
     }
     // Who accepts some of the checks does not say that the others are wrong.
     let all = arguments.filter.is_none() && arguments.skip.is_empty();
     if !asked.accept || all || arguments.list {
-        trials.extend(stale::trials(&asked.paths, &courses, untouched, asked.accept && !arguments.list));
+        trials.extend(stale::trials(&asked.paths, &runs, untouched, asked.accept && !arguments.list));
     }
     check_names(&trials)?;
 
@@ -159,13 +159,13 @@ fn run_trials(
     arguments: &Arguments,
     trials: Vec<Trial>,
 ) -> Result<libtest_mimic::Conclusion, String> {
-    if let [course] = &pool.wanted[..] {
+    if let [lab_run] = &pool.wanted[..] {
         // There is nothing to run beside it, and a thread costs more than one
         // check after the other: the first of them runs the lab.
-        let (course, pool, settings) = (course.clone(), Arc::new(pool), settings.clone());
+        let (lab_run, pool, settings) = (lab_run.clone(), Arc::new(pool), settings.clone());
         // Weak: the pool has the course, and is to end with this function.
         let worker = Arc::downgrade(&pool);
-        let _ = course.begin.set(Box::new(move || {
+        let _ = lab_run.begin.set(Box::new(move || {
             if let Some(pool) = worker.upgrade() {
                 pool.work(&settings);
             }
@@ -192,12 +192,12 @@ struct Tally {
 
 /// A file at its way from text to outcomes.
 enum Entry {
-    Lab(Arc<Course>),
+    Lab(Arc<LabRun>),
     Invalid(Box<Invalid>),
 }
 
 /// A lab, and what came of it once it has run.
-struct Course {
+struct LabRun {
     lab: Lab,
     shelf: Shelf,
     outcomes: OnceLock<Result<BTreeMap<String, Outcome>, SandboxError>>,
@@ -212,7 +212,7 @@ impl Entry {
                 let asked = lab.checks.iter().map(|check| check.name.clone());
                 let asked = asked.filter(|name| is_selected(arguments, &test_name(&lab, name)));
                 let shelf = Shelf::of(path, &lab.source.name, update).only(asked);
-                Self::Lab(Arc::new(Course { lab, shelf, outcomes: OnceLock::new(), begin: OnceLock::new() }))
+                Self::Lab(Arc::new(LabRun { lab, shelf, outcomes: OnceLock::new(), begin: OnceLock::new() }))
             }
             Err(invalid) => Self::Invalid(invalid),
         }
@@ -229,15 +229,15 @@ impl Entry {
         }
     }
 
-    fn course(&self) -> Option<Arc<Course>> {
+    fn lab_run(&self) -> Option<Arc<LabRun>> {
         match self {
-            Self::Lab(course) => Some(course.clone()),
+            Self::Lab(lab_run) => Some(lab_run.clone()),
             Self::Invalid(_) => None,
         }
     }
 }
 
-impl Course {
+impl LabRun {
     /// The names of the lab's checks; an empty one for a lab without any.
     fn checks(&self) -> Vec<&str> {
         let checks: Vec<&str> = self.lab.checks.iter().map(|check| check.name.as_str()).collect();
@@ -291,21 +291,21 @@ fn is_nextest() -> bool {
     std::env::var_os("NEXTEST").is_some()
 }
 
-fn course_trials(
-    course: &Arc<Course>,
+fn lab_trials(
+    lab_run: &Arc<LabRun>,
     able: &Result<(), SandboxError>,
     tally: &Arc<Tally>,
     arguments: &Arguments,
 ) -> Vec<Trial> {
-    let checks = course.checks().into_iter().map(String::from);
+    let checks = lab_run.checks().into_iter().map(String::from);
     checks
         .map(|check| {
-            let known = known_unmeasured(course, &check, able);
-            let name = course.test_name(&check);
-            let (course, tally, unmeasured) = (course.clone(), tally.clone(), known.clone());
+            let known = known_unmeasured(lab_run, &check, able);
+            let name = lab_run.test_name(&check);
+            let (lab_run, tally, unmeasured) = (lab_run.clone(), tally.clone(), known.clone());
             let trial = Trial::ignorable_test(name, move || match unmeasured {
                 Some(reason) => report_unmeasured(&reason),
-                None => report_outcome(&course, &check, &tally),
+                None => report_outcome(&lab_run, &check, &tally),
             });
             // Where it has to fail, or to give its reason, it has to run.
             let silent = arguments.list || arguments.ignored || arguments.include_ignored || is_nextest();
@@ -316,14 +316,14 @@ fn course_trials(
 
 /// Why a check can't be measured on this machine, where that is known before
 /// the lab runs.
-fn known_unmeasured(course: &Course, check: &str, able: &Result<(), SandboxError>) -> Option<String> {
+fn known_unmeasured(lab_run: &LabRun, check: &str, able: &Result<(), SandboxError>) -> Option<String> {
     if let Err(error) = able {
         let remedy = doctor::remedy(error).map(|remedy| remedy.line);
         return Some(report::not_measured(&error.to_string(), remedy.as_deref()));
     }
-    let tool = course.tool(check)?;
+    let tool = lab_run.tool(check)?;
     let package = crate::net::package_of(&tool.program).unwrap_or(&tool.program);
-    let line = Some(tool.place.line).filter(|_| course.lab.tool.is_none());
+    let line = Some(tool.place.line).filter(|_| lab_run.lab.tool.is_none());
     let line = line.map(|line| format!(" (line {line})")).unwrap_or_default();
     let reason = format!("`{}`{line} is not installed", tool.program);
     Some(report::not_measured(&reason, Some(&format!("install it: `apt-get install {package}`"))))
@@ -336,13 +336,13 @@ fn report_unmeasured(reason: &str) -> Result<Completion, Failed> {
     if is_nextest() { Err(reason.into()) } else { Ok(Completion::ignored_with(reason)) }
 }
 
-fn report_outcome(course: &Course, check: &str, tally: &Tally) -> Result<Completion, Failed> {
-    if course.outcomes.get().is_none()
-        && let Some(begin) = course.begin.get()
+fn report_outcome(lab_run: &LabRun, check: &str, tally: &Tally) -> Result<Completion, Failed> {
+    if lab_run.outcomes.get().is_none()
+        && let Some(begin) = lab_run.begin.get()
     {
         begin();
     }
-    let outcomes = match course.outcomes.wait() {
+    let outcomes = match lab_run.outcomes.wait() {
         Ok(outcomes) => outcomes,
         Err(error) => {
             let remedy = doctor::remedy(error).map(|remedy| remedy.line);
@@ -359,7 +359,7 @@ fn report_outcome(course: &Course, check: &str, tally: &Tally) -> Result<Complet
             if failure.bug {
                 tally.bug.store(true, Ordering::Relaxed);
             }
-            Err(report::failure(&course.lab, outcome).into())
+            Err(report::failure(&lab_run.lab, outcome).into())
         }
         Verdict::Skipped(reason) if is_nextest() => Err(format!("skipped: {reason}").into()),
         Verdict::Skipped(reason) => Ok(Completion::ignored_with(format!("skipped: {reason}"))),

@@ -1,4 +1,4 @@
-//! The door to the command line.
+//! The entry point of the command line.
 
 fn main() -> std::process::ExitCode {
     nslab::cli::main()

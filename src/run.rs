@@ -10,13 +10,13 @@ mod machine;
 pub use attempt::{Attempt, attempt};
 pub use class::{Supply, class};
 pub use finished::Finished;
-use inquiry::Oracle;
-pub use inquiry::{Puzzle, why};
+use inquiry::WhyCache;
+pub use inquiry::{WhyError, why};
 pub use machine::Machine;
 
 use crate::check::{Judge, Outcome, Shelf, Verdict};
-use crate::event::{Answered, Event, Fault, Order, Submission, Wonder};
-use crate::lab::{Lab, LabName, Language, Place, Source, read_beside};
+use crate::event::{Answered, Event, Fault, Order, PendingWhy, Submission};
+use crate::lab::{Lab, LabName, LabSource, Language, Place, read_beside};
 use crate::sandbox::{For, Inside, Launcher, Line, Sandbox, SandboxError};
 use crate::script::{self, Compiler, Guests, Stage, Teller};
 use crate::shell;
@@ -91,7 +91,7 @@ impl Default for Settings {
 #[derive(Debug, Clone)]
 pub struct Invalid {
     /// What there is of it.
-    pub source: Source,
+    pub source: LabSource,
     /// The text of the helper file in which the fault is.
     pub helper: Option<String>,
     /// What is wrong with it.
@@ -113,8 +113,8 @@ impl std::error::Error for Invalid {}
 /// Where the file can't be read, or what it says is no lab.
 pub fn read(compiler: &Compiler, path: &Path) -> Result<Lab, Box<Invalid>> {
     let shown = path.strip_prefix("./").unwrap_or(path);
-    let mut source = Source { name: LabName::of(shown), path: shown.into(), text: String::new() };
-    let invalid = |source: &Source, place, message: String, hint: Option<&str>| {
+    let mut source = LabSource { name: LabName::of(shown), path: shown.into(), text: String::new() };
+    let invalid = |source: &LabSource, place, message: String, hint: Option<&str>| {
         let fault = Fault { helper: None, place, message, command: None, hint: hint.map(Into::into) };
         Box::new(Invalid { source: source.clone(), helper: None, fault })
     };
@@ -141,7 +141,7 @@ pub fn read(compiler: &Compiler, path: &Path) -> Result<Lab, Box<Invalid>> {
 }
 
 /// What a file is written in: what its name says, or else its first line.
-fn language(source: &Source) -> Language {
+fn language(source: &LabSource) -> Language {
     Language::of(&source.path).unwrap_or_else(|| Language::of_text(&source.text))
 }
 
@@ -163,15 +163,15 @@ pub fn lab(
 ) -> Result<Vec<Outcome>, SandboxError> {
     let order = order(lab, settings);
     let mut judge = Judge::new(lab, shelf);
-    let oracle = Oracle::new(lab, launcher, settings);
+    let cache = WhyCache::new(lab, launcher, settings);
     let hear = |event: Event| {
         let verdict = judge.hear(&event);
         see(&event, verdict.as_ref());
     };
-    sandbox.run_with(&order, hear, |wonder| oracle.answer(wonder))?;
+    sandbox.run_with(&order, hear, |pending_why| cache.answer(pending_why))?;
     let mut outcomes = judge.finish();
     if settings.explains {
-        explain(&oracle, &mut outcomes);
+        explain(&cache, &mut outcomes);
     }
     Ok(outcomes)
 }
@@ -181,13 +181,13 @@ pub fn lab(
 const EXPLAINING: Duration = Duration::from_secs(60);
 
 /// Finds out why nobody answered where a check wants an answer.
-fn explain(oracle: &Oracle, outcomes: &mut [Outcome]) {
+fn explain(cache: &WhyCache, outcomes: &mut [Outcome]) {
     let until = Instant::now() + EXPLAINING;
     for outcome in outcomes {
         let Verdict::Failed(failure) = &mut outcome.verdict else { continue };
-        let wonder = failure.evidence.iter().find_map(|question| question.wonder.as_deref());
-        if let Some(wonder) = wonder.filter(|_| Instant::now() < until) {
-            failure.why = oracle.answer(wonder).map(|answered| answered.text);
+        let pending_why = failure.evidence.iter().find_map(|question| question.pending_why.as_deref());
+        if let Some(pending_why) = pending_why.filter(|_| Instant::now() < until) {
+            failure.why = cache.answer(pending_why).map(|answered| answered.text);
         }
     }
 }
@@ -235,8 +235,8 @@ impl Teller for Line {
         Line::flush(self);
     }
 
-    fn wonder(&self, wonder: Wonder) -> Option<Answered> {
-        Line::wonder(self, wonder)
+    fn ask_why(&self, pending_why: PendingWhy) -> Option<Answered> {
+        Line::ask_why(self, pending_why)
     }
 }
 

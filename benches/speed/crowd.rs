@@ -41,7 +41,7 @@ pub enum Until {
 }
 
 /// When what happened in one `nslab test`.
-pub struct Course {
+pub struct LabRun {
     first: Duration,
     last: Duration,
     whole: Duration,
@@ -103,7 +103,7 @@ impl Crowd {
     /// # Errors
     ///
     /// Where a lab fails.
-    pub fn once(&self, nslab: &Path) -> io::Result<Course> {
+    pub fn once(&self, nslab: &Path) -> io::Result<LabRun> {
         let mut command = Command::new(nslab);
         command.arg("test").arg(&self.folder).env("NSLAB_REQUIRE", "1");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -126,7 +126,7 @@ impl Crowd {
         let all = format!(" {} passed", self.checks);
         match (first, last) {
             (Some(first), Some(last)) if status.success() && summary.contains(&all) => {
-                Ok(Course { first, last, whole })
+                Ok(LabRun { first, last, whole })
             }
             _ => {
                 let (labs, title) = (self.labs, self.title);

@@ -1,6 +1,6 @@
 use super::outcome::{Failure, Outcome, Verdict};
 use super::snapshot::Shelf;
-use crate::event::{Event, Expectation, Found, Question, Stop, Unmeasured};
+use crate::event::{Event, Expectation, Observed, Question, Stop, Unmeasured};
 use crate::lab::{Declared, Kind, Lab, Place};
 use std::collections::BTreeMap;
 
@@ -155,8 +155,8 @@ impl<'a> Judge<'a> {
         };
         let hints = expectation.hint.iter().cloned().collect();
         match &expectation.found {
-            Found::Value { met: true, .. } => Verdict::Passed,
-            Found::Value { expected, seen, .. } => {
+            Observed::Value { met: true, .. } => Verdict::Passed,
+            Observed::Value { expected, seen, .. } => {
                 let evidence = self.evidence(declared);
                 // An answer that is asked for right here shows itself already.
                 let told = evidence
@@ -174,8 +174,8 @@ impl<'a> Judge<'a> {
                 })
             }
             // It may not even be accepted.
-            Found::Text(_) if self.lacked.is_some() => self.excuse(Verdict::failed(Failure::default())),
-            Found::Text(text) => match self.shelf.compare(&declared.name, text, expectation.place) {
+            Observed::Text(_) if self.lacked.is_some() => self.excuse(Verdict::failed(Failure::default())),
+            Observed::Text(text) => match self.shelf.compare(&declared.name, text, expectation.place) {
                 Ok(()) => Verdict::Passed,
                 Err(mut failure) => {
                     failure.place = expectation.place;

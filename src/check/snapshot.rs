@@ -1,7 +1,7 @@
 //! Accepted texts, kept by insta. No other file knows it.
 
 use super::outcome::Failure;
-use crate::lab::{Folder, Found, LabName, Place, slug};
+use crate::lab::{Folder, HeldFile, LabName, Place, slug};
 use insta::_macro_support::{SnapshotValue, assert_snapshot};
 use pretty_assertions::StrComparison;
 use std::cell::Cell;
@@ -115,7 +115,7 @@ impl Shelf {
     }
 
     /// Looks at a file in the folder, which is below the root.
-    fn look(&self, file: &Path) -> io::Result<Found> {
+    fn look(&self, file: &Path) -> io::Result<HeldFile> {
         let leads_away = |error: io::Error| match error.raw_os_error() {
             Some(libc::EXDEV) => io::Error::new(
                 io::ErrorKind::PermissionDenied,

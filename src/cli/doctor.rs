@@ -3,7 +3,7 @@ mod tried;
 use super::Doctor;
 use super::exit::Findings;
 use crate::check::{Outcome, Shelf, Update, Verdict};
-use crate::lab::{Lab, LabName, Source};
+use crate::lab::{Lab, LabName, LabSource};
 use crate::net;
 use crate::run::{self, Settings};
 use crate::sandbox::doctor::{Copied, Facts, Remedy};
@@ -188,7 +188,7 @@ impl Bench {
 
     fn outcomes(&self, sandbox: &mut Sandbox, text: &str) -> Result<Vec<Outcome>, SandboxError> {
         let path = Path::new("doctor.rhai");
-        let source = Source { name: LabName::of(path), path: path.into(), text: text.into() };
+        let source = LabSource { name: LabName::of(path), path: path.into(), text: text.into() };
         let lab: Lab = self.compiler.read(source).expect("the doctor's own labs are sound");
         let shelf = Shelf::of(path, &lab.source.name, Update::Never);
         let settings = Settings { timeout_ms: 10_000, explains: false, ..Settings::default() };

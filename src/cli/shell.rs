@@ -161,7 +161,7 @@ impl Desk<'_> {
         let lab = self.lab.up_to_here(self.at, solution(typed));
         let probe = Probe { from: from.clone(), ..Probe::to(from, to) };
         let explained =
-            self.launcher.open().map_err(run::Puzzle::from).and_then(|first| {
+            self.launcher.open().map_err(run::WhyError::from).and_then(|first| {
                 run::why(&lab, self.launcher, first, &self.settings(), &probe, &Moment::End)
             });
         match explained {
@@ -169,11 +169,11 @@ impl Desk<'_> {
                 report::explanation_in_colour(&lab, &explanation)
             }
             Ok(explanation) => report::explanation(&lab, &explanation),
-            Err(run::Puzzle::Misuse(misuse)) => {
+            Err(run::WhyError::Misuse(misuse)) => {
                 let hint = misuse.hint.map(|hint| format!("hint: {hint}\n"));
                 format!("error: {}\n{}", misuse.message, hint.unwrap_or_default())
             }
-            Err(puzzle) => format!("error: {puzzle}\n"),
+            Err(error) => format!("error: {error}\n"),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::one;
 use crate::event::{Explanation, Moment, Probe, Stop};
 use crate::lab::{LabName, visible};
 use crate::report;
-use crate::run::{self, Puzzle, Settings};
+use crate::run::{self, Settings, WhyError};
 use crate::sandbox::For;
 use crate::why::pages;
 use std::fs;
@@ -69,23 +69,23 @@ pub(super) fn run(typed: &Why) -> ExitCode {
             }
             ExitCode::from(u8::from(!explanation.reached))
         }
-        Err(Puzzle::Sandbox(error)) => one::without_sandbox(&error),
-        Err(Puzzle::Misuse(misuse)) => {
+        Err(WhyError::Sandbox(error)) => one::without_sandbox(&error),
+        Err(WhyError::Misuse(misuse)) => {
             eprintln!("error: {}", visible(&misuse.message));
             if let Some(hint) = misuse.hint {
                 eprintln!("hint: {}", visible(&hint));
             }
             ExitCode::from(USAGE)
         }
-        Err(Puzzle::Stopped(Stop::NotMeasured(what))) => {
+        Err(WhyError::Stopped(Stop::NotMeasured(what))) => {
             eprintln!("error: not measured: {}", visible(&what.reason));
             if let Some(remedy) = what.remedy {
                 eprintln!("hint: {remedy}");
             }
             Findings { nothing_measured: true, ..Findings::default() }.into()
         }
-        Err(puzzle @ Puzzle::Stopped(_)) => {
-            eprintln!("error: {}", visible(&puzzle.to_string()));
+        Err(error @ WhyError::Stopped(_)) => {
+            eprintln!("error: {}", visible(&error.to_string()));
             Findings { bug: true, ..Findings::default() }.into()
         }
     }

@@ -41,7 +41,7 @@ pub enum Moment {
     #[default]
     End,
     /// When it comes to a place where it asks something itself.
-    Door(Door),
+    CallSite(CallSite),
     /// At the end of a step: its number, or how its text begins; of a shell
     /// lab, the line up to which commands run.
     Step(String),
@@ -50,7 +50,7 @@ pub enum Moment {
 /// A place at which a lab asks something, and the how manieth time it does so
 /// there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Door {
+pub struct CallSite {
     /// The helper file; the lab itself otherwise.
     pub helper: Option<String>,
     /// Where the lab asks.
@@ -62,11 +62,11 @@ pub struct Door {
 /// A question that nobody answered, or `why(…)`: what can be asked again in a
 /// replay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wonder {
+pub struct PendingWhy {
     /// What was sent.
     pub probe: Probe,
     /// Where the lab asks it.
-    pub door: Door,
+    pub call_site: CallSite,
 }
 
 /// What is sent to find out: as `ping` and `curl` users know it.
@@ -190,14 +190,14 @@ pub struct Trail {
     /// Whose hardware address is asked for, or who says an error.
     pub about: Option<String>,
     /// Where it was seen, in their order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<TrailStep>,
     /// What became of it.
     pub end: TrailEnd,
 }
 
 /// A packet at an interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Step {
+pub struct TrailStep {
     /// The namespace.
     pub ns: String,
     /// The interface.
@@ -216,7 +216,7 @@ pub enum TrailEnd {
     /// It was lost in this namespace.
     Within(String),
     /// It was lost on the way to the next interface, where that is known.
-    Before(Option<Step>),
+    Before(Option<TrailStep>),
     /// It goes in a circle.
     Round,
 }
@@ -239,7 +239,7 @@ pub enum Passed {
 
 /// Something that the lab did, for whoever looks into it later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Deed {
+pub struct LabCommand {
     /// Where the lab says it.
     pub place: Place,
     /// The command, as one would type it.
@@ -248,7 +248,7 @@ pub struct Deed {
     pub failed: Option<String>,
 }
 
-impl Deed {
+impl LabCommand {
     /// What an event says was done.
     pub fn of(event: &super::Event) -> Option<Self> {
         match event {

@@ -9,8 +9,8 @@ mod inquiry;
 mod live;
 
 pub use inquiry::{
-    Aim, Answered, Cause, Deed, Door, Explanation, Findings, Inquiry, Lack, Misuse, Moment, Passed, Probe,
-    Step, Suspect, Trail, TrailEnd, Waypoint, Wonder,
+    Aim, Answered, CallSite, Cause, Explanation, Findings, Inquiry, LabCommand, Lack, Misuse, Moment, Passed,
+    PendingWhy, Probe, Suspect, Trail, TrailEnd, TrailStep, Waypoint,
 };
 
 pub use live::{Live, LiveAsk};
@@ -126,7 +126,7 @@ pub enum Event {
     /// Somebody at work in the lab asks something, and waits for the answer.
     Live(LiveAsk),
     /// The script asks why; it waits for the answer.
-    Wondered(Box<Wonder>),
+    WhyAsked(Box<PendingWhy>),
     /// Why one can't reach another, as a replay finds it.
     Explained(Box<Findings>),
     /// The script ended before its last line.
@@ -214,7 +214,7 @@ pub struct Question {
     /// The answer's rows, where it is a table.
     pub table: Option<Table>,
     /// How to ask it again, where it is about a way and nobody answered.
-    pub wonder: Option<Box<Wonder>>,
+    pub pending_why: Option<Box<PendingWhy>>,
     /// What asking changed (a ping fills the neighbour tables), a line each,
     /// where somebody watches.
     pub changes: Vec<String>,
@@ -228,7 +228,7 @@ pub struct Expectation {
     /// Where it stands.
     pub place: Place,
     /// What was found.
-    pub found: Found,
+    pub found: Observed,
     /// Names of earlier checks without which this one says nothing.
     pub needs: Vec<String>,
     /// Points for an exercise.
@@ -239,7 +239,7 @@ pub struct Expectation {
 
 /// What an expectation found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Found {
+pub enum Observed {
     /// A value that must hold, or must not.
     Value {
         /// Whether the expectation is met.

@@ -250,7 +250,7 @@ fn hint(check: &Declared, failure: &Failure) -> Option<String> {
 mod tests {
     use super::*;
     use crate::event::Question;
-    use crate::lab::{Gap, LabName, Language, Place, Solution, Source};
+    use crate::lab::{Gap, LabName, LabSource, Language, Place, Solution};
 
     fn declared(line: u32, name: &str, points: u32, needs: &[&str]) -> Declared {
         Declared {
@@ -268,7 +268,7 @@ mod tests {
     /// An exercise with its gap in line 5.
     fn lab(checks: Vec<Declared>) -> Lab {
         let source =
-            Source { name: LabName::of("x.rhai".as_ref()), path: "x.rhai".into(), text: String::new() };
+            LabSource { name: LabName::of("x.rhai".as_ref()), path: "x.rhai".into(), text: String::new() };
         let reference = Solution { path: "x.sh".into(), text: String::new(), language: Language::Shell };
         let gap = Gap { place: Place::new(5, 1), reference, handed_in: None };
         let (language, helpers, draws) = (Language::Rhai, Vec::new(), Vec::new());
@@ -432,7 +432,7 @@ mod tests {
             command: command.into(),
             text: text.into(),
             table: None,
-            wonder: None,
+            pending_why: None,
             changes: Vec::new(),
         };
         let failure = Failure {

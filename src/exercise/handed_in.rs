@@ -1,5 +1,5 @@
 use super::fingerprint::Fingerprint;
-use crate::lab::{Found, Language, Solution};
+use crate::lab::{HeldFile, Language, Solution};
 use std::io;
 use std::path::Path;
 
@@ -57,7 +57,7 @@ impl HandedIn {
     /// # Errors
     ///
     /// Where it is no script that can be run, or can't be read.
-    pub(super) fn read(found: &Found, path: &Path) -> Result<Self, Unfit> {
+    pub(super) fn read(found: &HeldFile, path: &Path) -> Result<Self, Unfit> {
         if !found.is_file() {
             return Err(Unfit::work(format!("the submission is {}, and no file", found.what())));
         }

@@ -13,12 +13,12 @@ pub struct Entry {
     /// The student's name, from that of the file or the folder.
     pub student: String,
     /// What was found under that name: one thing, or it can't be graded.
-    found: Vec<Found>,
+    found: Vec<Candidate>,
 }
 
 /// A file or a folder, by its name in the folder of the class.
 #[derive(Debug, Clone)]
-struct Found {
+struct Candidate {
     class: Folder,
     name: OsString,
     /// For a person.
@@ -52,7 +52,7 @@ impl std::error::Error for RosterError {}
 ///
 /// Where a path is not there or can't be read, or nobody has handed in.
 pub fn roster(paths: &[PathBuf]) -> Result<Vec<Entry>, RosterError> {
-    let mut students: BTreeMap<String, Vec<Found>> = BTreeMap::new();
+    let mut students: BTreeMap<String, Vec<Candidate>> = BTreeMap::new();
     for path in paths {
         let failed = |error: io::Error| RosterError {
             message: format!("failed to read `{}`: {}", path.display(), words(&error)),
@@ -67,7 +67,7 @@ pub fn roster(paths: &[PathBuf]) -> Result<Vec<Entry>, RosterError> {
             }
         }
     }
-    let entry = |(student, mut found): (String, Vec<Found>)| {
+    let entry = |(student, mut found): (String, Vec<Candidate>)| {
         found.sort_by(|a, b| a.path.cmp(&b.path));
         Entry { student, found }
     };
@@ -75,7 +75,7 @@ pub fn roster(paths: &[PathBuf]) -> Result<Vec<Entry>, RosterError> {
 }
 
 /// What a path stands for that somebody has typed, alone or among others.
-fn named(path: &Path, alone: bool) -> io::Result<Result<Vec<Found>, RosterError>> {
+fn named(path: &Path, alone: bool) -> io::Result<Result<Vec<Candidate>, RosterError>> {
     let typed = path.symlink_metadata()?;
     if alone && typed.is_symlink() && path.is_dir() {
         let message = format!("`{}` is a symbolic link to a folder", path.display());
@@ -85,7 +85,7 @@ fn named(path: &Path, alone: bool) -> io::Result<Result<Vec<Found>, RosterError>
     let class = match alone && typed.is_dir() {
         true => Folder::open(path)?,
         false => {
-            let found = Found::at(path)?;
+            let found = Candidate::at(path)?;
             let looked = found.class.look(&found.name)?;
             let folder = if looked.is_folder() { Some(looked.into_folder()?) } else { None };
             match folder {
@@ -101,7 +101,7 @@ fn named(path: &Path, alone: bool) -> io::Result<Result<Vec<Found>, RosterError>
         let message = format!("nobody has handed in: the folder `{}` is empty", path.display());
         return Ok(Err(RosterError { message, hint: Some(hint.into()) }));
     }
-    let found = |name: OsString| Found { class: class.clone(), path: path.join(&name), name };
+    let found = |name: OsString| Candidate { class: class.clone(), path: path.join(&name), name };
     Ok(Ok(names.into_iter().map(found).collect()))
 }
 
@@ -122,7 +122,7 @@ impl Entry {
     }
 }
 
-impl Found {
+impl Candidate {
     /// What is at a path that somebody has typed. Links on the way are theirs;
     /// one at its end is the student's.
     fn at(path: &Path) -> io::Result<Self> {
@@ -172,7 +172,7 @@ impl Found {
     /// `alice.sh` is `..data/alice.sh`, and `..data` is the folder of the last
     /// change, as `..2026_11_29`. It is looked up by these names, and no link is
     /// followed; there is no other one for a submission.
-    fn in_volume(&self, link: &lab::Found) -> Option<lab::Found> {
+    fn in_volume(&self, link: &lab::HeldFile) -> Option<lab::HeldFile> {
         let data = OsStr::new("..data");
         (link.target().ok()? == Path::new(data).join(&self.name)).then_some(())?;
         let current = self.class.look(data).ok()?.target().ok()?;

@@ -1,6 +1,6 @@
 //! Labs that run ahead of the test cases that ask for them.
 
-use super::Course;
+use super::LabRun;
 use crate::check::{Outcome, Verdict};
 use crate::run::{self, Finished, Machine, Settings};
 use crate::sandbox::{Launcher, Sandbox, SandboxError};
@@ -12,7 +12,7 @@ const TOGETHER: usize = 256;
 
 /// Labs that are to be run, by workers that take the next one each.
 pub(super) struct Pool {
-    pub wanted: Vec<Arc<Course>>,
+    pub wanted: Vec<Arc<LabRun>>,
     next: AtomicUsize,
     /// Of the first lab, which has been ordered there.
     first: Mutex<Option<Sandbox>>,
@@ -22,7 +22,7 @@ pub(super) struct Pool {
 
 impl Pool {
     /// A pool whose first lab has a sandbox already.
-    pub fn new(wanted: Vec<Arc<Course>>, first: Sandbox, launcher: Launcher) -> Self {
+    pub fn new(wanted: Vec<Arc<LabRun>>, first: Sandbox, launcher: Launcher) -> Self {
         let (next, finished) = (AtomicUsize::default(), Finished::of(TOGETHER));
         Self { wanted, next, first: Mutex::new(Some(first)), finished, launcher }
     }
@@ -31,16 +31,16 @@ impl Pool {
     pub fn work(&self, settings: &Settings) {
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(course) = self.wanted.get(number) else { return };
+            let Some(lab_run) = self.wanted.get(number) else { return };
             // The first lab's sandbox has its order already: nobody else's.
             let first = self.first.lock().ok().filter(|_| number == 0).and_then(|mut first| first.take());
             let before = Machine::now();
-            let mut outcome = self.run(course, first, settings);
+            let mut outcome = self.run(lab_run, first, settings);
             let failed = |outcomes: &Vec<Outcome>| {
                 outcomes.iter().any(|one| matches!(one.verdict, Verdict::Failed(_)))
             };
             if outcome.as_ref().is_ok_and(failed) && before.has_changed() {
-                outcome = self.run(course, None, settings);
+                outcome = self.run(lab_run, None, settings);
             }
             let outcome = outcome.map(|outcomes| {
                 outcomes
@@ -49,19 +49,20 @@ impl Pool {
                     .collect()
             });
             // Each is set once: a course is taken by one worker.
-            let _ = course.outcomes.set(outcome);
+            let _ = lab_run.outcomes.set(outcome);
         }
     }
 
     /// Runs a lab in a sandbox of its own.
     fn run(
         &self,
-        course: &Course,
+        lab_run: &LabRun,
         ready: Option<Sandbox>,
         settings: &Settings,
     ) -> Result<Vec<Outcome>, SandboxError> {
         let mut sandbox = ready.map_or_else(|| self.launcher.open(), Ok)?;
-        let outcome = run::lab(&course.lab, &self.launcher, &mut sandbox, &course.shelf, settings, |_, _| {});
+        let outcome =
+            run::lab(&lab_run.lab, &self.launcher, &mut sandbox, &lab_run.shelf, settings, |_, _| {});
         self.finished.let_go(sandbox);
         outcome
     }

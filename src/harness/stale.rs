@@ -1,6 +1,6 @@
 //! Snapshots that nobody asserts any more.
 
-use super::Course;
+use super::LabRun;
 use crate::lab::{Kind, visible_in_line};
 use libtest_mimic::Trial;
 use std::path::{Path, PathBuf};
@@ -13,22 +13,22 @@ use std::sync::Arc;
 /// asserted again once the lab is mended.
 pub(super) fn trials(
     paths: &[PathBuf],
-    courses: &[Arc<Course>],
+    runs: &[Arc<LabRun>],
     untouched: Vec<PathBuf>,
     accept: bool,
 ) -> Vec<Trial> {
     let mut stale = Vec::new();
     let mut folders = untouched;
-    for course in courses {
-        let names: Vec<&str> = course
+    for lab_run in runs {
+        let names: Vec<&str> = lab_run
             .lab
             .checks
             .iter()
             .filter(|check| check.kind == Kind::Snapshot)
             .map(|check| check.name.as_str())
             .collect();
-        stale.extend(course.shelf.stale(&names));
-        folders.push(course.shelf.folder().to_path_buf());
+        stale.extend(lab_run.shelf.stale(&names));
+        folders.push(lab_run.shelf.folder().to_path_buf());
     }
     // Of labs that are not there any more, where the whole folder was asked for.
     for path in paths.iter().filter(|path| path.is_dir() && path.ends_with("labs")) {

@@ -20,7 +20,7 @@ pub struct Folder(Arc<OwnedFd>);
 /// What was found in a folder: it is held, and nothing was done to it yet, so
 /// that a device does nothing, and a pipe waits for nobody.
 #[derive(Debug)]
-pub struct Found {
+pub struct HeldFile {
     held: OwnedFd,
     stat: FileStat,
 }
@@ -45,9 +45,9 @@ impl Folder {
     /// # Errors
     ///
     /// Where there is nothing, or it can't be searched.
-    pub fn look(&self, name: &OsStr) -> io::Result<Found> {
+    pub fn look(&self, name: &OsStr) -> io::Result<HeldFile> {
         let held = self.resolve(Path::new(name), false)?;
-        Ok(Found { stat: fstat(&held)?, held })
+        Ok(HeldFile { stat: fstat(&held)?, held })
     }
 
     /// Looks at what a path below it leads to. Links are followed as long as
@@ -56,9 +56,9 @@ impl Folder {
     /// # Errors
     ///
     /// Where there is nothing, or it leads away (`EXDEV`).
-    pub fn look_below(&self, path: &Path) -> io::Result<Found> {
+    pub fn look_below(&self, path: &Path) -> io::Result<HeldFile> {
         let held = self.resolve(path, true)?;
-        Ok(Found { stat: fstat(&held)?, held })
+        Ok(HeldFile { stat: fstat(&held)?, held })
     }
 
     /// The kernel resolves the path, and looks at each step of it that it stays
@@ -127,7 +127,7 @@ impl Folder {
     }
 }
 
-impl Found {
+impl HeldFile {
     fn kind(&self) -> SFlag {
         SFlag::from_bits_truncate(self.stat.st_mode) & SFlag::S_IFMT
     }
@@ -286,7 +286,7 @@ mod tests {
         }
     }
 
-    fn text(found: io::Result<Found>) -> Result<String, i32> {
+    fn text(found: io::Result<HeldFile>) -> Result<String, i32> {
         let bytes = found.and_then(|found| found.read(100));
         let bytes = bytes.map_err(|error| error.raw_os_error().unwrap_or_default())?;
         Ok(String::from_utf8(bytes).expect("text"))
@@ -327,7 +327,7 @@ mod tests {
         let scratch = Scratch::new("steps");
         let walk = |path: &str| {
             let held = scratch.own().walk(Path::new(path)).map_err(io::Error::from);
-            text(held.and_then(|held| Ok(Found { stat: fstat(&held)?, held })))
+            text(held.and_then(|held| Ok(HeldFile { stat: fstat(&held)?, held })))
         };
         assert_eq!(walk("file"), Ok("file".into()));
         assert_eq!(walk("./below/file"), Ok("below".into()));

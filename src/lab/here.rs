@@ -1,4 +1,4 @@
-use super::{Gap, Lab, Language, Place, Solution, Source};
+use super::{Gap, Lab, LabSource, Language, Place, Solution};
 
 impl Lab {
     /// The lab up to where somebody works in it, and then what was typed
@@ -24,7 +24,7 @@ impl Lab {
                 Some(Gap { place, reference: typed.clone(), handed_in: Some(typed) })
             }
         };
-        let source = Source { text, ..self.source.clone() };
+        let source = LabSource { text, ..self.source.clone() };
         Self { source, gap, checks: Vec::new(), ..self.clone() }
     }
 }
@@ -50,7 +50,7 @@ mod tests {
     use crate::lab::LabName;
 
     fn lab(path: &str, text: &str) -> Lab {
-        let source = Source { name: LabName::of(path.as_ref()), path: path.into(), text: text.into() };
+        let source = LabSource { name: LabName::of(path.as_ref()), path: path.into(), text: text.into() };
         Lab {
             source,
             language: Language::of(path.as_ref()).unwrap_or(Language::Rhai),

@@ -15,8 +15,8 @@ mod visible;
 
 pub use declared::{Declared, Kind, ToolUse};
 pub use draw::{Draw, Item, Items, Picks, blanks, chosen, is_key};
-pub use folder::{Folder, Found, LONGEST, read_beside};
+pub use folder::{Folder, HeldFile, LONGEST, read_beside};
 pub use name::{LabName, slug};
 pub use place::{Place, Span};
-pub use source::{Gap, Helper, Lab, Language, Solution, Source, excerpt};
+pub use source::{Gap, Helper, Lab, LabSource, Language, Solution, excerpt};
 pub use visible::{steers, visible, visible_in_line};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// The text of a lab, and what it is called.
 #[derive(Debug, Clone)]
-pub struct Source {
+pub struct LabSource {
     /// `<subject>/<lab>`.
     pub name: LabName,
     /// The path as it was given, for messages.
@@ -79,7 +79,7 @@ pub struct Solution {
 #[derive(Debug, Clone)]
 pub struct Lab {
     /// Its text and name.
-    pub source: Source,
+    pub source: LabSource,
     /// What it is written in.
     pub language: Language,
     /// The outside tool without which it can't even begin.
@@ -126,7 +126,7 @@ impl Lab {
     }
 }
 
-impl Source {
+impl LabSource {
     /// The lab's description: its leading `//!` lines.
     pub fn description(&self) -> String {
         let lines: Vec<&str> = self
@@ -178,8 +178,8 @@ fn is_wide(c: char) -> bool {
 mod tests {
     use super::*;
 
-    fn source(text: &str) -> Source {
-        Source { name: LabName::of("x.rhai".as_ref()), path: "x.rhai".into(), text: text.into() }
+    fn source(text: &str) -> LabSource {
+        LabSource { name: LabName::of("x.rhai".as_ref()), path: "x.rhai".into(), text: text.into() }
     }
 
     #[test]

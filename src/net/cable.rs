@@ -8,7 +8,7 @@
 //! and nobody watches, the kernel is asked at once whether it would refuse,
 //! and the ends get the indexes and hardware addresses of a moved pair.
 
-use super::link::{Found, valid_ifname};
+use super::link::{LinkBrief, valid_ifname};
 use super::mac::chosen_mac;
 use super::{NetError, Netns, Network};
 use rtnetlink::packet_route::RouteNetlinkMessage;
@@ -171,7 +171,7 @@ impl Network {
     }
 
     /// Where the other end of a veth is.
-    pub(super) fn other_end(&self, netns: &Netns, link: &Found) -> Option<(Netns, u32)> {
+    pub(super) fn other_end(&self, netns: &Netns, link: &LinkBrief) -> Option<(Netns, u32)> {
         let index = link.other?;
         let Some(nsid) = link.other_nsid else { return Some((netns.clone(), index)) };
         let laid = self.ends.borrow().get(&(netns.name().to_string(), link.index)).cloned();
@@ -186,7 +186,7 @@ impl Network {
         let links = self.dump_links(netns)?;
         Ok(links
             .iter()
-            .map(Found::read)
+            .map(LinkBrief::read)
             .filter(|link| link.veth)
             .filter_map(|link| self.other_end(netns, &link))
             .filter(|(other, _)| !other.is(netns))

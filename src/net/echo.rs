@@ -1,7 +1,7 @@
 //! Echo requests on raw sockets, and what becomes of them.
 
 use super::error::strerror;
-use super::ping::{PingAnswer, PingOptions, Reply, Source};
+use super::ping::{PingAnswer, PingOptions, PingSource, Reply};
 use super::target::{Target, address, family};
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -22,8 +22,8 @@ fn from(socket: &OwnedFd, options: &PingOptions) -> nix::Result<()> {
     }
     match &options.source {
         None => Ok(()),
-        Some(Source::Interface(name)) => setsockopt(socket, sockopt::BindToDevice, &OsString::from(name)),
-        Some(Source::Address(ip)) => bind(socket.as_raw_fd(), &address(Target { ip: *ip, scope: 0 }, 0)),
+        Some(PingSource::Interface(name)) => setsockopt(socket, sockopt::BindToDevice, &OsString::from(name)),
+        Some(PingSource::Address(ip)) => bind(socket.as_raw_fd(), &address(Target { ip: *ip, scope: 0 }, 0)),
     }
 }
 

@@ -22,7 +22,7 @@
 //! link of that kind, because the kernel makes no fallback devices, it is one
 //! of the lab's by the last rule, or from when it is switched on.
 
-use super::link::Found;
+use super::link::LinkBrief;
 use super::{NetError, Netns, Network};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
@@ -92,7 +92,7 @@ impl Network {
         netns: &Netns,
         mut links: Vec<LinkMessage>,
     ) -> Result<Vec<LinkMessage>, NetError> {
-        let idle = |link: &&LinkMessage| is_idle(link) && !netns.has_named(&Found::read(link).name);
+        let idle = |link: &&LinkMessage| is_idle(link) && !netns.has_named(&LinkBrief::read(link).name);
         let mut idle: BTreeSet<u32> = links.iter().filter(idle).map(|link| link.header.index).collect();
         if idle.is_empty() {
             return Ok(links);
@@ -100,7 +100,7 @@ impl Network {
         for address in self.dump_addresses(netns, AddressFamily::Unspec)? {
             idle.remove(&address.header.index);
         }
-        for found in links.iter().map(Found::read).filter(|found| found.other_nsid.is_none()) {
+        for found in links.iter().map(LinkBrief::read).filter(|found| found.other_nsid.is_none()) {
             if let Some(below) = found.other.filter(|below| *below != found.index) {
                 idle.remove(&below);
             }

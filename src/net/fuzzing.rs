@@ -44,7 +44,7 @@ pub fn netlink(pieces: &[&[u8]]) {
             let Ok(message) = message else { break };
             if let rtnetlink::packet_core::NetlinkPayload::InnerMessage(message) = message.payload {
                 if let RouteNetlinkMessage::NewLink(message) = &message {
-                    link::Found::read(message);
+                    link::LinkBrief::read(message);
                     link::mac_of(message);
                 }
                 observe::fuzzing::rows(&message);

@@ -1,6 +1,6 @@
 //! Fetches a page over HTTP, in the words of curl(1).
 
-use super::door::Failed;
+use super::attempt::Failed;
 use super::{NetError, Netns, Network, Witness};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;

@@ -15,7 +15,7 @@ use std::os::fd::AsRawFd;
 
 /// What the kernel says of one link, as far as acts need it.
 #[derive(Debug, Clone)]
-pub(super) struct Found {
+pub(super) struct LinkBrief {
     pub index: u32,
     pub name: String,
     pub bridge: bool,
@@ -27,7 +27,7 @@ pub(super) struct Found {
     pub veth: bool,
 }
 
-impl Found {
+impl LinkBrief {
     pub fn read(message: &LinkMessage) -> Self {
         let mut found = Self {
             index: message.header.index,
@@ -266,7 +266,7 @@ impl Network {
 
     /// Takes note that what is around a link may change: its bridge, and the
     /// other end of its cable.
-    fn unsettle_around(&self, netns: &Netns, link: &Found, other: Option<(Netns, u32)>) {
+    fn unsettle_around(&self, netns: &Netns, link: &LinkBrief, other: Option<(Netns, u32)>) {
         if let Some(bridge) = link.controller {
             self.unsettle(netns, bridge);
         }
@@ -288,13 +288,13 @@ impl Network {
     }
 
     /// Finds a link by its name.
-    pub(super) fn find(&self, netns: &Netns, name: &str) -> Result<Found, NetError> {
+    pub(super) fn find(&self, netns: &Netns, name: &str) -> Result<LinkBrief, NetError> {
         netns.name_link(name);
         self.look_for(netns, name)?.ok_or_else(|| {
             let error = NetError::new(format!("Cannot find device \"{name}\""));
             let Ok(links) = self.lab_links(netns) else { return error };
             let names: Vec<String> =
-                links.iter().map(|link| format!("`{}`", Found::read(link).name)).collect();
+                links.iter().map(|link| format!("`{}`", LinkBrief::read(link).name)).collect();
             let elsewhere = self.everywhere().into_iter().find(|other| {
                 !other.is(netns) && self.look_for(other, name).is_ok_and(|found| found.is_some())
             });
@@ -304,7 +304,7 @@ impl Network {
     }
 
     /// Looks for a link by its name.
-    pub(super) fn look_for(&self, netns: &Netns, name: &str) -> Result<Option<Found>, NetError> {
+    pub(super) fn look_for(&self, netns: &Netns, name: &str) -> Result<Option<LinkBrief>, NetError> {
         valid_ifname("dev", name).map_err(|_| {
             NetError::new(format!("Cannot find device \"{name}\"")).hint("no interface can have this name")
         })?;
@@ -312,7 +312,7 @@ impl Network {
         message.attributes.push(LinkAttribute::IfName(name.into()));
         match self.get(netns, RouteNetlinkMessage::GetLink(message)) {
             Ok(rows) => Ok(rows.iter().find_map(|row| match row {
-                RouteNetlinkMessage::NewLink(link) => Some(Found::read(link)),
+                RouteNetlinkMessage::NewLink(link) => Some(LinkBrief::read(link)),
                 _ => None,
             })),
             Err(refused) if refused.is(Errno::ENODEV) => Ok(None),

@@ -6,6 +6,7 @@
 
 mod addr;
 mod applet;
+mod attempt;
 mod budget;
 mod cable;
 mod capture;
@@ -13,7 +14,6 @@ mod cni;
 mod create;
 mod defaults;
 mod delta;
-mod door;
 mod echo;
 mod error;
 mod fallback;
@@ -80,7 +80,7 @@ pub use netfilter::{
 pub use netns::{Netns, NetnsName, are_same};
 pub use network::Network;
 pub use observe::Family;
-pub use ping::{PingAnswer, PingOptions, Source as PingSource};
+pub use ping::{PingAnswer, PingOptions, PingSource};
 pub use program::{ExecAnswer, Limits, Process, last_words};
 pub use rooms::{Cleared, Exit, Expected, MOST_PROCESSES, Placed, Program, Rooms, RoomsError, Started};
 pub use route::RouteOptions;

@@ -1,6 +1,6 @@
 //! Reads a namespace's tables from the kernel.
 
-use super::link::{Found, mac_of};
+use super::link::{LinkBrief, mac_of};
 use super::route::table_number;
 use super::{NetError, Netns, Network, iproute, operstate};
 use crate::table::{self, Addr, FdbEntry, FdbState, Link, LinkState, NeighState, Neighbour, Route};
@@ -47,7 +47,7 @@ impl Network {
         let mut links: Vec<Link> = messages
             .iter()
             .map(|message| {
-                let found = Found::read(message);
+                let found = LinkBrief::read(message);
                 Link {
                     kind: kind(message),
                     mac: mac_of(message),
@@ -64,7 +64,7 @@ impl Network {
         Ok(links)
     }
 
-    fn peer(&self, netns: &Netns, link: &Found, names: &Names) -> Option<String> {
+    fn peer(&self, netns: &Netns, link: &LinkBrief, names: &Names) -> Option<String> {
         let index = link.other?;
         let Some(nsid) = link.other_nsid else {
             return Some(name_of(names, index));
@@ -72,7 +72,7 @@ impl Network {
         let unknown = Some(format!("if{index}"));
         let Some(other) = self.namespace_of(netns, nsid) else { return unknown };
         match self.link_at(&other, index) {
-            Ok(message) => Some(Found::read(&message).name),
+            Ok(message) => Some(LinkBrief::read(&message).name),
             Err(_) => unknown,
         }
     }
@@ -215,7 +215,7 @@ impl Network {
 }
 
 fn names(links: &[LinkMessage]) -> Names {
-    links.iter().map(|link| (link.header.index, Found::read(link).name)).collect()
+    links.iter().map(|link| (link.header.index, LinkBrief::read(link).name)).collect()
 }
 
 fn name_of(names: &Names, index: u32) -> String {

@@ -32,7 +32,7 @@ pub struct PingOptions {
     /// Whether to forbid fragments.
     pub df: bool,
     /// Where to send from: an interface, or an address of one's own.
-    pub source: Option<Source>,
+    pub source: Option<PingSource>,
     /// Count only answers that this namespace itself has sent.
     pub by: Option<Netns>,
     /// Whether each request has to be answered; one of them otherwise.
@@ -47,7 +47,7 @@ pub struct PingOptions {
 
 /// What ping(8) takes for `-I`.
 #[derive(Debug, Clone)]
-pub enum Source {
+pub enum PingSource {
     /// An interface.
     Interface(String),
     /// An address.
@@ -225,7 +225,7 @@ impl Network {
         if !options.hasty && targets.iter().any(|target| target.ip.is_ipv6()) {
             self.await_addresses()?;
         }
-        if let Some(Source::Interface(name)) = &options.source {
+        if let Some(PingSource::Interface(name)) = &options.source {
             self.index_of(netns, name)?;
         }
         // The kernel answers an echo request; a program that does so is not

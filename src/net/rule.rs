@@ -5,7 +5,7 @@ use super::iproute;
 use super::prefix::Prefix;
 use super::route::table_number;
 use super::{Family, NetError, Netns, Network, typed};
-use crate::table::Rule;
+use crate::table::RuleRow;
 use nix::errno::Errno;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleFlags, RuleMessage};
@@ -111,7 +111,7 @@ impl Network {
     /// # Errors
     ///
     /// Where the namespace was deleted.
-    pub fn rules(&self, netns: &Netns, family: Family) -> Result<Vec<Rule>, NetError> {
+    pub fn rules(&self, netns: &Netns, family: Family) -> Result<Vec<RuleRow>, NetError> {
         self.settle()?;
         let mut message = RuleMessage::default();
         message.header.family = match family {
@@ -120,7 +120,8 @@ impl Network {
         };
         let rows = self.dump(netns, RouteNetlinkMessage::GetRule(message))?;
         let interfaces = self.dump_links(netns)?;
-        let exists = |name: &str| interfaces.iter().any(|link| super::link::Found::read(link).name == name);
+        let exists =
+            |name: &str| interfaces.iter().any(|link| super::link::LinkBrief::read(link).name == name);
         // In the kernel's order, which is that of their prefs: of two that
         // have the same one, the one that was there first.
         Ok(rows
@@ -202,7 +203,7 @@ fn mark_number(text: &str) -> Result<u32, NetError> {
     })
 }
 
-fn read(message: &RuleMessage, exists: impl Fn(&str) -> bool) -> Rule {
+fn read(message: &RuleMessage, exists: impl Fn(&str) -> bool) -> RuleRow {
     let header = &message.header;
     let most = if header.family == AddressFamily::Inet { 32 } else { 128 };
     let prefix = |ip: &IpAddr, length: u8| {
@@ -212,7 +213,7 @@ fn read(message: &RuleMessage, exists: impl Fn(&str) -> bool) -> Rule {
         true => name.clone(),
         false => format!("{name} [detached]"),
     };
-    let mut rule = Rule {
+    let mut rule = RuleRow {
         pref: 0,
         from: "all".into(),
         to: None,

@@ -1,6 +1,6 @@
 //! Waits for what the kernel does a moment after it was asked.
 
-use super::link::Found;
+use super::link::LinkBrief;
 use super::network::Programs;
 use super::{NetError, Netns, Network, operstate};
 use rtnetlink::packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
@@ -77,7 +77,7 @@ impl Network {
     /// synchronize link-watch when carrier is queried"); a listing does not.
     /// On an older kernel the answer may tell that the worker has not come to
     /// the link yet: then it is asked again.
-    fn settle_link(&self, netns: &Netns, index: u32) -> Option<Found> {
+    fn settle_link(&self, netns: &Netns, index: u32) -> Option<LinkBrief> {
         let mut message = self.link_at(netns, index).ok()?;
         let begin = Instant::now();
         while !operstate::is_in_line(&message) && begin.elapsed() < LINKWATCH {
@@ -86,7 +86,7 @@ impl Network {
             std::thread::sleep((begin.elapsed() / 4).clamp(INTERVAL, 25 * INTERVAL));
             message = self.link_at(netns, index).ok()?;
         }
-        Some(Found::read(&message))
+        Some(LinkBrief::read(&message))
     }
 
     /// Waits until IPv6 addresses can be used: a worker of the kernel's says
@@ -193,7 +193,7 @@ impl Network {
         for netns in self.namespaces()?.into_iter().chain([self.host()]) {
             let links = self.lab_links(&netns)?;
             let lag = links.iter().filter(|link| !operstate::is_in_line(link));
-            let mut links: Vec<Found> = lag.map(Found::read).collect();
+            let mut links: Vec<LinkBrief> = lag.map(LinkBrief::read).collect();
             links.sort_by_key(|link| link.bridge);
             for link in links {
                 self.settle_link(&netns, link.index);

@@ -18,7 +18,7 @@ const UNCONNECTED: u8 = 7;
 
 /// One socket.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Found {
+pub(super) struct OpenSocket {
     proto: &'static str,
     state: u8,
     local: End,
@@ -71,7 +71,7 @@ impl Network {
             .iter()
             .map(|one| {
                 let device = self.link_at(netns, one.device).ok().filter(|_| one.device != 0);
-                let device = device.map(|link| super::link::Found::read(&link).name);
+                let device = device.map(|link| super::link::LinkBrief::read(&link).name);
                 let state = STATES.iter().find(|(state, _)| *state == one.state);
                 SocketRow {
                     proto: one.proto.into(),
@@ -126,7 +126,7 @@ pub(super) fn at(remote: SocketAddr, port: u16) -> Vec<u32> {
     for family in [libc::AF_INET, libc::AF_INET6] {
         let _ = list(family as u8, libc::IPPROTO_TCP as u8, "tcp", states, &mut found);
     }
-    let is_at = |one: &&Found| match one.state {
+    let is_at = |one: &&OpenSocket| match one.state {
         LISTEN => one.local.port == port,
         _ => (one.remote.ip, one.remote.port) == (remote.ip(), remote.port()),
     };
@@ -134,7 +134,13 @@ pub(super) fn at(remote: SocketAddr, port: u16) -> Vec<u32> {
 }
 
 /// Asks for the sockets of one family and protocol, in some states.
-fn list(family: u8, proto: u8, name: &'static str, states: u32, found: &mut Vec<Found>) -> io::Result<()> {
+fn list(
+    family: u8,
+    proto: u8,
+    name: &'static str,
+    states: u32,
+    found: &mut Vec<OpenSocket>,
+) -> io::Result<()> {
     // struct inet_diag_req_v2 of linux/inet_diag.h, after its header.
     const BY_FAMILY: u16 = 20;
     const ID: usize = 48;
@@ -177,7 +183,7 @@ fn list(family: u8, proto: u8, name: &'static str, states: u32, found: &mut Vec<
 }
 
 /// Reads a struct inet_diag_msg of linux/inet_diag.h.
-pub(super) fn read(proto: &'static str, body: &[u8]) -> Option<Found> {
+pub(super) fn read(proto: &'static str, body: &[u8]) -> Option<OpenSocket> {
     const ATTRIBUTES: usize = 72;
     const V6_ONLY: u16 = 11;
     let (family, state) = (*body.first()?, *body.get(1)?);
@@ -202,5 +208,5 @@ pub(super) fn read(proto: &'static str, body: &[u8]) -> Option<Found> {
         }
         rest = rest.get(length.max(4).next_multiple_of(4)..).unwrap_or_default();
     }
-    Some(Found { proto, state, local, remote, device, both, inode })
+    Some(OpenSocket { proto, state, local, remote, device, both, inode })
 }

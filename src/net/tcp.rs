@@ -1,6 +1,6 @@
 //! Tries a TCP port, in the words of nc(1).
 
-use super::door::{Failed, Tried};
+use super::attempt::{Attempt, Failed};
 use super::echo::SOON;
 use super::error::strerror;
 use super::target::{Target, address, any, family};
@@ -35,7 +35,7 @@ impl Default for TcpOptions {
 
 /// What came of it.
 #[derive(Debug, Clone)]
-pub struct TcpAnswer(Tried);
+pub struct TcpAnswer(Attempt);
 
 impl TcpAnswer {
     /// The address that was asked, once that was clear.
@@ -55,7 +55,7 @@ impl TcpAnswer {
 
     /// What `nc -zv` prints.
     pub fn text(&self) -> String {
-        let Tried { dst, port, failed, .. } = &self.0;
+        let Attempt { dst, port, failed, .. } = &self.0;
         let to = self.0.to();
         self.0.with_objection(match failed {
             None => format!("Connection to {to} {port} port [tcp/*] succeeded!"),
@@ -87,7 +87,7 @@ impl Network {
     ) -> Result<TcpAnswer, NetError> {
         let port = super::service::port(port)?;
         self.settle()?;
-        let mut tried = Tried::new(dst, port);
+        let mut tried = Attempt::new(dst, port);
         match self.connect(netns, (dst, port), options.sport, options.timeout_ms, options.deadline)? {
             Ok(stream) => {
                 tried.ip = stream.peer_addr().ok().map(|peer| peer.ip());

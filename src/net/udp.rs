@@ -1,6 +1,6 @@
 //! Asks a UDP port, and waits for an answer.
 
-use super::door::{Failed, Tried};
+use super::attempt::{Attempt, Failed};
 use super::echo::random;
 use super::error::strerror;
 use super::target::{Target, address, any, family};
@@ -31,7 +31,7 @@ impl Default for UdpOptions {
 
 /// What came of it.
 #[derive(Debug, Clone)]
-pub struct UdpAnswer(Tried);
+pub struct UdpAnswer(Attempt);
 
 impl UdpAnswer {
     /// Tells whether there was an answer.
@@ -74,7 +74,7 @@ impl Network {
     ) -> Result<UdpAnswer, NetError> {
         let port = super::service::port(port)?;
         self.settle()?;
-        let mut tried = Tried::new(dst, port);
+        let mut tried = Attempt::new(dst, port);
         let (targets, name) = self.targets(netns, dst, options.deadline)?;
         if let Some(error) = name.error() {
             tried.failed = Some(Failed::NoName(error));

@@ -195,11 +195,12 @@ pub(super) fn paragraph(text: &str, first: &str, others: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{explanation, explanation_in_colour};
-    use crate::event::{Cause, Explanation, Fault, Passed, Step, Stop, Trail, TrailEnd};
-    use crate::lab::{Lab, LabName, Language, Place, Source};
+    use crate::event::{Cause, Explanation, Fault, Passed, Stop, Trail, TrailEnd, TrailStep};
+    use crate::lab::{Lab, LabName, LabSource, Language, Place};
 
     fn lab() -> Lab {
-        let source = Source { name: LabName::of("x.sh".as_ref()), path: "x.sh".into(), text: String::new() };
+        let source =
+            LabSource { name: LabName::of("x.sh".as_ref()), path: "x.sh".into(), text: String::new() };
         let (checks, helpers) = (Vec::new(), Vec::new());
         Lab { source, language: Language::Shell, tool: None, checks, helpers, draws: Vec::new(), gap: None }
     }
@@ -210,12 +211,12 @@ mod tests {
         Trail { what, about, steps: way.split_whitespace().map(step).collect(), end }
     }
 
-    fn step(text: &str) -> Step {
+    fn step(text: &str) -> TrailStep {
         match text.split_once('>') {
-            Some((ns, dev)) => Step { ns: ns.into(), dev: dev.into(), out: true },
+            Some((ns, dev)) => TrailStep { ns: ns.into(), dev: dev.into(), out: true },
             None => {
                 let (dev, ns) = text.split_once('@').expect("dev@ns");
-                Step { ns: ns.into(), dev: dev.into(), out: false }
+                TrailStep { ns: ns.into(), dev: dev.into(), out: false }
             }
         }
     }
@@ -260,7 +261,7 @@ red reaches 10.0.2.2.
 
     #[test]
     fn a_proved_cause_comes_first() {
-        let end = TrailEnd::Before(Some(Step { ns: "router".into(), dev: "r0".into(), out: true }));
+        let end = TrailEnd::Before(Some(TrailStep { ns: "router".into(), dev: "r0".into(), out: true }));
         let found = cause("firewall-rule", "a rule of router drops it");
         let why = Explanation {
             trails: vec![
@@ -295,7 +296,7 @@ proved: a replay of the lab with this command reaches 10.0.2.2
 
     #[test]
     fn several_causes_are_numbered_and_a_question_without_answer_is_drawn() {
-        let end = TrailEnd::Before(Some(Step { ns: "blue".into(), dev: "eth0".into(), out: false }));
+        let end = TrailEnd::Before(Some(TrailStep { ns: "blue".into(), dev: "eth0".into(), out: false }));
         let why = Explanation {
             trails: vec![
                 trail(Passed::Request, "red>eth0 r0@router", TrailEnd::Waits),

@@ -1,6 +1,6 @@
 use crate::check::{Failure, Outcome, Verdict};
 use crate::event::{Fault, Stop};
-use crate::lab::{Lab, Place, Source, excerpt, visible, visible_in_line};
+use crate::lab::{Lab, LabSource, Place, excerpt, visible, visible_in_line};
 use std::fmt::Write;
 
 /// A failed check as a reader needs it: what and where, what was expected and
@@ -36,7 +36,7 @@ pub fn failure(lab: &Lab, outcome: &Outcome) -> String {
 }
 
 /// A lab that can't be run, or a refused act, at its place.
-pub fn fault(source: &Source, helper: Option<&str>, fault: &Fault) -> String {
+pub fn fault(source: &LabSource, helper: Option<&str>, fault: &Fault) -> String {
     let helper = fault.helper.as_deref().zip(helper);
     let mut text = headline(source, helper, fault.place, &fault.message);
     if let Some(command) = &fault.command {
@@ -85,7 +85,7 @@ fn text_of<'a>(lab: &'a Lab, path: &str) -> Option<&'a str> {
 }
 
 /// `labs/cable/first.rhai:12:5: …`, with the line shown.
-fn headline(source: &Source, helper: Option<(&str, &str)>, place: Place, message: &str) -> String {
+fn headline(source: &LabSource, helper: Option<(&str, &str)>, place: Place, message: &str) -> String {
     let path = visible_in_line(&source.path.display().to_string());
     let (path, lines) = helper.unwrap_or((&path, &source.text));
     if !place.is_known() {

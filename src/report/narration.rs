@@ -119,7 +119,7 @@ impl Narration {
                     let _ = writeln!(text, "    changed what it must leave alone: {trespass}");
                 }
             }
-            Event::Captured(_) | Event::Explained(_) | Event::Live(_) | Event::Wondered(_) | Event::Ended => {
+            Event::Captured(_) | Event::Explained(_) | Event::Live(_) | Event::WhyAsked(_) | Event::Ended => {
             }
             Event::Stopped(stop) => {
                 if let Stop::NotMeasured(what) = stop {

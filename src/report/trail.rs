@@ -2,7 +2,7 @@
 //! right to left.
 
 use super::explanation::{Ink, paragraph};
-use crate::event::{Explanation, Passed, Step, Trail, TrailEnd};
+use crate::event::{Explanation, Passed, Trail, TrailEnd, TrailStep};
 use crate::lab::visible;
 
 /// How wide a drawing is.
@@ -85,7 +85,7 @@ fn label(what: Passed) -> &'static str {
 
 fn visits(trail: &Trail, from: &str) -> Vec<Visit> {
     let mut visits: Vec<Visit> = Vec::new();
-    for Step { ns, dev, out } in &trail.steps {
+    for TrailStep { ns, dev, out } in &trail.steps {
         let fits = |visit: &&mut Visit| visit.ns == *ns && (*out || visit.out.is_empty());
         let visit = match visits.last_mut().filter(fits) {
             Some(_) => visits.last_mut(),
@@ -117,7 +117,7 @@ fn pieces(trail: &Trail, visits: &[Visit], back: bool) -> (Vec<String>, String) 
     let mark = match (&trail.end, back) {
         (TrailEnd::Arrived, _) => String::new(),
         (TrailEnd::Waits, _) => "…".into(),
-        (TrailEnd::Within(_) | TrailEnd::Before(Some(Step { out: true, .. })), _) => LOST.into(),
+        (TrailEnd::Within(_) | TrailEnd::Before(Some(TrailStep { out: true, .. })), _) => LOST.into(),
         (TrailEnd::Round, _) => "↺".into(),
         (TrailEnd::Before(_), false) => format!("──{LOST}"),
         (TrailEnd::Before(_), true) => format!("{LOST}──"),
@@ -125,7 +125,7 @@ fn pieces(trail: &Trail, visits: &[Visit], back: bool) -> (Vec<String>, String) 
     if !mark.is_empty() {
         pieces.push(mark.clone());
     }
-    if let TrailEnd::Before(Some(Step { ns, dev, out })) = &trail.end {
+    if let TrailEnd::Before(Some(TrailStep { ns, dev, out })) = &trail.end {
         let next = Visit { ns: ns.clone(), into: vec![dev.clone()], ..Visit::default() };
         pieces.push(if *out { visible(dev) } else { next.text(back) });
     }
@@ -160,12 +160,12 @@ fn last_seen(trail: &Trail) -> Option<String> {
         Passed::Error => "error".into(),
     };
     let seen = match trail.steps.last() {
-        Some(Step { ns, dev, out: true }) => format!("the {what} was last seen leaving {ns} by {dev}"),
-        Some(Step { ns, dev, out: false }) => format!("the {what} was last seen entering {ns} by {dev}"),
+        Some(TrailStep { ns, dev, out: true }) => format!("the {what} was last seen leaving {ns} by {dev}"),
+        Some(TrailStep { ns, dev, out: false }) => format!("the {what} was last seen entering {ns} by {dev}"),
         None => format!("the {what} did not leave any interface"),
     };
     let then = match &trail.end {
-        TrailEnd::Before(Some(Step { ns, dev, .. })) => format!(", and not at {ns}'s {dev}"),
+        TrailEnd::Before(Some(TrailStep { ns, dev, .. })) => format!(", and not at {ns}'s {dev}"),
         TrailEnd::Before(None) => ", and nowhere else".into(),
         TrailEnd::Within(ns) if trail.steps.is_empty() => format!(" of {ns}"),
         TrailEnd::Within(_) if trail.what == Passed::ArpRequest => ", and nobody there answers".into(),

@@ -1,6 +1,6 @@
 //! One submission: it runs in the gap of its exercise, and is judged.
 
-use super::{Machine, Settings, explain, inquiry::Oracle, order};
+use super::{Machine, Settings, explain, inquiry::WhyCache, order};
 use crate::check::{Judge, Outcome, Shelf, Verdict};
 use crate::event::{Event, Fault, Ran, Stop};
 use crate::lab::{self, Lab};
@@ -50,13 +50,13 @@ pub fn attempt(
     settings: &Settings,
 ) -> Result<Attempt, SandboxError> {
     let mut judge = Judge::new(lab, shelf);
-    let oracle = Oracle::new(lab, launcher, settings).within(SEARCH);
+    let cache = WhyCache::new(lab, launcher, settings).within(SEARCH);
     let mut gap = Gap { blank: blank(lab, settings), ..Gap::default() };
     let hear = |event: Event| {
         gap.hear(&event, lab);
         judge.hear(&event);
     };
-    sandbox.run_with(&order(lab, settings), hear, |wonder| oracle.answer(wonder))?;
+    sandbox.run_with(&order(lab, settings), hear, |pending_why| cache.answer(pending_why))?;
     let mut outcomes = judge.finish();
     let ran_out =
         gap.judged_from.is_some_and(Machine::has_refused) || gap.is_doubtful || outcomes.iter().any(says_so);
@@ -71,7 +71,7 @@ pub fn attempt(
             None
         };
         match hindrance {
-            None => explain(&oracle, &mut outcomes),
+            None => explain(&cache, &mut outcomes),
             Some(hindrance) => gap.remark(format!(
                 "{hindrance}, so it was not run again to find out why something is not reached"
             )),

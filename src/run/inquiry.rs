@@ -2,7 +2,8 @@
 
 use super::{Machine, Settings, order};
 use crate::event::{
-    Aim, Answered, Cause, Event, Explanation, Findings, Inquiry, Misuse, Moment, Probe, Stop, Suspect, Wonder,
+    Aim, Answered, Cause, Event, Explanation, Findings, Inquiry, Misuse, Moment, PendingWhy, Probe, Stop,
+    Suspect,
 };
 use crate::lab::Lab;
 use crate::report;
@@ -22,7 +23,7 @@ const ROUND: Duration = Duration::from_secs(30);
 
 /// Why there is no explanation.
 #[derive(Debug)]
-pub enum Puzzle {
+pub enum WhyError {
     /// The question makes no sense in this lab.
     Misuse(Misuse),
     /// There is no sandbox to replay it in.
@@ -31,13 +32,13 @@ pub enum Puzzle {
     Stopped(Stop),
 }
 
-impl From<SandboxError> for Puzzle {
+impl From<SandboxError> for WhyError {
     fn from(error: SandboxError) -> Self {
         Self::Sandbox(error)
     }
 }
 
-impl fmt::Display for Puzzle {
+impl fmt::Display for WhyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Misuse(misuse) => f.write_str(&misuse.message),
@@ -47,7 +48,7 @@ impl fmt::Display for Puzzle {
     }
 }
 
-impl std::error::Error for Puzzle {}
+impl std::error::Error for WhyError {}
 
 /// Says why a probe of a lab's network is not answered, what mends it, and
 /// whether that was proved by a replay. `first` is a sandbox that is ready, and
@@ -63,22 +64,22 @@ pub fn why(
     settings: &Settings,
     probe: &Probe,
     at: &Moment,
-) -> Result<Explanation, Puzzle> {
-    search(&Oracle::new(lab, launcher, settings), first, probe, at)
+) -> Result<Explanation, WhyError> {
+    search(&WhyCache::new(lab, launcher, settings), first, probe, at)
 }
 
 /// Answers what a lab wonders about, in the network that it had there and
 /// then; each question once.
-pub(super) struct Oracle<'a> {
+pub(super) struct WhyCache<'a> {
     lab: &'a Lab,
     launcher: &'a Launcher,
     settings: &'a Settings,
     /// How long each search goes on, beside the last replay.
     patience: Duration,
-    known: RefCell<Vec<(Wonder, Option<Answered>)>>,
+    known: RefCell<Vec<(PendingWhy, Option<Answered>)>>,
 }
 
-impl<'a> Oracle<'a> {
+impl<'a> WhyCache<'a> {
     pub fn new(lab: &'a Lab, launcher: &'a Launcher, settings: &'a Settings) -> Self {
         Self { lab, launcher, settings, patience: PATIENCE, known: RefCell::default() }
     }
@@ -89,30 +90,32 @@ impl<'a> Oracle<'a> {
     }
 
     /// The answer; nothing where nothing can be found out.
-    pub fn answer(&self, wonder: &Wonder) -> Option<Answered> {
-        let known =
-            self.known.borrow().iter().find(|(asked, _)| asked == wonder).map(|(_, answer)| answer.clone());
+    pub fn answer(&self, pending_why: &PendingWhy) -> Option<Answered> {
+        let known = self
+            .known
+            .borrow()
+            .iter()
+            .find(|(asked, _)| asked == pending_why)
+            .map(|(_, answer)| answer.clone());
         if let Some(known) = known {
             return known;
         }
-        let explanation = self
-            .launcher
-            .open()
-            .map_err(Puzzle::from)
-            .and_then(|first| search(self, first, &wonder.probe, &Moment::Door(wonder.door.clone())));
+        let explanation = self.launcher.open().map_err(WhyError::from).and_then(|first| {
+            search(self, first, &pending_why.probe, &Moment::CallSite(pending_why.call_site.clone()))
+        });
         let answer = explanation.ok().map(|explanation| Answered {
             text: report::explanation(self.lab, &explanation),
             lacking: explanation.lacking.clone(),
             explanation,
         });
-        self.known.borrow_mut().push((wonder.clone(), answer.clone()));
+        self.known.borrow_mut().push((pending_why.clone(), answer.clone()));
         answer
     }
 }
 
-fn search(oracle: &Oracle, first: Sandbox, probe: &Probe, at: &Moment) -> Result<Explanation, Puzzle> {
-    let until = Instant::now() + oracle.patience;
-    let mut replay = Replay { oracle, ready: Some(first), probe, at };
+fn search(cache: &WhyCache, first: Sandbox, probe: &Probe, at: &Moment) -> Result<Explanation, WhyError> {
+    let until = Instant::now() + cache.patience;
+    let mut replay = Replay { cache, ready: Some(first), probe, at };
     let mut cleared: Vec<String> = Vec::new();
     let mut opening: Option<(Findings, Option<Stop>)> = None;
     for _ in 0..MOST_TRIALS {
@@ -216,7 +219,7 @@ fn explain(
 
 /// Runs a lab again and again, each time in a fresh sandbox.
 struct Replay<'a> {
-    oracle: &'a Oracle<'a>,
+    cache: &'a WhyCache<'a>,
     ready: Option<Sandbox>,
     probe: &'a Probe,
     at: &'a Moment,
@@ -224,13 +227,13 @@ struct Replay<'a> {
 
 impl Replay<'_> {
     /// Tells whether a fresh replay reaches it with these cures.
-    fn reaches(&mut self, causes: &[Suspect]) -> Result<bool, Puzzle> {
+    fn reaches(&mut self, causes: &[Suspect]) -> Result<bool, WhyError> {
         let cures = causes.iter().flat_map(|cause| cause.fix.clone()).collect();
         Ok(self.ask(Aim::Prove(cures), &[])?.0.reached)
     }
 
     /// Lets those go without whom it is reached as well.
-    fn needed(&mut self, mut causes: Vec<Suspect>, until: Instant) -> Result<Vec<Suspect>, Puzzle> {
+    fn needed(&mut self, mut causes: Vec<Suspect>, until: Instant) -> Result<Vec<Suspect>, WhyError> {
         let mut at = 0;
         while causes.len() > 1 && at < causes.len() && Instant::now() < until {
             let without = [&causes[..at], &causes[at + 1..]].concat();
@@ -244,7 +247,7 @@ impl Replay<'_> {
 
     /// Finds faults of which none shows as long as the others are there: all
     /// suspects are mended together, and then those are let go who need not be.
-    fn gather(&mut self, until: Instant) -> Result<Option<Vec<Suspect>>, Puzzle> {
+    fn gather(&mut self, until: Instant) -> Result<Option<Vec<Suspect>>, WhyError> {
         let (findings, _) = self.ask(Aim::Gather, &[])?;
         let causes = findings.causes;
         if !findings.mended || !self.reaches(&causes)? {
@@ -253,30 +256,30 @@ impl Replay<'_> {
         self.needed(causes, until).map(Some)
     }
 
-    fn ask(&mut self, aim: Aim, cleared: &[String]) -> Result<(Findings, Option<Stop>), Puzzle> {
+    fn ask(&mut self, aim: Aim, cleared: &[String]) -> Result<(Findings, Option<Stop>), WhyError> {
         let before = Machine::now();
         let answer = self.ask_once(aim.clone(), cleared)?;
         // The next run may see something else.
         if before.has_changed() { self.ask_once(aim, cleared) } else { Ok(answer) }
     }
 
-    fn ask_once(&mut self, aim: Aim, cleared: &[String]) -> Result<(Findings, Option<Stop>), Puzzle> {
+    fn ask_once(&mut self, aim: Aim, cleared: &[String]) -> Result<(Findings, Option<Stop>), WhyError> {
         let mut sandbox = match self.ready.take() {
             Some(sandbox) => sandbox,
-            None => self.oracle.launcher.open()?,
+            None => self.cache.launcher.open()?,
         };
         // The next one makes itself ready meanwhile; a proof is the last one.
         if !matches!(aim, Aim::Prove(_)) {
-            self.ready = Some(self.oracle.launcher.open()?);
+            self.ready = Some(self.cache.launcher.open()?);
         }
-        let mut order = order(self.oracle.lab, self.oracle.settings);
+        let mut order = order(self.cache.lab, self.cache.settings);
         order.inquiry = Some(Inquiry {
             probe: self.probe.clone(),
             at: self.at.clone(),
             aim,
             cleared: cleared.to_vec(),
-            budget_ms: ROUND.min(self.oracle.patience).as_millis() as u64,
-            records: self.oracle.settings.records,
+            budget_ms: ROUND.min(self.cache.patience).as_millis() as u64,
+            records: self.cache.settings.records,
         });
         let (mut found, mut stopped) = (None, None);
         let hear = |event| match event {
@@ -285,12 +288,12 @@ impl Replay<'_> {
             _ => {}
         };
         // The lab may wonder itself, on the way.
-        sandbox.run_with(&order, hear, |wonder| self.oracle.answer(wonder))?;
+        sandbox.run_with(&order, hear, |pending_why| self.cache.answer(pending_why))?;
         match (found, stopped) {
-            (Some(Findings { misuse: Some(misuse), .. }), _) => Err(Puzzle::Misuse(misuse)),
+            (Some(Findings { misuse: Some(misuse), .. }), _) => Err(WhyError::Misuse(misuse)),
             (Some(findings), stopped) => Ok((findings, stopped)),
-            (None, Some(stop)) => Err(Puzzle::Stopped(stop)),
-            (None, None) => Err(Puzzle::Stopped(Stop::Bug("the replay said nothing".into()))),
+            (None, Some(stop)) => Err(WhyError::Stopped(stop)),
+            (None, None) => Err(WhyError::Stopped(Stop::Bug("the replay said nothing".into()))),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::launcher::{Up, die_with_parent};
 use super::users::Users;
 use super::wire::{Wire, wait_readable};
 use super::{Inside, SandboxError, init};
-use crate::event::{Answered, Event, LiveAsk, Order, Stop, Wonder};
+use crate::event::{Answered, Event, LiveAsk, Order, PendingWhy, Stop};
 use nix::libc;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
@@ -160,8 +160,8 @@ impl Line {
 
     /// Tells a question that only the parent can answer, and waits for the
     /// answer.
-    pub fn wonder(&self, wonder: Wonder) -> Option<Answered> {
-        self.emit(Event::Wondered(Box::new(wonder)));
+    pub fn ask_why(&self, pending_why: PendingWhy) -> Option<Answered> {
+        self.emit(Event::WhyAsked(Box::new(pending_why)));
         self.flush();
         self.0.wire.receive().ok().flatten()
     }

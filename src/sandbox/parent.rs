@@ -4,7 +4,7 @@ use super::cgroup::{Cgroup, Cgroups};
 use super::launcher::{Death, Up, launch};
 use super::wire::Wire;
 use super::{For, Inside, Line, SandboxError};
-use crate::event::{Answered, Event, LiveAsk, Order, Stop, Wonder};
+use crate::event::{Answered, Event, LiveAsk, Order, PendingWhy, Stop};
 use crate::lab::Place;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -229,7 +229,7 @@ impl Sandbox {
         &mut self,
         order: &Order,
         hear: impl FnMut(Event),
-        answer: impl FnMut(&Wonder) -> Option<Answered>,
+        answer: impl FnMut(&PendingWhy) -> Option<Answered>,
     ) -> Result<(), SandboxError> {
         self.run_live(order, hear, answer, |_| String::new())
     }
@@ -249,7 +249,7 @@ impl Sandbox {
         &mut self,
         order: &Order,
         mut hear: impl FnMut(Event),
-        mut answer: impl FnMut(&Wonder) -> Option<Answered>,
+        mut answer: impl FnMut(&PendingWhy) -> Option<Answered>,
         mut serve: impl FnMut(&LiveAsk) -> String,
     ) -> Result<(), SandboxError> {
         let lost = |error: io::Error| SandboxError::io("reach the sandbox", &error);
@@ -282,9 +282,9 @@ impl Sandbox {
                     let said = serve(ask);
                     self.wire.send(&said).map_err(lost)?;
                 }
-                Event::Wondered(wonder) => {
+                Event::WhyAsked(pending_why) => {
                     let began = Instant::now();
-                    let found = answer(wonder);
+                    let found = answer(pending_why);
                     deadline += began.elapsed();
                     self.wire.send(&found).map_err(lost)?;
                 }

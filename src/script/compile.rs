@@ -7,7 +7,7 @@ use super::gap;
 use super::imports::Imports;
 use super::survey::{Read, Walk};
 use crate::event::Fault;
-use crate::lab::{Lab, Language, Place, Source};
+use crate::lab::{Lab, LabSource, Language, Place};
 use rhai::AST;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -73,7 +73,7 @@ impl Compiler {
     ///
     /// Where its text is no script, calls what is not there, or declares its
     /// checks so that they can't be found without running it.
-    pub fn read(&self, mut source: Source) -> Result<Lab, Fault> {
+    pub fn read(&self, mut source: LabSource) -> Result<Lab, Fault> {
         // Some editors begin a file with a byte order mark.
         if let Some(text) = source.text.strip_prefix('\u{feff}') {
             source.text = text.to_string();

@@ -1,6 +1,6 @@
 use super::value;
 use super::words;
-use super::world::{Halt, Stand};
+use super::world::{Halt, WorldCell};
 use rhai::packages::{
     BasicArrayPackage, BasicMapPackage, BasicMathPackage, CorePackage, LogicPackage, MoreStringPackage,
     Package,
@@ -19,7 +19,7 @@ pub(super) const MAP_ITEMS: usize = 100_000;
 /// process that runs it, or in one that only reads it.
 pub struct Stage {
     pub(super) engine: Engine,
-    pub(super) stand: Stand,
+    pub(super) cell: WorldCell,
 }
 
 impl Default for Stage {
@@ -31,7 +31,7 @@ impl Default for Stage {
 impl Stage {
     /// Makes one; it takes about half a millisecond.
     pub fn new() -> Self {
-        let stand = Stand::default();
+        let cell = WorldCell::default();
         let mut engine = Engine::new_raw();
         CorePackage::new().register_into_engine(&mut engine);
         LogicPackage::new().register_into_engine(&mut engine);
@@ -52,17 +52,17 @@ impl Stage {
         // What is not in the file can't be found in its tree.
         engine.disable_symbol("eval");
         value::register(&mut engine);
-        words::register(&mut engine, &stand);
-        limit_time(&mut engine, &stand);
-        Self { engine, stand }
+        words::register(&mut engine, &cell);
+        limit_time(&mut engine, &cell);
+        Self { engine, cell }
     }
 }
 
 /// Ends a script that computes past its deadline.
-fn limit_time(engine: &mut Engine, stand: &Stand) {
-    let stand = stand.clone();
+fn limit_time(engine: &mut Engine, cell: &WorldCell) {
+    let cell = cell.clone();
     engine.on_progress(move |operations| {
-        let late = operations % 256 == 0 && stand.get().is_some_and(|world| world.is_late());
+        let late = operations % 256 == 0 && cell.get().is_some_and(|world| world.is_late());
         late.then(|| Dynamic::from(Halt::Deadline))
     });
 }

@@ -360,7 +360,7 @@ fn fields() -> Vec<&'static str> {
         table::SocketRow::FIELDS,
         table::Hop::FIELDS,
         table::Packet::FIELDS,
-        table::Rule::FIELDS,
+        table::RuleRow::FIELDS,
         table::Connection::FIELDS,
         table::FirewallRow::FIELDS,
         ANSWERS,

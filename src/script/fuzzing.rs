@@ -2,7 +2,7 @@
 
 use super::compile::Compiler;
 use super::{caught, fault, foresight};
-use crate::lab::{LabName, Source};
+use crate::lab::{LabName, LabSource};
 use std::path::PathBuf;
 
 thread_local! {
@@ -13,7 +13,7 @@ thread_local! {
 pub fn lab(text: &str) {
     // There is a reference solution of this name beside it.
     let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/labs/exercises/fuzzed.rhai"));
-    let source = Source { name: LabName::of(&path), path, text: text.into() };
+    let source = LabSource { name: LabName::of(&path), path, text: text.into() };
     COMPILER.with(|compiler| {
         match compiler.read(source) {
             Ok(lab) => {

@@ -23,8 +23,8 @@ pub fn run(
     let tell = teller();
     let ran = try_run(&mut *stage, order, rooms, guests, teller);
     // What was made for this ends here, as it should.
-    let is_done = stage.stand.get().is_some_and(World::is_done);
-    let ran = match (ran, stage.stand.get()) {
+    let is_done = stage.cell.get().is_some_and(World::is_done);
+    let ran = match (ran, stage.cell.get()) {
         (Err(_), _) if is_done => Ok(()),
         (Ok(()), Some(world)) => {
             world.ask_again();
@@ -33,18 +33,18 @@ pub fn run(
         (ran, _) => ran,
     };
     let ending = ran.map_or_else(Event::Stopped, |()| Event::Ended);
-    if let Some(world) = stage.stand.get().filter(|_| order.captures) {
+    if let Some(world) = stage.cell.get().filter(|_| order.captures) {
         for CaptureFile { name, packets, pcap } in world.network.capture_files() {
             tell.tell(Event::Captured(Captured { name, packets, pcap }));
         }
     }
-    if let Some(world) = stage.stand.get() {
+    if let Some(world) = stage.cell.get() {
         world.inquire_at_end();
     }
     tell.tell(ending);
     tell.flush();
     if order.linger
-        && let Some(world) = stage.stand.get()
+        && let Some(world) = stage.cell.get()
     {
         // What is kept for a while takes nothing that others need. Where that
         // fails, the kernel does it a little later.
@@ -53,7 +53,7 @@ pub fn run(
 }
 
 fn try_run(
-    Stage { engine, stand }: &mut Stage,
+    Stage { engine, cell }: &mut Stage,
     order: &Rc<Order>,
     rooms: Box<dyn Rooms>,
     guests: Guests,
@@ -70,7 +70,7 @@ fn try_run(
     })?;
     let may_wait = foresight::veths_that_may_wait(&ast);
     let world = World::new(network, teller(), may_wait, guests, order);
-    assert!(stand.set(world).is_ok(), "a stage is for one script");
+    assert!(cell.set(world).is_ok(), "a stage is for one script");
     evaluate(engine, &ast).map_err(|error| fault::stop(*error, order.timeout_ms))
 }
 

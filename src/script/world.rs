@@ -6,8 +6,8 @@ pub(super) use call::Call;
 
 use super::again::Again;
 use crate::event::{
-    Answered, Deed, Event, Fault, Findings, Inquiry, Misuse, Moment, Order, Refusal, Stop, Submission,
-    Unmeasured, Wonder,
+    Answered, Event, Fault, Findings, Inquiry, LabCommand, Misuse, Moment, Order, PendingWhy, Refusal, Stop,
+    Submission, Unmeasured,
 };
 use crate::lab::Place;
 use crate::net::{NetError, Network};
@@ -30,7 +30,7 @@ pub trait Teller {
     fn flush(&self);
 
     /// Has somebody find out why, and waits for the answer.
-    fn wonder(&self, wonder: Wonder) -> Option<Answered>;
+    fn ask_why(&self, pending_why: PendingWhy) -> Option<Answered>;
 }
 
 /// Runs a script of bash in the gap of an exercise.
@@ -60,7 +60,7 @@ pub(super) struct World {
     visits: RefCell<BTreeMap<(Option<String>, Place), u32>>,
     /// What is to be found out in this replay, and what was done until then.
     inquiry: RefCell<Option<Inquiry>>,
-    deeds: RefCell<Vec<Deed>>,
+    lab_commands: RefCell<Vec<LabCommand>>,
     /// The steps so far, and whether the last one is the one after which it is
     /// asked.
     steps: RefCell<Vec<String>>,
@@ -81,7 +81,7 @@ pub(super) struct World {
 }
 
 /// A place for the world, which comes to be after the vocabulary.
-pub(super) type Stand = Rc<OnceCell<World>>;
+pub(super) type WorldCell = Rc<OnceCell<World>>;
 
 /// Why a script can't go on, whatever it catches.
 #[derive(Debug, Clone)]
@@ -113,7 +113,7 @@ impl World {
             snapshots: RefCell::default(),
             visits: RefCell::default(),
             inquiry: RefCell::new(order.inquiry.clone()),
-            deeds: RefCell::default(),
+            lab_commands: RefCell::default(),
             steps: RefCell::default(),
             in_wanted_step: Cell::new(false),
             replay: order.inquiry.is_some(),
@@ -179,7 +179,7 @@ impl World {
 
     fn pass_on(&self, event: Event) {
         if self.replay {
-            self.deeds.borrow_mut().extend(Deed::of(&event));
+            self.lab_commands.borrow_mut().extend(LabCommand::of(&event));
         }
         self.teller.tell(event);
     }
@@ -270,15 +270,15 @@ impl World {
     /// Answers the inquiry that this replay was made for; once.
     pub fn inquire(&self) {
         if let Some(inquiry) = self.inquiry.take() {
-            let findings = why::round(&self.network, &self.deeds.borrow(), &inquiry);
+            let findings = why::round(&self.network, &self.lab_commands.borrow(), &inquiry);
             self.teller.tell(Event::Explained(Box::new(findings)));
         }
     }
 
     /// Has somebody find out why, which takes none of the script's time.
-    pub fn wonder(&self, wonder: Wonder) -> Option<Answered> {
+    pub fn ask_why(&self, pending_why: PendingWhy) -> Option<Answered> {
         let began = Instant::now();
-        let answer = self.teller.wonder(wonder);
+        let answer = self.teller.ask_why(pending_why);
         self.deadline.set(self.deadline.get() + began.elapsed());
         answer
     }

@@ -2,7 +2,7 @@
 
 use super::paste::{Complaint, Parsed, Script};
 use super::told::Heard;
-use crate::lab::{LabName, Source};
+use crate::lab::{LabName, LabSource};
 use std::convert::Infallible;
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ const PATIENCE: usize = 100;
 /// Reads a script; `answers` says what bash says to what it is asked.
 pub fn script(answers: u8, text: &str) {
     let path = PathBuf::from("/nonexistent/lab.sh");
-    let source = Source { name: LabName::of(&path), path, text: text.into() };
+    let source = LabSource { name: LabName::of(&path), path, text: text.into() };
     let _ = super::read(source);
     let mut asked = 0_usize;
     let _ = Script::of(text, |text| -> Result<Parsed, Option<Infallible>> {

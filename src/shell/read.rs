@@ -1,6 +1,6 @@
 use super::scan::Scan;
 use crate::event::Fault;
-use crate::lab::{Helper, Lab, Language, Place, Source, ToolUse, read_beside};
+use crate::lab::{Helper, Lab, LabSource, Language, Place, ToolUse, read_beside};
 use crate::net::is_installed;
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use std::path::Path;
 /// # Errors
 ///
 /// Where there is no command in it.
-pub fn read(mut source: Source) -> Result<Lab, Fault> {
+pub fn read(mut source: LabSource) -> Result<Lab, Fault> {
     if let Some(text) = source.text.strip_prefix('\u{feff}') {
         source.text = text.to_string();
     }
@@ -35,7 +35,7 @@ pub fn read(mut source: Source) -> Result<Lab, Fault> {
 }
 
 /// The files beside the lab that it names, which it may read with `source`.
-fn beside(source: &Source) -> Vec<Helper> {
+fn beside(source: &LabSource) -> Vec<Helper> {
     let folder = source.path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let Ok(entries) = fs::read_dir(folder.unwrap_or(Path::new("."))) else { return Vec::new() };
     let mut helpers: Vec<Helper> = entries

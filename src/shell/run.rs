@@ -3,7 +3,7 @@ use super::paste::{Complaint, Parsed, Script};
 use super::prelude::{FOLDER, GO, PRELUDE, SUDO, TOLD, TOOLS, prelude};
 use super::session::Session;
 use super::told::Talk;
-use crate::event::{Deed, Event, Fault, Order, Ran, Stop, Submission, Unmeasured};
+use crate::event::{Event, Fault, LabCommand, Order, Ran, Stop, Submission, Unmeasured};
 use crate::lab::{Language, Place};
 use crate::net::{Lacking, Limits, NetError, Network, PATH, Placed, Rooms, is_installed, package_of};
 use crate::why;
@@ -28,10 +28,10 @@ pub fn run(
     if order.inquiry.is_some() {
         network.keep_hands_off();
     }
-    let deeds = RefCell::new(Vec::new());
+    let lab_commands = RefCell::new(Vec::new());
     let told = |event: Event| {
         if order.inquiry.is_some() {
-            deeds.borrow_mut().extend(Deed::of(&event));
+            lab_commands.borrow_mut().extend(LabCommand::of(&event));
         }
         tell(event);
     };
@@ -42,7 +42,7 @@ pub fn run(
     }
     let ending = ran.map_or_else(Event::Stopped, |()| Event::Ended);
     if let Some(inquiry) = &order.inquiry {
-        tell(Event::Explained(Box::new(why::round(&network, &deeds.borrow(), inquiry))));
+        tell(Event::Explained(Box::new(why::round(&network, &lab_commands.borrow(), inquiry))));
     }
     tell(ending);
 }

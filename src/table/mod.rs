@@ -29,7 +29,7 @@ pub use neigh::{NeighState, Neighbour};
 pub use packet::Packet;
 pub use process::ProcessRow;
 pub use route::Route;
-pub use rule::Rule;
+pub use rule::RuleRow;
 pub use socket::SocketRow;
 
 use serde::{Deserialize, Serialize};
@@ -81,7 +81,7 @@ pub enum Table {
     /// `traceroute`
     Hops(Vec<Hop>),
     /// `ip rule`
-    Rules(Vec<Rule>),
+    Rules(Vec<RuleRow>),
     /// `conntrack -L`
     Conntrack(Vec<Connection>),
     /// `nft list ruleset`

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A rule that chooses a routing table: a line of `ip rule`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rule {
+pub struct RuleRow {
     /// Where it stands; smaller ones come first.
     pub pref: u32,
     /// `all`, or where a packet comes from.
@@ -27,7 +27,7 @@ pub struct Rule {
     pub end: Vec<String>,
 }
 
-impl Row for Rule {
+impl Row for RuleRow {
     const FIELDS: &'static [&'static str] = &["pref", "from", "to", "iif", "fwmark", "table", "action"];
 
     fn values(&self) -> Vec<Value> {
@@ -43,7 +43,7 @@ impl Row for Rule {
     }
 }
 
-impl fmt::Display for Rule {
+impl fmt::Display for RuleRow {
     /// As `ip rule` prints it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:\t{}from {}", self.pref, if self.not { "not " } else { "" }, self.from)?;

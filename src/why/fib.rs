@@ -3,7 +3,7 @@
 //! The kernel itself is asked what becomes of a packet; this says which line
 //! of its tables it has gone by.
 
-use crate::net::survey::{Net, Route, Rule, Space};
+use crate::net::survey::{Net, PolicyRule, Route, Space};
 use std::net::IpAddr;
 
 /// What is looked up.
@@ -17,8 +17,9 @@ pub(super) struct Flow<'a> {
 }
 
 /// The line that decides: a rule, and the route where it is one of a table.
-pub(super) fn decide<'a>(space: &'a Space, flow: &Flow) -> Option<(&'a Rule, Option<&'a Route>)> {
-    let mut rules: Vec<&Rule> = space.rules.iter().filter(|rule| rule.inet6 == flow.dst.is_ipv6()).collect();
+pub(super) fn decide<'a>(space: &'a Space, flow: &Flow) -> Option<(&'a PolicyRule, Option<&'a Route>)> {
+    let mut rules: Vec<&PolicyRule> =
+        space.rules.iter().filter(|rule| rule.inet6 == flow.dst.is_ipv6()).collect();
     rules.sort_by_key(|rule| rule.pref);
     let mut next = 0;
     for rule in rules.into_iter().filter(|rule| matches(rule, flow)) {
@@ -57,7 +58,7 @@ pub(super) fn best(space: &Space, table: u32, dst: IpAddr) -> Option<&Route> {
 }
 
 /// Tells whether a rule is for a flow.
-pub(super) fn matches(rule: &Rule, flow: &Flow) -> bool {
+pub(super) fn matches(rule: &PolicyRule, flow: &Flow) -> bool {
     let in_net = |net: Option<Net>, ip: Option<IpAddr>| {
         net.is_none_or(|net| net.len == 0 || ip.is_some_and(|ip| net.contains(ip)))
     };
@@ -70,7 +71,7 @@ pub(super) fn matches(rule: &Rule, flow: &Flow) -> bool {
 }
 
 /// Tells whether a rule is one of the three that are always there.
-pub(super) fn is_default(rule: &Rule) -> bool {
+pub(super) fn is_default(rule: &PolicyRule) -> bool {
     matches!((rule.pref, rule.table), (0, Some(255)) | (32766, Some(254)) | (32767, Some(253)))
         && rule.from.is_none_or(|net| net.len == 0)
         && rule.to.is_none()

@@ -26,7 +26,7 @@ pub(super) struct End<'a> {
 
 /// A step from one namespace to the next.
 #[derive(Clone, Copy)]
-pub(super) struct Step<'a> {
+pub(super) struct Crossing<'a> {
     /// The interface by which one leaves.
     pub out: End<'a>,
     /// The next namespace's interface on the same wire.
@@ -201,12 +201,12 @@ impl<'a> Ground<'a> {
 
     /// The shortest way from one namespace to another, over wires, whatever
     /// addresses and routes there are.
-    pub fn way(&self, from: &str, to: &str) -> Option<Vec<Step<'a>>> {
+    pub fn way(&self, from: &str, to: &str) -> Option<Vec<Crossing<'a>>> {
         self.way_by(from, to, |end| !end.is_bare_bridge()).or_else(|| self.way_by(from, to, |_| true))
     }
 
-    fn way_by(&self, from: &str, to: &str, passes: impl Fn(&End) -> bool) -> Option<Vec<Step<'a>>> {
-        let mut came: BTreeMap<&str, Step<'a>> = BTreeMap::new();
+    fn way_by(&self, from: &str, to: &str, passes: impl Fn(&End) -> bool) -> Option<Vec<Crossing<'a>>> {
+        let mut came: BTreeMap<&str, Crossing<'a>> = BTreeMap::new();
         let mut seen = BTreeSet::from([from]);
         let mut next = VecDeque::from([from]);
         while let Some(here) = next.pop_front() {
@@ -224,7 +224,7 @@ impl<'a> Ground<'a> {
             for out in self.ends().filter(|end| end.space.name == here && passes(end)) {
                 for into in self.neighbours(here, out.link).into_iter().filter(&passes) {
                     if seen.insert(&into.space.name) {
-                        came.insert(&into.space.name, Step { out, into });
+                        came.insert(&into.space.name, Crossing { out, into });
                         next.push_back(&into.space.name);
                     }
                 }

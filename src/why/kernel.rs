@@ -22,7 +22,7 @@ pub(super) trait Kernel {
     fn name_files(&self, netns: &str) -> Option<NameFiles>;
 
     /// The commands of the lab's processes in a namespace, as `ps` has them.
-    fn commands(&self, netns: &str) -> Vec<String>;
+    fn processes(&self, netns: &str) -> Vec<String>;
 
     /// The state of a namespace as it is now.
     fn survey_of(&self, netns: &str) -> Option<Space>;
@@ -70,7 +70,7 @@ impl Kernel for Live<'_> {
         self.network.name_files(self.netns(netns)?).ok()
     }
 
-    fn commands(&self, netns: &str) -> Vec<String> {
+    fn processes(&self, netns: &str) -> Vec<String> {
         let rows = self.netns(netns).and_then(|netns| self.network.processes(netns).ok());
         rows.unwrap_or_default().into_iter().map(|row| row.command).collect()
     }

@@ -22,7 +22,7 @@ pub(super) struct Known {
     /// What was sent.
     pub probe: Probe,
     /// What the lab did.
-    pub deeds: Vec<crate::event::Deed>,
+    pub lab_commands: Vec<crate::event::LabCommand>,
     /// The state of all namespaces.
     pub survey: Survey,
     /// What became of the probe.
@@ -39,7 +39,7 @@ pub(super) enum Question {
     RouteGet { netns: String, question: RouteQuestion },
     AskServer { netns: String, server: IpAddr, name: String },
     NameFiles { netns: String },
-    Commands { netns: String },
+    Processes { netns: String },
     SurveyOf { netns: String },
     HasSysctl { netns: String, key: String },
     NamesInFiles { name: String },
@@ -62,7 +62,7 @@ impl<'a> Recorder<'a> {
         let asked = self.asked.borrow();
         serde_json::json!({
             "probe": evidence.probe,
-            "deeds": evidence.deeds,
+            "lab_commands": evidence.lab_commands,
             "survey": evidence.survey,
             "shot": evidence.shot,
             "asked": *asked,
@@ -94,8 +94,8 @@ impl Kernel for Recorder<'_> {
         self.keep(Question::NameFiles { netns: netns.into() }, self.kernel.name_files(netns))
     }
 
-    fn commands(&self, netns: &str) -> Vec<String> {
-        self.keep(Question::Commands { netns: netns.into() }, self.kernel.commands(netns))
+    fn processes(&self, netns: &str) -> Vec<String> {
+        self.keep(Question::Processes { netns: netns.into() }, self.kernel.processes(netns))
     }
 
     fn survey_of(&self, netns: &str) -> Option<Space> {
@@ -142,8 +142,8 @@ impl Kernel for Known {
         self.answer(&Question::NameFiles { netns: netns.into() })?
     }
 
-    fn commands(&self, netns: &str) -> Vec<String> {
-        self.answer(&Question::Commands { netns: netns.into() }).unwrap_or_default()
+    fn processes(&self, netns: &str) -> Vec<String> {
+        self.answer(&Question::Processes { netns: netns.into() }).unwrap_or_default()
     }
 
     fn survey_of(&self, netns: &str) -> Option<Space> {
@@ -187,7 +187,8 @@ mod tests {
             let file: File =
                 serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             for known in &file.rounds {
-                let evidence = Evidence::new(known, &known.survey, &known.deeds, &known.probe, &known.shot);
+                let evidence =
+                    Evidence::new(known, &known.survey, &known.lab_commands, &known.probe, &known.shot);
                 let found: Vec<Suspect> =
                     suspects(&evidence).into_iter().map(|found| found.suspect).collect();
                 assert_eq!(found, known.suspects, "{}", path.display());

@@ -13,12 +13,11 @@
 //!
 //! All of it happens in a sandbox that was made for it: a replay of the lab,
 //! which nobody looks at afterwards. *Takes* a network as a lab has left it
-//! and the lab's [`Deed`](crate::event::Deed)s, *gives*
+//! and the lab's [`LabCommand`](crate::event::LabCommand)s, *gives*
 //! [`Findings`](crate::event::Findings), *never* believes what the lab meant
 //! to do where the kernel can be asked what is.
 
 mod cause;
-mod deeds;
 mod fib;
 mod gate;
 mod ground;
@@ -29,6 +28,7 @@ mod round;
 mod shot;
 mod stuck;
 mod trail;
+mod typed;
 
 pub use cause::Cause;
 pub use round::round;

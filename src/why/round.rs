@@ -5,7 +5,7 @@ use super::kernel::{Kernel, Live};
 use super::known::Recorder;
 use super::shot::{Shot, send, shoot};
 use super::trail;
-use crate::event::{Aim, Deed, Findings, Inquiry, Lack, Misuse, Probe, Suspect};
+use crate::event::{Aim, Findings, Inquiry, LabCommand, Lack, Misuse, Probe, Suspect};
 use crate::net::survey::Survey;
 use crate::net::{Family, Lacking, Limits, NetError, Netns, Network, Taps};
 use std::time::{Duration, Instant};
@@ -17,9 +17,9 @@ const MOST_CAUSES: usize = 6;
 const CURE_MS: u64 = 15_000;
 
 /// Answers an inquiry in the network that a lab has left.
-pub fn round(network: &Network, deeds: &[Deed], inquiry: &Inquiry) -> Findings {
+pub fn round(network: &Network, lab_commands: &[LabCommand], inquiry: &Inquiry) -> Findings {
     let mut findings = Findings::default();
-    match search(network, deeds, inquiry, &mut findings) {
+    match search(network, lab_commands, inquiry, &mut findings) {
         Ok(()) => {}
         Err(error) => findings.misuse = Some(Misuse { message: error.error, hint: error.hint }),
     }
@@ -28,7 +28,7 @@ pub fn round(network: &Network, deeds: &[Deed], inquiry: &Inquiry) -> Findings {
 
 fn search(
     network: &Network,
-    deeds: &[Deed],
+    lab_commands: &[LabCommand],
     inquiry: &Inquiry,
     findings: &mut Findings,
 ) -> Result<(), NetError> {
@@ -53,11 +53,12 @@ fn search(
     let gathers = inquiry.aim == Aim::Gather;
     let mut refused: Vec<String> = Vec::new();
     for round in 0..MOST_CAUSES {
-        let suspects = suspects(network, deeds, inquiry, &survey, &shot, findings);
+        let suspects = suspects(network, lab_commands, inquiry, &survey, &shot, findings);
         if round == 0 && shot.reached {
             // It answers, but perhaps for the wrong reason.
-            let explains =
-                |found: &cause::Found| cause::SPOIL_ANSWERS.iter().any(|cause| found.suspect.id == *cause);
+            let explains = |found: &cause::Suspicion| {
+                cause::SPOIL_ANSWERS.iter().any(|cause| found.suspect.id == *cause)
+            };
             findings.causes.extend(suspects.into_iter().filter(explains).map(|found| found.suspect));
             return Ok(());
         }
@@ -133,16 +134,16 @@ fn settled(network: &Network) -> Result<Survey, NetError> {
 
 fn suspects(
     network: &Network,
-    deeds: &[Deed],
+    lab_commands: &[LabCommand],
     inquiry: &Inquiry,
     survey: &Survey,
     shot: &Shot,
     findings: &mut Findings,
-) -> Vec<cause::Found> {
+) -> Vec<cause::Suspicion> {
     let live = Live::new(network);
     let recorder = Recorder::new(&live);
     let kernel: &dyn Kernel = if inquiry.records { &recorder } else { &live };
-    let evidence = Evidence::new(kernel, survey, deeds, &inquiry.probe, shot);
+    let evidence = Evidence::new(kernel, survey, lab_commands, &inquiry.probe, shot);
     let mut found = cause::suspects(&evidence);
     if inquiry.records {
         let suspects: Vec<Suspect> = found.iter().map(|found| found.suspect.clone()).collect();

@@ -3,7 +3,7 @@
 use super::ground::Ground;
 use super::shot::Shot;
 use super::stuck::{Last, Leg, Stuck, last_step};
-use crate::event::{Passed, Step, Trail, TrailEnd};
+use crate::event::{Passed, Trail, TrailEnd, TrailStep};
 use crate::net::survey::{Link, Space, Survey};
 use crate::net::{SeenPacket, Sighting};
 use std::net::IpAddr;
@@ -130,8 +130,9 @@ impl<'a> Walk<'a> {
             way.push(before);
         }
         way.reverse();
-        let step = |seen: &Sighting| Step { ns: seen.netns.clone(), dev: seen.dev.clone(), out: seen.out };
-        let mut steps: Vec<Step> = Vec::new();
+        let step =
+            |seen: &Sighting| TrailStep { ns: seen.netns.clone(), dev: seen.dev.clone(), out: seen.out };
+        let mut steps: Vec<TrailStep> = Vec::new();
         for at in way {
             let step = step(seen[at]);
             if steps.contains(&step) {
@@ -152,13 +153,13 @@ impl<'a> Walk<'a> {
     }
 
     /// Where it ought to have come in at the other end of a cable.
-    fn next(&self, seen: &Sighting) -> Option<Step> {
+    fn next(&self, seen: &Sighting) -> Option<TrailStep> {
         let link = self.link(seen)?;
         let (space, other) = match link.kind.as_str() {
             "vxlan" => return None,
             _ => self.survey.find(link.peer.as_ref()?)?,
         };
-        Some(Step { ns: space.name.clone(), dev: other.name.clone(), out: false })
+        Some(TrailStep { ns: space.name.clone(), dev: other.name.clone(), out: false })
     }
 
     fn link(&self, seen: &Sighting) -> Option<&'a Link> {
@@ -209,12 +210,12 @@ fn position(way: &Way, seen: &Sighting) -> Option<usize> {
 }
 
 /// By which interface it ought to have left the namespace that it came into.
-fn onward(way: &Way, seen: &Sighting) -> Option<Step> {
+fn onward(way: &Way, seen: &Sighting) -> Option<TrailStep> {
     let at = position(way, seen)?;
     let mut on = way[at + 1..].iter().take_while(|(space, _)| space.name == seen.netns);
     let (space, link) = on.next()?;
     // From port to port, a bridge itself is not asked.
     let port = on.next().filter(|(_, port)| link.kind == "bridge" && port.master == Some(link.index));
     let link = port.map_or(link, |(_, port)| port);
-    Some(Step { ns: space.name.clone(), dev: link.name.clone(), out: true })
+    Some(TrailStep { ns: space.name.clone(), dev: link.name.clone(), out: true })
 }

@@ -19,7 +19,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use mutant::{Tried, Verdict, try_one};
 use networks::{NETWORKS, Sound};
 use nslab::event::{Cause, Explanation, Moment, Probe};
-use nslab::lab::{Lab, LabName, Source};
+use nslab::lab::{Lab, LabName, LabSource};
 use nslab::run::{self, Settings};
 use nslab::sandbox::{For, Launcher, SandboxError};
 use nslab::script::Stage;
@@ -52,8 +52,8 @@ fn main() -> ExitCode {
         let bench = bench.clone();
         let name = format!("networks_are_sound::{}", NETWORKS[at].name.replace(' ', "_"));
         trials.push(Trial::ignorable_test(name, move || match bench.find(at) {
-            Ok(Found::Sound(_)) => Ok(Completion::Completed),
-            Ok(Found::Lacking(lack)) => measured::ignored(lack),
+            Ok(SoundRun::Sound(_)) => Ok(Completion::Completed),
+            Ok(SoundRun::Lacking(lack)) => measured::ignored(lack),
             Err(why) => Err(why.into()),
         }));
     }
@@ -76,7 +76,7 @@ fn lab<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Lab, String> {
     let lax = "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0";
     let text = [lax].into_iter().chain(lines).collect::<Vec<_>>().join("\n");
     let (name, path) = (LabName::of("mutant.sh".as_ref()), "mutant.sh".into());
-    shell::read(Source { name, path, text }).map_err(|fault| fault.message)
+    shell::read(LabSource { name, path, text }).map_err(|fault| fault.message)
 }
 
 /// Asks why, in a lab of these lines.
@@ -86,7 +86,7 @@ fn why(launcher: &Launcher, sound: &Sound, lines: &[String], large: bool) -> Res
         Probe { tcp: sound.tcp, size: large.then_some(LARGE), df: large, ..Probe::to(sound.from, sound.to) };
     let first = launcher.open().map_err(|error| error.to_string())?;
     run::why(&lab, launcher, first, &Settings::default(), &probe, &Moment::End)
-        .map_err(|puzzle| puzzle.to_string())
+        .map_err(|error| error.to_string())
 }
 
 /// The networks that are asked for, by their places.
@@ -111,7 +111,7 @@ struct Network {
 }
 
 /// What a look at a network has found.
-enum Found {
+enum SoundRun {
     Sound(State),
     /// This machine can't have it, for lack of this.
     Lacking(String),
@@ -120,13 +120,13 @@ enum Found {
 /// Where networks are looked at, each once, and broken.
 struct Bench {
     launcher: Result<Launcher, SandboxError>,
-    found: [OnceLock<Result<Found, String>>; NETWORKS.len()],
+    found: [OnceLock<Result<SoundRun, String>>; NETWORKS.len()],
 }
 
 impl Bench {
-    fn find(&self, at: usize) -> &Result<Found, String> {
+    fn find(&self, at: usize) -> &Result<SoundRun, String> {
         self.found[at].get_or_init(|| match &self.launcher {
-            Err(error) => Ok(Found::Lacking(error.to_string())),
+            Err(error) => Ok(SoundRun::Lacking(error.to_string())),
             Ok(launcher) => look(launcher, &NETWORKS[at]),
         })
     }
@@ -143,10 +143,10 @@ impl Bench {
         let mut lacks = Vec::new();
         for at in all {
             match self.find(at) {
-                Ok(Found::Sound(state)) => {
+                Ok(SoundRun::Sound(state)) => {
                     networks.push(Network { sound: &NETWORKS[at], state: state.clone() });
                 }
-                Ok(Found::Lacking(lack)) => lacks.push(lack.as_str()),
+                Ok(SoundRun::Lacking(lack)) => lacks.push(lack.as_str()),
                 Err(_) => {
                     return Err(format!("{} is not sound, and can't be broken", NETWORKS[at].name).into());
                 }
@@ -160,16 +160,16 @@ impl Bench {
 }
 
 /// Before anything is broken, everybody answers.
-fn look(launcher: &Launcher, sound: &Sound) -> Result<Found, String> {
+fn look(launcher: &Launcher, sound: &Sound) -> Result<SoundRun, String> {
     let server: &[&str] = if sound.tcp.is_some() { &["python3"] } else { &[] };
     if let Some(lack) = measured::lacking(&[&TOOLS, server].concat()) {
-        return Ok(Found::Lacking(lack));
+        return Ok(SoundRun::Lacking(lack));
     }
     let lines: Vec<String> = lines(sound).into_iter().map(Into::into).collect();
     let explanation = why(launcher, sound, &lines, false)?;
     let unknown = |cause: &&Cause| cause.text.contains("Unknown device type");
     if let Some(cause) = explanation.causes.iter().find(unknown) {
-        return Ok(Found::Lacking(cause.text.clone()));
+        return Ok(SoundRun::Lacking(cause.text.clone()));
     }
     let [state, same] = states(launcher, [&lines, &[]])?;
     if state != same {
@@ -181,7 +181,7 @@ fn look(launcher: &Launcher, sound: &Sound) -> Result<Found, String> {
             return Err(format!("{explanation:#?}"));
         }
     }
-    Ok(Found::Sound(state))
+    Ok(SoundRun::Sound(state))
 }
 
 fn mutants(launcher: &Launcher, networks: &[Network]) -> Result<Completion, Failed> {

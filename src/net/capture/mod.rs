@@ -240,7 +240,7 @@ impl Network {
         let names: BTreeMap<i32, String> = match capture.0.kind {
             LinkType::Any if !capture.0.netns.is_deleted() => {
                 let links = self.dump_links(&capture.0.netns)?;
-                let found = links.iter().map(super::link::Found::read);
+                let found = links.iter().map(super::link::LinkBrief::read);
                 found.map(|link| (link.index as i32, link.name)).collect()
             }
             _ => BTreeMap::new(),

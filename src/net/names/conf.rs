@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 /// Where names are looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum NameService {
     /// `/etc/hosts`
     Files,
     /// The servers of `/etc/resolv.conf`.
@@ -32,17 +32,17 @@ const STATUSES: [(&str, Status); 4] = [
 
 /// One source, and whether that is the end of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Step {
-    pub source: Source,
+pub(super) struct LookupStep {
+    pub source: NameService,
     returns: Vec<Status>,
 }
 
-impl Step {
+impl LookupStep {
     fn new(word: &str) -> Self {
         let source = match word {
-            "files" => Source::Files,
-            "dns" => Source::Dns,
-            _ => Source::Other,
+            "files" => NameService::Files,
+            "dns" => NameService::Dns,
+            _ => NameService::Other,
         };
         Self { source, returns: vec![Status::Success] }
     }
@@ -71,18 +71,18 @@ impl Step {
 }
 
 /// Reads the `hosts:` line of nsswitch.conf(5).
-pub(super) fn steps(text: &str) -> Vec<Step> {
+pub(super) fn steps(text: &str) -> Vec<LookupStep> {
     // Comments are whole lines here.
     let line = text.lines().find_map(|line| line.trim_start().strip_prefix("hosts:"));
     let spaced = line.unwrap_or("files dns").replace('[', " [ ").replace(']', " ] ");
-    let mut steps: Vec<Step> = Vec::new();
+    let mut steps: Vec<LookupStep> = Vec::new();
     let mut acting = false;
     for word in spaced.split_whitespace() {
         match (word, steps.last_mut()) {
             ("[", _) => acting = true,
             ("]", _) => acting = false,
             (_, Some(step)) if acting => step.act(word),
-            _ => steps.push(Step::new(word)),
+            _ => steps.push(LookupStep::new(word)),
         }
     }
     steps
@@ -178,12 +178,15 @@ mod tests {
     #[test]
     fn nsswitch_gives_an_order_and_where_it_ends() {
         let order = |text: &str| steps(text).iter().map(|step| step.source).collect::<Vec<_>>();
-        assert_eq!(order("passwd: files\n#hosts: files\nhosts:\tdns files\n"), [Source::Dns, Source::Files]);
-        assert_eq!(order(""), [Source::Files, Source::Dns]);
+        assert_eq!(
+            order("passwd: files\n#hosts: files\nhosts:\tdns files\n"),
+            [NameService::Dns, NameService::Files]
+        );
+        assert_eq!(order(""), [NameService::Files, NameService::Dns]);
         assert_eq!(order("hosts:"), []);
         let steps = steps("hosts: files mdns4_minimal [NOTFOUND=return] dns [!UNAVAIL=return] files");
         assert!(steps[0].ends_with(Status::Success) && !steps[0].ends_with(Status::NotFound));
-        assert!(steps[1].source == Source::Other && steps[1].ends_with(Status::NotFound));
+        assert!(steps[1].source == NameService::Other && steps[1].ends_with(Status::NotFound));
         assert!(steps[2].ends_with(Status::TryAgain) && !steps[2].ends_with(Status::Unavail));
     }
 

@@ -1,7 +1,7 @@
 //! How names are looked up in a namespace: the files that say so, and single
 //! questions.
 
-use super::conf::{Resolv, Source, hosts, steps};
+use super::conf::{NameService, Resolv, hosts, steps};
 use super::stub::{NoAnswer, Stub};
 use crate::net::{NetError, Netns, Network};
 use nix::fcntl::OFlag;
@@ -58,10 +58,11 @@ impl Network {
         let names_servers = read("resolv.conf").lines().any(named);
         let order = steps(&read("nsswitch.conf"));
         // Who says `not found` before it, and ends it there.
-        let dns = order.iter().position(|step| step.source == Source::Dns);
-        let ends = |step: &super::conf::Step| step.ends_with(super::conf::Status::NotFound);
-        let asks_servers =
-            dns.is_some_and(|at| !order[..at].iter().any(|step| step.source == Source::Files && ends(step)));
+        let dns = order.iter().position(|step| step.source == NameService::Dns);
+        let ends = |step: &super::conf::LookupStep| step.ends_with(super::conf::Status::NotFound);
+        let asks_servers = dns.is_some_and(|at| {
+            !order[..at].iter().any(|step| step.source == NameService::Files && ends(step))
+        });
         Ok(NameFiles {
             resolv: path("resolv.conf"),
             hosts: path("hosts"),
@@ -70,7 +71,7 @@ impl Network {
             names_servers,
             search: conf.search,
             asks_servers,
-            asks_hosts: order.iter().any(|step| step.source == Source::Files),
+            asks_hosts: order.iter().any(|step| step.source == NameService::Files),
             lines: hosts(&read("hosts")).into_iter().map(|line| (line.address, line.names)).collect(),
         })
     }

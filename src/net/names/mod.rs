@@ -10,7 +10,7 @@ mod stub;
 
 use super::target::Target;
 use super::{NetError, Netns, Network};
-use conf::{HostsLine, Resolv, Source, Status, Step, hosts, steps};
+use conf::{HostsLine, LookupStep, NameService, Resolv, Status, hosts, steps};
 pub use files::NameFiles;
 use nix::fcntl::OFlag;
 use simple_dns::TYPE;
@@ -19,7 +19,7 @@ use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::time::Instant;
-use stub::{Found, NoAnswer, Stub};
+use stub::{NoAnswer, Resolved, Stub};
 
 /// The most of a file that is read, in bytes.
 const MOST: u64 = 1 << 20;
@@ -126,15 +126,15 @@ impl Network {
         let stub = Stub { conf: &conf, deadline, is_over: &|| self.is_over_for_services(netns) };
         for step in steps {
             let (status, name) = match step.source {
-                Source::Files => match lines.iter().find(|line| line.address == ip) {
+                NameService::Files => match lines.iter().find(|line| line.address == ip) {
                     Some(line) => (Status::Success, line.names.first().cloned()),
                     None => (Status::NotFound, None),
                 },
-                Source::Dns => match stub.query(&reverse(ip), &[TYPE::PTR]) {
+                NameService::Dns => match stub.query(&reverse(ip), &[TYPE::PTR]) {
                     Ok(found) => (Status::Success, found.names.first().cloned()),
                     Err(_) => (Status::NotFound, None),
                 },
-                Source::Other => (Status::Unavail, None),
+                NameService::Other => (Status::Unavail, None),
             };
             if name.is_some() || step.ends_with(status) {
                 return Ok(name);
@@ -169,11 +169,11 @@ impl Network {
         let mut trouble = Trouble::System;
         for step in steps {
             let found = match step.source {
-                Source::Files => in_files(&lines, name, &kinds).ok_or(NoAnswer::HostNotFound),
-                Source::Dns if is_sound(name) => stub.search(name, &kinds),
-                Source::Dns => Err(NoAnswer::HostNotFound),
-                Source::Other if step.ends_with(Status::Unavail) => break,
-                Source::Other => continue,
+                NameService::Files => in_files(&lines, name, &kinds).ok_or(NoAnswer::HostNotFound),
+                NameService::Dns if is_sound(name) => stub.search(name, &kinds),
+                NameService::Dns => Err(NoAnswer::HostNotFound),
+                NameService::Other if step.ends_with(Status::Unavail) => break,
+                NameService::Other => continue,
             };
             // Who is asked last has the last word, even if it knows less.
             answer.addresses.clear();
@@ -206,7 +206,7 @@ impl Network {
     }
 
     /// What the files of `/etc` say, as programs of this namespace see them.
-    fn sources(&self, netns: &Netns) -> Result<(Vec<Step>, Vec<HostsLine>, Resolv), NetError> {
+    fn sources(&self, netns: &Netns) -> Result<(Vec<LookupStep>, Vec<HostsLine>, Resolv), NetError> {
         // The files of `/etc` are put there when the first program needs them.
         self.rooms.furnish()?;
         let read = |name: &str| self.read_etc(netns, name).unwrap_or_default();
@@ -235,10 +235,10 @@ fn status(why: NoAnswer) -> Status {
 }
 
 /// Looks in hosts(5): all lines that have the name.
-fn in_files(lines: &[HostsLine], name: &str, kinds: &[TYPE]) -> Option<Found> {
+fn in_files(lines: &[HostsLine], name: &str, kinds: &[TYPE]) -> Option<Resolved> {
     let name = name.strip_suffix('.').unwrap_or(name);
     let has = |line: &&HostsLine| line.names.iter().any(|other| other.eq_ignore_ascii_case(name));
-    let mut found = Found::default();
+    let mut found = Resolved::default();
     for line in lines.iter().filter(has) {
         let address = match line.address {
             // Who looks for IPv4 alone is given that for this.

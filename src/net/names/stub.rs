@@ -27,7 +27,7 @@ pub(super) enum NoAnswer {
 
 /// What a name has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct Resolved {
     /// The name that has it, at the end of all aliases.
     pub canonical: String,
     pub addresses: Vec<IpAddr>,
@@ -48,7 +48,7 @@ const SOON: Duration = Duration::from_millis(3);
 
 impl Stub<'_> {
     /// Looks a name up with the search list, as `res_search` does.
-    pub fn search(&self, name: &str, kinds: &[TYPE]) -> Result<Found, NoAnswer> {
+    pub fn search(&self, name: &str, kinds: &[TYPE]) -> Result<Resolved, NoAnswer> {
         let absolute = name.ends_with('.');
         let bare = name.trim_end_matches('.');
         let dots = name.matches('.').count();
@@ -89,8 +89,8 @@ impl Stub<'_> {
     }
 
     /// Asks for records of several kinds of one name.
-    pub fn query(&self, name: &str, kinds: &[TYPE]) -> Result<Found, NoAnswer> {
-        let mut all = Found::default();
+    pub fn query(&self, name: &str, kinds: &[TYPE]) -> Result<Resolved, NoAnswer> {
+        let mut all = Resolved::default();
         let mut worst = None;
         for kind in kinds {
             match self.ask(name, *kind) {
@@ -100,7 +100,7 @@ impl Stub<'_> {
                     all.names.extend(found.names);
                 }
                 // Whoever is not there for one question is not for the other.
-                Err(why @ (NoAnswer::Refused | NoAnswer::Unreached)) if all == Found::default() => {
+                Err(why @ (NoAnswer::Refused | NoAnswer::Unreached)) if all == Resolved::default() => {
                     return Err(why);
                 }
                 Err(why) => {
@@ -112,13 +112,13 @@ impl Stub<'_> {
             }
         }
         match worst {
-            Some(why) if all == Found::default() => Err(why),
+            Some(why) if all == Resolved::default() => Err(why),
             _ => Ok(all),
         }
     }
 
     /// Asks one question of one server after the other.
-    fn ask(&self, name: &str, kind: TYPE) -> Result<Found, NoAnswer> {
+    fn ask(&self, name: &str, kind: TYPE) -> Result<Resolved, NoAnswer> {
         let id = number();
         let Some(question) = question(name, kind, id) else { return Err(NoAnswer::NoRecovery) };
         let mut worst = NoAnswer::Refused;
@@ -246,7 +246,7 @@ pub(super) fn is_truncated(bytes: &[u8]) -> bool {
 const MOST_ALIASES: usize = 32;
 
 /// Takes what was asked for out of an answer, along its aliases.
-pub(super) fn read(bytes: &[u8], name: &str, kind: TYPE) -> Result<Found, NoAnswer> {
+pub(super) fn read(bytes: &[u8], name: &str, kind: TYPE) -> Result<Resolved, NoAnswer> {
     let packet = Packet::parse(bytes).map_err(|_| NoAnswer::NoRecovery)?;
     match packet.rcode() {
         RCODE::NoError => {}
@@ -257,7 +257,7 @@ pub(super) fn read(bytes: &[u8], name: &str, kind: TYPE) -> Result<Found, NoAnsw
     }
     let answers: Vec<(String, &ResourceRecord)> =
         packet.answers.iter().map(|record| (record.name.to_string(), record)).collect();
-    let mut found = Found { canonical: name.into(), ..Found::default() };
+    let mut found = Resolved { canonical: name.into(), ..Resolved::default() };
     // They may lead in a circle.
     for _ in 0..MOST_ALIASES {
         let alias = answers.iter().find_map(|(of, record)| match &record.rdata {

@@ -5,7 +5,7 @@ use super::super::netlink::KernelError;
 use super::super::{Family, NetError, Netns, Network};
 use super::iptables::{BuiltIn, built_in};
 use super::packet::{Condition, PacketOptions, TCP, UDP, network, ports_of};
-use super::rule::{Dialect, Rule, Verdict};
+use super::rule::{Dialect, LabRule, Verdict};
 use super::ruleset;
 use super::wire::{APPEND, Attributes, CREATE, Message};
 use nix::errno::Errno;
@@ -62,7 +62,7 @@ pub struct Ruling {
 struct Part {
     hook: &'static BuiltIn,
     policy: Option<Policy>,
-    rules: Vec<Rule>,
+    rules: Vec<LabRule>,
 }
 
 /// The chain where iptables keeps such rules.
@@ -150,7 +150,7 @@ impl Ruling {
         let family = one_family(options.family, found)?;
         let verdict = if action == Action::Allow { Verdict::Accept } else { Verdict::Drop };
         let rules =
-            rules.into_iter().map(|conditions| Rule { conditions, verdict: verdict.clone() }).collect();
+            rules.into_iter().map(|conditions| LabRule { conditions, verdict: verdict.clone() }).collect();
         Ok(Self { family, parts: vec![Part { hook: chain.hook(), policy: None, rules }] })
     }
 
@@ -167,7 +167,7 @@ impl Ruling {
         let family = family.unwrap_or(Family::Inet);
         let verdict = Verdict::Masquerade(family);
         let rules =
-            rules.into_iter().map(|conditions| Rule { conditions, verdict: verdict.clone() }).collect();
+            rules.into_iter().map(|conditions| LabRule { conditions, verdict: verdict.clone() }).collect();
         Ok(Self { family, parts: vec![Part { hook: standard("nat", "POSTROUTING"), policy: None, rules }] })
     }
 
@@ -191,8 +191,8 @@ impl Ruling {
         let family = super::packet::family_of(to);
         let verdict = Verdict::Dnat { to, ports };
         let port = Condition::Port { protocol, source: false, from, to: until, not: false };
-        let incoming = Rule { conditions: vec![port.clone()], verdict: verdict.clone() };
-        let own = Rule { conditions: vec![Condition::Local, port], verdict };
+        let incoming = LabRule { conditions: vec![port.clone()], verdict: verdict.clone() };
+        let own = LabRule { conditions: vec![Condition::Local, port], verdict };
         let parts = [(standard("nat", "PREROUTING"), incoming), (standard("nat", "OUTPUT"), own)];
         let part = |(hook, rule)| Part { hook, policy: None, rules: vec![rule] };
         Ok(Self { family, parts: parts.into_iter().map(part).collect() })

@@ -49,7 +49,7 @@ fn expressions(family: u8, list: &[u8], sets: &BTreeMap<String, Set>) {
     snapshot::counter(list);
     for family in [Family::Inet, Family::Inet6] {
         // What is read comes back as it was.
-        if let Some(rule) = iptables::Rule::read(family, list) {
+        if let Some(rule) = iptables::IptablesRule::read(family, list) {
             rule.spec();
             rule.expressions();
         }
@@ -66,11 +66,11 @@ pub fn words(text: &str) {
         let Ok(words) = shell_words::split(line) else { continue };
         IptablesCommand::parse("iptables", &words);
         for family in [Family::Inet, Family::Inet6] {
-            if let Some(rule) = iptables::Rule::parse(family, &words) {
+            if let Some(rule) = iptables::IptablesRule::parse(family, &words) {
                 let spec = rule.spec();
                 let again: Vec<String> = spec.split_whitespace().map(String::from).collect();
-                assert_eq!(iptables::Rule::parse(family, &again).as_ref(), Some(&rule), "{spec}");
-                let read = iptables::Rule::read(family, rule.expressions().as_bytes());
+                assert_eq!(iptables::IptablesRule::parse(family, &again).as_ref(), Some(&rule), "{spec}");
+                let read = iptables::IptablesRule::read(family, rule.expressions().as_bytes());
                 assert_eq!(read.as_ref(), Some(&rule), "{spec}");
             }
         }

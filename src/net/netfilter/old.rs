@@ -1,7 +1,7 @@
 //! Rules that the kernel keeps beside nf_tables, as it was before it: only
 //! their own tools tell of them.
 
-use super::super::link::Found;
+use super::super::link::LinkBrief;
 use super::super::{NetError, Netns, Network};
 use super::backend::Backend;
 use super::saved::{self, Saved};
@@ -36,7 +36,7 @@ pub(super) fn rules(network: &Network, netns: &Netns) -> Result<Vec<FirewallRule
     if let Some(program) = backend.program("bridge", "") {
         // No file tells its tables; without a bridge nothing comes by them.
         let links = network.dump_links(netns)?;
-        let tables: &[&str] = match links.iter().any(|link| Found::read(link).bridge) {
+        let tables: &[&str] = match links.iter().any(|link| LinkBrief::read(link).bridge) {
             true => &["filter", "nat", "broute"],
             false => &[],
         };

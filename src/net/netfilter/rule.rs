@@ -25,7 +25,7 @@ pub(super) enum Verdict {
 
 /// One rule.
 #[derive(Debug, Clone)]
-pub(super) struct Rule {
+pub(super) struct LabRule {
     pub conditions: Vec<Condition>,
     pub verdict: Verdict,
 }
@@ -60,7 +60,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-impl fmt::Display for Rule {
+impl fmt::Display for LabRule {
     /// As nft has it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.conditions.iter().try_for_each(|condition| write!(f, "{condition} "))?;
@@ -79,7 +79,7 @@ pub(super) fn traced() -> Attributes {
     all.0
 }
 
-impl Rule {
+impl LabRule {
     /// The expressions of the rule, in the kernel's words.
     pub fn expressions(&self, dialect: Dialect) -> Attributes {
         let mut all = Expressions::default();

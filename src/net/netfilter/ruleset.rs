@@ -86,7 +86,10 @@ impl Network {
 
     pub(super) fn interfaces(&self, netns: &Netns) -> Result<Interfaces, NetError> {
         let links = self.dump_links(netns)?;
-        Ok(links.iter().map(|link| (link.header.index, super::super::link::Found::read(link).name)).collect())
+        Ok(links
+            .iter()
+            .map(|link| (link.header.index, super::super::link::LinkBrief::read(link).name))
+            .collect())
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is so in a namespace, beside its links, as plain lines.
 
 use super::State;
-use crate::net::survey::{Address, FdbEntry, Hop, Neighbour, Qdisc, Route, Rule, Space};
+use crate::net::survey::{Address, FdbEntry, Hop, Neighbour, PolicyRule, Qdisc, Route, Space};
 use crate::net::{FirewallRule, FirewallSnapshot};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -186,7 +186,7 @@ fn route(route: &Route) -> String {
     text
 }
 
-fn rule(rule: &Rule) -> String {
+fn rule(rule: &PolicyRule) -> String {
     let mut text = format!("rule {}:", rule.pref);
     let not = if rule.not { " not" } else { "" };
     let family = if rule.inet6 { " inet6" } else { "" };
@@ -299,10 +299,10 @@ mod tests {
             "net.ipv4.ip_forward was 0, and is 1"
         );
         assert_eq!(
-            compared(|space| space.rules.push(Rule {
+            compared(|space| space.rules.push(PolicyRule {
                 pref: 1,
                 action: "prohibit".into(),
-                ..Rule::default()
+                ..PolicyRule::default()
             })),
             "added rule 1: from all prohibit"
         );

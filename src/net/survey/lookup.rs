@@ -147,7 +147,7 @@ impl Network {
         let mut route = row.ok_or_else(|| ours("the kernel gave no route".into()))?;
         for hop in &mut route.hops {
             if let Ok(link) = self.link_at(netns, hop.index) {
-                hop.dev = crate::net::link::Found::read(&link).name;
+                hop.dev = crate::net::link::LinkBrief::read(&link).name;
             }
         }
         Ok(route)

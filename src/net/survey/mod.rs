@@ -28,7 +28,7 @@ pub use link::{Link, LinkCounters, Peer};
 pub use lookup::{NoRoute, RouteQuestion};
 pub use neigh::Neighbour;
 pub use route::{Hop, Net, Route};
-pub use rule::Rule;
+pub use rule::PolicyRule;
 pub use sockets::Listener;
 pub use tc::Qdisc;
 pub use tc_filter::Filter;
@@ -58,7 +58,7 @@ pub struct Space {
     /// `ip route show table all` and the same with `-6`, cached ones included.
     pub routes: Vec<Route>,
     /// `ip rule` and `ip -6 rule`, in the order in which they are asked.
-    pub rules: Vec<Rule>,
+    pub rules: Vec<PolicyRule>,
     /// `ip neigh show nud all` and `ip neigh show proxy`.
     pub neighs: Vec<Neighbour>,
     /// `bridge fdb`.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A rule that chooses a table: a line of `ip rule`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Rule {
+pub struct PolicyRule {
     /// Whether it is one of `ip -6 rule`.
     pub inet6: bool,
     /// Where it stands.
@@ -54,7 +54,7 @@ pub struct Rule {
 }
 
 impl Network {
-    pub(super) fn survey_rules(&self, netns: &Netns) -> Result<Vec<Rule>, NetError> {
+    pub(super) fn survey_rules(&self, netns: &Netns) -> Result<Vec<PolicyRule>, NetError> {
         let mut found = Vec::new();
         for family in [AddressFamily::Inet, AddressFamily::Inet6] {
             let mut message = RuleMessage::default();
@@ -70,9 +70,9 @@ impl Network {
     }
 }
 
-pub(super) fn read(message: &RuleMessage) -> Rule {
+pub(super) fn read(message: &RuleMessage) -> PolicyRule {
     let header = &message.header;
-    let mut rule = Rule {
+    let mut rule = PolicyRule {
         inet6: header.family == AddressFamily::Inet6,
         not: header.flags.contains(RuleFlags::Invert),
         tos: header.tos,
@@ -80,7 +80,7 @@ pub(super) fn read(message: &RuleMessage) -> Rule {
         oif_detached: header.flags.contains(RuleFlags::OifDetached),
         fwmask: u32::MAX,
         action: iproute::rule_action(header.action),
-        ..Rule::default()
+        ..PolicyRule::default()
     };
     for attribute in &message.attributes {
         match attribute {

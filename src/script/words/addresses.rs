@@ -1,4 +1,4 @@
-use super::super::world::{Call, Fallible, Stand};
+use super::super::world::{Call, Fallible, WorldCell};
 use super::options::Options;
 use super::{Word, here_or_host, ip_line};
 use crate::net::{RouteOptions, RuleOptions, typed};
@@ -77,12 +77,12 @@ pub(super) const WORDS: &[Word] = &[
     },
 ];
 
-pub(super) fn register(engine: &mut Engine, stand: &Stand) {
-    here_or_host!(engine, stand, "addr_add", |call, ns, link: &str, addr: &str| {
+pub(super) fn register(engine: &mut Engine, cell: &WorldCell) {
+    here_or_host!(engine, cell, "addr_add", |call, ns, link: &str, addr: &str| {
         let command = ip_line(&ns, &["addr", "add", addr, "dev", link]);
         call.act(command, |network| network.addr_add(&ns, link, addr, None))
     });
-    here_or_host!(engine, stand, "addr_add", |call, ns, link: &str, addr: &str, options: Map| {
+    here_or_host!(engine, cell, "addr_add", |call, ns, link: &str, addr: &str, options: Map| {
         let mut options = Options::new(&call, "addr_add", options, &["broadcast"])?;
         let broadcast = options.text("broadcast")?;
         let mut words = vec!["addr", "add", addr];
@@ -93,32 +93,32 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
         let command = ip_line(&ns, &words);
         call.act(command, |network| network.addr_add(&ns, link, addr, broadcast.as_deref()))
     });
-    here_or_host!(engine, stand, "addr_del", |call, ns, link: &str, addr: &str| {
+    here_or_host!(engine, cell, "addr_del", |call, ns, link: &str, addr: &str| {
         let command = ip_line(&ns, &["addr", "del", addr, "dev", link]);
         call.act(command, |network| network.addr_del(&ns, link, addr))
     });
-    here_or_host!(engine, stand, "route_add", |call, ns, dst: &str, via: &str| {
+    here_or_host!(engine, cell, "route_add", |call, ns, dst: &str, via: &str| {
         let route = RouteOptions { via: Some(via.into()), ..RouteOptions::default() };
         call.act(command(&ns.ip(), "add", dst, &route), |network| network.route_add(&ns, dst, &route))
     });
-    here_or_host!(engine, stand, "route_add", |call, ns, dst: &str, options: Map| {
+    here_or_host!(engine, cell, "route_add", |call, ns, dst: &str, options: Map| {
         let route = route(&call, "route_add", options)?;
         call.act(command(&ns.ip(), "add", dst, &route), |network| network.route_add(&ns, dst, &route))
     });
-    here_or_host!(engine, stand, "route_del", |call, ns, dst: &str| {
+    here_or_host!(engine, cell, "route_del", |call, ns, dst: &str| {
         let route = RouteOptions::default();
         call.act(command(&ns.ip(), "del", dst, &route), |network| network.route_del(&ns, dst, &route))
     });
-    here_or_host!(engine, stand, "route_del", |call, ns, dst: &str, options: Map| {
+    here_or_host!(engine, cell, "route_del", |call, ns, dst: &str, options: Map| {
         let route = route(&call, "route_del", options)?;
         call.act(command(&ns.ip(), "del", dst, &route), |network| network.route_del(&ns, dst, &route))
     });
-    here_or_host!(engine, stand, "rule_add", |call, ns, options: Map| {
+    here_or_host!(engine, cell, "rule_add", |call, ns, options: Map| {
         let rule = rule(&call, "rule_add", options)?;
         let command = format!("{}{} rule add{rule}", ns.ip(), rule.family_word());
         call.act(command, |network| network.rule_add(&ns, &rule))
     });
-    here_or_host!(engine, stand, "rule_del", |call, ns, options: Map| {
+    here_or_host!(engine, cell, "rule_del", |call, ns, options: Map| {
         if options.is_empty() {
             return Err(
                 call.misuse("`rule_del` is not told which rule", "name its `pref`, as `rules` shows it")
@@ -128,18 +128,18 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
         let command = format!("{}{} rule del{rule}", ns.ip(), rule.family_word());
         call.act(command, |network| network.rule_del(&ns, &rule))
     });
-    here_or_host!(engine, stand, "neigh_add", |call, ns, ip: &str, mac: &str, link: &str| {
+    here_or_host!(engine, cell, "neigh_add", |call, ns, ip: &str, mac: &str, link: &str| {
         let command = ip_line(&ns, &["neigh", "add", ip, "lladdr", mac, "dev", link]);
         call.act(command, |network| network.neigh_add(&ns, ip, mac, link))
     });
-    here_or_host!(engine, stand, "neigh_del", |call, ns, ip: &str, link: &str| {
+    here_or_host!(engine, cell, "neigh_del", |call, ns, ip: &str, link: &str| {
         let command = ip_line(&ns, &["neigh", "del", ip, "dev", link]);
         call.act(command, |network| network.neigh_del(&ns, ip, link))
     });
-    here_or_host!(engine, stand, "neigh_flush", |call, ns| {
+    here_or_host!(engine, cell, "neigh_flush", |call, ns| {
         call.act(ip_line(&ns, &["neigh", "flush", "all"]), |network| network.neigh_flush(&ns, None))
     });
-    here_or_host!(engine, stand, "neigh_flush", |call, ns, link: &str| {
+    here_or_host!(engine, cell, "neigh_flush", |call, ns, link: &str| {
         let command = ip_line(&ns, &["neigh", "flush", "dev", link]);
         call.act(command, |network| network.neigh_flush(&ns, Some(link)))
     });

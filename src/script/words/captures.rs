@@ -1,5 +1,5 @@
 use super::super::value::TableValue;
-use super::super::world::{Call, Fallible, Stand};
+use super::super::world::{Call, Fallible, WorldCell};
 use super::{Word, anywhere, here_or_host};
 use crate::net::{Capture, Netns, typed};
 use crate::table::Table;
@@ -23,10 +23,10 @@ pub(super) const WORDS: &[Word] = &[Word {
               check(\"red asks first\", seen.rows()[0].info == \"who-has 10.0.0.2 tell 10.0.0.1\");",
 }];
 
-pub(super) fn register(engine: &mut Engine, stand: &Stand) {
+pub(super) fn register(engine: &mut Engine, cell: &WorldCell) {
     engine.register_type_with_name::<Capture>("capture");
-    here_or_host!(engine, stand, "capture", |call, ns, link: &str| capture(&call, &ns, link));
-    anywhere!(engine, stand, "rows", |call, capture: Capture| {
+    here_or_host!(engine, cell, "capture", |call, ns, link: &str| capture(&call, &ns, link));
+    anywhere!(engine, cell, "rows", |call, capture: Capture| {
         let command = format!("tcpdump -nr {}", typed(&capture.file_name()));
         let table = call.ask(
             command,
@@ -35,7 +35,7 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
         )?;
         Ok(TableValue(Rc::new(table)))
     });
-    anywhere!(engine, stand, "stop", |call, capture: Capture| {
+    anywhere!(engine, cell, "stop", |call, capture: Capture| {
         let command = format!("pkill -f {}", typed(&format!("tcpdump.*{}", capture.file_name())));
         call.act(command, |network| {
             network.stop_capture(&capture);

@@ -1,5 +1,5 @@
 use super::super::value::{CniValue, type_of};
-use super::super::world::{Call, Fallible, Stand};
+use super::super::world::{Call, Fallible, WorldCell};
 use super::Word;
 use super::options::Options;
 use crate::net::{CniAnswer, CniCall, CniNetwork, CniOptions, CniPlugin, CniVerb, NetError, Netns, Network};
@@ -58,15 +58,15 @@ pub(super) const WORDS: &[Word] = &[
     },
 ];
 
-pub(super) fn register(engine: &mut Engine, stand: &Stand) {
+pub(super) fn register(engine: &mut Engine, cell: &WorldCell) {
     // A container is never the host: these have no form without a namespace.
     macro_rules! in_container {
         ($name:literal, $act:ident) => {
-            let place = stand.clone();
+            let place = cell.clone();
             engine.register_fn($name, move |context: NativeCallContext, ns: Netns, config: Dynamic| {
                 $act(&Call::new(&place, &context)?, &ns, &config, Map::new())
             });
-            let place = stand.clone();
+            let place = cell.clone();
             engine.register_fn(
                 $name,
                 move |context: NativeCallContext, ns: Netns, config: Dynamic, options: Map| {
@@ -203,7 +203,7 @@ fn json(call: &Call, value: &Dynamic) -> Fallible<Value> {
     match value.clone().into_string() {
         Ok(text) => Ok(text.into()),
         Err(_) => {
-            let error = format!("{} can't stand in a configuration", type_of(value));
+            let error = format!("{} can't cell in a configuration", type_of(value));
             Err(call.misuse(error, "maps, arrays, strings, numbers and bools can"))
         }
     }

@@ -1,6 +1,6 @@
 use super::super::caught;
 use super::super::fault;
-use super::super::world::{Call, Fallible, Halt, Stand, halt};
+use super::super::world::{Call, Fallible, Halt, WorldCell, halt};
 use super::judging::Given;
 use super::options::Options;
 use super::{Word, anywhere};
@@ -48,28 +48,28 @@ pub(super) const WORDS: &[Word] = &[
     },
 ];
 
-pub(super) fn register(engine: &mut Engine, stand: &Stand, given: &Rc<Given>) {
-    let (place, kept) = (stand.clone(), given.clone());
+pub(super) fn register(engine: &mut Engine, cell: &WorldCell, given: &Rc<Given>) {
+    let (place, kept) = (cell.clone(), given.clone());
     engine.register_fn("submission", move |context: NativeCallContext, _: &str| {
         submission(&Call::new(&place, &context)?, &context, &kept, None)
     });
-    let (place, kept) = (stand.clone(), given.clone());
+    let (place, kept) = (cell.clone(), given.clone());
     engine.register_fn("submission", move |context: NativeCallContext, _: &str, options: Map| {
         let call = Call::new(&place, &context)?;
         let allowed = allowed(&call, options)?;
         submission(&call, &context, &kept, Some(allowed))
     });
-    anywhere!(engine, stand, "pick", |call, key: &str, items: Array| {
+    anywhere!(engine, cell, "pick", |call, key: &str, items: Array| {
         let items = items.into_iter().map(|item| match item.as_int() {
             Ok(number) => Item::Number(number),
             Err(_) => Item::Text(item.to_string()),
         });
         pick(&call, key, &Items::Listed(items.collect()))
     });
-    anywhere!(engine, stand, "pick", |call, key: &str, numbers: Range<INT>| {
+    anywhere!(engine, cell, "pick", |call, key: &str, numbers: Range<INT>| {
         pick(&call, key, &Items::Range(numbers.start, numbers.end.saturating_sub(1)))
     });
-    anywhere!(engine, stand, "pick", |call, key: &str, numbers: RangeInclusive<INT>| {
+    anywhere!(engine, cell, "pick", |call, key: &str, numbers: RangeInclusive<INT>| {
         pick(&call, key, &Items::Range(*numbers.start(), *numbers.end()))
     });
 }

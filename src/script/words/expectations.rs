@@ -1,9 +1,9 @@
 use super::super::value::{Answer, answer, text, type_of};
-use super::super::world::{Call, Fallible, Stand};
+use super::super::world::{Call, Fallible, WorldCell};
 use super::exercises::refuse_in_gap;
 use super::options::Options;
 use super::{Word, anywhere};
-use crate::event::{Event, Expectation, Found};
+use crate::event::{Event, Expectation, Observed};
 use rhai::{Dynamic, Engine, FnPtr, INT, Map, NativeCallContext};
 use std::time::{Duration, Instant};
 
@@ -39,26 +39,26 @@ pub(super) const WORDS: &[Word] = &[
 
 const OPTIONS: [&str; 3] = ["points", "hint", "needs"];
 
-pub(super) fn register(engine: &mut Engine, stand: &Stand) {
-    anywhere!(engine, stand, "check", |call, name: &str, value: Dynamic| {
+pub(super) fn register(engine: &mut Engine, cell: &WorldCell) {
+    anywhere!(engine, cell, "check", |call, name: &str, value: Dynamic| {
         value_expected(&call, "check", name, &value, true, Map::new())
     });
-    anywhere!(engine, stand, "check", |call, name: &str, value: Dynamic, options: Map| {
+    anywhere!(engine, cell, "check", |call, name: &str, value: Dynamic, options: Map| {
         value_expected(&call, "check", name, &value, true, options)
     });
-    anywhere!(engine, stand, "refute", |call, name: &str, value: Dynamic| {
+    anywhere!(engine, cell, "refute", |call, name: &str, value: Dynamic| {
         value_expected(&call, "refute", name, &value, false, Map::new())
     });
-    anywhere!(engine, stand, "refute", |call, name: &str, value: Dynamic, options: Map| {
+    anywhere!(engine, cell, "refute", |call, name: &str, value: Dynamic, options: Map| {
         value_expected(&call, "refute", name, &value, false, options)
     });
-    anywhere!(engine, stand, "snapshot", |call, name: &str, value: Dynamic| {
+    anywhere!(engine, cell, "snapshot", |call, name: &str, value: Dynamic| {
         snapshot(&call, name, &value, Map::new())
     });
-    anywhere!(engine, stand, "snapshot", |call, name: &str, value: Dynamic, options: Map| {
+    anywhere!(engine, cell, "snapshot", |call, name: &str, value: Dynamic, options: Map| {
         snapshot(&call, name, &value, options)
     });
-    let place = stand.clone();
+    let place = cell.clone();
     engine.register_fn(
         "eventually",
         move |context: NativeCallContext, name: &str, timeout_ms: INT, value: FnPtr| {
@@ -66,7 +66,7 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
             eventually(&call, &context, name, timeout_ms, &value, Map::new())
         },
     );
-    let place = stand.clone();
+    let place = cell.clone();
     engine.register_fn(
         "eventually",
         move |context: NativeCallContext, name: &str, timeout_ms: INT, value: FnPtr, options: Map| {
@@ -87,15 +87,15 @@ fn read(call: &Call, word: &str, value: &Dynamic) -> Fallible<Answer> {
             "a capture" => "ask something of its packets, as `.rows().contains(#{…})`",
             "a process" => "ask something of it, as `.running`; what a program answers, `exec` gives",
             "a service" => "it is there when the call returns; ask it something, as with `http_get` or `resolve`",
-            "nothing" => "what only acts gives no answer: let it stand alone, and ask about it afterwards",
+            "nothing" => "what only acts gives no answer: let it cell alone, and ask about it afterwards",
             _ => "",
         };
         call.misuse(format!("`{word}` takes a bool or an answer, not {found}"), hint)
     })
 }
 
-fn found(answer: Answer, wanted: bool) -> Found {
-    Found::Value {
+fn found(answer: Answer, wanted: bool) -> Observed {
+    Observed::Value {
         met: answer.ok == wanted,
         expected: if wanted { answer.wanted } else { answer.unwanted }.into(),
         seen: answer.text,
@@ -124,7 +124,7 @@ fn snapshot(call: &Call, name: &str, value: &Dynamic, options: Map) -> Fallible<
         let hint = "a snapshot has one text; give each round's a `check`";
         return Err(call.misuse(format!("the snapshot `{name}` was taken before in this run"), hint));
     }
-    expect(call, "snapshot", name, Found::Text(text), options)
+    expect(call, "snapshot", name, Observed::Text(text), options)
 }
 
 fn eventually(
@@ -161,13 +161,13 @@ fn eventually(
         }
     };
     let mut found = found(call.in_time(last)?, true);
-    if let Found::Value { expected, .. } = &mut found {
+    if let Observed::Value { expected, .. } = &mut found {
         *expected = format!("{expected} within {timeout_ms} ms");
     }
     expect(call, "eventually", name, found, options)
 }
 
-fn expect(call: &Call, word: &str, name: &str, found: Found, options: Map) -> Fallible<()> {
+fn expect(call: &Call, word: &str, name: &str, found: Observed, options: Map) -> Fallible<()> {
     refuse_in_gap(call, word)?;
     let mut options = Options::new(call, word, options, &OPTIONS)?;
     call.world.tell(Event::Expected(Expectation {

@@ -1,6 +1,6 @@
 use super::super::suggest::nearest;
 use super::super::value::ExecValue;
-use super::super::world::{Call, Fallible, Stand};
+use super::super::world::{Call, Fallible, WorldCell};
 use super::options::Options;
 use super::{Word, here_or_host};
 use crate::net::{
@@ -77,39 +77,39 @@ pub(super) const WORDS: &[Word] = &[
 
 const PACKET: [&str; 9] = ["iif", "oif", "saddr", "daddr", "proto", "sport", "dport", "ct", "family"];
 
-pub(super) fn register(engine: &mut Engine, stand: &Stand) {
-    here_or_host!(engine, stand, "policy", |call, ns, chain: &str, policy: &str| {
+pub(super) fn register(engine: &mut Engine, cell: &WorldCell) {
+    here_or_host!(engine, cell, "policy", |call, ns, chain: &str, policy: &str| {
         set_policy(&call, &ns, chain, policy, Map::new())
     });
-    here_or_host!(engine, stand, "policy", |call, ns, chain: &str, policy: &str, options: Map| {
+    here_or_host!(engine, cell, "policy", |call, ns, chain: &str, policy: &str, options: Map| {
         set_policy(&call, &ns, chain, policy, options)
     });
-    here_or_host!(engine, stand, "allow", |call, ns, chain: &str, options: Map| {
+    here_or_host!(engine, cell, "allow", |call, ns, chain: &str, options: Map| {
         filter(&call, &ns, "allow", Action::Allow, chain, options)
     });
-    here_or_host!(engine, stand, "block", |call, ns, chain: &str, options: Map| {
+    here_or_host!(engine, cell, "block", |call, ns, chain: &str, options: Map| {
         filter(&call, &ns, "block", Action::Block, chain, options)
     });
-    here_or_host!(engine, stand, "masquerade", |call, ns, network: &str| {
+    here_or_host!(engine, cell, "masquerade", |call, ns, network: &str| {
         masquerade(&call, &ns, network, Vec::new())
     });
-    here_or_host!(engine, stand, "masquerade", |call, ns, network: &str, options: Map| {
+    here_or_host!(engine, cell, "masquerade", |call, ns, network: &str, options: Map| {
         let oif = Options::new(&call, "masquerade", options, &["oif"])?.texts("oif")?;
         masquerade(&call, &ns, network, oif)
     });
-    here_or_host!(engine, stand, "dnat", |call, ns, proto: &str, port: INT, to: &str| {
+    here_or_host!(engine, cell, "dnat", |call, ns, proto: &str, port: INT, to: &str| {
         dnat(&call, &ns, proto, &port.to_string(), to)
     });
-    here_or_host!(engine, stand, "dnat", |call, ns, proto: &str, port: &str, to: &str| {
+    here_or_host!(engine, cell, "dnat", |call, ns, proto: &str, port: &str, to: &str| {
         dnat(&call, &ns, proto, port, to)
     });
-    here_or_host!(engine, stand, "iptables", |call, ns, arguments: &str| {
+    here_or_host!(engine, cell, "iptables", |call, ns, arguments: &str| {
         let limits = limits(&call);
         let command = ns.exec(format!("iptables {arguments}").trim_end());
         let answer = call.act(command, |network| network.iptables(&ns, arguments, limits))?;
         call.in_time(ExecValue(Rc::new(answer)))
     });
-    here_or_host!(engine, stand, "nft", |call, ns, arguments: &str| {
+    here_or_host!(engine, cell, "nft", |call, ns, arguments: &str| {
         let limits = limits(&call);
         let command = ns.exec(&nft_command(arguments));
         let answer = call.act(command, |network| network.nft(&ns, arguments, limits))?;

@@ -1,10 +1,10 @@
 use super::super::suggest::meant;
 use super::super::value::{ForwardingValue, TableValue, type_of};
-use super::super::world::{Call, Fallible, Stand};
+use super::super::world::{Call, Fallible, WorldCell};
 use super::{Word, anywhere};
 use crate::net::{Family, NetError, Netns, Network};
 use crate::table::forwarding::{Comparison, Lookup, Row, is_v6};
-use crate::table::{Rule, Table};
+use crate::table::{RuleRow, Table};
 use rhai::{Array, Dynamic, Engine, Map};
 use std::rc::Rc;
 
@@ -34,23 +34,23 @@ pub(super) const WORDS: &[Word] = &[Word {
 
 const FIELDS: [&str; 8] = ["dst", "via", "dev", "metric", "type", "src", "table", "scope"];
 
-pub(super) fn register(engine: &mut Engine, stand: &Stand) {
-    anywhere!(engine, stand, "same_forwarding", |call, ns: Netns, b: TableValue| {
+pub(super) fn register(engine: &mut Engine, cell: &WorldCell) {
+    anywhere!(engine, cell, "same_forwarding", |call, ns: Netns, b: TableValue| {
         by_rules(&call, &ns, &of_table(&call, &b)?)
     });
-    anywhere!(engine, stand, "same_forwarding", |call, ns: Netns, b: Array| {
+    anywhere!(engine, cell, "same_forwarding", |call, ns: Netns, b: Array| {
         by_rules(&call, &ns, &of_array(&call, b)?)
     });
-    anywhere!(engine, stand, "same_forwarding", |call, a: TableValue, b: TableValue| {
+    anywhere!(engine, cell, "same_forwarding", |call, a: TableValue, b: TableValue| {
         compared(&call, of_table(&call, &a)?, of_table(&call, &b)?)
     });
-    anywhere!(engine, stand, "same_forwarding", |call, a: TableValue, b: Array| {
+    anywhere!(engine, cell, "same_forwarding", |call, a: TableValue, b: Array| {
         compared(&call, of_table(&call, &a)?, of_array(&call, b)?)
     });
-    anywhere!(engine, stand, "same_forwarding", |call, a: Array, b: TableValue| {
+    anywhere!(engine, cell, "same_forwarding", |call, a: Array, b: TableValue| {
         compared(&call, of_array(&call, a)?, of_table(&call, &b)?)
     });
-    anywhere!(engine, stand, "same_forwarding", |call, a: Array, b: Array| {
+    anywhere!(engine, cell, "same_forwarding", |call, a: Array, b: Array| {
         compared(&call, of_array(&call, a)?, of_array(&call, b)?)
     });
 }
@@ -82,12 +82,12 @@ fn by_rules(call: &Call, ns: &Netns, wanted: &[Row]) -> Fallible<ForwardingValue
 }
 
 /// A rule that decides nothing: the kernel's own for its addresses.
-fn is_idle(rule: &Rule) -> bool {
+fn is_idle(rule: &RuleRow) -> bool {
     rule.action == "nop" || (rule.table.as_deref() == Some("local") && rule.pref == 0)
 }
 
 /// A rule with its table; nothing where it does more than to ask one.
-fn lookup(network: &Network, ns: &Netns, family: Family, rule: &Rule) -> Result<Option<Lookup>, NetError> {
+fn lookup(network: &Network, ns: &Netns, family: Family, rule: &RuleRow) -> Result<Option<Lookup>, NetError> {
     if is_idle(rule) || !rule.end.is_empty() {
         return Ok(None);
     }

@@ -1,5 +1,5 @@
 use super::super::value::{ChangesValue, type_of};
-use super::super::world::{Call, Fallible, Stand};
+use super::super::world::{Call, Fallible, WorldCell};
 use super::exercises::refuse_in_gap;
 use super::options::Options;
 use super::{Word, anywhere};
@@ -69,14 +69,14 @@ pub(super) struct Given {
     drawn: RefCell<BTreeMap<Place, u32>>,
 }
 
-pub(super) fn register(engine: &mut Engine, stand: &Stand, given: &Rc<Given>) {
+pub(super) fn register(engine: &mut Engine, cell: &WorldCell, given: &Rc<Given>) {
     macro_rules! compared {
         ($name:literal, $look:expr) => {
-            let (place, kept) = (stand.clone(), given.clone());
+            let (place, kept) = (cell.clone(), given.clone());
             engine.register_fn($name, move |context: NativeCallContext, ns: Netns| {
                 compare(&Call::new(&place, &context)?, &kept, $name, &ns, $look)
             });
-            let (place, kept) = (stand.clone(), given.clone());
+            let (place, kept) = (cell.clone(), given.clone());
             engine.register_fn($name, move |context: NativeCallContext| {
                 let call = Call::new(&place, &context)?;
                 compare(&call, &kept, $name, &call.world.network.host(), $look)
@@ -88,12 +88,12 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand, given: &Rc<Given>) {
     macro_rules! any_of {
         ($type:ty, $pool:expr) => {
             let kept = given.clone();
-            anywhere!(engine, stand, "any_of", |call, items: $type| {
+            anywhere!(engine, cell, "any_of", |call, items: $type| {
                 let pool = $pool;
                 any_of(&call, &kept, pool(items), Map::new())
             });
             let kept = given.clone();
-            anywhere!(engine, stand, "any_of", |call, items: $type, options: Map| {
+            anywhere!(engine, cell, "any_of", |call, items: $type, options: Map| {
                 let pool = $pool;
                 any_of(&call, &kept, pool(items), options)
             });

@@ -1,4 +1,4 @@
-use super::super::world::Stand;
+use super::super::world::WorldCell;
 use super::options::Options;
 use super::{Word, here_or_host, ip_line};
 use crate::net::{MacvlanMode, Netns, VxlanOptions, link_add, link_del, link_set};
@@ -93,20 +93,20 @@ pub(super) const WORDS: &[Word] = &[
     },
 ];
 
-pub(super) fn register(engine: &mut Engine, stand: &Stand) {
-    veths(engine, stand);
-    here_or_host!(engine, stand, "bridge", |call, ns, name: &str| {
+pub(super) fn register(engine: &mut Engine, cell: &WorldCell) {
+    veths(engine, cell);
+    here_or_host!(engine, cell, "bridge", |call, ns, name: &str| {
         call.act(ip_line(&ns, &link_add(name, &["type", "bridge"])), |network| network.bridge(&ns, name))
     });
-    here_or_host!(engine, stand, "macvlan", |call, ns, name: &str, parent: &str| {
+    here_or_host!(engine, cell, "macvlan", |call, ns, name: &str, parent: &str| {
         let command = ip_line(&ns, &link_add(name, &["link", parent, "type", "macvlan", "mode", "bridge"]));
         call.act(command, |network| network.macvlan(&ns, name, parent, MacvlanMode::Bridge))
     });
-    here_or_host!(engine, stand, "macvlan", |call, ns, name: &str, parent: &str, mode: &str| {
+    here_or_host!(engine, cell, "macvlan", |call, ns, name: &str, parent: &str, mode: &str| {
         let command = ip_line(&ns, &link_add(name, &["link", parent, "type", "macvlan", "mode", mode]));
         call.act(command, |network| network.macvlan(&ns, name, parent, MacvlanMode::parse(mode)?))
     });
-    here_or_host!(engine, stand, "vxlan", |call, ns, name: &str, options: Map| {
+    here_or_host!(engine, cell, "vxlan", |call, ns, name: &str, options: Map| {
         let known = ["id", "local", "remote", "port", "dev"];
         let mut options = Options::new(&call, "vxlan", options, &known)?;
         let options = VxlanOptions {
@@ -119,7 +119,7 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
         let command = format!("{}{options}", ip_line(&ns, &link_add(name, &["type", "vxlan"])));
         call.act(command, |network| network.vxlan(&ns, name, &options))
     });
-    here_or_host!(engine, stand, "set_netns", |call, ns, link: &str, to: Netns| {
+    here_or_host!(engine, cell, "set_netns", |call, ns, link: &str, to: Netns| {
         // The sandbox's own namespace has no file; `ip` takes a process there.
         let name = if to.is_host() { "1" } else { to.name() };
         let command = ip_line(&ns, &link_set(link, &["netns", name]));
@@ -127,28 +127,28 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
     });
     // By its name, as `ip` has it; whoever takes a bridge for a namespace has
     // nothing but a name.
-    here_or_host!(engine, stand, "set_netns", |call, ns, link: &str, to: &str| {
+    here_or_host!(engine, cell, "set_netns", |call, ns, link: &str, to: &str| {
         let command = ip_line(&ns, &link_set(link, &["netns", to]));
         call.act(command, |network| {
             let to = network.namespace_named(&ns, link, to)?;
             network.set_netns(&ns, link, &to)
         })
     });
-    here_or_host!(engine, stand, "set_master", |call, ns, port: &str, bridge: &str| {
+    here_or_host!(engine, cell, "set_master", |call, ns, port: &str, bridge: &str| {
         let command = ip_line(&ns, &link_set(port, &["master", bridge]));
         call.act(command, |network| network.set_master(&ns, port, bridge))
     });
-    here_or_host!(engine, stand, "set_nomaster", |call, ns, port: &str| {
+    here_or_host!(engine, cell, "set_nomaster", |call, ns, port: &str| {
         let command = ip_line(&ns, &link_set(port, &["nomaster"]));
         call.act(command, |network| network.set_nomaster(&ns, port))
     });
-    here_or_host!(engine, stand, "up", |call, ns, link: &str| {
+    here_or_host!(engine, cell, "up", |call, ns, link: &str| {
         call.act(ip_line(&ns, &link_set(link, &["up"])), |network| network.set_up(&ns, link, true))
     });
-    here_or_host!(engine, stand, "down", |call, ns, link: &str| {
+    here_or_host!(engine, cell, "down", |call, ns, link: &str| {
         call.act(ip_line(&ns, &link_set(link, &["down"])), |network| network.set_up(&ns, link, false))
     });
-    here_or_host!(engine, stand, "set_mtu", |call, ns, link: &str, bytes: INT| {
+    here_or_host!(engine, cell, "set_mtu", |call, ns, link: &str, bytes: INT| {
         let mtu = u32::try_from(bytes).map_err(|_| {
             call.misuse(format!("{bytes} is no size of a packet"), "a size is a positive number of bytes")
         })?;
@@ -156,25 +156,25 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
             network.set_mtu(&ns, link, mtu)
         })
     });
-    here_or_host!(engine, stand, "set_mac", |call, ns, link: &str, mac: &str| {
+    here_or_host!(engine, cell, "set_mac", |call, ns, link: &str, mac: &str| {
         let command = ip_line(&ns, &link_set(link, &["address", mac]));
         call.act(command, |network| network.set_mac(&ns, link, mac))
     });
-    here_or_host!(engine, stand, "del_link", |call, ns, link: &str| {
+    here_or_host!(engine, cell, "del_link", |call, ns, link: &str| {
         call.act(ip_line(&ns, &link_del(link)), |network| network.del_link(&ns, link))
     });
 }
 
-fn veths(engine: &mut Engine, stand: &Stand) {
-    here_or_host!(engine, stand, "veth", |call, ns, a: &str, b: &str| {
+fn veths(engine: &mut Engine, cell: &WorldCell) {
+    here_or_host!(engine, cell, "veth", |call, ns, a: &str, b: &str| {
         let command = ip_line(&ns, &link_add(a, &["type", "veth", "peer", "name", b]));
         call.act(command, |network| network.veth((&ns, a), (&ns, b), call.may_wait()))
     });
-    let stand = stand.clone();
+    let cell = cell.clone();
     engine.register_fn(
         "veth",
         move |context: NativeCallContext, ns_a: Netns, a: &str, ns_b: Netns, b: &str| {
-            let call = super::super::world::Call::new(&stand, &context)?;
+            let call = super::super::world::Call::new(&cell, &context)?;
             // `netns 1` is the sandbox's own: its first process is there.
             let there = if ns_b.is_host() { "1" } else { ns_b.name() };
             let mut words = link_add(a, &["type", "veth", "peer", "name", b]);

@@ -22,7 +22,7 @@ mod switches;
 mod telling;
 mod why;
 
-use super::world::Stand;
+use super::world::WorldCell;
 use crate::net::{Netns, typed_words};
 use rhai::Engine;
 use std::rc::Rc;
@@ -66,25 +66,25 @@ pub fn all() -> impl Iterator<Item = &'static Word> {
 }
 
 /// Registers all words.
-pub(super) fn register(engine: &mut Engine, stand: &Stand) {
-    namespaces::register(engine, stand);
-    links::register(engine, stand);
-    addresses::register(engine, stand);
-    switches::register(engine, stand);
-    firewall::register(engine, stand);
-    programs::register(engine, stand);
-    services::register(engine, stand);
-    questions::register(engine, stand);
-    sweep::register(engine, stand);
-    captures::register(engine, stand);
-    forwarding::register(engine, stand);
-    why::register(engine, stand);
-    containers::register(engine, stand);
-    expectations::register(engine, stand);
+pub(super) fn register(engine: &mut Engine, cell: &WorldCell) {
+    namespaces::register(engine, cell);
+    links::register(engine, cell);
+    addresses::register(engine, cell);
+    switches::register(engine, cell);
+    firewall::register(engine, cell);
+    programs::register(engine, cell);
+    services::register(engine, cell);
+    questions::register(engine, cell);
+    sweep::register(engine, cell);
+    captures::register(engine, cell);
+    forwarding::register(engine, cell);
+    why::register(engine, cell);
+    containers::register(engine, cell);
+    expectations::register(engine, cell);
     let given = Rc::default();
-    exercises::register(engine, stand, &given);
-    judging::register(engine, stand, &given);
-    telling::register(engine, stand);
+    exercises::register(engine, cell, &given);
+    judging::register(engine, cell, &given);
+    telling::register(engine, cell);
 }
 
 /// What one would type for `ip` to act in a namespace.
@@ -95,20 +95,20 @@ fn ip_line(ns: &Netns, words: &[&str]) -> String {
 /// Registers a function that takes a namespace first, and the same without
 /// it, which means the host's. (`name, |call, ns, argument: Type, …| body`)
 macro_rules! here_or_host {
-    ($engine:ident, $stand:ident, $name:literal,
+    ($engine:ident, $cell:ident, $name:literal,
      |$call:ident, $ns:ident $(, $argument:ident : $type:ty)*| $body:expr) => {{
-        let stand = $stand.clone();
+        let cell = $cell.clone();
         $engine.register_fn($name, move |context: rhai::NativeCallContext, $ns: crate::net::Netns $(, $argument: $type)*| {
             let run = || -> crate::script::world::Fallible<_> {
-                let $call = crate::script::world::Call::new(&stand, &context)?;
+                let $call = crate::script::world::Call::new(&cell, &context)?;
                 $body
             };
             run()
         });
-        let stand = $stand.clone();
+        let cell = $cell.clone();
         $engine.register_fn($name, move |context: rhai::NativeCallContext $(, $argument: $type)*| {
             let run = || -> crate::script::world::Fallible<_> {
-                let $call = crate::script::world::Call::new(&stand, &context)?;
+                let $call = crate::script::world::Call::new(&cell, &context)?;
                 let $ns = $call.world.network.host();
                 $body
             };
@@ -120,12 +120,12 @@ pub(super) use here_or_host;
 
 /// Registers a function that takes no namespace.
 macro_rules! anywhere {
-    ($engine:ident, $stand:ident, $name:literal,
+    ($engine:ident, $cell:ident, $name:literal,
      |$call:ident $(, $argument:ident : $type:ty)*| $body:expr) => {{
-        let stand = $stand.clone();
+        let cell = $cell.clone();
         $engine.register_fn($name, move |context: rhai::NativeCallContext $(, $argument: $type)*| {
             let run = || -> crate::script::world::Fallible<_> {
-                let $call = crate::script::world::Call::new(&stand, &context)?;
+                let $call = crate::script::world::Call::new(&cell, &context)?;
                 $body
             };
             run()

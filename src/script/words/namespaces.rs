@@ -1,4 +1,4 @@
-use super::super::world::Stand;
+use super::super::world::WorldCell;
 use super::options::Options;
 use super::{Word, anywhere};
 use crate::net::{Netns, typed};
@@ -33,7 +33,7 @@ pub(super) const WORDS: &[Word] = &[
     },
 ];
 
-pub(super) fn register(engine: &mut Engine, stand: &Stand) {
+pub(super) fn register(engine: &mut Engine, cell: &WorldCell) {
     engine.register_type_with_name::<Netns>("netns");
     engine
         .register_get("name", |ns: &mut Netns| ns.name().to_string())
@@ -44,23 +44,23 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
         .register_fn("==", |a: Netns, b: &str| a.name() == b)
         .register_fn("==", |a: &str, b: Netns| b.name() == a)
         .register_fn("!=", |a: Netns, b: &str| a.name() != b);
-    anywhere!(engine, stand, "netns", |call, name: &str| {
+    anywhere!(engine, cell, "netns", |call, name: &str| {
         call.act(format!("ip netns add {}", typed(name)), |network| network.netns(name, true))
     });
-    anywhere!(engine, stand, "netns", |call, name: &str, options: Map| {
+    anywhere!(engine, cell, "netns", |call, name: &str, options: Map| {
         let mut options = Options::new(&call, "netns", options, &["ipv6"])?;
         let ipv6 = options.flag("ipv6")?.unwrap_or(true);
         call.act(format!("ip netns add {}", typed(name)), |network| network.netns(name, ipv6))
     });
-    anywhere!(engine, stand, "host", |call| Ok(call.world.network.host()));
-    anywhere!(engine, stand, "netns_list", |call| {
+    anywhere!(engine, cell, "host", |call| Ok(call.world.network.host()));
+    anywhere!(engine, cell, "netns_list", |call| {
         let namespaces = call.ask("ip netns list".into(), crate::net::Network::namespaces, |found| {
             let names: Vec<&str> = found.iter().map(Netns::name).collect();
             (names.join("\n"), None)
         })?;
         Ok(namespaces.into_iter().map(Dynamic::from).collect::<Array>())
     });
-    anywhere!(engine, stand, "delete", |call, ns: Netns| {
+    anywhere!(engine, cell, "delete", |call, ns: Netns| {
         call.act(format!("ip netns delete {}", typed(ns.name())), |network| network.delete(&ns))
     });
 }

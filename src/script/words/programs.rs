@@ -1,6 +1,6 @@
 use super::super::lacked;
 use super::super::value::ExecValue;
-use super::super::world::{Call, Fallible, Stand};
+use super::super::world::{Call, Fallible, WorldCell};
 use super::options::Options;
 use super::{Word, anywhere, here_or_host};
 use crate::net::{Exit, Limits, Netns, Process, typed};
@@ -44,20 +44,18 @@ pub(super) const WORDS: &[Word] = &[
     },
 ];
 
-pub(super) fn register(engine: &mut Engine, stand: &Stand) {
-    here_or_host!(engine, stand, "exec", |call, ns, command: &str| exec(&call, &ns, command, Map::new()));
-    here_or_host!(engine, stand, "exec", |call, ns, command: &str, options: Map| {
+pub(super) fn register(engine: &mut Engine, cell: &WorldCell) {
+    here_or_host!(engine, cell, "exec", |call, ns, command: &str| exec(&call, &ns, command, Map::new()));
+    here_or_host!(engine, cell, "exec", |call, ns, command: &str, options: Map| {
         exec(&call, &ns, command, options)
     });
-    here_or_host!(engine, stand, "sh", |call, ns, script: &str| sh(&call, &ns, script, Map::new()));
-    here_or_host!(engine, stand, "sh", |call, ns, script: &str, options: Map| sh(
-        &call, &ns, script, options
-    ));
-    here_or_host!(engine, stand, "start", |call, ns, command: &str| start(&call, &ns, command, Map::new()));
-    here_or_host!(engine, stand, "start", |call, ns, command: &str, options: Map| {
+    here_or_host!(engine, cell, "sh", |call, ns, script: &str| sh(&call, &ns, script, Map::new()));
+    here_or_host!(engine, cell, "sh", |call, ns, script: &str, options: Map| sh(&call, &ns, script, options));
+    here_or_host!(engine, cell, "start", |call, ns, command: &str| start(&call, &ns, command, Map::new()));
+    here_or_host!(engine, cell, "start", |call, ns, command: &str, options: Map| {
         start(&call, &ns, command, options)
     });
-    anywhere!(engine, stand, "stop", |call, process: Process| {
+    anywhere!(engine, cell, "stop", |call, process: Process| {
         call.world.flush();
         call.act(format!("kill {}", process.pid()), |network| network.stop(&process))
     });
@@ -66,12 +64,12 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
         .register_get("stderr", |process: &mut Process| process.stderr())
         .register_get("pid", |process: &mut Process| INT::from(process.pid()))
         .register_fn("to_string", |process: &mut Process| process.command().to_string());
-    let place = stand.clone();
+    let place = cell.clone();
     engine.register_get("running", move |process: &mut Process| match place.get() {
         Some(world) => world.network.exit_of(process).is_none(),
         None => false,
     });
-    let place = stand.clone();
+    let place = cell.clone();
     engine.register_get("code", move |process: &mut Process| {
         let exit = place.get().and_then(|world| world.network.exit_of(process));
         match exit {

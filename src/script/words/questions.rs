@@ -1,5 +1,5 @@
 use super::super::value::{PingValue, TableValue, TracerouteValue};
-use super::super::world::{Call, Fallible, Stand};
+use super::super::world::{Call, Fallible, WorldCell};
 use super::options::Options;
 use super::{Word, here_or_host};
 use crate::event::Probe;
@@ -18,7 +18,7 @@ pub(super) const WORDS: &[Word] = &[
                 and holds where one came, or with `all: true` where all came; of ten or more one may be lost, as on every network. `size` is the payload in bytes (56), `df` forbids \
                 fragments, `iface` is an interface or an address to send from, and `by: blue` \
                 counts only what blue itself answered: its kernel, while a submission's programs \
-                stand still. Gives `.ok .error .text .sent .received .from .ttl .time_ms`; `.error` \
+                cell still. Gives `.ok .error .text .sent .received .from .ttl .time_ms`; `.error` \
                 is in ping(8)'s words.",
         example: "check(\"I hear myself\", ping(\"127.0.0.1\"));\n\
                   check(\"there is nowhere else\", ping(\"8.8.8.8\").error == \"connect: Network is unreachable\");",
@@ -126,50 +126,50 @@ pub(super) const WORDS: &[Word] = &[
     },
 ];
 
-pub(super) fn register(engine: &mut Engine, stand: &Stand) {
-    here_or_host!(engine, stand, "ping", |call, ns, dst: &str| ping(&call, &ns, dst, Map::new()));
-    here_or_host!(engine, stand, "ping", |call, ns, dst: &str, options: Map| ping(&call, &ns, dst, options));
-    here_or_host!(engine, stand, "traceroute", |call, ns, dst: &str| {
+pub(super) fn register(engine: &mut Engine, cell: &WorldCell) {
+    here_or_host!(engine, cell, "ping", |call, ns, dst: &str| ping(&call, &ns, dst, Map::new()));
+    here_or_host!(engine, cell, "ping", |call, ns, dst: &str, options: Map| ping(&call, &ns, dst, options));
+    here_or_host!(engine, cell, "traceroute", |call, ns, dst: &str| {
         traceroute(&call, &ns, dst, Map::new())
     });
-    here_or_host!(engine, stand, "traceroute", |call, ns, dst: &str, options: Map| {
+    here_or_host!(engine, cell, "traceroute", |call, ns, dst: &str, options: Map| {
         traceroute(&call, &ns, dst, options)
     });
-    here_or_host!(engine, stand, "links", |call, ns| {
+    here_or_host!(engine, cell, "links", |call, ns| {
         let command = format!("{} link", ns.ip());
         table(&call, command, |network| network.links(&ns).map(Table::Links))
     });
-    here_or_host!(engine, stand, "addrs", |call, ns| {
+    here_or_host!(engine, cell, "addrs", |call, ns| {
         let command = format!("{} addr", ns.ip());
         table(&call, command, |network| network.addrs(&ns).map(Table::Addrs))
     });
-    here_or_host!(engine, stand, "routes", |call, ns| routes(&call, &ns, Map::new()));
-    here_or_host!(engine, stand, "routes", |call, ns, options: Map| routes(&call, &ns, options));
-    here_or_host!(engine, stand, "rules", |call, ns| rules(&call, &ns, Map::new()));
-    here_or_host!(engine, stand, "rules", |call, ns, options: Map| rules(&call, &ns, options));
-    here_or_host!(engine, stand, "arp", |call, ns| {
+    here_or_host!(engine, cell, "routes", |call, ns| routes(&call, &ns, Map::new()));
+    here_or_host!(engine, cell, "routes", |call, ns, options: Map| routes(&call, &ns, options));
+    here_or_host!(engine, cell, "rules", |call, ns| rules(&call, &ns, Map::new()));
+    here_or_host!(engine, cell, "rules", |call, ns, options: Map| rules(&call, &ns, options));
+    here_or_host!(engine, cell, "arp", |call, ns| {
         let command = format!("{} neigh", ns.ip());
         table(&call, command, |network| network.arp(&ns).map(Table::Arp))
     });
-    here_or_host!(engine, stand, "conntrack", |call, ns| {
+    here_or_host!(engine, cell, "conntrack", |call, ns| {
         let command = ns.exec("conntrack -L");
         table(&call, command, |network| network.conntrack(&ns).map(Table::Conntrack))
     });
-    here_or_host!(engine, stand, "firewall", |call, ns| {
+    here_or_host!(engine, cell, "firewall", |call, ns| {
         let command = ns.exec("nft list ruleset");
         table(&call, command, |network| network.firewall(&ns).map(Table::Firewall))
     });
-    here_or_host!(engine, stand, "processes", |call, ns| {
+    here_or_host!(engine, cell, "processes", |call, ns| {
         let command = match ns.is_host() {
             true => "ps -e -o pid,args".to_string(),
             false => format!("ps -o pid,args -p \"$(ip netns pids {} | paste -sd,)\"", typed(ns.name())),
         };
         table(&call, command, |network| network.processes(&ns).map(Table::Processes))
     });
-    here_or_host!(engine, stand, "sockets", |call, ns| {
+    here_or_host!(engine, cell, "sockets", |call, ns| {
         table(&call, ns.exec("ss -tuan"), |network| network.sockets(&ns).map(Table::Sockets))
     });
-    here_or_host!(engine, stand, "fdb", |call, ns, bridge: &str| {
+    here_or_host!(engine, cell, "fdb", |call, ns, bridge: &str| {
         let command = format!("{} fdb show br {}", ns.tool("bridge"), typed(bridge));
         table(&call, command, |network| network.fdb(&ns, bridge).map(Table::Fdb))
     });
@@ -227,7 +227,7 @@ fn ping(call: &Call, ns: &Netns, dst: &str, options: Map) -> Fallible<PingValue>
         );
     }
     let command = ns.exec(&command(dst, &how));
-    let wonder = call.door(Probe {
+    let pending_why = call.pending_why(Probe {
         size: Some(how.size).filter(|size| *size != default.size),
         df: how.df,
         interface: how.source.as_ref().map(|source| match source {
@@ -243,7 +243,7 @@ fn ping(call: &Call, ns: &Netns, dst: &str, options: Map) -> Fallible<PingValue>
         move |network| network.ping(&ns, &dst, &how),
         PingAnswer::ok,
         |answer| (answer.text(), None),
-        |answer| (!answer.ok()).then_some(wonder),
+        |answer| (!answer.ok()).then_some(pending_why),
     )?;
     call.in_time(PingValue(Rc::new(answer)))
 }

@@ -1,5 +1,5 @@
 use super::super::value::{HttpValue, NameValue, TcpValue, UdpValue, type_of};
-use super::super::world::{Call, Fallible, Stand};
+use super::super::world::{Call, Fallible, WorldCell};
 use super::options::Options;
 use super::{Word, anywhere, here_or_host};
 use crate::event::Probe;
@@ -92,38 +92,38 @@ pub(super) const WORDS: &[Word] = &[
     },
 ];
 
-pub(super) fn register(engine: &mut Engine, stand: &Stand) {
-    here_or_host!(engine, stand, "serve_http", |call, ns, port: INT, body: &str| {
+pub(super) fn register(engine: &mut Engine, cell: &WorldCell) {
+    here_or_host!(engine, cell, "serve_http", |call, ns, port: INT, body: &str| {
         serve_http(&call, &ns, &port.to_string(), body)
     });
-    here_or_host!(engine, stand, "serve_http", |call, ns, at: &str, body: &str| {
+    here_or_host!(engine, cell, "serve_http", |call, ns, at: &str, body: &str| {
         serve_http(&call, &ns, at, body)
     });
-    here_or_host!(engine, stand, "serve_dns", |call, ns, address: &str, records: Map| {
+    here_or_host!(engine, cell, "serve_dns", |call, ns, address: &str, records: Map| {
         serve_dns(&call, &ns, address, records, Map::new())
     });
-    here_or_host!(engine, stand, "serve_dns", |call, ns, address: &str, records: Map, options: Map| {
+    here_or_host!(engine, cell, "serve_dns", |call, ns, address: &str, records: Map, options: Map| {
         serve_dns(&call, &ns, address, records, options)
     });
-    here_or_host!(engine, stand, "tcp", |call, ns, dst: &str, port: INT| {
+    here_or_host!(engine, cell, "tcp", |call, ns, dst: &str, port: INT| {
         tcp(&call, &ns, dst, port, Map::new())
     });
-    here_or_host!(engine, stand, "tcp", |call, ns, dst: &str, port: INT, options: Map| {
+    here_or_host!(engine, cell, "tcp", |call, ns, dst: &str, port: INT, options: Map| {
         tcp(&call, &ns, dst, port, options)
     });
-    here_or_host!(engine, stand, "serve_udp", |call, ns, port: INT| serve_udp(&call, &ns, &port.to_string()));
-    here_or_host!(engine, stand, "serve_udp", |call, ns, at: &str| serve_udp(&call, &ns, at));
-    here_or_host!(engine, stand, "udp", |call, ns, dst: &str, port: INT| {
+    here_or_host!(engine, cell, "serve_udp", |call, ns, port: INT| serve_udp(&call, &ns, &port.to_string()));
+    here_or_host!(engine, cell, "serve_udp", |call, ns, at: &str| serve_udp(&call, &ns, at));
+    here_or_host!(engine, cell, "udp", |call, ns, dst: &str, port: INT| {
         udp(&call, &ns, dst, port, Map::new())
     });
-    here_or_host!(engine, stand, "udp", |call, ns, dst: &str, port: INT, options: Map| {
+    here_or_host!(engine, cell, "udp", |call, ns, dst: &str, port: INT, options: Map| {
         udp(&call, &ns, dst, port, options)
     });
-    here_or_host!(engine, stand, "http_get", |call, ns, url: &str| http_get(&call, &ns, url, Map::new()));
-    here_or_host!(engine, stand, "http_get", |call, ns, url: &str, options: Map| {
+    here_or_host!(engine, cell, "http_get", |call, ns, url: &str| http_get(&call, &ns, url, Map::new()));
+    here_or_host!(engine, cell, "http_get", |call, ns, url: &str, options: Map| {
         http_get(&call, &ns, url, options)
     });
-    here_or_host!(engine, stand, "resolve", |call, ns, name: &str| {
+    here_or_host!(engine, cell, "resolve", |call, ns, name: &str| {
         call.world.flush();
         let answer = call.ask(
             ns.exec(&format!("getent ahosts {}", typed(name))),
@@ -132,7 +132,7 @@ pub(super) fn register(engine: &mut Engine, stand: &Stand) {
         )?;
         call.in_time(NameValue(Rc::new(answer)))
     });
-    anywhere!(engine, stand, "stop", |call, service: Service| {
+    anywhere!(engine, cell, "stop", |call, service: Service| {
         call.act(service.kill_command(), |network| network.stop_service(&service))
     });
     engine.register_fn("to_string", |service: &mut Service| service.name().to_string());
@@ -315,7 +315,8 @@ fn tcp(call: &Call, ns: &Netns, dst: &str, port: INT, options: Map) -> Fallible<
     let (timeout_ms, sport) = (call.world.at_most(at.timeout_ms), at.sport);
     let how = TcpOptions { talks: false, timeout_ms, sport, deadline: call.world.deadline() };
     call.world.flush();
-    let wonder = call.door(Probe { tcp: u16::try_from(port).ok(), ..Probe::to(ns.name(), dst) })?;
+    let pending_why =
+        call.pending_why(Probe { tcp: u16::try_from(port).ok(), ..Probe::to(ns.name(), dst) })?;
     let (from, to) = (ns.clone(), dst.to_string());
     let answer = call.ask_somebody(
         ns.exec(&at.typed("-zv", dst, port)),
@@ -326,7 +327,7 @@ fn tcp(call: &Call, ns: &Netns, dst: &str, port: INT, options: Map) -> Fallible<
         },
         TcpAnswer::ok,
         |answer| (answer.text(), None),
-        |answer| (!answer.ok()).then_some(wonder),
+        |answer| (!answer.ok()).then_some(pending_why),
     )?;
     call.in_time(TcpValue(Rc::new(answer)))
 }
@@ -365,7 +366,7 @@ fn http_get(call: &Call, ns: &Netns, url: &str, options: Map) -> Fallible<HttpVa
     let by = by(call, &mut options)?;
     call.world.flush();
     let (host, port) = crate::net::Network::host_and_port(url).unwrap_or_default();
-    let wonder = call.door(Probe { tcp: Some(port), ..Probe::to(ns.name(), &host) })?;
+    let pending_why = call.pending_why(Probe { tcp: Some(port), ..Probe::to(ns.name(), &host) })?;
     let seconds = timeout_ms as f64 / 1000.0;
     let (from, whole) = (ns.clone(), url.to_string());
     let answer = call.ask_somebody(
@@ -377,7 +378,7 @@ fn http_get(call: &Call, ns: &Netns, url: &str, options: Map) -> Fallible<HttpVa
         },
         HttpAnswer::ok,
         |answer| (answer.text(), None),
-        |answer| answer.is_unconnected().then_some(wonder),
+        |answer| answer.is_unconnected().then_some(pending_why),
     )?;
     call.in_time(HttpValue(Rc::new(answer)))
 }

@@ -1,5 +1,5 @@
 use super::super::value::{SweepValue, type_of};
-use super::super::world::{Call, Fallible, Stand};
+use super::super::world::{Call, Fallible, WorldCell};
 use super::options::Options;
 use super::{Word, here_or_host};
 use crate::lab::chosen;
@@ -33,11 +33,11 @@ pub(super) const WORDS: &[Word] = &[Word {
 /// As many as a lab may send at once.
 const MOST: u32 = 100_000;
 
-pub(super) fn register(engine: &mut Engine, stand: &Stand) {
-    here_or_host!(engine, stand, "sweep", |call, ns, dst: &str, options: Map| {
+pub(super) fn register(engine: &mut Engine, cell: &WorldCell) {
+    here_or_host!(engine, cell, "sweep", |call, ns, dst: &str, options: Map| {
         sweep(&call, &ns, &[dst.to_string()], options)
     });
-    here_or_host!(engine, stand, "sweep", |call, ns, dst: Array, options: Map| {
+    here_or_host!(engine, cell, "sweep", |call, ns, dst: Array, options: Map| {
         let texts = dst.iter().map(|item| item.clone().into_string()).collect::<Result<Vec<_>, _>>();
         let texts = texts.map_err(|found| call.misuse(format!("an address is a string, not {found}"), ""))?;
         sweep(&call, &ns, &texts, options)

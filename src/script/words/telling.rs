@@ -1,5 +1,5 @@
 use super::super::value::show;
-use super::super::world::{Halt, Stand, halt};
+use super::super::world::{Halt, WorldCell, halt};
 use super::{Word, anywhere};
 use crate::event::Event;
 use rhai::Engine;
@@ -25,19 +25,19 @@ pub(super) const WORDS: &[Word] = &[
     },
 ];
 
-pub(super) fn register(engine: &mut Engine, stand: &Stand) {
-    anywhere!(engine, stand, "title", |call, text: &str| {
+pub(super) fn register(engine: &mut Engine, cell: &WorldCell) {
+    anywhere!(engine, cell, "title", |call, text: &str| {
         call.world.tell(Event::Title(text.into()));
         Ok(())
     });
-    anywhere!(engine, stand, "step", |call, text: &str| {
+    anywhere!(engine, cell, "step", |call, text: &str| {
         if call.world.come_to_step(text).map_err(|stop| call.stop(stop))? {
             return Err(halt(Halt::Done, call.position));
         }
         call.world.tell(Event::Step { place: call.place(), text: text.into() });
         Ok(())
     });
-    anywhere!(engine, stand, "note", |call, text: rhai::Dynamic| {
+    anywhere!(engine, cell, "note", |call, text: rhai::Dynamic| {
         call.world.tell(Event::Note { place: call.place(), text: show(&text) });
         Ok(())
     });

@@ -1,4 +1,4 @@
-use super::super::world::{Call, Fallible, Stand};
+use super::super::world::{Call, Fallible, WorldCell};
 use super::exercises::refuse_in_gap;
 use super::options::Options;
 use super::{Word, here_or_host};
@@ -33,9 +33,9 @@ impl WhyValue {
     }
 }
 
-pub(super) fn register(engine: &mut Engine, stand: &Stand) {
-    here_or_host!(engine, stand, "why", |call, ns, dst: &str| why(&call, &ns, dst, Map::new()));
-    here_or_host!(engine, stand, "why", |call, ns, dst: &str, options: Map| why(&call, &ns, dst, options));
+pub(super) fn register(engine: &mut Engine, cell: &WorldCell) {
+    here_or_host!(engine, cell, "why", |call, ns, dst: &str| why(&call, &ns, dst, Map::new()));
+    here_or_host!(engine, cell, "why", |call, ns, dst: &str, options: Map| why(&call, &ns, dst, options));
     engine
         .register_type_with_name::<WhyValue>("why")
         .register_fn("to_string", |why: &mut WhyValue| why.0.text.clone())
@@ -76,11 +76,11 @@ fn why(call: &Call, ns: &Netns, dst: &str, options: Map) -> Fallible<WhyValue> {
         ..Probe::to(ns.name(), dst)
     };
     let command = format!("nslab why LAB {} {}", typed(ns.name()), typed(dst));
-    let wonder = call.door(probe)?;
+    let pending_why = call.pending_why(probe)?;
     let answered = call.ask(
         command,
         |_| {
-            let answered = call.world.wonder(wonder).unwrap_or_else(nothing);
+            let answered = call.world.ask_why(pending_why).unwrap_or_else(nothing);
             match answered.lacking {
                 Some(lack) => Err(NetError::new(lack.reason).unmeasured(lack.remedy)),
                 None => Ok(answered),

@@ -1,9 +1,9 @@
-//! One call of a native function: the door through which a script acts and
+//! One call of a native function: the way in which a script acts and
 //! asks.
 
-use super::{Fallible, Halt, Stand, World, halt, place, refusal, refused};
+use super::{Fallible, Halt, World, WorldCell, halt, place, refusal, refused};
 use crate::event::{
-    Action, Door, Event, Fault, Inquiry, Moment, Probe, Question, Refusal, Stop, Unmeasured, Wonder,
+    Action, CallSite, Event, Fault, Inquiry, Moment, PendingWhy, Probe, Question, Refusal, Stop, Unmeasured,
 };
 use crate::lab::Place;
 use crate::net::{NetError, Network};
@@ -20,9 +20,9 @@ pub(in crate::script) struct Call<'a> {
 
 impl<'a> Call<'a> {
     /// Starts a call; a script that is late goes no further.
-    pub fn new(stand: &'a Stand, context: &NativeCallContext) -> Fallible<Self> {
+    pub fn new(cell: &'a WorldCell, context: &NativeCallContext) -> Fallible<Self> {
         let position = context.call_position();
-        let Some(world) = stand.get() else {
+        let Some(world) = cell.get() else {
             return Err(refused(
                 Refusal { command: String::new(), error: "no network here".into(), hint: None },
                 position,
@@ -50,7 +50,7 @@ impl<'a> Call<'a> {
         self.world.may_wait.contains(&self.place())
     }
 
-    /// The door through which every act goes: numbered, with its place, the
+    /// Every act goes through here: numbered, with its place, the
     /// command that does the same and, where somebody watches, what it
     /// changed.
     pub fn act<T>(&self, command: String, act: impl FnOnce(&Network) -> Result<T, NetError>) -> Fallible<T> {
@@ -90,7 +90,7 @@ impl<'a> Call<'a> {
 
     /// Comes to a place where it is asked about a way. In a replay that was
     /// made for this very place, the script goes no further.
-    pub fn door(&self, probe: Probe) -> Fallible<Wonder> {
+    pub fn pending_why(&self, probe: Probe) -> Fallible<PendingWhy> {
         let place = self.place();
         let nth = {
             let mut visits = self.world.visits.borrow_mut();
@@ -98,13 +98,13 @@ impl<'a> Call<'a> {
             *nth += 1;
             *nth
         };
-        let door = Door { helper: self.helper.clone(), place, nth };
-        let is_wanted = |inquiry: &Inquiry| inquiry.at == Moment::Door(door.clone());
+        let call_site = CallSite { helper: self.helper.clone(), place, nth };
+        let is_wanted = |inquiry: &Inquiry| inquiry.at == Moment::CallSite(call_site.clone());
         if self.world.inquiry.borrow().as_ref().is_some_and(is_wanted) {
             self.world.inquire();
             return Err(halt(Halt::Done, self.position));
         }
-        Ok(Wonder { probe, door })
+        Ok(PendingWhy { probe, call_site })
     }
 
     /// The same for questions: each is told with its answer.
@@ -124,7 +124,7 @@ impl<'a> Call<'a> {
         command: String,
         ask: impl FnOnce(&Network) -> Result<T, NetError>,
         show: impl FnOnce(&T) -> (String, Option<Table>),
-        wonder: impl FnOnce(&T) -> Option<Wonder>,
+        pending_why: impl FnOnce(&T) -> Option<PendingWhy>,
     ) -> Fallible<T> {
         let answer = ask(&self.world.network).map_err(|error| self.fault(&command, error))?;
         let (text, table) = show(&answer);
@@ -135,7 +135,7 @@ impl<'a> Call<'a> {
             command,
             text,
             table,
-            wonder: wonder(&answer).map(Box::new),
+            pending_why: pending_why(&answer).map(Box::new),
             changes,
         }));
         Ok(answer)
@@ -149,9 +149,9 @@ impl<'a> Call<'a> {
         ask: impl Fn(&Network) -> Result<T, NetError> + 'static,
         holds: impl Fn(&T) -> bool + 'static,
         show: impl FnOnce(&T) -> (String, Option<Table>),
-        wonder: impl FnOnce(&T) -> Option<Wonder>,
+        pending_why: impl FnOnce(&T) -> Option<PendingWhy>,
     ) -> Fallible<T> {
-        let answer = self.ask_about(command.clone(), &ask, show, wonder)?;
+        let answer = self.ask_about(command.clone(), &ask, show, pending_why)?;
         if holds(&answer) && self.helper.is_none() && !self.world.is_in_gap() {
             let ask = Box::new(move |network: &Network| ask(network).is_ok_and(|answer| holds(&answer)));
             self.world.again.keep(Answered { place: self.place(), command, ask });

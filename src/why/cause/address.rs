@@ -1,67 +1,71 @@
 //! Addresses and their masks: who has which, and whether two who share a wire
 //! are in one network.
 
-use super::{Evidence, Found, suspect, weight};
+use super::{Evidence, Suspicion, suspect, weight};
 use crate::net::survey::{Address, Net, Space};
 use crate::why::Cause;
-use crate::why::deeds;
 use crate::why::gate::Gate;
 use crate::why::ground::{End, network, transplant};
+use crate::why::typed;
 use std::net::IpAddr;
 
 /// Suspects addresses.
-pub(super) fn find(e: &Evidence) -> Vec<Found> {
-    let Some(dst) = e.shot.target else { return Vec::new() };
+pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
+    let Some(dst) = evidence.shot.target else { return Vec::new() };
     // Each has the addresses of lo.
-    if e.probe.broadcast || dst.is_multicast() || dst.is_loopback() {
+    if evidence.probe.broadcast || dst.is_multicast() || dst.is_loopback() {
         return Vec::new();
     }
-    let from = e.probe.from.as_str();
-    let owners: Vec<_> = e.ground.owners(dst).into_iter().filter(|(space, _)| space.name != from).collect();
+    let from = evidence.probe.from.as_str();
+    let owners: Vec<_> =
+        evidence.ground.owners(dst).into_iter().filter(|(space, _)| space.name != from).collect();
     let mut found = Vec::new();
-    if e.from().addrs.iter().any(|addr| addr.ip == dst)
+    if evidence.from().addrs.iter().any(|addr| addr.ip == dst)
         && let Some((other, addr)) = owners.first()
     {
-        found.push(one_s_own(e, dst, &other.name, addr));
+        found.push(one_s_own(evidence, dst, &other.name, addr));
         return found;
     }
     match owners.first() {
-        None => found.extend(strayed(e, e.from(), dst)),
+        None => found.extend(strayed(evidence, evidence.from(), dst)),
         // It answers pings there, but has not what else is asked for.
-        Some((owner, _)) if e.probe.tcp.is_some() => found.extend(strayed(e, owner, dst)),
+        Some((owner, _)) if evidence.probe.tcp.is_some() => found.extend(strayed(evidence, owner, dst)),
         Some(_) => {}
     }
-    found.extend(super::gateway::find(e, dst.is_ipv6()));
+    found.extend(super::gateway::find(evidence, dst.is_ipv6()));
     match owners.first() {
-        None => found.extend(nobody_has(e, dst)),
+        None => found.extend(nobody_has(evidence, dst)),
         Some((owner, addr)) => {
-            let Some(there) =
-                e.ground.ends().find(|end| end.space.name == owner.name && end.link.index == addr.index)
+            let Some(there) = evidence
+                .ground
+                .ends()
+                .find(|end| end.space.name == owner.name && end.link.index == addr.index)
             else {
                 return found;
             };
-            for here in e.ground.neighbours(&owner.name, there.link) {
+            for here in evidence.ground.neighbours(&owner.name, there.link) {
                 if here.space.name == from {
-                    found.extend(between(e, here, there, addr));
+                    found.extend(between(evidence, here, there, addr));
                 }
             }
-            found.extend(on_the_way(e, &owner.name, dst.is_ipv6()));
+            found.extend(on_the_way(evidence, &owner.name, dst.is_ipv6()));
         }
     }
     found
 }
 
 /// The one who asks has the address itself.
-fn one_s_own(e: &Evidence, dst: IpAddr, other: &str, addr: &Address) -> Found {
-    let from = &e.probe.from;
-    let own: Vec<&Address> = e.from().addrs.iter().filter(|own| own.ip == dst).collect();
+fn one_s_own(evidence: &Evidence, dst: IpAddr, other: &str, addr: &Address) -> Suspicion {
+    let from = &evidence.probe.from;
+    let own: Vec<&Address> = evidence.from().addrs.iter().filter(|own| own.ip == dst).collect();
     // It has another one of its own.
     let another =
         |one: &&Address| one.ip != dst && one.ip.is_ipv6() == dst.is_ipv6() && one.scope == "global";
-    let fix: Vec<String> = match e.from().addrs.iter().find(another) {
-        Some(_) => {
-            own.iter().map(|own| format!("{} addr del {} dev {}", e.ip(from), show(own), own.dev)).collect()
-        }
+    let fix: Vec<String> = match evidence.from().addrs.iter().find(another) {
+        Some(_) => own
+            .iter()
+            .map(|own| format!("{} addr del {} dev {}", evidence.ip(from), show(own), own.dev))
+            .collect(),
         None => Vec::new(),
     };
     let instead = match fix.is_empty() {
@@ -74,18 +78,18 @@ fn one_s_own(e: &Evidence, dst: IpAddr, other: &str, addr: &Address) -> Found {
         addr.dev
     );
     let mut suspect = suspect(Cause::DuplicateAddress, format!("{from}: {dst}"), text, fix);
-    suspect.evidence = vec![format!("{} route get {dst}", e.ip(from))];
-    Found { weight: weight::NAMED + 20, sure: true, suspect }
+    suspect.evidence = vec![format!("{} route get {dst}", evidence.ip(from))];
+    Suspicion { weight: weight::NAMED + 20, sure: true, suspect }
 }
 
 /// Somebody has the address, beside another one of that network, and the other
 /// end of the wire has none.
-fn strayed(e: &Evidence, from: &Space, dst: IpAddr) -> Option<Found> {
+fn strayed(evidence: &Evidence, from: &Space, dst: IpAddr) -> Option<Suspicion> {
     let addr = from.addrs.iter().find(|addr| addr.ip == dst)?;
     let net = network(addr.ip, addr.prefix_len);
     let link = from.link_at(addr.index).filter(|link| !link.loopback)?;
     let of_net = |other: &&Address| other.index == addr.index && net.contains(other.ip);
-    let near = e.ground.neighbours(&from.name, link);
+    let near = evidence.ground.neighbours(&from.name, link);
     let [end] = near[..] else { return None };
     let bare = end.addrs(dst.is_ipv6()).next().is_none();
     if from.addrs.iter().filter(of_net).count() < 2 || !bare || end.link.kind == "bridge" {
@@ -98,67 +102,67 @@ fn strayed(e: &Evidence, from: &Space, dst: IpAddr) -> Option<Found> {
         show(addr)
     );
     let mut fix = vec![
-        format!("{} addr del {} dev {}", e.ip(ns), show(addr), link.name),
-        format!("{} addr add {} dev {dev}{}", e.ip(other), show(addr), nodad(dst)),
+        format!("{} addr del {} dev {}", evidence.ip(ns), show(addr), link.name),
+        format!("{} addr add {} dev {dev}{}", evidence.ip(other), show(addr), nodad(dst)),
     ];
     if !end.link.up {
-        fix.push(format!("{} link set {dev} up", e.ip(other)));
+        fix.push(format!("{} link set {dev} up", evidence.ip(other)));
     }
     let mut suspect = suspect(Cause::AddressInWrongNamespace, format!("{ns}: {}", link.name), text, fix);
-    suspect.evidence = vec![format!("{} route get {dst}", e.ip(ns))];
-    Some(Found { weight: weight::NAMED + 60, sure: false, suspect })
+    suspect.evidence = vec![format!("{} route get {dst}", evidence.ip(ns))];
+    Some(Suspicion { weight: weight::NAMED + 60, sure: false, suspect })
 }
 
 /// No namespace has the address that is asked for.
-fn nobody_has(e: &Evidence, dst: IpAddr) -> Vec<Found> {
-    let from = e.probe.from.as_str();
+fn nobody_has(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
+    let from = evidence.probe.from.as_str();
     let mut found = Vec::new();
-    let near: Vec<End> = e.near();
-    let typed = &e.typed;
-    let gateways: Vec<IpAddr> = e.gateways();
+    let near: Vec<End> = evidence.near();
+    let typed = &evidence.typed;
+    let gateways: Vec<IpAddr> = evidence.gateways();
     let bare = |end: &End| end.addrs(dst.is_ipv6()).next().is_none() && end.link.kind != "bridge";
-    for end in e.ground.ends().filter(|end| end.space.name != from) {
+    for end in evidence.ground.ends().filter(|end| end.space.name != from) {
         let is_near =
             near.iter().any(|near| near.space.name == end.space.name && near.link.index == end.link.index);
-        let base = if is_near { weight::HERE } else { weight::DEED };
+        let base = if is_near { weight::HERE } else { weight::COMMAND };
         let addrs: Vec<&Address> = end.addrs(dst.is_ipv6()).collect();
         let (space, dev) = (&end.space.name, &end.link.name);
         // One that others use is what it was meant to be.
         for addr in addrs.iter().filter(|addr| !gateways.contains(&addr.ip)) {
             let apart = strsim::damerau_levenshtein(&addr.ip.to_string(), &dst.to_string());
-            let len = e.prefix_len_for(dst).unwrap_or(addr.prefix_len);
+            let len = evidence.prefix_len_for(dst).unwrap_or(addr.prefix_len);
             let text = format!(
                 "nobody has {dst}: {space} has {} on {dev}, which looks like a slip for {dst}/{len}",
                 show(addr)
             );
             let fix = vec![
-                format!("{} addr del {} dev {dev}", e.ip(space), show(addr)),
-                format!("{} addr add {dst}/{len} dev {dev}{}", e.ip(space), nodad(dst)),
+                format!("{} addr del {} dev {dev}", evidence.ip(space), show(addr)),
+                format!("{} addr add {dst}/{len} dev {dev}{}", evidence.ip(space), nodad(dst)),
             ];
             // So is one that fits, where another end has none.
             let fits = network(addr.ip, addr.prefix_len).contains(dst) && near.iter().any(bare);
-            let is_slip = !fits && (apart <= 2 || apart <= 4 && e.odd_one_out(end, addr));
+            let is_slip = !fits && (apart <= 2 || apart <= 4 && evidence.odd_one_out(end, addr));
             let weight = if is_slip {
                 base + 50 - 10 * apart.min(5) as u32
             } else {
                 weight::ODD - 10 * apart.min(15) as u32
             };
-            found.push(Found {
+            found.push(Suspicion {
                 weight,
                 sure: false,
                 suspect: suspect(Cause::AddressTypo, format!("{space}: {dev}"), text, fix),
             });
         }
         if addrs.is_empty() && end.link.kind != "bridge" {
-            let len = e.prefix_len_for(dst).unwrap_or(24);
-            let once = deeds::once_given(typed, space, dev).into_iter().any(|(ip, _)| ip == dst);
+            let len = evidence.prefix_len_for(dst).unwrap_or(24);
+            let once = typed::once_given(typed, space, dev).into_iter().any(|(ip, _)| ip == dst);
             let now = if once { "lost it, and has no address" } else { "no address" };
             let text = format!("nobody has {dst}: {space} has {now} on {dev}");
-            let fix = vec![format!("{} addr add {dst}/{len} dev {dev}{}", e.ip(space), nodad(dst))];
+            let fix = vec![format!("{} addr add {dst}/{len} dev {dev}{}", evidence.ip(space), nodad(dst))];
             // Those who ask and answer have the same kind of link.
             let alike = near.iter().any(|near| near.port() == end.port())
-                && e.from().links.iter().any(|own| own.kind == end.link.kind && own.kind == "macvlan");
-            found.push(Found {
+                && evidence.from().links.iter().any(|own| own.kind == end.link.kind && own.kind == "macvlan");
+            found.push(Suspicion {
                 weight: base + if once { 100 } else { 0 } + if alike { 10 } else { 0 },
                 sure: false,
                 suspect: suspect(Cause::AddressMissing, format!("{space}: {dev}"), text, fix),
@@ -169,15 +173,15 @@ fn nobody_has(e: &Evidence, dst: IpAddr) -> Vec<Found> {
 }
 
 /// Those who pass it on to each other: is each one in a network with the next?
-fn on_the_way(e: &Evidence, target: &str, v6: bool) -> Vec<Found> {
-    let way = e.ground.way(&e.probe.from, target).unwrap_or_default();
+fn on_the_way(evidence: &Evidence, target: &str, v6: bool) -> Vec<Suspicion> {
+    let way = evidence.ground.way(&evidence.probe.from, target).unwrap_or_default();
     // Who is on one wire with the other is looked at already.
     if way.len() < 2 {
         return Vec::new();
     }
-    let asker = match &e.gate {
+    let asker = match &evidence.gate {
         Gate::Resolve { asker, .. } => asker,
-        _ => &e.stuck.ns,
+        _ => &evidence.stuck.ns,
     };
     let mut found = Vec::new();
     for step in way {
@@ -188,7 +192,7 @@ fn on_the_way(e: &Evidence, target: &str, v6: bool) -> Vec<Found> {
             continue;
         }
         for theirs in step.into.addrs(v6) {
-            for mut one in between(e, step.out, step.into, theirs) {
+            for mut one in between(evidence, step.out, step.into, theirs) {
                 if !here {
                     one.weight = one.weight.saturating_sub(weight::HERE - weight::ON_THE_WAY);
                 }
@@ -200,7 +204,7 @@ fn on_the_way(e: &Evidence, target: &str, v6: bool) -> Vec<Found> {
 }
 
 /// Two who share a wire: are they in one network, in both one's view?
-fn between(e: &Evidence, here: End, there: End, theirs: &Address) -> Vec<Found> {
+fn between(evidence: &Evidence, here: End, there: End, theirs: &Address) -> Vec<Suspicion> {
     let mut found = Vec::new();
     let v6 = theirs.ip.is_ipv6();
     let (space, dev) = (&here.space.name, &here.link.name);
@@ -208,19 +212,19 @@ fn between(e: &Evidence, here: End, there: End, theirs: &Address) -> Vec<Found> 
     let ours: Vec<&Address> = here.addrs(v6).collect();
     let their_net = network(theirs.ip, theirs.prefix_len);
     if ours.is_empty() {
-        found.extend(without_address(e, here, there, theirs));
+        found.extend(without_address(evidence, here, there, theirs));
     }
     for our in &ours {
         let our_net = network(our.ip, our.prefix_len);
         let change = |space: &str, dev: &str, addr: &Address, new: String| {
             vec![
-                format!("{} addr del {} dev {dev}", e.ip(space), show(addr)),
-                format!("{} addr add {new} dev {dev}{}", e.ip(space), nodad(addr.ip)),
+                format!("{} addr del {} dev {dev}", evidence.ip(space), show(addr)),
+                format!("{} addr add {new} dev {dev}{}", evidence.ip(space), nodad(addr.ip)),
             ]
         };
         match (our_net.contains(theirs.ip), their_net.contains(our.ip)) {
             (true, true) => {}
-            (false, true) if !e.reaches_by_route(space, theirs.ip) => {
+            (false, true) if !evidence.reaches_by_route(space, theirs.ip) => {
                 let text = format!(
                     "{space}'s {} on {dev} does not cover {}: its mask is too narrow, {other} has {} on the same wire{}",
                     show(our),
@@ -233,13 +237,13 @@ fn between(e: &Evidence, here: End, there: End, theirs: &Address) -> Vec<Found> 
                     }
                 );
                 let fix = change(space, dev, our, format!("{}/{}", our.ip, theirs.prefix_len));
-                found.push(Found {
+                found.push(Suspicion {
                     weight: weight::HERE + 20,
                     sure: false,
                     suspect: suspect(Cause::NetmaskMismatch, format!("{space}: {dev}"), text, fix),
                 });
             }
-            (true, false) if !e.reaches_by_route(other, our.ip) => {
+            (true, false) if !evidence.reaches_by_route(other, our.ip) => {
                 let text = format!(
                     "{other}'s {} on {other_dev} does not cover {}: its mask differs from {space}'s {}, so {other} has no way back on this wire",
                     show(theirs),
@@ -247,25 +251,27 @@ fn between(e: &Evidence, here: End, there: End, theirs: &Address) -> Vec<Found> 
                     show(our)
                 );
                 let fix = change(other, other_dev, theirs, format!("{}/{}", theirs.ip, our.prefix_len));
-                found.push(Found {
+                found.push(Suspicion {
                     weight: weight::HERE + 20,
                     sure: false,
                     suspect: suspect(Cause::NetmaskMismatch, format!("{other}: {other_dev}"), text, fix),
                 });
             }
             (false, false)
-                if our_net.len == e.most(v6)
+                if our_net.len == evidence.most(v6)
                     && their_net.len == our_net.len
-                    && !e.reaches_by_route(space, theirs.ip) =>
+                    && !evidence.reaches_by_route(space, theirs.ip) =>
             {
-                found.push(without_masks(e, here, our, there, theirs));
+                found.push(without_masks(evidence, here, our, there, theirs));
             }
-            (false, false) if !e.reaches_by_route(space, theirs.ip) => {
+            (false, false) if !evidence.reaches_by_route(space, theirs.ip) => {
                 let moved = transplant(theirs.ip, theirs.prefix_len, our.ip);
-                let moved = if e.ground.owners(moved).is_empty() && !e.is_edge(moved, theirs.prefix_len) {
+                let moved = if evidence.ground.owners(moved).is_empty()
+                    && !evidence.is_edge(moved, theirs.prefix_len)
+                {
                     moved
                 } else {
-                    e.free_address(their_net)
+                    evidence.free_address(their_net)
                 };
                 let apart = strsim::damerau_levenshtein(&our.ip.to_string(), &moved.to_string());
                 let slip = if apart <= 2 { "; it looks like a slip" } else { "" };
@@ -276,7 +282,7 @@ fn between(e: &Evidence, here: End, there: End, theirs: &Address) -> Vec<Found> 
                 );
                 let fix = change(space, dev, our, format!("{moved}/{}", theirs.prefix_len));
                 let id = if apart <= 2 { Cause::AddressTypo } else { Cause::DifferentSubnets };
-                found.push(Found {
+                found.push(Suspicion {
                     weight: weight::HERE - 10 * apart.min(10) as u32,
                     sure: false,
                     suspect: suspect(id, format!("{space}: {dev}"), text, fix),
@@ -289,14 +295,14 @@ fn between(e: &Evidence, here: End, there: End, theirs: &Address) -> Vec<Found> 
 }
 
 /// Two whose addresses are single ones, as they are without a mask.
-fn without_masks(e: &Evidence, here: End, our: &Address, there: End, theirs: &Address) -> Found {
+fn without_masks(evidence: &Evidence, here: End, our: &Address, there: End, theirs: &Address) -> Suspicion {
     let v6 = our.ip.is_ipv6();
     let usual: &[u8] = if v6 { &[64, 48] } else { &[24, 16, 8] };
     let both = |len: &&u8| network(our.ip, **len).contains(theirs.ip);
     let len = usual.iter().find(both).copied().unwrap_or(0);
     let mut fix = Vec::new();
     for (end, addr) in [(here, our), (there, theirs)] {
-        let (ip, dev) = (e.ip(&end.space.name), &end.link.name);
+        let (ip, dev) = (evidence.ip(&end.space.name), &end.link.name);
         fix.push(format!("{ip} addr del {} dev {dev}", show(addr)));
         fix.push(format!("{ip} addr add {}/{len} dev {dev}{}", addr.ip, nodad(addr.ip)));
     }
@@ -308,19 +314,19 @@ fn without_masks(e: &Evidence, here: End, our: &Address, there: End, theirs: &Ad
         there.space.name,
         theirs.ip,
         there.link.name,
-        e.most(v6)
+        evidence.most(v6)
     );
     let place = format!("{}: {}", here.space.name, here.link.name);
     let mut suspect = suspect(Cause::NetmaskMismatch, place, text, fix);
     suspect.evidence = [here, there]
-        .map(|end| format!("{} -br addr show {}", e.ip(&end.space.name), end.link.name))
+        .map(|end| format!("{} -br addr show {}", evidence.ip(&end.space.name), end.link.name))
         .to_vec();
     let weight = if len > 0 { weight::HERE + 40 } else { weight::ODD };
-    Found { weight, sure: false, suspect }
+    Suspicion { weight, sure: false, suspect }
 }
 
 /// The one who asks has no address on the wire that it shares with the other.
-fn without_address(e: &Evidence, here: End, there: End, theirs: &Address) -> Option<Found> {
+fn without_address(evidence: &Evidence, here: End, there: End, theirs: &Address) -> Option<Suspicion> {
     let (space, dev, other) = (&here.space.name, &here.link.name, &there.space.name);
     let net = network(theirs.ip, theirs.prefix_len);
     // The one over there may have it.
@@ -335,10 +341,10 @@ fn without_address(e: &Evidence, here: End, there: End, theirs: &Address) -> Opt
             show(stray)
         );
         let fix = vec![
-            format!("{} addr del {} dev {}", e.ip(other), show(stray), there.link.name),
-            format!("{} addr add {} dev {dev}", e.ip(space), show(stray)),
+            format!("{} addr del {} dev {}", evidence.ip(other), show(stray), there.link.name),
+            format!("{} addr add {} dev {dev}", evidence.ip(space), show(stray)),
         ];
-        return Some(Found {
+        return Some(Suspicion {
             weight: weight::HERE + 30,
             sure: false,
             suspect: suspect(
@@ -349,21 +355,27 @@ fn without_address(e: &Evidence, here: End, there: End, theirs: &Address) -> Opt
             ),
         });
     }
-    let once = deeds::once_given(&e.typed, space, dev);
-    let once =
-        once.into_iter().map(|(ip, _)| ip).find(|ip| net.contains(*ip) && e.ground.owners(*ip).is_empty());
-    let free = once.unwrap_or_else(|| e.free_address(net));
+    let once = typed::once_given(&evidence.typed, space, dev);
+    let once = once
+        .into_iter()
+        .map(|(ip, _)| ip)
+        .find(|ip| net.contains(*ip) && evidence.ground.owners(*ip).is_empty());
+    let free = once.unwrap_or_else(|| evidence.free_address(net));
     let text = format!(
         "{space} has no address on {dev}{}, so it has no route to {net}, where {other} has {}",
         once.map(|ip| format!(" any more (it had {ip})")).unwrap_or_default(),
         theirs.ip
     );
-    let mut fix =
-        vec![format!("{} addr add {free}/{} dev {dev}{}", e.ip(space), theirs.prefix_len, nodad(free))];
+    let mut fix = vec![format!(
+        "{} addr add {free}/{} dev {dev}{}",
+        evidence.ip(space),
+        theirs.prefix_len,
+        nodad(free)
+    )];
     if !here.link.up {
-        fix.push(format!("{} link set {dev} up", e.ip(space)));
+        fix.push(format!("{} link set {dev} up", evidence.ip(space)));
     }
-    Some(Found {
+    Some(Suspicion {
         weight: weight::ON_THE_WAY,
         sure: false,
         suspect: suspect(Cause::AddressMissing, format!("{space}: {dev}"), text, fix),

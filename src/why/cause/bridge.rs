@@ -1,16 +1,16 @@
 //! Bridges: what a port does not take, does not give, or gives to another.
 
-use super::{Evidence, Found, suspect, weight};
+use super::{Evidence, Suspicion, suspect, weight};
 use crate::net::survey::{BridgePort, FdbEntry, Link, Space};
 use crate::why::Cause;
 use crate::why::gate::Gate;
 use crate::why::ground::End;
 
 /// Suspects bridges and their ports.
-pub(super) fn find(e: &Evidence) -> Vec<Found> {
+pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    let way = e.links_on_the_way();
-    for (space, bridge) in bridges(e) {
+    let way = evidence.links_on_the_way();
+    for (space, bridge) in bridges(evidence) {
         let is_port = |link: &Link| link.master == Some(bridge.index);
         let ports: Vec<&Link> = way
             .iter()
@@ -22,21 +22,21 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
         }
         for port in &ports {
             let Some(state) = &port.port else { continue };
-            found.extend(not_forwarding(e, space, bridge, port, state));
-            found.extend(silent(e, space, port, state));
-            found.extend(locked(e, space, port, state));
+            found.extend(not_forwarding(evidence, space, bridge, port, state));
+            found.extend(silent(evidence, space, port, state));
+            found.extend(locked(evidence, space, port, state));
         }
-        found.extend(isolated(e, space, &ports));
-        found.extend(database(e, space, bridge));
-        found.extend(same_mac(e, space, bridge));
-        found.extend(through_the_firewall(e, space, bridge));
+        found.extend(isolated(evidence, space, &ports));
+        found.extend(database(evidence, space, bridge));
+        found.extend(same_mac(evidence, space, bridge));
+        found.extend(through_the_firewall(evidence, space, bridge));
     }
     found
 }
 
 /// All bridges, each with its namespace.
-pub(super) fn bridges<'a>(e: &Evidence<'a>) -> Vec<(&'a Space, &'a Link)> {
-    let all = e.survey.spaces.iter();
+pub(super) fn bridges<'a>(evidence: &Evidence<'a>) -> Vec<(&'a Space, &'a Link)> {
+    let all = evidence.survey.spaces.iter();
     let bridges = all.flat_map(|space| {
         space.links.iter().filter(|link| link.kind == "bridge").map(move |link| (space, link))
     });
@@ -78,7 +78,7 @@ impl<'a> Evidence<'a> {
     /// A hardware address as one types it. One that the kernel has chosen by
     /// chance is another each time: it is read from its interface.
     pub(super) fn mac_words(&self, mac: &str) -> String {
-        let typed = self.deeds.iter().any(|deed| deed.command.to_lowercase().contains(mac));
+        let typed = self.lab_commands.iter().any(|command| command.command.to_lowercase().contains(mac));
         let all =
             self.survey.spaces.iter().flat_map(|space| space.links.iter().map(move |link| (space, link)));
         // Of one who has it, rather than of a bridge that took it from a port.
@@ -105,10 +105,17 @@ impl<'a> Evidence<'a> {
     }
 }
 
-fn at(e: &Evidence, id: Cause, space: &Space, link: &Link, text: String, fix: Vec<String>) -> Found {
+fn at(
+    evidence: &Evidence,
+    id: Cause,
+    space: &Space,
+    link: &Link,
+    text: String,
+    fix: Vec<String>,
+) -> Suspicion {
     let mut suspect = suspect(id, format!("{}: {}", space.name, link.name), text, fix);
-    suspect.evidence = vec![format!("{} -d link show {}", e.tool("bridge", &space.name), link.name)];
-    Found { weight: e.weight_at(&space.name, link), sure: false, suspect }
+    suspect.evidence = vec![format!("{} -d link show {}", evidence.tool("bridge", &space.name), link.name)];
+    Suspicion { weight: evidence.weight_at(&space.name, link), sure: false, suspect }
 }
 
 /// The ports of a bridge that its spanning tree keeps waiting.
@@ -122,20 +129,21 @@ fn waiting<'a>(space: &'a Space, bridge: &Link) -> Vec<&'a Link> {
 
 /// A port that is not (yet) forwarding.
 fn not_forwarding(
-    e: &Evidence,
+    evidence: &Evidence,
     space: &Space,
     bridge: &Link,
     port: &Link,
     state: &BridgePort,
-) -> Option<Found> {
+) -> Option<Suspicion> {
     if state.state == "forwarding" || !port.up || !bridge.up {
         return None;
     }
-    let set = format!("{} link set dev {} state 3", e.tool("bridge", &space.name), port.name);
+    let set = format!("{} link set dev {} state 3", evidence.tool("bridge", &space.name), port.name);
     let stp = bridge.bridge.as_ref().filter(|bridge| bridge.stp);
     let (id, why, mut fix) = match stp {
         Some(of) if state.state != "disabled" => {
-            let off = format!("{} link set {} type bridge stp_state 0", e.ip(&space.name), bridge.name);
+            let off =
+                format!("{} link set {} type bridge stp_state 0", evidence.ip(&space.name), bridge.name);
             let (delay, text) = (f64::from(of.forward_delay) / 100.0, &state.state);
             let why = match text.as_str() {
                 "blocking" => "STP blocks it, since there is another way or its bridge fears a loop".into(),
@@ -146,7 +154,7 @@ fn not_forwarding(
             let waiting = waiting(space, bridge);
             let names: Vec<&str> = waiting.iter().map(|port| port.name.as_str()).collect();
             let mut fix = vec![off];
-            let tool = e.tool("bridge", &space.name);
+            let tool = evidence.tool("bridge", &space.name);
             fix.extend(names.iter().map(|name| format!("{tool} link set dev {name} state 3")));
             if names.len() > 1 {
                 let text = format!(
@@ -158,8 +166,8 @@ fn not_forwarding(
                 );
                 // One and the same for all of them.
                 let first = waiting.first().copied().unwrap_or(port);
-                let mut found = at(e, Cause::BridgeStpDelay, space, first, text, fix);
-                found.weight = e.weight_at(&space.name, port) + 60;
+                let mut found = at(evidence, Cause::BridgeStpDelay, space, first, text, fix);
+                found.weight = evidence.weight_at(&space.name, port) + 60;
                 return Some(found);
             }
             (Cause::BridgeStpDelay, why, fix[..1].to_vec())
@@ -171,14 +179,14 @@ fn not_forwarding(
         "{}, a port of {} in {}, is in state {}: {why}",
         port.name, bridge.name, space.name, state.state
     );
-    let mut found = at(e, id, space, port, text, fix);
+    let mut found = at(evidence, id, space, port, text, fix);
     found.weight += 60;
     Some(found)
 }
 
 /// A port that does not get what nobody has asked it for.
-fn silent(e: &Evidence, space: &Space, port: &Link, state: &BridgePort) -> Option<Found> {
-    let v6 = e.shot.target.is_some_and(|dst| dst.is_ipv6());
+fn silent(evidence: &Evidence, space: &Space, port: &Link, state: &BridgePort) -> Option<Suspicion> {
+    let v6 = evidence.shot.target.is_some_and(|dst| dst.is_ipv6());
     let mut off = Vec::new();
     let mut why = Vec::new();
     if !state.learning && !state.flood {
@@ -205,31 +213,35 @@ fn silent(e: &Evidence, space: &Space, port: &Link, state: &BridgePort) -> Optio
         return None;
     }
     let words: Vec<String> = off.iter().map(|word| format!("{word} on")).collect();
-    let fix =
-        vec![format!("{} link set dev {} {}", e.tool("bridge", &space.name), port.name, words.join(" "))];
+    let fix = vec![format!(
+        "{} link set dev {} {}",
+        evidence.tool("bridge", &space.name),
+        port.name,
+        words.join(" ")
+    )];
     let text = format!("bridge port {} in {}: {}", port.name, space.name, why.join(", and "));
-    let mut found = at(e, Cause::BridgePortFloodOff, space, port, text, fix);
+    let mut found = at(evidence, Cause::BridgePortFloodOff, space, port, text, fix);
     found.weight += 40;
     Some(found)
 }
 
 /// A port that takes frames from known senders only.
-fn locked(e: &Evidence, space: &Space, port: &Link, state: &BridgePort) -> Option<Found> {
+fn locked(evidence: &Evidence, space: &Space, port: &Link, state: &BridgePort) -> Option<Suspicion> {
     if !state.locked {
         return None;
     }
-    let fix = vec![format!("{} link set dev {} locked off", e.tool("bridge", &space.name), port.name)];
+    let fix = vec![format!("{} link set dev {} locked off", evidence.tool("bridge", &space.name), port.name)];
     let text = format!(
         "bridge port {} in {} is locked: it drops frames from every hardware address that the forwarding database does not hold at it",
         port.name, space.name
     );
-    let mut found = at(e, Cause::BridgePortLocked, space, port, text, fix);
+    let mut found = at(evidence, Cause::BridgePortLocked, space, port, text, fix);
     found.weight += 50;
     Some(found)
 }
 
 /// Two ports that are both kept apart from others that are.
-fn isolated(e: &Evidence, space: &Space, ports: &[&Link]) -> Option<Found> {
+fn isolated(evidence: &Evidence, space: &Space, ports: &[&Link]) -> Option<Suspicion> {
     let apart: Vec<&&Link> =
         ports.iter().filter(|link| link.port.as_ref().is_some_and(|port| port.isolated)).collect();
     let [first, .., last] = apart[..] else { return None };
@@ -237,18 +249,19 @@ fn isolated(e: &Evidence, space: &Space, ports: &[&Link]) -> Option<Found> {
         "the bridge ports {} and {} in {} are both isolated: isolated ports reach only ports that are not",
         first.name, last.name, space.name
     );
-    let fix = vec![format!("{} link set dev {} isolated off", e.tool("bridge", &space.name), last.name)];
-    let mut found = at(e, Cause::BridgePortIsolated, space, last, text, fix);
+    let fix =
+        vec![format!("{} link set dev {} isolated off", evidence.tool("bridge", &space.name), last.name)];
+    let mut found = at(evidence, Cause::BridgePortIsolated, space, last, text, fix);
     found.weight += 60;
     Some(found)
 }
 
 /// Entries that somebody wrote into the forwarding database, and that lead
 /// astray.
-fn database(e: &Evidence, space: &Space, bridge: &Link) -> Vec<Found> {
+fn database(evidence: &Evidence, space: &Space, bridge: &Link) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    for end in e.stations() {
-        let Some(right) = e.ground.port_to(space, bridge, end) else { continue };
+    for end in evidence.stations() {
+        let Some(right) = evidence.ground.port_to(space, bridge, end) else { continue };
         let is_wrong = |entry: &&FdbEntry| {
             let fixed =
                 entry.sticky || entry.extern_learn || matches!(entry.state.as_str(), "static" | "permanent");
@@ -281,10 +294,13 @@ fn database(e: &Evidence, space: &Space, bridge: &Link) -> Vec<Found> {
                 "the forwarding database (FDB) of {} in {} has {}'s hardware address {} {what}",
                 bridge.name, space.name, end.space.name, entry.mac
             );
-            let tool = e.tool("bridge", &space.name);
-            let fix =
-                vec![format!("{tool} fdb del {} dev {} {whose}{vlan}", e.mac_words(&entry.mac), entry.dev)];
-            let mut one = at(e, Cause::BridgeFdbWrong, space, bridge, text, fix);
+            let tool = evidence.tool("bridge", &space.name);
+            let fix = vec![format!(
+                "{tool} fdb del {} dev {} {whose}{vlan}",
+                evidence.mac_words(&entry.mac),
+                entry.dev
+            )];
+            let mut one = at(evidence, Cause::BridgeFdbWrong, space, bridge, text, fix);
             one.suspect.evidence = vec![format!("{tool} fdb show br {}", bridge.name)];
             one.weight += 80;
             found.push(one);
@@ -294,16 +310,16 @@ fn database(e: &Evidence, space: &Space, bridge: &Link) -> Vec<Found> {
 }
 
 /// Hardware addresses that two have on one bridge.
-fn same_mac(e: &Evidence, space: &Space, bridge: &Link) -> Vec<Found> {
+fn same_mac(evidence: &Evidence, space: &Space, bridge: &Link) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    let stations = e.stations();
+    let stations = evidence.stations();
     let own: Vec<&Link> = space
         .links
         .iter()
         .filter(|link| link.index == bridge.index || link.master == Some(bridge.index))
         .collect();
     for (number, end) in stations.iter().enumerate() {
-        if e.ground.port_to(space, bridge, *end).is_none() || end.link.mac.is_empty() {
+        if evidence.ground.port_to(space, bridge, *end).is_none() || end.link.mac.is_empty() {
             continue;
         }
         let same: Vec<&&Link> = own.iter().filter(|link| link.mac == end.link.mac).collect();
@@ -322,22 +338,27 @@ fn same_mac(e: &Evidence, space: &Space, bridge: &Link) -> Vec<Found> {
             let mut fix: Vec<String> = Vec::new();
             let ports = same.iter().filter(|link| link.index != bridge.index);
             for (n, port) in ports.enumerate() {
-                let mac = e.free_mac();
+                let mac = evidence.free_mac();
                 let mac = format!("{}{:x}", &mac[..mac.len() - 1], n % 14);
-                fix.push(format!("{} link set {} address {mac}", e.ip(&space.name), port.name));
+                fix.push(format!("{} link set {} address {mac}", evidence.ip(&space.name), port.name));
             }
             if bridge.mac == end.link.mac {
-                fix.push(format!("{} link set {} address {}", e.ip(&space.name), bridge.name, e.free_mac()));
+                fix.push(format!(
+                    "{} link set {} address {}",
+                    evidence.ip(&space.name),
+                    bridge.name,
+                    evidence.free_mac()
+                ));
             }
-            let mut one = at(e, Cause::DuplicateMac, space, first, text, fix);
+            let mut one = at(evidence, Cause::DuplicateMac, space, first, text, fix);
             one.weight = weight::NAMED + 60;
-            one.suspect.evidence = vec![format!("{} -br link", e.ip(&space.name))];
+            one.suspect.evidence = vec![format!("{} -br link", evidence.ip(&space.name))];
             found.push(one);
         }
-        for other in e.ground.neighbours(&end.space.name, end.link) {
+        for other in evidence.ground.neighbours(&end.space.name, end.link) {
             let later = stations.iter().position(|known| known.port() == other.port());
             if other.link.mac != end.link.mac
-                || e.ground.port_to(space, bridge, other).is_none()
+                || evidence.ground.port_to(space, bridge, other).is_none()
                 || later.is_some_and(|later| later < number)
             {
                 continue;
@@ -354,14 +375,14 @@ fn same_mac(e: &Evidence, space: &Space, bridge: &Link) -> Vec<Found> {
             );
             let fix = vec![format!(
                 "{} link set {} address {}",
-                e.ip(&other.space.name),
+                evidence.ip(&other.space.name),
                 other.link.name,
-                e.free_mac()
+                evidence.free_mac()
             )];
-            let mut one = at(e, Cause::DuplicateMac, other.space, other.link, text, fix);
+            let mut one = at(evidence, Cause::DuplicateMac, other.space, other.link, text, fix);
             // Frames that go astray look like somebody else's fault.
             one.weight = if one.weight >= weight::HERE { weight::NAMED + 40 } else { weight::HERE };
-            one.suspect.evidence = vec![format!("{} -br link", e.ip(&other.space.name))];
+            one.suspect.evidence = vec![format!("{} -br link", evidence.ip(&other.space.name))];
             found.push(one);
         }
     }
@@ -369,8 +390,8 @@ fn same_mac(e: &Evidence, space: &Space, bridge: &Link) -> Vec<Found> {
 }
 
 /// Bridged frames that iptables judges as if they were routed.
-fn through_the_firewall(e: &Evidence, space: &Space, bridge: &Link) -> Option<Found> {
-    let wall = e.shot.walls.iter().find(|wall| wall.netns == space.name)?;
+fn through_the_firewall(evidence: &Evidence, space: &Space, bridge: &Link) -> Option<Suspicion> {
+    let wall = evidence.shot.walls.iter().find(|wall| wall.netns == space.name)?;
     let culprits = wall.culprits();
     let culprit = culprits.iter().find(|culprit| {
         let hook = culprit.hook.as_deref().unwrap_or(&culprit.chain).to_lowercase();
@@ -380,21 +401,23 @@ fn through_the_firewall(e: &Evidence, space: &Space, bridge: &Link) -> Option<Fo
             && !culprit.spec.contains("physdev")
     })?;
     // Both ends are behind ports of it, so that nothing is to be routed here.
-    let (_, last) = e.stuck.link(e.survey)?;
-    let bridged = e.stuck.ns == space.name && last.master == Some(bridge.index);
-    let to = e.shot.sightings.iter().rfind(|seen| {
+    let (_, last) = evidence.stuck.link(evidence.survey)?;
+    let bridged = evidence.stuck.ns == space.name && last.master == Some(bridge.index);
+    let to = evidence.shot.sightings.iter().rfind(|seen| {
         seen.netns == space.name && seen.index == last.index && !seen.out && seen.macs.is_some()
     })?;
     let (_, to) = to.macs.as_ref()?;
-    let through =
-        e.ground.ends().any(|end| end.link.mac == *to && e.ground.port_to(space, bridge, end).is_some());
+    let through = evidence
+        .ground
+        .ends()
+        .any(|end| end.link.mac == *to && evidence.ground.port_to(space, bridge, end).is_some());
     if !bridged || !through || bridge.mac == *to {
         return None;
     }
     let (tool, option) = match culprit.family.as_str() {
         "arp" => ("arptables", "nf_call_arptables"),
         "ip6" => ("ip6tables", "nf_call_ip6tables"),
-        "inet" if e.shot.target.is_some_and(|dst| dst.is_ipv6()) => ("ip6tables", "nf_call_ip6tables"),
+        "inet" if evidence.shot.target.is_some_and(|dst| dst.is_ipv6()) => ("ip6tables", "nf_call_ip6tables"),
         _ => ("iptables", "nf_call_iptables"),
     };
     let of = bridge.bridge.as_ref()?;
@@ -402,7 +425,7 @@ fn through_the_firewall(e: &Evidence, space: &Space, bridge: &Link) -> Option<Fo
     let mut fix = Vec::new();
     let mut set = Vec::new();
     if space.switch(&key).is_some_and(|value| value != 0) {
-        fix.push(e.sysctl(&space.name, &key, "0"));
+        fix.push(evidence.sysctl(&space.name, &key, "0"));
         set.push(format!("{key}=1"));
     }
     let own = match tool {
@@ -411,7 +434,7 @@ fn through_the_firewall(e: &Evidence, space: &Space, bridge: &Link) -> Option<Fo
         _ => of.nf_call_iptables,
     };
     if own {
-        fix.push(format!("{} link set {} type bridge {option} 0", e.ip(&space.name), bridge.name));
+        fix.push(format!("{} link set {} type bridge {option} 0", evidence.ip(&space.name), bridge.name));
         set.push(format!("{option} 1"));
     }
     if fix.is_empty() {
@@ -428,9 +451,11 @@ fn through_the_firewall(e: &Evidence, space: &Space, bridge: &Link) -> Option<Fo
         space.name,
         culprit.chain
     );
-    let mut found = at(e, Cause::BridgeNetfilter, space, bridge, text, fix);
-    found.suspect.evidence =
-        vec![e.exec(&space.name, &format!("sysctl {key}")), e.exec(&space.name, &format!("{tool} -nvL"))];
+    let mut found = at(evidence, Cause::BridgeNetfilter, space, bridge, text, fix);
+    found.suspect.evidence = vec![
+        evidence.exec(&space.name, &format!("sysctl {key}")),
+        evidence.exec(&space.name, &format!("{tool} -nvL")),
+    ];
     found.weight = weight::NAMED + 50;
     found.sure = true;
     Some(found)

@@ -1,14 +1,14 @@
 //! Commands of the lab that were refused, and would have helped.
 
-use super::{Evidence, Found, suspect, weight};
-use crate::event::Deed;
+use super::{Evidence, Suspicion, suspect, weight};
+use crate::event::LabCommand;
 use crate::lab::Place;
 use crate::net::survey::Net;
 use crate::net::typed_words;
 use crate::why::Cause;
 use crate::why::cause::repair::{self, Repair};
-use crate::why::deeds::{self, Typed};
 use crate::why::gate::Gate;
+use crate::why::typed::{self, Typed};
 use std::net::IpAddr;
 
 /// The programs that build a network.
@@ -30,22 +30,22 @@ const BUILDERS: [&str; 14] = [
 ];
 
 /// Suspects commands that were refused.
-pub(super) fn find(e: &Evidence) -> Vec<Found> {
+pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    if e.shot.reached {
+    if evidence.shot.reached {
         return found;
     }
-    let typed = &e.typed;
+    let typed = &evidence.typed;
     for (at, refused) in typed.iter().enumerate() {
-        let Some(words) = &refused.deed.failed else { continue };
+        let Some(words) = &refused.command.failed else { continue };
         let later = &typed[at + 1..];
-        let again = |other: &Typed| other.deed.failed.is_none() && other.raw == refused.raw;
+        let again = |other: &Typed| other.command.failed.is_none() && other.raw == refused.raw;
         let unknown = refused.raw.iter().any(|word| word.contains('$'));
         if unknown || later.iter().any(again) || !builds(refused, words) {
             continue;
         }
-        for (nth, repair) in repair::repairs(e, typed, refused, words).into_iter().enumerate() {
-            found.extend(one(e, refused, words, later, &repair, nth as u32));
+        for (nth, repair) in repair::repairs(evidence, typed, refused, words).into_iter().enumerate() {
+            found.extend(one(evidence, refused, words, later, &repair, nth as u32));
         }
     }
     found
@@ -83,23 +83,23 @@ fn builds(typed: &Typed, words: &str) -> bool {
 }
 
 fn one(
-    e: &Evidence,
+    evidence: &Evidence,
     refused: &Typed,
     words: &str,
     later: &[Typed],
     repair: &Repair,
     nth: u32,
-) -> Option<Found> {
+) -> Option<Suspicion> {
     let command = line(&repair.words);
-    let deed = Deed { place: Place::default(), command: command.clone(), failed: None };
-    let meant = deeds::read(std::slice::from_ref(&deed)).pop()?;
+    let repaired = LabCommand { place: Place::default(), command: command.clone(), failed: None };
+    let meant = typed::read(std::slice::from_ref(&repaired)).pop()?;
     // Who has no cable at all was meant to have the one that is named for him.
     let brings = repair.before.iter().any(|command| command.contains(" link set "));
     let least = if brings { weight::NAMED + 60 } else { 0 };
-    let weight = concerns(e, &meant)?.max(least).checked_sub(nth * 5)?;
+    let weight = concerns(evidence, &meant)?.max(least).checked_sub(nth * 5)?;
     let mut fix = repair.before.clone();
     fix.push(command);
-    fix.extend(consequences(e, &meant, later, repair));
+    fix.extend(consequences(evidence, &meant, later, repair));
     let said = said(words);
     let lacking = repair.said.is_empty() && is_lacking(words);
     if lacking {
@@ -122,7 +122,7 @@ fn one(
     let id = if switched_off { Cause::Ipv6Disabled } else { Cause::CommandRefused };
     let mut suspect = suspect(id, meant.ns.clone(), text, fix);
     suspect.evidence = vec![line(&refused.raw)];
-    Some(Found { weight, sure: false, suspect })
+    Some(Suspicion { weight, sure: false, suspect })
 }
 
 /// Tells whether the kernel lacks what a command wants.
@@ -152,7 +152,7 @@ fn said(words: &str) -> String {
 }
 
 /// What was refused later only because this one was.
-fn consequences(e: &Evidence, meant: &Typed, later: &[Typed], repair: &Repair) -> Vec<String> {
+fn consequences(evidence: &Evidence, meant: &Typed, later: &[Typed], repair: &Repair) -> Vec<String> {
     let mut commands = Vec::new();
     let net = meant
         .is("ip", &["addr", "add"])
@@ -160,7 +160,7 @@ fn consequences(e: &Evidence, meant: &Typed, later: &[Typed], repair: &Repair) -
         .flatten();
     let makes = meant.is("ip", &["link", "add"]) || meant.is("ip", &["netns", "add"]);
     let made: Vec<&String> = meant.words.iter().skip(2).filter(|_| makes).collect();
-    for other in later.iter().filter(|other| other.deed.failed.is_some()) {
+    for other in later.iter().filter(|other| other.command.failed.is_some()) {
         let mut raw = other.raw.clone();
         let mut follows = false;
         for (old, new) in &repair.swaps {
@@ -178,8 +178,8 @@ fn consequences(e: &Evidence, meant: &Typed, later: &[Typed], repair: &Repair) -
             |typed: &Typed| typed.after("dev").or(typed.words.get(2).map(String::as_str)).map(String::from);
         follows |= !repair.before.is_empty() && other.ns == meant.ns && dev(other) == dev(meant);
         follows |= other.ns == meant.ns && net.zip(via).is_some_and(|(net, via)| net.contains(via));
-        let repeated = later.iter().any(|known| known.deed.failed.is_none() && known.raw == other.raw);
-        if follows && !repeated && e.survey.space(&other.ns).is_some_and(|_| other.program == "ip") {
+        let repeated = later.iter().any(|known| known.command.failed.is_none() && known.raw == other.raw);
+        if follows && !repeated && evidence.survey.space(&other.ns).is_some_and(|_| other.program == "ip") {
             commands.push(line(&raw));
         }
     }
@@ -188,10 +188,11 @@ fn consequences(e: &Evidence, meant: &Typed, later: &[Typed], repair: &Repair) -
 
 /// How much a command that was not done has to do with it; nothing where it
 /// would change nothing, or nothing that helps.
-fn concerns(e: &Evidence, meant: &Typed) -> Option<u32> {
-    let v6 = e.shot.target.is_some_and(|dst| dst.is_ipv6());
-    let space = e.survey.space(&meant.ns);
-    let on_way = meant.ns == "host" || e.spaces_on_the_way().iter().any(|space| space.name == meant.ns);
+fn concerns(evidence: &Evidence, meant: &Typed) -> Option<u32> {
+    let v6 = evidence.shot.target.is_some_and(|dst| dst.is_ipv6());
+    let space = evidence.survey.space(&meant.ns);
+    let on_way =
+        meant.ns == "host" || evidence.spaces_on_the_way().iter().any(|space| space.name == meant.ns);
     let (mut low_layer, mut late) = (false, false);
     match meant.program.as_str() {
         "ip" => {
@@ -226,14 +227,14 @@ fn concerns(e: &Evidence, meant: &Typed) -> Option<u32> {
                     low_layer = true;
                 }
                 ("netns", _) => {
-                    if meant.words.get(2).is_some_and(|name| e.survey.space(name).is_some()) {
+                    if meant.words.get(2).is_some_and(|name| evidence.survey.space(name).is_some()) {
                         return None;
                     }
                     low_layer = true;
                 }
                 ("route", _) => {
                     let dst = meant.words.iter().skip(2).find_map(|word| route_dst(word, v6))?;
-                    let ends = [e.shot.target, e.source_seen()];
+                    let ends = [evidence.shot.target, evidence.source_seen()];
                     if !ends.into_iter().flatten().any(|ip| dst.contains(ip)) {
                         return Some(weight::ODD);
                     }
@@ -265,22 +266,22 @@ fn concerns(e: &Evidence, meant: &Typed) -> Option<u32> {
             }
             late = meant.words.iter().any(|word| word.to_uppercase().contains("NAT") || word == "MASQUERADE");
             let walled =
-                e.shot.walls.iter().any(|wall| wall.netns == meant.ns && !wall.culprits().is_empty());
+                evidence.shot.walls.iter().any(|wall| wall.netns == meant.ns && !wall.culprits().is_empty());
             if walled && on_way {
                 return Some(weight::NAMED + 50);
             }
         }
         _ => {}
     }
-    let here = match &e.gate {
-        Gate::Send => low_layer || meant.ns == e.probe.from,
-        Gate::Forward => low_layer || late || meant.ns == e.stuck.ns,
+    let here = match &evidence.gate {
+        Gate::Send => low_layer || meant.ns == evidence.probe.from,
+        Gate::Forward => low_layer || late || meant.ns == evidence.stuck.ns,
         _ => true,
     };
     Some(match (on_way, here) {
         (true, true) => weight::NAMED + 50,
         (true, false) => weight::ON_THE_WAY + 20,
-        (false, _) if e.targets().is_empty() && low_layer => weight::HERE + 120,
+        (false, _) if evidence.targets().is_empty() && low_layer => weight::HERE + 120,
         (false, _) => weight::ODD,
     })
 }

@@ -2,7 +2,7 @@
 //! it pass.
 
 use super::ruling::{Of, Ruling, View};
-use super::{Evidence, Found, suspect, weight};
+use super::{Evidence, Suspicion, suspect, weight};
 use crate::event::Passed;
 use crate::net::survey::Space;
 use crate::net::{
@@ -12,10 +12,11 @@ use crate::why::Cause;
 use crate::why::shot::Wall;
 
 /// Suspects whom the kernel's trace and counters name.
-pub(super) fn find(e: &Evidence) -> Vec<Found> {
+pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    for wall in &e.shot.walls {
-        let (Some(netns), Some(space)) = (e.netns(&wall.netns), e.survey.space(&wall.netns)) else {
+    for wall in &evidence.shot.walls {
+        let (Some(netns), Some(space)) = (evidence.netns(&wall.netns), evidence.survey.space(&wall.netns))
+        else {
             continue;
         };
         let mut known: Vec<Culprit> = Vec::new();
@@ -25,14 +26,17 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
                 continue;
             }
             known.push(culprit.clone());
-            found.extend(Blow { e, wall, netns: &netns, space, stop: &stop, culprit }.suspects());
+            found.extend(
+                BlockedPacket { evidence, wall, netns: &netns, space, stop: &stop, culprit }.suspects(),
+            );
         }
         for culprit in wall.culprits() {
             // Nobody knows which packet it was.
             if !known.contains(&culprit) && wall.stops().is_empty() {
                 let stop = nameless(&culprit);
                 found.extend(
-                    Blow { e, wall, netns: &netns, space, stop: &stop, culprit: &culprit }.suspects(),
+                    BlockedPacket { evidence, wall, netns: &netns, space, stop: &stop, culprit: &culprit }
+                        .suspects(),
                 );
             }
         }
@@ -65,8 +69,8 @@ fn is_chatter(packet: &TracedPacket) -> bool {
 }
 
 /// A packet that was stopped, and by whom.
-pub(super) struct Blow<'a> {
-    pub e: &'a Evidence<'a>,
+pub(super) struct BlockedPacket<'a> {
+    pub evidence: &'a Evidence<'a>,
     pub wall: &'a Wall,
     pub netns: &'a NetnsName,
     pub space: &'a Space,
@@ -74,8 +78,8 @@ pub(super) struct Blow<'a> {
     pub culprit: &'a Culprit,
 }
 
-impl Blow<'_> {
-    fn suspects(&self) -> Vec<Found> {
+impl BlockedPacket<'_> {
+    fn suspects(&self) -> Vec<Suspicion> {
         let mut found = Vec::new();
         let catches_all = self.culprit.policy || self.catches_all();
         if catches_all {
@@ -108,9 +112,9 @@ impl Blow<'_> {
             // What is invalid is so for a reason.
             let invalid = self.culprit.spec.to_lowercase().contains("invalid");
             let came = |seen: &Sighting| {
-                seen.netns == self.wall.netns && self.e.shot.passed(seen) == Some(Passed::Request)
+                seen.netns == self.wall.netns && self.evidence.shot.passed(seen) == Some(Passed::Request)
             };
-            let text = match invalid && self.view().reply && !self.e.shot.sightings.iter().any(came) {
+            let text = match invalid && self.view().reply && !self.evidence.shot.sightings.iter().any(came) {
                 true => format!(
                     "{text}; the request went another way, so that {} knows of none which this would answer",
                     self.wall.netns
@@ -123,11 +127,11 @@ impl Blow<'_> {
         found
     }
 
-    pub fn found(&self, id: Cause, text: String, fix: Vec<String>, more: i32, sure: bool) -> Found {
+    pub fn found(&self, id: Cause, text: String, fix: Vec<String>, more: i32, sure: bool) -> Suspicion {
         let mut suspect =
             suspect(id, format!("{}: chain {}", self.wall.netns, self.culprit.chain), text, fix);
         suspect.evidence = vec![self.culprit.show_command(self.netns)];
-        Found { weight: weight::NAMED.saturating_add_signed(more), sure, suspect }
+        Suspicion { weight: weight::NAMED.saturating_add_signed(more), sure, suspect }
     }
 
     pub fn view(&self) -> View<'_> {

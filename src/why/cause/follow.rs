@@ -4,23 +4,23 @@
 //! They were refused because it was not there, or went when it was deleted.
 
 use super::command::line;
-use super::{Evidence, Found};
-use crate::event::Deed;
+use super::{Evidence, Suspicion};
+use crate::event::LabCommand;
 use crate::lab::Place;
 use crate::net::survey::{Net, Route};
-use crate::why::deeds::{self, Typed};
 use crate::why::ground::network;
+use crate::why::typed::{self, Typed};
 use std::net::IpAddr;
 
 /// Adds to a cure the routes that its addresses let come again.
-pub(super) fn complete(e: &Evidence, typed: &[Typed], found: &mut Found) {
-    let deeds: Vec<Deed> = found
+pub(super) fn complete(evidence: &Evidence, typed: &[Typed], found: &mut Suspicion) {
+    let lab_commands: Vec<LabCommand> = found
         .suspect
         .fix
         .iter()
-        .map(|command| Deed { place: Place::default(), command: command.clone(), failed: None })
+        .map(|command| LabCommand { place: Place::default(), command: command.clone(), failed: None })
         .collect();
-    let fix = deeds::read(&deeds);
+    let fix = typed::read(&lab_commands);
     let mut again: Vec<String> = Vec::new();
     for given in fix.iter().filter_map(|step| Given::by(step)) {
         let through = |words: &[String]| {
@@ -29,14 +29,14 @@ pub(super) fn complete(e: &Evidence, typed: &[Typed], found: &mut Found) {
         };
         for (at, route) in typed.iter().enumerate() {
             if route.ns == given.ns && adds_route(route) && through(&route.words).is_some() {
-                let lost = !is_there(e, route) && !is_taken_back(route, &typed[at + 1..]);
+                let lost = !is_there(evidence, route) && !is_taken_back(route, &typed[at + 1..]);
                 let mended = fix.iter().any(|step| same_route(step, route));
                 if lost && !mended {
                     again.push(line(&route.raw));
                 }
             }
         }
-        again.extend(swept_away(e, &given, &fix));
+        again.extend(swept_away(evidence, &given, &fix));
     }
     for command in again {
         if !found.suspect.fix.contains(&command) {
@@ -83,7 +83,7 @@ fn same_route(step: &Typed, route: &Typed) -> bool {
     adds_route(step) && step.ns == route.ns && aim(step) == aim(route)
 }
 
-fn is_there(e: &Evidence, route: &Typed) -> bool {
+fn is_there(evidence: &Evidence, route: &Typed) -> bool {
     let (Some(dst), table) = aim(route) else { return true };
     let dst = Net::parse(dst);
     let v6 = route.after("via").is_some_and(|via| via.contains(':'));
@@ -91,7 +91,8 @@ fn is_there(e: &Evidence, route: &Typed) -> bool {
         Some(dst) => known.dst == dst,
         None => known.dst.len == 0 && known.dst.ip.is_ipv6() == v6,
     };
-    e.survey
+    evidence
+        .survey
         .space(&route.ns)
         .is_none_or(|space| space.routes.iter().any(|known| known.table == table && is_it(known)))
 }
@@ -104,8 +105,8 @@ fn is_taken_back(route: &Typed, later: &[Typed]) -> bool {
 }
 
 /// The routes that go when a link's last address of IPv4 is deleted.
-fn swept_away(e: &Evidence, given: &Given, fix: &[Typed]) -> Vec<String> {
-    let Some(space) = e.survey.space(&given.ns) else { return Vec::new() };
+fn swept_away(evidence: &Evidence, given: &Given, fix: &[Typed]) -> Vec<String> {
+    let Some(space) = evidence.survey.space(&given.ns) else { return Vec::new() };
     let deleted = |ip: IpAddr| {
         fix.iter().any(|step| {
             step.ns == given.ns
@@ -131,7 +132,7 @@ fn swept_away(e: &Evidence, given: &Given, fix: &[Typed]) -> Vec<String> {
             && !route.cached
             && !brought(&route.dst.to_string())
     });
-    let ip = e.ip(&given.ns);
+    let ip = evidence.ip(&given.ns);
     through
         .filter_map(|route| {
             let table = if route.table == 254 { String::new() } else { format!(" table {}", route.table) };

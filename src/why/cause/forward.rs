@@ -1,35 +1,37 @@
 //! Namespaces that get packets for others and do not pass them on.
 
-use super::{Evidence, Found, suspect, weight};
+use super::{Evidence, Suspicion, suspect, weight};
 use crate::net::survey::Space;
 use crate::why::Cause;
 use crate::why::gate::Gate;
 use std::net::IpAddr;
 
 /// Suspects routers.
-pub(super) fn find(e: &Evidence) -> Vec<Found> {
+pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    if e.gate == Gate::Forward
-        && let (Some((space, link)), Some((_, dst))) = (e.stuck.link(e.survey), e.stuck.ends)
+    if evidence.gate == Gate::Forward
+        && let (Some((space, link)), Some((_, dst))) =
+            (evidence.stuck.link(evidence.survey), evidence.stuck.ends)
         && !link.loopback
-        && !e.probe.broadcast
+        && !evidence.probe.broadcast
     {
-        found.extend(off(e, space, &link.name, dst, weight::HERE + 100));
+        found.extend(off(evidence, space, &link.name, dst, weight::HERE + 100));
     }
     // The way back is another leg, by another interface perhaps.
-    for space in e.spaces_on_the_way() {
-        let Some(dst) = e.shot.target else { continue };
-        let is_end = space.name == e.probe.from || e.targets().iter().any(|target| target.name == space.name);
-        if is_end || space.name == e.stuck.ns {
+    for space in evidence.spaces_on_the_way() {
+        let Some(dst) = evidence.shot.target else { continue };
+        let is_end = space.name == evidence.probe.from
+            || evidence.targets().iter().any(|target| target.name == space.name);
+        if is_end || space.name == evidence.stuck.ns {
             continue;
         }
-        for (_, link) in e
+        for (_, link) in evidence
             .links_on_the_way()
             .into_iter()
             .filter(|(at, link)| at.name == space.name && link.master.is_none())
         {
-            if !is_bridged(e, space, link.index) {
-                found.extend(off(e, space, &link.name, dst, weight::ON_THE_WAY - 50));
+            if !is_bridged(evidence, space, link.index) {
+                found.extend(off(evidence, space, &link.name, dst, weight::ON_THE_WAY - 50));
             }
         }
     }
@@ -37,12 +39,12 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
 }
 
 /// A bridge passes frames on, not packets.
-fn is_bridged(e: &Evidence, space: &Space, index: u32) -> bool {
+fn is_bridged(evidence: &Evidence, space: &Space, index: u32) -> bool {
     space.link_at(index).is_some_and(|link| link.kind == "bridge")
-        && !e.shot.sightings.iter().any(|seen| seen.netns == space.name && seen.index == index)
+        && !evidence.shot.sightings.iter().any(|seen| seen.netns == space.name && seen.index == index)
 }
 
-fn off(e: &Evidence, space: &Space, dev: &str, dst: IpAddr, weight: u32) -> Option<Found> {
+fn off(evidence: &Evidence, space: &Space, dev: &str, dst: IpAddr, weight: u32) -> Option<Suspicion> {
     let (family, master) = match dst {
         IpAddr::V6(_) => ("ipv6", "net.ipv6.conf.all.forwarding"),
         IpAddr::V4(_) => ("ipv4", "net.ipv4.ip_forward"),
@@ -57,23 +59,23 @@ fn off(e: &Evidence, space: &Space, dev: &str, dst: IpAddr, weight: u32) -> Opti
     let text = format!(
         "{} gets packets for others on {dev} and does not forward them: {key}=0 there{}",
         space.name,
-        elsewhere(e, space, &key)
+        elsewhere(evidence, space, &key)
     );
     let mut suspect = suspect(
         Cause::ForwardingOff,
         format!("{}: {key}", space.name),
         text,
-        vec![e.sysctl(&space.name, &key, "1")],
+        vec![evidence.sysctl(&space.name, &key, "1")],
     );
-    suspect.evidence = vec![e.exec(&space.name, &format!("sysctl {key}"))];
-    Some(Found { weight, sure: false, suspect })
+    suspect.evidence = vec![evidence.exec(&space.name, &format!("sysctl {key}"))];
+    Some(Suspicion { weight, sure: false, suspect })
 }
 
 /// Where it is switched on instead: each namespace has its own.
-fn elsewhere(e: &Evidence, space: &Space, key: &str) -> String {
+fn elsewhere(evidence: &Evidence, space: &Space, key: &str) -> String {
     let on = |other: &&Space| other.name != space.name && other.switch(key) == Some(1);
-    let only = e.survey.spaces.iter().filter(on).map(|other| other.name.as_str()).collect::<Vec<_>>();
-    let routers = e.spaces_on_the_way();
+    let only = evidence.survey.spaces.iter().filter(on).map(|other| other.name.as_str()).collect::<Vec<_>>();
+    let routers = evidence.spaces_on_the_way();
     match only[..] {
         [other] if !routers.iter().any(|router| router.name == other) => {
             format!(" (it is 1 in {other}: each namespace has its own switches)")

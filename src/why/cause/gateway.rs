@@ -2,7 +2,7 @@
 //! is one's own as well.
 
 use super::address::{nodad, show};
-use super::{Evidence, Found, suspect, weight};
+use super::{Evidence, Suspicion, suspect, weight};
 use crate::net::survey::Space;
 use crate::why::Cause;
 use crate::why::ground::{End, network};
@@ -10,31 +10,31 @@ use std::net::IpAddr;
 
 /// Somebody's gateway has no address: it is nobody's, and on the same wire
 /// there is an interface without one.
-pub(super) fn find(e: &Evidence, v6: bool) -> Vec<Found> {
+pub(super) fn find(evidence: &Evidence, v6: bool) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    for space in e.spaces_on_the_way() {
-        found.extend(one_s_own(e, space, v6));
+    for space in evidence.spaces_on_the_way() {
+        found.extend(one_s_own(evidence, space, v6));
         for hop in
             space.routes.iter().filter(|route| route.dst.ip.is_ipv6() == v6).flat_map(|route| &route.hops)
         {
             let (Some(via), Some(link)) = (hop.via, space.link(&hop.dev)) else { continue };
-            if !e.ground.owners(via).is_empty() {
+            if !evidence.ground.owners(via).is_empty() {
                 continue;
             }
             let bare = |end: &End| {
                 end.addrs(v6).next().is_none() && (end.link.kind != "bridge" || end.space.name == "host")
             };
-            let ends = e.ground.neighbours(&space.name, link);
-            found.extend(ends.iter().filter_map(|end| not_the_gateway(e, space, via, *end)));
+            let ends = evidence.ground.neighbours(&space.name, link);
+            found.extend(ends.iter().filter_map(|end| not_the_gateway(evidence, space, via, *end)));
             let [end] = ends.iter().filter(|end| bare(end)).collect::<Vec<_>>()[..] else { continue };
-            let len = e.prefix_len_for(via).unwrap_or(24);
+            let len = evidence.prefix_len_for(via).unwrap_or(24);
             let (other, dev) = (&end.space.name, &end.link.name);
             let text = format!(
                 "{other} has no address on {dev}, where {} expects its gateway {via}: nobody has that address",
                 space.name
             );
-            let fix = vec![format!("{} addr add {via}/{len} dev {dev}{}", e.ip(other), nodad(via))];
-            found.push(Found {
+            let fix = vec![format!("{} addr add {via}/{len} dev {dev}{}", evidence.ip(other), nodad(via))];
+            found.push(Suspicion {
                 weight: weight::HERE + 80,
                 sure: false,
                 suspect: suspect(Cause::AddressMissing, format!("{other}: {dev}"), text, fix),
@@ -45,29 +45,29 @@ pub(super) fn find(e: &Evidence, v6: bool) -> Vec<Found> {
 }
 
 /// One has the address of one's own gateway, beside another one.
-fn one_s_own(e: &Evidence, space: &Space, v6: bool) -> Option<Found> {
+fn one_s_own(evidence: &Evidence, space: &Space, v6: bool) -> Option<Suspicion> {
     let routes = space.routes.iter().filter(|route| route.dst.ip.is_ipv6() == v6);
     let mut hops = routes.flat_map(|route| &route.hops).filter_map(|hop| hop.via);
     let (via, own) = hops.find_map(|via| Some((via, space.addrs.iter().find(|addr| addr.ip == via)?)))?;
-    let (owner, _) = e.ground.owners(via).into_iter().find(|(owner, _)| owner.name != space.name)?;
+    let (owner, _) = evidence.ground.owners(via).into_iter().find(|(owner, _)| owner.name != space.name)?;
     let (ns, dev) = (&space.name, &own.dev);
     let text = format!(
         "{ns} has {via} itself, on {dev}, and its gateway {} has that address as well: what {ns} sends there never leaves it",
         owner.name
     );
-    let fix = vec![format!("{} addr del {} dev {dev}", e.ip(ns), show(own))];
+    let fix = vec![format!("{} addr del {} dev {dev}", evidence.ip(ns), show(own))];
     let mut suspect = suspect(Cause::DuplicateAddress, format!("{ns}: {via}"), text, fix);
-    suspect.evidence = vec![format!("{} route get {via}", e.ip(ns))];
-    Some(Found { weight: weight::HERE + 170, sure: true, suspect })
+    suspect.evidence = vec![format!("{} route get {via}", evidence.ip(ns))];
+    Some(Suspicion { weight: weight::HERE + 170, sure: true, suspect })
 }
 
 /// The one who should be a gateway has an address in a network that none of
 /// his neighbours is in.
-fn not_the_gateway(e: &Evidence, space: &Space, via: IpAddr, end: End) -> Option<Found> {
+fn not_the_gateway(evidence: &Evidence, space: &Space, via: IpAddr, end: End) -> Option<Suspicion> {
     let mut addrs = end.addrs(via.is_ipv6());
-    let addr = addrs.next().filter(|addr| e.odd_one_out(end, addr))?;
+    let addr = addrs.next().filter(|addr| evidence.odd_one_out(end, addr))?;
     let expected = space.addrs.iter().find(|own| network(own.ip, own.prefix_len).contains(via))?;
-    if addrs.next().is_some() || expected.prefix_len >= e.most(via.is_ipv6()) {
+    if addrs.next().is_some() || expected.prefix_len >= evidence.most(via.is_ipv6()) {
         return None;
     }
     let (other, dev, len) = (&end.space.name, &end.link.name, expected.prefix_len);
@@ -78,11 +78,11 @@ fn not_the_gateway(e: &Evidence, space: &Space, via: IpAddr, end: End) -> Option
         show(addr)
     );
     let fix = vec![
-        format!("{} addr del {} dev {dev}", e.ip(other), show(addr)),
-        format!("{} addr add {via}/{len} dev {dev}{}", e.ip(other), nodad(via)),
+        format!("{} addr del {} dev {dev}", evidence.ip(other), show(addr)),
+        format!("{} addr add {via}/{len} dev {dev}{}", evidence.ip(other), nodad(via)),
     ];
     let suspect = suspect(Cause::AddressTypo, format!("{other}: {dev}"), text, fix);
-    Some(Found { weight: weight::HERE + 90, sure: false, suspect })
+    Some(Suspicion { weight: weight::HERE + 90, sure: false, suspect })
 }
 
 impl Evidence<'_> {

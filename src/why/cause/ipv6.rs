@@ -2,44 +2,44 @@
 //! routers that tell who they are, and addresses of a single link.
 
 use super::address::nodad;
-use super::{Evidence, Found, suspect, weight};
+use super::{Evidence, Suspicion, suspect, weight};
 use crate::net::survey::{Address, Net, RouteQuestion, Space};
 use crate::why::Cause;
-use crate::why::deeds;
 use crate::why::gate::Gate;
 use crate::why::ground::network;
+use crate::why::typed;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Suspects what is of IPv6.
-pub(super) fn find(e: &Evidence) -> Vec<Found> {
+pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    if !e.shot.target.is_some_and(|dst| dst.is_ipv6()) || e.shot.reached {
+    if !evidence.shot.target.is_some_and(|dst| dst.is_ipv6()) || evidence.shot.reached {
         return found;
     }
-    found.extend(without_scope(e));
-    for space in e.spaces_on_the_way() {
+    found.extend(without_scope(evidence));
+    for space in evidence.spaces_on_the_way() {
         for addr in space.addrs.iter().filter(|addr| addr.tentative || addr.dadfailed) {
-            found.extend(tried(e, space, addr));
+            found.extend(tried(evidence, space, addr));
         }
-        found.extend(disabled(e, space));
+        found.extend(disabled(evidence, space));
     }
-    found.extend(advertised(e));
-    found.extend(half_advertised(e));
-    found.extend(too_narrow(e));
-    found.extend(without_own(e));
+    found.extend(advertised(evidence));
+    found.extend(half_advertised(evidence));
+    found.extend(too_narrow(evidence));
+    found.extend(without_own(evidence));
     found
 }
 
 /// An address of a single link, and nobody has said of which.
-fn without_scope(e: &Evidence) -> Option<Found> {
-    let dst = e.shot.target?;
+fn without_scope(evidence: &Evidence) -> Option<Suspicion> {
+    let dst = evidence.shot.target?;
     let IpAddr::V6(ip) = dst else { return None };
-    if !ip.is_unicast_link_local() || e.probe.to.contains('%') || e.probe.interface.is_some() {
+    if !ip.is_unicast_link_local() || evidence.probe.to.contains('%') || evidence.probe.interface.is_some() {
         return None;
     }
-    let from = e.from();
-    let near = e.ground.ends().filter(|end| end.space.name == from.name).find(|end| {
-        let others = e.ground.neighbours(&from.name, end.link);
+    let from = evidence.from();
+    let near = evidence.ground.ends().filter(|end| end.space.name == from.name).find(|end| {
+        let others = evidence.ground.neighbours(&from.name, end.link);
         others.iter().any(|other| {
             other.space.addrs.iter().any(|addr| addr.ip == dst && addr.index == other.link.index)
         })
@@ -60,25 +60,25 @@ fn without_scope(e: &Evidence) -> Option<Found> {
         text += &format!(
             "; and {} has no route to fe80::/64 on {dev}: `{} -6 route add fe80::/64 dev {dev}`",
             from.name,
-            e.ip(&from.name)
+            evidence.ip(&from.name)
         );
     }
     let suspect = suspect(Cause::LinkLocalWithoutScope, format!("{}: {dst}", from.name), text, Vec::new());
-    Some(Found { weight: weight::NAMED + 80, sure: true, suspect })
+    Some(Suspicion { weight: weight::NAMED + 80, sure: true, suspect })
 }
 
 /// An address that is being tried, or has failed.
-fn tried(e: &Evidence, space: &Space, addr: &Address) -> Option<Found> {
+fn tried(evidence: &Evidence, space: &Space, addr: &Address) -> Option<Suspicion> {
     let (ns, ip, dev) = (&space.name, addr.ip, &addr.dev);
-    let matters = Some(ip) == e.shot.target
-        || Some(ip) == e.probe.interface.as_deref().and_then(|name| name.parse().ok())
+    let matters = Some(ip) == evidence.shot.target
+        || Some(ip) == evidence.probe.interface.as_deref().and_then(|name| name.parse().ok())
         || addr.scope == "global";
     let place = format!("{ns}: {ip}");
     if !matters {
         return None;
     }
     if addr.dadfailed {
-        let owner = e
+        let owner = evidence
             .ground
             .owners(ip)
             .into_iter()
@@ -88,14 +88,14 @@ fn tried(e: &Evidence, space: &Space, addr: &Address) -> Option<Found> {
             None => (
                 "somebody had it when it was given, and it stays unusable although it is free now".into(),
                 vec![
-                    format!("{} addr del {ip}/{} dev {dev}", e.ip(ns), addr.prefix_len),
-                    format!("{} addr add {ip}/{} dev {dev}{}", e.ip(ns), addr.prefix_len, nodad(ip)),
+                    format!("{} addr del {ip}/{} dev {dev}", evidence.ip(ns), addr.prefix_len),
+                    format!("{} addr add {ip}/{} dev {dev}{}", evidence.ip(ns), addr.prefix_len, nodad(ip)),
                 ],
             ),
         };
         let text = format!("{ns}'s {ip} on {dev} is dadfailed, a duplicate: {who}");
         let suspect = suspect(Cause::Ipv6Dadfailed, place, text, fix);
-        return Some(Found { weight: weight::NAMED + 60, sure: true, suspect });
+        return Some(Suspicion { weight: weight::NAMED + 60, sure: true, suspect });
     }
     let link = space.link_at(addr.index)?;
     if !link.lower_up {
@@ -106,17 +106,17 @@ fn tried(e: &Evidence, space: &Space, addr: &Address) -> Option<Found> {
     );
     let fix = vec![format!(
         "while {} -6 addr show dev {dev} tentative | grep -q inet6; do sleep 0.2; done",
-        e.ip(ns)
+        evidence.ip(ns)
     )];
     let mut suspect = suspect(Cause::Ipv6Tentative, place, text, fix);
-    suspect.evidence = vec![format!("{} -6 addr show tentative", e.ip(ns))];
-    Some(Found { weight: weight::NAMED + 60, sure: false, suspect })
+    suspect.evidence = vec![format!("{} -6 addr show tentative", evidence.ip(ns))];
+    Some(Suspicion { weight: weight::NAMED + 60, sure: false, suspect })
 }
 
 /// IPv6 is switched off, and has lost what it had.
-fn disabled(e: &Evidence, space: &Space) -> Option<Found> {
+fn disabled(evidence: &Evidence, space: &Space) -> Option<Suspicion> {
     let ns = &space.name;
-    let links = e.links_on_the_way();
+    let links = evidence.links_on_the_way();
     let devs: Vec<&str> = links
         .iter()
         .filter(|(at, _)| at.name == *ns)
@@ -142,9 +142,9 @@ fn disabled(e: &Evidence, space: &Space) -> Option<Found> {
         Some(1) => vec![all],
         _ => off.iter().map(|dev| of(dev)).collect(),
     };
-    let mut fix: Vec<String> = keys.iter().map(|key| e.sysctl(ns, key, "0")).collect();
+    let mut fix: Vec<String> = keys.iter().map(|key| evidence.sysctl(ns, key, "0")).collect();
     let mut lost = Vec::new();
-    let typed = &e.typed;
+    let typed = &evidence.typed;
     for typed in typed.iter().filter(|typed| typed.ns == *ns) {
         let net = typed.words.iter().skip(2).find_map(|word| Net::parse(word));
         let v6 = net.is_some_and(|net| net.ip.is_ipv6())
@@ -159,7 +159,7 @@ fn disabled(e: &Evidence, space: &Space) -> Option<Found> {
             if on_it && !has {
                 let quick = if command.contains(" nodad") { "" } else { " nodad" };
                 fix.push(format!("{command}{quick}"));
-                let how = if typed.deed.failed.is_some() { "was refused" } else { "is gone" };
+                let how = if typed.command.failed.is_some() { "was refused" } else { "is gone" };
                 lost.extend(net.map(|net| format!("{} {how}", net.ip)));
             }
         } else if typed.is("ip", &["route", "add"]) {
@@ -173,23 +173,24 @@ fn disabled(e: &Evidence, space: &Space) -> Option<Found> {
         keys.join("=1, ")
     );
     let mut suspect = suspect(Cause::Ipv6Disabled, format!("{ns}: {}", off.join(", ")), text, fix);
-    suspect.evidence = vec![e.exec(ns, &format!("sysctl {}", keys.join(" ")))];
-    Some(Found { weight: weight::NAMED + 60, sure: true, suspect })
+    suspect.evidence = vec![evidence.exec(ns, &format!("sysctl {}", keys.join(" ")))];
+    Some(Suspicion { weight: weight::NAMED + 60, sure: true, suspect })
 }
 
 /// A router tells of itself, and nobody listens; or it does not.
-fn advertised(e: &Evidence) -> Vec<Found> {
+fn advertised(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    let (from, Some(dst)) = (e.from(), e.shot.target) else { return found };
+    let (from, Some(dst)) = (evidence.from(), evidence.shot.target) else { return found };
     let ns = &from.name;
-    let unreached = e.kernel.route_get(ns, &RouteQuestion::to(dst)).is_err();
-    if e.gate != Gate::Send || !unreached {
+    let unreached = evidence.kernel.route_get(ns, &RouteQuestion::to(dst)).is_err();
+    if evidence.gate != Gate::Send || !unreached {
         return found;
     }
     let heard = from.counters.contains_key("Icmp6InRouterAdvertisements");
-    for end in e.ground.ends().filter(|end| end.space.name == *ns && end.addrs(true).next().is_none()) {
+    for end in evidence.ground.ends().filter(|end| end.space.name == *ns && end.addrs(true).next().is_none())
+    {
         let dev = &end.link.name;
-        let routers = e.ground.neighbours(ns, end.link);
+        let routers = evidence.ground.neighbours(ns, end.link);
         let router = routers.iter().find_map(|other| other.addrs(true).next().map(|addr| (other, addr)));
         let Some((router, addr)) = router else { continue };
         let key = |name: &str| format!("net.ipv6.conf.{}.{name}", dev.replace('.', "/"));
@@ -216,44 +217,44 @@ fn advertised(e: &Evidence) -> Vec<Found> {
             let text = format!(
                 "{ns} takes no router advertisements on {dev}, so it has neither an address nor a default route: {why}"
             );
-            let fix = vec![e.sysctl(ns, &key(name), value), until_advertised(e, ns)];
+            let fix = vec![evidence.sysctl(ns, &key(name), value), until_advertised(evidence, ns)];
             let mut suspect = suspect(Cause::Ipv6AdvertisementIgnored, format!("{ns}: {dev}"), text, fix);
             suspect.evidence =
-                vec![e.exec(ns, &format!("sysctl {} {}", key("accept_ra"), key("forwarding")))];
+                vec![evidence.exec(ns, &format!("sysctl {} {}", key("accept_ra"), key("forwarding")))];
             let weight = if heard { weight::NAMED } else { weight::ODD };
-            found.push(Found { weight, sure: heard, suspect });
+            found.push(Suspicion { weight, sure: heard, suspect });
         }
         if addr.ip == dst {
             continue;
         }
         let net = network(addr.ip, addr.prefix_len);
-        let free = e.free_address(net);
+        let free = evidence.free_address(net);
         let text = format!(
             "{ns} has neither an IPv6 address nor a default route on {dev}: no router advertisement came, and none was given by hand; {} has {}/{} there",
             router.space.name, addr.ip, addr.prefix_len
         );
         let fix = vec![
-            format!("{} addr add {free}/{} dev {dev}{}", e.ip(ns), addr.prefix_len, nodad(free)),
-            format!("{} -6 route add default via {}", e.ip(ns), addr.ip),
+            format!("{} addr add {free}/{} dev {dev}{}", evidence.ip(ns), addr.prefix_len, nodad(free)),
+            format!("{} -6 route add default via {}", evidence.ip(ns), addr.ip),
         ];
         let suspect = suspect(Cause::Ipv6NoAdvertisement, format!("{ns}: {dev}"), text, fix);
-        found.push(Found { weight: weight::HERE + 80, sure: false, suspect });
+        found.push(Suspicion { weight: weight::HERE + 80, sure: false, suspect });
     }
     found
 }
 
 /// Waits until an advertisement has been taken.
-fn until_advertised(e: &Evidence, ns: &str) -> String {
+fn until_advertised(evidence: &Evidence, ns: &str) -> String {
     format!(
         "for i in $(seq 60); do {ip} -6 route show default | grep -q . && {ip} -6 addr show scope global -tentative | grep -q inet6 && break; sleep 0.1; done",
-        ip = e.ip(ns)
+        ip = evidence.ip(ns)
     )
 }
 
 /// A router tells of itself, and only the half of it is taken: its network
 /// without the default route, or that without the network.
-fn half_advertised(e: &Evidence) -> Vec<Found> {
-    let (from, mut found) = (e.from(), Vec::new());
+fn half_advertised(evidence: &Evidence) -> Vec<Suspicion> {
+    let (from, mut found) = (evidence.from(), Vec::new());
     if !from.counters.contains_key("Icmp6InRouterAdvertisements") {
         return found;
     }
@@ -279,30 +280,30 @@ fn half_advertised(e: &Evidence) -> Vec<Found> {
             link.name,
             key(name)
         );
-        let fix = vec![e.sysctl(ns, &key(name), "1"), until_advertised(e, ns)];
+        let fix = vec![evidence.sysctl(ns, &key(name), "1"), until_advertised(evidence, ns)];
         let mut suspect = suspect(Cause::Ipv6AdvertisementIgnored, format!("{ns}: {}", link.name), text, fix);
-        suspect.evidence = vec![e.exec(ns, &format!("sysctl {}", key(name)))];
-        found.push(Found { weight: weight::NAMED + 20, sure: true, suspect });
+        suspect.evidence = vec![evidence.exec(ns, &format!("sysctl {}", key(name)))];
+        found.push(Suspicion { weight: weight::NAMED + 20, sure: true, suspect });
     }
     found
 }
 
 /// A link that is too narrow for IPv6 has none.
-fn too_narrow(e: &Evidence) -> Vec<Found> {
+fn too_narrow(evidence: &Evidence) -> Vec<Suspicion> {
     /// The smallest packet that each link of IPv6 has to take (RFC 8200).
     const LEAST: u32 = 1280;
-    let typed = &e.typed;
+    let typed = &evidence.typed;
     let mut found = Vec::new();
-    for end in e.ground.ends().filter(|end| end.link.mtu < LEAST) {
+    for end in evidence.ground.ends().filter(|end| end.link.mtu < LEAST) {
         let (ns, dev) = (&end.space.name, &end.link.name);
-        let near = e.ground.neighbours(ns, end.link);
+        let near = evidence.ground.neighbours(ns, end.link);
         let mtu = near.iter().map(|end| end.link.mtu).max().unwrap_or(1500).max(LEAST);
-        let mut fix = vec![format!("{} link set {dev} mtu {mtu}", e.ip(ns))];
+        let mut fix = vec![format!("{} link set {dev} mtu {mtu}", evidence.ip(ns))];
         let mut lost = Vec::new();
-        let given = deeds::given(typed).into_iter().filter(|given| given.ns == *ns && given.dev == *dev);
+        let given = typed::given(typed).into_iter().filter(|given| given.ns == *ns && given.dev == *dev);
         for given in given.filter(|given| given.ip.is_ipv6()) {
             if !end.space.addrs.iter().any(|addr| addr.ip == given.ip) {
-                fix.push(format!("{} addr add {} dev {dev}{}", e.ip(ns), given.text, nodad(given.ip)));
+                fix.push(format!("{} addr add {} dev {dev}{}", evidence.ip(ns), given.text, nodad(given.ip)));
                 lost.push(given.text);
             }
         }
@@ -315,8 +316,8 @@ fn too_narrow(e: &Evidence) -> Vec<Found> {
             lost.join(" and ")
         );
         let mut suspect = suspect(Cause::Ipv6Disabled, format!("{ns}: {dev}"), text, fix);
-        suspect.evidence = vec![format!("{} link show {dev}", e.ip(ns))];
-        found.push(Found { weight: weight::NAMED + 60, sure: true, suspect });
+        suspect.evidence = vec![format!("{} link show {dev}", evidence.ip(ns))];
+        found.push(Suspicion { weight: weight::NAMED + 60, sure: true, suspect });
     }
     found
 }
@@ -324,31 +325,31 @@ fn too_narrow(e: &Evidence) -> Vec<Found> {
 /// A router asks for its neighbours from its link-local address (RFC 4861,
 /// 7.2.2: the packet's own source is not its own), and without one it does not
 /// ask.
-fn without_own(e: &Evidence) -> Vec<Found> {
-    let ends: Vec<&str> = e.targets().iter().map(|space| space.name.as_str()).collect();
-    let way = e.spaces_on_the_way();
+fn without_own(evidence: &Evidence) -> Vec<Suspicion> {
+    let ends: Vec<&str> = evidence.targets().iter().map(|space| space.name.as_str()).collect();
+    let way = evidence.spaces_on_the_way();
     let routers =
-        way.iter().filter(|space| space.name != e.probe.from && !ends.contains(&space.name.as_str()));
+        way.iter().filter(|space| space.name != evidence.probe.from && !ends.contains(&space.name.as_str()));
     let mut found = Vec::new();
     for space in routers {
         for link in space.links.iter().filter(|link| link.up && !link.loopback) {
             let (ns, dev) = (&space.name, &link.name);
             let has_own = |addr: &Address| addr.index == link.index && is_link_local(addr.ip);
             let is_off = space.switch(&format!("net.ipv6.conf.{dev}.disable_ipv6")) == Some(1);
-            let speaks = e.ground.neighbours(ns, link).iter().any(|end| {
+            let speaks = evidence.ground.neighbours(ns, link).iter().any(|end| {
                 end.space.addrs.iter().any(|addr| addr.index == end.link.index && addr.ip.is_ipv6())
             });
             let Some(own) = from_mac(&link.mac) else { continue };
             if is_off || !speaks || space.addrs.iter().any(has_own) {
                 continue;
             }
-            let fix = vec![format!("{} addr add {own}/64 dev {dev} nodad", e.ip(ns))];
+            let fix = vec![format!("{} addr add {own}/64 dev {dev} nodad", evidence.ip(ns))];
             let text = format!(
                 "{dev} in {ns} has no link-local address (fe80::…), from which {ns} asks for the neighbours there when it forwards: it asks nobody"
             );
             let mut suspect = suspect(Cause::Ipv6LinkLocalMissing, format!("{ns}: {dev}"), text, fix);
-            suspect.evidence = vec![format!("{} -6 addr show dev {dev}", e.ip(ns))];
-            found.push(Found { weight: weight::ON_THE_WAY + 60, sure: true, suspect });
+            suspect.evidence = vec![format!("{} -6 addr show dev {dev}", evidence.ip(ns))];
+            found.push(Suspicion { weight: weight::ON_THE_WAY + 60, sure: true, suspect });
         }
     }
     found
@@ -362,8 +363,8 @@ fn is_link_local(ip: IpAddr) -> bool {
 /// A).
 fn from_mac(mac: &str) -> Option<Ipv6Addr> {
     let bytes: Option<Vec<u16>> = mac.split(':').map(|part| u16::from_str_radix(part, 16).ok()).collect();
-    let [a, b, c, d, e, f] = bytes?[..] else { return None };
-    Some(Ipv6Addr::new(0xfe80, 0, 0, 0, (a ^ 2) << 8 | b, c << 8 | 0xff, 0xfe00 | d, e << 8 | f))
+    let [a, b, c, d, evidence, f] = bytes?[..] else { return None };
+    Some(Ipv6Addr::new(0xfe80, 0, 0, 0, (a ^ 2) << 8 | b, c << 8 | 0xff, 0xfe00 | d, evidence << 8 | f))
 }
 
 #[cfg(test)]

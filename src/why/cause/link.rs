@@ -1,29 +1,29 @@
 //! Links that are switched off, or have no carrier.
 
-use super::{Evidence, Found, suspect, weight};
+use super::{Evidence, Suspicion, suspect, weight};
 use crate::event::Suspect;
 use crate::net::survey::{Link, Space};
 use crate::why::Cause;
 use crate::why::ground::network;
 
 /// Suspects links.
-pub(super) fn find(e: &Evidence) -> Vec<Found> {
+pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    found.extend(loopback(e));
-    found.extend(down(e, &with_other_ends(e, e.links_on_the_way()), 100));
+    found.extend(loopback(evidence));
+    found.extend(down(evidence, &with_other_ends(evidence, evidence.links_on_the_way()), 100));
     // Of several ways it is not the shortest one that counts, but that of the
     // address.
-    found.extend(down(e, &of_address(e), 110));
+    found.extend(down(evidence, &of_address(evidence), 110));
     found
 }
 
 /// The links that have the address that is asked for, and those of the one who
 /// asks that are in its network.
-fn of_address<'a>(e: &Evidence<'a>) -> Vec<(&'a Space, &'a Link)> {
-    let Some(dst) = e.shot.target else { return Vec::new() };
-    let theirs = e.ground.owners(dst).into_iter();
-    let theirs = theirs.filter(|(space, _)| space.name != e.probe.from);
-    let from = e.from();
+fn of_address<'a>(evidence: &Evidence<'a>) -> Vec<(&'a Space, &'a Link)> {
+    let Some(dst) = evidence.shot.target else { return Vec::new() };
+    let theirs = evidence.ground.owners(dst).into_iter();
+    let theirs = theirs.filter(|(space, _)| space.name != evidence.probe.from);
+    let from = evidence.from();
     let ours = from.addrs.iter().filter(|addr| network(addr.ip, addr.prefix_len).contains(dst));
     let all = ours.map(|addr| (from, addr)).chain(theirs);
     all.filter_map(|(space, addr)| Some((space, space.link_at(addr.index)?))).collect()
@@ -31,10 +31,13 @@ fn of_address<'a>(e: &Evidence<'a>) -> Vec<(&'a Space, &'a Link)> {
 
 /// Links, and the other ends of those that have no carrier: they may be off,
 /// wherever they are.
-fn with_other_ends<'a>(e: &Evidence<'a>, links: Vec<(&'a Space, &'a Link)>) -> Vec<(&'a Space, &'a Link)> {
+fn with_other_ends<'a>(
+    evidence: &Evidence<'a>,
+    links: Vec<(&'a Space, &'a Link)>,
+) -> Vec<(&'a Space, &'a Link)> {
     let mut all = links.clone();
     let without = links.iter().filter(|(_, link)| link.up && !link.lower_up);
-    for (space, link) in without.filter_map(|(_, link)| e.survey.find(link.peer.as_ref()?)) {
+    for (space, link) in without.filter_map(|(_, link)| evidence.survey.find(link.peer.as_ref()?)) {
         if !all.iter().any(|(at, known)| (&at.name, known.index) == (&space.name, link.index)) {
             all.push((space, link));
         }
@@ -43,23 +46,25 @@ fn with_other_ends<'a>(e: &Evidence<'a>, links: Vec<(&'a Space, &'a Link)>) -> V
 }
 
 /// Those of some links that are switched off.
-fn down(e: &Evidence, links: &[(&Space, &Link)], more: u32) -> Option<Found> {
+fn down(evidence: &Evidence, links: &[(&Space, &Link)], more: u32) -> Option<Suspicion> {
     let down: Vec<_> = links.iter().filter(|(_, link)| !link.up).collect();
     let (space, link) = down.first()?;
     let names: Vec<String> =
         down.iter().map(|(space, link)| format!("{}'s {}", space.name, link.name)).collect();
     let (verb, them) = if down.len() == 1 { ("is", "it") } else { ("are", "them") };
     let text = format!("{} {verb} DOWN: nobody has switched {them} on", names.join(" and "));
-    let fix =
-        down.iter().map(|(space, link)| format!("{} link set {} up", e.ip(&space.name), link.name)).collect();
+    let fix = down
+        .iter()
+        .map(|(space, link)| format!("{} link set {} up", evidence.ip(&space.name), link.name))
+        .collect();
     let mut suspect = suspect(Cause::LinkDown, format!("{}: {}", space.name, link.name), text, fix);
-    suspect.evidence = vec![format!("{} -br link show {}", e.ip(&space.name), link.name)];
-    Some(Found { weight: weight::HERE + more, sure: true, suspect })
+    suspect.evidence = vec![format!("{} -br link show {}", evidence.ip(&space.name), link.name)];
+    Some(Suspicion { weight: weight::HERE + more, sure: true, suspect })
 }
 
 /// What one sends to oneself goes over `lo`.
-fn loopback(e: &Evidence) -> Option<Found> {
-    let (dst, space) = (e.shot.target?, e.from());
+fn loopback(evidence: &Evidence) -> Option<Suspicion> {
+    let (dst, space) = (evidence.shot.target?, evidence.from());
     let lo = space.links.iter().find(|link| link.loopback)?;
     let own = space.addrs.iter().any(|addr| addr.ip == dst) || dst.is_loopback();
     if lo.up || !own {
@@ -69,10 +74,10 @@ fn loopback(e: &Evidence) -> Option<Found> {
         "lo is DOWN in {}: a new namespace has it switched off, and what one sends to one's own address ({dst}) goes over lo",
         space.name
     );
-    let fix = vec![format!("{} link set lo up", e.ip(&space.name))];
+    let fix = vec![format!("{} link set lo up", evidence.ip(&space.name))];
     let suspect = Suspect {
-        evidence: vec![format!("{} route get {dst}", e.ip(&space.name))],
+        evidence: vec![format!("{} route get {dst}", evidence.ip(&space.name))],
         ..suspect(Cause::LoopbackDown, format!("{}: lo", space.name), text, fix)
     };
-    Some(Found { weight: weight::NAMED, sure: true, suspect })
+    Some(Suspicion { weight: weight::NAMED, sure: true, suspect })
 }

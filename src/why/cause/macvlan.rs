@@ -1,38 +1,40 @@
 //! Macvlans: whom their mode lets them reach.
 
-use super::{Evidence, Found, suspect, weight};
+use super::{Evidence, Suspicion, suspect, weight};
 use crate::net::survey::{Link, Macvlan, Space};
 use crate::why::Cause;
 use crate::why::ground::{End, network};
 
 /// Suspects macvlans.
-pub(super) fn find(e: &Evidence) -> Vec<Found> {
-    let stations = e.stations();
+pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
+    let stations = evidence.stations();
     let mut found = Vec::new();
     for (number, end) in stations.iter().enumerate() {
         for other in stations[number + 1..].iter().filter(|other| other.space.name != end.space.name) {
-            found.extend(siblings(e, *end, *other));
-            found.extend(of_parent(e, *end, *other));
-            found.extend(of_parent(e, *other, *end));
+            found.extend(siblings(evidence, *end, *other));
+            found.extend(of_parent(evidence, *end, *other));
+            found.extend(of_parent(evidence, *other, *end));
         }
-        found.extend(source(e, *end, &stations));
+        found.extend(source(evidence, *end, &stations));
     }
-    let targets = e.targets();
-    for own in e.ground.ends().filter(|end| end.space.name == e.probe.from) {
-        for target in e.ground.ends().filter(|end| targets.iter().any(|space| space.name == end.space.name)) {
-            found.extend(strangers(e, own, target));
+    let targets = evidence.targets();
+    for own in evidence.ground.ends().filter(|end| end.space.name == evidence.probe.from) {
+        for target in
+            evidence.ground.ends().filter(|end| targets.iter().any(|space| space.name == end.space.name))
+        {
+            found.extend(strangers(evidence, own, target));
         }
     }
-    for (space, link) in e.links_on_the_way() {
-        found.extend(held_down(e, space, link));
+    for (space, link) in evidence.links_on_the_way() {
+        found.extend(held_down(evidence, space, link));
     }
     found
 }
 
-fn at(e: &Evidence, id: Cause, end: End, text: String, fix: Vec<String>) -> Found {
+fn at(evidence: &Evidence, id: Cause, end: End, text: String, fix: Vec<String>) -> Suspicion {
     let mut suspect = suspect(id, format!("{}: {}", end.space.name, end.link.name), text, fix);
-    suspect.evidence = vec![format!("{} -d link show {}", e.ip(&end.space.name), end.link.name)];
-    Found { weight: weight::HERE + 60, sure: false, suspect }
+    suspect.evidence = vec![format!("{} -d link show {}", evidence.ip(&end.space.name), end.link.name)];
+    Suspicion { weight: weight::HERE + 60, sure: false, suspect }
 }
 
 fn macvlan(link: &Link) -> Option<&Macvlan> {
@@ -41,13 +43,13 @@ fn macvlan(link: &Link) -> Option<&Macvlan> {
 
 /// The command that gives a macvlan the mode in which siblings reach each
 /// other.
-fn to_bridge(e: &Evidence, end: End) -> String {
+fn to_bridge(evidence: &Evidence, end: End) -> String {
     let (kind, dev) = (&end.link.kind, &end.link.name);
-    format!("{} link set {dev} type {kind} mode bridge", e.ip(&end.space.name))
+    format!("{} link set {dev} type {kind} mode bridge", evidence.ip(&end.space.name))
 }
 
 /// Two macvlans of one parent.
-fn siblings(e: &Evidence, a: End, b: End) -> Option<Found> {
+fn siblings(evidence: &Evidence, a: End, b: End) -> Option<Suspicion> {
     let (one, other) = (macvlan(a.link)?, macvlan(b.link)?);
     if a.link.parent.is_none() || a.link.parent != b.link.parent {
         return None;
@@ -57,9 +59,9 @@ fn siblings(e: &Evidence, a: End, b: End) -> Option<Found> {
     let (first, _) = *odd.first()?;
     let names: Vec<String> =
         odd.iter().map(|(end, of)| format!("{}'s {} ({})", end.space.name, end.link.name, of.mode)).collect();
-    let (host, parent) = e.survey.find(a.link.parent.as_ref()?)?;
+    let (host, parent) = evidence.survey.find(a.link.parent.as_ref()?)?;
     if odd.iter().all(|(_, of)| of.mode == "vepa")
-        && let Some((switch, port)) = parent.peer.as_ref().and_then(|peer| e.survey.find(peer))
+        && let Some((switch, port)) = parent.peer.as_ref().and_then(|peer| evidence.survey.find(peer))
         && let Some(state) = &port.port
         && !state.hairpin
     {
@@ -69,8 +71,9 @@ fn siblings(e: &Evidence, a: End, b: End) -> Option<Found> {
             port.name,
             switch.name
         );
-        let fix = vec![format!("{} link set dev {} hairpin on", e.tool("bridge", &switch.name), port.name)];
-        let mut one = at(e, Cause::MacvlanVepaWithoutHairpin, first, text, fix);
+        let fix =
+            vec![format!("{} link set dev {} hairpin on", evidence.tool("bridge", &switch.name), port.name)];
+        let mut one = at(evidence, Cause::MacvlanVepaWithoutHairpin, first, text, fix);
         one.weight += 10;
         return Some(one);
     }
@@ -81,28 +84,28 @@ fn siblings(e: &Evidence, a: End, b: End) -> Option<Found> {
         false => "only macvlans of mode bridge reach their siblings",
     };
     let text = format!("{} on the parent {} of {}: {why}", names.join(" and "), parent.name, host.name);
-    let fix = odd.iter().map(|(end, _)| to_bridge(e, *end)).collect();
-    Some(at(e, Cause::MacvlanMode, first, text, fix))
+    let fix = odd.iter().map(|(end, _)| to_bridge(evidence, *end)).collect();
+    Some(at(evidence, Cause::MacvlanMode, first, text, fix))
 }
 
 /// Two macvlans of one network whose parents share no wire.
-fn strangers(e: &Evidence, a: End, b: End) -> Option<Found> {
+fn strangers(evidence: &Evidence, a: End, b: End) -> Option<Suspicion> {
     let (_, of) = (macvlan(a.link)?, macvlan(b.link)?);
-    let v6 = e.shot.target.is_some_and(|dst| dst.is_ipv6());
+    let v6 = evidence.shot.target.is_some_and(|dst| dst.is_ipv6());
     let (ours, theirs) = (a.addrs(v6).next()?, b.addrs(v6).next()?);
-    if e.ground.share(a.port(), b.port()) || !network(ours.ip, ours.prefix_len).contains(theirs.ip) {
+    if evidence.ground.share(a.port(), b.port()) || !network(ours.ip, ours.prefix_len).contains(theirs.ip) {
         return None;
     }
-    let (host, parent) = e.survey.find(a.link.parent.as_ref()?)?;
-    let (other_host, other_parent) = e.survey.find(b.link.parent.as_ref()?)?;
+    let (host, parent) = evidence.survey.find(a.link.parent.as_ref()?)?;
+    let (other_host, other_parent) = evidence.survey.find(b.link.parent.as_ref()?)?;
     let (space, dev) = (&b.space.name, &b.link.name);
-    let ip = e.ip(space);
+    let ip = evidence.ip(space);
     let netns = if *space == host.name { String::new() } else { format!(" netns {space}") };
     let mut fix = vec![
         format!("{ip} link del {dev}"),
         format!(
             "{} link add {dev} link {}{netns} type {} mode {}",
-            e.ip(&host.name),
+            evidence.ip(&host.name),
             parent.name,
             b.link.kind,
             of.mode
@@ -125,24 +128,24 @@ fn strangers(e: &Evidence, a: End, b: End) -> Option<Found> {
         "{}'s {} and {space}'s {dev} are macvlans of different parents, {} of {} and {} of {}, which nothing connects: {dev} belongs on {}",
         a.space.name, a.link.name, parent.name, host.name, other_parent.name, other_host.name, parent.name
     );
-    let mut one = at(e, Cause::MacvlanParentsApart, b, text, fix);
+    let mut one = at(evidence, Cause::MacvlanParentsApart, b, text, fix);
     one.weight += 90;
     Some(one)
 }
 
 /// A macvlan and its own parent, which never reach each other.
-fn of_parent(e: &Evidence, child: End, parent: End) -> Option<Found> {
+fn of_parent(evidence: &Evidence, child: End, parent: End) -> Option<Suspicion> {
     let mode = &macvlan(child.link)?.mode;
-    let (space, link) = e.survey.find(child.link.parent.as_ref()?)?;
+    let (space, link) = evidence.survey.find(child.link.parent.as_ref()?)?;
     if space.name != parent.space.name || link.index != parent.link.index {
         return None;
     }
-    let v6 = e.shot.target.is_some_and(|dst| dst.is_ipv6());
+    let v6 = evidence.shot.target.is_some_and(|dst| dst.is_ipv6());
     let theirs = child.addrs(v6).next()?;
     let ours = parent.addrs(v6).next()?;
     let len = if v6 { 128 } else { 32 };
-    let free = e.free_address(network(ours.ip, ours.prefix_len));
-    let (ip, family) = (e.ip(&space.name), if v6 { " -6" } else { "" });
+    let free = evidence.free_address(network(ours.ip, ours.prefix_len));
+    let (ip, family) = (evidence.ip(&space.name), if v6 { " -6" } else { "" });
     let name = (0..).map(|n| if n == 0 { "shim".into() } else { format!("shim{n}") });
     let name = name.into_iter().find(|name: &String| space.link(name).is_none())?;
     let mut fix = vec![
@@ -152,22 +155,22 @@ fn of_parent(e: &Evidence, child: End, parent: End) -> Option<Found> {
         format!("{ip}{family} route add {}/{len} dev {name}", theirs.ip),
     ];
     if mode != "bridge" {
-        fix.push(to_bridge(e, child));
+        fix.push(to_bridge(evidence, child));
     }
     let text = format!(
         "{}'s {} is a macvlan on {} of {}, and a macvlan never reaches its own parent interface, nor is it reached from there: {} needs a macvlan of its own beside it, with a route to {} over it",
         child.space.name, child.link.name, link.name, space.name, space.name, theirs.ip
     );
-    let mut one = at(e, Cause::MacvlanParentUnreachable, child, text, fix);
+    let mut one = at(evidence, Cause::MacvlanParentUnreachable, child, text, fix);
     one.weight += 70;
     Some(one)
 }
 
 /// A macvlan that takes frames of certain senders only.
-fn source(e: &Evidence, end: End, stations: &[End]) -> Option<Found> {
+fn source(evidence: &Evidence, end: End, stations: &[End]) -> Option<Suspicion> {
     let of = macvlan(end.link).filter(|of| of.mode == "source")?;
-    let near = e.ground.neighbours(&end.space.name, end.link);
-    let v6 = e.shot.target.is_some_and(|dst| dst.is_ipv6());
+    let near = evidence.ground.neighbours(&end.space.name, end.link);
+    let v6 = evidence.shot.target.is_some_and(|dst| dst.is_ipv6());
     let missing: Vec<&End> = stations
         .iter()
         .filter(|other| {
@@ -183,8 +186,8 @@ fn source(e: &Evidence, end: End, stations: &[End]) -> Option<Found> {
     let fix = missing
         .iter()
         .map(|other| {
-            let (kind, dev, mac) = (&end.link.kind, &end.link.name, e.mac_words(&other.link.mac));
-            format!("{} link set {dev} type {kind} macaddr add {mac}", e.ip(&end.space.name))
+            let (kind, dev, mac) = (&end.link.kind, &end.link.name, evidence.mac_words(&other.link.mac));
+            format!("{} link set {dev} type {kind} macaddr add {mac}", evidence.ip(&end.space.name))
         })
         .collect();
     let names: Vec<String> =
@@ -196,12 +199,12 @@ fn source(e: &Evidence, end: End, stations: &[End]) -> Option<Found> {
         names.join(" and "),
         if names.len() == 1 { "is" } else { "are" }
     );
-    Some(at(e, Cause::MacvlanSource, end, text, fix))
+    Some(at(evidence, Cause::MacvlanSource, end, text, fix))
 }
 
 /// A link that is switched on and has no carrier, as somebody wants it.
-fn held_down(e: &Evidence, space: &Space, link: &Link) -> Option<Found> {
-    let (ip, ns, dev) = (e.ip(&space.name), &space.name, &link.name);
+fn held_down(evidence: &Evidence, space: &Space, link: &Link) -> Option<Suspicion> {
+    let (ip, ns, dev) = (evidence.ip(&space.name), &space.name, &link.name);
     let (id, text, fix) = if link.protodown {
         (
             Cause::LinkProtodown,
@@ -225,9 +228,9 @@ fn held_down(e: &Evidence, space: &Space, link: &Link) -> Option<Found> {
     };
     let mut suspect = suspect(id, format!("{ns}: {dev}"), text, fix);
     suspect.evidence = vec![format!("{ip} -d link show {dev}")];
-    let mut weight = e.weight_at(ns, link) + 20;
+    let mut weight = evidence.weight_at(ns, link) + 20;
     if id == Cause::TunWithoutReader {
         weight -= 100;
     }
-    Some(Found { weight, sure: false, suspect })
+    Some(Suspicion { weight, sure: false, suspect })
 }

@@ -1,30 +1,30 @@
 //! Rules that change a packet without stopping it: its time to live, its
 //! addresses, or a mark that sends it elsewhere.
 
-use super::{Evidence, Found, suspect, weight};
+use super::{Evidence, Suspicion, suspect, weight};
 use crate::net::survey::Space;
 use crate::net::{Culprit, FirewallRule};
 use crate::why::Cause;
 use crate::why::shot::Wall;
 
 /// Suspects what changes packets.
-pub(super) fn find(e: &Evidence) -> Vec<Found> {
+pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    let way = e.spaces_on_the_way();
-    for wall in &e.shot.walls {
+    let way = evidence.spaces_on_the_way();
+    for wall in &evidence.shot.walls {
         let Some(space) = way.iter().find(|space| space.name == wall.netns) else { continue };
         for rule in wall.after.rules.iter().filter(|rule| !rule.policy) {
-            found.extend(hop_limit(e, wall, rule));
+            found.extend(hop_limit(evidence, wall, rule));
             if wall.has_met(rule) {
-                found.extend(rewritten(e, wall, rule));
+                found.extend(rewritten(evidence, wall, rule));
             }
         }
-        found.extend(marked(e, space, wall));
+        found.extend(marked(evidence, space, wall));
     }
     found
 }
 
-fn hop_limit(e: &Evidence, wall: &Wall, rule: &FirewallRule) -> Option<Found> {
+fn hop_limit(evidence: &Evidence, wall: &Wall, rule: &FirewallRule) -> Option<Suspicion> {
     let words: Vec<&str> = rule.spec.split_whitespace().collect();
     let after = |names: &[&str]| {
         let at = words.windows(names.len()).position(|window| window == names)?;
@@ -38,8 +38,8 @@ fn hop_limit(e: &Evidence, wall: &Wall, rule: &FirewallRule) -> Option<Found> {
         (_, Some(less)) => format!("takes {less} from the time to live (TTL) of packets"),
         _ => return None,
     };
-    let netns = e.netns(&wall.netns)?;
-    let expired = e.stuck.error.as_ref().is_some_and(|error| matches!(error.kind, 11 | 3));
+    let netns = evidence.netns(&wall.netns)?;
+    let expired = evidence.stuck.error.as_ref().is_some_and(|error| matches!(error.kind, 11 | 3));
     let text = format!(
         "the rule `{}` of chain {} (table {}) in {} {what}: it runs out before they arrive",
         rule.spec, rule.chain, rule.table, wall.netns
@@ -49,11 +49,11 @@ fn hop_limit(e: &Evidence, wall: &Wall, rule: &FirewallRule) -> Option<Found> {
     let mut suspect = suspect(Cause::TtlRewritten, place, text, vec![culprit.delete_command(&netns)]);
     suspect.evidence = vec![culprit.show_command(&netns)];
     let weight = if expired { weight::NAMED + 50 } else { weight::HERE };
-    Some(Found { weight, sure: false, suspect })
+    Some(Suspicion { weight, sure: false, suspect })
 }
 
 /// Another address or port, of which no connection tracking knows.
-fn rewritten(e: &Evidence, wall: &Wall, rule: &FirewallRule) -> Option<Found> {
+fn rewritten(evidence: &Evidence, wall: &Wall, rule: &FirewallRule) -> Option<Suspicion> {
     let words: Vec<&str> = rule.spec.split_whitespace().collect();
     let set = words
         .windows(4)
@@ -68,8 +68,8 @@ fn rewritten(e: &Evidence, wall: &Wall, rule: &FirewallRule) -> Option<Found> {
         (_, Some(put)) => put[1].to_string(),
         _ => return None,
     };
-    let netns = e.netns(&wall.netns)?;
-    let owner = what.rsplit(' ').next().and_then(|word| whose(e, word));
+    let netns = evidence.netns(&wall.netns)?;
+    let owner = what.rsplit(' ').next().and_then(|word| whose(evidence, word));
     let owner = owner.unwrap_or_else(|| "which nobody has".into());
     let text = format!(
         "the rule `{}` of chain {} (table {}) in {} writes {what}, {owner}, into what passes: it goes astray, or its answer does, as nobody writes that back",
@@ -79,27 +79,27 @@ fn rewritten(e: &Evidence, wall: &Wall, rule: &FirewallRule) -> Option<Found> {
     let mut fix = vec![culprit.delete_command(&netns)];
     // Who has heard the wrong hardware address has it still.
     if rule.family == "arp" {
-        let (ip, on) = (e.ip(&e.probe.from), e.shot.target?);
-        let links = e.ground.ends().filter(|end| end.space.name == e.probe.from);
+        let (ip, on) = (evidence.ip(&evidence.probe.from), evidence.shot.target?);
+        let links = evidence.ground.ends().filter(|end| end.space.name == evidence.probe.from);
         fix.extend(links.map(|end| format!("{ip} neigh flush {on} dev {}", end.link.name)));
     }
     let place = format!("{}: chain {}", wall.netns, rule.chain);
     let mut suspect = suspect(Cause::PacketRewritten, place, text, fix);
     suspect.evidence = vec![culprit.show_command(&netns)];
-    Some(Found { weight: weight::HERE + 130, sure: false, suspect })
+    Some(Suspicion { weight: weight::HERE + 130, sure: false, suspect })
 }
 
 /// Whose an address or a hardware address is.
-fn whose(e: &Evidence, word: &str) -> Option<String> {
+fn whose(evidence: &Evidence, word: &str) -> Option<String> {
     if let Ok(ip) = word.parse() {
-        return e.ground.owners(ip).first().map(|(space, _)| format!("which is {}'s", space.name));
+        return evidence.ground.owners(ip).first().map(|(space, _)| format!("which is {}'s", space.name));
     }
-    let end = e.ground.ends().find(|end| end.link.mac == word)?;
+    let end = evidence.ground.ends().find(|end| end.link.mac == word)?;
     Some(format!("which is {}'s", end.space.name))
 }
 
 /// A mark, and the rule that looks up what has it in another table.
-fn marked(e: &Evidence, space: &Space, wall: &Wall) -> Vec<Found> {
+fn marked(evidence: &Evidence, space: &Space, wall: &Wall) -> Vec<Suspicion> {
     let mut found = Vec::new();
     for rule in &space.rules {
         let Some(mark) = rule.fwmark.filter(|mark| *mark != 0 && !rule.not) else { continue };
@@ -109,7 +109,8 @@ fn marked(e: &Evidence, space: &Space, wall: &Wall) -> Vec<Found> {
                 && (spec.contains("mark set") || spec.contains("-j mark") || spec.contains("-j connmark"))
         };
         let Some(marking) = wall.after.rules.iter().find(marks) else { continue };
-        let ip = if rule.inet6 { format!("{} -6", e.ip(&space.name)) } else { e.ip(&space.name) };
+        let ip =
+            if rule.inet6 { format!("{} -6", evidence.ip(&space.name)) } else { evidence.ip(&space.name) };
         let table = rule.table.map_or_else(|| rule.action.clone(), |table| format!("table {table}"));
         let text = format!(
             "the rule `{}` of chain {} in {} marks the packet, and the policy rule {} (fwmark {mark:#x}) sends what has this mark to {table}",
@@ -119,8 +120,8 @@ fn marked(e: &Evidence, space: &Space, wall: &Wall) -> Vec<Found> {
         let place = format!("{}: rule {}", space.name, rule.pref);
         let mut suspect = suspect(Cause::PolicyRuleFwmark, place, text, fix);
         suspect.evidence = vec![format!("{ip} rule")];
-        let weight = if e.stuck.ns == space.name { weight::NAMED } else { weight::HERE };
-        found.push(Found { weight, sure: false, suspect });
+        let weight = if evidence.stuck.ns == space.name { weight::NAMED } else { weight::HERE };
+        found.push(Suspicion { weight, sure: false, suspect });
     }
     found
 }

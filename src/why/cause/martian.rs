@@ -1,7 +1,7 @@
 //! Packets that the kernel drops on their arrival because of where they say
 //! they come from: the reverse path filter, and martians.
 
-use super::{Evidence, Found, suspect, weight};
+use super::{Evidence, Suspicion, suspect, weight};
 use crate::net::SeenPacket;
 use crate::net::survey::{Link, RouteQuestion, Space};
 use crate::why::Cause;
@@ -10,27 +10,27 @@ use crate::why::gate::Gate;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Suspects what a packet's source is to the one that got it.
-pub(super) fn find(e: &Evidence) -> Vec<Found> {
+pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    if e.shot.reached {
+    if evidence.shot.reached {
         return found;
     }
-    let Some(arrival) = Arrival::of(e) else { return found };
+    let Some(arrival) = Arrival::of(evidence) else { return found };
     let question = RouteQuestion {
         src: Some(arrival.src),
         iif: Some(arrival.link.name.clone()),
         ..RouteQuestion::to(arrival.dst)
     };
     // The kernel answers as it would treat the packet.
-    let answer = e.kernel.route_get(&arrival.space.name, &question);
+    let answer = evidence.kernel.route_get(&arrival.space.name, &question);
     if let Some(libc::EXDEV | libc::EINVAL) = answer.err().map(|refused| refused.errno) {
-        match arrival.martian(e) {
+        match arrival.martian(evidence) {
             Some(martian) => found.push(martian),
-            None => found.extend(arrival.filtered(e)),
+            None => found.extend(arrival.filtered(evidence)),
         }
     }
     for found in &mut found {
-        let ip = e.ip(&arrival.space.name);
+        let ip = evidence.ip(&arrival.space.name);
         found.suspect.evidence.push(format!("{ip} route get {question}"));
     }
     found
@@ -45,15 +45,15 @@ struct Arrival<'a> {
 }
 
 impl<'a> Arrival<'a> {
-    fn of(e: &Evidence<'a>) -> Option<Self> {
-        let (space, dev, src, dst) = match &e.gate {
+    fn of(evidence: &Evidence<'a>) -> Option<Self> {
+        let (space, dev, src, dst) = match &evidence.gate {
             Gate::Input | Gate::Forward => {
-                let (src, dst) = e.stuck.ends?;
-                (e.stuck.ns.as_str(), e.stuck.dev.as_deref()?, src, dst)
+                let (src, dst) = evidence.stuck.ends?;
+                (evidence.stuck.ns.as_str(), evidence.stuck.dev.as_deref()?, src, dst)
             }
             Gate::Resolve { asker, wanted, .. } => {
-                let owners = e.ground.owners(*wanted);
-                e.shot.sightings.iter().rev().find_map(|seen| match seen.packet {
+                let owners = evidence.ground.owners(*wanted);
+                evidence.shot.sightings.iter().rev().find_map(|seen| match seen.packet {
                     SeenPacket::Neighbour { asks: true, sender, target }
                         if target == *wanted && !seen.out && seen.netns != *asker =>
                     {
@@ -65,7 +65,7 @@ impl<'a> Arrival<'a> {
             }
             _ => return None,
         };
-        let space = e.survey.space(space)?;
+        let space = evidence.survey.space(space)?;
         let link = space.link(dev)?;
         (link.master.is_none() && !link.loopback && src.is_ipv4() && dst.is_ipv4()).then_some(Self {
             space,
@@ -76,7 +76,7 @@ impl<'a> Arrival<'a> {
     }
 
     /// The reverse path filter.
-    fn filtered(&self, e: &Evidence) -> Vec<Found> {
+    fn filtered(&self, evidence: &Evidence) -> Vec<Suspicion> {
         let Self { space, link, src, .. } = self;
         let (ns, dev) = (&space.name, &link.name);
         let own = format!("net.ipv4.conf.{}.rp_filter", dev.replace('.', "/"));
@@ -88,7 +88,7 @@ impl<'a> Arrival<'a> {
         if mode == 0 || space.addrs.iter().any(|addr| addr.ip == *src) {
             return Vec::new();
         }
-        let back = e.kernel.route_get(ns, &RouteQuestion::to(*src)).ok();
+        let back = evidence.kernel.route_get(ns, &RouteQuestion::to(*src)).ok();
         let way = back.as_ref().and_then(|route| route.dev());
         let name = if mode == 2 { "loose" } else { "strict" };
         let why = match way {
@@ -103,7 +103,7 @@ impl<'a> Arrival<'a> {
         let mut found = Vec::new();
         // A route that is wrong is mended, rather than the filter opened.
         let of_route = [Cause::WrongGateway, Cause::RouteWrongDevice];
-        for mut wrong in super::route::find(e) {
+        for mut wrong in super::route::find(evidence) {
             let here = wrong.suspect.place.split(':').next() == Some(ns.as_str());
             if here && of_route.iter().any(|cause| wrong.suspect.id == *cause) {
                 wrong.suspect.text += &format!("; {text}");
@@ -111,22 +111,22 @@ impl<'a> Arrival<'a> {
                 found.push(wrong);
             }
         }
-        found.extend(self.unmarked(e, &text));
-        let fix = match (way, e.next_gateway(space, *src)) {
-            (None, Some((_, gateway))) => vec![format!("{} route add {src} via {gateway}", e.ip(ns))],
-            (None, None) => vec![e.sysctl(ns, &own, "0"), e.sysctl(ns, &all, "0")],
+        found.extend(self.unmarked(evidence, &text));
+        let fix = match (way, evidence.next_gateway(space, *src)) {
+            (None, Some((_, gateway))) => vec![format!("{} route add {src} via {gateway}", evidence.ip(ns))],
+            (None, None) => vec![evidence.sysctl(ns, &own, "0"), evidence.sysctl(ns, &all, "0")],
             // Loose is enough where there is a route by any interface.
-            (Some(_), _) => vec![e.sysctl(ns, &own, "2")],
+            (Some(_), _) => vec![evidence.sysctl(ns, &own, "2")],
         };
         let mut suspect = suspect(Cause::RpFilter, format!("{ns}: {dev}"), text, fix);
-        suspect.evidence = vec![e.exec(ns, &format!("sysctl {all} {own}"))];
-        found.push(Found { weight: weight::NAMED, sure: true, suspect });
+        suspect.evidence = vec![evidence.exec(ns, &format!("sysctl {all} {own}"))];
+        found.push(Suspicion { weight: weight::NAMED, sure: true, suspect });
         found
     }
 
     /// The filter looks for the way back without the mark which would have the
     /// right table asked.
-    fn unmarked(&self, e: &Evidence, text: &str) -> Option<Found> {
+    fn unmarked(&self, evidence: &Evidence, text: &str) -> Option<Suspicion> {
         let Self { space, link, src, .. } = self;
         let (ns, dev) = (&space.name, link.name.replace('.', "/"));
         let key = |dev: &str| format!("net.ipv4.conf.{dev}.src_valid_mark");
@@ -145,32 +145,34 @@ impl<'a> Arrival<'a> {
             rule.pref,
             key("all")
         );
-        let fix = vec![e.sysctl(ns, &key("all"), "1")];
+        let fix = vec![evidence.sysctl(ns, &key("all"), "1")];
         let mut suspect = suspect(Cause::RpFilter, format!("{ns}: {dev}: marks"), text, fix);
-        suspect.evidence = vec![e.exec(ns, &format!("sysctl {}", key("all"))), format!("{} rule", e.ip(ns))];
-        Some(Found { weight: weight::NAMED + 30, sure: false, suspect })
+        suspect.evidence =
+            vec![evidence.exec(ns, &format!("sysctl {}", key("all"))), format!("{} rule", evidence.ip(ns))];
+        Some(Suspicion { weight: weight::NAMED + 30, sure: false, suspect })
     }
 
     /// A source that can't be.
-    fn martian(&self, e: &Evidence) -> Option<Found> {
+    fn martian(&self, evidence: &Evidence) -> Option<Suspicion> {
         let Self { space, link, src, dst } = self;
         let (ns, dev) = (&space.name, &link.name);
         let place = format!("{ns}: {dev}");
         if let Some(own) = space.addrs.iter().find(|addr| addr.ip == *src) {
             // What comes back to its sender is a matter of who turned it.
-            if *ns == e.probe.from {
+            if *ns == evidence.probe.from {
                 return None;
             }
-            let whose = e.ground.owners(*src);
+            let whose = evidence.ground.owners(*src);
             let whose = whose.iter().map(|(owner, _)| owner.name.as_str()).find(|name| name != ns);
             let whose = whose.map_or(String::new(), |name| format!(", which is {name}'s"));
             let text = format!(
                 "{ns} has {src} itself, on {}{whose}: what comes in from outside with one's own address as its source is a martian, dropped without a word, and its ARP question is not answered",
                 own.dev
             );
-            let fix = vec![format!("{} addr del {}/{} dev {}", e.ip(ns), own.ip, own.prefix_len, own.dev)];
+            let fix =
+                vec![format!("{} addr del {}/{} dev {}", evidence.ip(ns), own.ip, own.prefix_len, own.dev)];
             let suspect = suspect(Cause::MartianSource, place, text, fix);
-            return Some(Found { weight: weight::NAMED + 20, sure: true, suspect });
+            return Some(Suspicion { weight: weight::NAMED + 20, sure: true, suspect });
         }
         let (bad, what) = match (odd(*src), odd(*dst)) {
             (Some(what), _) => (src, what),
@@ -181,11 +183,15 @@ impl<'a> Arrival<'a> {
         let text = format!("{ns} drops what comes in by {dev}: {bad} is {what}, a martian on a wire");
         let fix = match bad {
             IpAddr::V4(ip) if ip.is_loopback() => {
-                vec![e.sysctl(ns, &format!("net.ipv4.conf.{}.route_localnet", dev.replace('.', "/")), "1")]
+                vec![evidence.sysctl(
+                    ns,
+                    &format!("net.ipv4.conf.{}.route_localnet", dev.replace('.', "/")),
+                    "1",
+                )]
             }
             _ => Vec::new(),
         };
-        Some(Found { weight: weight::NAMED, sure: true, suspect: suspect(id, place, text, fix) })
+        Some(Suspicion { weight: weight::NAMED, sure: true, suspect: suspect(id, place, text, fix) })
     }
 }
 

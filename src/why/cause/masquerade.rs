@@ -1,7 +1,7 @@
 //! A private source that leaves untranslated, and where the probe came by.
 
-use super::firewall::Blow;
-use super::{Evidence, Found, suspect, weight};
+use super::firewall::BlockedPacket;
+use super::{Evidence, Suspicion, suspect, weight};
 use crate::net::survey::Space;
 use crate::net::{Backend, SeenPacket, Sighting, TracedPacket, nft_command, typed};
 use crate::why::Cause;
@@ -10,12 +10,13 @@ use crate::why::shot::Wall;
 use std::net::IpAddr;
 
 /// The first request of the probe that was seen in a namespace.
-pub(super) fn request_at<'a>(e: &'a Evidence, ns: &str, out: bool) -> Option<&'a Sighting> {
-    e.shot.sightings.iter().find(|seen| {
+pub(super) fn request_at<'a>(evidence: &'a Evidence, ns: &str, out: bool) -> Option<&'a Sighting> {
+    evidence.shot.sightings.iter().find(|seen| {
         seen.netns == ns
             && seen.out == out
-            && e.shot.passed(seen) == Some(crate::event::Passed::Request)
-            && e.survey
+            && evidence.shot.passed(seen) == Some(crate::event::Passed::Request)
+            && evidence
+                .survey
                 .space(ns)
                 .and_then(|space| space.link(&seen.dev))
                 .is_none_or(|link| link.master.is_none())
@@ -44,33 +45,36 @@ pub(super) fn traced(seen: &Sighting) -> TracedPacket {
 }
 
 /// The last router that the request came by: where it left, with which source.
-pub(super) fn last_router<'a>(e: &'a Evidence) -> Option<(&'a Space, &'a str, IpAddr)> {
-    let seen = e.shot.sightings.iter().rfind(|seen| {
+pub(super) fn last_router<'a>(evidence: &'a Evidence) -> Option<(&'a Space, &'a str, IpAddr)> {
+    let seen = evidence.shot.sightings.iter().rfind(|seen| {
         seen.out
-            && seen.netns != e.probe.from
-            && e.shot.passed(seen) == Some(crate::event::Passed::Request)
-            && e.survey
+            && seen.netns != evidence.probe.from
+            && evidence.shot.passed(seen) == Some(crate::event::Passed::Request)
+            && evidence
+                .survey
                 .space(&seen.netns)
                 .and_then(|space| space.link(&seen.dev))
                 .is_some_and(|link| link.master.is_none())
-            && request_at(e, &seen.netns, false).is_some()
+            && request_at(evidence, &seen.netns, false).is_some()
     })?;
-    Some((e.survey.space(&seen.netns)?, &seen.dev, seen.packet.ends()?.0))
+    Some((evidence.survey.space(&seen.netns)?, &seen.dev, seen.packet.ends()?.0))
 }
 
 /// A private source leaves as it is, and the other end knows no way back.
-pub(super) fn missing(e: &Evidence) -> Vec<Found> {
-    let Some((router, out, src)) = last_router(e) else { return Vec::new() };
-    let (Some(IpAddr::V4(dst)), IpAddr::V4(from)) = (e.shot.target, src) else { return Vec::new() };
-    let Some(target) = e.targets().first().copied() else { return Vec::new() };
+pub(super) fn missing(evidence: &Evidence) -> Vec<Suspicion> {
+    let Some((router, out, src)) = last_router(evidence) else { return Vec::new() };
+    let (Some(IpAddr::V4(dst)), IpAddr::V4(from)) = (evidence.shot.target, src) else { return Vec::new() };
+    let Some(target) = evidence.targets().first().copied() else { return Vec::new() };
     // Whoever is asked has got it, and can't answer.
     let knows = crate::why::fib::best(target, 254, src).is_some_and(crate::why::fib::is_usable);
-    if !from.is_private() || e.stuck.is_back() && knows || e.stuck.ns != target.name {
+    if !from.is_private() || evidence.stuck.is_back() && knows || evidence.stuck.ns != target.name {
         return Vec::new();
     }
-    let Some(wall) = e.shot.walls.iter().find(|wall| wall.netns == router.name) else { return Vec::new() };
+    let Some(wall) = evidence.shot.walls.iter().find(|wall| wall.netns == router.name) else {
+        return Vec::new();
+    };
     // The network that the asker is in.
-    let len = e.from().addrs.iter().find(|addr| addr.ip == src).map_or(24, |addr| addr.prefix_len);
+    let len = evidence.from().addrs.iter().find(|addr| addr.ip == src).map_or(24, |addr| addr.prefix_len);
     let net = network(src, len);
     let native = wall.after.rules.iter().any(|rule| rule.backend == Backend::Nft && rule.table == "nat");
     let backend = if native { Backend::Nft } else { Backend::IptablesNft };
@@ -82,7 +86,7 @@ pub(super) fn missing(e: &Evidence) -> Vec<Found> {
         "the private source {src} leaves {} by {out} untranslated, and {} has no route back to it: there is no MASQUERADE (a route back in {} would do as well)",
         router.name, target.name, target.name
     );
-    let fix = source_nat(e, wall, backend, &words);
+    let fix = source_nat(evidence, wall, backend, &words);
     if fix.is_empty() {
         return Vec::new();
     }
@@ -93,14 +97,14 @@ pub(super) fn missing(e: &Evidence) -> Vec<Found> {
         Backend::Nft => "nft list ruleset",
         _ => "iptables -t nat -S POSTROUTING",
     };
-    suspect.evidence = vec![e.exec(&router.name, look)];
-    vec![Found { weight, sure: false, suspect }]
+    suspect.evidence = vec![evidence.exec(&router.name, look)];
+    vec![Suspicion { weight, sure: false, suspect }]
 }
 
-impl Blow<'_> {
+impl BlockedPacket<'_> {
     /// MASQUERADE takes the address of the interface by which a packet leaves,
     /// and drops it where there is none, as on a bridge that has no address.
-    pub fn nothing_to_hide_behind(&self) -> Option<Found> {
+    pub fn nothing_to_hide_behind(&self) -> Option<Suspicion> {
         let out = self.stop.oif.as_deref()?;
         let (src, dst) = (self.stop.packet.src?, self.stop.packet.dst?);
         let link = self.space.link(out)?;
@@ -116,7 +120,7 @@ impl Blow<'_> {
             "{}: MASQUERADE takes the address of the interface by which a packet leaves, and {out} has none",
             self.what_happened()
         );
-        let net = self.e.network_of(dst).filter(|net| net.contains(src))?;
+        let net = self.evidence.network_of(dst).filter(|net| net.contains(src))?;
         let text = format!("{text}; what stays in {net} needs no other address");
         let words = match self.native() {
             true => format!("ip saddr {net} ip daddr {net} accept"),
@@ -128,7 +132,7 @@ impl Blow<'_> {
 }
 
 /// The command that adds a rule where sources are rewritten.
-pub(super) fn source_nat(e: &Evidence, wall: &Wall, backend: Backend, words: &str) -> Vec<String> {
+pub(super) fn source_nat(evidence: &Evidence, wall: &Wall, backend: Backend, words: &str) -> Vec<String> {
     let command = match backend {
         Backend::Nft => {
             let chain = wall.after.rules.iter().find(|rule| {
@@ -152,7 +156,7 @@ pub(super) fn source_nat(e: &Evidence, wall: &Wall, backend: Backend, words: &st
             format!("{} -t nat -A POSTROUTING {words}", backend.tool(if v6 { "ip6" } else { "ip" }))
         }
     };
-    vec![e.exec(&wall.netns, &command)]
+    vec![evidence.exec(&wall.netns, &command)]
 }
 
 /// Tells whether somebody waits for connections there.

@@ -1,16 +1,16 @@
 //! What was meant to let a packet pass that a firewall stopped: rules that
 //! nearly do, that stand elsewhere, or that were refused.
 
-use super::Found;
-use super::firewall::{Blow, is_accept};
+use super::Suspicion;
+use super::firewall::{BlockedPacket, is_accept};
 use super::refused;
 use super::ruling::{Clause, Of, Ruling, View, in_net};
 use crate::net::{Culprit, FirewallRule, TracedPacket, nft_command, typed};
 use crate::why::Cause;
 
-impl Blow<'_> {
+impl BlockedPacket<'_> {
     /// A rule that would accept it, were it not for one condition.
-    pub fn near_miss(&self) -> Vec<Found> {
+    pub fn near_miss(&self) -> Vec<Suspicion> {
         let mut found = Vec::new();
         let view = self.view();
         for rule in self.rules().filter(|rule| is_accept(rule) && is_before(rule, self.culprit)) {
@@ -66,7 +66,7 @@ impl Blow<'_> {
         match of {
             Of::Proto => {
                 let port = self.stop.packet.dport;
-                let mut all = self.e.survey.spaces.iter().flat_map(|space| &space.listeners);
+                let mut all = self.evidence.survey.spaces.iter().flat_map(|space| &space.listeners);
                 !self.is_alien(value) && all.any(|one| one.proto == value && Some(one.port) == port)
             }
             Of::In | Of::Out => self.space.links.iter().any(|link| {
@@ -75,11 +75,11 @@ impl Blow<'_> {
                     .map_or(link.name == value, |start| link.name.starts_with(start))
             }),
             Of::Src | Of::Dst => {
-                let mut addrs = self.e.survey.spaces.iter().flat_map(|space| &space.addrs);
+                let mut addrs = self.evidence.survey.spaces.iter().flat_map(|space| &space.addrs);
                 addrs.any(|addr| in_net(value, addr.ip) == Some(true))
             }
             Of::Dport | Of::Sport => {
-                let mut all = self.e.survey.spaces.iter().flat_map(|space| &space.listeners);
+                let mut all = self.evidence.survey.spaces.iter().flat_map(|space| &space.listeners);
                 all.any(|one| value == one.port.to_string())
             }
             _ => true,
@@ -88,7 +88,7 @@ impl Blow<'_> {
 
     /// A rule that accepts what goes the other way: source and destination, or
     /// the two interfaces, have changed places.
-    pub fn reversed(&self) -> Vec<Found> {
+    pub fn reversed(&self) -> Vec<Suspicion> {
         let view = self.view();
         let turned = TracedPacket {
             src: view.packet.dst,
@@ -125,7 +125,7 @@ impl Blow<'_> {
 
     /// A rule that accepts it stands in a chain that no rule leads to, or
     /// behind one that leads out of it again.
-    pub fn uncalled(&self) -> Vec<Found> {
+    pub fn uncalled(&self) -> Vec<Suspicion> {
         let view = self.view();
         let culprit = self.culprit;
         let rules = &self.wall.after.rules;
@@ -159,7 +159,7 @@ impl Blow<'_> {
                     out.spec
                 );
                 let at = Culprit::from(out);
-                let fix = Blow { culprit: &at, ..*self }.insert(&Ruling::of(rule).typed());
+                let fix = BlockedPacket { culprit: &at, ..*self }.insert(&Ruling::of(rule).typed());
                 found.extend(fix.map(|fix| self.found(Cause::FirewallOrder, text, vec![fix], 30, false)));
             }
         }
@@ -167,9 +167,10 @@ impl Blow<'_> {
     }
 
     /// A command that was to accept it, and was refused.
-    pub fn refused(&self) -> Vec<Found> {
+    pub fn refused(&self) -> Vec<Suspicion> {
         let view = self.view();
-        let of_here = refused::rules(self.e.deeds).into_iter().filter(|one| one.ns == self.wall.netns);
+        let of_here =
+            refused::rules(self.evidence.lab_commands).into_iter().filter(|one| one.ns == self.wall.netns);
         let mut found = Vec::new();
         for one in of_here {
             let ours = match (&one.corrected, one.chain.as_deref()) {
@@ -196,7 +197,7 @@ impl Blow<'_> {
 
     /// A rule that accepts it stands in a chain that such packets don't come
     /// to.
-    pub fn wrong_chain(&self) -> Vec<Found> {
+    pub fn wrong_chain(&self) -> Vec<Suspicion> {
         let culprit = self.culprit;
         let view = self.view();
         let hooks = ["input", "output", "forward"];
@@ -238,7 +239,7 @@ impl Blow<'_> {
     }
 
     /// A rule that accepts it stands behind the one that drops it.
-    pub fn behind(&self) -> Vec<Found> {
+    pub fn behind(&self) -> Vec<Suspicion> {
         let view = self.view();
         let mut found = Vec::new();
         for rule in self.rules().filter(|rule| is_accept(rule)) {
@@ -259,7 +260,7 @@ impl Blow<'_> {
     }
 
     /// It is, or is not, an element of a set of nft's.
-    pub fn element(&self) -> Vec<Found> {
+    pub fn element(&self) -> Vec<Suspicion> {
         let packet = &self.stop.packet;
         let Culprit { family, table, .. } = self.culprit;
         let view = self.view();
@@ -293,7 +294,7 @@ impl Blow<'_> {
     }
 
     /// It is in no set of ipset's of which a rule accepts the members.
-    fn ipset(&self) -> Option<Found> {
+    fn ipset(&self) -> Option<Suspicion> {
         let view = self.view();
         let mut accepting = self.rules().filter(|rule| is_accept(rule) && is_before(rule, self.culprit));
         let (set, ip) = accepting.find_map(|rule| {
@@ -317,7 +318,7 @@ impl Blow<'_> {
     }
 
     /// It is not known as what comes back, as nobody keeps track of it.
-    pub fn untracked(&self) -> Vec<Found> {
+    pub fn untracked(&self) -> Vec<Suspicion> {
         if !self.knows_states() {
             return Vec::new();
         }
@@ -334,7 +335,7 @@ impl Blow<'_> {
                 "{}: it is not known as part of a connection, because {key}=0 has the question forgotten before the answer comes",
                 self.what_happened()
             );
-            let fix = vec![self.e.sysctl(ns, &key, "30")];
+            let fix = vec![self.evidence.sysctl(ns, &key, "30")];
             found.push(self.found(Cause::ConntrackNotrack, text, fix, 70, false));
         }
         for rule in self.wall.after.rules.iter().filter(says) {

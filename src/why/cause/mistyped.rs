@@ -3,8 +3,8 @@
 
 use super::route::scope;
 use super::rules::words;
-use super::{Evidence, Found, suspect};
-use crate::net::survey::{Net, Route, Rule, Space};
+use super::{Evidence, Suspicion, suspect};
+use crate::net::survey::{Net, PolicyRule, Route, Space};
 use crate::why::Cause;
 use crate::why::fib::{self, Flow};
 use crate::why::ground::network;
@@ -14,10 +14,16 @@ use std::net::IpAddr;
 const ALWAYS: [u32; 3] = [253, 254, 255];
 
 /// Suspects what nearly is the way, in a namespace that knows no way.
-pub(super) fn suspects(e: &Evidence, space: &Space, flow: &Flow, weight: u32, back: &str) -> Vec<Found> {
-    let mut found = routes(e, space, flow, back);
-    found.extend(tables(e, space, flow, back));
-    found.extend(empty_table(e, space, flow, back));
+pub(super) fn suspects(
+    evidence: &Evidence,
+    space: &Space,
+    flow: &Flow,
+    weight: u32,
+    back: &str,
+) -> Vec<Suspicion> {
+    let mut found = routes(evidence, space, flow, back);
+    found.extend(tables(evidence, space, flow, back));
+    found.extend(empty_table(evidence, space, flow, back));
     for found in &mut found {
         found.weight += weight;
     }
@@ -26,14 +32,16 @@ pub(super) fn suspects(e: &Evidence, space: &Space, flow: &Flow, weight: u32, ba
 
 /// Routes to a network that there is not, or to a part of the right one, by the
 /// right gateway.
-fn routes(e: &Evidence, space: &Space, flow: &Flow, back: &str) -> Vec<Found> {
+fn routes(evidence: &Evidence, space: &Space, flow: &Flow, back: &str) -> Vec<Suspicion> {
     let dst = flow.dst;
-    let (Some((_, gateway)), Some(net)) = (e.next_gateway(space, dst), e.network_of(dst)) else {
+    let (Some((_, gateway)), Some(net)) = (evidence.next_gateway(space, dst), evidence.network_of(dst))
+    else {
         return Vec::new();
     };
-    let ip = family(e, space, dst);
+    let ip = family(evidence, space, dst);
     let astray = space.routes.iter().filter(|route| {
-        let is_near = is_nobodys(e, route.dst) || is_part(route.dst, net) || route.dst.contains(gateway);
+        let is_near =
+            is_nobodys(evidence, route.dst) || is_part(route.dst, net) || route.dst.contains(gateway);
         route.via() == Some(gateway) && route.dst.len > 0 && route.table == 254 && is_near
     });
     let one = |route: &Route| {
@@ -52,7 +60,7 @@ fn routes(e: &Evidence, space: &Space, flow: &Flow, back: &str) -> Vec<Found> {
         ];
         let place = format!("{}: {}", space.name, route.dst);
         let apart = strsim::damerau_levenshtein(&route.dst.to_string(), &net.to_string()) as u32;
-        Found {
+        Suspicion {
             weight: 20 - 2 * apart.min(10),
             sure: false,
             suspect: suspect(Cause::RouteTypo, place, text, fix),
@@ -67,12 +75,12 @@ fn is_part(net: Net, of: Net) -> bool {
 }
 
 /// Tells whether no namespace has an address in a network.
-fn is_nobodys(e: &Evidence, net: Net) -> bool {
-    !e.survey.spaces.iter().flat_map(|space| &space.addrs).any(|addr| net.contains(addr.ip))
+fn is_nobodys(evidence: &Evidence, net: Net) -> bool {
+    !evidence.survey.spaces.iter().flat_map(|space| &space.addrs).any(|addr| net.contains(addr.ip))
 }
 
 /// Tables that know the way, and are not asked.
-fn tables(e: &Evidence, space: &Space, flow: &Flow, back: &str) -> Vec<Found> {
+fn tables(evidence: &Evidence, space: &Space, flow: &Flow, back: &str) -> Vec<Suspicion> {
     let dst = flow.dst;
     let mut known: Vec<u32> = space.routes.iter().map(|route| route.table).collect();
     known.sort_unstable();
@@ -81,7 +89,7 @@ fn tables(e: &Evidence, space: &Space, flow: &Flow, back: &str) -> Vec<Found> {
         .retain(|table| !ALWAYS.contains(table) && fib::best(space, *table, dst).is_some_and(fib::is_usable));
     let mut found = Vec::new();
     for table in known {
-        let ip = family(e, space, dst);
+        let ip = family(evidence, space, dst);
         let rules = || {
             let own = space.rules.iter().filter(|rule| rule.inet6 == dst.is_ipv6() && !fib::is_default(rule));
             own.filter(|rule| rule.action == "lookup")
@@ -89,13 +97,13 @@ fn tables(e: &Evidence, space: &Space, flow: &Flow, back: &str) -> Vec<Found> {
         let route = fib::best(space, table, dst).expect("just found");
         let shown = if route.dst.len == 0 { "default".to_string() } else { route.dst.to_string() };
         let knows = format!("{}'s table {table} has a route to {dst} ({shown})", space.name);
-        let again = |rule: &Rule, meant: &Rule| {
+        let again = |rule: &PolicyRule, meant: &PolicyRule| {
             vec![
                 format!("{ip} rule del pref {}", rule.pref),
                 format!("{ip} rule add {} pref {}", words(meant), rule.pref),
             ]
         };
-        let place = |rule: &Rule| format!("{}: rule {}", space.name, rule.pref);
+        let place = |rule: &PolicyRule| format!("{}: rule {}", space.name, rule.pref);
         let mut near = Vec::new();
         for rule in rules() {
             if rule.table == Some(table) {
@@ -121,7 +129,7 @@ fn tables(e: &Evidence, space: &Space, flow: &Flow, back: &str) -> Vec<Found> {
                     .table
                     .is_some_and(|other| !ALWAYS.contains(&other) && fib::best(space, other, dst).is_none())
             {
-                let meant = Rule { table: Some(table), ..rule.clone() };
+                let meant = PolicyRule { table: Some(table), ..rule.clone() };
                 let text = format!(
                     "the rule {} in {} ({}) looks into table {}, which has no route to {dst}; {knows}{back}",
                     rule.pref,
@@ -133,7 +141,7 @@ fn tables(e: &Evidence, space: &Space, flow: &Flow, back: &str) -> Vec<Found> {
             }
         }
         if near.is_empty() && !rules().any(|rule| rule.table == Some(table)) {
-            let net = e.network_of(dst).map_or_else(|| dst.to_string(), |net| net.to_string());
+            let net = evidence.network_of(dst).map_or_else(|| dst.to_string(), |net| net.to_string());
             let text = format!("{knows}, and no rule leads there{back}");
             let fix = vec![format!("{ip} rule add to {net} lookup {table}")];
             near.push((Cause::PolicyRuleMissing, space.name.clone(), text, fix));
@@ -141,24 +149,24 @@ fn tables(e: &Evidence, space: &Space, flow: &Flow, back: &str) -> Vec<Found> {
         for (id, place, text, fix) in near {
             let mut suspect = suspect(id, place, text, fix);
             suspect.evidence = vec![format!("{ip} rule"), format!("{ip} route show table {table}")];
-            found.push(Found { weight: 60, sure: false, suspect });
+            found.push(Suspicion { weight: 60, sure: false, suspect });
         }
     }
     found
 }
 
 /// A rule that leads into a table which has nothing at all.
-fn empty_table(e: &Evidence, space: &Space, flow: &Flow, back: &str) -> Option<Found> {
-    let (step, gateway) = e.next_gateway(space, flow.dst)?;
+fn empty_table(evidence: &Evidence, space: &Space, flow: &Flow, back: &str) -> Option<Suspicion> {
+    let (step, gateway) = evidence.next_gateway(space, flow.dst)?;
     let v6 = flow.dst.is_ipv6();
     let is_empty =
         |table: u32| !space.routes.iter().any(|route| route.table == table && route.dst.ip.is_ipv6() == v6);
-    let leads = |rule: &&Rule| {
+    let leads = |rule: &&PolicyRule| {
         rule.action == "lookup" && rule.inet6 == v6 && !fib::is_default(rule) && fib::matches(rule, flow)
     };
     let mut rules = space.rules.iter().filter(leads);
     let (rule, table) = rules.find_map(|rule| Some((rule, rule.table.filter(|table| is_empty(*table))?)))?;
-    let (ns, ip) = (&space.name, family(e, space, flow.dst));
+    let (ns, ip) = (&space.name, family(evidence, space, flow.dst));
     let text = format!(
         "the rule {} in {ns} ({}) looks into table {table}, which is empty, and {ns} has no other route to {}; {} is the next one on the way, at {gateway}{back}",
         rule.pref,
@@ -169,10 +177,10 @@ fn empty_table(e: &Evidence, space: &Space, flow: &Flow, back: &str) -> Option<F
     let fix = vec![format!("{ip} route add default via {gateway}{} table {table}", scope(gateway, step))];
     let mut suspect = suspect(Cause::RouteMissing, format!("{ns}: table {table}"), text, fix);
     suspect.evidence = vec![format!("{ip} rule"), format!("{ip} route show table {table}")];
-    Some(Found { weight: 30, sure: false, suspect })
+    Some(Suspicion { weight: 30, sure: false, suspect })
 }
 
-fn family(e: &Evidence, space: &Space, dst: IpAddr) -> String {
-    let ip = e.ip(&space.name);
+fn family(evidence: &Evidence, space: &Space, dst: IpAddr) -> String {
+    let ip = evidence.ip(&space.name);
     if dst.is_ipv6() { format!("{ip} -6") } else { ip }
 }

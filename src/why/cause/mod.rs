@@ -8,7 +8,6 @@ mod address;
 mod bridge;
 mod command;
 mod connected;
-mod deed;
 mod firewall;
 mod follow;
 mod forward;
@@ -16,6 +15,7 @@ mod gateway;
 mod id;
 mod ipv6;
 mod link;
+mod lost;
 mod macvlan;
 mod mangle;
 mod martian;
@@ -50,13 +50,13 @@ mod xfrm;
 
 pub use self::id::Cause;
 
-use super::deeds::{self, Typed};
 use super::gate::Gate;
 use super::ground::Ground;
 use super::kernel::Kernel;
 use super::shot::Shot;
 use super::stuck::Stuck;
-use crate::event::{Deed, Probe, Suspect};
+use super::typed::{self, Typed};
+use crate::event::{LabCommand, Probe, Suspect};
 use crate::net::NetnsName;
 use crate::net::survey::{Link, Space, Survey};
 
@@ -67,7 +67,7 @@ pub(super) struct Evidence<'a> {
     /// The state of all namespaces before the probe was sent.
     pub survey: &'a Survey,
     /// What the lab did.
-    pub deeds: &'a [Deed],
+    pub lab_commands: &'a [LabCommand],
     /// The commands among it, read once for all who look into them.
     pub typed: Vec<Typed<'a>>,
     /// What was sent.
@@ -86,14 +86,14 @@ impl<'a> Evidence<'a> {
     pub fn new(
         kernel: &'a dyn Kernel,
         survey: &'a Survey,
-        deeds: &'a [Deed],
+        lab_commands: &'a [LabCommand],
         probe: &'a Probe,
         shot: &'a Shot,
     ) -> Self {
         let stuck = Stuck::of(&probe.from, shot);
         let gate = Gate::of(survey, &stuck);
-        let (typed, ground) = (deeds::read(deeds), Ground::of(survey));
-        Self { kernel, survey, deeds, typed, probe, shot, stuck, gate, ground }
+        let (typed, ground) = (typed::read(lab_commands), Ground::of(survey));
+        Self { kernel, survey, lab_commands, typed, probe, shot, stuck, gate, ground }
     }
 
     /// The namespace that asks.
@@ -163,7 +163,7 @@ fn suspect(id: Cause, place: String, text: String, fix: Vec<String>) -> Suspect 
 
 /// A suspect, and what speaks against it.
 #[derive(Debug, Clone)]
-pub(super) struct Found {
+pub(super) struct Suspicion {
     /// How much: see [`weight`].
     pub weight: u32,
     /// Whether the kernel itself has named it, so that it is at fault even
@@ -182,7 +182,7 @@ pub(super) mod weight {
     /// A state elsewhere on its way that stops it.
     pub const ON_THE_WAY: u32 = 500;
     /// A command that failed, or a thing that got lost, which would help.
-    pub const DEED: u32 = 400;
+    pub const COMMAND: u32 = 400;
     /// Something odd that may have to do with it.
     pub const ODD: u32 = 200;
 }
@@ -192,10 +192,10 @@ pub(super) const SPOIL_ANSWERS: [Cause; 3] =
     [Cause::AddressInWrongNamespace, Cause::DuplicateAddress, Cause::SubnetOnLoopback];
 
 /// Looks into one subject.
-type Finder = fn(&Evidence) -> Vec<Found>;
+type Finder = fn(&Evidence) -> Vec<Suspicion>;
 
 const FINDERS: &[Finder] = &[
-    deed::find,
+    lost::find,
     bridge::find,
     plug::find,
     neigh::find,
@@ -226,8 +226,8 @@ const FINDERS: &[Finder] = &[
 ];
 
 /// All suspects, most decisive first; each once.
-pub(super) fn suspects(evidence: &Evidence) -> Vec<Found> {
-    let mut found: Vec<Found> = FINDERS.iter().flat_map(|find| find(evidence)).collect();
+pub(super) fn suspects(evidence: &Evidence) -> Vec<Suspicion> {
+    let mut found: Vec<Suspicion> = FINDERS.iter().flat_map(|find| find(evidence)).collect();
     let typed = &evidence.typed;
     for found in &mut found {
         follow::complete(evidence, typed, found);

@@ -1,22 +1,23 @@
 //! Packets that are larger than a link or a route takes.
 
-use super::{Evidence, Found, suspect, weight};
+use super::{Evidence, Suspicion, suspect, weight};
 use crate::net::survey::{Link, Route, Space};
 use crate::why::Cause;
 
 /// Suspects links and routes whose packets are small.
-pub(super) fn find(e: &Evidence) -> Vec<Found> {
+pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    let Some(dst) = e.shot.target else { return found };
+    let Some(dst) = evidence.shot.target else { return found };
     let headers = if dst.is_ipv6() { 48 } else { 28 };
-    let length = u32::from(e.probe.size.unwrap_or(56)) + headers;
-    let said =
-        ["too long", "Frag needed", "Packet too big"].iter().any(|words| e.shot.symptom.contains(words));
+    let length = u32::from(evidence.probe.size.unwrap_or(56)) + headers;
+    let said = ["too long", "Frag needed", "Packet too big"]
+        .iter()
+        .any(|words| evidence.shot.symptom.contains(words));
     let base = if said { weight::NAMED } else { weight::ON_THE_WAY };
-    if !said && e.probe.size.is_none() && e.probe.tcp.is_none() {
+    if !said && evidence.probe.size.is_none() && evidence.probe.tcp.is_none() {
         return found;
     }
-    let links = e.links_on_the_way();
+    let links = evidence.links_on_the_way();
     let widest = links.iter().map(|(_, link)| link.mtu).max().unwrap_or(1500).max(1500).max(length.min(9000));
     let small: Vec<&(&Space, &Link)> =
         links.iter().filter(|(_, link)| link.mtu < length && !link.loopback).collect();
@@ -28,37 +29,48 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
         let text = format!(
             "a packet of {length} bytes is larger than the MTU of {}{}",
             names.join(" and "),
-            if e.probe.df { ", and fragments are forbidden (DF)" } else { "" }
+            if evidence.probe.df { ", and fragments are forbidden (DF)" } else { "" }
         );
         let mut fix: Vec<String> = small
             .iter()
-            .map(|(space, link)| format!("{} link set {} mtu {widest}", e.ip(&space.name), link.name))
+            .map(|(space, link)| format!("{} link set {} mtu {widest}", evidence.ip(&space.name), link.name))
             .collect();
         // What a router has said is remembered for ten minutes.
-        let learned = e.shot.symptom.contains("local error") && e.from().name != space.name;
-        if e.shot.symptom.starts_with("From ") || learned {
+        let learned = evidence.shot.symptom.contains("local error") && evidence.from().name != space.name;
+        if evidence.shot.symptom.starts_with("From ") || learned {
             let family = if dst.is_ipv6() { " -6" } else { "" };
-            fix.push(format!("{}{family} route flush cache", e.ip(&e.probe.from)));
+            fix.push(format!("{}{family} route flush cache", evidence.ip(&evidence.probe.from)));
         }
         let mut suspect = suspect(Cause::MtuTooSmall, format!("{}: {}", space.name, link.name), text, fix);
-        suspect.evidence = vec![format!("{} link show {}", e.ip(&space.name), link.name)];
-        found.push(Found { weight: base, sure: false, suspect });
+        suspect.evidence = vec![format!("{} link show {}", evidence.ip(&space.name), link.name)];
+        found.push(Suspicion { weight: base, sure: false, suspect });
     }
-    for space in e.spaces_on_the_way() {
+    for space in evidence.spaces_on_the_way() {
         for route in &space.routes {
             let Some(mtu) = route.mtu.filter(|mtu| *mtu < length) else { continue };
-            let leads =
-                route.dst.contains(dst) || e.stuck.ends.is_some_and(|(src, _)| route.dst.contains(src));
+            let leads = route.dst.contains(dst)
+                || evidence.stuck.ends.is_some_and(|(src, _)| route.dst.contains(src));
             if leads {
-                found.push(by_route(e, space, route, mtu, length, base));
+                found.push(by_route(evidence, space, route, mtu, length, base));
             }
         }
     }
     found
 }
 
-fn by_route(e: &Evidence, space: &Space, route: &Route, mtu: u32, length: u32, base: u32) -> Found {
-    let ip = if route.dst.ip.is_ipv6() { format!("{} -6", e.ip(&space.name)) } else { e.ip(&space.name) };
+fn by_route(
+    evidence: &Evidence,
+    space: &Space,
+    route: &Route,
+    mtu: u32,
+    length: u32,
+    base: u32,
+) -> Suspicion {
+    let ip = if route.dst.ip.is_ipv6() {
+        format!("{} -6", evidence.ip(&space.name))
+    } else {
+        evidence.ip(&space.name)
+    };
     let (id, why, fix) = match route.cached {
         true => (Cause::PmtuCached, "was learned from a router's error", format!("{ip} route flush cache")),
         false => (
@@ -73,7 +85,7 @@ fn by_route(e: &Evidence, space: &Space, route: &Route, mtu: u32, length: u32, b
     );
     let mut suspect = suspect(id, format!("{}: {}", space.name, route.dst), text, vec![fix]);
     suspect.evidence = vec![format!("{ip} route show {}", route.dst)];
-    Found { weight: base + 20, sure: false, suspect }
+    Suspicion { weight: base + 20, sure: false, suspect }
 }
 
 /// A route as one types it, without its MTU.

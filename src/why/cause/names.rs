@@ -1,49 +1,49 @@
 //! Names that nobody knows, or that stand for the wrong address.
 
-use super::{Evidence, Found, suspect, weight};
+use super::{Evidence, Suspicion, suspect, weight};
 use crate::net::survey::Space;
 use crate::net::{NameFiles, NetnsName};
 use crate::why::Cause;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Suspects what names are looked up with.
-pub(super) fn find(e: &Evidence) -> Vec<Found> {
-    let name = e.probe.to.as_str();
+pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
+    let name = evidence.probe.to.as_str();
     if name.parse::<IpAddr>().is_ok() || name.contains(['%', '/']) {
         return Vec::new();
     }
-    let Some(netns) = e.netns(&e.probe.from) else { return Vec::new() };
-    let Some(files) = e.kernel.name_files(&e.probe.from) else { return Vec::new() };
-    let names = Names { e, netns, files, name };
-    match e.shot.unnamed {
+    let Some(netns) = evidence.netns(&evidence.probe.from) else { return Vec::new() };
+    let Some(files) = evidence.kernel.name_files(&evidence.probe.from) else { return Vec::new() };
+    let names = Names { evidence, netns, files, name };
+    match evidence.shot.unnamed {
         false => names.wrong_address(),
         true => names.unknown(),
     }
 }
 
 struct Names<'a> {
-    e: &'a Evidence<'a>,
+    evidence: &'a Evidence<'a>,
     netns: NetnsName,
     files: NameFiles,
     name: &'a str,
 }
 
 impl Names<'_> {
-    fn found(&self, id: Cause, text: String, fix: Vec<String>, weight: u32) -> Found {
-        let from = &self.e.probe.from;
+    fn found(&self, id: Cause, text: String, fix: Vec<String>, weight: u32) -> Suspicion {
+        let from = &self.evidence.probe.from;
         let mut suspect = suspect(id, format!("{from}: names"), text, fix);
         suspect.evidence = vec![
             self.netns.exec(&format!("getent hosts {}", self.name)),
             self.netns.exec("cat /etc/resolv.conf"),
         ];
-        Found { weight, sure: false, suspect }
+        Suspicion { weight, sure: false, suspect }
     }
 
     /// The namespaces that are called as the name's first part, and their
     /// addresses.
     fn meant(&self) -> Vec<(&Space, IpAddr)> {
         let first = self.name.split('.').next().unwrap_or_default();
-        let spaces = self.e.survey.spaces.iter();
+        let spaces = self.evidence.survey.spaces.iter();
         let called = spaces.filter(|space| space.name.eq_ignore_ascii_case(first));
         called
             .flat_map(|space| {
@@ -54,11 +54,11 @@ impl Names<'_> {
     }
 
     /// It stands for an address, and that one is not reached.
-    fn wrong_address(&self) -> Vec<Found> {
-        let e = self.e;
-        let Some(ip) = e.shot.target else { return Vec::new() };
+    fn wrong_address(&self) -> Vec<Suspicion> {
+        let evidence = self.evidence;
+        let Some(ip) = evidence.shot.target else { return Vec::new() };
         let mut found = Vec::new();
-        let owners = e.ground.owners(ip);
+        let owners = evidence.ground.owners(ip);
         let told = self.files.lines.iter().any(|(addr, names)| {
             *addr == ip && names.iter().any(|name| name.eq_ignore_ascii_case(self.name))
         });
@@ -66,12 +66,14 @@ impl Names<'_> {
         let mut right: Vec<IpAddr> = Vec::new();
         if told {
             for server in &self.files.servers {
-                right.extend(e.kernel.ask_server(&e.probe.from, *server, self.name).unwrap_or_default());
+                right.extend(
+                    evidence.kernel.ask_server(&evidence.probe.from, *server, self.name).unwrap_or_default(),
+                );
             }
         }
         right.extend(self.meant().into_iter().map(|(_, ip)| ip));
         if owners.is_empty() && right.is_empty() {
-            let others = e.survey.spaces.iter().filter(|space| space.name != e.probe.from);
+            let others = evidence.survey.spaces.iter().filter(|space| space.name != evidence.probe.from);
             right.extend(
                 others
                     .flat_map(|space| &space.addrs)
@@ -88,7 +90,7 @@ impl Names<'_> {
             None => "which nobody has".into(),
         };
         for other in right.into_iter().take(3) {
-            let owner = e
+            let owner = evidence
                 .ground
                 .owners(other)
                 .first()
@@ -121,8 +123,8 @@ impl Names<'_> {
     }
 
     /// Nobody knows the name.
-    fn unknown(&self) -> Vec<Found> {
-        let e = self.e;
+    fn unknown(&self) -> Vec<Suspicion> {
+        let evidence = self.evidence;
         let mut found = Vec::new();
         let Names { files, name, .. } = self;
         found.extend(self.misspelt_in_hosts());
@@ -145,7 +147,7 @@ impl Names<'_> {
         let serving = self.servers_there_are();
         let (mut answers, mut deaf) = (Vec::new(), Vec::new());
         for server in &files.servers {
-            match e.kernel.ask_server(&e.probe.from, *server, name) {
+            match evidence.kernel.ask_server(&evidence.probe.from, *server, name) {
                 Ok(_) => answers.push(*server),
                 Err(words) => deaf.push((*server, words)),
             }
@@ -164,7 +166,7 @@ impl Names<'_> {
     /// The servers that there are in the lab, those that answer first.
     fn servers_there_are(&self) -> Vec<(String, IpAddr)> {
         let mut servers = Vec::new();
-        for space in &self.e.survey.spaces {
+        for space in &self.evidence.survey.spaces {
             let dns = space.listeners.iter().filter(|one| one.proto == "udp" && one.port == 53);
             for one in dns.filter(|one| !one.ip.is_loopback()) {
                 let own = space.addrs.iter().map(|addr| addr.ip);
@@ -179,20 +181,21 @@ impl Names<'_> {
         }
         servers.sort();
         servers.dedup();
-        let asked = |ip: &IpAddr| self.e.kernel.ask_server(&self.e.probe.from, *ip, self.name).is_ok();
+        let asked =
+            |ip: &IpAddr| self.evidence.kernel.ask_server(&self.evidence.probe.from, *ip, self.name).is_ok();
         servers.sort_by_key(|(_, ip)| !asked(ip));
         servers
     }
 
     /// A server does not answer.
-    fn deaf(&self, server: IpAddr, words: &str, serving: &[(String, IpAddr)]) -> Vec<Found> {
-        let e = self.e;
+    fn deaf(&self, server: IpAddr, words: &str, serving: &[(String, IpAddr)]) -> Vec<Suspicion> {
+        let evidence = self.evidence;
         let mut found = Vec::new();
         let Names { files, .. } = self;
-        let owners = e.ground.owners(server);
+        let owners = evidence.ground.owners(server);
         let own_file = files.resolv.starts_with("/etc/netns/") || self.netns.is_host();
         let who = match owners.first() {
-            _ if server.is_loopback() => format!("{server} is {} itself", e.probe.from),
+            _ if server.is_loopback() => format!("{server} is {} itself", evidence.probe.from),
             Some((space, _)) => format!("{server} is {}'s", space.name),
             None => format!("nobody has {server}"),
         };
@@ -216,13 +219,13 @@ impl Names<'_> {
                     vec![format!("sed -i 's/^nameserver {server}$/nameserver {ip}/' {}", files.resolv)],
                 ),
                 false => {
-                    let folder = format!("/etc/netns/{}", e.probe.from);
+                    let folder = format!("/etc/netns/{}", evidence.probe.from);
                     // Where none is named, this one is asked.
                     let no_other = if server.is_loopback() { "no server but " } else { "" };
                     (
                         format!(
                             "{} has no resolv.conf of its own ({folder}/resolv.conf), so that the host's is read, which names {no_other}{server}: {words} ({who}); the lab's server is {ip} ({name})",
-                            e.probe.from
+                            evidence.probe.from
                         ),
                         vec![
                             format!("mkdir -p {folder}"),
@@ -264,7 +267,7 @@ impl Names<'_> {
     }
 
     /// Neither a file nor a server has the name, and there is none to ask.
-    fn known_nowhere(&self, server: IpAddr) -> Found {
+    fn known_nowhere(&self, server: IpAddr) -> Suspicion {
         let Names { files, name, .. } = self;
         // That one is asked where none is named.
         let server = match server {
@@ -285,7 +288,7 @@ impl Names<'_> {
     }
 
     /// Without a server one's own file helps.
-    fn hosts_instead(&self, text: &str) -> Found {
+    fn hosts_instead(&self, text: &str) -> Suspicion {
         let id = Cause::NameServerNotRunning;
         let Some((_, ip)) = self.meant().first().copied() else {
             return self.found(id, format!("{text}; start one there"), Vec::new(), weight::ODD);
@@ -298,7 +301,7 @@ impl Names<'_> {
     /// The file that is to have the name, and what writes it there.
     fn hosts_entry(&self, ip: IpAddr) -> (String, Vec<String>) {
         let own = self.files.hosts.starts_with("/etc/netns/") || self.netns.is_host();
-        let folder = format!("/etc/netns/{}", self.e.probe.from);
+        let folder = format!("/etc/netns/{}", self.evidence.probe.from);
         let mut fix = Vec::new();
         let hosts = match own {
             true => self.files.hosts.clone(),
@@ -313,12 +316,13 @@ impl Names<'_> {
     }
 
     /// A server answers, and has no such name.
-    fn not_known_to(&self, server: IpAddr) -> Vec<Found> {
-        let e = self.e;
+    fn not_known_to(&self, server: IpAddr) -> Vec<Suspicion> {
+        let evidence = self.evidence;
         let mut found = Vec::new();
         let Names { files, name, .. } = self;
-        let knows =
-            |whole: &str| e.kernel.ask_server(&e.probe.from, server, whole).is_ok_and(|ips| !ips.is_empty());
+        let knows = |whole: &str| {
+            evidence.kernel.ask_server(&evidence.probe.from, server, whole).is_ok_and(|ips| !ips.is_empty())
+        };
         let mentioned = self.mentioned();
         let bare = name.trim_end_matches('.');
         let longer = mentioned.iter().filter_map(|one| one.strip_prefix(bare)?.strip_prefix('.'));
@@ -358,7 +362,7 @@ impl Names<'_> {
     }
 
     /// The hosts file has nearly that name.
-    fn misspelt_in_hosts(&self) -> Option<Found> {
+    fn misspelt_in_hosts(&self) -> Option<Suspicion> {
         let files = &self.files;
         let nearly = |one: &&String| edits(one, self.name) == 1 && self.name.len() > 2;
         let (ip, wrong) =
@@ -383,16 +387,16 @@ impl Names<'_> {
                 }
             }
         };
-        for deed in self.e.deeds {
-            read(&deed.command);
+        for command in self.evidence.lab_commands {
+            read(&command.command);
         }
-        for space in [self.e.from()].into_iter().chain(&self.e.survey.spaces) {
-            self.e.kernel.commands(&space.name).iter().for_each(|command| read(command));
+        for space in [self.evidence.from()].into_iter().chain(&self.evidence.survey.spaces) {
+            self.evidence.kernel.processes(&space.name).iter().for_each(|command| read(command));
         }
-        read(&self.e.kernel.names_in_files(start));
+        read(&self.evidence.kernel.names_in_files(start));
         // Domains that others search.
-        for space in &self.e.survey.spaces {
-            let files = self.e.kernel.name_files(&space.name);
+        for space in &self.evidence.survey.spaces {
+            let files = self.evidence.kernel.name_files(&space.name);
             for domain in files.map(|files| files.search).unwrap_or_default() {
                 read(&format!("{start}.{domain}"));
             }

@@ -4,7 +4,7 @@
 use super::masquerade::{self, listens, ports, request_at, source_nat};
 use super::ruling::Ruling;
 use super::service;
-use super::{Evidence, Found, suspect, weight};
+use super::{Evidence, Suspicion, suspect, weight};
 use crate::net::survey::{Net, Space};
 use crate::net::{Backend, Culprit, FirewallRule, Sighting, nft_command, typed};
 use crate::why::Cause;
@@ -15,14 +15,14 @@ use crate::why::shot::Wall;
 use std::net::IpAddr;
 
 /// Suspects rules that rewrite addresses, and the lack of one.
-pub(super) fn find(e: &Evidence) -> Vec<Found> {
+pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    for wall in &e.shot.walls {
-        let Some(space) = e.survey.space(&wall.netns) else { continue };
+    for wall in &evidence.shot.walls {
+        let Some(space) = evidence.survey.space(&wall.netns) else { continue };
         // What those of bridges rewrite are hardware addresses.
         let rules = wall.after.rules.iter().filter(|rule| !rule.policy && rule.family != "bridge");
         for rule in rules {
-            let nat = Nat { e, wall, space, rule, ruling: Ruling::of(rule) };
+            let nat = Nat { evidence, wall, space, rule, ruling: Ruling::of(rule) };
             match nat.kind() {
                 Some(Kind::Destination) if wall.has_met(rule) => found.extend(nat.sent_elsewhere()),
                 Some(Kind::Source) if wall.has_met(rule) => {
@@ -34,7 +34,7 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
             }
         }
     }
-    let missing = masquerade::missing(e);
+    let missing = masquerade::missing(evidence);
     // Where a rule was to do it, that one is wrong, and none is missing.
     if let Some(sure) = missing.first().map(|one| one.weight) {
         let slips = found.iter_mut().filter(|one| one.suspect.id.starts_with("masquerade-"));
@@ -52,7 +52,7 @@ pub(super) enum Kind {
 
 /// A rule that rewrites.
 pub(super) struct Nat<'a> {
-    pub e: &'a Evidence<'a>,
+    pub evidence: &'a Evidence<'a>,
     pub wall: &'a Wall,
     pub space: &'a Space,
     pub rule: &'a FirewallRule,
@@ -73,13 +73,13 @@ impl Nat<'_> {
         }
     }
 
-    pub fn found(&self, id: Cause, text: String, fix: Vec<String>, weight: u32) -> Found {
+    pub fn found(&self, id: Cause, text: String, fix: Vec<String>, weight: u32) -> Suspicion {
         let place = format!("{}: chain {}", self.wall.netns, self.rule.chain);
         let mut suspect = suspect(id, place, text, fix);
-        if let Some(netns) = self.e.netns(&self.wall.netns) {
+        if let Some(netns) = self.evidence.netns(&self.wall.netns) {
             suspect.evidence = vec![Culprit::from(self.rule).show_command(&netns)];
         }
-        Found { weight, sure: false, suspect }
+        Suspicion { weight, sure: false, suspect }
     }
 
     /// How the rule is told.
@@ -88,7 +88,7 @@ impl Nat<'_> {
     }
 
     fn delete(&self) -> Vec<String> {
-        let netns = self.e.netns(&self.wall.netns);
+        let netns = self.evidence.netns(&self.wall.netns);
         netns.map(|netns| Culprit::from(self.rule).delete_command(&netns)).into_iter().collect()
     }
 
@@ -104,7 +104,7 @@ impl Nat<'_> {
             }
             _ => return Vec::new(),
         };
-        vec![self.e.exec(&self.wall.netns, &command)]
+        vec![self.evidence.exec(&self.wall.netns, &command)]
     }
 
     /// The word that stands before where it sends to.
@@ -141,13 +141,13 @@ impl Nat<'_> {
     }
 
     /// The probe was sent on by DNAT: can it arrive, and the answer come back?
-    fn sent_elsewhere(&self) -> Vec<Found> {
-        let e = self.e;
+    fn sent_elsewhere(&self) -> Vec<Suspicion> {
+        let evidence = self.evidence;
         if let Some(net) = self.ruling.after("--to").and_then(Net::parse) {
             return self.mapped(net);
         }
         let mut found = Vec::new();
-        let (to, to_port) = match (self.aim(), &e.gate) {
+        let (to, to_port) = match (self.aim(), &evidence.gate) {
             // A map has many aims: the one that is asked for now is this one's.
             ((None, port), Gate::Resolve { asker, wanted, .. })
                 if *asker == self.space.name && self.rule.spec.contains(&wanted.to_string()) =>
@@ -156,10 +156,10 @@ impl Nat<'_> {
             }
             (aim, _) => aim,
         };
-        let port = to_port.or(e.probe.tcp);
-        let asked = e.shot.target;
+        let port = to_port.or(evidence.probe.tcp);
+        let asked = evidence.shot.target;
         // Somebody else than this host was asked, and is there.
-        let others = asked.map(|ip| e.ground.owners(ip)).unwrap_or_default();
+        let others = asked.map(|ip| evidence.ground.owners(ip)).unwrap_or_default();
         if let Some((owner, _)) = others.iter().find(|(owner, _)| owner.name != self.space.name) {
             let text = format!(
                 "{} catches what is meant for {} ({}) and sends it to {}: it says neither for whom nor for what it is",
@@ -174,7 +174,7 @@ impl Nat<'_> {
             found.extend(self.redirected(port));
             return found;
         };
-        let owners = e.ground.owners(to);
+        let owners = evidence.ground.owners(to);
         if to.is_loopback() {
             let dev = self.came_by().map_or("all".to_string(), |seen| seen.dev.clone());
             let key = format!("net.ipv4.conf.{}.route_localnet", dev.replace('.', "/"));
@@ -185,7 +185,7 @@ impl Nat<'_> {
             found.push(self.found(
                 Cause::DnatToLoopback,
                 text,
-                vec![e.sysctl(&self.space.name, &key, "1")],
+                vec![evidence.sysctl(&self.space.name, &key, "1")],
                 weight::NAMED + 60,
             ));
             return found;
@@ -206,9 +206,9 @@ impl Nat<'_> {
             }
             return found;
         }
-        let own = e.from().addrs.iter().any(|addr| addr.ip == to);
+        let own = evidence.from().addrs.iter().any(|addr| addr.ip == to);
         let there = owners.iter().find(|(space, _)| space.name != self.space.name).or(owners.first());
-        if let (Some(_), Some(port), Some((there, _))) = (e.probe.tcp, port, there)
+        if let (Some(_), Some(port), Some((there, _))) = (evidence.probe.tcp, port, there)
             && !listens(there, to, port)
         {
             for other in ports(there, to) {
@@ -241,7 +241,7 @@ impl Nat<'_> {
         }
         // The answer has to come back by here.
         let asker = self.came_by().and_then(|seen| seen.packet.ends()).map(|(src, _)| src);
-        if let Some(asker) = asker.filter(|_| self.space.name != e.probe.from) {
+        if let Some(asker) = asker.filter(|_| self.space.name != evidence.probe.from) {
             let near = self.space.addrs.iter().find(|addr| {
                 network(addr.ip, addr.prefix_len) == network(to, addr.prefix_len)
                     && network(addr.ip, addr.prefix_len) == network(asker, addr.prefix_len)
@@ -277,25 +277,25 @@ impl Nat<'_> {
                 (_, None) => format!("-d {to} -j MASQUERADE"),
             };
             let text = format!("{} {why}; it needs MASQUERADE as well", self.name());
-            let fix = source_nat(e, self.wall, self.rule.backend, &fix);
+            let fix = source_nat(evidence, self.wall, self.rule.backend, &fix);
             found.push(self.found(Cause::HairpinWithoutMasquerade, text, fix, weight));
         }
         found
     }
 
     /// A whole network was mapped onto another one (NETMAP): is it there?
-    fn mapped(&self, net: Net) -> Vec<Found> {
-        let Some(asked) = self.e.shot.target else { return Vec::new() };
+    fn mapped(&self, net: Net) -> Vec<Suspicion> {
+        let Some(asked) = self.evidence.shot.target else { return Vec::new() };
         let to = transplant(net.ip, net.len, asked);
-        if !self.e.ground.owners(to).is_empty() {
+        if !self.evidence.ground.owners(to).is_empty() {
             return Vec::new();
         }
-        let others = self.e.survey.spaces.iter().filter(|space| space.name != self.space.name);
+        let others = self.evidence.survey.spaces.iter().filter(|space| space.name != self.space.name);
         let mut nets: Vec<Net> = others
-            .filter(|space| space.name != self.e.probe.from)
+            .filter(|space| space.name != self.evidence.probe.from)
             .flat_map(|space| &space.addrs)
             .map(|addr| network(addr.ip, net.len))
-            .filter(|other| !self.e.ground.owners(transplant(other.ip, net.len, asked)).is_empty())
+            .filter(|other| !self.evidence.ground.owners(transplant(other.ip, net.len, asked)).is_empty())
             .collect();
         nets.dedup();
         let one = |right: Net| {
@@ -312,15 +312,15 @@ impl Nat<'_> {
     }
 
     /// Sent to this host itself.
-    fn redirected(&self, port: Option<u16>) -> Vec<Found> {
-        let Some(port) = port.filter(|_| self.e.probe.tcp.is_some()) else { return Vec::new() };
+    fn redirected(&self, port: Option<u16>) -> Vec<Suspicion> {
+        let Some(port) = port.filter(|_| self.evidence.probe.tcp.is_some()) else { return Vec::new() };
         let tcp = self.space.listeners.iter().filter(|one| one.proto == "tcp");
         if tcp.clone().any(|one| one.port == port && !one.ip.is_loopback()) {
             return Vec::new();
         }
         // It is there, and only for this host itself.
-        if let (Some(one), Some(ip)) = (tcp.clone().find(|one| one.port == port), self.e.shot.target) {
-            return service::elsewhere(self.e, self.space, one, ip);
+        if let (Some(one), Some(ip)) = (tcp.clone().find(|one| one.port == port), self.evidence.shot.target) {
+            return service::elsewhere(self.evidence, self.space, one, ip);
         }
         let other = tcp.filter(|one| !one.ip.is_loopback()).map(|one| {
             let text = format!(
@@ -335,7 +335,7 @@ impl Nat<'_> {
     }
 
     fn owner(&self, ip: IpAddr) -> String {
-        self.e.ground.owners(ip).first().map_or_else(String::new, |(space, _)| space.name.clone())
+        self.evidence.ground.owners(ip).first().map_or_else(String::new, |(space, _)| space.name.clone())
     }
 
     /// Who may have been meant by an address: near it, and with the service.
@@ -346,16 +346,16 @@ impl Nat<'_> {
             .iter()
             .find(|addr| network(addr.ip, addr.prefix_len) == network(wrong, addr.prefix_len));
         let mut likely: Vec<(bool, bool, IpAddr)> = Vec::new();
-        for space in self.e.survey.spaces.iter().filter(|space| space.name != self.space.name) {
+        for space in self.evidence.survey.spaces.iter().filter(|space| space.name != self.space.name) {
             for addr in space.addrs.iter().filter(|addr| addr.ip.is_ipv4() == wrong.is_ipv4()) {
                 let near = own
                     .is_some_and(|own| network(own.ip, own.prefix_len) == network(addr.ip, own.prefix_len));
                 let serves = port.is_some_and(|port| listens(space, addr.ip, port));
-                let asks = space.name == self.e.probe.from;
+                let asks = space.name == self.evidence.probe.from;
                 if !addr.ip.is_loopback()
                     && !asks
                     && (near || serves)
-                    && (self.e.probe.tcp.is_none() || serves)
+                    && (self.evidence.probe.tcp.is_none() || serves)
                 {
                     likely.push((!serves, !near, addr.ip));
                 }
@@ -367,16 +367,16 @@ impl Nat<'_> {
 
     /// The probe, as it came here.
     fn came_by(&self) -> Option<&Sighting> {
-        request_at(self.e, &self.space.name, false)
+        request_at(self.evidence, &self.space.name, false)
     }
 
     /// Its packets leave with an address that is not this host's.
-    fn foreign_source(&self) -> Vec<Found> {
+    fn foreign_source(&self) -> Vec<Suspicion> {
         let word = if self.rule.backend == Backend::Nft { "to" } else { "--to-source" };
         let Some(source) = self.ruling.after(word).and_then(|word| word.parse::<IpAddr>().ok()) else {
             return Vec::new();
         };
-        let left = request_at(self.e, &self.space.name, true);
+        let left = request_at(self.evidence, &self.space.name, true);
         let link = left.and_then(|seen| self.space.link(&seen.dev));
         let own = self.space.addrs.iter().find(|addr| {
             link.is_some_and(|link| link.index == addr.index) && addr.ip.is_ipv4() == source.is_ipv4()
@@ -388,7 +388,9 @@ impl Nat<'_> {
                 "which {} does not have, so that answers go to nobody or to somebody else",
                 self.wall.netns
             ),
-            Some(inner) if inner.index != own.index && !self.e.targets().iter().any(|space| knows(space)) => {
+            Some(inner)
+                if inner.index != own.index && !self.evidence.targets().iter().any(|space| knows(space)) =>
+            {
                 format!("its address on {}, to which nobody out there has a way back", inner.dev)
             }
             Some(_) => return Vec::new(),

@@ -6,7 +6,7 @@ use super::masquerade::{last_router, request_at, source_nat, traced};
 use super::meant::is_called;
 use super::nat::{Kind, Nat};
 use super::ruling::{Of, View, in_net};
-use super::{Found, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::net::{Backend, Culprit, FirewallRule, TracedPacket, nft_command, typed};
 use crate::why::Cause;
 use crate::why::gate::Gate;
@@ -14,8 +14,8 @@ use crate::why::gate::Gate;
 impl Nat<'_> {
     /// It would have rewritten the probe, were it not for one condition, its
     /// chain, or its namespace.
-    pub fn near_miss(&self) -> Vec<Found> {
-        let e = self.e;
+    pub fn near_miss(&self) -> Vec<Suspicion> {
+        let evidence = self.evidence;
         let mut found = Vec::new();
         let Some(kind) = self.kind() else { return found };
         let (id, out) = match kind {
@@ -23,13 +23,13 @@ impl Nat<'_> {
             Kind::Destination => (Cause::DnatNearMiss, false),
         };
         found.extend(self.unowned(kind));
-        let elsewhere = !e.shot.sightings.iter().any(|seen| seen.netns == self.space.name);
+        let elsewhere = !evidence.shot.sightings.iter().any(|seen| seen.netns == self.space.name);
         if elsewhere && kind == Kind::Source {
             return self.wrong_namespace();
         }
-        let Some(seen) = request_at(e, &self.space.name, out) else { return found };
+        let Some(seen) = request_at(evidence, &self.space.name, out) else { return found };
         let packet = traced(seen);
-        let came = request_at(e, &self.space.name, false).map(|seen| seen.dev.as_str());
+        let came = request_at(evidence, &self.space.name, false).map(|seen| seen.dev.as_str());
         let view = View {
             packet: &packet,
             iif: came.filter(|_| !out),
@@ -63,10 +63,10 @@ impl Nat<'_> {
 
     /// It is for an address that nobody has, so that on its wire nobody answers
     /// the question for it, and no packet ever comes.
-    fn unowned(&self, kind: Kind) -> Option<Found> {
-        let Gate::Resolve { asker, dev, wanted } = &self.e.gate else { return None };
-        let ground = &self.e.ground;
-        let link = self.e.survey.space(asker)?.link(dev)?;
+    fn unowned(&self, kind: Kind) -> Option<Suspicion> {
+        let Gate::Resolve { asker, dev, wanted } = &self.evidence.gate else { return None };
+        let ground = &self.evidence.ground;
+        let link = self.evidence.survey.space(asker)?.link(dev)?;
         let near = ground.neighbours(asker, link);
         let end = near.iter().find(|end| end.space.name == self.space.name)?;
         let named = self.ruling.clauses.iter().any(|clause| {
@@ -81,17 +81,19 @@ impl Nat<'_> {
             self.name()
         );
         let len = if wanted.is_ipv6() { 128 } else { 32 };
-        let fix = vec![format!("{} addr add {wanted}/{len} dev {dev}{}", self.e.ip(ns), nodad(*wanted))];
+        let fix =
+            vec![format!("{} addr add {wanted}/{len} dev {dev}{}", self.evidence.ip(ns), nodad(*wanted))];
         Some(self.found(Cause::AddressMissing, text, fix, weight::HERE + 170))
     }
 
     /// A rule where packets don't come by.
-    fn wrong_namespace(&self) -> Vec<Found> {
-        let Some((router, out, src)) = last_router(self.e) else { return Vec::new() };
-        let Some(wall) = self.e.shot.walls.iter().find(|wall| wall.netns == router.name) else {
+    fn wrong_namespace(&self) -> Vec<Suspicion> {
+        let Some((router, out, src)) = last_router(self.evidence) else { return Vec::new() };
+        let Some(wall) = self.evidence.shot.walls.iter().find(|wall| wall.netns == router.name) else {
             return Vec::new();
         };
-        let packet = TracedPacket { src: Some(src), dst: self.e.shot.target, ..TracedPacket::default() };
+        let packet =
+            TracedPacket { src: Some(src), dst: self.evidence.shot.target, ..TracedPacket::default() };
         let view = View { packet: &packet, iif: None, oif: Some(out), reply: false };
         if self.rule.backend == Backend::Nft || !self.ruling.failing(&view).is_empty() {
             return Vec::new();
@@ -101,21 +103,23 @@ impl Nat<'_> {
             self.name(),
             router.name
         );
-        let fix = source_nat(self.e, wall, self.rule.backend, &self.ruling.typed());
+        let fix = source_nat(self.evidence, wall, self.rule.backend, &self.ruling.typed());
         vec![self.found(Cause::MasqueradeWrongNamespace, text, fix, weight::HERE + 160)]
     }
 
     /// It says all that is needed, and the probe does not come by it.
-    fn stray(&self, kind: Kind, v6: bool) -> Vec<Found> {
-        let e = self.e;
+    fn stray(&self, kind: Kind, v6: bool) -> Vec<Suspicion> {
+        let evidence = self.evidence;
         let Self { rule, space, .. } = self;
         let (ns, native) = (&self.wall.netns, rule.backend == Backend::Nft);
         let one = |id: Cause, text: String, fix: String| {
-            vec![self.found(id, text, vec![e.exec(ns, &fix)], weight::HERE + 155)]
+            vec![self.found(id, text, vec![evidence.exec(ns, &fix)], weight::HERE + 155)]
         };
         let (id, hook, place) = match kind {
             Kind::Source => (Cause::MasqueradeNearMiss, "postrouting", "srcnat"),
-            Kind::Destination if space.name == e.probe.from => (Cause::DnatWrongChain, "output", "dstnat"),
+            Kind::Destination if space.name == evidence.probe.from => {
+                (Cause::DnatWrongChain, "output", "dstnat")
+            }
             Kind::Destination => (Cause::DnatNearMiss, "prerouting", "dstnat"),
         };
         let base = hook.to_uppercase();
@@ -152,7 +156,7 @@ impl Nat<'_> {
             return one(id, text, fix);
         }
         // One's own packets don't come by PREROUTING.
-        if kind == Kind::Destination && space.name == e.probe.from && !native {
+        if kind == Kind::Destination && space.name == evidence.probe.from && !native {
             let text =
                 format!("{} is for what arrives: packets that {ns} itself sends go by OUTPUT", self.name(),);
             let tool = rule.backend.tool(&rule.family);
@@ -175,9 +179,9 @@ impl Nat<'_> {
 
     /// It has rewritten the probe, and the answer came back to here, where
     /// nobody knows of that any more.
-    pub fn lost_track(&self) -> Vec<Found> {
-        let e = self.e;
-        if !e.stuck.is_back() || e.stuck.ns != self.wall.netns || e.stuck.out {
+    pub fn lost_track(&self) -> Vec<Suspicion> {
+        let evidence = self.evidence;
+        if !evidence.stuck.is_back() || evidence.stuck.ns != self.wall.netns || evidence.stuck.out {
             return Vec::new();
         }
         let one = |other: &FirewallRule| {
@@ -204,13 +208,13 @@ impl Nat<'_> {
     }
 
     /// Suspects another rule, which is to go.
-    fn loose(&self, id: Cause, text: String, other: &FirewallRule) -> Option<Found> {
-        let netns = self.e.netns(&self.wall.netns)?;
+    fn loose(&self, id: Cause, text: String, other: &FirewallRule) -> Option<Suspicion> {
+        let netns = self.evidence.netns(&self.wall.netns)?;
         let culprit = Culprit::from(other);
         let place = format!("{}: chain {}", self.wall.netns, other.chain);
         let mut suspect = suspect(id, place, text, vec![culprit.delete_command(&netns)]);
         suspect.evidence = vec![culprit.show_command(&netns)];
-        Some(Found { weight: weight::HERE + 165, sure: false, suspect })
+        Some(Suspicion { weight: weight::HERE + 165, sure: false, suspect })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Neighbours: entries that say the wrong hardware address, and questions that
 //! nobody answers or the wrong one does.
 
-use super::{Evidence, Found, suspect, weight};
+use super::{Evidence, Suspicion, suspect, weight};
 use crate::net::SeenPacket;
 use crate::net::survey::{Address, Link, Neighbour, Route, Space};
 use crate::why::Cause;
@@ -10,33 +10,33 @@ use crate::why::ground::{End, network};
 use std::net::IpAddr;
 
 /// Suspects neighbours.
-pub(super) fn find(e: &Evidence) -> Vec<Found> {
-    let mut found = entries(e);
-    found.extend(without_arp(e));
-    found.extend(never_asks(e));
-    found.extend(not_asked_for(e));
-    found.extend(wrong_answer(e));
+pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
+    let mut found = entries(evidence);
+    found.extend(without_arp(evidence));
+    found.extend(never_asks(evidence));
+    found.extend(not_asked_for(evidence));
+    found.extend(wrong_answer(evidence));
     found
 }
 
 /// The hardware addresses by which one reaches an address over a link: those
 /// of its owner's interfaces on that wire.
-fn right_macs(e: &Evidence, space: &Space, link: &Link, ip: IpAddr) -> Vec<String> {
-    let owners: Vec<&str> = e.ground.owners(ip).iter().map(|(owner, _)| owner.name.as_str()).collect();
-    let ends = e.ground.neighbours(&space.name, link).into_iter();
+fn right_macs(evidence: &Evidence, space: &Space, link: &Link, ip: IpAddr) -> Vec<String> {
+    let owners: Vec<&str> = evidence.ground.owners(ip).iter().map(|(owner, _)| owner.name.as_str()).collect();
+    let ends = evidence.ground.neighbours(&space.name, link).into_iter();
     ends.filter(|end| owners.contains(&end.space.name.as_str())).map(|end| end.link.mac.clone()).collect()
 }
 
 /// Entries that hold another hardware address than the owner's.
-fn entries(e: &Evidence) -> Vec<Found> {
+fn entries(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    for space in e.spaces_on_the_way() {
+    for space in evidence.spaces_on_the_way() {
         for entry in space.neighs.iter().filter(|entry| !entry.proxy) {
             let (Some(link), Some(mac)) = (space.link_at(entry.index), entry.mac.as_ref()) else { continue };
             if link.loopback || entry.ip.is_multicast() || link.pointopoint {
                 continue;
             }
-            let right = right_macs(e, space, link, entry.ip);
+            let right = right_macs(evidence, space, link, entry.ip);
             let fixed = matches!(entry.state.as_str(), "PERMANENT" | "NOARP");
             // The kernel's own entry for everybody on the wire.
             let all = space.addrs.iter().any(|addr| addr.cast() == Some(entry.ip));
@@ -45,38 +45,42 @@ fn entries(e: &Evidence) -> Vec<Found> {
             }
             if right.is_empty() {
                 // A gateway that nobody has: somebody may answer for it.
-                let near = e.ground.neighbours(&space.name, link);
+                let near = evidence.ground.neighbours(&space.name, link);
                 if !fixed
                     || near.is_empty()
                     || near.iter().any(|end| end.link.mac == *mac)
-                    || !is_used(e, space, entry)
+                    || !is_used(evidence, space, entry)
                 {
                     continue;
                 }
             }
-            found.push(wrong_entry(e, space, link, entry, mac, &right));
+            found.push(wrong_entry(evidence, space, link, entry, mac, &right));
         }
     }
     found
 }
 
 /// Tells whether an entry is for one of those the packet goes to.
-fn is_used(e: &Evidence, space: &Space, entry: &Neighbour) -> bool {
-    e.shot.target == Some(entry.ip)
+fn is_used(evidence: &Evidence, space: &Space, entry: &Neighbour) -> bool {
+    evidence.shot.target == Some(entry.ip)
         || space.routes.iter().any(|route| route.hops.iter().any(|hop| hop.via == Some(entry.ip)))
 }
 
 fn wrong_entry(
-    e: &Evidence,
+    evidence: &Evidence,
     space: &Space,
     link: &Link,
     entry: &Neighbour,
     mac: &str,
     right: &[String],
-) -> Found {
-    let (ip, ns, dev) = (e.ip(&space.name), &space.name, &link.name);
+) -> Suspicion {
+    let (ip, ns, dev) = (evidence.ip(&space.name), &space.name, &link.name);
     let asks = !link.noarp
-        && !e.ground.neighbours(ns, link).iter().any(|end| end.link.noarp && right.contains(&end.link.mac));
+        && !evidence
+            .ground
+            .neighbours(ns, link)
+            .iter()
+            .any(|end| end.link.noarp && right.contains(&end.link.mac));
     let state = entry.state.to_lowercase();
     let truth = match right.first() {
         Some(right) => format!("its owner's is {right}"),
@@ -91,19 +95,19 @@ fn wrong_entry(
             vec![format!(
                 "{ip} neigh replace {} lladdr {} nud permanent dev {dev}",
                 entry.ip,
-                e.mac_words(right)
+                evidence.mac_words(right)
             )]
         }
         _ => vec![format!("{ip} neigh del {} dev {dev}", entry.ip)],
     };
     let mut suspect = suspect(Cause::NeighbourWrongMac, format!("{ns}: {dev}"), text, fix);
     suspect.evidence = vec![format!("{ip} neigh show {}", entry.ip)];
-    Found { weight: e.weight_at(ns, link) + 100, sure: true, suspect }
+    Suspicion { weight: evidence.weight_at(ns, link) + 100, sure: true, suspect }
 }
 
 /// Interfaces that neither ask nor answer.
-fn without_arp(e: &Evidence) -> Vec<Found> {
-    let stations = e.stations();
+fn without_arp(evidence: &Evidence) -> Vec<Suspicion> {
+    let stations = evidence.stations();
     let off = stations.iter().filter(|end| {
         end.link.noarp && !end.link.loopback && !end.link.pointopoint && end.link.kind != "tun"
     });
@@ -112,18 +116,18 @@ fn without_arp(e: &Evidence) -> Vec<Found> {
         let text = format!(
             "{dev} in {ns} has ARP switched off (NOARP): it neither asks for hardware addresses nor answers who asks for its own"
         );
-        let fix = vec![format!("{} link set {dev} arp on", e.ip(ns))];
+        let fix = vec![format!("{} link set {dev} arp on", evidence.ip(ns))];
         let mut suspect = suspect(Cause::ArpOff, format!("{ns}: {dev}"), text, fix);
-        suspect.evidence = vec![format!("{} link show {dev}", e.ip(ns))];
-        Found { weight: e.weight_at(ns, end.link) + 90, sure: true, suspect }
+        suspect.evidence = vec![format!("{} link show {dev}", evidence.ip(ns))];
+        Suspicion { weight: evidence.weight_at(ns, end.link) + 90, sure: true, suspect }
     })
     .collect()
 }
 
 /// Interfaces that may not ask once for a hardware address.
-fn never_asks(e: &Evidence) -> Vec<Found> {
-    let v6 = e.shot.target.is_some_and(|dst| dst.is_ipv6());
-    let stations = e.stations();
+fn never_asks(evidence: &Evidence) -> Vec<Suspicion> {
+    let v6 = evidence.shot.target.is_some_and(|dst| dst.is_ipv6());
+    let stations = evidence.stations();
     let silent = stations.iter().filter_map(|end| {
         let (ns, dev) = (&end.space.name, &end.link.name);
         let family = if v6 { "ipv6" } else { "ipv4" };
@@ -132,28 +136,29 @@ fn never_asks(e: &Evidence) -> Vec<Found> {
             return None;
         }
         let text = format!("{key}=0 in {ns}: {dev} never asks for a hardware address that it does not know");
-        let mut suspect = suspect(Cause::ArpOff, format!("{ns}: {dev}"), text, vec![e.sysctl(ns, &key, "3")]);
-        suspect.evidence = vec![e.exec(ns, &format!("sysctl {key}"))];
-        Some(Found { weight: e.weight_at(ns, end.link) + 90, sure: true, suspect })
+        let mut suspect =
+            suspect(Cause::ArpOff, format!("{ns}: {dev}"), text, vec![evidence.sysctl(ns, &key, "3")]);
+        suspect.evidence = vec![evidence.exec(ns, &format!("sysctl {key}"))];
+        Some(Suspicion { weight: evidence.weight_at(ns, end.link) + 90, sure: true, suspect })
     });
     silent.collect()
 }
 
 /// Addresses that nobody on the wire has, but that a router could answer for.
-fn not_asked_for(e: &Evidence) -> Vec<Found> {
-    let Gate::Resolve { asker, dev, wanted } = &e.gate else { return Vec::new() };
-    let Some(space) = e.survey.space(asker) else { return Vec::new() };
+fn not_asked_for(evidence: &Evidence) -> Vec<Suspicion> {
+    let Gate::Resolve { asker, dev, wanted } = &evidence.gate else { return Vec::new() };
+    let Some(space) = evidence.survey.space(asker) else { return Vec::new() };
     let Some(link) = space.link(dev) else { return Vec::new() };
-    let near = e.ground.neighbours(asker, link);
-    let owners = e.ground.owners(*wanted);
+    let near = evidence.ground.neighbours(asker, link);
+    let owners = evidence.ground.owners(*wanted);
     if near.iter().any(|end| owners.iter().any(|(owner, _)| owner.name == end.space.name)) {
         return Vec::new();
     }
     let mut found = Vec::new();
     for router in &near {
-        found.extend(proxy(e, space, link, *wanted, router, !owners.is_empty()));
+        found.extend(proxy(evidence, space, link, *wanted, router, !owners.is_empty()));
         if !owners.is_empty() {
-            found.extend(too_wide(e, space, link, *wanted, router));
+            found.extend(too_wide(evidence, space, link, *wanted, router));
         }
     }
     found
@@ -161,13 +166,13 @@ fn not_asked_for(e: &Evidence) -> Vec<Found> {
 
 /// A router that could answer in another's place.
 fn proxy(
-    e: &Evidence,
+    evidence: &Evidence,
     space: &Space,
     link: &Link,
     wanted: IpAddr,
     router: &End,
     owned: bool,
-) -> Option<Found> {
+) -> Option<Suspicion> {
     let (ns, dev) = (&router.space.name, &router.link.name);
     let own: Vec<_> = space
         .addrs
@@ -183,13 +188,13 @@ fn proxy(
     if v6 {
         let known = router.space.neighs.iter().any(|entry| entry.proxy && entry.ip == wanted);
         if router.space.switch(&format!("net.ipv6.conf.{key}.proxy_ndp")) != Some(1) {
-            fix.push(e.sysctl(ns, &format!("net.ipv6.conf.{key}.proxy_ndp"), "1"));
+            fix.push(evidence.sysctl(ns, &format!("net.ipv6.conf.{key}.proxy_ndp"), "1"));
         }
         if !known {
-            fix.push(format!("{} -6 neigh add proxy {wanted} dev {dev}", e.ip(ns)));
+            fix.push(format!("{} -6 neigh add proxy {wanted} dev {dev}", evidence.ip(ns)));
         }
     } else if !is_on("all") && !is_on(&key) {
-        fix.push(e.sysctl(ns, &format!("net.ipv4.conf.{key}.proxy_arp"), "1"));
+        fix.push(evidence.sysctl(ns, &format!("net.ipv4.conf.{key}.proxy_arp"), "1"));
     }
     let routes = router.space.switch("net.ipv4.ip_forward") == Some(1)
         || router.space.switch(if v6 {
@@ -213,7 +218,7 @@ fn proxy(
         space.name, link.name
     );
     let mut suspect = suspect(Cause::ProxyArpOff, format!("{ns}: {dev}"), text, fix);
-    suspect.evidence = vec![e.exec(ns, &format!("sysctl net.ipv4.conf.{key}.proxy_arp"))];
+    suspect.evidence = vec![evidence.exec(ns, &format!("sysctl net.ipv4.conf.{key}.proxy_arp"))];
     // Router and asker agree that the address is of this wire's network.
     let wants = |mut addrs: Box<dyn Iterator<Item = &Address> + '_>| {
         addrs.any(|addr| network(addr.ip, addr.prefix_len).contains(wanted))
@@ -224,11 +229,11 @@ fn proxy(
         () if single || linklocal => weight::HERE + 40,
         () => weight::ODD,
     };
-    Some(Found { weight, sure: false, suspect })
+    Some(Suspicion { weight, sure: false, suspect })
 }
 
 /// Who takes a far address for a near one, because of its own mask.
-fn too_wide(e: &Evidence, space: &Space, link: &Link, wanted: IpAddr, router: &End) -> Vec<Found> {
+fn too_wide(evidence: &Evidence, space: &Space, link: &Link, wanted: IpAddr, router: &End) -> Vec<Suspicion> {
     let mut found = Vec::new();
     let v6 = wanted.is_ipv6();
     for addr in space.addrs.iter().filter(|addr| addr.index == link.index && addr.ip.is_ipv6() == v6) {
@@ -242,7 +247,7 @@ fn too_wide(e: &Evidence, space: &Space, link: &Link, wanted: IpAddr, router: &E
             {
                 continue;
             }
-            let (ip, dev) = (e.ip(&space.name), &link.name);
+            let (ip, dev) = (evidence.ip(&space.name), &link.name);
             let nodad = super::address::nodad(addr.ip);
             let mut fix = vec![
                 format!("{ip} addr del {}/{} dev {dev}", addr.ip, addr.prefix_len),
@@ -260,24 +265,24 @@ fn too_wide(e: &Evidence, space: &Space, link: &Link, wanted: IpAddr, router: &E
             );
             let mut suspect = suspect(Cause::NetmaskTooWide, format!("{}: {dev}", space.name), text, fix);
             suspect.evidence = vec![format!("{ip} route get {wanted}")];
-            found.push(Found { weight: weight::HERE + 60, sure: false, suspect });
+            found.push(Suspicion { weight: weight::HERE + 60, sure: false, suspect });
         }
     }
     found
 }
 
 /// Somebody who answers for an address of another on the same wire.
-fn wrong_answer(e: &Evidence) -> Vec<Found> {
+fn wrong_answer(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    for seen in e.shot.sightings.iter().filter(|seen| seen.out) {
+    for seen in evidence.shot.sightings.iter().filter(|seen| seen.out) {
         let SeenPacket::Neighbour { asks: false, target, .. } = seen.packet else { continue };
-        let Some(space) = e.survey.space(&seen.netns) else { continue };
+        let Some(space) = evidence.survey.space(&seen.netns) else { continue };
         let Some(link) = space.link(&seen.dev).filter(|link| link.master.is_none()) else { continue };
-        let owners = e.ground.owners(target);
+        let owners = evidence.ground.owners(target);
         if owners.iter().any(|(owner, _)| owner.name == space.name) {
             continue;
         }
-        let near = e.ground.neighbours(&space.name, link);
+        let near = evidence.ground.neighbours(&space.name, link);
         let Some(owner) =
             near.iter().find(|end| owners.iter().any(|(owner, _)| owner.name == end.space.name))
         else {
@@ -289,19 +294,21 @@ fn wrong_answer(e: &Evidence) -> Vec<Found> {
         let (fix, why) = match entry {
             Some(entry) => {
                 let dev = if entry.dev.is_empty() { String::new() } else { format!(" dev {}", entry.dev) };
-                (format!("{} neigh del proxy {target}{dev}", e.ip(ns)), "a neighbour proxy entry")
+                (format!("{} neigh del proxy {target}{dev}", evidence.ip(ns)), "a neighbour proxy entry")
             }
-            None if space.switch(&key) == Some(1) => (e.sysctl(ns, &key, "0"), "proxy_arp"),
-            None => (e.sysctl(ns, "net.ipv4.conf.all.proxy_arp", "0"), "proxy_arp"),
+            None if space.switch(&key) == Some(1) => (evidence.sysctl(ns, &key, "0"), "proxy_arp"),
+            None => (evidence.sysctl(ns, "net.ipv4.conf.all.proxy_arp", "0"), "proxy_arp"),
         };
         let text = format!(
             "{ns} answers by {why} on {dev} for {target}, which is {}'s on the same wire: packets for it go to {ns}",
             owner.space.name
         );
         let mut suspect = suspect(Cause::ProxyArpSteals, format!("{ns}: {dev}"), text, vec![fix]);
-        suspect.evidence =
-            vec![format!("{} neigh show proxy", e.ip(ns)), e.exec(ns, &format!("sysctl {key}"))];
-        found.push(Found { weight: weight::HERE + 70, sure: false, suspect });
+        suspect.evidence = vec![
+            format!("{} neigh show proxy", evidence.ip(ns)),
+            evidence.exec(ns, &format!("sysctl {key}")),
+        ];
+        found.push(Suspicion { weight: weight::HERE + 70, sure: false, suspect });
     }
     found
 }

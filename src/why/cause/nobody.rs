@@ -1,27 +1,31 @@
 //! What can be said where nothing is wrong that a command would mend.
 
 use super::address::{nodad, show};
-use super::{Evidence, Found, suspect, weight};
+use super::{Evidence, Suspicion, suspect, weight};
 use crate::why::Cause;
 use crate::why::gate::is_local;
 use crate::why::ground::network;
 
 /// Says that the asked address is nobody's, or that the one who asks has no
 /// link at all. Whoever else is suspected comes first.
-pub(super) fn find(e: &Evidence) -> Vec<Found> {
-    let from = &e.probe.from;
+pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
+    let from = &evidence.probe.from;
     let mut found = Vec::new();
-    let own = e.shot.target.is_some_and(|dst| is_local(e.from(), dst) || dst.is_loopback());
-    if !e.from().links.iter().any(|link| !link.loopback) && !own {
+    let own = evidence.shot.target.is_some_and(|dst| is_local(evidence.from(), dst) || dst.is_loopback());
+    if !evidence.from().links.iter().any(|link| !link.loopback) && !own {
         let text = format!("{from} has no interface but lo: no cable is plugged in");
         let mut suspect = suspect(Cause::LinkMissing, from.clone(), text, Vec::new());
-        suspect.evidence = vec![format!("{} link", e.ip(from))];
-        found.push(Found { weight: 2, sure: false, suspect });
-        found.extend(plugged_elsewhere(e));
+        suspect.evidence = vec![format!("{} link", evidence.ip(from))];
+        found.push(Suspicion { weight: 2, sure: false, suspect });
+        found.extend(plugged_elsewhere(evidence));
     }
-    let Some(dst) = e.shot.target else { return found };
-    if e.ground.owners(dst).is_empty() && !dst.is_loopback() && !e.probe.broadcast && !dst.is_multicast() {
-        let near: Vec<String> = e
+    let Some(dst) = evidence.shot.target else { return found };
+    if evidence.ground.owners(dst).is_empty()
+        && !dst.is_loopback()
+        && !evidence.probe.broadcast
+        && !dst.is_multicast()
+    {
+        let near: Vec<String> = evidence
             .survey
             .spaces
             .iter()
@@ -37,20 +41,20 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
         };
         let text = format!("no namespace of the lab has {dst}; {others}");
         let mut suspect = suspect(Cause::AddressUnknown, dst.to_string(), text, Vec::new());
-        suspect.evidence = vec![format!("{} route get {dst}", e.ip(from))];
-        found.push(Found { weight: 1, sure: false, suspect });
+        suspect.evidence = vec![format!("{} route get {dst}", evidence.ip(from))];
+        found.push(Suspicion { weight: 1, sure: false, suspect });
     }
     found
 }
 
 /// The other end of the target's cable is in a namespace that is not asked
 /// for anything: it may belong to the one who asks.
-fn plugged_elsewhere(e: &Evidence) -> Vec<Found> {
-    let (Some(dst), from) = (e.shot.target, &e.probe.from) else { return Vec::new() };
+fn plugged_elsewhere(evidence: &Evidence) -> Vec<Suspicion> {
+    let (Some(dst), from) = (evidence.shot.target, &evidence.probe.from) else { return Vec::new() };
     let mut found = Vec::new();
-    for (target, addr) in e.ground.owners(dst) {
+    for (target, addr) in evidence.ground.owners(dst) {
         let Some(link) = target.link_at(addr.index) else { continue };
-        for end in e.ground.neighbours(&target.name, link) {
+        for end in evidence.ground.neighbours(&target.name, link) {
             let (space, dev) = (&end.space.name, &end.link.name);
             let only = end.space.links.iter().filter(|link| !link.loopback).count() == 1;
             if space == from || space == "host" || !only || end.link.kind != "veth" {
@@ -60,21 +64,28 @@ fn plugged_elsewhere(e: &Evidence) -> Vec<Found> {
                 "{from} has no interface but lo: the cable of {} ends in {space}, at {dev}, and was probably plugged into the wrong namespace",
                 target.name
             );
-            let mut fix = vec![format!("{} link set {dev} netns {from}", e.ip(space))];
+            let mut fix = vec![format!("{} link set {dev} netns {from}", evidence.ip(space))];
             let addrs: Vec<String> = end.addrs(dst.is_ipv6()).map(show).collect();
             let addrs = match addrs.is_empty() {
                 true => {
-                    vec![format!("{}/{}", e.free_address(network(addr.ip, addr.prefix_len)), addr.prefix_len)]
+                    vec![format!(
+                        "{}/{}",
+                        evidence.free_address(network(addr.ip, addr.prefix_len)),
+                        addr.prefix_len
+                    )]
                 }
                 false => addrs,
             };
             fix.extend(
-                addrs.iter().map(|addr| format!("{} addr add {addr} dev {dev}{}", e.ip(from), nodad(dst))),
+                addrs
+                    .iter()
+                    .map(|addr| format!("{} addr add {addr} dev {dev}{}", evidence.ip(from), nodad(dst))),
             );
-            fix.push(format!("{} link set {dev} up", e.ip(from)));
+            fix.push(format!("{} link set {dev} up", evidence.ip(from)));
             let mut suspect = suspect(Cause::CableInWrongNamespace, format!("{space}: {dev}"), text, fix);
-            suspect.evidence = vec![format!("{} link", e.ip(from)), format!("{} link", e.ip(space))];
-            found.push(Found { weight: weight::DEED, sure: false, suspect });
+            suspect.evidence =
+                vec![format!("{} link", evidence.ip(from)), format!("{} link", evidence.ip(space))];
+            found.push(Suspicion { weight: weight::COMMAND, sure: false, suspect });
         }
     }
     found

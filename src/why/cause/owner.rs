@@ -3,7 +3,7 @@
 
 use super::address::nodad;
 use super::martian::odd;
-use super::{Evidence, Found, suspect, weight};
+use super::{Evidence, Suspicion, suspect, weight};
 use crate::event::Passed;
 use crate::net::survey::{Address, RouteQuestion, Space};
 use crate::why::Cause;
@@ -11,27 +11,27 @@ use crate::why::ground::network;
 use std::net::IpAddr;
 
 /// Suspects owners.
-pub(super) fn find(e: &Evidence) -> Vec<Found> {
+pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    if e.shot.reached {
+    if evidence.shot.reached {
         return found;
     }
-    match e.probe.interface.as_deref().map(|name| (name, name.parse::<IpAddr>())) {
-        Some((_, Ok(ip))) => found.extend(source(e, ip)),
-        Some((dev, Err(_))) => found.extend(bound(e, dev)),
+    match evidence.probe.interface.as_deref().map(|name| (name, name.parse::<IpAddr>())) {
+        Some((_, Ok(ip))) => found.extend(source(evidence, ip)),
+        Some((dev, Err(_))) => found.extend(bound(evidence, dev)),
         None => {}
     }
-    found.extend(useless(e));
-    found.extend(on_loopback(e));
-    found.extend(twice(e));
-    found.extend(asker_s(e));
-    found.extend(expired(e));
+    found.extend(useless(evidence));
+    found.extend(on_loopback(evidence));
+    found.extend(twice(evidence));
+    found.extend(asker_s(evidence));
+    found.extend(expired(evidence));
     found
 }
 
 /// A source address that the one who asks does not have.
-fn source(e: &Evidence, ip: IpAddr) -> Option<Found> {
-    let from = e.from();
+fn source(evidence: &Evidence, ip: IpAddr) -> Option<Suspicion> {
+    let from = evidence.from();
     if from.addrs.iter().any(|addr| addr.ip == ip) {
         return None;
     }
@@ -42,7 +42,7 @@ fn source(e: &Evidence, ip: IpAddr) -> Option<Found> {
         .collect();
     let has = own.iter().map(|addr| format!("{}/{} on {}", addr.ip, addr.prefix_len, addr.dev));
     let has = has.collect::<Vec<_>>().join(" and ");
-    let whose = match e.ground.owners(ip).first() {
+    let whose = match evidence.ground.owners(ip).first() {
         Some((owner, _)) => format!(" ({} has it)", owner.name),
         None => String::new(),
     };
@@ -55,7 +55,7 @@ fn source(e: &Evidence, ip: IpAddr) -> Option<Found> {
     let fix = match near {
         Some(near) if whose.is_empty() => vec![format!(
             "{} addr add {ip}/{} dev {}{}",
-            e.ip(&from.name),
+            evidence.ip(&from.name),
             near.prefix_len,
             near.dev,
             nodad(ip)
@@ -63,30 +63,34 @@ fn source(e: &Evidence, ip: IpAddr) -> Option<Found> {
         _ => Vec::new(),
     };
     let mut suspect = suspect(Cause::SourceNotOwn, format!("{}: {ip}", from.name), text, fix);
-    suspect.evidence = vec![format!("{} addr show to {ip}", e.ip(&from.name))];
-    Some(Found { weight: weight::NAMED + 70, sure: true, suspect })
+    suspect.evidence = vec![format!("{} addr show to {ip}", evidence.ip(&from.name))];
+    Some(Suspicion { weight: weight::NAMED + 70, sure: true, suspect })
 }
 
 /// An interface that is not the one by which one gets there.
-fn bound(e: &Evidence, dev: &str) -> Option<Found> {
-    let (from, dst) = (e.from(), e.shot.target);
+fn bound(evidence: &Evidence, dev: &str) -> Option<Suspicion> {
+    let (from, dst) = (evidence.from(), evidence.shot.target);
     let place = format!("{}: {dev}", from.name);
     let Some(link) = from.link(dev) else {
         let links = from.links.iter().filter(|link| !link.loopback).map(|link| link.name.as_str());
         let text =
             format!("{} has no interface {dev}; it has {}", from.name, links.collect::<Vec<_>>().join(", "));
         let suspect = suspect(Cause::WrongInterface, place, text, Vec::new());
-        return Some(Found { weight: weight::NAMED + 70, sure: true, suspect });
+        return Some(Suspicion { weight: weight::NAMED + 70, sure: true, suspect });
     };
     let dst = dst?;
-    let way = e.kernel.route_get(&from.name, &RouteQuestion::to(dst)).ok()?;
+    let way = evidence.kernel.route_get(&from.name, &RouteQuestion::to(dst)).ok()?;
     let out = way.dev().filter(|out| *out != dev)?;
-    let there =
-        |owner: &Space, addr: &Address| e.ground.share((&from.name, link.index), (&owner.name, addr.index));
+    let there = |owner: &Space, addr: &Address| {
+        evidence.ground.share((&from.name, link.index), (&owner.name, addr.index))
+    };
     let leads = from.routes.iter().any(|route| {
         route.dst.contains(dst) && route.hops.iter().any(|hop| hop.dev == dev && hop.via.is_some())
     });
-    if way.kind == "local" || leads || e.ground.owners(dst).iter().any(|(owner, addr)| there(owner, addr)) {
+    if way.kind == "local"
+        || leads
+        || evidence.ground.owners(dst).iter().any(|(owner, addr)| there(owner, addr))
+    {
         return None;
     }
     let text = format!(
@@ -94,40 +98,40 @@ fn bound(e: &Evidence, dev: &str) -> Option<Found> {
         from.name
     );
     let mut suspect = suspect(Cause::WrongInterface, place, text, Vec::new());
-    suspect.evidence = vec![format!("{} route get {dst}", e.ip(&from.name))];
-    Some(Found { weight: weight::NAMED + 70, sure: true, suspect })
+    suspect.evidence = vec![format!("{} route get {dst}", evidence.ip(&from.name))];
+    Some(Suspicion { weight: weight::NAMED + 70, sure: true, suspect })
 }
 
 /// An address that is of no use on a wire.
-fn useless(e: &Evidence) -> Option<Found> {
-    let dst = e.shot.target?;
+fn useless(evidence: &Evidence) -> Option<Suspicion> {
+    let dst = evidence.shot.target?;
     let what = odd(dst)?;
-    let (owner, addr) = e.ground.owners(dst).into_iter().find(|(_, addr)| addr.dev != "lo")?;
+    let (owner, addr) = evidence.ground.owners(dst).into_iter().find(|(_, addr)| addr.dev != "lo")?;
     let text = format!(
         "{dst}, which {} has on {}, is {what}: give both ends addresses of a network that is for use on wires, as 10.0.0.0/24, and ask that one",
         owner.name, addr.dev
     );
     let suspect = suspect(Cause::MartianAddress, format!("{}: {}", owner.name, addr.dev), text, Vec::new());
-    Some(Found { weight: weight::NAMED + 70, sure: true, suspect })
+    Some(Suspicion { weight: weight::NAMED + 70, sure: true, suspect })
 }
 
 /// The address is on `lo`, and the wire has none.
-fn on_loopback(e: &Evidence) -> Vec<Found> {
+fn on_loopback(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    let Some(dst) = e.shot.target else { return found };
-    for (owner, addr) in e.ground.owners(dst) {
+    let Some(dst) = evidence.shot.target else { return found };
+    for (owner, addr) in evidence.ground.owners(dst) {
         let lo = owner.link_at(addr.index).is_some_and(|link| link.loopback);
-        if !lo || owner.name == e.probe.from {
+        if !lo || owner.name == evidence.probe.from {
             continue;
         }
-        let bare = e.ground.ends().find(|end| {
+        let bare = evidence.ground.ends().find(|end| {
             end.space.name == owner.name
                 && end.addrs(dst.is_ipv6()).next().is_none()
-                && !e.ground.neighbours(&owner.name, end.link).is_empty()
+                && !evidence.ground.neighbours(&owner.name, end.link).is_empty()
         });
         let Some(end) = bare else { continue };
         let (ns, dev, len) = (&owner.name, &end.link.name, addr.prefix_len);
-        let near = e.ground.neighbours(ns, end.link);
+        let near = evidence.ground.neighbours(ns, end.link);
         let near = near.iter().flat_map(|other| other.addrs(dst.is_ipv6()));
         let most = near
             .filter(|other| network(other.ip, other.prefix_len).contains(dst))
@@ -139,28 +143,28 @@ fn on_loopback(e: &Evidence) -> Vec<Found> {
             network(dst, right)
         );
         let fix = vec![
-            format!("{} addr del {dst}/{len} dev {}", e.ip(ns), addr.dev),
-            format!("{} addr add {dst}/{right} dev {dev}{}", e.ip(ns), nodad(dst)),
+            format!("{} addr del {dst}/{len} dev {}", evidence.ip(ns), addr.dev),
+            format!("{} addr add {dst}/{right} dev {dev}{}", evidence.ip(ns), nodad(dst)),
         ];
         let suspect = suspect(Cause::AddressOnLoopback, format!("{ns}: lo"), text, fix);
-        found.push(Found { weight: weight::HERE + 190, sure: false, suspect });
+        found.push(Suspicion { weight: weight::HERE + 190, sure: false, suspect });
     }
     found
 }
 
 /// Two have the address, and the wrong one got the request.
-fn twice(e: &Evidence) -> Option<Found> {
-    let dst = e.shot.target?;
-    let owners = e.ground.owners(dst);
+fn twice(evidence: &Evidence) -> Option<Suspicion> {
+    let dst = evidence.shot.target?;
+    let owners = evidence.ground.owners(dst);
     let (got, addr) = owners.iter().find(|(owner, _)| {
-        e.shot.sightings.iter().any(|seen| {
-            let request = e.shot.passed(seen) == Some(Passed::Request);
+        evidence.shot.sightings.iter().any(|seen| {
+            let request = evidence.shot.passed(seen) == Some(Passed::Request);
             let for_it = seen.packet.ends().is_some_and(|(_, to)| to == dst);
             request && for_it && !seen.out && !seen.for_another && seen.netns == owner.name
         })
     })?;
     let (other, theirs) = owners.iter().find(|(owner, _)| owner.name != got.name)?;
-    if got.name == e.probe.from || other.name == e.probe.from {
+    if got.name == evidence.probe.from || other.name == evidence.probe.from {
         return None;
     }
     let ns = &got.name;
@@ -168,22 +172,22 @@ fn twice(e: &Evidence) -> Option<Found> {
         "{ns} has {dst} as well as {}: {ns} has it on {}, {} on {}, and what is sent there ends in {ns}, which answers in the other's place",
         other.name, addr.dev, other.name, theirs.dev
     );
-    let fix = vec![format!("{} addr del {dst}/{} dev {}", e.ip(ns), addr.prefix_len, addr.dev)];
+    let fix = vec![format!("{} addr del {dst}/{} dev {}", evidence.ip(ns), addr.prefix_len, addr.dev)];
     let stray = addr.prefix_len == if dst.is_ipv6() { 128 } else { 32 } || addr.dev == "lo";
     let mut suspect = suspect(Cause::DuplicateAddress, format!("{ns}: {dst}"), text, fix);
-    suspect.evidence = vec![format!("{} addr show to {dst}", e.ip(ns))];
+    suspect.evidence = vec![format!("{} addr show to {dst}", evidence.ip(ns))];
     let weight = if stray { weight::NAMED + 40 } else { weight::HERE + 160 };
-    Some(Found { weight, sure: false, suspect })
+    Some(Suspicion { weight, sure: false, suspect })
 }
 
 /// Another one has the asker's IPv6 address as well, and keeps its own answers.
 /// Of IPv4 the kernel says that it is a martian.
-fn asker_s(e: &Evidence) -> Option<Found> {
-    let src = e.source().filter(IpAddr::is_ipv6)?;
-    let from = &e.probe.from;
-    let owners = e.ground.owners(src);
+fn asker_s(evidence: &Evidence) -> Option<Suspicion> {
+    let src = evidence.source().filter(IpAddr::is_ipv6)?;
+    let from = &evidence.probe.from;
+    let owners = evidence.ground.owners(src);
     let (_, own) = owners.iter().find(|(owner, _)| owner.name == *from)?;
-    let on_the_way = e.spaces_on_the_way();
+    let on_the_way = evidence.spaces_on_the_way();
     let (owner, addr) = owners
         .iter()
         .find(|(owner, _)| owner.name != *from && on_the_way.iter().any(|space| space.name == owner.name))?;
@@ -192,7 +196,7 @@ fn asker_s(e: &Evidence) -> Option<Found> {
         true => (from, own, &owner.name),
         false => (&owner.name, addr, from),
     };
-    let (ip, dev) = (e.ip(stray), &addr.dev);
+    let (ip, dev) = (evidence.ip(stray), &addr.dev);
     let text = format!(
         "{stray} has {src} on {dev}, which is {whose}'s: what {} sends to that address it keeps itself",
         owner.name
@@ -200,14 +204,14 @@ fn asker_s(e: &Evidence) -> Option<Found> {
     let fix = vec![format!("{ip} addr del {src}/{} dev {dev}", addr.prefix_len)];
     let mut suspect = suspect(Cause::DuplicateAddress, format!("{stray}: {src}"), text, fix);
     suspect.evidence = vec![format!("{ip} addr show to {src}")];
-    Some(Found { weight: weight::HERE + 160, sure: true, suspect })
+    Some(Suspicion { weight: weight::HERE + 160, sure: true, suspect })
 }
 
 /// An address that was given for a while.
-fn expired(e: &Evidence) -> Vec<Found> {
+fn expired(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    let typed = &e.typed;
-    for given in typed.iter().filter(|typed| typed.deed.failed.is_none()) {
+    let typed = &evidence.typed;
+    for given in typed.iter().filter(|typed| typed.command.failed.is_none()) {
         let adds = given.is("ip", &["addr", "add"])
             || given.is("ip", &["addr", "replace"])
             || given.is("ip", &["addr", "change"]);
@@ -218,7 +222,9 @@ fn expired(e: &Evidence) -> Vec<Found> {
         else {
             continue;
         };
-        let Some(space) = e.survey.space(&given.ns).filter(|_| adds && lft != "forever") else { continue };
+        let Some(space) = evidence.survey.space(&given.ns).filter(|_| adds && lft != "forever") else {
+            continue;
+        };
         if space.addrs.iter().any(|addr| addr.ip == ip) || space.link(dev).is_none() {
             continue;
         }
@@ -226,9 +232,9 @@ fn expired(e: &Evidence) -> Vec<Found> {
         let why = format!(
             "{ns} had {text} on {dev} for {lft} seconds (valid_lft), and it has expired, as a DHCP lease that nobody renews; its routes went with it"
         );
-        let fix = vec![format!("{} addr add {text} dev {dev}{}", e.ip(ns), nodad(ip))];
+        let fix = vec![format!("{} addr add {text} dev {dev}{}", evidence.ip(ns), nodad(ip))];
         let suspect = suspect(Cause::AddressExpired, format!("{ns}: {dev}"), why, fix);
-        found.push(Found { weight: weight::HERE + 200, sure: false, suspect });
+        found.push(Suspicion { weight: weight::HERE + 200, sure: false, suspect });
     }
     found
 }

@@ -4,7 +4,7 @@
 
 use super::address::show;
 use super::bridge::bridges;
-use super::{Evidence, Found, suspect, weight};
+use super::{Evidence, Suspicion, suspect, weight};
 use crate::net::survey::{Address, Link, Space};
 use crate::why::Cause;
 use crate::why::gate::Gate;
@@ -12,30 +12,30 @@ use crate::why::ground::{End, network};
 use std::net::IpAddr;
 
 /// Suspects what is plugged where.
-pub(super) fn find(e: &Evidence) -> Vec<Found> {
-    let mut found = address_on_port(e);
+pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
+    let mut found = address_on_port(evidence);
     if found.is_empty() {
-        found.extend(loose(e));
+        found.extend(loose(evidence));
     }
-    found.extend(wrong_bridge(e));
+    found.extend(wrong_bridge(evidence));
     if found.is_empty() {
-        found.extend(apart(e));
+        found.extend(apart(evidence));
     }
     found
 }
 
 /// Addresses of a link that is a bridge's port: its frames go to the bridge.
-fn address_on_port(e: &Evidence) -> Vec<Found> {
+fn address_on_port(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    for space in &e.survey.spaces {
+    for space in &evidence.survey.spaces {
         for link in &space.links {
             let Some(bridge) = link.master.and_then(|master| space.link_at(master)) else { continue };
             let addrs: Vec<&Address> =
                 space.addrs.iter().filter(|addr| addr.index == link.index && addr.scope != "link").collect();
-            if addrs.is_empty() || !e.spaces_on_the_way().iter().any(|on| on.name == space.name) {
+            if addrs.is_empty() || !evidence.spaces_on_the_way().iter().any(|on| on.name == space.name) {
                 continue;
             }
-            let ip = e.ip(&space.name);
+            let ip = evidence.ip(&space.name);
             let mut fix = Vec::new();
             for addr in &addrs {
                 fix.push(format!("{ip} addr del {}/{} dev {}", addr.ip, addr.prefix_len, link.name));
@@ -93,16 +93,16 @@ fn address_on_port(e: &Evidence) -> Vec<Found> {
             let mut suspect =
                 suspect(Cause::AddressOnBridgePort, format!("{}: {}", space.name, link.name), text, fix);
             suspect.evidence = vec![format!("{ip} -br addr"), format!("{ip} route")];
-            found.push(Found { weight: weight::HERE + 130, sure: false, suspect });
+            found.push(Suspicion { weight: weight::HERE + 130, sure: false, suspect });
         }
     }
     found
 }
 
 /// The ends that would come to be on one wire with a link, if it were plugged.
-fn behind<'a>(e: &Evidence<'a>, space: &str, link: &Link) -> Vec<End<'a>> {
-    let mut ends = e.ground.neighbours(space, link);
-    ends.retain(|end| e.ground.share(end.port(), (space, link.index)));
+fn behind<'a>(evidence: &Evidence<'a>, space: &str, link: &Link) -> Vec<End<'a>> {
+    let mut ends = evidence.ground.neighbours(space, link);
+    ends.retain(|end| evidence.ground.share(end.port(), (space, link.index)));
     ends
 }
 
@@ -123,8 +123,8 @@ fn fits(some: &[End], others: &[End]) -> usize {
 }
 
 /// A bridge and all that it joins, itself included.
-fn joined<'a>(e: &Evidence<'a>, space: &'a Space, bridge: &'a Link) -> Vec<End<'a>> {
-    let mut ends = behind(e, &space.name, bridge);
+fn joined<'a>(evidence: &Evidence<'a>, space: &'a Space, bridge: &'a Link) -> Vec<End<'a>> {
+    let mut ends = behind(evidence, &space.name, bridge);
     if bridge.master.is_none() {
         ends.push(End { space, link: bridge });
     }
@@ -132,12 +132,12 @@ fn joined<'a>(e: &Evidence<'a>, space: &'a Space, bridge: &'a Link) -> Vec<End<'
 }
 
 /// Tells whether a link could be a port, and is plugged into nothing.
-fn is_loose(e: &Evidence, space: &Space, link: &Link) -> bool {
+fn is_loose(evidence: &Evidence, space: &Space, link: &Link) -> bool {
     let kinds = ["veth", "vxlan", "tun", "macvlan", "macvtap"];
     let bare = !space.addrs.iter().any(|addr| addr.index == link.index && addr.scope != "link");
     link.master.is_none() && bare && kinds.contains(&link.kind.as_str())
         // A macvlan's or VXLAN's parent has work to do as it is.
-        && !e.survey.spaces.iter().flat_map(|space| &space.links).any(|other| {
+        && !evidence.survey.spaces.iter().flat_map(|space| &space.links).any(|other| {
             other.parent.as_ref().is_some_and(|parent| {
                 parent.index == link.index && parent.space.as_deref() == Some(&space.name)
             })
@@ -145,8 +145,8 @@ fn is_loose(e: &Evidence, space: &Space, link: &Link) -> bool {
         && !space.routes.iter().any(|route| route.table == 254 && route.dev() == Some(link.name.as_str()) && route.protocol != "kernel")
 }
 
-fn plug(e: &Evidence, space: &Space, link: &Link, bridge: &Link) -> Vec<String> {
-    let ip = e.ip(&space.name);
+fn plug(evidence: &Evidence, space: &Space, link: &Link, bridge: &Link) -> Vec<String> {
+    let ip = evidence.ip(&space.name);
     let mut fix = vec![format!("{ip} link set {} master {}", link.name, bridge.name)];
     for one in [link, bridge] {
         if !one.up {
@@ -158,47 +158,48 @@ fn plug(e: &Evidence, space: &Space, link: &Link, bridge: &Link) -> Vec<String> 
 
 /// Tells whether one of these is who asks, who is asked, or whose hardware
 /// address is wanted.
-fn matters(e: &Evidence, ends: &[End]) -> bool {
-    let wanted = match &e.gate {
+fn matters(evidence: &Evidence, ends: &[End]) -> bool {
+    let wanted = match &evidence.gate {
         Gate::Resolve { wanted, .. } => Some(*wanted),
         _ => None,
     };
     let has = |end: &End, ip: IpAddr| end.addrs(ip.is_ipv6()).any(|addr| addr.ip == ip);
     ends.iter().any(|end| {
-        end.space.name == e.probe.from || [wanted, e.shot.target].into_iter().flatten().any(|ip| has(end, ip))
+        end.space.name == evidence.probe.from
+            || [wanted, evidence.shot.target].into_iter().flatten().any(|ip| has(end, ip))
     })
 }
 
 fn unplugged(
-    e: &Evidence,
+    evidence: &Evidence,
     space: &Space,
     link: &Link,
     text: String,
     fix: Vec<String>,
     matters: bool,
-) -> Found {
+) -> Suspicion {
     let mut suspect =
         suspect(Cause::BridgePortNotEnslaved, format!("{}: {}", space.name, link.name), text, fix);
-    suspect.evidence = vec![format!("{} link", e.tool("bridge", &space.name))];
+    suspect.evidence = vec![format!("{} link", evidence.tool("bridge", &space.name))];
     let weight = if matters { weight::HERE + 110 } else { weight::ON_THE_WAY + 110 };
-    Found { weight, sure: false, suspect }
+    Suspicion { weight, sure: false, suspect }
 }
 
 /// Links that nobody has plugged into a bridge beside them.
-fn loose(e: &Evidence) -> Vec<Found> {
+fn loose(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    let all = bridges(e);
-    for space in &e.survey.spaces {
-        for link in space.links.iter().filter(|link| is_loose(e, space, link)) {
-            let ends = behind(e, &space.name, link);
+    let all = bridges(evidence);
+    for space in &evidence.survey.spaces {
+        for link in space.links.iter().filter(|link| is_loose(evidence, space, link)) {
+            let ends = behind(evidence, &space.name, link);
             let here = all.iter().filter(|(at, _)| at.name == space.name);
-            let fit = |bridge| fits(&ends, &joined(e, space, bridge));
+            let fit = |bridge| fits(&ends, &joined(evidence, space, bridge));
             let best = here.clone().map(|(_, bridge)| (fit(bridge), *bridge)).max_by_key(|(fit, _)| *fit);
             let Some((count, bridge)) = best else { continue };
             // The other end may be as loose as this one: a trunk.
-            let other = link.peer.as_ref().and_then(|peer| e.survey.find(peer));
+            let other = link.peer.as_ref().and_then(|peer| evidence.survey.find(peer));
             if let Some((other_space, other)) = other
-                && is_loose(e, other_space, other)
+                && is_loose(evidence, other_space, other)
             {
                 let pairs = here.flat_map(|(_, near)| {
                     let far = all.iter().filter(|(at, _)| at.name == other_space.name);
@@ -207,16 +208,17 @@ fn loose(e: &Evidence) -> Vec<Found> {
                 let pairs = pairs.filter(|(near, far)| {
                     space.name != other_space.name || near.index != far.index && link.index < other.index
                 });
-                let fit = |near, far| fits(&joined(e, space, near), &joined(e, other_space, far));
+                let fit =
+                    |near, far| fits(&joined(evidence, space, near), &joined(evidence, other_space, far));
                 let best = pairs.map(|(near, far)| (fit(near, far), near, far)).max_by_key(|(fit, ..)| *fit);
                 if let Some((1.., near, far)) = best {
                     let text = format!(
                         "{} in {} and its other end {} in {} are ports of no bridge: they were to join {} and {}, which nothing joins",
                         link.name, space.name, other.name, other_space.name, near.name, far.name
                     );
-                    let mut fix = plug(e, space, link, near);
-                    fix.extend(plug(e, other_space, other, far));
-                    found.push(unplugged(e, space, link, text, fix, true));
+                    let mut fix = plug(evidence, space, link, near);
+                    fix.extend(plug(evidence, other_space, other, far));
+                    found.push(unplugged(evidence, space, link, text, fix, true));
                     continue;
                 }
             }
@@ -233,7 +235,14 @@ fn loose(e: &Evidence) -> Vec<Found> {
                 whose.join(" and "),
                 bridge.name
             );
-            let mut one = unplugged(e, space, link, text, plug(e, space, link, bridge), matters(e, &ends));
+            let mut one = unplugged(
+                evidence,
+                space,
+                link,
+                text,
+                plug(evidence, space, link, bridge),
+                matters(evidence, &ends),
+            );
             if count == 0 {
                 one.weight = weight::ODD + 100;
             }
@@ -245,24 +254,27 @@ fn loose(e: &Evidence) -> Vec<Found> {
 
 /// Ports whose station has nothing to do with their bridge's others, and all
 /// with another's.
-fn wrong_bridge(e: &Evidence) -> Vec<Found> {
+fn wrong_bridge(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    let all = bridges(e);
+    let all = bridges(evidence);
     for (space, bridge) in &all {
         let ports = space.links.iter().filter(|link| link.master == Some(bridge.index));
         for port in ports {
-            let stations: Vec<End> = joined(e, space, bridge);
+            let stations: Vec<End> = joined(evidence, space, bridge);
             let (ends, rest): (Vec<End>, Vec<End>) = stations.into_iter().partition(|end| {
-                e.ground.port_to(space, bridge, *end).is_some_and(|by| by.index == port.index)
+                evidence.ground.port_to(space, bridge, *end).is_some_and(|by| by.index == port.index)
             });
-            if ends.is_empty() || fits(&ends, &rest) > 0 || !matters(e, &ends) && !matters(e, &rest) {
+            if ends.is_empty()
+                || fits(&ends, &rest) > 0
+                || !matters(evidence, &ends) && !matters(evidence, &rest)
+            {
                 continue;
             }
             let others =
                 all.iter().filter(|(at, other)| at.name == space.name && other.index != bridge.index);
             let best = others
                 .map(|(_, other)| {
-                    let mut there = joined(e, space, other);
+                    let mut there = joined(evidence, space, other);
                     there.retain(|end| !ends.iter().any(|known| known.port() == end.port()));
                     (fits(&ends, &there), *other)
                 })
@@ -273,10 +285,10 @@ fn wrong_bridge(e: &Evidence) -> Vec<Found> {
                 "{}, the port of {}, is attached to {} in {}, but {}'s network is that of {}: two bridges are two separate segments",
                 port.name, whose.space.name, bridge.name, space.name, whose.space.name, other.name
             );
-            let mut one = unplugged(e, space, port, text, plug(e, space, port, other), true);
+            let mut one = unplugged(evidence, space, port, text, plug(evidence, space, port, other), true);
             one.suspect.id = Cause::BridgePortOfWrongBridge.to_string();
             // Rather the one who is asked than the one who asks.
-            one.weight -= if ends.iter().any(|end| end.space.name == e.probe.from) { 5 } else { 0 };
+            one.weight -= if ends.iter().any(|end| end.space.name == evidence.probe.from) { 5 } else { 0 };
             found.push(one);
         }
     }
@@ -284,21 +296,21 @@ fn wrong_bridge(e: &Evidence) -> Vec<Found> {
 }
 
 /// Two bridges of one network that nothing joins.
-fn apart(e: &Evidence) -> Vec<Found> {
+fn apart(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    let all = bridges(e);
+    let all = bridges(evidence);
     for (number, (space, bridge)) in all.iter().enumerate() {
         for (other_space, other) in &all[number + 1..] {
-            let near = joined(e, space, bridge);
-            let far = joined(e, other_space, other);
-            if e.ground.share((&space.name, bridge.index), (&other_space.name, other.index))
+            let near = joined(evidence, space, bridge);
+            let far = joined(evidence, other_space, other);
+            if evidence.ground.share((&space.name, bridge.index), (&other_space.name, other.index))
                 || space.name != other_space.name
                 || fits(&near, &far) == 0
-                || !(matters(e, &near) && matters(e, &far))
+                || !(matters(evidence, &near) && matters(evidence, &far))
             {
                 continue;
             }
-            let ip = e.ip(&space.name);
+            let ip = evidence.ip(&space.name);
             let (a, b) = (short("to", &other.name), short("to", &bridge.name));
             let fix = vec![
                 format!("{ip} link add {a} type veth peer name {b}"),
@@ -309,7 +321,7 @@ fn apart(e: &Evidence) -> Vec<Found> {
                 "{} and {} in {} hold stations of one network, and nothing joins the two bridges: they are separate segments",
                 bridge.name, other.name, space.name
             );
-            let mut one = unplugged(e, space, bridge, text, fix, true);
+            let mut one = unplugged(evidence, space, bridge, text, fix, true);
             one.suspect.id = Cause::BridgesNotConnected.to_string();
             found.push(one);
         }

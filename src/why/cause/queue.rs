@@ -1,28 +1,28 @@
 //! Queues: disciplines that swallow a packet, and filters that drop it.
 
-use super::{Evidence, Found, suspect, weight};
+use super::{Evidence, Suspicion, suspect, weight};
 use crate::net::survey::{Filter, Link, Qdisc, Space, Survey};
 use crate::why::Cause;
 
 /// Suspects queues and filters.
-pub(super) fn find(e: &Evidence) -> Vec<Found> {
+pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    let way = e.links_on_the_way();
-    for space in e.spaces_on_the_way() {
+    let way = evidence.links_on_the_way();
+    for space in evidence.spaces_on_the_way() {
         let busy = |qdisc: &Qdisc| !is_plain(qdisc);
         if !space.qdiscs.iter().any(busy) && space.filters.is_empty() {
             continue;
         }
         // What they have counted since.
-        let now = e.kernel.survey_of(&space.name);
+        let now = evidence.kernel.survey_of(&space.name);
         for qdisc in space.qdiscs.iter().filter(|qdisc| busy(qdisc)) {
-            found.extend(discipline(e, space, qdisc, now.as_ref()));
+            found.extend(discipline(evidence, space, qdisc, now.as_ref()));
         }
         for filter in &space.filters {
-            found.extend(stops(e, space, filter));
+            found.extend(stops(evidence, space, filter));
         }
     }
-    let is_near = |found: &Found| {
+    let is_near = |found: &Suspicion| {
         way.iter().any(|(space, link)| found.suspect.place == format!("{}: {}", space.name, link.name))
     };
     for one in &mut found {
@@ -68,11 +68,11 @@ pub(super) fn may_be_slow(survey: &Survey) -> bool {
 }
 
 /// A discipline that is more than a queue.
-fn discipline(e: &Evidence, space: &Space, qdisc: &Qdisc, now: Option<&Space>) -> Option<Found> {
+fn discipline(evidence: &Evidence, space: &Space, qdisc: &Qdisc, now: Option<&Space>) -> Option<Suspicion> {
     let link = space.link_at(qdisc.index)?;
-    let headers = if e.shot.target.is_some_and(|dst| dst.is_ipv6()) { 48 } else { 28 };
+    let headers = if evidence.shot.target.is_some_and(|dst| dst.is_ipv6()) { 48 } else { 28 };
     // An ARP question has 42 bytes, with its frame.
-    let frame = 14 + headers + u64::from(e.probe.size.unwrap_or(56));
+    let frame = 14 + headers + u64::from(evidence.probe.size.unwrap_or(56));
     let after = now.and_then(|now| {
         now.qdiscs.iter().find(|other| {
             other.index == qdisc.index && other.handle == qdisc.handle && other.class == qdisc.class
@@ -122,20 +122,20 @@ fn discipline(e: &Evidence, space: &Space, qdisc: &Qdisc, now: Option<&Space>) -
         parent => format!("parent {parent}"),
     };
     let at = if qdisc.class { "root".to_string() } else { at };
-    let tool = e.tool("tc", &space.name);
+    let tool = evidence.tool("tc", &space.name);
     let fix = vec![format!("{tool} qdisc del dev {} {at}", qdisc.dev)];
     let text = format!("the queueing discipline of {} in {} ({words}) {why}", qdisc.dev, space.name);
     let mut suspect = suspect(Cause::QdiscDrops, format!("{}: {}", space.name, qdisc.dev), text, fix);
     suspect.evidence = vec![format!("{tool} -s qdisc show dev {}", qdisc.dev)];
-    let base = if lost > 0 || waits > 0 { weight::NAMED } else { e.weight_at(&space.name, link) + 90 };
-    Some(Found { weight: base, sure: false, suspect })
+    let base = if lost > 0 || waits > 0 { weight::NAMED } else { evidence.weight_at(&space.name, link) + 90 };
+    Some(Suspicion { weight: base, sure: false, suspect })
 }
 
 /// A filter that does not just let packets pass.
-fn stops(e: &Evidence, space: &Space, filter: &Filter) -> Option<Found> {
+fn stops(evidence: &Evidence, space: &Space, filter: &Filter) -> Option<Suspicion> {
     let link = space.link(&filter.dev)?;
     let does = |word: &str| filter.actions.iter().any(|action| action.contains(word));
-    let v6 = e.shot.target.is_some_and(|dst| dst.is_ipv6());
+    let v6 = evidence.shot.target.is_some_and(|dst| dst.is_ipv6());
     let concerns = match filter.protocol.as_str() {
         "ip" | "arp" => !v6,
         "ipv6" => v6,
@@ -156,7 +156,7 @@ fn stops(e: &Evidence, space: &Space, filter: &Filter) -> Option<Found> {
     } else {
         "changes"
     };
-    let tool = e.tool("tc", &space.name);
+    let tool = evidence.tool("tc", &space.name);
     let what = match filter.matches.is_empty() {
         true => format!("every packet ({})", filter.protocol),
         false => format!("packets ({}) that match {}", filter.protocol, filter.matches.join(", ")),
@@ -175,7 +175,7 @@ fn stops(e: &Evidence, space: &Space, filter: &Filter) -> Option<Found> {
     let base = match why {
         "changes" => weight::ODD,
         _ if !concerns => weight::ODD,
-        _ => e.weight_at(&space.name, link) + 80,
+        _ => evidence.weight_at(&space.name, link) + 80,
     };
-    Some(Found { weight: base, sure: false, suspect })
+    Some(Suspicion { weight: base, sure: false, suspect })
 }

@@ -1,8 +1,8 @@
 //! Rules of iptables that were refused, and what was meant.
 
-use crate::event::Deed;
+use crate::event::LabCommand;
 use crate::net::typed_words;
-use crate::why::deeds;
+use crate::why::typed;
 
 /// A rule that its tool refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,10 +38,10 @@ const CAPITALS: [&str; 12] = [
 ];
 
 /// The rules that were refused.
-pub(super) fn rules(deeds: &[Deed]) -> Vec<Refused> {
+pub(super) fn rules(lab_commands: &[LabCommand]) -> Vec<Refused> {
     let mut refused = Vec::new();
-    for typed in deeds::read(deeds) {
-        let Some(said) = &typed.deed.failed else { continue };
+    for typed in typed::read(lab_commands) {
+        let Some(said) = &typed.command.failed else { continue };
         if !typed.program.starts_with("iptables") && !typed.program.starts_with("ip6tables") {
             continue;
         }
@@ -59,7 +59,7 @@ pub(super) fn rules(deeds: &[Deed]) -> Vec<Refused> {
         let is_other = words != typed.words;
         refused.push(Refused {
             ns: typed.ns.clone(),
-            command: typed.deed.command.clone(),
+            command: typed.command.command.clone(),
             words: complaint(said).to_string(),
             chain,
             corrected: behind.filter(|_| is_other).map(|words| line(&words)),
@@ -120,7 +120,7 @@ mod tests {
     fn what_iptables_refuses_is_corrected() {
         let fix = |command: &str| {
             let failed = Some("iptables v1.8.9: no\nmore".into());
-            let refused = rules(&[Deed { place: Place::default(), command: command.into(), failed }]);
+            let refused = rules(&[LabCommand { place: Place::default(), command: command.into(), failed }]);
             refused[0].fix.clone()
         };
         let some = |text: &str| Some(text.to_string());

@@ -6,8 +6,8 @@ use super::misplaced;
 use super::rule_slip;
 use super::slip::{self, nearest};
 use crate::net::survey::{Net, Space};
-use crate::why::deeds::Typed;
 use crate::why::ground::network;
+use crate::why::typed::Typed;
 use std::net::IpAddr;
 
 /// A command as it was probably meant.
@@ -39,9 +39,9 @@ impl Repair {
 }
 
 /// What was probably meant, most plausible first.
-pub(super) fn repairs(e: &Evidence, all: &[Typed], typed: &Typed, words: &str) -> Vec<Repair> {
+pub(super) fn repairs(evidence: &Evidence, all: &[Typed], typed: &Typed, words: &str) -> Vec<Repair> {
     let mut repair = Repair { words: typed.raw.clone(), ..Repair::default() };
-    let ns = namespace(e, &mut repair, &typed.ns);
+    let ns = namespace(evidence, &mut repair, &typed.ns);
     let program = program_at(&repair.words);
     let Some(name) = repair.words.get(program).cloned() else { return Vec::new() };
     let known: Vec<&str> = slip::PROGRAMS.to_vec();
@@ -53,10 +53,10 @@ pub(super) fn repairs(e: &Evidence, all: &[Typed], typed: &Typed, words: &str) -
         _ => name,
     };
     match name.as_str() {
-        "ip" | "bridge" | "tc" | "brctl" => ip(e, all, typed, repair, &ns, words),
-        "sysctl" => slip::sysctl(e, repair, program, &ns),
-        name if name.contains("tables") => rule_slip::iptables(e, repair, program, &ns),
-        "nft" => rule_slip::nft(e, repair, &ns),
+        "ip" | "bridge" | "tc" | "brctl" => ip(evidence, all, typed, repair, &ns, words),
+        "sysctl" => slip::sysctl(evidence, repair, program, &ns),
+        name if name.contains("tables") => rule_slip::iptables(evidence, repair, program, &ns),
+        "nft" => rule_slip::nft(evidence, repair, &ns),
         _ => vec![repair],
     }
 }
@@ -69,8 +69,8 @@ fn program_at(words: &[String]) -> usize {
 }
 
 /// Repairs the names of namespaces; gives the one in which it acts.
-fn namespace(e: &Evidence, repair: &mut Repair, ns: &str) -> String {
-    let names = || e.survey.spaces.iter().skip(1).map(|space| space.name.as_str());
+fn namespace(evidence: &Evidence, repair: &mut Repair, ns: &str) -> String {
+    let names = || evidence.survey.spaces.iter().skip(1).map(|space| space.name.as_str());
     let mut acts = ns.to_string();
     for at in 1..repair.words.len() {
         let before = repair.words[at - 1].as_str();
@@ -95,27 +95,34 @@ fn namespace(e: &Evidence, repair: &mut Repair, ns: &str) -> String {
 }
 
 /// Repairs a command of iproute2.
-fn ip(e: &Evidence, all: &[Typed], typed: &Typed, repair: Repair, ns: &str, words: &str) -> Vec<Repair> {
+fn ip(
+    evidence: &Evidence,
+    all: &[Typed],
+    typed: &Typed,
+    repair: Repair,
+    ns: &str,
+    words: &str,
+) -> Vec<Repair> {
     let mut repair = repair;
     misspelt(&mut repair, words);
     let too_long = names_too_long(&mut repair);
-    let Some(space) = e.survey.space(ns) else { return vec![repair] };
-    let mut all_repairs = if too_long { vec![repair] } else { devices(e, repair, space, typed) };
+    let Some(space) = evidence.survey.space(ns) else { return vec![repair] };
+    let mut all_repairs = if too_long { vec![repair] } else { devices(evidence, repair, space, typed) };
     if let Some(name) = never_made(all, typed, space) {
         // It follows from another refusal, and has no slip of its own.
         all_repairs.retain(|repair| !repair.swaps.iter().any(|(old, _)| *old == name));
     }
     all_repairs = all_repairs
         .into_iter()
-        .flat_map(|repair| addresses(e, repair, space, typed))
+        .flat_map(|repair| addresses(evidence, repair, space, typed))
         .flat_map(|repair| match typed.words.first().map(String::as_str) {
-            Some("route") => route(e, repair, space),
+            Some("route") => route(evidence, repair, space),
             _ => vec![repair],
         })
         .collect();
     for repair in &mut all_repairs {
-        on_another_link(e, repair, space, typed);
-        switched_off(e, repair, space, typed);
+        on_another_link(evidence, repair, space, typed);
+        switched_off(evidence, repair, space, typed);
     }
     let exists = words.contains("File exists") || words.contains("already assigned");
     if exists {
@@ -132,13 +139,13 @@ fn ip(e: &Evidence, all: &[Typed], typed: &Typed, repair: Repair, ns: &str, word
 }
 
 /// Gives an address to the link on whose wire the others of its network are.
-fn on_another_link(e: &Evidence, repair: &mut Repair, space: &Space, typed: &Typed) {
+fn on_another_link(evidence: &Evidence, repair: &mut Repair, space: &Space, typed: &Typed) {
     if !typed.is("ip", &["addr", "add"]) {
         return;
     }
     let net = repair.words.iter().find_map(|word| Net::parse(word)).map(|net| network(net.ip, net.len));
     let (Some(at), Some(net)) = (repair.after("dev"), net) else { return };
-    let Some(right) = misplaced::right_link(e, space, net) else { return };
+    let Some(right) = misplaced::right_link(evidence, space, net) else { return };
     let (dev, right) = (repair.words[at].clone(), &right.link.name);
     if dev != *right && space.link(&dev).is_some() {
         repair.swap(at, right, format!("the others of {net} are on the wire of {right}, not of {dev}"));
@@ -152,8 +159,8 @@ fn never_made(all: &[Typed], typed: &Typed, space: &Space) -> Option<String> {
         space.link(name).is_none()
             && all.iter().any(|other| {
                 other.is("ip", &["link", "add"])
-                    && other.deed.failed.is_some()
-                    && other.deed.command != typed.deed.command
+                    && other.command.failed.is_some()
+                    && other.command.command != typed.command.command
                     && other.words.contains(name)
                     && (other.ns == typed.ns || other.words.contains(&typed.ns))
             })
@@ -165,7 +172,7 @@ fn never_made(all: &[Typed], typed: &Typed, space: &Space) -> Option<String> {
 
 /// IPv6 may be switched off on a link; and whoever repairs does not wait for
 /// the search for duplicates.
-fn switched_off(e: &Evidence, repair: &mut Repair, space: &Space, typed: &Typed) {
+fn switched_off(evidence: &Evidence, repair: &mut Repair, space: &Space, typed: &Typed) {
     let Some(dev) = repair.after("dev").map(|at| repair.words[at].clone()) else { return };
     let v6 = repair.words.iter().any(|word| Net::parse(word).is_some_and(|net| net.ip.is_ipv6()));
     if !v6 {
@@ -175,7 +182,7 @@ fn switched_off(e: &Evidence, repair: &mut Repair, space: &Space, typed: &Typed)
         ["all".to_string(), dev.replace('.', "/")].map(|dev| format!("net.ipv6.conf.{dev}.disable_ipv6"));
     let off: Vec<&String> = keys.iter().filter(|key| space.switch(key) == Some(1)).collect();
     for key in &off {
-        repair.before.push(e.sysctl(&space.name, key, "0"));
+        repair.before.push(evidence.sysctl(&space.name, key, "0"));
     }
     if let Some(key) = off.first() {
         repair.said.push(format!("IPv6 is switched off there ({key}=1 in {})", space.name));
@@ -223,7 +230,7 @@ fn names_too_long(repair: &mut Repair) -> bool {
 }
 
 /// Repairs the names of links.
-fn devices(e: &Evidence, repair: Repair, space: &Space, typed: &Typed) -> Vec<Repair> {
+fn devices(evidence: &Evidence, repair: Repair, space: &Space, typed: &Typed) -> Vec<Repair> {
     let makes = repair.words.iter().any(|word| word == "type")
         && typed.words.get(1).is_some_and(|word| word == "add");
     let object = typed.words.first().map(String::as_str).unwrap_or_default();
@@ -243,16 +250,25 @@ fn devices(e: &Evidence, repair: Repair, space: &Space, typed: &Typed) -> Vec<Re
         if space.link(&name).is_some() {
             continue;
         }
-        all = all.into_iter().flat_map(|repair| device(e, repair, space, at, &name, object)).collect();
+        all = all.into_iter().flat_map(|repair| device(evidence, repair, space, at, &name, object)).collect();
     }
     all
 }
 
 /// The link that was meant by a name that there is not.
-fn device(e: &Evidence, repair: Repair, space: &Space, at: usize, name: &str, object: &str) -> Vec<Repair> {
+fn device(
+    evidence: &Evidence,
+    repair: Repair,
+    space: &Space,
+    at: usize,
+    name: &str,
+    object: &str,
+) -> Vec<Repair> {
     let mut all: Vec<Repair> = Vec::new();
     // An end of a cable that nobody has brought there.
-    for other in e.survey.spaces.iter().filter(|other| other.name != space.name && space.name != "host") {
+    for other in
+        evidence.survey.spaces.iter().filter(|other| other.name != space.name && space.name != "host")
+    {
         let bare = other.links.iter().filter(|link| {
             link.kind == "veth"
                 && link.master.is_none()
@@ -264,7 +280,8 @@ fn device(e: &Evidence, repair: Repair, space: &Space, at: usize, name: &str, ob
             let rename = if link.name == name { String::new() } else { format!(" name {name}") };
             let mut brought = repair.clone();
             let at = &space.name;
-            brought.before = vec![format!("{} link set {} netns {at}{rename}", e.ip(&other.name), link.name)];
+            brought.before =
+                vec![format!("{} link set {} netns {at}{rename}", evidence.ip(&other.name), link.name)];
             brought.said.push(format!(
                 "{at} has no {name}: the end of the cable that is for it, {}, was left in {}",
                 link.name, other.name
@@ -273,10 +290,10 @@ fn device(e: &Evidence, repair: Repair, space: &Space, at: usize, name: &str, ob
         }
     }
     let is_master = repair.words[at - 1] == "master";
-    let elsewhere: Vec<&Space> = e
+    let elsewhere: Vec<&Space> = evidence
         .spaces_on_the_way()
         .into_iter()
-        .chain(e.survey.spaces.iter())
+        .chain(evidence.survey.spaces.iter())
         .filter(|other| other.name != space.name && other.link(name).is_some())
         .collect();
     let links = space.links.iter().filter(|link| !link.loopback && (!is_master || link.kind == "bridge"));
@@ -300,11 +317,11 @@ fn device(e: &Evidence, repair: Repair, space: &Space, at: usize, name: &str, ob
             // It would have been given twice, or to the one who asks for it.
             let given = other.addrs.iter().any(|addr| addr.dev == name && addr.scope == "global");
             let done = other.link(name).is_some_and(|link| link.up);
-            if object == "addr" && (given || other.name == e.probe.from) || object == "link" && done {
+            if object == "addr" && (given || other.name == evidence.probe.from) || object == "link" && done {
                 continue;
             }
             let mut moved = repair.clone();
-            let tool = e.tool(&moved.words[0].clone(), &other.name);
+            let tool = evidence.tool(&moved.words[0].clone(), &other.name);
             let mut words: Vec<String> = shell_words::split(&tool).unwrap_or_default();
             let rest = match moved.words.get(1).map(String::as_str) {
                 Some("-n" | "-netns") => 3,
@@ -331,7 +348,7 @@ fn device(e: &Evidence, repair: Repair, space: &Space, at: usize, name: &str, ob
 }
 
 /// Repairs addresses that are none.
-fn addresses(e: &Evidence, repair: Repair, space: &Space, typed: &Typed) -> Vec<Repair> {
+fn addresses(evidence: &Evidence, repair: Repair, space: &Space, typed: &Typed) -> Vec<Repair> {
     let object = typed.words.first().map(String::as_str).unwrap_or_default();
     if !matches!(object, "addr" | "route" | "neigh") {
         return vec![repair];
@@ -352,7 +369,7 @@ fn addresses(e: &Evidence, repair: Repair, space: &Space, typed: &Typed) -> Vec<
             .into_iter()
             .flat_map(|repair| {
                 let word = repair.words[at].clone();
-                let meant = slip::addresses(e, space, link, &word, object == "addr");
+                let meant = slip::addresses(evidence, space, link, &word, object == "addr");
                 meant.into_iter().take(3).map(move |(meant, why)| {
                     let mut repair = repair.clone();
                     repair.swap(at, &meant, why);
@@ -365,7 +382,7 @@ fn addresses(e: &Evidence, repair: Repair, space: &Space, typed: &Typed) -> Vec<
 }
 
 /// Repairs a route.
-fn route(e: &Evidence, repair: Repair, space: &Space) -> Vec<Repair> {
+fn route(evidence: &Evidence, repair: Repair, space: &Space) -> Vec<Repair> {
     let mut repair = repair;
     let verb =
         repair.words.iter().position(|word| matches!(word.as_str(), "add" | "replace" | "append" | "a"));
@@ -373,7 +390,7 @@ fn route(e: &Evidence, repair: Repair, space: &Space) -> Vec<Repair> {
         (verb + 1..repair.words.len())
             .find(|at| repair.words[*at] == "default" || Net::parse(&repair.words[*at]).is_some())
     });
-    let mut goal = e.shot.target.filter(|_| true);
+    let mut goal = evidence.shot.target.filter(|_| true);
     if let Some(at) = dst.filter(|at| repair.words[*at] != "default")
         && let Some(net) = Net::parse(&repair.words[at])
     {
@@ -386,10 +403,12 @@ fn route(e: &Evidence, repair: Repair, space: &Space) -> Vec<Repair> {
             repair.swap(at, &meant, why);
         }
         if !goal.is_some_and(|ip| whole.contains(ip)) {
-            goal = e.source_seen().filter(|ip| whole.contains(*ip)).or(Some(whole.ip));
+            goal = evidence.source_seen().filter(|ip| whole.contains(*ip)).or(Some(whole.ip));
         }
-    } else if space.name != e.probe.from && e.targets().iter().any(|target| target.name == space.name) {
-        goal = e.source_seen();
+    } else if space.name != evidence.probe.from
+        && evidence.targets().iter().any(|target| target.name == space.name)
+    {
+        goal = evidence.source_seen();
     }
     let Some(at) = repair.after("via") else { return vec![repair] };
     let Ok(via) = repair.words[at].parse::<IpAddr>() else { return vec![repair] };
@@ -403,14 +422,14 @@ fn route(e: &Evidence, repair: Repair, space: &Space) -> Vec<Repair> {
     }
     let mut all = Vec::new();
     // The gateway is there, and one's own mask leaves it out.
-    for (owner, theirs) in e.ground.owners(via) {
+    for (owner, theirs) in evidence.ground.owners(via) {
         for addr in space.addrs.iter().filter(|addr| {
             network(theirs.ip, theirs.prefix_len).contains(addr.ip)
                 && addr.ip.is_ipv4() == via.is_ipv4()
-                && e.ground.share((&space.name, addr.index), (&owner.name, theirs.index))
+                && evidence.ground.share((&space.name, addr.index), (&owner.name, theirs.index))
         }) {
             let mut masked = repair.clone();
-            let ip = e.ip(&space.name);
+            let ip = evidence.ip(&space.name);
             let (own, dev) = (addr.ip, &addr.dev);
             masked.before = vec![
                 format!("{ip} addr del {own}/{} dev {dev}", addr.prefix_len),
@@ -424,7 +443,7 @@ fn route(e: &Evidence, repair: Repair, space: &Space) -> Vec<Repair> {
         }
     }
     if let Some((step, gateway)) =
-        goal.and_then(|goal| e.next_gateway(space, goal)).filter(|(_, ip)| *ip != via)
+        goal.and_then(|goal| evidence.next_gateway(space, goal)).filter(|(_, ip)| *ip != via)
     {
         let mut meant = repair.clone();
         let why = format!(

@@ -3,46 +3,46 @@
 
 use super::mistyped;
 use super::rules::{self, words};
-use super::{Evidence, Found, suspect, weight};
-use crate::net::survey::{Route, RouteQuestion, Rule, Space};
+use super::{Evidence, Suspicion, suspect, weight};
+use crate::net::survey::{PolicyRule, Route, RouteQuestion, Space};
 use crate::why::Cause;
 use crate::why::fib::{self, Flow};
 use crate::why::gate::{Gate, is_local};
-use crate::why::ground::{Step, network};
+use crate::why::ground::{Crossing, network};
 use std::net::IpAddr;
 
 /// Suspects routes.
-pub(super) fn find(e: &Evidence) -> Vec<Found> {
-    let Some(dst) = e.shot.target else { return Vec::new() };
-    let src = e.source();
-    let mut found = leg(e, dst, src, true);
+pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
+    let Some(dst) = evidence.shot.target else { return Vec::new() };
+    let src = evidence.source();
+    let mut found = leg(evidence, dst, src, true);
     // Who answers sends to whom the request seems to come from.
-    if let Some((src, own)) = e.ends_at_target().or(src.map(|src| (src, dst))) {
-        found.extend(leg(e, src, Some(own), false));
+    if let Some((src, own)) = evidence.ends_at_target().or(src.map(|src| (src, dst))) {
+        found.extend(leg(evidence, src, Some(own), false));
     }
-    found.extend(rules::without_local(e, dst.is_ipv6()));
+    found.extend(rules::without_local(evidence, dst.is_ipv6()));
     found
 }
 
 /// One leg: the namespaces on it, and what their tables say.
-fn leg(e: &Evidence, dst: IpAddr, src: Option<IpAddr>, there: bool) -> Vec<Found> {
+fn leg(evidence: &Evidence, dst: IpAddr, src: Option<IpAddr>, there: bool) -> Vec<Suspicion> {
     let mut found = Vec::new();
     let start = match there {
-        true => Some(e.from()),
-        false => e.answerer(),
+        true => Some(evidence.from()),
+        false => evidence.answerer(),
     };
     let Some(start) = start else { return found };
-    let way = e.way_to(&start.name, dst).unwrap_or_default();
+    let way = evidence.way_to(&start.name, dst).unwrap_or_default();
     let mut came: Option<&str> = None;
     let mut walked = vec![start];
     for step in &way {
         walked.push(step.into.space);
     }
     // Those where it was seen although they are on no way of ours.
-    let strays = e.survey.spaces.iter().filter(|space| space.name == e.stuck.ns);
+    let strays = evidence.survey.spaces.iter().filter(|space| space.name == evidence.stuck.ns);
     for stray in strays {
-        if e.gate == Gate::Forward
-            && e.stuck.is_back() != there
+        if evidence.gate == Gate::Forward
+            && evidence.stuck.is_back() != there
             && !walked.iter().any(|known| known.name == stray.name)
         {
             walked.push(stray);
@@ -54,31 +54,31 @@ fn leg(e: &Evidence, dst: IpAddr, src: Option<IpAddr>, there: bool) -> Vec<Found
         }
         let flow = Flow {
             dst,
-            src: src.filter(|_| at > 0 || !there || e.probe.interface.is_some()),
+            src: src.filter(|_| at > 0 || !there || evidence.probe.interface.is_some()),
             iif: came,
             mark: 0,
         };
-        found.extend(table(e, space, &flow, there));
+        found.extend(table(evidence, space, &flow, there));
         came = way.get(at).map(|step| step.into.link.name.as_str());
     }
     found
 }
 
 /// What one namespace's tables say of a flow that it is to send on.
-fn table(e: &Evidence, space: &Space, flow: &Flow, there: bool) -> Vec<Found> {
+fn table(evidence: &Evidence, space: &Space, flow: &Flow, there: bool) -> Vec<Suspicion> {
     let mut found = Vec::new();
     let question =
         RouteQuestion { src: flow.src, iif: flow.iif.map(String::from), ..RouteQuestion::to(flow.dst) };
-    let answer = e.kernel.route_get(&space.name, &question);
+    let answer = evidence.kernel.route_get(&space.name, &question);
     let usable = answer.as_ref().is_ok_and(fib::is_usable);
-    let here = match &e.gate {
+    let here = match &evidence.gate {
         Gate::Resolve { asker, .. } => *asker == space.name,
-        Gate::Send => space.name == e.probe.from,
-        _ => e.stuck.ns == space.name,
+        Gate::Send => space.name == evidence.probe.from,
+        _ => evidence.stuck.ns == space.name,
     };
     let base = if here { weight::HERE } else { weight::ON_THE_WAY };
     let back = if there { "" } else { ", so the answer can't go back" };
-    let about = About { e, space, flow, base, back, there };
+    let about = About { evidence, space, flow, base, back, there };
     match fib::decide(space, flow) {
         Some((rule, route)) if !fib::is_default(rule) && route.is_none_or(fib::is_dead_end) => {
             found.push(about.rule(rule, route, if here { weight::NAMED } else { base }));
@@ -98,7 +98,7 @@ fn table(e: &Evidence, space: &Space, flow: &Flow, there: bool) -> Vec<Found> {
             match thrown {
                 Some(route) => found.push(about.dead_end(route, base + 100)),
                 None => {
-                    found.extend(mistyped::suspects(e, space, flow, base + 20, back));
+                    found.extend(mistyped::suspects(evidence, space, flow, base + 20, back));
                     found.extend(about.missing());
                 }
             }
@@ -106,14 +106,14 @@ fn table(e: &Evidence, space: &Space, flow: &Flow, there: bool) -> Vec<Found> {
         None => {}
     }
     for found in &mut found {
-        found.suspect.evidence.push(format!("{} route get {question}", e.ip(&space.name)));
+        found.suspect.evidence.push(format!("{} route get {question}", evidence.ip(&space.name)));
     }
     found
 }
 
 /// What is looked at: one namespace's answer for one flow.
 pub(super) struct About<'a> {
-    pub e: &'a Evidence<'a>,
+    pub evidence: &'a Evidence<'a>,
     pub space: &'a Space,
     pub flow: &'a Flow<'a>,
     pub base: u32,
@@ -124,12 +124,12 @@ pub(super) struct About<'a> {
 
 impl About<'_> {
     pub fn ip(&self) -> String {
-        let ip = self.e.ip(&self.space.name);
+        let ip = self.evidence.ip(&self.space.name);
         if self.flow.dst.is_ipv6() { format!("{ip} -6") } else { ip }
     }
 
     /// A route that discards or refuses.
-    fn dead_end(&self, route: &Route, weight: u32) -> Found {
+    fn dead_end(&self, route: &Route, weight: u32) -> Suspicion {
         let Self { space, flow, back, .. } = self;
         let (id, what) = match route.kind.as_str() {
             "blackhole" => (Cause::BlackholeRoute, "discarded without a word"),
@@ -146,7 +146,7 @@ impl About<'_> {
             flow.dst
         );
         // A nexthop object says what becomes of it: another way is wanted.
-        let gateway = self.e.next_gateway(space, flow.dst).filter(|_| route.nhid.is_some());
+        let gateway = self.evidence.next_gateway(space, flow.dst).filter(|_| route.nhid.is_some());
         let fix = match gateway {
             Some((step, gateway)) => {
                 vec![format!(
@@ -159,16 +159,16 @@ impl About<'_> {
             None => vec![self.delete(route)],
         };
         let suspect = suspect(id, format!("{}: {}", space.name, route.dst), text, fix);
-        Found { weight, sure: weight == weight::NAMED, suspect }
+        Suspicion { weight, sure: weight == weight::NAMED, suspect }
     }
 
     /// A namespace that knows no way at all.
-    fn missing(&self) -> Option<Found> {
-        let Self { e, space, flow, there, .. } = self;
+    fn missing(&self) -> Option<Suspicion> {
+        let Self { evidence, space, flow, there, .. } = self;
         let dst = flow.dst;
-        let (step, gateway) = e.next_gateway(space, dst)?;
+        let (step, gateway) = evidence.next_gateway(space, dst)?;
         let v6 = dst.is_ipv6();
-        let wires = e
+        let wires = evidence
             .ground
             .ends()
             .filter(|end| end.space.name == space.name && end.addrs(v6).next().is_some())
@@ -180,7 +180,7 @@ impl About<'_> {
         if asked.is_none() {
             let text = format!("{} has no rule that looks into table main, where its routes are", space.name);
             let fix = vec![format!("{} rule add pref 32766 lookup main", self.ip())];
-            return Some(Found {
+            return Some(Suspicion {
                 weight: self.base + 100,
                 sure: true,
                 suspect: suspect(Cause::PolicyRuleMissing, space.name.clone(), text, fix),
@@ -191,7 +191,7 @@ impl About<'_> {
         }
         let net = match wires <= 1 && !has_default {
             true => "default".to_string(),
-            false => e.network_of(dst).map_or_else(|| dst.to_string(), |net| net.to_string()),
+            false => evidence.network_of(dst).map_or_else(|| dst.to_string(), |net| net.to_string()),
         };
         let next = format!("{} is the next one on the way, at {gateway}", step.into.space.name);
         let (id, text) = match (there, flow.iif) {
@@ -218,20 +218,20 @@ impl About<'_> {
         let fix = vec![format!("{} route add {net} via {gateway}{}", self.ip(), scope(gateway, step))];
         let mut suspect = suspect(id, space.name.clone(), text, fix);
         suspect.evidence = vec![format!("{} route", self.ip())];
-        Some(Found { weight: self.base, sure: false, suspect })
+        Some(Suspicion { weight: self.base, sure: false, suspect })
     }
 
     /// A route that is there: does it lead to the next one?
-    fn route(&self, rule: &Rule, route: &Route) -> Option<Found> {
-        let Self { e, space, flow, .. } = self;
+    fn route(&self, rule: &PolicyRule, route: &Route) -> Option<Suspicion> {
+        let Self { evidence, space, flow, .. } = self;
         let dst = flow.dst;
-        let (step, gateway) = match e.next_gateway(space, dst) {
+        let (step, gateway) = match evidence.next_gateway(space, dst) {
             Some((step, gateway)) => (step, Some(gateway)),
-            None => (*e.way_to(&space.name, dst)?.first()?, None),
+            None => (*evidence.way_to(&space.name, dst)?.first()?, None),
         };
-        let on_wire = e.is_on_wire(step, dst);
+        let on_wire = evidence.is_on_wire(step, dst);
         // Where it should be, and nobody has it: that is not the route's fault.
-        if route.protocol == "kernel" && route.kind == "unicast" && e.ground.owners(dst).is_empty() {
+        if route.protocol == "kernel" && route.kind == "unicast" && evidence.ground.owners(dst).is_empty() {
             return None;
         }
         match route.kind.as_str() {
@@ -241,21 +241,23 @@ impl About<'_> {
         }
         let right = route.hops.iter().all(|hop| {
             let plugged = |ip: IpAddr| {
-                let owners = e.ground.owners(ip);
+                let owners = evidence.ground.owners(ip);
                 space.link(&hop.dev).and_then(|link| {
                     owners.into_iter().find(|(owner, addr)| {
                         owner.name != space.name
-                            && e.ground.share((&space.name, link.index), (&owner.name, addr.index))
+                            && evidence.ground.share((&space.name, link.index), (&owner.name, addr.index))
                     })
                 })
             };
             match hop.via {
-                Some(via) => plugged(via).is_some_and(|(owner, _)| e.leads(&owner.name, &space.name, dst)),
+                Some(via) => {
+                    plugged(via).is_some_and(|(owner, _)| evidence.leads(&owner.name, &space.name, dst))
+                }
                 None => {
                     plugged(dst).is_some()
                         // The way is right, and nobody is there.
-                        || e.ground.owners(dst).is_empty() && hop.dev == step.out.link.name
-                        || !on_wire && hop.dev == step.out.link.name && e.answers_for(step, dst)
+                        || evidence.ground.owners(dst).is_empty() && hop.dev == step.out.link.name
+                        || !on_wire && hop.dev == step.out.link.name && evidence.answers_for(step, dst)
                 }
             }
         });
@@ -266,8 +268,8 @@ impl About<'_> {
     }
 
     /// The address is taken for one's own.
-    fn swallowed(&self, route: &Route) -> Option<Found> {
-        let Self { e, space, flow, .. } = self;
+    fn swallowed(&self, route: &Route) -> Option<Suspicion> {
+        let Self { evidence, space, flow, .. } = self;
         let held = space
             .addrs
             .iter()
@@ -276,7 +278,7 @@ impl About<'_> {
         if route.dst.len >= if flow.dst.is_ipv6() { 128 } else { 32 } {
             return None;
         }
-        let (most, ip) = (if addr.ip.is_ipv6() { 128 } else { 32 }, e.ip(&space.name));
+        let (most, ip) = (if addr.ip.is_ipv6() { 128 } else { 32 }, evidence.ip(&space.name));
         let text = format!(
             "{} has {}/{} on {}: on a loopback that makes all of {} its own, {} included; an address alone is a /{most}",
             space.name, addr.ip, addr.prefix_len, addr.dev, route.dst, flow.dst
@@ -285,7 +287,7 @@ impl About<'_> {
             format!("{ip} addr del {}/{} dev {}", addr.ip, addr.prefix_len, addr.dev),
             format!("{ip} addr add {}/{most} dev {}", addr.ip, addr.dev),
         ];
-        Some(Found {
+        Some(Suspicion {
             weight: self.base + 150,
             sure: true,
             suspect: suspect(Cause::SubnetOnLoopback, format!("{}: {}", space.name, addr.dev), text, fix),
@@ -293,8 +295,8 @@ impl About<'_> {
     }
 
     /// A local route that no address has brought.
-    fn claimed(&self, route: &Route) -> Option<Found> {
-        let Self { e, space, flow, .. } = self;
+    fn claimed(&self, route: &Route) -> Option<Suspicion> {
+        let Self { evidence, space, flow, .. } = self;
         if route.protocol == "kernel" {
             return None;
         }
@@ -311,14 +313,14 @@ impl About<'_> {
             text,
             vec![self.delete(route)],
         );
-        suspect.evidence = vec![format!("{} route show table local", e.ip(&space.name))];
-        Some(Found { weight: self.base + 150, sure: true, suspect })
+        suspect.evidence = vec![format!("{} route show table local", evidence.ip(&space.name))];
+        Some(Suspicion { weight: self.base + 150, sure: true, suspect })
     }
 
     /// The address is a broadcast address in one's own view.
-    fn broadcast(&self, route: &Route, step: Step) -> Option<Found> {
-        let Self { e, space, flow, .. } = self;
-        if e.probe.broadcast {
+    fn broadcast(&self, route: &Route, step: Crossing) -> Option<Suspicion> {
+        let Self { evidence, space, flow, .. } = self;
+        if evidence.probe.broadcast {
             return None;
         }
         let addr = space
@@ -326,7 +328,7 @@ impl About<'_> {
             .iter()
             .find(|addr| addr.cast() == Some(flow.dst) && Some(addr.dev.as_str()) == route.dev())?;
         let theirs = step.into.addrs(false).find(|theirs| theirs.ip == flow.dst)?;
-        let ip = e.ip(&space.name);
+        let ip = evidence.ip(&space.name);
         let text = format!(
             "{} has {}/{} on {}: by that mask {} is the broadcast address of its network, and {} has it with a /{}",
             space.name, addr.ip, addr.prefix_len, addr.dev, flow.dst, step.into.space.name, theirs.prefix_len
@@ -335,7 +337,7 @@ impl About<'_> {
             format!("{ip} addr del {}/{} dev {}", addr.ip, addr.prefix_len, addr.dev),
             format!("{ip} addr add {}/{} dev {}", addr.ip, theirs.prefix_len, addr.dev),
         ];
-        Some(Found {
+        Some(Suspicion {
             weight: self.base + 150,
             sure: false,
             suspect: suspect(Cause::NetmaskMismatch, format!("{}: {}", space.name, addr.dev), text, fix),
@@ -343,17 +345,23 @@ impl About<'_> {
     }
 
     /// A route that leads elsewhere.
-    fn wrong(&self, rule: &Rule, route: &Route, step: Step, gateway: Option<IpAddr>) -> Option<Found> {
-        let Self { e, space, flow, back, .. } = self;
+    fn wrong(
+        &self,
+        rule: &PolicyRule,
+        route: &Route,
+        step: Crossing,
+        gateway: Option<IpAddr>,
+    ) -> Option<Suspicion> {
+        let Self { evidence, space, flow, back, .. } = self;
         let dst = flow.dst;
         let ip = self.ip();
         let bad = route.hops.iter().find(|hop| hop.via.is_some()).or(route.hops.first())?;
         let goes = match bad.via {
             Some(via) => {
-                let whose = match e.ground.owners(via).first() {
+                let whose = match evidence.ground.owners(via).first() {
                     None => "which nobody has".to_string(),
                     Some((owner, _)) if owner.name == space.name => "which is its own".to_string(),
-                    Some((owner, _)) if e.is_no_router(owner, dst) => {
+                    Some((owner, _)) if evidence.is_no_router(owner, dst) => {
                         format!("which is {}, no router: it forwards nothing", owner.name)
                     }
                     Some((owner, _)) => format!("which is {}'s, and does not lead there", owner.name),
@@ -396,7 +404,7 @@ impl About<'_> {
             }
             (_, Some(gateway)) if kernel => vec![format!(
                 "{ip} route add {} via {gateway}{}",
-                e.network_of(dst).map_or(dst.to_string(), |net| if net == route.dst {
+                evidence.network_of(dst).map_or(dst.to_string(), |net| if net == route.dst {
                     dst.to_string()
                 } else {
                     net.to_string()
@@ -421,7 +429,7 @@ impl About<'_> {
         if bad.via.is_none() {
             suspect.id = Cause::RouteWrongDevice.to_string();
         }
-        Some(Found { weight: self.base + 60, sure: false, suspect })
+        Some(Suspicion { weight: self.base + 60, sure: false, suspect })
     }
 
     /// The command that deletes a route.
@@ -446,7 +454,7 @@ impl About<'_> {
 }
 
 /// A gateway on a single link needs the link's name.
-pub(super) fn scope(gateway: IpAddr, step: Step) -> String {
+pub(super) fn scope(gateway: IpAddr, step: Crossing) -> String {
     match gateway {
         IpAddr::V6(ip) if ip.is_unicast_link_local() => format!(" dev {}", step.out.link.name),
         _ => String::new(),

@@ -69,16 +69,16 @@ const OPTIONS: [&str; 24] = [
 ];
 
 /// The rule that was probably meant.
-pub(super) fn iptables(e: &Evidence, repair: Repair, program: usize, ns: &str) -> Vec<Repair> {
+pub(super) fn iptables(evidence: &Evidence, repair: Repair, program: usize, ns: &str) -> Vec<Repair> {
     let mut repair = repair;
-    let own: Vec<String> = e
+    let own: Vec<String> = evidence
         .shot
         .walls
         .iter()
         .filter(|wall| wall.netns == ns)
         .flat_map(|wall| wall.before.rules.iter().map(|rule| rule.chain.clone()))
         .collect();
-    let devs: Vec<&str> = e
+    let devs: Vec<&str> = evidence
         .survey
         .space(ns)
         .map(|space| space.links.iter().map(|link| link.name.as_str()).collect())
@@ -185,13 +185,13 @@ pub(super) fn iptables(e: &Evidence, repair: Repair, program: usize, ns: &str) -
         }
         _ => {}
     }
-    if let Some(space) = e.survey.space(ns) {
+    if let Some(space) = evidence.survey.space(ns) {
         for at in program + 1..repair.words.len() {
             let before = repair.words[at - 1].as_str();
             let word = repair.words[at].clone();
             if matches!(before, "-s" | "-d" | "--source" | "--destination")
                 && Net::parse(&word).is_none()
-                && let Some((meant, why)) = addresses(e, space, None, &word, false).into_iter().next()
+                && let Some((meant, why)) = addresses(evidence, space, None, &word, false).into_iter().next()
             {
                 repair.swap(at, &meant, why);
             }
@@ -201,7 +201,7 @@ pub(super) fn iptables(e: &Evidence, repair: Repair, program: usize, ns: &str) -
 }
 
 /// The words of nft that are near to what was typed.
-pub(super) fn nft(e: &Evidence, repair: Repair, ns: &str) -> Vec<Repair> {
+pub(super) fn nft(evidence: &Evidence, repair: Repair, ns: &str) -> Vec<Repair> {
     const WORDS: [&str; 34] = [
         "add",
         "rule",
@@ -238,7 +238,7 @@ pub(super) fn nft(e: &Evidence, repair: Repair, ns: &str) -> Vec<Repair> {
         "oifname",
         "dport",
     ];
-    let own: Vec<String> = e
+    let own: Vec<String> = evidence
         .shot
         .walls
         .iter()

@@ -2,15 +2,15 @@
 //! missing.
 
 use super::route::About;
-use super::{Evidence, Found, suspect, weight};
-use crate::net::survey::{Route, Rule};
+use super::{Evidence, Suspicion, suspect, weight};
+use crate::net::survey::{PolicyRule, Route};
 use crate::why::Cause;
 use crate::why::fib;
-use crate::why::ground::Step;
+use crate::why::ground::Crossing;
 
 impl About<'_> {
     /// A rule that refuses, or looks where there is no way.
-    pub fn rule(&self, rule: &Rule, route: Option<&Route>, weight: u32) -> Found {
+    pub fn rule(&self, rule: &PolicyRule, route: Option<&Route>, weight: u32) -> Suspicion {
         let Self { space, flow, back, .. } = self;
         let what = match route {
             Some(route) => {
@@ -32,11 +32,11 @@ impl About<'_> {
         let mut suspect =
             suspect(Cause::PolicyRule, format!("{}: rule {}", space.name, rule.pref), text, fix);
         suspect.evidence = vec![format!("{} rule", self.ip())];
-        Found { weight, sure: weight == weight::NAMED, suspect }
+        Suspicion { weight, sure: weight == weight::NAMED, suspect }
     }
 
     /// A route that would do, in a table that no rule leads to.
-    pub fn without_rule(&self, step: Step) -> Option<Found> {
+    pub fn without_rule(&self, step: Crossing) -> Option<Suspicion> {
         let Self { space, flow, back, .. } = self;
         let (dst, v6) = (flow.dst, flow.dst.is_ipv6());
         let asked = |table: u32| {
@@ -59,11 +59,11 @@ impl About<'_> {
             suspect(Cause::PolicyRuleMissing, format!("{}: table {}", space.name, route.table), text, fix);
         suspect.evidence =
             vec![format!("{} route show table {}", self.ip(), route.table), format!("{} rule", self.ip())];
-        Some(Found { weight: self.base + 70, sure: false, suspect })
+        Some(Suspicion { weight: self.base + 70, sure: false, suspect })
     }
 
     /// A rule that leaps over those which look into the right tables.
-    pub fn leapt(&self) -> Option<Found> {
+    pub fn leapt(&self) -> Option<Suspicion> {
         let Self { space, flow, .. } = self;
         let v6 = flow.dst.is_ipv6();
         let leaps = space.rules.iter().filter(|rule| rule.inet6 == v6 && rule.goto.is_some());
@@ -79,9 +79,9 @@ impl About<'_> {
 
 /// Nobody looks into the table `local`, so that a namespace does not know its
 /// own addresses.
-pub(super) fn without_local(e: &Evidence, v6: bool) -> Vec<Found> {
+pub(super) fn without_local(evidence: &Evidence, v6: bool) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    for space in e.spaces_on_the_way() {
+    for space in evidence.spaces_on_the_way() {
         let mut rules = space.rules.iter().filter(|rule| rule.inet6 == v6).peekable();
         if rules.peek().is_none() || rules.any(|rule| rule.table == Some(255)) {
             continue;
@@ -90,17 +90,17 @@ pub(super) fn without_local(e: &Evidence, v6: bool) -> Vec<Found> {
         let text = format!(
             "{ns} has no rule that looks into table local, so that it takes no packet for its own, though it has the address"
         );
-        let ip = if v6 { format!("{} -6", e.ip(ns)) } else { e.ip(ns) };
+        let ip = if v6 { format!("{} -6", evidence.ip(ns)) } else { evidence.ip(ns) };
         let fix = vec![format!("{ip} rule add pref 0 lookup local")];
         let mut suspect = suspect(Cause::PolicyRuleMissing, format!("{ns}: table local"), text, fix);
         suspect.evidence = vec![format!("{ip} rule")];
-        found.push(Found { weight: weight::NAMED, sure: true, suspect });
+        found.push(Suspicion { weight: weight::NAMED, sure: true, suspect });
     }
     found
 }
 
 /// A rule's selectors.
-pub(super) fn words(rule: &Rule) -> String {
+pub(super) fn words(rule: &PolicyRule) -> String {
     let mut words = Vec::new();
     words.extend(rule.not.then(|| "not".to_string()));
     words.extend(rule.from.map(|net| format!("from {net}")));

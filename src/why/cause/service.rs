@@ -1,7 +1,7 @@
 //! Services that are not where they are asked for.
 
 use super::masquerade::listens;
-use super::{Evidence, Found, suspect, weight};
+use super::{Evidence, Suspicion, suspect, weight};
 use crate::net::survey::{Listener, Space};
 use crate::net::{SeenPacket, Sighting, typed_words};
 use crate::why::Cause;
@@ -9,47 +9,55 @@ use crate::why::gate::Gate;
 use std::net::IpAddr;
 
 /// Suspects services.
-pub(super) fn find(e: &Evidence) -> Vec<Found> {
-    let Some(asked) = e.probe.tcp else { return Vec::new() };
-    let Some((space, ip, port)) = arrived(e, asked) else { return Vec::new() };
+pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
+    let Some(asked) = evidence.probe.tcp else { return Vec::new() };
+    let Some((space, ip, port)) = arrived(evidence, asked) else { return Vec::new() };
     // It was sent on from there, and waits for somebody else's address.
-    let asks = |owner: IpAddr| e.source() != Some(owner) && e.ground.owners(owner).is_empty();
-    if matches!(&e.gate, Gate::Resolve { asker, wanted, .. } if *asker == space.name && asks(*wanted)) {
+    let asks = |owner: IpAddr| evidence.source() != Some(owner) && evidence.ground.owners(owner).is_empty();
+    if matches!(&evidence.gate, Gate::Resolve { asker, wanted, .. } if *asker == space.name && asks(*wanted))
+    {
         return Vec::new();
     }
     if listens(space, ip, port) {
-        return bound_to_link(e, space, ip, port);
+        return bound_to_link(evidence, space, ip, port);
     }
     let mut found = Vec::new();
     let tcp = || space.listeners.iter().filter(|one| one.proto == "tcp");
     for one in tcp().filter(|one| one.port == port) {
-        found.extend(elsewhere(e, space, one, ip));
+        found.extend(elsewhere(evidence, space, one, ip));
     }
     for one in tcp().filter(|one| one.port != port && listens(space, ip, one.port)) {
-        found.extend(other_port(e, space, one, ip, port));
+        found.extend(other_port(evidence, space, one, ip, port));
     }
-    if found.iter().all(|found: &Found| found.suspect.fix.is_empty()) {
-        found.extend(somebody_else(e, space, ip, port));
+    if found.iter().all(|found: &Suspicion| found.suspect.fix.is_empty()) {
+        found.extend(somebody_else(evidence, space, ip, port));
     }
     if found.is_empty() {
         let text = format!(
             "nobody listens on TCP port {port} of {ip} in {}: the kernel refuses the connection; start the service there",
             space.name
         );
-        found.push(made(e, space, Cause::TcpNobodyListens, text, Vec::new(), weight::ODD));
+        found.push(made(evidence, space, Cause::TcpNobodyListens, text, Vec::new(), weight::ODD));
     }
     found
 }
 
-fn made(e: &Evidence, space: &Space, id: Cause, text: String, fix: Vec<String>, weight: u32) -> Found {
+fn made(
+    evidence: &Evidence,
+    space: &Space,
+    id: Cause,
+    text: String,
+    fix: Vec<String>,
+    weight: u32,
+) -> Suspicion {
     let mut suspect = suspect(id, format!("{}: sockets", space.name), text, fix);
-    suspect.evidence = vec![e.exec(&space.name, "ss -tlnp")];
-    Found { weight, sure: false, suspect }
+    suspect.evidence = vec![evidence.exec(&space.name, "ss -tlnp")];
+    Suspicion { weight, sure: false, suspect }
 }
 
 /// Where the request to connect arrived at last: in which namespace, for which
 /// address and port.
-fn arrived<'a>(e: &'a Evidence, asked: u16) -> Option<(&'a Space, IpAddr, u16)> {
+fn arrived<'a>(evidence: &'a Evidence, asked: u16) -> Option<(&'a Space, IpAddr, u16)> {
     let is_local =
         |space: &Space, ip: IpAddr| ip.is_loopback() || space.addrs.iter().any(|addr| addr.ip == ip);
     let request = |seen: &&Sighting| {
@@ -57,23 +65,23 @@ fn arrived<'a>(e: &'a Evidence, asked: u16) -> Option<(&'a Space, IpAddr, u16)> 
             && !seen.out
             && !seen.for_another
     };
-    for seen in e.shot.sightings.iter().filter(request).rev() {
+    for seen in evidence.shot.sightings.iter().filter(request).rev() {
         let SeenPacket::Tcp { dst, ports, .. } = seen.packet else { continue };
-        let Some(space) = e.survey.space(&seen.netns) else { continue };
+        let Some(space) = evidence.survey.space(&seen.netns) else { continue };
         if is_local(space, dst) {
             return Some((space, dst, ports.1));
         }
     }
     // One who asks himself.
-    let target = e.shot.target?;
-    is_local(e.from(), target).then(|| (e.from(), target, asked))
+    let target = evidence.shot.target?;
+    is_local(evidence.from(), target).then(|| (evidence.from(), target, asked))
 }
 
 /// The command of the program that listens, as `ps` has it; of several the one
 /// that names the port.
-fn program(e: &Evidence, space: &Space, port: u16) -> Option<Vec<String>> {
+fn program(evidence: &Evidence, space: &Space, port: u16) -> Option<Vec<String>> {
     let text = port.to_string();
-    let commands = e.kernel.commands(&space.name).into_iter();
+    let commands = evidence.kernel.processes(&space.name).into_iter();
     commands
         .map(|command| command.split_whitespace().map(String::from).collect::<Vec<_>>())
         .filter(|words| words.iter().any(|word| has_number(word, &text)))
@@ -105,13 +113,13 @@ fn with_number(word: &str, old: &str, new: &str) -> String {
 }
 
 /// The command that starts it so.
-fn start(e: &Evidence, space: &Space, words: &[String]) -> Vec<String> {
+fn start(evidence: &Evidence, space: &Space, words: &[String]) -> Vec<String> {
     let line = typed_words(&words.iter().map(String::as_str).collect::<Vec<_>>());
-    vec![format!("{} >/dev/null 2>&1 & sleep 0.7", e.exec(&space.name, &line))]
+    vec![format!("{} >/dev/null 2>&1 & sleep 0.7", evidence.exec(&space.name, &line))]
 }
 
 /// It listens on another address.
-pub(super) fn elsewhere(e: &Evidence, space: &Space, one: &Listener, ip: IpAddr) -> Vec<Found> {
+pub(super) fn elsewhere(evidence: &Evidence, space: &Space, one: &Listener, ip: IpAddr) -> Vec<Suspicion> {
     let port = one.port;
     let only = match one.ip {
         bound if bound.is_unspecified() => {
@@ -126,66 +134,66 @@ pub(super) fn elsewhere(e: &Evidence, space: &Space, one: &Listener, ip: IpAddr)
     };
     let text = format!("the service on port {port} in {} listens {only}, and {ip} is asked", space.name);
     let bound = one.ip.to_string();
-    let fix = program(e, space, port).and_then(|mut words| {
+    let fix = program(evidence, space, port).and_then(|mut words| {
         let names = [bound.as_str(), if one.ip.is_loopback() { "localhost" } else { bound.as_str() }];
         let at = words.iter().position(|word| names.iter().any(|name| word.contains(name)))?;
         let name = names.iter().find(|name| words[at].contains(*name))?;
         words[at] = words[at].replace(name, &ip.to_string());
-        Some(start(e, space, &words))
+        Some(start(evidence, space, &words))
     });
-    vec![made(e, space, Cause::TcpBoundElsewhere, text, fix.unwrap_or_default(), weight::HERE + 150)]
+    vec![made(evidence, space, Cause::TcpBoundElsewhere, text, fix.unwrap_or_default(), weight::HERE + 150)]
 }
 
 /// It listens on another port.
-fn other_port(e: &Evidence, space: &Space, one: &Listener, ip: IpAddr, port: u16) -> Vec<Found> {
+fn other_port(evidence: &Evidence, space: &Space, one: &Listener, ip: IpAddr, port: u16) -> Vec<Suspicion> {
     let text = format!(
         "nobody listens on TCP port {port} of {ip} in {}: the service there listens on port {}",
         space.name, one.port
     );
     let (old, new) = (one.port.to_string(), port.to_string());
-    let fix = program(e, space, one.port).map(|words| {
+    let fix = program(evidence, space, one.port).map(|words| {
         // The last is the port, where a number stands elsewhere as well.
         let at = words.iter().rposition(|word| has_number(word, &old)).unwrap_or_default();
         let mut words = words;
         words[at] = with_number(&words[at], &old, &new);
-        start(e, space, &words)
+        start(evidence, space, &words)
     });
-    vec![made(e, space, Cause::TcpWrongPort, text, fix.unwrap_or_default(), weight::HERE + 50)]
+    vec![made(evidence, space, Cause::TcpWrongPort, text, fix.unwrap_or_default(), weight::HERE + 50)]
 }
 
 /// The service runs in another namespace.
-fn somebody_else(e: &Evidence, space: &Space, ip: IpAddr, port: u16) -> Vec<Found> {
+fn somebody_else(evidence: &Evidence, space: &Space, ip: IpAddr, port: u16) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    for other in e.survey.spaces.iter().filter(|other| other.name != space.name) {
+    for other in evidence.survey.spaces.iter().filter(|other| other.name != space.name) {
         let one = other.listeners.iter().find(|one| one.proto == "tcp" && one.port == port);
         let Some(one) = one else { continue };
         let text = format!(
             "nobody listens on TCP port {port} of {ip} in {}: the service runs in {}",
             space.name, other.name
         );
-        let fix = program(e, other, port).map(|mut words| {
+        let fix = program(evidence, other, port).map(|mut words| {
             for word in &mut words {
                 if !one.ip.is_unspecified() {
                     *word = word.replace(&one.ip.to_string(), &ip.to_string());
                 }
             }
-            start(e, space, &words)
+            start(evidence, space, &words)
         });
         let weight = if fix.is_some() { weight::ON_THE_WAY } else { weight::ODD };
-        found.push(made(e, space, Cause::TcpWrongNamespace, text, fix.unwrap_or_default(), weight));
+        found.push(made(evidence, space, Cause::TcpWrongNamespace, text, fix.unwrap_or_default(), weight));
     }
     found
 }
 
 /// It takes connections by one link only.
-fn bound_to_link(e: &Evidence, space: &Space, ip: IpAddr, port: u16) -> Vec<Found> {
+fn bound_to_link(evidence: &Evidence, space: &Space, ip: IpAddr, port: u16) -> Vec<Suspicion> {
     let all = space.listeners.iter().filter(|one| one.proto == "tcp" && one.port == port);
     let bound: Vec<&Listener> = all.clone().filter(|one| one.dev.is_some()).collect();
     if bound.len() != all.count() {
         return Vec::new();
     }
     let Some(dev) = bound.first().and_then(|one| one.dev.as_deref()) else { return Vec::new() };
-    let came = e.shot.sightings.iter().rfind(|seen| seen.netns == space.name && !seen.out);
+    let came = evidence.shot.sightings.iter().rfind(|seen| seen.netns == space.name && !seen.out);
     if came.is_none_or(|came| came.dev == dev) {
         return Vec::new();
     }
@@ -193,7 +201,7 @@ fn bound_to_link(e: &Evidence, space: &Space, ip: IpAddr, port: u16) -> Vec<Foun
         "the service on port {port} of {ip} in {} is bound to the interface {dev}, and the connection comes by another",
         space.name
     );
-    vec![made(e, space, Cause::TcpBoundElsewhere, text, Vec::new(), weight::ODD)]
+    vec![made(evidence, space, Cause::TcpBoundElsewhere, text, Vec::new(), weight::ODD)]
 }
 
 #[cfg(test)]

@@ -101,7 +101,7 @@ pub(super) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) 
 }
 
 /// The switches that were probably meant.
-pub(super) fn sysctl(e: &Evidence, repair: Repair, program: usize, ns: &str) -> Vec<Repair> {
+pub(super) fn sysctl(evidence: &Evidence, repair: Repair, program: usize, ns: &str) -> Vec<Repair> {
     let mut repair = repair;
     // `KEY = VALUE` in three words, and `KEY VALUE`.
     while let Some(at) = repair.words.iter().position(|word| word == "=") {
@@ -112,7 +112,7 @@ pub(super) fn sysctl(e: &Evidence, repair: Repair, program: usize, ns: &str) -> 
         repair.words.splice(at - 1..=at + 1, [joined]);
         repair.said.push("`KEY=VALUE` is one word, without blanks".into());
     }
-    let Some(space) = e.survey.space(ns) else { return vec![repair] };
+    let Some(space) = evidence.survey.space(ns) else { return vec![repair] };
     let devs = space.links.iter().flat_map(|link| {
         ["forwarding", "rp_filter", "proxy_arp", "route_localnet", "arp_ignore", "accept_local"]
             .map(|name| format!("net.ipv4.conf.{}.{name}", link.name))
@@ -124,7 +124,7 @@ pub(super) fn sysctl(e: &Evidence, repair: Repair, program: usize, ns: &str) -> 
         .chain(SWITCHES.iter().map(|name| name.to_string()))
         .chain(devs)
         .collect();
-    let exists = |key: &str| known.iter().any(|name| name == key) || e.kernel.has_sysctl(ns, key);
+    let exists = |key: &str| known.iter().any(|name| name == key) || evidence.kernel.has_sysctl(ns, key);
     for at in program + 1..repair.words.len() {
         let word = repair.words[at].clone();
         if word.starts_with('-') {
@@ -150,7 +150,7 @@ pub(super) fn sysctl(e: &Evidence, repair: Repair, program: usize, ns: &str) -> 
 /// The addresses that were probably meant by a text that is none, with what
 /// is wrong with it.
 pub(super) fn addresses(
-    e: &Evidence,
+    evidence: &Evidence,
     space: &Space,
     link: Option<&Link>,
     text: &str,
@@ -158,7 +158,7 @@ pub(super) fn addresses(
 ) -> Vec<(String, String)> {
     let (ip_text, len_text) = text.split_once('/').map_or((text, None), |(ip, len)| (ip, Some(len)));
     let wire: Vec<Net> = match link {
-        Some(link) => e
+        Some(link) => evidence
             .ground
             .neighbours(&space.name, link)
             .iter()
@@ -166,7 +166,7 @@ pub(super) fn addresses(
             .collect(),
         None => Vec::new(),
     };
-    let all = e.survey.spaces.iter().flat_map(|space| &space.addrs);
+    let all = evidence.survey.spaces.iter().flat_map(|space| &space.addrs);
     let nets: Vec<Net> = all
         .filter(|addr| addr.scope == "global" && addr.ip.is_ipv6() == text.contains(':'))
         .map(|addr| network(addr.ip, addr.prefix_len))
@@ -175,7 +175,7 @@ pub(super) fn addresses(
     match ip_text.parse::<IpAddr>() {
         Ok(ip) => meant.push((ip, 0)),
         Err(_) => {
-            let target = e.shot.target.filter(|ip| e.ground.owners(*ip).is_empty() && own);
+            let target = evidence.shot.target.filter(|ip| evidence.ground.owners(*ip).is_empty() && own);
             meant.extend(
                 variants(ip_text).into_iter().filter_map(|(text, cost)| Some((text.parse().ok()?, cost))),
             );
@@ -194,12 +194,12 @@ pub(super) fn addresses(
                 meant.push((transplant(net.ip, net.len, host.into()), 4));
             }
             let fits = |ip: &IpAddr| match () {
-                () if e.shot.target == Some(*ip) && own => 0,
+                () if evidence.shot.target == Some(*ip) && own => 0,
                 () if wire.iter().any(|net| net.contains(*ip)) => 2,
                 () if nets.iter().any(|net| net.contains(*ip)) => 6,
                 () => 12,
             };
-            let taken = |ip: &IpAddr| if own && !e.ground.owners(*ip).is_empty() { 20 } else { 0 };
+            let taken = |ip: &IpAddr| if own && !evidence.ground.owners(*ip).is_empty() { 20 } else { 0 };
             meant.sort_by_key(|(ip, cost)| (cost + fits(ip) + taken(ip), *ip));
             let mut seen = Vec::new();
             meant.retain(|(ip, _)| {

@@ -2,34 +2,34 @@
 //! network.
 
 use super::address::{nodad, show};
-use super::{Evidence, Found, suspect, weight};
+use super::{Evidence, Suspicion, suspect, weight};
 use crate::net::survey::Address;
 use crate::why::Cause;
 use crate::why::ground::{End, network};
 
 /// Suspects addresses that have changed places, or cables that have.
-pub(super) fn find(e: &Evidence) -> Vec<Found> {
+pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    let Some(v6) = e.shot.target.map(|dst| dst.is_ipv6()) else { return found };
-    for space in e.spaces_on_the_way() {
-        let ends: Vec<End> = e.ground.ends().filter(|end| end.space.name == space.name).collect();
+    let Some(v6) = evidence.shot.target.map(|dst| dst.is_ipv6()) else { return found };
+    for space in evidence.spaces_on_the_way() {
+        let ends: Vec<End> = evidence.ground.ends().filter(|end| end.space.name == space.name).collect();
         for (at, one) in ends.iter().enumerate() {
             for other in &ends[at + 1..] {
-                found.extend(swapped(e, *one, *other, v6));
+                found.extend(swapped(evidence, *one, *other, v6));
             }
         }
     }
     found
 }
 
-fn swapped(e: &Evidence, one: End, other: End, v6: bool) -> Option<Found> {
+fn swapped(evidence: &Evidence, one: End, other: End, v6: bool) -> Option<Suspicion> {
     let single = |end: End| {
         let mut addrs: Vec<Address> = end.addrs(v6).cloned().collect();
         if addrs.len() == 1 { addrs.pop() } else { None }
     };
     let (ours, theirs) = (single(one)?, single(other)?);
     let fits = |end: End, addr: &Address| {
-        let near = e.ground.neighbours(&end.space.name, end.link);
+        let near = evidence.ground.neighbours(&end.space.name, end.link);
         let net = network(addr.ip, addr.prefix_len);
         near.iter().any(|near| near.addrs(v6).any(|near| net.contains(near.ip)))
     };
@@ -41,7 +41,7 @@ fn swapped(e: &Evidence, one: End, other: End, v6: bool) -> Option<Found> {
     let text = format!(
         "{ns} has {mine} on {here} and {yours} on {there}, and it is the other way round: the network of {yours} is on the wire of {here}, that of {mine} on the wire of {there}"
     );
-    let ip = e.ip(ns);
+    let ip = evidence.ip(ns);
     let fix = vec![
         format!("{ip} addr del {mine} dev {here}"),
         format!("{ip} addr del {yours} dev {there}"),
@@ -50,5 +50,5 @@ fn swapped(e: &Evidence, one: End, other: End, v6: bool) -> Option<Found> {
     ];
     let mut suspect = suspect(Cause::AddressesSwapped, format!("{ns}: {here} and {there}"), text, fix);
     suspect.evidence = vec![format!("{ip} -br addr")];
-    Some(Found { weight: weight::HERE + 120, sure: false, suspect })
+    Some(Suspicion { weight: weight::HERE + 120, sure: false, suspect })
 }

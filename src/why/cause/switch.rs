@@ -1,6 +1,6 @@
 //! The kernel's switches that stop packets: one table of them.
 
-use super::{Evidence, Found, suspect, weight};
+use super::{Evidence, Suspicion, suspect, weight};
 use crate::net::survey::Space;
 use crate::why::Cause;
 
@@ -127,32 +127,32 @@ const SWITCHES: &[Switch] = &[
 ];
 
 /// Suspects switches.
-pub(super) fn find(e: &Evidence) -> Vec<Found> {
+pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    let v6 = e.shot.target.is_some_and(|dst| dst.is_ipv6());
-    for space in e.spaces_on_the_way() {
+    let v6 = evidence.shot.target.is_some_and(|dst| dst.is_ipv6());
+    for space in evidence.spaces_on_the_way() {
         for switch in SWITCHES.iter().filter(|switch| switch.key.starts_with("net.ipv6") == v6) {
-            let has_it = e.shot.target.is_some_and(|dst| crate::why::gate::is_local(space, dst));
-            let is_target = (has_it || e.probe.broadcast) && space.name != e.probe.from;
+            let has_it = evidence.shot.target.is_some_and(|dst| crate::why::gate::is_local(space, dst));
+            let is_target = (has_it || evidence.probe.broadcast) && space.name != evidence.probe.from;
             if switch.at == At::Target && !is_target || switch.at == At::Router && is_target {
                 continue;
             }
             let matters = match switch.id {
-                Cause::BroadcastEchoIgnored => e.probe.broadcast,
-                Cause::FragmentMemory => e.probe.size.is_some(),
+                Cause::BroadcastEchoIgnored => evidence.probe.broadcast,
+                Cause::FragmentMemory => evidence.probe.size.is_some(),
                 _ => true,
             };
             if !matters {
                 continue;
             }
-            found.extend(set(e, space, switch));
+            found.extend(set(evidence, space, switch));
         }
     }
     found
 }
 
 /// The suspect, where a switch is set so that it stops something.
-fn set(e: &Evidence, space: &Space, switch: &Switch) -> Option<Found> {
+fn set(evidence: &Evidence, space: &Space, switch: &Switch) -> Option<Suspicion> {
     let mut set: Vec<(String, i64)> = Vec::new();
     match switch.key.split_once('*') {
         None => set.extend(space.switch(switch.key).map(|value| (switch.key.to_string(), value))),
@@ -169,9 +169,9 @@ fn set(e: &Evidence, space: &Space, switch: &Switch) -> Option<Found> {
     set.retain(|(_, value)| (switch.stops)(*value));
     let (key, value) = set.first()?;
     let text = format!("{key}={value} in {}: {}", space.name, switch.text);
-    let fix = set.iter().map(|(key, _)| e.sysctl(&space.name, key, switch.cure)).collect();
-    let here = e.stuck.ns == space.name;
+    let fix = set.iter().map(|(key, _)| evidence.sysctl(&space.name, key, switch.cure)).collect();
+    let here = evidence.stuck.ns == space.name;
     let mut suspect = suspect(switch.id, format!("{}: {key}", space.name), text, fix);
-    suspect.evidence = vec![e.exec(&space.name, &format!("sysctl {key}"))];
-    Some(Found { weight: if here { weight::HERE } else { weight::ON_THE_WAY }, sure: false, suspect })
+    suspect.evidence = vec![evidence.exec(&space.name, &format!("sysctl {key}"))];
+    Some(Suspicion { weight: if here { weight::HERE } else { weight::ON_THE_WAY }, sure: false, suspect })
 }

@@ -1,7 +1,7 @@
 //! Packets whose time to live runs out: they go round in circles, or their
 //! route gives them little.
 
-use super::{Evidence, Found, suspect, weight};
+use super::{Evidence, Suspicion, suspect, weight};
 use crate::event::Passed;
 use crate::net::survey::Space;
 use crate::why::Cause;
@@ -10,21 +10,22 @@ use std::net::IpAddr;
 
 /// Suspects routers that send a packet back to where it came from, and routes
 /// that let it live too short.
-pub(super) fn find(e: &Evidence) -> Vec<Found> {
-    let Some(dst) = e.shot.target else { return Vec::new() };
-    let mut found = turned_back(e, dst);
-    let there = short(e, e.from(), dst);
-    let back = e.ends_at_target().and_then(|(src, _)| short(e, e.answerer()?, src));
+pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
+    let Some(dst) = evidence.shot.target else { return Vec::new() };
+    let mut found = turned_back(evidence, dst);
+    let there = short(evidence, evidence.from(), dst);
+    let back = evidence.ends_at_target().and_then(|(src, _)| short(evidence, evidence.answerer()?, src));
     found.extend(there.into_iter().chain(back));
     found
 }
 
 /// A route with a hop limit of its own, by which its packets die on the way.
-fn short(e: &Evidence, space: &Space, dst: IpAddr) -> Option<Found> {
+fn short(evidence: &Evidence, space: &Space, dst: IpAddr) -> Option<Suspicion> {
     let (_, route) = fib::decide(space, &Flow { dst, src: None, iif: None, mark: 0 })?;
     let route = route?;
     let limit = route.hoplimit.filter(|limit| (1..32).contains(limit))?;
-    let ip = if dst.is_ipv6() { format!("{} -6", e.ip(&space.name)) } else { e.ip(&space.name) };
+    let ip =
+        if dst.is_ipv6() { format!("{} -6", evidence.ip(&space.name)) } else { evidence.ip(&space.name) };
     let ns = &space.name;
     let text = format!(
         "{ns}'s route to {} has hoplimit {limit}: its packets leave with this time to live (TTL), which runs out on the way to {dst}",
@@ -41,12 +42,12 @@ fn short(e: &Evidence, space: &Space, dst: IpAddr) -> Option<Found> {
     }
     let mut suspect = suspect(Cause::TtlTooSmall, format!("{ns}: {}", route.dst), text, vec![fix]);
     suspect.evidence = vec![format!("{ip} route get {dst}")];
-    Some(Found { weight: weight::HERE + 60, sure: false, suspect })
+    Some(Suspicion { weight: weight::HERE + 60, sure: false, suspect })
 }
 
 /// Two that send a packet to each other.
-fn turned_back(e: &Evidence, dst: IpAddr) -> Vec<Found> {
-    let circle = circle(e);
+fn turned_back(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
+    let circle = circle(evidence);
     let [first, .., last] = &circle[..] else { return Vec::new() };
     let via = |space: &Space| {
         let (_, route) = fib::decide(space, &Flow { dst, src: None, iif: None, mark: 0 })?;
@@ -60,25 +61,28 @@ fn turned_back(e: &Evidence, dst: IpAddr) -> Vec<Found> {
         "{}'s {there} sends it to {} ({to}), and {}'s {back} sends it back ({fro}): it goes in a circle until its time to live has run out",
         first.name, last.name, last.name
     );
-    if !e.ground.owners(dst).is_empty() {
+    if !evidence.ground.owners(dst).is_empty() {
         // Whose route is wrong is for those who follow the tables.
         return Vec::new();
     }
     text += &format!("; nobody has {dst}, and {} is where the more exact route leads", last.name);
     let len = if dst.is_ipv6() { 128 } else { 32 };
-    let fix = vec![format!("{} addr add {dst}/{len} dev lo", e.ip(&last.name))];
+    let fix = vec![format!("{} addr add {dst}/{len} dev lo", evidence.ip(&last.name))];
     let suspect = suspect(Cause::RoutingLoop, format!("{} and {}", first.name, last.name), text, fix);
-    vec![Found { weight: weight::NAMED, sure: false, suspect }]
+    vec![Suspicion { weight: weight::NAMED, sure: false, suspect }]
 }
 
 /// The namespaces that a packet has come through more than once, the one with
 /// the more exact route first.
-fn circle<'a>(e: &Evidence<'a>) -> Vec<&'a Space> {
+fn circle<'a>(evidence: &Evidence<'a>) -> Vec<&'a Space> {
     let mut came: Vec<(&'a Space, usize)> = Vec::new();
-    let requests =
-        e.shot.sightings.iter().filter(|seen| !seen.out && e.shot.passed(seen) == Some(Passed::Request));
+    let requests = evidence
+        .shot
+        .sightings
+        .iter()
+        .filter(|seen| !seen.out && evidence.shot.passed(seen) == Some(Passed::Request));
     for seen in requests {
-        let Some(space) = e.survey.space(&seen.netns) else { continue };
+        let Some(space) = evidence.survey.space(&seen.netns) else { continue };
         match came.iter_mut().find(|(known, _)| known.name == space.name) {
             Some((_, times)) => *times += 1,
             None => came.push((space, 1)),
@@ -87,7 +91,7 @@ fn circle<'a>(e: &Evidence<'a>) -> Vec<&'a Space> {
     let mut circle: Vec<&Space> =
         came.into_iter().filter(|(_, times)| *times > 2).map(|(space, _)| space).collect();
     let exact = |space: &Space| {
-        let dst: IpAddr = e.shot.target?;
+        let dst: IpAddr = evidence.shot.target?;
         fib::decide(space, &Flow { dst, src: None, iif: None, mark: 0 })?.1.map(|route| route.dst.len)
     };
     circle.sort_by_key(|space| std::cmp::Reverse(exact(space)));

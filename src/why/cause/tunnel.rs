@@ -1,6 +1,6 @@
 //! The two ends of a VXLAN: which belong together, and how one is made again.
 
-use super::{Evidence, Found, suspect, weight};
+use super::{Evidence, Suspicion, suspect, weight};
 use crate::net::survey::{FdbEntry, Link, Space, Vxlan};
 use crate::why::Cause;
 use crate::why::gate::Gate;
@@ -16,8 +16,8 @@ pub(super) struct Tunnel<'a> {
 }
 
 /// All VXLANs.
-pub(super) fn tunnels<'a>(e: &Evidence<'a>) -> Vec<Tunnel<'a>> {
-    let all = e.survey.spaces.iter();
+pub(super) fn tunnels<'a>(evidence: &Evidence<'a>) -> Vec<Tunnel<'a>> {
+    let all = evidence.survey.spaces.iter();
     all.flat_map(|space| {
         space.links.iter().filter_map(move |link| Some(Tunnel { space, link, of: link.vxlan.as_ref()? }))
     })
@@ -26,35 +26,42 @@ pub(super) fn tunnels<'a>(e: &Evidence<'a>) -> Vec<Tunnel<'a>> {
 
 /// The two ends of the tunnel between the one who has the packet and the one
 /// whom it goes to next.
-pub(super) fn pairs<'a>(e: &Evidence<'a>) -> Vec<(Tunnel<'a>, Tunnel<'a>)> {
-    let Some(dst) = e.shot.target else { return Vec::new() };
-    let home = e.ground.ends().filter(|end| end.space.name == e.probe.from).map(|end| end.port()).collect();
-    let Gate::Resolve { asker, dev, wanted, .. } = &e.gate else { return between(e, home, dst) };
-    let link = e.survey.space(asker).and_then(|space| space.link(dev));
+pub(super) fn pairs<'a>(evidence: &Evidence<'a>) -> Vec<(Tunnel<'a>, Tunnel<'a>)> {
+    let Some(dst) = evidence.shot.target else { return Vec::new() };
+    let home = evidence
+        .ground
+        .ends()
+        .filter(|end| end.space.name == evidence.probe.from)
+        .map(|end| end.port())
+        .collect();
+    let Gate::Resolve { asker, dev, wanted, .. } = &evidence.gate else {
+        return between(evidence, home, dst);
+    };
+    let link = evidence.survey.space(asker).and_then(|space| space.link(dev));
     let near_ends = link.map(|link| (asker.as_str(), link.index)).into_iter().collect();
-    let pairs = between(e, near_ends, *wanted);
+    let pairs = between(evidence, near_ends, *wanted);
     // It may be a question below the tunnel that is not answered, for one who
     // is asked for because of it.
-    if pairs.is_empty() { between(e, home, dst) } else { pairs }
+    if pairs.is_empty() { between(evidence, home, dst) } else { pairs }
 }
 
 /// Pairs of tunnels, one on the wire of `near_ends`, and one on that of `wanted`
 /// or of the target.
 fn between<'a>(
-    e: &Evidence<'a>,
+    evidence: &Evidence<'a>,
     near_ends: Vec<(&str, u32)>,
     wanted: IpAddr,
 ) -> Vec<(Tunnel<'a>, Tunnel<'a>)> {
-    let tunnels = tunnels(e);
+    let tunnels = tunnels(evidence);
     // Who is on the wire of whose address this is, or of a bridge with it.
     let serves = |tunnel: &Tunnel, space: &str, index: u32| {
-        e.ground.share((&tunnel.space.name, tunnel.link.index), (space, index))
+        evidence.ground.share((&tunnel.space.name, tunnel.link.index), (space, index))
     };
-    let far_ends: Vec<(&str, u32)> = e
+    let far_ends: Vec<(&str, u32)> = evidence
         .ground
         .owners(wanted)
         .into_iter()
-        .chain(e.shot.target.into_iter().flat_map(|dst| e.ground.owners(dst)))
+        .chain(evidence.shot.target.into_iter().flat_map(|dst| evidence.ground.owners(dst)))
         .map(|(space, addr)| (space.name.as_str(), addr.index))
         .filter(|end| !near_ends.contains(end))
         .collect();
@@ -72,7 +79,7 @@ fn between<'a>(
         ends.iter().any(|end| {
             tunnel.port() == *end
                 || tunnel.space.name == end.0
-                || tunnel.link.master.is_some_and(|master| plugged(e, tunnel.space, master, *end))
+                || tunnel.link.master.is_some_and(|master| plugged(evidence, tunnel.space, master, *end))
         })
     };
     let closest: Vec<_> = pairs
@@ -93,10 +100,12 @@ fn between<'a>(
 
 /// Tells whether an interface is behind another port of the bridge that a
 /// tunnel's end is a port of.
-fn plugged(e: &Evidence, space: &Space, bridge: u32, end: (&str, u32)) -> bool {
+fn plugged(evidence: &Evidence, space: &Space, bridge: u32, end: (&str, u32)) -> bool {
     let Some(bridge) = space.link_at(bridge) else { return false };
-    let ends = e.ground.ends().find(|known| known.port() == end);
-    ends.is_some_and(|end| e.ground.port_to(space, bridge, end).is_some_and(|port| port.kind != "vxlan"))
+    let ends = evidence.ground.ends().find(|known| known.port() == end);
+    ends.is_some_and(|end| {
+        evidence.ground.port_to(space, bridge, end).is_some_and(|port| port.kind != "vxlan")
+    })
 }
 
 impl<'a> Tunnel<'a> {
@@ -110,8 +119,8 @@ impl<'a> Tunnel<'a> {
     }
 
     /// The namespace in which its packets go.
-    pub fn underlay(&self, e: &Evidence<'a>) -> Option<&'a Space> {
-        e.survey.space(self.of.underlay.as_deref()?)
+    pub fn underlay(&self, evidence: &Evidence<'a>) -> Option<&'a Space> {
+        evidence.survey.space(self.of.underlay.as_deref()?)
     }
 
     /// What it was told about where frames for everybody go.
@@ -127,8 +136,8 @@ impl<'a> Tunnel<'a> {
     }
 
     /// The address at which the other end reaches it.
-    pub fn address(&self, e: &Evidence<'a>, other: Tunnel<'a>) -> Option<IpAddr> {
-        let space = self.underlay(e)?;
+    pub fn address(&self, evidence: &Evidence<'a>, other: Tunnel<'a>) -> Option<IpAddr> {
+        let space = self.underlay(evidence)?;
         let has = |ip: IpAddr| space.addrs.iter().any(|addr| addr.ip == ip);
         if let Some(local) = self.of.local.filter(|ip| has(*ip)) {
             return Some(local);
@@ -142,7 +151,8 @@ impl<'a> Tunnel<'a> {
                 && link.is_some_and(|link| !link.loopback && link.kind != "vxlan")
                 && Some(addr.index) != self.link.master
         });
-        let near: Vec<_> = other.underlay(e).map(|space| space.addrs.iter().collect()).unwrap_or_default();
+        let near: Vec<_> =
+            other.underlay(evidence).map(|space| space.addrs.iter().collect()).unwrap_or_default();
         let mut usable: Vec<_> = usable.collect();
         usable.sort_by_key(|addr| {
             let on_dev = self.of.dev == Some(addr.index);
@@ -155,20 +165,20 @@ impl<'a> Tunnel<'a> {
     }
 
     /// A suspicion against it.
-    pub fn suspect(&self, e: &Evidence, id: Cause, text: String, fix: Vec<String>) -> Found {
+    pub fn suspect(&self, evidence: &Evidence, id: Cause, text: String, fix: Vec<String>) -> Suspicion {
         let mut suspect = suspect(id, format!("{}: {}", self.space.name, self.link.name), text, fix);
         suspect.evidence = vec![
-            format!("{} -d link show {}", e.ip(&self.space.name), self.link.name),
-            format!("{} fdb show dev {}", e.tool("bridge", &self.space.name), self.link.name),
+            format!("{} -d link show {}", evidence.ip(&self.space.name), self.link.name),
+            format!("{} fdb show dev {}", evidence.tool("bridge", &self.space.name), self.link.name),
         ];
-        Found { weight: weight::HERE + 120, sure: false, suspect }
+        Suspicion { weight: weight::HERE + 120, sure: false, suspect }
     }
 
     /// The commands that make it again, otherwise: its number and its port
     /// can't be changed.
-    pub fn again(&self, e: &Evidence<'a>, new: &Vxlan) -> Vec<String> {
+    pub fn again(&self, evidence: &Evidence<'a>, new: &Vxlan) -> Vec<String> {
         let (ns, dev) = (&self.space.name, &self.link.name);
-        let ip = e.ip(ns);
+        let ip = evidence.ip(ns);
         let mut add = format!("{ip} link add {dev} type vxlan id {} dstport {}", new.id, new.port);
         match new.remote {
             Some(group) if group.is_multicast() => add += &format!(" group {group}"),
@@ -222,7 +232,7 @@ impl<'a> Tunnel<'a> {
             // What came with `remote` comes again by itself, or is not to.
             let own = [new.remote, self.of.remote];
             if let Some(dst) = entry.dst.filter(|dst| !(is_zero(&entry.mac) && own.contains(&Some(*dst)))) {
-                let tool = e.tool("bridge", ns);
+                let tool = evidence.tool("bridge", ns);
                 fix.push(format!("{tool} fdb append {} dev {dev} dst {dst}", entry.mac));
             }
         }

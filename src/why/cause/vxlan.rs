@@ -2,7 +2,7 @@
 //! don't get through what is below.
 
 use super::tunnel::{Tunnel, pairs, tunnels};
-use super::{Evidence, Found, suspects, weight};
+use super::{Evidence, Suspicion, suspects, weight};
 use crate::event::Probe;
 use crate::net::survey::{Link, RouteQuestion, Space, Survey, Vxlan};
 use crate::why::Cause;
@@ -10,29 +10,29 @@ use crate::why::ground::Ground;
 use std::net::IpAddr;
 
 /// Suspects VXLANs.
-pub(super) fn find(e: &Evidence) -> Vec<Found> {
+pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    let pairs = pairs(e);
+    let pairs = pairs(evidence);
     if pairs.is_empty() {
         return found;
     }
-    let bare = without_tunnels(e.survey);
+    let bare = without_tunnels(evidence.survey);
     let under = Ground::of(&bare);
     for (near, far) in pairs {
-        let differ = differs(e, near, far);
+        let differ = differs(evidence, near, far);
         let fine = differ.is_empty();
         found.extend(differ);
         for (a, b) in [(near, far), (far, near)] {
-            found.extend(source(e, a));
-            found.extend(wrong_link(e, a, b));
-            found.extend(towards(e, a, b));
-            found.extend(stations(e, a, b));
-            found.extend(short_lived(e, &under, a, b));
-            found.extend(answers_itself(e, a));
+            found.extend(source(evidence, a));
+            found.extend(wrong_link(evidence, a, b));
+            found.extend(towards(evidence, a, b));
+            found.extend(stations(evidence, a, b));
+            found.extend(short_lived(evidence, &under, a, b));
+            found.extend(answers_itself(evidence, a));
         }
-        found.extend(too_small(e, &under, near, far));
+        found.extend(too_small(evidence, &under, near, far));
         if fine && found.is_empty() {
-            found.extend(below(e, &bare, near, far));
+            found.extend(below(evidence, &bare, near, far));
         }
     }
     found
@@ -53,9 +53,9 @@ fn without_tunnels(survey: &Survey) -> Survey {
 }
 
 /// What both ends must have alike.
-fn differs<'a>(e: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Vec<Found> {
+fn differs<'a>(evidence: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    let all = tunnels(e);
+    let all = tunnels(evidence);
     // The odd one is the one of the minority; of two, the other side.
     let odd = |like: &dyn Fn(&Vxlan, &Vxlan) -> bool| {
         let count = |one: &Tunnel| all.iter().filter(|other| like(one.of, other.of)).count();
@@ -74,13 +74,13 @@ fn differs<'a>(e: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Vec<Found
             port: right.of.port,
             external: false,
             learning: true,
-            remote: right.address(e, odd),
+            remote: right.address(evidence, odd),
             ..odd.of.clone()
         };
-        let mut fix = odd.again(e, &new);
+        let mut fix = odd.again(evidence, &new);
         // Questions have come through, so that its old hardware address is known.
-        fix.push(format!("{} neigh flush dev {}", e.ip(&right.space.name), right.link.name));
-        let mut one = odd.suspect(e, Cause::VxlanVniMismatch, text, fix);
+        fix.push(format!("{} neigh flush dev {}", evidence.ip(&right.space.name), right.link.name));
+        let mut one = odd.suspect(evidence, Cause::VxlanVniMismatch, text, fix);
         one.weight += 60;
         found.push(one);
     } else if near.of.id != far.of.id {
@@ -94,7 +94,7 @@ fn differs<'a>(e: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Vec<Found
         );
         // A wrong number and a wrong port are one deed of making it again.
         let new = Vxlan { id: right.of.id, port: right.of.port, ..odd.of.clone() };
-        let mut one = odd.suspect(e, Cause::VxlanVniMismatch, text, odd.again(e, &new));
+        let mut one = odd.suspect(evidence, Cause::VxlanVniMismatch, text, odd.again(evidence, &new));
         one.weight += 60;
         found.push(one);
     } else if near.of.port != far.of.port {
@@ -116,7 +116,7 @@ fn differs<'a>(e: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Vec<Found
             }
         );
         let new = Vxlan { port: right.of.port, ..odd.of.clone() };
-        let mut one = odd.suspect(e, Cause::VxlanPortMismatch, text, odd.again(e, &new));
+        let mut one = odd.suspect(evidence, Cause::VxlanPortMismatch, text, odd.again(evidence, &new));
         one.weight += 60;
         found.push(one);
     } else if (near.of.gbp, near.of.gpe) != (far.of.gbp, far.of.gpe) {
@@ -127,19 +127,19 @@ fn differs<'a>(e: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Vec<Found
             far.name()
         );
         let new = Vxlan { gbp: right.of.gbp, gpe: right.of.gpe, ..odd.of.clone() };
-        found.push(odd.suspect(e, Cause::VxlanExtensionMismatch, text, odd.again(e, &new)));
+        found.push(odd.suspect(evidence, Cause::VxlanExtensionMismatch, text, odd.again(evidence, &new)));
     }
     found
 }
 
 /// An end that was told to send by a link on which the other end is not.
-fn wrong_link<'a>(e: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Option<Found> {
-    let below = end.underlay(e)?;
+fn wrong_link<'a>(evidence: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Option<Suspicion> {
+    let below = end.underlay(evidence)?;
     let link = below.link_at(end.of.dev?)?;
-    let to = end.of.remote.filter(|ip| !ip.is_multicast()).or_else(|| other.address(e, end))?;
-    let way = e.kernel.route_get(&below.name, &RouteQuestion::to(to)).ok()?;
+    let to = end.of.remote.filter(|ip| !ip.is_multicast()).or_else(|| other.address(evidence, end))?;
+    let way = evidence.kernel.route_get(&below.name, &RouteQuestion::to(to)).ok()?;
     let right = below.link(way.dev()?).filter(|right| right.index != link.index && !right.loopback)?;
-    let ends = e.ground.neighbours(&below.name, link);
+    let ends = evidence.ground.neighbours(&below.name, link);
     if ends.iter().any(|end| end.space.addrs.iter().any(|addr| addr.ip == to)) {
         return None;
     }
@@ -150,13 +150,13 @@ fn wrong_link<'a>(e: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Optio
         right.name
     );
     let new = Vxlan { dev: Some(right.index), ..end.of.clone() };
-    Some(end.suspect(e, Cause::VxlanRemoteWrong, text, end.again(e, &new)))
+    Some(end.suspect(evidence, Cause::VxlanRemoteWrong, text, end.again(evidence, &new)))
 }
 
 /// An end that sends from an address that its namespace does not have.
-fn source<'a>(e: &Evidence<'a>, end: Tunnel<'a>) -> Option<Found> {
+fn source<'a>(evidence: &Evidence<'a>, end: Tunnel<'a>) -> Option<Suspicion> {
     let local = end.of.local?;
-    let space = end.underlay(e)?;
+    let space = end.underlay(evidence)?;
     if space.addrs.iter().any(|addr| addr.ip == local) {
         return None;
     }
@@ -180,23 +180,23 @@ fn source<'a>(e: &Evidence<'a>, end: Tunnel<'a>) -> Option<Found> {
     );
     let fix = vec![format!(
         "{} link set {} type vxlan id {} local {}",
-        e.ip(&end.space.name),
+        evidence.ip(&end.space.name),
         end.link.name,
         end.of.id,
         right.ip
     )];
-    let mut one = end.suspect(e, Cause::VxlanLocalMissing, text, fix);
+    let mut one = end.suspect(evidence, Cause::VxlanLocalMissing, text, fix);
     one.weight += 30;
     Some(one)
 }
 
 /// An end that does not know where the other is.
-fn towards<'a>(e: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Option<Found> {
+fn towards<'a>(evidence: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Option<Suspicion> {
     if end.of.external {
         return None;
     }
-    let right = other.address(e, end)?;
-    let theirs = other.underlay(e)?;
+    let right = other.address(evidence, end)?;
+    let theirs = other.underlay(evidence)?;
     let leads = |ip: IpAddr| theirs.addrs.iter().any(|addr| addr.ip == ip);
     let flood = end.flood();
     let group = end.of.remote.filter(|ip| ip.is_multicast());
@@ -208,18 +208,18 @@ fn towards<'a>(e: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Option<F
             other.name()
         );
         let new = Vxlan { remote: Some(others), ..end.of.clone() };
-        return Some(end.suspect(e, Cause::VxlanRemoteWrong, text, end.again(e, &new)));
+        return Some(end.suspect(evidence, Cause::VxlanRemoteWrong, text, end.again(evidence, &new)));
     }
     if flood.iter().any(|entry| entry.dst.is_some_and(leads)) {
         return None;
     }
-    let (tool, dev) = (e.tool("bridge", &end.space.name), &end.link.name);
+    let (tool, dev) = (evidence.tool("bridge", &end.space.name), &end.link.name);
     let wrong = flood.iter().min_by_key(|entry| {
         let text = entry.dst.map(|dst| dst.to_string()).unwrap_or_default();
         strsim::damerau_levenshtein(&text, &right.to_string())
     });
     // One of many remotes may be right for another.
-    let known = |ip: IpAddr| !e.ground.owners(ip).is_empty();
+    let known = |ip: IpAddr| !evidence.ground.owners(ip).is_empty();
     match wrong.and_then(|wrong| wrong.dst) {
         Some(wrong) if end.of.remote == Some(wrong) && (flood.len() == 1 || !known(wrong)) => {
             let text = format!(
@@ -230,10 +230,10 @@ fn towards<'a>(e: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Option<F
             );
             let fix = vec![format!(
                 "{} link set {dev} type vxlan id {} remote {right}",
-                e.ip(&end.space.name),
+                evidence.ip(&end.space.name),
                 end.of.id
             )];
-            Some(end.suspect(e, Cause::VxlanRemoteWrong, text, fix))
+            Some(end.suspect(evidence, Cause::VxlanRemoteWrong, text, fix))
         }
         Some(wrong) if !known(wrong) => {
             let text =
@@ -242,16 +242,16 @@ fn towards<'a>(e: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Option<F
                 format!("{tool} fdb append 00:00:00:00:00:00 dev {dev} dst {right}"),
                 format!("{tool} fdb del 00:00:00:00:00:00 dev {dev} dst {wrong}"),
             ];
-            Some(end.suspect(e, Cause::VxlanRemoteWrong, text, fix))
+            Some(end.suspect(evidence, Cause::VxlanRemoteWrong, text, fix))
         }
         _ => {
             let (mut fix, mut names) = (Vec::new(), vec![end.name()]);
             fix.push(format!("{tool} fdb append 00:00:00:00:00:00 dev {dev} dst {right}"));
             // Two ends that know of nobody are one omission.
             if let Some(back) =
-                end.address(e, other).filter(|_| other.flood().is_empty() && other.of.remote.is_none())
+                end.address(evidence, other).filter(|_| other.flood().is_empty() && other.of.remote.is_none())
             {
-                let tool = e.tool("bridge", &other.space.name);
+                let tool = evidence.tool("bridge", &other.space.name);
                 fix.push(format!("{tool} fdb append 00:00:00:00:00:00 dev {} dst {back}", other.link.name));
                 names.push(other.name());
             }
@@ -260,18 +260,19 @@ fn towards<'a>(e: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Option<F
                 names.join(" and "),
                 if names.len() == 1 { "has" } else { "have" },
             );
-            Some(end.suspect(e, Cause::VxlanFdbMissing, text, fix))
+            Some(end.suspect(evidence, Cause::VxlanFdbMissing, text, fix))
         }
     }
 }
 
 /// Entries for the stations over there that lead elsewhere.
-fn stations<'a>(e: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Vec<Found> {
-    let Some(theirs) = other.underlay(e) else { return Vec::new() };
+fn stations<'a>(evidence: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Vec<Suspicion> {
+    let Some(theirs) = other.underlay(evidence) else { return Vec::new() };
     let leads = |ip: IpAddr| theirs.addrs.iter().any(|addr| addr.ip == ip);
     let macs: Vec<&str> = std::iter::once(other.link)
         .chain(
-            e.stations()
+            evidence
+                .stations()
                 .into_iter()
                 .filter(|station| {
                     station.space.name == other.space.name || station.space.name != end.space.name
@@ -280,7 +281,7 @@ fn stations<'a>(e: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Vec<Fou
         )
         .map(|link| link.mac.as_str())
         .collect();
-    let (tool, dev) = (e.tool("bridge", &end.space.name), &end.link.name);
+    let (tool, dev) = (evidence.tool("bridge", &end.space.name), &end.link.name);
     let wrong = end.space.fdb.iter().filter(|entry| {
         entry.index == end.link.index
             && entry.master.is_none()
@@ -290,23 +291,28 @@ fn stations<'a>(e: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Vec<Fou
     });
     wrong
         .filter_map(|entry| {
-            let (dst, right) = (entry.dst?, other.address(e, end)?);
+            let (dst, right) = (entry.dst?, other.address(evidence, end)?);
             let text = format!(
                 "the FDB of {} sends frames for {} to {dst}, but it is behind {} at {right}",
                 end.name(),
                 entry.mac,
                 other.name()
             );
-            let mac = e.mac_words(&entry.mac);
+            let mac = evidence.mac_words(&entry.mac);
             let fix = vec![format!("{tool} fdb replace {mac} dev {dev} dst {right}")];
-            Some(end.suspect(e, Cause::VxlanFdbWrong, text, fix))
+            Some(end.suspect(evidence, Cause::VxlanFdbWrong, text, fix))
         })
         .collect()
 }
 
 /// Packets whose time to live does not take them to the other end.
-fn short_lived<'a>(e: &Evidence<'a>, under: &Ground, end: Tunnel<'a>, other: Tunnel<'a>) -> Option<Found> {
-    let (from, to) = (end.underlay(e)?, other.underlay(e)?);
+fn short_lived<'a>(
+    evidence: &Evidence<'a>,
+    under: &Ground,
+    end: Tunnel<'a>,
+    other: Tunnel<'a>,
+) -> Option<Suspicion> {
+    let (from, to) = (end.underlay(evidence)?, other.underlay(evidence)?);
     let routers = under.way(&from.name, &to.name)?.len();
     if end.of.ttl == 0 || usize::from(end.of.ttl) >= routers {
         return None;
@@ -320,15 +326,15 @@ fn short_lived<'a>(e: &Evidence<'a>, under: &Ground, end: Tunnel<'a>, other: Tun
     );
     let fix = vec![format!(
         "{} link set {} type vxlan id {} ttl 64",
-        e.ip(&end.space.name),
+        evidence.ip(&end.space.name),
         end.link.name,
         end.of.id
     )];
-    Some(end.suspect(e, Cause::VxlanTtlTooSmall, text, fix))
+    Some(end.suspect(evidence, Cause::VxlanTtlTooSmall, text, fix))
 }
 
 /// An end that answers ARP itself and knows nobody.
-fn answers_itself<'a>(e: &Evidence<'a>, end: Tunnel<'a>) -> Option<Found> {
+fn answers_itself<'a>(evidence: &Evidence<'a>, end: Tunnel<'a>) -> Option<Suspicion> {
     let knows =
         end.space.neighs.iter().any(|entry| entry.index == end.link.index && entry.state == "PERMANENT");
     if !end.of.proxy || knows {
@@ -339,21 +345,26 @@ fn answers_itself<'a>(e: &Evidence<'a>, end: Tunnel<'a>) -> Option<Found> {
         end.name()
     );
     let new = Vxlan { proxy: false, ..end.of.clone() };
-    Some(end.suspect(e, Cause::VxlanProxy, text, end.again(e, &new)))
+    Some(end.suspect(evidence, Cause::VxlanProxy, text, end.again(evidence, &new)))
 }
 
 /// Packets that are too large with what a VXLAN puts before them.
-fn too_small<'a>(e: &Evidence<'a>, under: &Ground, near: Tunnel<'a>, far: Tunnel<'a>) -> Option<Found> {
-    let dst = e.shot.target?;
-    let length = u32::from(e.probe.size?) + if dst.is_ipv6() { 48 } else { 28 };
+fn too_small<'a>(
+    evidence: &Evidence<'a>,
+    under: &Ground,
+    near: Tunnel<'a>,
+    far: Tunnel<'a>,
+) -> Option<Suspicion> {
+    let dst = evidence.shot.target?;
+    let length = u32::from(evidence.probe.size?) + if dst.is_ipv6() { 48 } else { 28 };
     let smallest = near.link.mtu.min(far.link.mtu);
-    let (from, to) = (near.underlay(e)?, far.underlay(e)?);
+    let (from, to) = (near.underlay(evidence)?, far.underlay(evidence)?);
     let head = if near.of.remote.is_some_and(|ip| ip.is_ipv6()) { 70 } else { 50 };
     let below = under.links_between(&from.name, Some(&to.name));
     let mut narrow: Vec<(&Space, &Link)> =
         below.into_iter().filter(|(_, link)| link.vxlan.is_none() && link.mtu < length + head).collect();
     for end in [near, far] {
-        let space = end.underlay(e)?;
+        let space = end.underlay(evidence)?;
         if let Some(link) = end.of.dev.and_then(|index| space.link_at(index))
             && link.mtu < length + head
             && !narrow.iter().any(|(at, known)| at.name == space.name && known.index == link.index)
@@ -361,17 +372,17 @@ fn too_small<'a>(e: &Evidence<'a>, under: &Ground, near: Tunnel<'a>, far: Tunnel
             narrow.push((space, link));
         }
     }
-    if smallest >= length && (narrow.is_empty() || !e.probe.df) {
+    if smallest >= length && (narrow.is_empty() || !evidence.probe.df) {
         return None;
     }
     let mut fix: Vec<String> = narrow
         .iter()
         .map(|(space, link)| {
-            format!("{} link set {} mtu {}", e.ip(&space.name), link.name, (length + head).max(1500))
+            format!("{} link set {} mtu {}", evidence.ip(&space.name), link.name, (length + head).max(1500))
         })
         .collect();
     for end in [near, far].iter().filter(|end| end.link.mtu < length) {
-        fix.push(format!("{} link set {} mtu {length}", e.ip(&end.space.name), end.link.name));
+        fix.push(format!("{} link set {} mtu {length}", evidence.ip(&end.space.name), end.link.name));
     }
     let names: Vec<String> = narrow
         .iter()
@@ -380,32 +391,32 @@ fn too_small<'a>(e: &Evidence<'a>, under: &Ground, near: Tunnel<'a>, far: Tunnel
     let text = format!(
         "a VXLAN takes {head} bytes of each packet: {} has an MTU of {smallest}, and the packet has {length}{}; what is below must carry {}{}{}",
         near.name(),
-        if e.probe.df { " and must not be cut (DF)" } else { "" },
+        if evidence.probe.df { " and must not be cut (DF)" } else { "" },
         length + head,
         if names.is_empty() { "" } else { ", and " },
         names.join(" and ")
     );
-    let mut one = near.suspect(e, Cause::VxlanMtu, text, fix);
+    let mut one = near.suspect(evidence, Cause::VxlanMtu, text, fix);
     one.weight = weight::NAMED + 40;
     Some(one)
 }
 
 /// What stops packets between the two ends, below the VXLAN: a probe there
 /// tells.
-fn below<'a>(e: &Evidence<'a>, bare: &Survey, near: Tunnel<'a>, far: Tunnel<'a>) -> Vec<Found> {
+fn below<'a>(evidence: &Evidence<'a>, bare: &Survey, near: Tunnel<'a>, far: Tunnel<'a>) -> Vec<Suspicion> {
     // Where the other end has no address, it is missed at the one that is sent to.
-    let to = far.address(e, near).or(near.of.remote.filter(|ip| !ip.is_multicast()));
-    let (Some(from), Some(to)) = (near.underlay(e), to) else { return Vec::new() };
+    let to = far.address(evidence, near).or(near.of.remote.filter(|ip| !ip.is_multicast()));
+    let (Some(from), Some(to)) = (near.underlay(evidence), to) else { return Vec::new() };
     // A tunnel in a tunnel is asked for once.
-    if e.probe.to == to.to_string() {
+    if evidence.probe.to == to.to_string() {
         return Vec::new();
     }
     let probe = Probe { from: from.name.clone(), to: to.to_string(), ..Probe::default() };
-    let Some(shot) = e.kernel.shoot(&probe, e.survey) else { return Vec::new() };
+    let Some(shot) = evidence.kernel.shoot(&probe, evidence.survey) else { return Vec::new() };
     if shot.reached {
         return Vec::new();
     }
-    let evidence = Evidence::new(e.kernel, bare, e.deeds, &probe, &shot);
+    let evidence = Evidence::new(evidence.kernel, bare, evidence.lab_commands, &probe, &shot);
     let mut found = suspects(&evidence);
     for one in &mut found {
         one.suspect.text = format!(

@@ -5,7 +5,7 @@ use crate::event::Passed;
 use crate::net::survey::{Address, Net, RouteQuestion, Space};
 use crate::why::fib;
 use crate::why::gate::is_local;
-use crate::why::ground::{Step, network};
+use crate::why::ground::{Crossing, network};
 use std::net::IpAddr;
 
 impl Evidence<'_> {
@@ -85,7 +85,7 @@ impl Evidence<'_> {
 
     /// Tells whether somebody on a wire answers for an address that is
     /// elsewhere (`proxy_arp`, or a proxy entry).
-    pub(super) fn answers_for(&self, step: Step, dst: IpAddr) -> bool {
+    pub(super) fn answers_for(&self, step: Crossing, dst: IpAddr) -> bool {
         let dev = &step.into.link.name;
         let on = |key: String| step.into.space.switch(&key) == Some(1);
         on(format!("net.ipv4.conf.{dev}.proxy_arp"))
@@ -95,7 +95,7 @@ impl Evidence<'_> {
 
     /// The way over wires to a namespace that has an address, or a network
     /// with it.
-    pub(super) fn way_to(&self, space: &str, dst: IpAddr) -> Option<Vec<Step<'_>>> {
+    pub(super) fn way_to(&self, space: &str, dst: IpAddr) -> Option<Vec<Crossing<'_>>> {
         let owners = self.ground.owners(dst);
         if let Some(step) = self.step_to(space, dst) {
             return Some(vec![step]);
@@ -116,20 +116,20 @@ impl Evidence<'_> {
 
     /// The step to the interface that has an address, where a namespace is on
     /// its wire: below a tunnel there is another way, which is not for it.
-    fn step_to(&self, space: &str, dst: IpAddr) -> Option<Step<'_>> {
+    fn step_to(&self, space: &str, dst: IpAddr) -> Option<Crossing<'_>> {
         let owners = self.ground.owners(dst).into_iter().filter(|(owner, _)| owner.name != space);
         let wires = owners.filter_map(|(owner, addr)| Some((owner, owner.link_at(addr.index)?)));
         wires.into_iter().find_map(|(owner, link)| {
             let into = self.ground.ends().find(|end| end.port() == (owner.name.as_str(), link.index))?;
             let near = self.ground.neighbours(&owner.name, link);
             let out = near.into_iter().find(|end| end.space.name == space)?;
-            Some(Step { out, into })
+            Some(Crossing { out, into })
         })
     }
 
     /// The first step of the way to an address, and the next one's address in
     /// a network that both are in.
-    pub(super) fn next_gateway(&self, space: &Space, dst: IpAddr) -> Option<(Step<'_>, IpAddr)> {
+    pub(super) fn next_gateway(&self, space: &Space, dst: IpAddr) -> Option<(Crossing<'_>, IpAddr)> {
         let step = *self.way_to(&space.name, dst)?.first()?;
         let v6 = dst.is_ipv6();
         let ours: Vec<&Address> = step.out.addrs(v6).collect();
@@ -148,7 +148,7 @@ impl Evidence<'_> {
 
     /// Tells whether the step leads to the one who has the address, on that
     /// very wire.
-    pub(super) fn is_on_wire(&self, step: Step, dst: IpAddr) -> bool {
+    pub(super) fn is_on_wire(&self, step: Crossing, dst: IpAddr) -> bool {
         step.into.addrs(dst.is_ipv6()).any(|addr| addr.ip == dst)
     }
 

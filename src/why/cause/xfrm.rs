@@ -1,6 +1,6 @@
 //! IPsec: policies that block, or that want what nobody does.
 
-use super::{Evidence, Found, suspect, weight};
+use super::{Evidence, Suspicion, suspect, weight};
 use crate::net::survey::{Space, XfrmPolicy};
 use crate::net::typed_words;
 use crate::why::Cause;
@@ -19,14 +19,14 @@ const COUNTERS: [(&str, &str); 8] = [
 ];
 
 /// Suspects policies and states of IPsec.
-pub(super) fn find(e: &Evidence) -> Vec<Found> {
+pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    for space in e.spaces_on_the_way() {
+    for space in evidence.spaces_on_the_way() {
         if space.policies.is_empty() && space.states.is_empty() && space.xfrm_blocks == [false; 3] {
             continue;
         }
-        let counted = counted(e, space);
-        let here = !counted.is_empty() || e.stuck.ns == space.name;
+        let counted = counted(evidence, space);
+        let here = !counted.is_empty() || evidence.stuck.ns == space.name;
         let weight = match (counted.is_empty(), here) {
             (false, _) => weight::NAMED,
             (true, true) => weight::HERE,
@@ -36,9 +36,9 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
             Some((name, why)) => format!(" (the kernel has counted {name}: {why})"),
             None => String::new(),
         };
-        found.extend(missing_states(e, space, weight + 40, &said));
+        found.extend(missing_states(evidence, space, weight + 40, &said));
         for policy in &space.policies {
-            let Some((src, dst)) = concerned(e, policy) else { continue };
+            let Some((src, dst)) = concerned(evidence, policy) else { continue };
             let what = match (policy.block, policy.templates.is_empty()) {
                 (true, _) => format!("blocks packets {src} → {dst}"),
                 (false, true) => continue,
@@ -56,9 +56,9 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
                 "an IPsec policy of {} (`ip xfrm policy`, direction {}) {what}{but}{said}",
                 space.name, policy.dir
             );
-            let fix = vec![format!("{} {}", e.ip(&space.name), policy.deletion())];
+            let fix = vec![format!("{} {}", evidence.ip(&space.name), policy.deletion())];
             let id = if policy.block { Cause::XfrmPolicyBlock } else { Cause::XfrmPolicyWithoutState };
-            found.push(made(e, space, id, text, fix, weight));
+            found.push(made(evidence, space, id, text, fix, weight));
         }
         if space.xfrm_blocks != [false; 3] {
             let directions: Vec<&str> = ["in", "fwd", "out"]
@@ -72,31 +72,39 @@ pub(super) fn find(e: &Evidence) -> Vec<Found> {
                 directions.join(", ")
             );
             let words: Vec<String> = directions.iter().map(|one| format!("{one} accept")).collect();
-            let fix = vec![format!("{} xfrm policy setdefault {}", e.ip(&space.name), words.join(" "))];
-            found.push(made(e, space, Cause::XfrmDefaultBlock, text, fix, weight));
+            let fix =
+                vec![format!("{} xfrm policy setdefault {}", evidence.ip(&space.name), words.join(" "))];
+            found.push(made(evidence, space, Cause::XfrmDefaultBlock, text, fix, weight));
         }
     }
     found
 }
 
-fn made(e: &Evidence, space: &Space, id: Cause, text: String, fix: Vec<String>, weight: u32) -> Found {
+fn made(
+    evidence: &Evidence,
+    space: &Space,
+    id: Cause,
+    text: String,
+    fix: Vec<String>,
+    weight: u32,
+) -> Suspicion {
     let mut suspect = suspect(id, format!("{}: xfrm", space.name), text, fix);
-    suspect.evidence = vec![format!("{} xfrm policy", e.ip(&space.name))];
-    Found { weight, sure: false, suspect }
+    suspect.evidence = vec![format!("{} xfrm policy", evidence.ip(&space.name))];
+    Suspicion { weight, sure: false, suspect }
 }
 
 /// What has been counted since the probe was sent.
-fn counted(e: &Evidence, space: &Space) -> Vec<(&'static str, &'static str)> {
-    let Some(after) = e.kernel.survey_of(&space.name) else { return Vec::new() };
+fn counted(evidence: &Evidence, space: &Space) -> Vec<(&'static str, &'static str)> {
+    let Some(after) = evidence.kernel.survey_of(&space.name) else { return Vec::new() };
     let count = |space: &Space, name: &str| space.counters.get(name).copied().unwrap_or_default();
     COUNTERS.into_iter().filter(|(name, _)| count(&after, name) > count(space, name)).collect()
 }
 
 /// The packet that a policy is for: what is asked, or the answer.
-fn concerned(e: &Evidence, policy: &XfrmPolicy) -> Option<(IpAddr, IpAddr)> {
-    let target = e.shot.target?;
-    let own = e.from().addrs.iter().map(|addr| addr.ip).filter(|ip| ip.is_ipv4() == target.is_ipv4());
-    let seen = e.shot.sightings.iter().filter_map(|seen| seen.packet.ends());
+fn concerned(evidence: &Evidence, policy: &XfrmPolicy) -> Option<(IpAddr, IpAddr)> {
+    let target = evidence.shot.target?;
+    let own = evidence.from().addrs.iter().map(|addr| addr.ip).filter(|ip| ip.is_ipv4() == target.is_ipv4());
+    let seen = evidence.shot.sightings.iter().filter_map(|seen| seen.packet.ends());
     let selector = &policy.selector;
     own.map(|ip| (ip, target))
         .chain(seen)
@@ -115,12 +123,12 @@ fn protocols(policy: &XfrmPolicy) -> String {
 }
 
 /// A state that one end was given, and the other was not, or otherwise.
-fn missing_states(e: &Evidence, space: &Space, weight: u32, said: &str) -> Vec<Found> {
-    let typed = &e.typed;
+fn missing_states(evidence: &Evidence, space: &Space, weight: u32, said: &str) -> Vec<Suspicion> {
+    let typed = &evidence.typed;
     let mut found = Vec::new();
     let stated: Vec<_> = typed
         .iter()
-        .filter(|one| one.deed.failed.is_none())
+        .filter(|one| one.command.failed.is_none())
         .filter(|one| one.is("ip", &["xfrm", "state", "add"]) || one.is("ip", &["xfrm", "state", "update"]))
         .collect();
     for one in stated.iter().filter(|one| one.ns != space.name) {
@@ -146,15 +154,15 @@ fn missing_states(e: &Evidence, space: &Space, weight: u32, said: &str) -> Vec<F
                 let proto = same.after("proto").unwrap_or("esp");
                 fix.push(format!(
                     "{} xfrm state delete src {src} dst {dst} proto {proto} spi {spi}",
-                    e.ip(&space.name)
+                    evidence.ip(&space.name)
                 ));
                 format!(
                     "the IPsec states (SAs) for {src} → {dst} differ at the two ends: {} has SPI {} (`{}`), {} has SPI {spi} (`{}`){said}",
                     one.ns,
                     one.after("spi").unwrap_or("?"),
-                    one.deed.command,
+                    one.command.command,
                     space.name,
-                    same.deed.command,
+                    same.command.command,
                 )
             }
             None => format!(
@@ -162,8 +170,8 @@ fn missing_states(e: &Evidence, space: &Space, weight: u32, said: &str) -> Vec<F
                 space.name, one.ns
             ),
         };
-        fix.push(format!("{} xfrm state add {}", e.ip(&space.name), typed_words(&words)));
-        found.push(made(e, space, Cause::XfrmStateMismatch, text, fix, weight));
+        fix.push(format!("{} xfrm state add {}", evidence.ip(&space.name), typed_words(&words)));
+        found.push(made(evidence, space, Cause::XfrmStateMismatch, text, fix, weight));
     }
     found
 }

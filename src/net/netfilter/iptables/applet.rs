@@ -5,7 +5,7 @@ use super::super::super::{Family, NetError, Netns, Network};
 use super::super::ruleset::{self, Chain, Spoken};
 use super::super::wire::{APPEND, Attributes, CREATE, Message, REPLACE};
 use super::chains::is_table;
-use super::{Rule, built_in};
+use super::{IptablesRule, built_in};
 
 /// A command of iptables or ip6tables that changes the rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,11 +19,11 @@ pub(in crate::net) struct IptablesCommand {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Act {
     /// `-A`
-    Append(Rule),
+    Append(IptablesRule),
     /// `-I`, before the rule of this number.
-    Insert(usize, Rule),
+    Insert(usize, IptablesRule),
     /// `-R`
-    Replace(usize, Rule),
+    Replace(usize, IptablesRule),
     /// `-D`
     Delete(Which),
     /// `-P`
@@ -40,7 +40,7 @@ enum Act {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Which {
     Number(usize),
-    Like(Rule),
+    Like(IptablesRule),
 }
 
 /// `NFT_MSG_*`, and `NFTA_TABLE_*`, `NFTA_CHAIN_*` and `NFTA_RULE_*` of the
@@ -91,7 +91,7 @@ impl IptablesCommand {
         let (verb, chain, number) = verb?;
         (is_table(&table) && is_name(&chain) && number != Some(0)).then_some(())?;
         let rule = || {
-            let rule = Rule::parse(family, &spec)?;
+            let rule = IptablesRule::parse(family, &spec)?;
             // Where it can't have come in, or can't go out, iptables refuses.
             let here = built_in(&table, &chain);
             let senseless = here.is_some_and(|here| {
@@ -181,7 +181,7 @@ impl IptablesCommand {
                 .map(|rule| rule.handle)
                 .ok_or_else(|| NetError::new("Index of replacement too big."))
         };
-        let written = |rule: &Rule| {
+        let written = |rule: &IptablesRule| {
             if let Some(to) = rule.leads_to()
                 && chain(to).is_none_or(|(chain, _)| chain.base.is_some())
             {
@@ -224,7 +224,9 @@ impl IptablesCommand {
                     Which::Number(number) => at(*number)?,
                     Which::Like(wanted) => rules
                         .iter()
-                        .find(|rule| Rule::read(self.family, &rule.expressions).as_ref() == Some(wanted))
+                        .find(|rule| {
+                            IptablesRule::read(self.family, &rule.expressions).as_ref() == Some(wanted)
+                        })
                         .map(|rule| rule.handle)
                         .ok_or_else(|| {
                             NetError::new("Bad rule (does a matching rule exist in that chain?).")

@@ -5,7 +5,7 @@
 use super::super::super::Family;
 use super::super::expression::Expressions;
 use super::super::packet::{Condition, STATES};
-use super::{Match, Rule};
+use super::{IptablesRule, Match};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Whether it asks or acts.
@@ -255,7 +255,7 @@ impl Extension {
     }
 }
 
-impl Rule {
+impl IptablesRule {
     /// The words of an extension, as `iptables-save` prints them.
     pub(super) fn extension_words(&self, extension: &Extension) -> String {
         let v6 = self.family == Family::Inet6;

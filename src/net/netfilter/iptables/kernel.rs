@@ -10,7 +10,7 @@ use super::super::packet::{Condition, TCP, UDP};
 use super::super::rule::Dialect;
 use super::super::wire::{Attributes, find, number, text};
 use super::extension::{Extension, Kind};
-use super::{Match, Rule, Target};
+use super::{IptablesRule, Match, Target};
 use std::net::IpAddr;
 
 /// `NF_DROP`, `NF_ACCEPT`, `NFT_JUMP`, `NFT_GOTO` and `NFT_RETURN`.
@@ -20,7 +20,7 @@ const JUMP: u32 = -3_i32 as u32;
 const GOTO: u32 = -4_i32 as u32;
 const RETURN: u32 = -5_i32 as u32;
 
-impl Rule {
+impl IptablesRule {
     /// The expressions of the rule.
     pub(in super::super) fn expressions(&self) -> Attributes {
         let mut all = Expressions::default();

@@ -3,7 +3,7 @@
 //!
 //! A rule goes both ways between its three forms: what one types and
 //! `iptables-save` prints (`words`), the kernel's expressions (`kernel`), and
-//! a [`Rule`]. So a rule is told and mended in iptables' words whether or not
+//! an [`IptablesRule`]. So a rule is told and mended in iptables' words whether or not
 //! iptables is installed. What is not known here to the last bit is nobody's
 //! guess: then only iptables itself tells.
 
@@ -24,7 +24,7 @@ use extension::Extension;
 
 /// A rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Rule {
+pub(super) struct IptablesRule {
     family: Family,
     /// What every packet has: addresses, interfaces, protocol, fragments. In
     /// the order in which iptables writes them.
@@ -98,7 +98,7 @@ fn saved(family: Family, chain: &Chain, rules: &[Spoken]) -> Option<Vec<Saved>> 
     };
     let policy = chain.policy().map(|policy| row(None, policy.to_uppercase()));
     let rules = rules.iter().enumerate().map(|(index, rule)| {
-        let known = Rule::read(family, &rule.expressions).filter(|_| rule.plain)?;
+        let known = IptablesRule::read(family, &rule.expressions).filter(|_| rule.plain)?;
         Some(row(Some(index + 1), known.spec()))
     });
     policy.into_iter().map(Some).chain(rules).collect()
@@ -146,16 +146,16 @@ mod tests {
         ("raw", "OUTPUT", "-j CT --zone 7"),
     ];
 
-    fn parsed(spec: &str) -> Rule {
+    fn parsed(spec: &str) -> IptablesRule {
         let words: Vec<String> = spec.split_whitespace().map(String::from).collect();
-        Rule::parse(Family::Inet, &words).unwrap_or_else(|| panic!("not read: {spec}"))
+        IptablesRule::parse(Family::Inet, &words).unwrap_or_else(|| panic!("not read: {spec}"))
     }
 
     #[test]
     fn a_rule_comes_back_from_the_kernels_words_as_it_was() {
         for (.., spec) in TYPED {
             let rule = parsed(spec);
-            let read = Rule::read(Family::Inet, rule.expressions().as_bytes());
+            let read = IptablesRule::read(Family::Inet, rule.expressions().as_bytes());
             assert_eq!(read.as_ref(), Some(&rule), "{spec}");
             assert_eq!(parsed(&rule.spec()), rule, "{spec}");
         }

@@ -6,7 +6,7 @@ use super::super::super::prefix::Prefix;
 use super::super::packet::{Condition, PROTOCOLS, STATES, TCP, UDP, masked, protocol_name};
 use super::applet::is_name;
 use super::extension::{Extension, range_words, rejection, states};
-use super::{Match, Rule, Target};
+use super::{IptablesRule, Match, Target};
 use std::net::IpAddr;
 
 /// `icmp` and `ipv6-icmp`.
@@ -33,7 +33,7 @@ const ICMP_6_TYPES: [(&str, u8); 6] = [
     ("neighbour-advertisement", 136),
 ];
 
-impl Rule {
+impl IptablesRule {
     /// What stands behind `-A CHAIN`, as `iptables-save` prints it.
     pub(in super::super) fn spec(&self) -> String {
         let mut words: Vec<String> = Vec::new();
@@ -399,7 +399,7 @@ mod tests {
     /// What is typed, as it is printed.
     fn printed(family: Family, typed: &str) -> Option<String> {
         let words: Vec<String> = shell_words::split(typed).unwrap();
-        Rule::parse(family, &words).map(|rule| rule.spec())
+        IptablesRule::parse(family, &words).map(|rule| rule.spec())
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 /// A try at a port of some destination, and how it ended.
 #[derive(Debug, Clone)]
-pub(super) struct Tried {
+pub(super) struct Attempt {
     /// The destination as it was typed.
     pub dst: String,
     pub port: u16,
@@ -17,7 +17,7 @@ pub(super) struct Tried {
     pub by_others: Option<String>,
 }
 
-impl Tried {
+impl Attempt {
     /// A try that has not failed so far.
     pub fn new(dst: &str, port: u16) -> Self {
         Self { dst: dst.into(), port, ip: None, failed: None, by_others: None }

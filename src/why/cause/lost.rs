@@ -2,24 +2,24 @@
 //! things that got lost although nobody took them back.
 
 use super::address::nodad;
-use super::{Evidence, Found, suspect, weight};
+use super::{Evidence, Suspicion, suspect, weight};
 use crate::why::Cause;
-use crate::why::deeds::{self, Given, Since, Typed};
+use crate::why::typed::{self, Given, Since, Typed};
 
 /// Suspects deeds.
-pub(super) fn find(e: &Evidence) -> Vec<Found> {
-    let typed = &e.typed;
+pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
+    let typed = &evidence.typed;
     let mut found = Vec::new();
-    for given in deeds::given(typed) {
-        found.extend(lost(e, typed, &given));
+    for given in typed::given(typed) {
+        found.extend(lost(evidence, typed, &given));
     }
-    found.extend(lost_routes(e, typed));
+    found.extend(lost_routes(evidence, typed));
     found
 }
 
 /// An address that was given and is not there any more.
-fn lost(e: &Evidence, typed: &[Typed], given: &Given) -> Option<Found> {
-    let space = e.survey.space(&given.ns)?;
+fn lost(evidence: &Evidence, typed: &[Typed], given: &Given) -> Option<Suspicion> {
+    let space = evidence.survey.space(&given.ns)?;
     if space.addrs.iter().any(|addr| addr.ip == given.ip) {
         return None;
     }
@@ -28,7 +28,7 @@ fn lost(e: &Evidence, typed: &[Typed], given: &Given) -> Option<Found> {
     let mut fix = Vec::new();
     let (id, why) = match (since.last()?, link) {
         (Since::LinkDeleted(what), None) => {
-            fix.extend(made_again(e, typed, ns, dev)?);
+            fix.extend(made_again(evidence, typed, ns, dev)?);
             (
                 Cause::VethDeleted,
                 format!(
@@ -59,14 +59,14 @@ fn lost(e: &Evidence, typed: &[Typed], given: &Given) -> Option<Found> {
     };
     if let Some(link) = link {
         if space.switch(&format!("net.ipv6.conf.{dev}.disable_ipv6")) == Some(1) && ip.is_ipv6() {
-            fix.push(e.sysctl(ns, &format!("net.ipv6.conf.{dev}.disable_ipv6"), "0"));
+            fix.push(evidence.sysctl(ns, &format!("net.ipv6.conf.{dev}.disable_ipv6"), "0"));
         }
-        fix.push(format!("{} addr add {addr} dev {dev}{}", e.ip(ns), nodad(*ip)));
+        fix.push(format!("{} addr add {addr} dev {dev}{}", evidence.ip(ns), nodad(*ip)));
         if !link.up {
-            fix.push(format!("{} link set {dev} up", e.ip(ns)));
+            fix.push(format!("{} link set {dev} up", evidence.ip(ns)));
         }
     }
-    Some(Found {
+    Some(Suspicion {
         weight: weight::HERE + 200,
         sure: false,
         suspect: suspect(id, format!("{ns}: {dev}"), why, fix),
@@ -75,25 +75,25 @@ fn lost(e: &Evidence, typed: &[Typed], given: &Given) -> Option<Found> {
 
 /// The commands that made a veth pair which is gone, and what its ends were
 /// given.
-fn made_again(e: &Evidence, typed: &[Typed], ns: &str, dev: &str) -> Option<Vec<String>> {
+fn made_again(evidence: &Evidence, typed: &[Typed], ns: &str, dev: &str) -> Option<Vec<String>> {
     let made = typed.iter().rev().find(|typed| {
         typed.is("ip", &["link", "add"])
-            && typed.deed.failed.is_none()
+            && typed.command.failed.is_none()
             && typed.words.iter().any(|word| word == dev)
             && typed.words.iter().any(|word| word == "veth")
     })?;
-    let mut fix = vec![made.deed.command.clone()];
+    let mut fix = vec![made.command.command.clone()];
     let names: Vec<&str> = made.words.iter().map(String::as_str).collect();
-    let at = typed.iter().position(|typed| std::ptr::eq(typed.deed, made.deed))?;
-    for typed in typed[at + 1..].iter().filter(|typed| typed.deed.failed.is_none()) {
+    let at = typed.iter().position(|typed| std::ptr::eq(typed.command, made.command))?;
+    for typed in typed[at + 1..].iter().filter(|typed| typed.command.failed.is_none()) {
         let of = typed.after("dev").or(typed.words.get(2).map(String::as_str)).unwrap_or_default();
         let is_about = typed.program == "ip" && names.contains(&of);
         let gives = typed.is("ip", &["addr", "add"])
             || typed.is("ip", &["link", "set"])
             || typed.is("ip", &["route", "add"]);
-        let exists = e.survey.space(&typed.ns).is_some_and(|space| space.link(of).is_some());
+        let exists = evidence.survey.space(&typed.ns).is_some_and(|space| space.link(of).is_some());
         if is_about && gives && !exists {
-            fix.push(typed.deed.command.clone());
+            fix.push(typed.command.command.clone());
         }
     }
     let _ = ns;
@@ -101,13 +101,13 @@ fn made_again(e: &Evidence, typed: &[Typed], ns: &str, dev: &str) -> Option<Vec<
 }
 
 /// Routes that were added, that nobody deleted, and that are not there.
-fn lost_routes(e: &Evidence, typed: &[Typed]) -> Vec<Found> {
+fn lost_routes(evidence: &Evidence, typed: &[Typed]) -> Vec<Suspicion> {
     let mut found = Vec::new();
     for (at, route) in typed.iter().enumerate() {
         let added = route.is("ip", &["route", "add"])
             || route.is("ip", &["route", "replace"])
             || route.is("ip", &["route", "append"]);
-        if !added || route.deed.failed.is_some() || route.words.iter().any(|word| word == "table") {
+        if !added || route.command.failed.is_some() || route.words.iter().any(|word| word == "table") {
             continue;
         }
         let kinds = ["blackhole", "unreachable", "prohibit", "throw", "unicast", "local"];
@@ -119,7 +119,7 @@ fn lost_routes(e: &Evidence, typed: &[Typed]) -> Vec<Found> {
                 && (later.is("ip", &["route", "del"]) || later.is("ip", &["route", "flush"]))
                 && (later.words.contains(dst) || later.is("ip", &["route", "flush"]))
         });
-        let Some(space) = e.survey.space(&route.ns) else { continue };
+        let Some(space) = evidence.survey.space(&route.ns) else { continue };
         let there = space.routes.iter().any(|known| {
             let text = known.dst.to_string();
             known.table == if route.words.iter().any(|word| word == "local") { 255 } else { 254 }
@@ -133,10 +133,10 @@ fn lost_routes(e: &Evidence, typed: &[Typed]) -> Vec<Found> {
         let ns = &route.ns;
         let text = format!(
             "{ns} had a route to {dst} and has lost it: a route goes when its link is switched off or moved, or when its source address is deleted (`{}`)",
-            route.deed.command
+            route.command.command
         );
-        let fix = vec![route.deed.command.clone()];
-        found.push(Found {
+        let fix = vec![route.command.command.clone()];
+        found.push(Suspicion {
             weight: weight::HERE + 150,
             sure: false,
             suspect: suspect(Cause::RouteLost, ns.clone(), text, fix),

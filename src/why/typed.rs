@@ -1,7 +1,7 @@
 //! What the lab did, read as `ip` reads it: who was given what, what was
 //! refused, and what got lost on the way.
 
-use crate::event::Deed;
+use crate::event::LabCommand;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -18,7 +18,7 @@ pub(super) struct Typed<'a> {
     /// of the variables that the lab has set.
     pub raw: Vec<String>,
     /// The command as it was typed, and what came of it.
-    pub deed: &'a Deed,
+    pub command: &'a LabCommand,
 }
 
 impl Typed<'_> {
@@ -37,13 +37,13 @@ impl Typed<'_> {
 }
 
 /// Reads what was done.
-pub(super) fn read(deeds: &[Deed]) -> Vec<Typed<'_>> {
+pub(super) fn read(lab_commands: &[LabCommand]) -> Vec<Typed<'_>> {
     let mut variables = BTreeMap::new();
-    deeds
+    lab_commands
         .iter()
-        .filter_map(|deed| {
-            variables.extend(assigned(&deed.command));
-            typed(deed, &variables)
+        .filter_map(|command| {
+            variables.extend(assigned(&command.command));
+            typed(command, &variables)
         })
         .collect()
 }
@@ -88,8 +88,8 @@ fn own_words(words: Vec<String>) -> Vec<String> {
     own
 }
 
-fn typed<'a>(deed: &'a Deed, variables: &BTreeMap<String, String>) -> Option<Typed<'a>> {
-    let words = shell_words::split(&deed.command).ok()?;
+fn typed<'a>(command: &'a LabCommand, variables: &BTreeMap<String, String>) -> Option<Typed<'a>> {
+    let words = shell_words::split(&command.command).ok()?;
     let mut words = own_words(words.iter().map(|word| expanded(word, variables)).collect());
     let mut ns = "host".to_string();
     while matches!(words.first()?.as_str(), "sudo" | "exec" | "command" | "time" | "!") {
@@ -138,7 +138,7 @@ fn typed<'a>(deed: &'a Deed, variables: &BTreeMap<String, String>) -> Option<Typ
             };
         }
     }
-    Some(Typed { ns, program, words, raw, deed })
+    Some(Typed { ns, program, words, raw, command })
 }
 
 /// An address that somebody was given.
@@ -169,7 +169,7 @@ pub(super) enum Since {
 /// The addresses that were given and not taken back by name.
 pub(super) fn given(all: &[Typed]) -> Vec<Given> {
     let mut given: Vec<Given> = Vec::new();
-    for typed in all.iter().filter(|typed| typed.deed.failed.is_none()) {
+    for typed in all.iter().filter(|typed| typed.command.failed.is_none()) {
         let dev = typed.after("dev");
         if typed.is("ip", &["addr", "add"]) || typed.is("ip", &["addr", "replace"]) {
             let text = typed
@@ -206,7 +206,7 @@ pub(super) fn given(all: &[Typed]) -> Vec<Given> {
             for known in given.iter_mut().filter(|known| known.ns == typed.ns && known.dev == name) {
                 if let Some(netns) = netns {
                     known.ns = if netns == "1" { "host".into() } else { netns.into() };
-                    known.since.push(Since::Moved(typed.deed.command.clone()));
+                    known.since.push(Since::Moved(typed.command.command.clone()));
                 }
                 if let Some(new) = new {
                     known.dev = new.into();
@@ -225,7 +225,7 @@ pub(super) fn once_given(all: &[Typed], ns: &str, dev: &str) -> Vec<(IpAddr, Str
     let adds = |typed: &&Typed| {
         typed.is("ip", &["addr", "add"]) && typed.ns == ns && typed.after("dev") == Some(dev)
     };
-    let given = all.iter().filter(|typed| typed.deed.failed.is_none()).filter(adds);
+    let given = all.iter().filter(|typed| typed.command.failed.is_none()).filter(adds);
     let texts = given.filter_map(|typed| typed.words.get(2));
     texts.filter_map(|text| Some((text.split('/').next()?.parse().ok()?, text.clone()))).collect()
 }
@@ -235,17 +235,17 @@ mod tests {
     use super::*;
     use crate::lab::Place;
 
-    fn deed(command: &str) -> Deed {
-        Deed { place: Place::default(), command: command.into(), failed: None }
+    fn command(command: &str) -> LabCommand {
+        LabCommand { place: Place::default(), command: command.into(), failed: None }
     }
 
     #[test]
     fn commands_are_read_as_ip_reads_them() {
-        let deeds = [
-            deed("sudo ip -n red a add 10.0.0.1/24 dev eth0"),
-            deed("ip netns exec blue iptables -A INPUT -j DROP"),
+        let lab_commands = [
+            command("sudo ip -n red a add 10.0.0.1/24 dev eth0"),
+            command("ip netns exec blue iptables -A INPUT -j DROP"),
         ];
-        let read = read(&deeds);
+        let read = read(&lab_commands);
         assert!(read[0].is("ip", &["addr", "add"]));
         assert_eq!((read[0].ns.as_str(), read[0].after("dev")), ("red", Some("eth0")));
         assert_eq!((read[1].ns.as_str(), read[1].program.as_str()), ("blue", "iptables"));
@@ -253,11 +253,13 @@ mod tests {
 
     #[test]
     fn an_address_goes_with_its_link() {
-        let deeds = [deed("ip addr add 10.0.0.1/24 dev vred"), deed("ip link set vred netns red")];
-        let given = given(&read(&deeds));
+        let lab_commands =
+            [command("ip addr add 10.0.0.1/24 dev vred"), command("ip link set vred netns red")];
+        let given = given(&read(&lab_commands));
         assert_eq!((given[0].ns.as_str(), given[0].dev.as_str()), ("red", "vred"));
         assert!(matches!(given[0].since[..], [Since::Moved(_)]));
-        let deeds = [deed("ip addr add 10.0.0.1/24 dev e"), deed("ip addr del 10.0.0.1/24 dev e")];
-        assert!(super::given(&super::read(&deeds)).is_empty());
+        let lab_commands =
+            [command("ip addr add 10.0.0.1/24 dev e"), command("ip addr del 10.0.0.1/24 dev e")];
+        assert!(super::given(&super::read(&lab_commands)).is_empty());
     }
 }
