@@ -3,12 +3,14 @@
 
 mod attempt;
 mod class;
+mod evidence;
 mod finished;
 mod inquiry;
 mod machine;
 
 pub use attempt::{Attempt, attempt};
 pub use class::{Supply, class};
+pub use evidence::{Evidence, write_evidence};
 pub use finished::Finished;
 use inquiry::WhyCache;
 pub use inquiry::{WhyError, why};
@@ -66,8 +68,8 @@ pub struct Settings {
     pub explains: bool,
     /// Whether what a lab captures is wanted as files ([`Event::Captured`]).
     pub captures: bool,
-    /// Whether all that is known when it is found out why is wanted as well.
-    pub records: bool,
+    /// Whether the facts are recorded by which nslab finds out why nobody answered.
+    pub evidence: Evidence,
 }
 
 impl Default for Settings {
@@ -82,7 +84,7 @@ impl Default for Settings {
             linger: false,
             explains: true,
             captures: false,
-            records: false,
+            evidence: Evidence::Dropped,
         }
     }
 }

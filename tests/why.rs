@@ -403,3 +403,19 @@ fn what_was_known_is_written() {
     assert_eq!(round["survey"]["spaces"][1]["name"], "blue");
     assert_eq!(round["suspects"][0]["id"], known["said"]["cause"]["id"]);
 }
+
+#[test]
+fn tests_write_what_was_known_of_each_diagnosis() {
+    let lab = format!(
+        "{CABLE}\nblue.down(\"eth0\");\n\
+         check(\"down\", why(red, \"10.0.0.2\").cause.id == \"link-down\");\n\
+         check(\"nobody\", !why(red, \"10.0.0.9\").reached);\n"
+    );
+    let nslab = Nslab::test(["labs/x/lab.rhai", "--evidence", "known"]).lab(&lab);
+    let Some(scratch) = nslab.passes(&["down", "nobody"]).run() else { return };
+    for (file, to) in [("known/x/lab-1.json", "10.0.0.2"), ("known/x/lab-2.json", "10.0.0.9")] {
+        let known: serde_json::Value =
+            serde_json::from_str(&scratch.read(file).expect("the file")).expect("JSON");
+        assert_eq!(known["rounds"][0]["probe"]["to"], to, "{file}");
+    }
+}

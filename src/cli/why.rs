@@ -1,15 +1,13 @@
 use super::Why;
 use super::exit::{Findings, USAGE};
 use super::one;
-use crate::event::{Explanation, Moment, Probe, Stop};
-use crate::lab::{LabName, visible};
+use crate::event::{Moment, Probe, Stop};
+use crate::lab::visible;
 use crate::report;
-use crate::run::{self, Settings, WhyError};
+use crate::run::{self, Evidence, Settings, WhyError};
 use crate::sandbox::For;
 use crate::why::pages;
-use std::fs;
-use std::io::{self, Write};
-use std::path::Path;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// `nslab why`
@@ -31,7 +29,7 @@ pub(super) fn run(typed: &Why) -> ExitCode {
     let settings = Settings {
         timeout_ms: typed.deadline.timeout,
         patience_ms: typed.patience.patience,
-        records: typed.evidence.is_some(),
+        evidence: if typed.evidence.is_some() { Evidence::Kept } else { Evidence::Dropped },
         ..Settings::default()
     };
     let probe = Probe {
@@ -49,7 +47,7 @@ pub(super) fn run(typed: &Why) -> ExitCode {
     match explained {
         Ok(explanation) => {
             if let Some(file) = &typed.evidence
-                && let Err(error) = write_evidence(file, &lab.source.name, &explanation)
+                && let Err(error) = run::write_evidence(file, &lab.source.name, &explanation)
             {
                 eprintln!("error: failed to write {}: {}", file.display(), run::words(&error));
                 return Findings { failed: true, ..Findings::default() }.into();
@@ -89,18 +87,6 @@ pub(super) fn run(typed: &Why) -> ExitCode {
             Findings { bug: true, ..Findings::default() }.into()
         }
     }
-}
-
-/// Writes the recorded facts for a report: the version of nslab, the lab, the answer,
-/// and each round of the search.
-fn write_evidence(file: &Path, lab: &LabName, explanation: &Explanation) -> io::Result<()> {
-    let evidence = serde_json::json!({
-        "nslab": env!("CARGO_PKG_VERSION"),
-        "lab": lab.to_string(),
-        "said": explanation,
-        "rounds": explanation.known,
-    });
-    fs::write(file, format!("{evidence:#}\n"))
 }
 
 /// `nslab why --explain`

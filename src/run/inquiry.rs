@@ -1,5 +1,6 @@
 //! Why one can't reach another: the lab is replayed until a cure is proved.
 
+use super::evidence::{self, Evidence};
 use super::{Machine, Settings, order};
 use crate::event::{
     Aim, Answered, Cause, Event, Explanation, Findings, Inquiry, Misuse, Moment, PendingWhy, Probe, Stop,
@@ -103,6 +104,10 @@ impl<'a> WhyCache<'a> {
         let explanation = self.launcher.open().map_err(WhyError::from).and_then(|first| {
             search(self, first, &pending_why.probe, &Moment::CallSite(pending_why.call_site.clone()))
         });
+        if let (Evidence::Written(folder), Ok(explanation)) = (&self.settings.evidence, &explanation) {
+            let number = self.known.borrow().len() + 1;
+            evidence::write_numbered(folder, &self.lab.source.name, number, explanation);
+        }
         let answer = explanation.ok().map(|explanation| Answered {
             text: report::explanation(self.lab, &explanation),
             lacking: explanation.lacking.clone(),
@@ -279,7 +284,7 @@ impl Replay<'_> {
             aim,
             cleared: cleared.to_vec(),
             budget_ms: ROUND.min(self.cache.patience).as_millis() as u64,
-            records: self.cache.settings.records,
+            records: self.cache.settings.evidence != Evidence::Dropped,
         });
         let (mut found, mut stopped) = (None, None);
         let hear = |event| match event {

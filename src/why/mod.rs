@@ -1,14 +1,12 @@
 //! Why one can't reach another: evidence becomes a path, a cause and a cure.
 //!
 //! ```text
-//! shot     one probe, with every interface tapped: what passed where
-//! kernel   questions to the kernel beside the survey
-//! known    all facts of a diagnosis, recorded to a file
-//! stuck    the last place where it was seen, and what it waited for there
-//! trail    the same for a reader: the way of each packet
-//! cause    who can have stopped it at such a place: suspects with a cure
-//! round    the cure is tried, the probe sent again; what helps is kept
-//! pages    what is to be known of each cause, for a reader
+//! look      one probe, with every interface tapped, and where it was seen last
+//! evidence  the facts: the survey, the probe, the lab's commands, the kernel's answers
+//! command   what was typed, what was meant, and how a cure is typed
+//! cause     who can have stopped it at such a place: suspects with a cure
+//! round     the cure is tried, the probe sent again; what helps is kept
+//! pages     what is to be known of each cause, for a reader
 //! ```
 //!
 //! All of it happens in a sandbox that was made for it: a replay of the lab,
@@ -18,17 +16,13 @@
 //! to do where the kernel can be asked what is.
 
 mod cause;
-mod fib;
-mod gate;
-mod ground;
-mod kernel;
-mod known;
+mod command;
+mod evidence;
+mod look;
 pub mod pages;
+#[cfg(test)]
+mod recorded;
 mod round;
-mod shot;
-mod stuck;
-mod trail;
-mod typed;
 
 pub use cause::Cause;
 pub use round::round;

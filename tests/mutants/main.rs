@@ -5,7 +5,7 @@
 //! `NSLAB_MUTANTS_SEED` others, from `NSLAB_MUTANTS_FIRST` on;
 //! `NSLAB_MUTANTS_NETWORK=vxlan` takes one network alone. Who still answers is no
 //! mutant. The labs of those that are not right are written into the folder
-//! `NSLAB_MUTANTS_LABS`.
+//! `NSLAB_MUTANTS_LABS`, and what was known of each into `NSLAB_MUTANTS_EVIDENCE`.
 
 mod dice;
 mod faults;
@@ -20,12 +20,13 @@ use mutant::{Tried, Verdict, try_one};
 use networks::{NETWORKS, Sound};
 use nslab::event::{Cause, Explanation, Moment, Probe};
 use nslab::lab::{Lab, LabName, LabSource};
-use nslab::run::{self, Settings};
+use nslab::run::{self, Evidence, Settings};
 use nslab::sandbox::{For, Launcher, SandboxError};
 use nslab::script::Stage;
 use nslab::shell;
 use state::{State, left, states};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -85,8 +86,14 @@ fn why(launcher: &Launcher, sound: &Sound, lines: &[String], large: bool) -> Res
     let probe =
         Probe { tcp: sound.tcp, size: large.then_some(LARGE), df: large, ..Probe::to(sound.from, sound.to) };
     let first = launcher.open().map_err(|error| error.to_string())?;
-    run::why(&lab, launcher, first, &Settings::default(), &probe, &Moment::End)
-        .map_err(|error| error.to_string())
+    let evidence = if evidence_folder().is_some() { Evidence::Kept } else { Evidence::Dropped };
+    let settings = Settings { evidence, ..Settings::default() };
+    run::why(&lab, launcher, first, &settings, &probe, &Moment::End).map_err(|error| error.to_string())
+}
+
+/// The folder for what was known of each mutant, where that is wanted.
+fn evidence_folder() -> Option<PathBuf> {
+    std::env::var_os("NSLAB_MUTANTS_EVIDENCE").map(PathBuf::from)
 }
 
 /// The networks that are asked for, by their places.

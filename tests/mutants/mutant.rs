@@ -3,8 +3,10 @@
 use crate::dice::Dice;
 use crate::faults::{Edit, Fault, faults};
 use crate::state::{left, states};
-use crate::{Network, lines, why};
+use crate::{Network, evidence_folder, lines, why};
 use nslab::event::Explanation;
+use nslab::lab::LabName;
+use nslab::run;
 use nslab::sandbox::Launcher;
 use std::fmt::Write;
 
@@ -82,6 +84,11 @@ pub fn try_one(launcher: &Launcher, networks: &[Network], seed: u64, number: u64
     };
     let broken = with(&chosen.iter().collect::<Vec<_>>());
     let explanation = why(launcher, sound, &broken, large)?;
+    if let Some(folder) = evidence_folder().filter(|_| !explanation.reached) {
+        let name = LabName::of(format!("{}-{seed}-{number}.sh", sound.name.replace(' ', "-")).as_ref());
+        run::write_evidence(&folder.join(format!("{name}.json")), &name, &explanation)
+            .map_err(|error| error.to_string())?;
+    }
     let mut kind = if chosen.len() > 1 { "two at once" } else { chosen[0].kind };
     let (mut unnamed, mut not_restored) = (0, Vec::new());
     if explanation.proved {

@@ -1,12 +1,14 @@
 //! Addresses and their masks: who has which, and whether two who share a wire
 //! are in one network.
 
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::net::survey::{Address, Net, Space};
 use crate::why::Cause;
-use crate::why::gate::Gate;
-use crate::why::ground::{End, network, transplant};
-use crate::why::typed;
+use crate::why::command::say::{nodad, show};
+use crate::why::evidence::Evidence;
+use crate::why::evidence::ground::{End, network, transplant};
+use crate::why::evidence::typed;
+use crate::why::look::gate::Gate;
 use std::net::IpAddr;
 
 /// Suspects addresses.
@@ -380,16 +382,6 @@ fn without_address(evidence: &Evidence, here: End, there: End, theirs: &Address)
         sure: false,
         suspect: suspect(Cause::AddressMissing, format!("{space}: {dev}"), text, fix),
     })
-}
-
-/// An address as `ip addr` shows it.
-pub(super) fn show(addr: &Address) -> String {
-    format!("{}/{}", addr.ip, addr.prefix_len)
-}
-
-/// An IPv6 address can be used at once where nobody is asked for it.
-pub(super) fn nodad(ip: IpAddr) -> &'static str {
-    if ip.is_ipv6() { " nodad" } else { "" }
 }
 
 impl Evidence<'_> {

@@ -1,10 +1,11 @@
 //! Bridges: what a port does not take, does not give, or gives to another.
 
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::net::survey::{BridgePort, FdbEntry, Link, Space};
 use crate::why::Cause;
-use crate::why::gate::Gate;
-use crate::why::ground::End;
+use crate::why::evidence::Evidence;
+use crate::why::evidence::ground::End;
+use crate::why::look::gate::Gate;
 
 /// Suspects bridges and their ports.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {

@@ -1,14 +1,15 @@
 //! Commands of the lab that were refused, and would have helped.
 
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::event::LabCommand;
 use crate::lab::Place;
 use crate::net::survey::Net;
-use crate::net::typed_words;
 use crate::why::Cause;
-use crate::why::cause::repair::{self, Repair};
-use crate::why::gate::Gate;
-use crate::why::typed::{self, Typed};
+use crate::why::command::repair::{self, Repair};
+use crate::why::command::say::line;
+use crate::why::evidence::Evidence;
+use crate::why::evidence::typed::{self, Typed};
+use crate::why::look::gate::Gate;
 use std::net::IpAddr;
 
 /// The programs that build a network.
@@ -130,11 +131,6 @@ fn is_lacking(words: &str) -> bool {
     ["Unknown device type", "qdisc kind is unknown", "load TC action module"]
         .iter()
         .any(|lack| words.contains(lack))
-}
-
-/// A command as one would type it.
-pub(super) fn line(words: &[String]) -> String {
-    typed_words(&words.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// What a tool said, in one line.
@@ -297,16 +293,5 @@ fn route_dst(word: &str, v6: bool) -> Option<Net> {
             len: 0,
         }),
         word => Net::parse(word),
-    }
-}
-
-impl Evidence<'_> {
-    /// From where the request was sent, where it was seen.
-    pub(super) fn source_seen(&self) -> Option<IpAddr> {
-        let seen = self.shot.sightings.iter().find_map(|seen| seen.packet.ends());
-        seen.map(|(src, _)| src).or_else(|| {
-            let addrs = &self.from().addrs;
-            addrs.iter().find(|addr| addr.scope == "global").map(|addr| addr.ip)
-        })
     }
 }

@@ -1,11 +1,12 @@
 //! What an address brings along, and what it may lack: the route to its
 //! network, the local route, the other end's address, the broadcast address.
 
-use super::address::show;
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::net::survey::Address;
 use crate::why::Cause;
-use crate::why::ground::{End, network};
+use crate::why::command::say::show;
+use crate::why::evidence::Evidence;
+use crate::why::evidence::ground::{End, network};
 
 /// Suspects what goes with the addresses of those on the way.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {

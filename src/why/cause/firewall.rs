@@ -1,15 +1,16 @@
 //! Rules and policies that have stopped the packet, and what was meant to let
 //! it pass.
 
-use super::ruling::{Of, Ruling, View};
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::event::Passed;
 use crate::net::survey::Space;
 use crate::net::{
     Backend, Culprit, FirewallRule, NetnsName, Sighting, StepVerdict, Stop, TracedPacket, nft_command, typed,
 };
 use crate::why::Cause;
-use crate::why::shot::Wall;
+use crate::why::command::ruling::{Of, Ruling, View};
+use crate::why::evidence::Evidence;
+use crate::why::look::shot::Wall;
 
 /// Suspects whom the kernel's trace and counters name.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {

@@ -3,13 +3,14 @@
 //!
 //! They were refused because it was not there, or went when it was deleted.
 
-use super::command::line;
-use super::{Evidence, Suspicion};
+use super::Suspicion;
 use crate::event::LabCommand;
 use crate::lab::Place;
 use crate::net::survey::{Net, Route};
-use crate::why::ground::network;
-use crate::why::typed::{self, Typed};
+use crate::why::command::say::line;
+use crate::why::evidence::Evidence;
+use crate::why::evidence::ground::network;
+use crate::why::evidence::typed::{self, Typed};
 use std::net::IpAddr;
 
 /// Adds to a cure the routes that its addresses let come again.

@@ -1,9 +1,10 @@
 //! Namespaces that get packets for others and do not pass them on.
 
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::net::survey::Space;
 use crate::why::Cause;
-use crate::why::gate::Gate;
+use crate::why::evidence::Evidence;
+use crate::why::look::gate::Gate;
 use std::net::IpAddr;
 
 /// Suspects routers.

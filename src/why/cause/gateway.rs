@@ -1,11 +1,12 @@
 //! Gateways whose address nobody has, though somebody should, or whose address
 //! is one's own as well.
 
-use super::address::{nodad, show};
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::net::survey::Space;
 use crate::why::Cause;
-use crate::why::ground::{End, network};
+use crate::why::command::say::{nodad, show};
+use crate::why::evidence::Evidence;
+use crate::why::evidence::ground::{End, network};
 use std::net::IpAddr;
 
 /// Somebody's gateway has no address: it is nobody's, and on the same wire

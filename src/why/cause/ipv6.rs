@@ -1,13 +1,14 @@
 //! What only IPv6 has: addresses that are tried first, or switched off,
 //! routers that tell who they are, and addresses of a single link.
 
-use super::address::nodad;
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::net::survey::{Address, Net, RouteQuestion, Space};
 use crate::why::Cause;
-use crate::why::gate::Gate;
-use crate::why::ground::network;
-use crate::why::typed;
+use crate::why::command::say::nodad;
+use crate::why::evidence::Evidence;
+use crate::why::evidence::ground::network;
+use crate::why::evidence::typed;
+use crate::why::look::gate::Gate;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Suspects what is of IPv6.

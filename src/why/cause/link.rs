@@ -1,10 +1,11 @@
 //! Links that are switched off, or have no carrier.
 
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::event::Suspect;
 use crate::net::survey::{Link, Space};
 use crate::why::Cause;
-use crate::why::ground::network;
+use crate::why::evidence::Evidence;
+use crate::why::evidence::ground::network;
 
 /// Suspects links.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {

@@ -1,10 +1,11 @@
 //! What the lab did and what came of it: commands that were refused, and
 //! things that got lost although nobody took them back.
 
-use super::address::nodad;
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::why::Cause;
-use crate::why::typed::{self, Given, Since, Typed};
+use crate::why::command::say::nodad;
+use crate::why::evidence::Evidence;
+use crate::why::evidence::typed::{self, Given, Since, Typed};
 
 /// Suspects deeds.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {

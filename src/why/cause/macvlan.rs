@@ -1,9 +1,11 @@
 //! Macvlans: whom their mode lets them reach.
 
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::net::survey::{Link, Macvlan, Space};
 use crate::why::Cause;
-use crate::why::ground::{End, network};
+use crate::why::command::say::nodad;
+use crate::why::evidence::Evidence;
+use crate::why::evidence::ground::{End, network};
 
 /// Suspects macvlans.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
@@ -112,12 +114,7 @@ fn strangers(evidence: &Evidence, a: End, b: End) -> Option<Suspicion> {
         ),
     ];
     for addr in b.addrs(false).chain(b.addrs(true)) {
-        fix.push(format!(
-            "{ip} addr add {}/{} dev {dev}{}",
-            addr.ip,
-            addr.prefix_len,
-            super::address::nodad(addr.ip)
-        ));
+        fix.push(format!("{ip} addr add {}/{} dev {dev}{}", addr.ip, addr.prefix_len, nodad(addr.ip)));
     }
     fix.push(format!("{ip} link set {dev} up"));
     let through = b.space.routes.iter().filter(|route| route.table == 254 && route.dev() == Some(dev));
@@ -150,7 +147,7 @@ fn of_parent(evidence: &Evidence, child: End, parent: End) -> Option<Suspicion> 
     let name = name.into_iter().find(|name: &String| space.link(name).is_none())?;
     let mut fix = vec![
         format!("{ip} link add {name} link {} type macvlan mode bridge", link.name),
-        format!("{ip} addr add {free}/{len} dev {name}{}", super::address::nodad(free)),
+        format!("{ip} addr add {free}/{len} dev {name}{}", nodad(free)),
         format!("{ip} link set {name} up"),
         format!("{ip}{family} route add {}/{len} dev {name}", theirs.ip),
     ];

@@ -1,11 +1,12 @@
 //! Rules that change a packet without stopping it: its time to live, its
 //! addresses, or a mark that sends it elsewhere.
 
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::net::survey::Space;
 use crate::net::{Culprit, FirewallRule};
 use crate::why::Cause;
-use crate::why::shot::Wall;
+use crate::why::evidence::Evidence;
+use crate::why::look::shot::Wall;
 
 /// Suspects what changes packets.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {

@@ -1,13 +1,15 @@
 //! Packets that the kernel drops on their arrival because of where they say
 //! they come from: the reverse path filter, and martians.
 
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::net::SeenPacket;
 use crate::net::survey::{Link, RouteQuestion, Space};
 use crate::why::Cause;
-use crate::why::fib::{self, Flow};
-use crate::why::gate::Gate;
-use std::net::{IpAddr, Ipv4Addr};
+use crate::why::command::say::odd;
+use crate::why::evidence::Evidence;
+use crate::why::evidence::fib::{self, Flow};
+use crate::why::look::gate::Gate;
+use std::net::IpAddr;
 
 /// Suspects what a packet's source is to the one that got it.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
@@ -192,20 +194,5 @@ impl<'a> Arrival<'a> {
             _ => Vec::new(),
         };
         Some(Suspicion { weight: weight::NAMED, sure: true, suspect: suspect(id, place, text, fix) })
-    }
-}
-
-/// What is odd about an address that is to be used on a wire.
-pub(super) fn odd(ip: IpAddr) -> Option<&'static str> {
-    let IpAddr::V4(ip) = ip else { return None };
-    match ip.octets()[0] {
-        0 if ip != Ipv4Addr::UNSPECIFIED => {
-            Some("in 0.0.0.0/8 (\"this network\"), for which the kernel makes no route to a neighbour")
-        }
-        127 => {
-            Some("in 127.0.0.0/8, the loopback's own, which never goes over a wire unless route_localnet=1")
-        }
-        240..=255 if !ip.is_broadcast() => Some("in 240.0.0.0/4, which is reserved"),
-        _ => None,
     }
 }

@@ -1,12 +1,13 @@
 //! A private source that leaves untranslated, and where the probe came by.
 
 use super::firewall::BlockedPacket;
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::net::survey::Space;
 use crate::net::{Backend, SeenPacket, Sighting, TracedPacket, nft_command, typed};
 use crate::why::Cause;
-use crate::why::ground::network;
-use crate::why::shot::Wall;
+use crate::why::evidence::Evidence;
+use crate::why::evidence::ground::network;
+use crate::why::look::shot::Wall;
 use std::net::IpAddr;
 
 /// The first request of the probe that was seen in a namespace.
@@ -66,7 +67,8 @@ pub(super) fn missing(evidence: &Evidence) -> Vec<Suspicion> {
     let (Some(IpAddr::V4(dst)), IpAddr::V4(from)) = (evidence.shot.target, src) else { return Vec::new() };
     let Some(target) = evidence.targets().first().copied() else { return Vec::new() };
     // Whoever is asked has got it, and can't answer.
-    let knows = crate::why::fib::best(target, 254, src).is_some_and(crate::why::fib::is_usable);
+    let knows =
+        crate::why::evidence::fib::best(target, 254, src).is_some_and(crate::why::evidence::fib::is_usable);
     if !from.is_private() || evidence.stuck.is_back() && knows || evidence.stuck.ns != target.name {
         return Vec::new();
     }

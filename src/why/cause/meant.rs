@@ -3,10 +3,10 @@
 
 use super::Suspicion;
 use super::firewall::{BlockedPacket, is_accept};
-use super::refused;
-use super::ruling::{Clause, Of, Ruling, View, in_net};
 use crate::net::{Culprit, FirewallRule, TracedPacket, nft_command, typed};
 use crate::why::Cause;
+use crate::why::command::refused;
+use crate::why::command::ruling::{Clause, Of, Ruling, View, in_net};
 
 impl BlockedPacket<'_> {
     /// A rule that would accept it, were it not for one condition.

@@ -1,11 +1,12 @@
 //! Addresses that one link of a namespace has, and another was meant to have:
 //! the others of their network are on that one's wire.
 
-use super::address::{nodad, show};
-use super::{Evidence, Suspicion, suspect, weight};
-use crate::net::survey::{Address, Net, Space};
+use super::{Suspicion, suspect, weight};
+use crate::net::survey::Address;
 use crate::why::Cause;
-use crate::why::ground::{End, network};
+use crate::why::command::say::{nodad, show};
+use crate::why::evidence::Evidence;
+use crate::why::evidence::ground::{End, network};
 
 /// Suspects addresses on the wrong link of those on the way.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
@@ -20,13 +21,13 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
 
 fn misplaced(evidence: &Evidence, end: End, addr: &Address) -> Option<Suspicion> {
     let net = network(addr.ip, addr.prefix_len);
-    let right = right_link(evidence, end.space, net).filter(|right| right.port() != end.port())?;
+    let right = evidence.ground.right_link(end.space, net).filter(|right| right.port() != end.port())?;
     // A bridge that nobody is behind has rather lost a port.
     let is_in_use = || {
         let mut addrs = end.addrs(addr.ip.is_ipv6());
-        addrs.any(|addr| has_fellows(evidence, end, network(addr.ip, addr.prefix_len)))
+        addrs.any(|addr| evidence.ground.has_fellows(end, network(addr.ip, addr.prefix_len)))
     };
-    if has_fellows(evidence, end, net) || end.link.kind == "bridge" && !is_in_use() {
+    if evidence.ground.has_fellows(end, net) || end.link.kind == "bridge" && !is_in_use() {
         return None;
     }
     let (ns, wrong, dev) = (&end.space.name, &end.link.name, &right.link.name);
@@ -52,21 +53,4 @@ fn misplaced(evidence: &Evidence, end: End, addr: &Address) -> Option<Suspicion>
     let mut suspect = suspect(Cause::AddressOnWrongLink, format!("{ns}: {wrong}"), text, fix);
     suspect.evidence = vec![format!("{ip} -br addr")];
     Some(Suspicion { weight: weight::HERE + 115, sure: true, suspect })
-}
-
-/// The link of a namespace that has nothing of a network, and on whose wire
-/// there are others of it.
-pub(super) fn right_link<'a>(evidence: &Evidence<'a>, space: &Space, net: Net) -> Option<End<'a>> {
-    let mut ends = evidence.ground.ends().filter(|end| end.space.name == space.name);
-    ends.find(|end| {
-        let outside = |addr: &Address| !net.contains(addr.ip);
-        end.addrs(net.ip.is_ipv6()).all(outside) && has_fellows(evidence, *end, net)
-    })
-}
-
-/// Tells whether others on a wire are in a network.
-fn has_fellows(evidence: &Evidence, end: End, net: Net) -> bool {
-    let near = evidence.ground.neighbours(&end.space.name, end.link);
-    let others = near.iter().filter(|other| other.space.name != end.space.name);
-    others.flat_map(|other| other.addrs(net.ip.is_ipv6())).any(|addr| net.contains(addr.ip))
 }

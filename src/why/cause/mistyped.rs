@@ -1,13 +1,14 @@
 //! Routes and rules that were meant for a packet, and are for another
 //! network or another table.
 
-use super::route::scope;
-use super::rules::words;
-use super::{Evidence, Suspicion, suspect};
+use super::{Suspicion, suspect};
 use crate::net::survey::{Net, PolicyRule, Route, Space};
 use crate::why::Cause;
-use crate::why::fib::{self, Flow};
-use crate::why::ground::network;
+use crate::why::command::say::scope;
+use crate::why::command::say::words;
+use crate::why::evidence::Evidence;
+use crate::why::evidence::fib::{self, Flow};
+use crate::why::evidence::ground::network;
 use std::net::IpAddr;
 
 /// The tables that are always asked.

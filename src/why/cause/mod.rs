@@ -32,129 +32,20 @@ mod nobody;
 mod owner;
 mod plug;
 mod queue;
-mod refused;
-mod repair;
 mod route;
-mod rule_slip;
 mod rules;
-mod ruling;
 mod service;
-mod slip;
 mod swapped;
 mod switch;
 mod ttl;
 mod tunnel;
 mod vxlan;
-mod way;
 mod xfrm;
 
 pub use self::id::Cause;
 
-use super::gate::Gate;
-use super::ground::Ground;
-use super::kernel::Kernel;
-use super::shot::Shot;
-use super::stuck::Stuck;
-use super::typed::{self, Typed};
-use crate::event::{LabCommand, Probe, Suspect};
-use crate::net::NetnsName;
-use crate::net::survey::{Link, Space, Survey};
-
-/// What is known when suspects are looked for.
-pub(super) struct Evidence<'a> {
-    /// The kernel, which can be asked.
-    pub kernel: &'a dyn Kernel,
-    /// The state of all namespaces before the probe was sent.
-    pub survey: &'a Survey,
-    /// What the lab did.
-    pub lab_commands: &'a [LabCommand],
-    /// The commands among it, read once for all who look into them.
-    pub typed: Vec<Typed<'a>>,
-    /// What was sent.
-    pub probe: &'a Probe,
-    /// What became of it.
-    pub shot: &'a Shot,
-    /// Where it was seen last.
-    pub stuck: Stuck,
-    /// What did not let it through there.
-    pub gate: Gate,
-    /// Who shares a wire with whom.
-    pub ground: Ground<'a>,
-}
-
-impl<'a> Evidence<'a> {
-    pub fn new(
-        kernel: &'a dyn Kernel,
-        survey: &'a Survey,
-        lab_commands: &'a [LabCommand],
-        probe: &'a Probe,
-        shot: &'a Shot,
-    ) -> Self {
-        let stuck = Stuck::of(&probe.from, shot);
-        let gate = Gate::of(survey, &stuck);
-        let (typed, ground) = (typed::read(lab_commands), Ground::of(survey));
-        Self { kernel, survey, lab_commands, typed, probe, shot, stuck, gate, ground }
-    }
-
-    /// The namespace that asks.
-    pub fn from(&self) -> &'a Space {
-        self.survey.space(&self.probe.from).unwrap_or(&self.survey.spaces[0])
-    }
-
-    /// The namespaces that have the address that is asked for, but the one
-    /// that asks.
-    pub fn targets(&self) -> Vec<&'a Space> {
-        let owners = self.shot.target.map(|dst| self.ground.owners(dst)).unwrap_or_default();
-        owners.into_iter().map(|(space, _)| space).filter(|space| space.name != self.probe.from).collect()
-    }
-
-    /// How commands for a namespace are typed.
-    pub fn netns(&self, name: &str) -> Option<NetnsName> {
-        let at = self.survey.spaces.iter().position(|space| space.name == name)?;
-        Some(NetnsName::new(name, at == 0))
-    }
-
-    /// `ip` with the words that make it act in a namespace.
-    pub fn ip(&self, space: &str) -> String {
-        self.netns(space).map_or_else(|| "ip".into(), |netns| netns.ip())
-    }
-
-    /// A tool that knows `-n`, such as `bridge` or `tc`.
-    pub fn tool(&self, tool: &str, space: &str) -> String {
-        self.netns(space).map_or_else(|| tool.into(), |netns| netns.tool(tool))
-    }
-
-    /// A command that runs in a namespace.
-    pub fn exec(&self, space: &str, command: &str) -> String {
-        self.netns(space).map_or_else(|| command.into(), |netns| netns.exec(command))
-    }
-
-    /// A command that sets a switch in a namespace.
-    pub fn sysctl(&self, space: &str, key: &str, value: &str) -> String {
-        self.exec(space, &format!("sysctl -qw {key}={value}"))
-    }
-
-    /// The links between the one who asks and the one who is asked, in their
-    /// order; those around the one who asks where nobody has the address.
-    pub fn links_on_the_way(&self) -> Vec<(&'a Space, &'a Link)> {
-        let target = self.targets().first().map(|space| space.name.as_str());
-        self.ground.links_between(&self.probe.from, target)
-    }
-
-    /// The namespaces between the two, both included, and those where the
-    /// packet was seen, each once.
-    pub fn spaces_on_the_way(&self) -> Vec<&'a Space> {
-        let mut spaces = vec![self.from()];
-        let seen = self.shot.sightings.iter().filter_map(|seen| self.survey.space(&seen.netns));
-        let way = self.links_on_the_way().into_iter().map(|(space, _)| space);
-        for space in seen.chain(way).chain(self.targets()) {
-            if !spaces.iter().any(|known| known.name == space.name) {
-                spaces.push(space);
-            }
-        }
-        spaces
-    }
-}
+use crate::event::Suspect;
+use crate::why::evidence::Evidence;
 
 /// A suspect without evidence yet.
 fn suspect(id: Cause, place: String, text: String, fix: Vec<String>) -> Suspect {
@@ -241,9 +132,4 @@ pub(super) fn suspects(evidence: &Evidence) -> Vec<Suspicion> {
         fresh
     });
     found
-}
-
-/// Tells whether something on the way may hold a packet back for a while.
-pub(super) fn may_be_slow(survey: &Survey) -> bool {
-    queue::may_be_slow(survey)
 }

@@ -1,8 +1,9 @@
 //! Packets that are larger than a link or a route takes.
 
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::net::survey::{Link, Route, Space};
 use crate::why::Cause;
+use crate::why::evidence::Evidence;
 
 /// Suspects links and routes whose packets are small.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {

@@ -1,9 +1,10 @@
 //! Names that nobody knows, or that stand for the wrong address.
 
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::net::survey::Space;
 use crate::net::{NameFiles, NetnsName};
 use crate::why::Cause;
+use crate::why::evidence::Evidence;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Suspects what names are looked up with.

@@ -2,16 +2,17 @@
 //! often.
 
 use super::masquerade::{self, listens, ports, request_at, source_nat};
-use super::ruling::Ruling;
 use super::service;
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::net::survey::{Net, Space};
 use crate::net::{Backend, Culprit, FirewallRule, Sighting, nft_command, typed};
 use crate::why::Cause;
-use crate::why::fib;
-use crate::why::gate::Gate;
-use crate::why::ground::{network, transplant};
-use crate::why::shot::Wall;
+use crate::why::command::ruling::Ruling;
+use crate::why::evidence::Evidence;
+use crate::why::evidence::fib;
+use crate::why::evidence::ground::{network, transplant};
+use crate::why::look::gate::Gate;
+use crate::why::look::shot::Wall;
 use std::net::IpAddr;
 
 /// Suspects rules that rewrite addresses, and the lack of one.

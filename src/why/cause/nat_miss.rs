@@ -1,15 +1,15 @@
 //! Rules that were to rewrite addresses, and have not: for one condition, for
 //! where they stand, or because nobody keeps track of the packet.
 
-use super::address::nodad;
 use super::masquerade::{last_router, request_at, source_nat, traced};
 use super::meant::is_called;
 use super::nat::{Kind, Nat};
-use super::ruling::{Of, View, in_net};
 use super::{Suspicion, suspect, weight};
 use crate::net::{Backend, Culprit, FirewallRule, TracedPacket, nft_command, typed};
 use crate::why::Cause;
-use crate::why::gate::Gate;
+use crate::why::command::ruling::{Of, View, in_net};
+use crate::why::command::say::nodad;
+use crate::why::look::gate::Gate;
 
 impl Nat<'_> {
     /// It would have rewritten the probe, were it not for one condition, its

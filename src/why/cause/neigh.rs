@@ -1,12 +1,14 @@
 //! Neighbours: entries that say the wrong hardware address, and questions that
 //! nobody answers or the wrong one does.
 
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::net::SeenPacket;
 use crate::net::survey::{Address, Link, Neighbour, Route, Space};
 use crate::why::Cause;
-use crate::why::gate::Gate;
-use crate::why::ground::{End, network};
+use crate::why::command::say::nodad;
+use crate::why::evidence::Evidence;
+use crate::why::evidence::ground::{End, network};
+use crate::why::look::gate::Gate;
 use std::net::IpAddr;
 
 /// Suspects neighbours.
@@ -248,7 +250,7 @@ fn too_wide(evidence: &Evidence, space: &Space, link: &Link, wanted: IpAddr, rou
                 continue;
             }
             let (ip, dev) = (evidence.ip(&space.name), &link.name);
-            let nodad = super::address::nodad(addr.ip);
+            let nodad = nodad(addr.ip);
             let mut fix = vec![
                 format!("{ip} addr del {}/{} dev {dev}", addr.ip, addr.prefix_len),
                 format!("{ip} addr add {}/{} dev {dev}{nodad}", addr.ip, via.prefix_len),

@@ -1,10 +1,11 @@
 //! What can be said where nothing is wrong that a command would mend.
 
-use super::address::{nodad, show};
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::why::Cause;
-use crate::why::gate::is_local;
-use crate::why::ground::network;
+use crate::why::command::say::{nodad, show};
+use crate::why::evidence::Evidence;
+use crate::why::evidence::ground::network;
+use crate::why::look::gate::is_local;
 
 /// Says that the asked address is nobody's, or that the one who asks has no
 /// link at all. Whoever else is suspected comes first.

@@ -1,13 +1,14 @@
 //! Who has an address, and whether it is of use there: a source that is not
 //! one's own, one that is on `lo`, one that two have, one that has expired.
 
-use super::address::nodad;
-use super::martian::odd;
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::event::Passed;
 use crate::net::survey::{Address, RouteQuestion, Space};
 use crate::why::Cause;
-use crate::why::ground::network;
+use crate::why::command::say::nodad;
+use crate::why::command::say::odd;
+use crate::why::evidence::Evidence;
+use crate::why::evidence::ground::network;
 use std::net::IpAddr;
 
 /// Suspects owners.

@@ -2,13 +2,15 @@
 //! the wrong bridge, bridges that nothing joins, and addresses that stayed on
 //! a port.
 
-use super::address::show;
 use super::bridge::bridges;
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::net::survey::{Address, Link, Space};
 use crate::why::Cause;
-use crate::why::gate::Gate;
-use crate::why::ground::{End, network};
+use crate::why::command::say::nodad;
+use crate::why::command::say::show;
+use crate::why::evidence::Evidence;
+use crate::why::evidence::ground::{End, network};
+use crate::why::look::gate::Gate;
 use std::net::IpAddr;
 
 /// Suspects what is plugged where.
@@ -47,7 +49,7 @@ fn address_on_port(evidence: &Evidence) -> Vec<Suspicion> {
                         addr.ip,
                         addr.prefix_len,
                         bridge.name,
-                        super::address::nodad(addr.ip)
+                        nodad(addr.ip)
                     ));
                 }
             }

@@ -1,8 +1,9 @@
 //! Queues: disciplines that swallow a packet, and filters that drop it.
 
-use super::{Evidence, Suspicion, suspect, weight};
-use crate::net::survey::{Filter, Link, Qdisc, Space, Survey};
+use super::{Suspicion, suspect, weight};
+use crate::net::survey::{Filter, Qdisc, Space};
 use crate::why::Cause;
+use crate::why::evidence::Evidence;
 
 /// Suspects queues and filters.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
@@ -49,22 +50,6 @@ fn is_plain(qdisc: &Qdisc) -> bool {
         "sfq",
     ];
     PLAIN.contains(&qdisc.kind.as_str())
-}
-
-/// Tells whether something may hold a packet back for a while: a discipline
-/// that delays, a bridge's port on its way to forwarding, a program that reads
-/// frames.
-pub(super) fn may_be_slow(survey: &Survey) -> bool {
-    survey.spaces.iter().any(|space| {
-        const HOLDS: [&str; 9] = ["tbf", "htb", "netem", "hfsc", "cbq", "plug", "etf", "taprio", "fq_pie"];
-        let queues = space.qdiscs.iter().any(|qdisc| HOLDS.contains(&qdisc.kind.as_str()));
-        let learns = |link: &Link| {
-            let moves = |state: &str| matches!(state, "listening" | "learning");
-            link.up && link.port.as_ref().is_some_and(|port| moves(&port.state))
-        };
-        let reads = |link: &Link| link.up && link.tun.as_ref().is_some_and(|tun| tun.attached);
-        queues || space.links.iter().any(|link| learns(link) || reads(link))
-    })
 }
 
 /// A discipline that is more than a queue.

@@ -2,13 +2,16 @@
 //! table lead to the next?
 
 use super::mistyped;
-use super::rules::{self, words};
-use super::{Evidence, Suspicion, suspect, weight};
+use super::rules;
+use super::{Suspicion, suspect, weight};
 use crate::net::survey::{PolicyRule, Route, RouteQuestion, Space};
 use crate::why::Cause;
-use crate::why::fib::{self, Flow};
-use crate::why::gate::{Gate, is_local};
-use crate::why::ground::{Crossing, network};
+use crate::why::command::say::scope;
+use crate::why::command::say::words;
+use crate::why::evidence::Evidence;
+use crate::why::evidence::fib::{self, Flow};
+use crate::why::evidence::ground::{Crossing, network};
+use crate::why::look::gate::{Gate, is_local};
 use std::net::IpAddr;
 
 /// Suspects routes.
@@ -450,14 +453,6 @@ impl About<'_> {
         }
         words += &metric(route);
         words
-    }
-}
-
-/// A gateway on a single link needs the link's name.
-pub(super) fn scope(gateway: IpAddr, step: Crossing) -> String {
-    match gateway {
-        IpAddr::V6(ip) if ip.is_unicast_link_local() => format!(" dev {}", step.out.link.name),
-        _ => String::new(),
     }
 }
 

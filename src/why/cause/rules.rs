@@ -2,11 +2,13 @@
 //! missing.
 
 use super::route::About;
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::net::survey::{PolicyRule, Route};
 use crate::why::Cause;
-use crate::why::fib;
-use crate::why::ground::Crossing;
+use crate::why::command::say::words;
+use crate::why::evidence::Evidence;
+use crate::why::evidence::fib;
+use crate::why::evidence::ground::Crossing;
 
 impl About<'_> {
     /// A rule that refuses, or looks where there is no way.
@@ -97,21 +99,4 @@ pub(super) fn without_local(evidence: &Evidence, v6: bool) -> Vec<Suspicion> {
         found.push(Suspicion { weight: weight::NAMED, sure: true, suspect });
     }
     found
-}
-
-/// A rule's selectors.
-pub(super) fn words(rule: &PolicyRule) -> String {
-    let mut words = Vec::new();
-    words.extend(rule.not.then(|| "not".to_string()));
-    words.extend(rule.from.map(|net| format!("from {net}")));
-    words.extend(rule.to.map(|net| format!("to {net}")));
-    words.extend(rule.iif.as_ref().map(|dev| format!("iif {dev}")));
-    words.extend((rule.tos != 0).then(|| format!("tos {:#x}", rule.tos)));
-    words.extend(rule.oif.as_ref().map(|dev| format!("oif {dev}")));
-    words.extend(rule.fwmark.map(|mark| format!("fwmark {mark:#x}")));
-    words.extend(rule.uidrange.map(|(first, last)| format!("uidrange {first}-{last}")));
-    words.extend(rule.ipproto.map(|proto| format!("ipproto {proto}")));
-    words.extend(rule.goto.map(|pref| format!("goto {pref}")));
-    words.extend(rule.table.map(|table| format!("lookup {table}")));
-    if words.is_empty() { "from all".into() } else { words.join(" ") }
 }

@@ -1,11 +1,12 @@
 //! Services that are not where they are asked for.
 
 use super::masquerade::listens;
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::net::survey::{Listener, Space};
 use crate::net::{SeenPacket, Sighting, typed_words};
 use crate::why::Cause;
-use crate::why::gate::Gate;
+use crate::why::evidence::Evidence;
+use crate::why::look::gate::Gate;
 use std::net::IpAddr;
 
 /// Suspects services.

@@ -1,11 +1,12 @@
 //! Two addresses of a namespace, each on the interface of the other one's
 //! network.
 
-use super::address::{nodad, show};
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::net::survey::Address;
 use crate::why::Cause;
-use crate::why::ground::{End, network};
+use crate::why::command::say::{nodad, show};
+use crate::why::evidence::Evidence;
+use crate::why::evidence::ground::{End, network};
 
 /// Suspects addresses that have changed places, or cables that have.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {

@@ -1,8 +1,9 @@
 //! The kernel's switches that stop packets: one table of them.
 
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::net::survey::Space;
 use crate::why::Cause;
+use crate::why::evidence::Evidence;
 
 /// A switch, the values with which it stops something, and its cure.
 struct Switch {
@@ -132,7 +133,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let v6 = evidence.shot.target.is_some_and(|dst| dst.is_ipv6());
     for space in evidence.spaces_on_the_way() {
         for switch in SWITCHES.iter().filter(|switch| switch.key.starts_with("net.ipv6") == v6) {
-            let has_it = evidence.shot.target.is_some_and(|dst| crate::why::gate::is_local(space, dst));
+            let has_it = evidence.shot.target.is_some_and(|dst| crate::why::look::gate::is_local(space, dst));
             let is_target = (has_it || evidence.probe.broadcast) && space.name != evidence.probe.from;
             if switch.at == At::Target && !is_target || switch.at == At::Router && is_target {
                 continue;

@@ -1,11 +1,12 @@
 //! Packets whose time to live runs out: they go round in circles, or their
 //! route gives them little.
 
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::event::Passed;
 use crate::net::survey::Space;
 use crate::why::Cause;
-use crate::why::fib::{self, Flow};
+use crate::why::evidence::Evidence;
+use crate::why::evidence::fib::{self, Flow};
 use std::net::IpAddr;
 
 /// Suspects routers that send a packet back to where it came from, and routes

@@ -1,10 +1,12 @@
 //! The two ends of a VXLAN: which belong together, and how one is made again.
 
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::net::survey::{FdbEntry, Link, Space, Vxlan};
 use crate::why::Cause;
-use crate::why::gate::Gate;
-use crate::why::ground::network;
+use crate::why::command::say::nodad;
+use crate::why::evidence::Evidence;
+use crate::why::evidence::ground::network;
+use crate::why::look::gate::Gate;
 use std::net::IpAddr;
 
 /// One end of a tunnel.
@@ -212,7 +214,7 @@ impl<'a> Tunnel<'a> {
         for addr in
             self.space.addrs.iter().filter(|addr| addr.index == self.link.index && addr.scope != "link")
         {
-            let nodad = super::address::nodad(addr.ip);
+            let nodad = nodad(addr.ip);
             fix.push(format!("{ip} addr add {}/{} dev {dev}{nodad}", addr.ip, addr.prefix_len));
         }
         fix.push(format!("{ip} link set {dev} up"));

@@ -2,11 +2,12 @@
 //! don't get through what is below.
 
 use super::tunnel::{Tunnel, pairs, tunnels};
-use super::{Evidence, Suspicion, suspects, weight};
+use super::{Suspicion, suspects, weight};
 use crate::event::Probe;
 use crate::net::survey::{Link, RouteQuestion, Space, Survey, Vxlan};
 use crate::why::Cause;
-use crate::why::ground::Ground;
+use crate::why::evidence::Evidence;
+use crate::why::evidence::ground::Ground;
 use std::net::IpAddr;
 
 /// Suspects VXLANs.

@@ -1,9 +1,10 @@
 //! IPsec: policies that block, or that want what nobody does.
 
-use super::{Evidence, Suspicion, suspect, weight};
+use super::{Suspicion, suspect, weight};
 use crate::net::survey::{Space, XfrmPolicy};
 use crate::net::typed_words;
 use crate::why::Cause;
+use crate::why::evidence::Evidence;
 use std::net::IpAddr;
 
 /// What the kernel counts of packets that IPsec stopped, and why.

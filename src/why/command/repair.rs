@@ -1,0 +1,459 @@
+//! What a command that was refused was probably meant to be.
+
+use super::rule_slip;
+use super::slip::{self, nearest};
+use crate::net::survey::{Net, Space};
+use crate::why::command::say::nodad;
+use crate::why::evidence::Evidence;
+use crate::why::evidence::ground::network;
+use crate::why::evidence::typed::Typed;
+use std::net::IpAddr;
+
+/// A command as it was probably meant.
+#[derive(Debug, Clone, Default)]
+pub(in crate::why) struct Repair {
+    /// Its words.
+    pub words: Vec<String>,
+    /// What has to be done before it.
+    pub before: Vec<String>,
+    /// What is wrong with it, in plain words.
+    pub said: Vec<String>,
+    /// The words that were changed, as they were and as they are.
+    pub swaps: Vec<(String, String)>,
+}
+
+impl Repair {
+    /// Changes a word.
+    pub fn swap(&mut self, at: usize, new: &str, why: String) {
+        let old = std::mem::replace(&mut self.words[at], new.to_string());
+        self.swaps.push((old, new.to_string()));
+        self.said.push(why);
+    }
+
+    /// Where the word after another one stands.
+    fn after(&self, word: &str) -> Option<usize> {
+        let at = self.words.iter().position(|known| known == word)?;
+        (at + 1 < self.words.len()).then_some(at + 1)
+    }
+}
+
+/// What was probably meant, most plausible first.
+pub(in crate::why) fn repairs(evidence: &Evidence, all: &[Typed], typed: &Typed, words: &str) -> Vec<Repair> {
+    let mut repair = Repair { words: typed.raw.clone(), ..Repair::default() };
+    let ns = namespace(evidence, &mut repair, &typed.ns);
+    let program = program_at(&repair.words);
+    let Some(name) = repair.words.get(program).cloned() else { return Vec::new() };
+    let known: Vec<&str> = slip::PROGRAMS.to_vec();
+    let name = match nearest(&name, known.iter().copied()) {
+        Some(meant) if !known.contains(&name.as_str()) => {
+            repair.swap(program, meant, format!("there is no command {name}, but {meant}"));
+            meant.to_string()
+        }
+        _ => name,
+    };
+    match name.as_str() {
+        "ip" | "bridge" | "tc" | "brctl" => ip(evidence, all, typed, repair, &ns, words),
+        "sysctl" => slip::sysctl(evidence, repair, program, &ns),
+        name if name.contains("tables") => rule_slip::iptables(evidence, repair, program, &ns),
+        "nft" => rule_slip::nft(evidence, repair, &ns),
+        _ => vec![repair],
+    }
+}
+
+/// Where the program's name stands: after `ip netns exec NAME`.
+fn program_at(words: &[String]) -> usize {
+    let execs = words.get(1).is_some_and(|word| word == "netns")
+        && words.get(2).is_some_and(|word| word.starts_with("ex"));
+    if execs { 4 } else { 0 }
+}
+
+/// Repairs the names of namespaces; gives the one in which it acts.
+fn namespace(evidence: &Evidence, repair: &mut Repair, ns: &str) -> String {
+    let names = || evidence.survey.spaces.iter().skip(1).map(|space| space.name.as_str());
+    let mut acts = ns.to_string();
+    for at in 1..repair.words.len() {
+        let before = repair.words[at - 1].as_str();
+        let exec = at >= 3 && repair.words[at - 2] == "netns" && before == "exec";
+        if !(matches!(before, "-n" | "-netns") || exec || before == "netns" && at >= 4) {
+            continue;
+        }
+        let name = repair.words[at].clone();
+        let known =
+            names().any(|known| known == name) || name.parse::<u32>().is_ok() || name.starts_with('/');
+        if known {
+            continue;
+        }
+        if let Some(meant) = nearest(&name, names()) {
+            repair.swap(at, meant, format!("there is no namespace {name}, but {meant}"));
+            if name == acts {
+                acts = meant.to_string();
+            }
+        }
+    }
+    acts
+}
+
+/// Repairs a command of iproute2.
+fn ip(
+    evidence: &Evidence,
+    all: &[Typed],
+    typed: &Typed,
+    repair: Repair,
+    ns: &str,
+    words: &str,
+) -> Vec<Repair> {
+    let mut repair = repair;
+    misspelt(&mut repair, words);
+    let too_long = names_too_long(&mut repair);
+    let Some(space) = evidence.survey.space(ns) else { return vec![repair] };
+    let mut all_repairs = if too_long { vec![repair] } else { devices(evidence, repair, space, typed) };
+    if let Some(name) = never_made(all, typed, space) {
+        // It follows from another refusal, and has no slip of its own.
+        all_repairs.retain(|repair| !repair.swaps.iter().any(|(old, _)| *old == name));
+    }
+    all_repairs = all_repairs
+        .into_iter()
+        .flat_map(|repair| addresses(evidence, repair, space, typed))
+        .flat_map(|repair| match typed.words.first().map(String::as_str) {
+            Some("route") => route(evidence, repair, space),
+            _ => vec![repair],
+        })
+        .collect();
+    for repair in &mut all_repairs {
+        on_another_link(evidence, repair, space, typed);
+        switched_off(evidence, repair, space, typed);
+    }
+    let exists = words.contains("File exists") || words.contains("already assigned");
+    if exists {
+        for repair in &mut all_repairs {
+            let verb = repair.words.iter().position(|word| word == "add" || word == "a");
+            if let Some(at) = verb.filter(|_| typed.words.first().is_some_and(|word| word == "route")) {
+                let why = "there was a route of that kind already, and `add` does not take its place";
+                repair.swap(at, "replace", why.into());
+                repair.swaps.pop();
+            }
+        }
+    }
+    all_repairs
+}
+
+/// Gives an address to the link on whose wire the others of its network are.
+fn on_another_link(evidence: &Evidence, repair: &mut Repair, space: &Space, typed: &Typed) {
+    if !typed.is("ip", &["addr", "add"]) {
+        return;
+    }
+    let net = repair.words.iter().find_map(|word| Net::parse(word)).map(|net| network(net.ip, net.len));
+    let (Some(at), Some(net)) = (repair.after("dev"), net) else { return };
+    let Some(right) = evidence.ground.right_link(space, net) else { return };
+    let (dev, right) = (repair.words[at].clone(), &right.link.name);
+    if dev != *right && space.link(&dev).is_some() {
+        repair.swap(at, right, format!("the others of {net} are on the wire of {right}, not of {dev}"));
+    }
+}
+
+/// The link of a command that is not there because the command that was to
+/// make it was refused.
+fn never_made(all: &[Typed], typed: &Typed, space: &Space) -> Option<String> {
+    let made = |name: &&String| {
+        space.link(name).is_none()
+            && all.iter().any(|other| {
+                other.is("ip", &["link", "add"])
+                    && other.command.failed.is_some()
+                    && other.command.command != typed.command.command
+                    && other.words.contains(name)
+                    && (other.ns == typed.ns || other.words.contains(&typed.ns))
+            })
+    };
+    let words = &typed.words;
+    let at = |word: &str| words.iter().position(|known| known == word).and_then(|at| words.get(at + 1));
+    at("dev").or_else(|| at("set")).filter(made).cloned()
+}
+
+/// IPv6 may be switched off on a link; and whoever repairs does not wait for
+/// the search for duplicates.
+fn switched_off(evidence: &Evidence, repair: &mut Repair, space: &Space, typed: &Typed) {
+    let Some(dev) = repair.after("dev").map(|at| repair.words[at].clone()) else { return };
+    let v6 = repair.words.iter().any(|word| Net::parse(word).is_some_and(|net| net.ip.is_ipv6()));
+    if !v6 {
+        return;
+    }
+    let keys =
+        ["all".to_string(), dev.replace('.', "/")].map(|dev| format!("net.ipv6.conf.{dev}.disable_ipv6"));
+    let off: Vec<&String> = keys.iter().filter(|key| space.switch(key) == Some(1)).collect();
+    for key in &off {
+        repair.before.push(evidence.sysctl(&space.name, key, "0"));
+    }
+    if let Some(key) = off.first() {
+        repair.said.push(format!("IPv6 is switched off there ({key}=1 in {})", space.name));
+    }
+    let gives = typed.words.first().is_some_and(|word| word == "addr");
+    if gives && !repair.words.iter().any(|word| word == "nodad") {
+        repair.words.push("nodad".into());
+    }
+}
+
+/// A word that `ip` itself points at.
+fn misspelt(repair: &mut Repair, words: &str) {
+    let quoted = words.split('"').skip(1).step_by(2);
+    for word in quoted {
+        let Some(at) = repair.words.iter().position(|known| known == word) else { continue };
+        if at == 0 || slip::IP_WORDS.contains(&word) || word.contains(['.', ':', '/']) {
+            continue;
+        }
+        let names_something = ["dev", "via", "master", "name", "netns", "-n", "exec"];
+        if names_something.contains(&repair.words[at - 1].as_str()) {
+            continue;
+        }
+        if let Some(meant) = nearest(word, slip::IP_WORDS.iter().copied()) {
+            repair.swap(at, meant, format!("`{word}` is no word of ip; `{meant}` is"));
+        }
+    }
+}
+
+/// A link's name has at most 15 bytes.
+fn names_too_long(repair: &mut Repair) -> bool {
+    let mut cut = false;
+    for at in 1..repair.words.len() {
+        let names = matches!(repair.words[at - 1].as_str(), "name" | "add" | "dev");
+        let makes = repair.words.iter().any(|word| word == "type");
+        let word = repair.words[at].clone();
+        if names && makes && word.len() > 15 {
+            let short: String = word.chars().take(15).collect();
+            let short = short.trim_end_matches(['-', '.', '_']).to_string();
+            let why = format!("a link's name has at most 15 bytes, and {word} has {}", word.len());
+            repair.swap(at, &short, why);
+            cut = true;
+        }
+    }
+    cut
+}
+
+/// Repairs the names of links.
+fn devices(evidence: &Evidence, repair: Repair, space: &Space, typed: &Typed) -> Vec<Repair> {
+    let makes = repair.words.iter().any(|word| word == "type")
+        && typed.words.get(1).is_some_and(|word| word == "add");
+    let object = typed.words.first().map(String::as_str).unwrap_or_default();
+    let mut places: Vec<usize> = Vec::new();
+    for at in 1..repair.words.len() {
+        let before = repair.words[at - 1].as_str();
+        let named = matches!(before, "dev" | "master" | "link") && repair.words[at] != "set";
+        let of_link = object == "link" && before == "set" && repair.words[at] != "dev";
+        if (named && !(makes && before == "dev")) || of_link {
+            places.push(at);
+        }
+    }
+    places.retain(|at| !matches!(repair.words[*at].as_str(), "add" | "set" | "up" | "del" | "dev"));
+    let mut all = vec![repair];
+    for at in places {
+        let name = all[0].words[at].clone();
+        if space.link(&name).is_some() {
+            continue;
+        }
+        all = all.into_iter().flat_map(|repair| device(evidence, repair, space, at, &name, object)).collect();
+    }
+    all
+}
+
+/// The link that was meant by a name that there is not.
+fn device(
+    evidence: &Evidence,
+    repair: Repair,
+    space: &Space,
+    at: usize,
+    name: &str,
+    object: &str,
+) -> Vec<Repair> {
+    let mut all: Vec<Repair> = Vec::new();
+    // An end of a cable that nobody has brought there.
+    for other in
+        evidence.survey.spaces.iter().filter(|other| other.name != space.name && space.name != "host")
+    {
+        let bare = other.links.iter().filter(|link| {
+            link.kind == "veth"
+                && link.master.is_none()
+                && !other.addrs.iter().any(|addr| addr.index == link.index && addr.scope == "global")
+                && (other.name == "host" || link.name.contains(&space.name))
+                && space.links.iter().all(|link| link.loopback)
+        });
+        for link in bare {
+            let rename = if link.name == name { String::new() } else { format!(" name {name}") };
+            let mut brought = repair.clone();
+            let at = &space.name;
+            brought.before =
+                vec![format!("{} link set {} netns {at}{rename}", evidence.ip(&other.name), link.name)];
+            brought.said.push(format!(
+                "{at} has no {name}: the end of the cable that is for it, {}, was left in {}",
+                link.name, other.name
+            ));
+            all.push(brought);
+        }
+    }
+    let is_master = repair.words[at - 1] == "master";
+    let elsewhere: Vec<&Space> = evidence
+        .spaces_on_the_way()
+        .into_iter()
+        .chain(evidence.survey.spaces.iter())
+        .filter(|other| other.name != space.name && other.link(name).is_some())
+        .collect();
+    let links = space.links.iter().filter(|link| !link.loopback && (!is_master || link.kind == "bridge"));
+    let names: Vec<&str> = links.map(|link| link.name.as_str()).collect();
+    let near = nearest(name, names.iter().copied());
+    let bare: Vec<&str> = names
+        .iter()
+        .copied()
+        .filter(|name| !space.addrs.iter().any(|addr| addr.dev == **name && addr.scope != "link"))
+        .collect();
+    let only = match (&names[..], &bare[..]) {
+        ([only], _) | (_, [only]) => Some(*only),
+        _ => None,
+    };
+    if space.name == "host" || near.is_none() {
+        // Those that are not as this command would have them come first.
+        let mut others = elsewhere.clone();
+        others.sort_by_key(|other| other.link(name).is_some_and(|link| link.up));
+        others.dedup_by_key(|other| other.name.clone());
+        for other in others {
+            // It would have been given twice, or to the one who asks for it.
+            let given = other.addrs.iter().any(|addr| addr.dev == name && addr.scope == "global");
+            let done = other.link(name).is_some_and(|link| link.up);
+            if object == "addr" && (given || other.name == evidence.probe.from) || object == "link" && done {
+                continue;
+            }
+            let mut moved = repair.clone();
+            let tool = evidence.tool(&moved.words[0].clone(), &other.name);
+            let mut words: Vec<String> = shell_words::split(&tool).unwrap_or_default();
+            let rest = match moved.words.get(1).map(String::as_str) {
+                Some("-n" | "-netns") => 3,
+                Some("netns") => 5,
+                _ => 1,
+            };
+            words.extend(moved.words.iter().skip(rest).cloned());
+            moved.words = words;
+            moved.said.push(format!(
+                "{} has no {name}; the one of {} was meant, and the command was typed for the wrong namespace",
+                space.name, other.name
+            ));
+            if !all.iter().any(|known: &Repair| known.words == moved.words) {
+                all.push(moved);
+            }
+        }
+    }
+    for meant in near.into_iter().chain(only.filter(|only| Some(*only) != near)) {
+        let mut swapped = repair.clone();
+        swapped.swap(at, meant, format!("{} has no {name}, but {meant}", space.name));
+        all.push(swapped);
+    }
+    all
+}
+
+/// Repairs addresses that are none.
+fn addresses(evidence: &Evidence, repair: Repair, space: &Space, typed: &Typed) -> Vec<Repair> {
+    let object = typed.words.first().map(String::as_str).unwrap_or_default();
+    if !matches!(object, "addr" | "route" | "neigh") {
+        return vec![repair];
+    }
+    let link = repair.after("dev").and_then(|at| space.link(&repair.words[at]));
+    let skip = ["dev", "type", "table", "metric", "label", "proto", "scope", "lladdr", "nud", "netns", "-n"];
+    let looks = |at: &usize| {
+        let word = &repair.words[*at];
+        let dotted = word.matches('.').count() >= 2 || word.matches(':').count() >= 2 || word.contains('/');
+        let digits = word.chars().any(|c| c.is_ascii_digit());
+        *at > 0 && dotted && digits && !skip.contains(&repair.words[at - 1].as_str())
+    };
+    let bad: Vec<usize> =
+        (0..repair.words.len()).filter(looks).filter(|at| Net::parse(&repair.words[*at]).is_none()).collect();
+    let mut all = vec![repair];
+    for at in bad {
+        all = all
+            .into_iter()
+            .flat_map(|repair| {
+                let word = repair.words[at].clone();
+                let meant = slip::addresses(evidence, space, link, &word, object == "addr");
+                meant.into_iter().take(3).map(move |(meant, why)| {
+                    let mut repair = repair.clone();
+                    repair.swap(at, &meant, why);
+                    repair
+                })
+            })
+            .collect();
+    }
+    all
+}
+
+/// Repairs a route.
+fn route(evidence: &Evidence, repair: Repair, space: &Space) -> Vec<Repair> {
+    let mut repair = repair;
+    let verb =
+        repair.words.iter().position(|word| matches!(word.as_str(), "add" | "replace" | "append" | "a"));
+    let dst = verb.and_then(|verb| {
+        (verb + 1..repair.words.len())
+            .find(|at| repair.words[*at] == "default" || Net::parse(&repair.words[*at]).is_some())
+    });
+    let mut goal = evidence.shot.target.filter(|_| true);
+    if let Some(at) = dst.filter(|at| repair.words[*at] != "default")
+        && let Some(net) = Net::parse(&repair.words[at])
+    {
+        let whole = network(net.ip, net.len);
+        if whole != net {
+            let (word, meant) = (repair.words[at].clone(), whole.to_string());
+            let why = format!(
+                "{word} has bits set beyond its prefix: it is an address, and the network that it is in is {meant}"
+            );
+            repair.swap(at, &meant, why);
+        }
+        if !goal.is_some_and(|ip| whole.contains(ip)) {
+            goal = evidence.source_seen().filter(|ip| whole.contains(*ip)).or(Some(whole.ip));
+        }
+    } else if space.name != evidence.probe.from
+        && evidence.targets().iter().any(|target| target.name == space.name)
+    {
+        goal = evidence.source_seen();
+    }
+    let Some(at) = repair.after("via") else { return vec![repair] };
+    let Ok(via) = repair.words[at].parse::<IpAddr>() else { return vec![repair] };
+    let on_link = space.addrs.iter().any(|addr| {
+        addr.prefix_len < 32 + 96 * u8::from(via.is_ipv6())
+            && network(addr.peer.unwrap_or(addr.ip), addr.prefix_len).contains(via)
+            || addr.peer == Some(via)
+    });
+    if on_link {
+        return vec![repair];
+    }
+    let mut all = Vec::new();
+    // The gateway is there, and one's own mask leaves it out.
+    for (owner, theirs) in evidence.ground.owners(via) {
+        for addr in space.addrs.iter().filter(|addr| {
+            network(theirs.ip, theirs.prefix_len).contains(addr.ip)
+                && addr.ip.is_ipv4() == via.is_ipv4()
+                && evidence.ground.share((&space.name, addr.index), (&owner.name, theirs.index))
+        }) {
+            let mut masked = repair.clone();
+            let ip = evidence.ip(&space.name);
+            let (own, dev) = (addr.ip, &addr.dev);
+            masked.before = vec![
+                format!("{ip} addr del {own}/{} dev {dev}", addr.prefix_len),
+                format!("{ip} addr add {own}/{} dev {dev}{}", theirs.prefix_len, nodad(own)),
+            ];
+            masked.said.push(format!(
+                "the gateway {via} is in no network of {}, whose {own}/{} on {dev} has too narrow a mask: {} has {via}/{}",
+                space.name, addr.prefix_len, owner.name, theirs.prefix_len
+            ));
+            all.push(masked);
+        }
+    }
+    if let Some((step, gateway)) =
+        goal.and_then(|goal| evidence.next_gateway(space, goal)).filter(|(_, ip)| *ip != via)
+    {
+        let mut meant = repair.clone();
+        let why = format!(
+            "the gateway {via} is in no network of {}; {} is at {gateway}",
+            space.name, step.into.space.name
+        );
+        meant.swap(at, &gateway.to_string(), why);
+        all.push(meant);
+    }
+    if all.is_empty() {
+        all.push(repair);
+    }
+    all
+}

@@ -1,0 +1,100 @@
+//! Questions that finders ask the kernel in addition to the survey.
+//!
+//! The survey has the state of all namespaces. Some facts are not in it: the route of a
+//! packet that was not sent, the answer of a name server, counters after the probe.
+
+use crate::event::Probe;
+use crate::net::survey::{NoRoute, Route, RouteQuestion, Space, Survey};
+use crate::net::{Limits, NameFiles, Netns, Network, Taps};
+use crate::why::look::shot::{Shot, shoot};
+use std::net::IpAddr;
+
+/// The questions; namespaces are given by name.
+pub(in crate::why) trait Kernel {
+    /// The way of a packet, as `ip route get` gives it.
+    fn route_get(&self, netns: &str, question: &RouteQuestion) -> Result<Route, NoRoute>;
+
+    /// The addresses that a name server gives for a name, asked from a namespace;
+    /// or why there was no answer.
+    fn ask_server(&self, netns: &str, server: IpAddr, name: &str) -> Result<Vec<IpAddr>, String>;
+
+    /// The files by which a namespace looks names up.
+    fn name_files(&self, netns: &str) -> Option<NameFiles>;
+
+    /// The commands of the lab's processes in a namespace, as `ps` has them.
+    fn processes(&self, netns: &str) -> Vec<String>;
+
+    /// The state of a namespace as it is now.
+    fn survey_of(&self, netns: &str) -> Option<Space>;
+
+    /// Tells whether a namespace has a switch.
+    fn has_sysctl(&self, netns: &str, key: &str) -> bool;
+
+    /// The domain names below a name that files of the lab mention, a line each.
+    fn names_in_files(&self, name: &str) -> String;
+
+    /// Sends another probe.
+    fn shoot(&self, probe: &Probe, survey: &Survey) -> Option<Shot>;
+}
+
+/// The kernel of a sandbox.
+pub(in crate::why) struct Live<'a> {
+    network: &'a Network,
+    /// Handles on the namespaces: each look for them asks within the sandbox.
+    namespaces: Vec<Netns>,
+}
+
+impl<'a> Live<'a> {
+    pub fn new(network: &'a Network) -> Self {
+        let namespaces = network.all_namespaces().unwrap_or_else(|_| vec![network.host()]);
+        Self { network, namespaces }
+    }
+
+    fn netns(&self, name: &str) -> Option<&Netns> {
+        self.namespaces.iter().find(|netns| netns.name() == name)
+    }
+}
+
+impl Kernel for Live<'_> {
+    fn route_get(&self, netns: &str, question: &RouteQuestion) -> Result<Route, NoRoute> {
+        let gone = || NoRoute { errno: 0, text: format!("there is no namespace `{netns}`") };
+        self.network.route_get(self.netns(netns).ok_or_else(gone)?, question)
+    }
+
+    fn ask_server(&self, netns: &str, server: IpAddr, name: &str) -> Result<Vec<IpAddr>, String> {
+        let gone = || format!("there is no namespace `{netns}`");
+        self.network.ask_server(self.netns(netns).ok_or_else(gone)?, server, name)
+    }
+
+    fn name_files(&self, netns: &str) -> Option<NameFiles> {
+        self.network.name_files(self.netns(netns)?).ok()
+    }
+
+    fn processes(&self, netns: &str) -> Vec<String> {
+        let rows = self.netns(netns).and_then(|netns| self.network.processes(netns).ok());
+        rows.unwrap_or_default().into_iter().map(|row| row.command).collect()
+    }
+
+    fn survey_of(&self, netns: &str) -> Option<Space> {
+        self.network.survey_of(self.netns(netns)?).ok()
+    }
+
+    fn has_sysctl(&self, netns: &str, key: &str) -> bool {
+        self.netns(netns).is_some_and(|netns| self.network.sysctl(netns, key).is_ok())
+    }
+
+    fn names_in_files(&self, name: &str) -> String {
+        // Zone files and the like are where the lab has put them.
+        let quoted = name.replace(|c: char| !(c.is_ascii_alphanumeric() || c == '-'), ".");
+        let script = format!(
+            "find . /etc/netns /etc/hosts /etc/dnsmasq.conf /etc/dnsmasq.d -maxdepth 2 -type f -size -64k 2>/dev/null | head -n 200 | xargs -r grep -hoiE '\\b{quoted}\\.[a-z0-9.-]+' 2>/dev/null | sort -u | head -n 50"
+        );
+        let limits = Limits { timeout_ms: 2000, ..Limits::default() };
+        let answer = self.network.bash(&self.network.host(), &script, limits);
+        answer.map(|answer| answer.stdout).unwrap_or_default()
+    }
+
+    fn shoot(&self, probe: &Probe, survey: &Survey) -> Option<Shot> {
+        shoot(self.network, &mut Taps::default(), self.netns(&probe.from)?, probe, survey).ok()
+    }
+}

@@ -1,0 +1,124 @@
+//! The facts that finders have: the state of all namespaces, what became of the probe,
+//! the commands of the lab, and answers of the kernel to further questions.
+//!
+//! ```text
+//! kernel   questions to the kernel beside the survey
+//! known    all facts of a diagnosis, recorded to a file and read back
+//! typed    the lab's commands, read as `ip` reads them
+//! ground   which interfaces share a wire
+//! fib      the route that the tables give for a packet
+//! way      ways over wires, whatever the tables say
+//! ```
+
+pub(super) mod fib;
+pub(super) mod ground;
+pub(super) mod kernel;
+pub(super) mod known;
+pub(super) mod typed;
+mod way;
+
+use self::ground::Ground;
+use self::kernel::Kernel;
+use self::typed::Typed;
+use super::look::gate::Gate;
+use super::look::shot::Shot;
+use super::look::stuck::Stuck;
+use crate::event::{LabCommand, Probe};
+use crate::net::NetnsName;
+use crate::net::survey::{Link, Space, Survey};
+
+/// What is known when suspects are looked for.
+pub(in crate::why) struct Evidence<'a> {
+    /// The kernel, which can be asked.
+    pub kernel: &'a dyn Kernel,
+    /// The state of all namespaces before the probe was sent.
+    pub survey: &'a Survey,
+    /// What the lab did.
+    pub lab_commands: &'a [LabCommand],
+    /// The commands among it, read once for all who look into them.
+    pub typed: Vec<Typed<'a>>,
+    /// What was sent.
+    pub probe: &'a Probe,
+    /// What became of it.
+    pub shot: &'a Shot,
+    /// Where it was seen last.
+    pub stuck: Stuck,
+    /// What did not let it through there.
+    pub gate: Gate,
+    /// Who shares a wire with whom.
+    pub ground: Ground<'a>,
+}
+
+impl<'a> Evidence<'a> {
+    pub fn new(
+        kernel: &'a dyn Kernel,
+        survey: &'a Survey,
+        lab_commands: &'a [LabCommand],
+        probe: &'a Probe,
+        shot: &'a Shot,
+    ) -> Self {
+        let stuck = Stuck::of(&probe.from, shot);
+        let gate = Gate::of(survey, &stuck);
+        let (typed, ground) = (typed::read(lab_commands), Ground::of(survey));
+        Self { kernel, survey, lab_commands, typed, probe, shot, stuck, gate, ground }
+    }
+
+    /// The namespace that asks.
+    pub fn from(&self) -> &'a Space {
+        self.survey.space(&self.probe.from).unwrap_or(&self.survey.spaces[0])
+    }
+
+    /// The namespaces that have the address that is asked for, but the one
+    /// that asks.
+    pub fn targets(&self) -> Vec<&'a Space> {
+        let owners = self.shot.target.map(|dst| self.ground.owners(dst)).unwrap_or_default();
+        owners.into_iter().map(|(space, _)| space).filter(|space| space.name != self.probe.from).collect()
+    }
+
+    /// How commands for a namespace are typed.
+    pub fn netns(&self, name: &str) -> Option<NetnsName> {
+        let at = self.survey.spaces.iter().position(|space| space.name == name)?;
+        Some(NetnsName::new(name, at == 0))
+    }
+
+    /// `ip` with the words that make it act in a namespace.
+    pub fn ip(&self, space: &str) -> String {
+        self.netns(space).map_or_else(|| "ip".into(), |netns| netns.ip())
+    }
+
+    /// A tool that knows `-n`, such as `bridge` or `tc`.
+    pub fn tool(&self, tool: &str, space: &str) -> String {
+        self.netns(space).map_or_else(|| tool.into(), |netns| netns.tool(tool))
+    }
+
+    /// A command that runs in a namespace.
+    pub fn exec(&self, space: &str, command: &str) -> String {
+        self.netns(space).map_or_else(|| command.into(), |netns| netns.exec(command))
+    }
+
+    /// A command that sets a switch in a namespace.
+    pub fn sysctl(&self, space: &str, key: &str, value: &str) -> String {
+        self.exec(space, &format!("sysctl -qw {key}={value}"))
+    }
+
+    /// The links between the one who asks and the one who is asked, in their
+    /// order; those around the one who asks where nobody has the address.
+    pub fn links_on_the_way(&self) -> Vec<(&'a Space, &'a Link)> {
+        let target = self.targets().first().map(|space| space.name.as_str());
+        self.ground.links_between(&self.probe.from, target)
+    }
+
+    /// The namespaces between the two, both included, and those where the
+    /// packet was seen, each once.
+    pub fn spaces_on_the_way(&self) -> Vec<&'a Space> {
+        let mut spaces = vec![self.from()];
+        let seen = self.shot.sightings.iter().filter_map(|seen| self.survey.space(&seen.netns));
+        let way = self.links_on_the_way().into_iter().map(|(space, _)| space);
+        for space in seen.chain(way).chain(self.targets()) {
+            if !spaces.iter().any(|known| known.name == space.name) {
+                spaces.push(space);
+            }
+        }
+        spaces
+    }
+}

@@ -1,0 +1,173 @@
+//! Ways over wires, whatever the tables say: to whom, by whom, and who answers.
+
+use crate::event::Passed;
+use crate::net::survey::{Address, Net, RouteQuestion, Space};
+use crate::why::evidence::Evidence;
+use crate::why::evidence::fib;
+use crate::why::evidence::ground::{Crossing, network};
+use crate::why::look::gate::is_local;
+use std::net::IpAddr;
+
+impl Evidence<'_> {
+    /// The address from which the request was sent, or would be.
+    pub(in crate::why) fn source(&self) -> Option<IpAddr> {
+        if let Some(ip) = self.probe.interface.as_ref().and_then(|name| name.parse().ok()) {
+            return Some(ip);
+        }
+        let sent =
+            self.shot.sightings.iter().find(|seen| {
+                seen.netns == self.probe.from && self.shot.passed(seen) == Some(Passed::Request)
+            });
+        sent.and_then(|seen| seen.packet.ends())
+            .map(|(src, _)| src)
+            .or_else(|| {
+                let question = RouteQuestion::to(self.shot.target?);
+                self.kernel.route_get(&self.probe.from, &question).ok()?.src
+            })
+            .or_else(|| {
+                let v6 = self.shot.target?.is_ipv6();
+                self.ground
+                    .ends()
+                    .filter(|end| end.space.name == self.probe.from)
+                    .find_map(|end| end.addrs(v6).next())
+                    .map(|addr| addr.ip)
+            })
+    }
+
+    /// Who answers: the one that has got the request, or has the address.
+    pub(in crate::why) fn answerer(&self) -> Option<&Space> {
+        let got = self.shot.sightings.iter().rfind(|seen| {
+            !seen.out
+                && self.shot.passed(seen) == Some(Passed::Request)
+                && seen.packet.ends().is_some_and(|(_, dst)| {
+                    self.survey.space(&seen.netns).is_some_and(|space| is_local(space, dst))
+                })
+        });
+        got.and_then(|seen| self.survey.space(&seen.netns)).or_else(|| self.targets().first().copied())
+    }
+
+    /// From where and to where the request was when its target got it.
+    pub(in crate::why) fn ends_at_target(&self) -> Option<(IpAddr, IpAddr)> {
+        let target = self.answerer()?;
+        let seen = self.shot.sightings.iter().rfind(|seen| {
+            !seen.out && seen.netns == target.name && self.shot.passed(seen) == Some(Passed::Request)
+        })?;
+        seen.packet.ends()
+    }
+
+    /// Tells whether a namespace has a route to an address, by any gateway.
+    pub(in crate::why) fn reaches_by_route(&self, space: &str, dst: IpAddr) -> bool {
+        self.kernel.route_get(space, &RouteQuestion::to(dst)).is_ok_and(|answer| fib::is_usable(&answer))
+    }
+
+    /// Tells whether a namespace passes on to an address, or has it, without
+    /// going back to the one who asks it to.
+    pub(in crate::why) fn leads(&self, space: &str, asker: &str, dst: IpAddr) -> bool {
+        if self.ground.owners(dst).iter().any(|(owner, _)| owner.name == space) {
+            return true;
+        }
+        let Some(there) = self.survey.space(space) else { return false };
+        let on_best =
+            self.way_to(asker, dst).is_some_and(|way| way.iter().any(|step| step.into.space.name == space));
+        let key = if dst.is_ipv6() { "net.ipv6.conf.all.forwarding" } else { "net.ipv4.ip_forward" };
+        let forwards = there.switch(key) != Some(0) && self.reaches_by_route(space, dst);
+        let beyond =
+            self.way_to(space, dst).is_some_and(|way| way.iter().all(|step| step.into.space.name != asker));
+        // Who has no such address anywhere can't be led to: leave it alone.
+        on_best || forwards && beyond || self.way_to(asker, dst).is_none()
+    }
+
+    /// Tells whether a namespace forwards nothing.
+    pub(in crate::why) fn is_no_router(&self, space: &Space, dst: IpAddr) -> bool {
+        space.switch(if dst.is_ipv6() { "net.ipv6.conf.all.forwarding" } else { "net.ipv4.ip_forward" })
+            == Some(0)
+    }
+
+    /// Tells whether somebody on a wire answers for an address that is
+    /// elsewhere (`proxy_arp`, or a proxy entry).
+    pub(in crate::why) fn answers_for(&self, step: Crossing, dst: IpAddr) -> bool {
+        let dev = &step.into.link.name;
+        let on = |key: String| step.into.space.switch(&key) == Some(1);
+        on(format!("net.ipv4.conf.{dev}.proxy_arp"))
+            || on("net.ipv4.conf.all.proxy_arp".into())
+            || step.into.space.neighs.iter().any(|known| known.proxy && known.ip == dst)
+    }
+
+    /// The way over wires to a namespace that has an address, or a network
+    /// with it.
+    pub(in crate::why) fn way_to(&self, space: &str, dst: IpAddr) -> Option<Vec<Crossing<'_>>> {
+        let owners = self.ground.owners(dst);
+        if let Some(step) = self.step_to(space, dst) {
+            return Some(vec![step]);
+        }
+        let has_net = |addrs: &[Address]| {
+            addrs.iter().any(|addr| {
+                addr.ip.is_ipv6() == dst.is_ipv6() && network(addr.ip, addr.prefix_len).contains(dst)
+            })
+        };
+        let owner = owners.iter().map(|(owner, _)| owner.name.as_str()).find(|name| *name != space).or_else(
+            || {
+                let near = self.survey.spaces.iter().filter(|other| other.name != space);
+                near.filter(|other| has_net(&other.addrs)).map(|other| other.name.as_str()).next()
+            },
+        )?;
+        self.ground.way(space, owner)
+    }
+
+    /// The step to the interface that has an address, where a namespace is on
+    /// its wire: below a tunnel there is another way, which is not for it.
+    fn step_to(&self, space: &str, dst: IpAddr) -> Option<Crossing<'_>> {
+        let owners = self.ground.owners(dst).into_iter().filter(|(owner, _)| owner.name != space);
+        let wires = owners.filter_map(|(owner, addr)| Some((owner, owner.link_at(addr.index)?)));
+        wires.into_iter().find_map(|(owner, link)| {
+            let into = self.ground.ends().find(|end| end.port() == (owner.name.as_str(), link.index))?;
+            let near = self.ground.neighbours(&owner.name, link);
+            let out = near.into_iter().find(|end| end.space.name == space)?;
+            Some(Crossing { out, into })
+        })
+    }
+
+    /// The first step of the way to an address, and the next one's address in
+    /// a network that both are in.
+    pub(in crate::why) fn next_gateway(&self, space: &Space, dst: IpAddr) -> Option<(Crossing<'_>, IpAddr)> {
+        let step = *self.way_to(&space.name, dst)?.first()?;
+        let v6 = dst.is_ipv6();
+        let ours: Vec<&Address> = step.out.addrs(v6).collect();
+        let shared =
+            |addr: &&Address| ours.iter().any(|our| network(our.ip, our.prefix_len).contains(addr.ip));
+        let gateway = step.into.addrs(v6).find(shared).map(|addr| addr.ip).or_else(|| {
+            // Routers of IPv6 are known by their addresses on the link.
+            let links = step.into.space.addrs.iter().filter(|addr| addr.index == step.into.link.index);
+            // One that was made from a hardware address is another next time.
+            let made = |ip: &IpAddr| matches!(ip, IpAddr::V6(ip) if ip.octets()[11..13] == [0xff, 0xfe]);
+            let of_link = links.filter(|addr| v6 && addr.ip.is_ipv6() && addr.scope == "link");
+            of_link.map(|addr| addr.ip).find(|ip| !made(ip))
+        })?;
+        Some((step, gateway))
+    }
+
+    /// Tells whether the step leads to the one who has the address, on that
+    /// very wire.
+    pub(in crate::why) fn is_on_wire(&self, step: Crossing, dst: IpAddr) -> bool {
+        step.into.addrs(dst.is_ipv6()).any(|addr| addr.ip == dst)
+    }
+
+    /// The network in which an address is configured.
+    pub(in crate::why) fn network_of(&self, ip: IpAddr) -> Option<Net> {
+        let most = if ip.is_ipv6() { 128 } else { 32 };
+        let all = self.survey.spaces.iter().flat_map(|space| &space.addrs);
+        let nets = all
+            .filter(|addr| addr.prefix_len < most && addr.ip.is_ipv6() == ip.is_ipv6())
+            .map(|addr| network(addr.ip, addr.prefix_len));
+        nets.filter(|net| net.contains(ip)).max_by_key(|net| net.len)
+    }
+
+    /// From where the request was sent, where it was seen.
+    pub(in crate::why) fn source_seen(&self) -> Option<IpAddr> {
+        let seen = self.shot.sightings.iter().find_map(|seen| seen.packet.ends());
+        seen.map(|(src, _)| src).or_else(|| {
+            let addrs = &self.from().addrs;
+            addrs.iter().find(|addr| addr.scope == "global").map(|addr| addr.ip)
+        })
+    }
+}

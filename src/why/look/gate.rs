@@ -1,0 +1,81 @@
+//! The gate that did not let the packet through.
+
+use super::stuck::{Last, Leg, Stuck};
+use crate::net::survey::{Link, Space, Survey};
+use std::net::IpAddr;
+
+/// Where on its way through namespaces a packet was stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::why) enum Gate {
+    /// The one who has it to send has not sent it: routes, rules, the firewall
+    /// on the way out, queues.
+    Send,
+    /// The next one's hardware address is wanted, and nobody says it.
+    Resolve {
+        /// Who asks.
+        asker: String,
+        /// By which interface.
+        dev: String,
+        /// Whose hardware address.
+        wanted: IpAddr,
+    },
+    /// Between the interface where it went out and the other end of its cable.
+    Wire,
+    /// In a bridge, which got it by this port.
+    Bridge,
+    /// It is for another hardware address.
+    Mac,
+    /// In the namespace that it is for, on its way to a program or to the
+    /// kernel's answer.
+    Input,
+    /// In a namespace that it only passes.
+    Forward,
+}
+
+impl Gate {
+    /// The gate at the place where a packet was seen last.
+    pub fn of(survey: &Survey, stuck: &Stuck) -> Self {
+        match &stuck.last {
+            Last::Nothing => return Self::Send,
+            Last::Question { asker, dev, wanted } | Last::Answer { asker, dev, wanted } => {
+                return Self::Resolve { asker: asker.clone(), dev: dev.clone(), wanted: *wanted };
+            }
+            Last::Packet => {}
+        }
+        if stuck.out {
+            return Self::Wire;
+        }
+        let Some(space) = survey.space(&stuck.ns) else { return Self::Wire };
+        let link = stuck.dev.as_ref().and_then(|dev| space.link(dev));
+        if link.is_some_and(|link| link.master.is_some()) {
+            return Self::Bridge;
+        }
+        if stuck.for_another {
+            return Self::Mac;
+        }
+        match stuck.ends {
+            Some((_, dst)) if !is_local(space, dst) => Self::Forward,
+            _ => Self::Input,
+        }
+    }
+}
+
+/// Tells whether a namespace takes packets to an address as its own.
+pub(in crate::why) fn is_local(space: &Space, ip: IpAddr) -> bool {
+    let own = space.addrs.iter().any(|addr| addr.ip == ip || addr.cast() == Some(ip));
+    let limited = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast() || ip.is_multicast());
+    own || limited || matches!(ip, IpAddr::V6(ip) if ip.is_multicast())
+}
+
+impl Stuck {
+    /// The link where it was seen last.
+    pub fn link<'a>(&self, survey: &'a Survey) -> Option<(&'a Space, &'a Link)> {
+        let space = survey.space(&self.ns)?;
+        Some((space, space.link(self.dev.as_ref()?)?))
+    }
+
+    /// Tells whether it is the answer that is stuck.
+    pub fn is_back(&self) -> bool {
+        self.leg == Leg::Back
+    }
+}

@@ -1,0 +1,381 @@
+//! One probe, with every interface tapped.
+
+use crate::event::{Passed, Probe, Waypoint};
+use crate::net::survey::{Link, Survey};
+use crate::net::{
+    Culprit, FirewallRule, FirewallSnapshot, Limits, NetError, Netns, Network, Passage, PingOptions,
+    PingSource, SeenPacket, Sighting, Stop, Taps, TcpOptions, TraceStep,
+};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+/// What came of one probe.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::why) struct Shot {
+    /// Whether the other end answered.
+    pub reached: bool,
+    /// What the one who asks sees.
+    pub symptom: String,
+    /// The address that was asked; none where a name has none.
+    pub target: Option<IpAddr>,
+    /// Whether the name was not resolved; then the target is the server that
+    /// is asked for it, and what passed are the question and its answer.
+    pub unnamed: bool,
+    /// What passed the interfaces, in the order of time.
+    pub sightings: Vec<Sighting>,
+    /// What the rules of each namespace said of it.
+    pub walls: Vec<Wall>,
+}
+
+/// The firewalls of one namespace, and what they said of a probe.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::why) struct Wall {
+    /// The namespace.
+    pub netns: String,
+    /// The rules, with what they had counted before.
+    pub before: FirewallSnapshot,
+    /// The rules, with what they have counted.
+    pub after: FirewallSnapshot,
+    /// The rules that packets met in nf_tables, in their order.
+    pub steps: Vec<TraceStep>,
+    /// The hooks that packets came by, in their order.
+    pub passages: Vec<Passage>,
+}
+
+impl Wall {
+    /// What was stopped here, in the order of time.
+    pub fn stops(&self) -> Vec<Stop> {
+        self.before.stops(&self.after, &self.steps, &self.passages)
+    }
+
+    /// Tells whether the probe has met a rule here.
+    pub fn has_met(&self, rule: &FirewallRule) -> bool {
+        let traced = self.steps.iter().any(|step| {
+            step.handle.is_some()
+                && step.handle == rule.handle
+                && (&step.table, &step.chain) == (&rule.table, &rule.chain)
+        });
+        traced || self.before.moved(&self.after).iter().any(|moved| std::ptr::eq(*moved, rule))
+    }
+
+    /// Who stopped something here, in the order of time.
+    pub fn culprits(&self) -> Vec<Culprit> {
+        self.before.culprits(&self.after, &self.steps)
+    }
+}
+
+/// How long a network that only queues what it can't send at once takes.
+const QUICK: Duration = Duration::from_millis(300);
+/// How long one takes that may hold a packet back.
+const SLOW: Duration = Duration::from_millis(2500);
+
+/// How long a name is looked up, so that a second server has its turn.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+/// What the one who asks sees of a probe.
+pub(in crate::why) struct Sent {
+    /// Whether the other end answered.
+    pub reached: bool,
+    symptom: String,
+    target: Option<IpAddr>,
+}
+
+/// Sends the probe.
+pub(in crate::why) fn send(
+    network: &Network,
+    from: &Netns,
+    probe: &Probe,
+    survey: &Survey,
+) -> Result<Sent, NetError> {
+    hurry_neighbours(network, survey)?;
+    forget_leftovers(network, survey)?;
+    let wait = if may_be_slow(survey) { SLOW } else { QUICK };
+    let (reached, symptom, target) = match probe.tcp {
+        Some(port) => knock(network, from, &probe.to, port, wait)?,
+        None => ping(network, from, probe, wait)?,
+    };
+    Ok(Sent { reached, symptom, target })
+}
+
+/// Sends the probe and hears by the taps what becomes of it.
+pub(in crate::why) fn shoot(
+    network: &Network,
+    taps: &mut Taps,
+    from: &Netns,
+    probe: &Probe,
+    survey: &Survey,
+) -> Result<Shot, NetError> {
+    let mut walls = Vec::new();
+    let mut traces = Vec::new();
+    for netns in network.namespaces()?.into_iter().chain([network.host()]) {
+        let before = network.firewall_snapshot(&netns)?;
+        if !before.rules.is_empty()
+            // A kernel without nf_tables has no such rules either.
+            && let Ok(trace) = network.trace_packets(&netns)
+        {
+            traces.push((walls.len(), netns.clone(), trace));
+        }
+        let netns = netns.name().into();
+        walls.push(Wall { netns, after: before.clone(), before, steps: Vec::new(), passages: Vec::new() });
+    }
+    // Who asked in vain a moment ago, as the lab's own ping, asks again when
+    // its time has come: the question would be seen, or not, by chance.
+    network.forget_unanswered()?;
+    network.tap_everywhere(taps)?;
+    let Sent { reached, symptom, target } = send(network, from, probe, survey)?;
+    let sightings = without_noise(network.sightings(taps)?);
+    for (at, netns, mut trace) in traces {
+        walls[at].steps = trace.steps();
+        walls[at].passages = trace.passages();
+        drop(trace);
+        walls[at].after = network.firewall_recount(&netns, &walls[at].before)?;
+    }
+    let unnamed = target.is_none() && !reached;
+    let target = target.or_else(|| {
+        let servers = network.name_files(from).ok()?.servers;
+        servers.into_iter().find(|server| !server.is_loopback())
+    });
+    Ok(Shot { reached, symptom, target, unnamed, sightings, walls })
+}
+
+/// What has to do with the probe, or may have.
+fn without_noise(sightings: Vec<Sighting>) -> Vec<Sighting> {
+    let (noise, mut rest): (Vec<_>, Vec<_>) =
+        sightings.into_iter().partition(|seen| is_noise(seen.within.as_deref().unwrap_or(&seen.packet)));
+    // No error is about an error.
+    let is_error = |seen: &&Sighting| matches!(seen.packet, SeenPacket::Error { .. });
+    let flows = |seen: &[Sighting]| {
+        let others = seen.iter().filter(|one| !is_error(one));
+        others.filter_map(|one| one.packet.ends()).collect::<Vec<_>>()
+    };
+    let (of_noise, of_rest) = (flows(&noise), flows(&rest));
+    // What is said about noise is noise.
+    rest.retain(|seen| match seen.packet {
+        SeenPacket::Error { about: Some(flow), .. } => of_rest.contains(&flow) || !of_noise.contains(&flow),
+        _ => true,
+    });
+    rest
+}
+
+/// Multicast that has nothing to do with it.
+fn is_noise(packet: &SeenPacket) -> bool {
+    match packet {
+        SeenPacket::Ip { protocol, .. } => matches!(protocol, 0 | 2 | 58),
+        SeenPacket::Neighbour { sender, asks, .. } => sender.is_unspecified() && *asks,
+        SeenPacket::Other { .. } => true,
+        _ => false,
+    }
+}
+
+fn ping(
+    network: &Network,
+    from: &Netns,
+    probe: &Probe,
+    wait: Duration,
+) -> Result<(bool, String, Option<IpAddr>), NetError> {
+    let source = probe.interface.as_ref().map(|name| match name.parse() {
+        Ok(ip) => PingSource::Address(ip),
+        Err(_) => PingSource::Interface(name.clone()),
+    });
+    let options = PingOptions {
+        timeout_ms: wait.as_millis() as u64,
+        size: probe.size.unwrap_or(56),
+        df: probe.df,
+        source,
+        broadcast: probe.broadcast,
+        hasty: true,
+        deadline: Instant::now() + PATIENCE,
+        ..PingOptions::default()
+    };
+    match network.ping(from, &probe.to, &options) {
+        Ok(answer) => {
+            Ok((answer.ok(), answer.error().unwrap_or_else(|| "it answers".into()), answer.address()))
+        }
+        // As an interface that is not there.
+        Err(error) if error.unmeasured.is_none() => Ok((false, error.error, probe.to.parse().ok())),
+        Err(error) => Err(error),
+    }
+}
+
+fn knock(
+    network: &Network,
+    from: &Netns,
+    to: &str,
+    port: u16,
+    wait: Duration,
+) -> Result<(bool, String, Option<IpAddr>), NetError> {
+    let options = TcpOptions {
+        timeout_ms: wait.as_millis() as u64,
+        talks: true,
+        deadline: Instant::now() + PATIENCE,
+        ..TcpOptions::default()
+    };
+    let answer = network.tcp(from, to, &port.to_string(), &options, None)?;
+    let symptom = answer.error().unwrap_or_else(|| "it accepts connections".into());
+    Ok((answer.ok(), symptom, answer.address().or_else(|| to.parse().ok())))
+}
+
+/// Has the kernel ask for a hardware address every 50 ms in place of every
+/// second. This sandbox is a replay; nobody looks at it afterwards.
+fn hurry_neighbours(network: &Network, survey: &Survey) -> Result<(), NetError> {
+    for netns in network.all_namespaces()? {
+        let Some(space) = survey.space(netns.name()) else { continue };
+        for link in &space.links {
+            // By the same clock IPv6 finds out whether an address is free.
+            let waits = space.addrs.iter().any(|addr| addr.index == link.index && addr.tentative);
+            let families: &[&str] = if waits { &["ipv4"] } else { &["ipv4", "ipv6"] };
+            for family in families {
+                let key = format!("net/{family}/neigh/{}/retrans_time_ms", link.name);
+                let _ = network.set_sysctl(&netns, &key, "50");
+            }
+            // Who answers in another's place waits up to 0.8 s before it.
+            if space.switch(&format!("net.ipv4.conf.{}.proxy_arp", link.name.replace('.', "/"))) == Some(1)
+                || space.neighs.iter().any(|entry| entry.proxy)
+            {
+                for family in ["ipv4", "ipv6"] {
+                    let key = format!("net/{family}/neigh/{}/proxy_delay", link.name);
+                    let _ = network.set_sysctl(&netns, &key, "0");
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Has bridges forget what they had learned at a port that learns no more and
+/// is not flooded: it is gone as soon as it has aged, and whether it was
+/// learned at all was a race with the first frame of IPv6.
+fn forget_leftovers(network: &Network, survey: &Survey) -> Result<(), NetError> {
+    for netns in network.all_namespaces()? {
+        let Some(space) = survey.space(netns.name()) else { continue };
+        let deaf = |link: &Link| {
+            link.port.as_ref().is_some_and(|port| !port.learning && (!port.flood || port.locked))
+        };
+        let learned = space.fdb.iter().filter(|entry| {
+            entry.master.is_some()
+                && matches!(entry.state.as_str(), "" | "stale")
+                && !entry.sticky
+                && space.link_at(entry.index).is_some_and(deaf)
+        });
+        let tool = netns.tool("bridge");
+        let gone: Vec<String> =
+            learned.map(|entry| format!("{tool} fdb del {} dev {} master", entry.mac, entry.dev)).collect();
+        if !gone.is_empty() {
+            network.bash(&network.host(), &gone.join("\n"), Limits::default())?;
+        }
+    }
+    Ok(())
+}
+
+impl Shot {
+    /// How far it got: to an address, and from there a longer way is more.
+    pub fn reach(&self) -> [usize; 6] {
+        let mut count = [0; 6];
+        for point in self.path() {
+            for passed in point.seen {
+                count[match passed {
+                    Passed::Reply => 2,
+                    Passed::Request => 3,
+                    Passed::ArpReply => 4,
+                    Passed::ArpRequest => 5,
+                    Passed::Error => continue,
+                }] += 1;
+            }
+        }
+        count[0] = usize::from(self.reached);
+        count[1] = usize::from(!self.unnamed);
+        count
+    }
+
+    /// The interfaces where something passed, in the order in which it did.
+    pub fn path(&self) -> Vec<Waypoint> {
+        let mut path: Vec<Waypoint> = Vec::new();
+        for seen in &self.sightings {
+            let Some(passed) = self.passed(seen) else { continue };
+            let point = match path.iter_mut().find(|point| point.ns == seen.netns && point.dev == seen.dev) {
+                Some(point) => point,
+                None => {
+                    path.push(Waypoint { ns: seen.netns.clone(), dev: seen.dev.clone(), seen: Vec::new() });
+                    path.last_mut().expect("just pushed")
+                }
+            };
+            if !point.seen.contains(&passed) {
+                point.seen.push(passed);
+            }
+        }
+        path
+    }
+
+    /// What a sighting is to the reader.
+    pub fn passed(&self, seen: &Sighting) -> Option<Passed> {
+        let packet = seen.within.as_deref().unwrap_or(&seen.packet);
+        Some(match packet {
+            SeenPacket::Neighbour { asks: true, .. } => Passed::ArpRequest,
+            SeenPacket::Neighbour { asks: false, .. } => Passed::ArpReply,
+            SeenPacket::Echo { request: true, .. } => Passed::Request,
+            SeenPacket::Echo { request: false, .. } => Passed::Reply,
+            SeenPacket::Error { .. } => Passed::Error,
+            SeenPacket::Tcp { flags: (true, false, _), .. } => Passed::Request,
+            SeenPacket::Tcp { flags: (true, true, _), .. } => Passed::Reply,
+            SeenPacket::Tcp { flags: (_, _, true), .. } => Passed::Error,
+            SeenPacket::Fragment { .. } => Passed::Request,
+            SeenPacket::Udp { ports: (_, 53), .. } if self.unnamed => Passed::Request,
+            SeenPacket::Udp { ports: (53, _), .. } if self.unnamed => Passed::Reply,
+            _ => return None,
+        })
+    }
+}
+
+/// Tells whether something may hold a packet back for a while: a discipline
+/// that delays, a bridge's port on its way to forwarding, a program that reads
+/// frames.
+fn may_be_slow(survey: &Survey) -> bool {
+    survey.spaces.iter().any(|space| {
+        const HOLDS: [&str; 9] = ["tbf", "htb", "netem", "hfsc", "cbq", "plug", "etf", "taprio", "fq_pie"];
+        let queues = space.qdiscs.iter().any(|qdisc| HOLDS.contains(&qdisc.kind.as_str()));
+        let learns = |link: &Link| {
+            let moves = |state: &str| matches!(state, "listening" | "learning");
+            link.up && link.port.as_ref().is_some_and(|port| moves(&port.state))
+        };
+        let reads = |link: &Link| link.up && link.tun.as_ref().is_some_and(|tun| tun.attached);
+        queues || space.links.iter().any(|link| learns(link) || reads(link))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_about_noise_is_noise() {
+        let ip = |last| IpAddr::from([10, 0, 0, last]);
+        let seen = |packet, within: Option<SeenPacket>| Sighting {
+            netns: "red".into(),
+            dev: "eth0".into(),
+            index: 2,
+            out: true,
+            for_another: false,
+            time: Duration::ZERO,
+            macs: None,
+            length: 100,
+            packet,
+            within: within.map(Box::new),
+        };
+        let tunnel = |src, dst| SeenPacket::Udp { src: ip(src), dst: ip(dst), ports: (40000, 4789) };
+        let error = |src, dst| SeenPacket::Error {
+            src: ip(src),
+            dst: ip(dst),
+            kind: 3,
+            code: 3,
+            about: Some((ip(dst), ip(src))),
+        };
+        let asks = SeenPacket::Neighbour { asks: true, sender: ip(101), target: ip(102) };
+        let report = SeenPacket::Ip { src: ip(101), dst: ip(102), protocol: 0 };
+        let probe = [seen(tunnel(1, 2), Some(asks)), seen(error(2, 1), None)];
+        let noise = [seen(tunnel(2, 1), Some(report)), seen(error(1, 2), None)];
+        assert_eq!(without_noise([&probe[..], &noise[..]].concat()), probe);
+        // Of what was not seen nothing is known.
+        assert_eq!(without_noise(vec![seen(error(1, 2), None)]).len(), 1);
+    }
+}

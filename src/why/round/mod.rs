@@ -1,0 +1,236 @@
+//! One sandbox's part of an inquiry: look, suspect, mend, look again.
+
+mod trail;
+
+use super::cause;
+use super::evidence::Evidence;
+use crate::event::{Aim, Findings, Inquiry, LabCommand, Lack, Misuse, Probe, Suspect};
+use crate::net::survey::Survey;
+use crate::net::{Family, Lacking, Limits, NetError, Netns, Network, Taps};
+use crate::why::evidence::kernel::{Kernel, Live};
+use crate::why::evidence::known::Recorder;
+use crate::why::look::shot::{Shot, send, shoot};
+use std::time::{Duration, Instant};
+
+/// How many faults at once are looked for.
+const MOST_CAUSES: usize = 6;
+
+/// How long the commands of a cure may take, in milliseconds.
+const CURE_MS: u64 = 15_000;
+
+/// Answers an inquiry in the network that a lab has left.
+pub fn round(network: &Network, lab_commands: &[LabCommand], inquiry: &Inquiry) -> Findings {
+    let mut findings = Findings::default();
+    match search(network, lab_commands, inquiry, &mut findings) {
+        Ok(()) => {}
+        Err(error) => findings.misuse = Some(Misuse { message: error.error, hint: error.hint }),
+    }
+    findings
+}
+
+fn search(
+    network: &Network,
+    lab_commands: &[LabCommand],
+    inquiry: &Inquiry,
+    findings: &mut Findings,
+) -> Result<(), NetError> {
+    let until = Instant::now() + Duration::from_millis(inquiry.budget_ms);
+    let probe = &inquiry.probe;
+    let from = asker(network, &probe.from)?;
+    sound(network, &from, inquiry)?;
+    // This sandbox is a replay: what it captures is not looked at any more.
+    network.forget_captures();
+    if let Aim::Prove(cures) = &inquiry.aim {
+        findings.reached = proved(network, &from, probe, cures, findings)?;
+        return Ok(());
+    }
+    let mut survey = network.survey()?;
+    let mut taps = Taps::default();
+    let mut shot = shoot(network, &mut taps, &from, probe, &survey)?;
+    findings.reached = shot.reached;
+    findings.symptom.clone_from(&shot.symptom);
+    findings.path = shot.path();
+    findings.trails = trail::trails(&survey, from.name(), &shot);
+    findings.mended = shot.reached;
+    let gathers = inquiry.aim == Aim::Gather;
+    let mut refused: Vec<String> = Vec::new();
+    for round in 0..MOST_CAUSES {
+        let suspects = suspects(network, lab_commands, inquiry, &survey, &shot, findings);
+        if round == 0 && shot.reached {
+            // It answers, but perhaps for the wrong reason.
+            let explains = |found: &cause::Suspicion| {
+                cause::SPOIL_ANSWERS.iter().any(|cause| found.suspect.id == *cause)
+            };
+            findings.causes.extend(suspects.into_iter().filter(explains).map(|found| found.suspect));
+            return Ok(());
+        }
+        let tried = &refused;
+        let mut untried = suspects.into_iter().filter(|found| {
+            let known = |other: &Suspect| other.key() == found.suspect.key();
+            !findings.causes.iter().any(known) && !tried.contains(&found.suspect.key())
+        });
+        // What can only be helped by asking otherwise stands for itself.
+        let Some(found) = untried.next() else { return Ok(()) };
+        if round == 0 {
+            findings.others = untried.map(|found| found.suspect).collect();
+        }
+        if found.suspect.fix.is_empty() && gathers {
+            return Ok(());
+        }
+        if found.suspect.fix.is_empty() {
+            findings.causes.push(found.suspect);
+            return Ok(());
+        }
+        let reach = shot.reach();
+        let helped = mend(network, &found.suspect.fix);
+        if let Err(Unmended::Lacking(lack)) = helped {
+            findings.lacking = Some(lack);
+            findings.causes.push(found.suspect);
+            return Ok(());
+        }
+        survey = settled(network)?;
+        shot = shoot(network, &mut taps, &from, probe, &survey)?;
+        let further = shot.reach() > reach;
+        if helped.is_err() && gathers {
+            refused.push(found.suspect.key());
+            continue;
+        }
+        if helped.is_err() || !(shot.reached || further || found.sure || gathers) {
+            findings.cleared = Some(found.suspect);
+            return Ok(());
+        }
+        findings.causes.push(found.suspect);
+        findings.mended = shot.reached;
+        if shot.reached || Instant::now() > until {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Tells whether it is reached when these commands have run.
+fn proved(
+    network: &Network,
+    from: &Netns,
+    probe: &Probe,
+    cures: &[String],
+    findings: &mut Findings,
+) -> Result<bool, NetError> {
+    match mend(network, cures) {
+        Ok(()) => Ok(send(network, from, probe, &settled(network)?)?.reached),
+        Err(Unmended::Refused) => Ok(false),
+        Err(Unmended::Lacking(lack)) => {
+            findings.lacking = Some(lack);
+            Ok(false)
+        }
+    }
+}
+
+/// The network after a cure, when the kernel is done with it.
+fn settled(network: &Network) -> Result<Survey, NetError> {
+    for netns in network.all_namespaces()? {
+        network.await_local_routes(&netns)?;
+    }
+    network.survey()
+}
+
+fn suspects(
+    network: &Network,
+    lab_commands: &[LabCommand],
+    inquiry: &Inquiry,
+    survey: &Survey,
+    shot: &Shot,
+    findings: &mut Findings,
+) -> Vec<cause::Suspicion> {
+    let live = Live::new(network);
+    let recorder = Recorder::new(&live);
+    let kernel: &dyn Kernel = if inquiry.records { &recorder } else { &live };
+    let evidence = Evidence::new(kernel, survey, lab_commands, &inquiry.probe, shot);
+    let mut found = cause::suspects(&evidence);
+    if inquiry.records {
+        let suspects: Vec<Suspect> = found.iter().map(|found| found.suspect.clone()).collect();
+        findings.known.push(recorder.known(&evidence, &suspects));
+    }
+    found.retain(|found| !inquiry.cleared.contains(&found.suspect.key_after(&findings.causes)));
+    found
+}
+
+/// Looks that what is asked can be asked.
+fn sound(network: &Network, from: &Netns, inquiry: &Inquiry) -> Result<(), NetError> {
+    let to = inquiry.probe.to.as_str();
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let digits = to.chars().all(|c| c.is_ascii_digit() || c == '.');
+    if to.parse::<std::net::IpAddr>().is_err() && (to.is_empty() || digits || !to.chars().all(is_name)) {
+        let error = NetError::new(format!("`{to}` is no address, and no name that could have one"));
+        return Err(error.hint("an address is wanted, as 10.0.0.2 or fd00::2, or a name, as web.example"));
+    }
+    let Some(interface) = &inquiry.probe.interface else { return Ok(()) };
+    let links = network.names_of_links(from)?;
+    if interface.parse::<std::net::IpAddr>().is_ok() || links.values().any(|name| name == interface) {
+        return Ok(());
+    }
+    let names: Vec<String> = links.values().map(|name| format!("`{name}`")).collect();
+    Err(NetError::new(format!("{from} has no interface `{interface}`"))
+        .hint(format!("it has {}", names.join(", "))))
+}
+
+/// The namespace that asks.
+fn asker(network: &Network, name: &str) -> Result<Netns, NetError> {
+    let all = network.namespaces()?;
+    if name == network.host().name() {
+        return Ok(network.host());
+    }
+    if let Some(found) = all.iter().find(|netns| netns.name() == name) {
+        return Ok(found.clone());
+    }
+    let names: Vec<String> = all.iter().map(|netns| format!("`{netns}`")).collect();
+    let error = NetError::new(format!("the lab has no namespace `{name}`"));
+    Err(error.hint(match names.is_empty() {
+        true => "it has none but the host's: `host`".into(),
+        false => format!("it has {}, and the host's: `host`", names.join(", ")),
+    }))
+}
+
+/// Why a cure was not carried out.
+enum Unmended {
+    /// One of its commands was refused.
+    Refused,
+    /// The machine has no program for it.
+    Lacking(Lack),
+}
+
+/// Has everybody forget which sizes were refused: it is remembered for ten
+/// minutes, and only this search has sent such packets.
+fn forget_sizes(network: &Network) -> Result<(), Unmended> {
+    let refused = |_| Unmended::Refused;
+    let all = network.all_namespaces().map_err(refused)?;
+    for netns in &all {
+        for family in [Family::Inet, Family::Inet6] {
+            network.flush_route_cache(netns, family).map_err(refused)?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs the commands of a cure, as one would type them in the sandbox's root
+/// shell.
+fn mend(network: &Network, commands: &[String]) -> Result<(), Unmended> {
+    let script = format!("set -e\n{}\n", commands.join("\n"));
+    let limits = Limits { timeout_ms: CURE_MS, ..Limits::default() };
+    let answer = network.bash(&network.host(), &script, limits).map_err(|error| match error.unmeasured {
+        Some(remedy) => Unmended::Lacking(Lack { reason: error.error, remedy }),
+        None => Unmended::Refused,
+    })?;
+    // Who asked in vain before the cure would give up soon, cured or not.
+    let _ = network.forget_unanswered();
+    if commands.iter().any(|command| command.contains(" mtu ")) {
+        forget_sizes(network)?;
+    }
+    if answer.ok() {
+        return Ok(());
+    }
+    Err(match network.lack_behind(&script, &answer.stderr) {
+        Some(Lacking { reason, remedy }) => Unmended::Lacking(Lack { reason, remedy }),
+        None => Unmended::Refused,
+    })
+}
