@@ -1,7 +1,8 @@
 //! Addresses and their masks: who has which, and whether two who share a wire
 //! are in one network.
 
-use super::{Suspicion, suspect, weight};
+use super::rank::Tier;
+use super::{Suspicion, suspect};
 use crate::net::survey::{Address, Net, Space};
 use crate::why::Cause;
 use crate::why::command::say::{nodad, show};
@@ -81,7 +82,7 @@ fn one_s_own(evidence: &Evidence, dst: IpAddr, other: &str, addr: &Address) -> S
     );
     let mut suspect = suspect(Cause::DuplicateAddress, format!("{from}: {dst}"), text, fix);
     suspect.evidence = vec![format!("{} route get {dst}", evidence.ip(from))];
-    Suspicion { weight: weight::NAMED + 20, sure: true, suspect }
+    Suspicion { rank: Tier::Named.plain(), sure: true, suspect }
 }
 
 /// Somebody has the address, beside another one of that network, and the other
@@ -112,7 +113,7 @@ fn strayed(evidence: &Evidence, from: &Space, dst: IpAddr) -> Option<Suspicion> 
     }
     let mut suspect = suspect(Cause::AddressInWrongNamespace, format!("{ns}: {}", link.name), text, fix);
     suspect.evidence = vec![format!("{} route get {dst}", evidence.ip(ns))];
-    Some(Suspicion { weight: weight::NAMED + 60, sure: false, suspect })
+    Some(Suspicion { rank: Tier::Named.exact(), sure: false, suspect })
 }
 
 /// No namespace has the address that is asked for.
@@ -126,7 +127,7 @@ fn nobody_has(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
     for end in evidence.ground.ends().filter(|end| end.space.name != from) {
         let is_near =
             near.iter().any(|near| near.space.name == end.space.name && near.link.index == end.link.index);
-        let base = if is_near { weight::HERE } else { weight::COMMAND };
+        let tier = if is_near { Tier::Here } else { Tier::Command };
         let addrs: Vec<&Address> = end.addrs(dst.is_ipv6()).collect();
         let (space, dev) = (&end.space.name, &end.link.name);
         // One that others use is what it was meant to be.
@@ -144,13 +145,13 @@ fn nobody_has(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
             // So is one that fits, where another end has none.
             let fits = network(addr.ip, addr.prefix_len).contains(dst) && near.iter().any(bare);
             let is_slip = !fits && (apart <= 2 || apart <= 4 && evidence.odd_one_out(end, addr));
-            let weight = if is_slip {
-                base + 50 - 10 * apart.min(5) as u32
+            let rank = if is_slip {
+                tier.plain().near(5 - apart.min(5) as i8)
             } else {
-                weight::ODD - 10 * apart.min(15) as u32
+                Tier::Odd.loose().near(15 - apart.min(15) as i8)
             };
             found.push(Suspicion {
-                weight,
+                rank,
                 sure: false,
                 suspect: suspect(Cause::AddressTypo, format!("{space}: {dev}"), text, fix),
             });
@@ -165,7 +166,7 @@ fn nobody_has(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
             let alike = near.iter().any(|near| near.port() == end.port())
                 && evidence.from().links.iter().any(|own| own.kind == end.link.kind && own.kind == "macvlan");
             found.push(Suspicion {
-                weight: base + if once { 100 } else { 0 } + if alike { 10 } else { 0 },
+                rank: if once { tier.exact() } else { tier.plain() }.near(i8::from(alike)),
                 sure: false,
                 suspect: suspect(Cause::AddressMissing, format!("{space}: {dev}"), text, fix),
             });
@@ -196,7 +197,7 @@ fn on_the_way(evidence: &Evidence, target: &str, v6: bool) -> Vec<Suspicion> {
         for theirs in step.into.addrs(v6) {
             for mut one in between(evidence, step.out, step.into, theirs) {
                 if !here {
-                    one.weight = one.weight.saturating_sub(weight::HERE - weight::ON_THE_WAY);
+                    one.rank.tier = Tier::OnTheWay;
                 }
                 found.push(one);
             }
@@ -240,7 +241,7 @@ fn between(evidence: &Evidence, here: End, there: End, theirs: &Address) -> Vec<
                 );
                 let fix = change(space, dev, our, format!("{}/{}", our.ip, theirs.prefix_len));
                 found.push(Suspicion {
-                    weight: weight::HERE + 20,
+                    rank: Tier::Here.plain(),
                     sure: false,
                     suspect: suspect(Cause::NetmaskMismatch, format!("{space}: {dev}"), text, fix),
                 });
@@ -254,7 +255,7 @@ fn between(evidence: &Evidence, here: End, there: End, theirs: &Address) -> Vec<
                 );
                 let fix = change(other, other_dev, theirs, format!("{}/{}", theirs.ip, our.prefix_len));
                 found.push(Suspicion {
-                    weight: weight::HERE + 20,
+                    rank: Tier::Here.plain(),
                     sure: false,
                     suspect: suspect(Cause::NetmaskMismatch, format!("{other}: {other_dev}"), text, fix),
                 });
@@ -285,7 +286,7 @@ fn between(evidence: &Evidence, here: End, there: End, theirs: &Address) -> Vec<
                 let fix = change(space, dev, our, format!("{moved}/{}", theirs.prefix_len));
                 let id = if apart <= 2 { Cause::AddressTypo } else { Cause::DifferentSubnets };
                 found.push(Suspicion {
-                    weight: weight::HERE - 10 * apart.min(10) as u32,
+                    rank: Tier::Here.loose().near(10 - apart.min(10) as i8),
                     sure: false,
                     suspect: suspect(id, format!("{space}: {dev}"), text, fix),
                 });
@@ -323,8 +324,8 @@ fn without_masks(evidence: &Evidence, here: End, our: &Address, there: End, thei
     suspect.evidence = [here, there]
         .map(|end| format!("{} -br addr show {}", evidence.ip(&end.space.name), end.link.name))
         .to_vec();
-    let weight = if len > 0 { weight::HERE + 40 } else { weight::ODD };
-    Suspicion { weight, sure: false, suspect }
+    let rank = if len > 0 { Tier::Here.close() } else { Tier::Odd.plain() };
+    Suspicion { rank, sure: false, suspect }
 }
 
 /// The one who asks has no address on the wire that it shares with the other.
@@ -347,7 +348,7 @@ fn without_address(evidence: &Evidence, here: End, there: End, theirs: &Address)
             format!("{} addr add {} dev {dev}", evidence.ip(space), show(stray)),
         ];
         return Some(Suspicion {
-            weight: weight::HERE + 30,
+            rank: Tier::Here.plain(),
             sure: false,
             suspect: suspect(
                 Cause::AddressInWrongNamespace,
@@ -378,7 +379,7 @@ fn without_address(evidence: &Evidence, here: End, there: End, theirs: &Address)
         fix.push(format!("{} link set {dev} up", evidence.ip(space)));
     }
     Some(Suspicion {
-        weight: weight::ON_THE_WAY,
+        rank: Tier::OnTheWay.plain(),
         sure: false,
         suspect: suspect(Cause::AddressMissing, format!("{space}: {dev}"), text, fix),
     })

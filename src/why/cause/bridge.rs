@@ -1,6 +1,7 @@
 //! Bridges: what a port does not take, does not give, or gives to another.
 
-use super::{Suspicion, suspect, weight};
+use super::rank::Tier;
+use super::{Suspicion, suspect};
 use crate::net::survey::{BridgePort, FdbEntry, Link, Space};
 use crate::why::Cause;
 use crate::why::evidence::Evidence;
@@ -47,7 +48,7 @@ pub(super) fn bridges<'a>(evidence: &Evidence<'a>) -> Vec<(&'a Space, &'a Link)>
 impl<'a> Evidence<'a> {
     /// How much a state of this interface weighs: more where its wire is the
     /// one on which the packet was seen last.
-    pub(super) fn weight_at(&self, space: &str, link: &Link) -> u32 {
+    pub(super) fn tier_at(&self, space: &str, link: &Link) -> Tier {
         let asks = match &self.gate {
             Gate::Resolve { asker, dev, .. } => {
                 self.survey.space(asker).and_then(|space| Some((space, space.link(dev)?)))
@@ -56,7 +57,7 @@ impl<'a> Evidence<'a> {
         };
         let mut last = self.stuck.link(self.survey).into_iter().chain(asks);
         let here = last.any(|(at, last)| self.ground.share((&at.name, last.index), (space, link.index)));
-        if here || self.gate_is_send(space) { weight::HERE } else { weight::ON_THE_WAY }
+        if here || self.gate_is_send(space) { Tier::Here } else { Tier::OnTheWay }
     }
 
     /// Tells whether the packet has not left this namespace at all.
@@ -116,7 +117,7 @@ fn at(
 ) -> Suspicion {
     let mut suspect = suspect(id, format!("{}: {}", space.name, link.name), text, fix);
     suspect.evidence = vec![format!("{} -d link show {}", evidence.tool("bridge", &space.name), link.name)];
-    Suspicion { weight: evidence.weight_at(&space.name, link), sure: false, suspect }
+    Suspicion { rank: evidence.tier_at(&space.name, link).plain(), sure: false, suspect }
 }
 
 /// The ports of a bridge that its spanning tree keeps waiting.
@@ -168,7 +169,7 @@ fn not_forwarding(
                 // One and the same for all of them.
                 let first = waiting.first().copied().unwrap_or(port);
                 let mut found = at(evidence, Cause::BridgeStpDelay, space, first, text, fix);
-                found.weight = evidence.weight_at(&space.name, port) + 60;
+                found.rank = evidence.tier_at(&space.name, port).close();
                 return Some(found);
             }
             (Cause::BridgeStpDelay, why, fix[..1].to_vec())
@@ -181,7 +182,7 @@ fn not_forwarding(
         port.name, bridge.name, space.name, state.state
     );
     let mut found = at(evidence, id, space, port, text, fix);
-    found.weight += 60;
+    found.rank = found.rank.tier.close();
     Some(found)
 }
 
@@ -222,7 +223,7 @@ fn silent(evidence: &Evidence, space: &Space, port: &Link, state: &BridgePort) -
     )];
     let text = format!("bridge port {} in {}: {}", port.name, space.name, why.join(", and "));
     let mut found = at(evidence, Cause::BridgePortFloodOff, space, port, text, fix);
-    found.weight += 40;
+    found.rank = found.rank.tier.close();
     Some(found)
 }
 
@@ -237,7 +238,7 @@ fn locked(evidence: &Evidence, space: &Space, port: &Link, state: &BridgePort) -
         port.name, space.name
     );
     let mut found = at(evidence, Cause::BridgePortLocked, space, port, text, fix);
-    found.weight += 50;
+    found.rank = found.rank.tier.close();
     Some(found)
 }
 
@@ -253,7 +254,7 @@ fn isolated(evidence: &Evidence, space: &Space, ports: &[&Link]) -> Option<Suspi
     let fix =
         vec![format!("{} link set dev {} isolated off", evidence.tool("bridge", &space.name), last.name)];
     let mut found = at(evidence, Cause::BridgePortIsolated, space, last, text, fix);
-    found.weight += 60;
+    found.rank = found.rank.tier.close();
     Some(found)
 }
 
@@ -303,7 +304,7 @@ fn database(evidence: &Evidence, space: &Space, bridge: &Link) -> Vec<Suspicion>
             )];
             let mut one = at(evidence, Cause::BridgeFdbWrong, space, bridge, text, fix);
             one.suspect.evidence = vec![format!("{tool} fdb show br {}", bridge.name)];
-            one.weight += 80;
+            one.rank = one.rank.tier.close();
             found.push(one);
         }
     }
@@ -352,7 +353,7 @@ fn same_mac(evidence: &Evidence, space: &Space, bridge: &Link) -> Vec<Suspicion>
                 ));
             }
             let mut one = at(evidence, Cause::DuplicateMac, space, first, text, fix);
-            one.weight = weight::NAMED + 60;
+            one.rank = Tier::Named.exact();
             one.suspect.evidence = vec![format!("{} -br link", evidence.ip(&space.name))];
             found.push(one);
         }
@@ -382,7 +383,7 @@ fn same_mac(evidence: &Evidence, space: &Space, bridge: &Link) -> Vec<Suspicion>
             )];
             let mut one = at(evidence, Cause::DuplicateMac, other.space, other.link, text, fix);
             // Frames that go astray look like somebody else's fault.
-            one.weight = if one.weight >= weight::HERE { weight::NAMED + 40 } else { weight::HERE };
+            one.rank = if one.rank.tier >= Tier::Here { Tier::Named.close() } else { Tier::Here.plain() };
             one.suspect.evidence = vec![format!("{} -br link", evidence.ip(&other.space.name))];
             found.push(one);
         }
@@ -457,7 +458,7 @@ fn through_the_firewall(evidence: &Evidence, space: &Space, bridge: &Link) -> Op
         evidence.exec(&space.name, &format!("sysctl {key}")),
         evidence.exec(&space.name, &format!("{tool} -nvL")),
     ];
-    found.weight = weight::NAMED + 50;
+    found.rank = Tier::Named.close();
     found.sure = true;
     Some(found)
 }

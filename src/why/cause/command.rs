@@ -1,6 +1,7 @@
 //! Commands of the lab that were refused, and would have helped.
 
-use super::{Suspicion, suspect, weight};
+use super::rank::{Rank, Tier};
+use super::{Suspicion, suspect};
 use crate::event::LabCommand;
 use crate::lab::Place;
 use crate::net::survey::Net;
@@ -46,7 +47,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
             continue;
         }
         for (nth, repair) in repair::repairs(evidence, typed, refused, words).into_iter().enumerate() {
-            found.extend(one(evidence, refused, words, later, &repair, nth as u32));
+            found.extend(one(evidence, refused, words, later, &repair, nth as i8));
         }
     }
     found
@@ -89,15 +90,16 @@ fn one(
     words: &str,
     later: &[Typed],
     repair: &Repair,
-    nth: u32,
+    nth: i8,
 ) -> Option<Suspicion> {
     let command = line(&repair.words);
     let repaired = LabCommand { place: Place::default(), command: command.clone(), failed: None };
     let meant = typed::read(std::slice::from_ref(&repaired)).pop()?;
     // Who has no cable at all was meant to have the one that is named for him.
     let brings = repair.before.iter().any(|command| command.contains(" link set "));
-    let least = if brings { weight::NAMED + 60 } else { 0 };
-    let weight = concerns(evidence, &meant)?.max(least).checked_sub(nth * 5)?;
+    let concerns = concerns(evidence, &meant)?;
+    let rank = if brings { concerns.max(Tier::Named.exact()) } else { concerns };
+    let rank = rank.near(-nth);
     let mut fix = repair.before.clone();
     fix.push(command);
     fix.extend(consequences(evidence, &meant, later, repair));
@@ -123,7 +125,7 @@ fn one(
     let id = if switched_off { Cause::Ipv6Disabled } else { Cause::CommandRefused };
     let mut suspect = suspect(id, meant.ns.clone(), text, fix);
     suspect.evidence = vec![line(&refused.raw)];
-    Some(Suspicion { weight, sure: false, suspect })
+    Some(Suspicion { rank, sure: false, suspect })
 }
 
 /// Tells whether the kernel lacks what a command wants.
@@ -184,7 +186,7 @@ fn consequences(evidence: &Evidence, meant: &Typed, later: &[Typed], repair: &Re
 
 /// How much a command that was not done has to do with it; nothing where it
 /// would change nothing, or nothing that helps.
-fn concerns(evidence: &Evidence, meant: &Typed) -> Option<u32> {
+fn concerns(evidence: &Evidence, meant: &Typed) -> Option<Rank> {
     let v6 = evidence.shot.target.is_some_and(|dst| dst.is_ipv6());
     let space = evidence.survey.space(&meant.ns);
     let on_way =
@@ -232,7 +234,7 @@ fn concerns(evidence: &Evidence, meant: &Typed) -> Option<u32> {
                     let dst = meant.words.iter().skip(2).find_map(|word| route_dst(word, v6))?;
                     let ends = [evidence.shot.target, evidence.source_seen()];
                     if !ends.into_iter().flatten().any(|ip| dst.contains(ip)) {
-                        return Some(weight::ODD);
+                        return Some(Tier::Odd.plain());
                     }
                 }
                 ("rule" | "neigh", _) => {}
@@ -240,7 +242,7 @@ fn concerns(evidence: &Evidence, meant: &Typed) -> Option<u32> {
             }
         }
         "bridge" | "brctl" => low_layer = true,
-        "tc" => return Some(weight::ODD),
+        "tc" => return Some(Tier::Odd.plain()),
         "sysctl" => {
             let set = |word: &String| {
                 let (key, value) = word.split_once('=')?;
@@ -264,7 +266,7 @@ fn concerns(evidence: &Evidence, meant: &Typed) -> Option<u32> {
             let walled =
                 evidence.shot.walls.iter().any(|wall| wall.netns == meant.ns && !wall.culprits().is_empty());
             if walled && on_way {
-                return Some(weight::NAMED + 50);
+                return Some(Tier::Named.close());
             }
         }
         _ => {}
@@ -275,10 +277,10 @@ fn concerns(evidence: &Evidence, meant: &Typed) -> Option<u32> {
         _ => true,
     };
     Some(match (on_way, here) {
-        (true, true) => weight::NAMED + 50,
-        (true, false) => weight::ON_THE_WAY + 20,
-        (false, _) if evidence.targets().is_empty() && low_layer => weight::HERE + 120,
-        (false, _) => weight::ODD,
+        (true, true) => Tier::Named.close(),
+        (true, false) => Tier::OnTheWay.plain(),
+        (false, _) if evidence.targets().is_empty() && low_layer => Tier::Here.exact(),
+        (false, _) => Tier::Odd.plain(),
     })
 }
 

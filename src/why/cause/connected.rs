@@ -1,7 +1,8 @@
 //! What an address brings along, and what it may lack: the route to its
 //! network, the local route, the other end's address, the broadcast address.
 
-use super::{Suspicion, suspect, weight};
+use super::rank::Tier;
+use super::{Suspicion, suspect};
 use crate::net::survey::Address;
 use crate::why::Cause;
 use crate::why::command::say::show;
@@ -49,7 +50,7 @@ fn without_local_route(evidence: &Evidence, end: End, addr: &Address) -> Option<
     let fix = vec![format!("{} route add local {ip} dev {dev} table local src {ip}", evidence.ip(space))];
     let mut suspect = suspect(Cause::LocalRouteMissing, format!("{space}: {ip}"), text, fix);
     suspect.evidence = vec![format!("{} route show table local", evidence.ip(space))];
-    Some(Suspicion { weight: weight::HERE + 80, sure: false, suspect })
+    Some(Suspicion { rank: Tier::Here.close(), sure: false, suspect })
 }
 
 /// The address is there, but not the route to its network.
@@ -80,7 +81,7 @@ fn without_route(evidence: &Evidence, end: End, addr: &Address) -> Option<Suspic
     let text = format!("{space} has {} on {dev}, but no route to {net}: {why}", show(addr));
     let fix = vec![format!("{} route add {net} dev {dev} src {}", evidence.ip(space), addr.ip)];
     Some(Suspicion {
-        weight: weight::HERE + 50,
+        rank: Tier::Here.close(),
         sure: false,
         suspect: suspect(Cause::ConnectedRouteMissing, format!("{space}: {dev}"), text, fix),
     })
@@ -105,7 +106,7 @@ fn wrong_peer(evidence: &Evidence, end: End, addr: &Address) -> Option<Suspicion
         format!("{ip} addr add {} peer {}/{} dev {dev}", addr.ip, theirs.ip, addr.prefix_len),
     ];
     Some(Suspicion {
-        weight: weight::HERE + 60,
+        rank: Tier::Here.close(),
         sure: false,
         suspect: suspect(Cause::WrongPeer, format!("{space}: {dev}"), text, fix),
     })
@@ -132,7 +133,7 @@ fn wrong_broadcast(evidence: &Evidence, end: End, addr: &Address) -> Option<Susp
         format!("{ip} addr add {}/{} brd + dev {dev}", addr.ip, asker.prefix_len),
     ];
     Some(Suspicion {
-        weight: weight::HERE + 80,
+        rank: Tier::Here.close(),
         sure: false,
         suspect: suspect(Cause::NetmaskMismatch, format!("{space}: {dev}"), text, fix),
     })

@@ -1,7 +1,8 @@
 //! Rules and policies that have stopped the packet, and what was meant to let
 //! it pass.
 
-use super::{Suspicion, suspect, weight};
+use super::rank::{Rank, Tier};
+use super::{Suspicion, suspect};
 use crate::event::Passed;
 use crate::net::survey::Space;
 use crate::net::{
@@ -106,7 +107,7 @@ impl BlockedPacket<'_> {
             };
             let text = format!("{}: no rule accepts it there{only}{}", self.what_happened(), self.more());
             let id = if self.culprit.policy { Cause::FirewallPolicy } else { Cause::FirewallRule };
-            found.push(self.found(id, text, vec![accept], 0, true));
+            found.push(self.found(id, text, vec![accept], Tier::Named.plain(), true));
         } else {
             let text = format!("{}{}", self.what_happened(), self.more());
             let delete = self.culprit.delete_command(self.netns);
@@ -122,17 +123,21 @@ impl BlockedPacket<'_> {
                 ),
                 false => text,
             };
-            let (id, less) = if invalid { (Cause::FirewallInvalid, 250) } else { (Cause::FirewallRule, 0) };
-            found.push(self.found(id, text, vec![delete], -less, !invalid));
+            let (id, tier) = match invalid {
+                // An invalid packet has another cause, as a rule.
+                true => (Cause::FirewallInvalid, Tier::OnTheWay),
+                false => (Cause::FirewallRule, Tier::Named),
+            };
+            found.push(self.found(id, text, vec![delete], tier.plain(), !invalid));
         }
         found
     }
 
-    pub fn found(&self, id: Cause, text: String, fix: Vec<String>, more: i32, sure: bool) -> Suspicion {
+    pub fn found(&self, id: Cause, text: String, fix: Vec<String>, rank: Rank, sure: bool) -> Suspicion {
         let mut suspect =
             suspect(id, format!("{}: chain {}", self.wall.netns, self.culprit.chain), text, fix);
         suspect.evidence = vec![self.culprit.show_command(self.netns)];
-        Suspicion { weight: weight::NAMED.saturating_add_signed(more), sure, suspect }
+        Suspicion { rank, sure, suspect }
     }
 
     pub fn view(&self) -> View<'_> {

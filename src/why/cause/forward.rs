@@ -1,6 +1,7 @@
 //! Namespaces that get packets for others and do not pass them on.
 
-use super::{Suspicion, suspect, weight};
+use super::rank::{Rank, Tier};
+use super::{Suspicion, suspect};
 use crate::net::survey::Space;
 use crate::why::Cause;
 use crate::why::evidence::Evidence;
@@ -16,7 +17,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
         && !link.loopback
         && !evidence.probe.broadcast
     {
-        found.extend(off(evidence, space, &link.name, dst, weight::HERE + 100));
+        found.extend(off(evidence, space, &link.name, dst, Tier::Here.exact()));
     }
     // The way back is another leg, by another interface perhaps.
     for space in evidence.spaces_on_the_way() {
@@ -32,7 +33,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
             .filter(|(at, link)| at.name == space.name && link.master.is_none())
         {
             if !is_bridged(evidence, space, link.index) {
-                found.extend(off(evidence, space, &link.name, dst, weight::ON_THE_WAY - 50));
+                found.extend(off(evidence, space, &link.name, dst, Tier::OnTheWay.loose()));
             }
         }
     }
@@ -45,7 +46,7 @@ fn is_bridged(evidence: &Evidence, space: &Space, index: u32) -> bool {
         && !evidence.shot.sightings.iter().any(|seen| seen.netns == space.name && seen.index == index)
 }
 
-fn off(evidence: &Evidence, space: &Space, dev: &str, dst: IpAddr, weight: u32) -> Option<Suspicion> {
+fn off(evidence: &Evidence, space: &Space, dev: &str, dst: IpAddr, rank: Rank) -> Option<Suspicion> {
     let (family, master) = match dst {
         IpAddr::V6(_) => ("ipv6", "net.ipv6.conf.all.forwarding"),
         IpAddr::V4(_) => ("ipv4", "net.ipv4.ip_forward"),
@@ -69,7 +70,7 @@ fn off(evidence: &Evidence, space: &Space, dev: &str, dst: IpAddr, weight: u32) 
         vec![evidence.sysctl(&space.name, &key, "1")],
     );
     suspect.evidence = vec![evidence.exec(&space.name, &format!("sysctl {key}"))];
-    Some(Suspicion { weight, sure: false, suspect })
+    Some(Suspicion { rank, sure: false, suspect })
 }
 
 /// Where it is switched on instead: each namespace has its own.

@@ -1,7 +1,8 @@
 //! Gateways whose address nobody has, though somebody should, or whose address
 //! is one's own as well.
 
-use super::{Suspicion, suspect, weight};
+use super::rank::Tier;
+use super::{Suspicion, suspect};
 use crate::net::survey::Space;
 use crate::why::Cause;
 use crate::why::command::say::{nodad, show};
@@ -36,7 +37,7 @@ pub(super) fn find(evidence: &Evidence, v6: bool) -> Vec<Suspicion> {
             );
             let fix = vec![format!("{} addr add {via}/{len} dev {dev}{}", evidence.ip(other), nodad(via))];
             found.push(Suspicion {
-                weight: weight::HERE + 80,
+                rank: Tier::Here.close(),
                 sure: false,
                 suspect: suspect(Cause::AddressMissing, format!("{other}: {dev}"), text, fix),
             });
@@ -59,7 +60,7 @@ fn one_s_own(evidence: &Evidence, space: &Space, v6: bool) -> Option<Suspicion> 
     let fix = vec![format!("{} addr del {} dev {dev}", evidence.ip(ns), show(own))];
     let mut suspect = suspect(Cause::DuplicateAddress, format!("{ns}: {via}"), text, fix);
     suspect.evidence = vec![format!("{} route get {via}", evidence.ip(ns))];
-    Some(Suspicion { weight: weight::HERE + 170, sure: true, suspect })
+    Some(Suspicion { rank: Tier::Here.exact(), sure: true, suspect })
 }
 
 /// The one who should be a gateway has an address in a network that none of
@@ -83,7 +84,7 @@ fn not_the_gateway(evidence: &Evidence, space: &Space, via: IpAddr, end: End) ->
         format!("{} addr add {via}/{len} dev {dev}{}", evidence.ip(other), nodad(via)),
     ];
     let suspect = suspect(Cause::AddressTypo, format!("{other}: {dev}"), text, fix);
-    Some(Suspicion { weight: weight::HERE + 90, sure: false, suspect })
+    Some(Suspicion { rank: Tier::Here.close(), sure: false, suspect })
 }
 
 impl Evidence<'_> {

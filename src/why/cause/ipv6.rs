@@ -1,7 +1,8 @@
 //! What only IPv6 has: addresses that are tried first, or switched off,
 //! routers that tell who they are, and addresses of a single link.
 
-use super::{Suspicion, suspect, weight};
+use super::rank::Tier;
+use super::{Suspicion, suspect};
 use crate::net::survey::{Address, Net, RouteQuestion, Space};
 use crate::why::Cause;
 use crate::why::command::say::nodad;
@@ -65,7 +66,7 @@ fn without_scope(evidence: &Evidence) -> Option<Suspicion> {
         );
     }
     let suspect = suspect(Cause::LinkLocalWithoutScope, format!("{}: {dst}", from.name), text, Vec::new());
-    Some(Suspicion { weight: weight::NAMED + 80, sure: true, suspect })
+    Some(Suspicion { rank: Tier::Named.exact(), sure: true, suspect })
 }
 
 /// An address that is being tried, or has failed.
@@ -96,7 +97,7 @@ fn tried(evidence: &Evidence, space: &Space, addr: &Address) -> Option<Suspicion
         };
         let text = format!("{ns}'s {ip} on {dev} is dadfailed, a duplicate: {who}");
         let suspect = suspect(Cause::Ipv6Dadfailed, place, text, fix);
-        return Some(Suspicion { weight: weight::NAMED + 60, sure: true, suspect });
+        return Some(Suspicion { rank: Tier::Named.exact(), sure: true, suspect });
     }
     let link = space.link_at(addr.index)?;
     if !link.lower_up {
@@ -111,7 +112,7 @@ fn tried(evidence: &Evidence, space: &Space, addr: &Address) -> Option<Suspicion
     )];
     let mut suspect = suspect(Cause::Ipv6Tentative, place, text, fix);
     suspect.evidence = vec![format!("{} -6 addr show tentative", evidence.ip(ns))];
-    Some(Suspicion { weight: weight::NAMED + 60, sure: false, suspect })
+    Some(Suspicion { rank: Tier::Named.exact(), sure: false, suspect })
 }
 
 /// IPv6 is switched off, and has lost what it had.
@@ -175,7 +176,7 @@ fn disabled(evidence: &Evidence, space: &Space) -> Option<Suspicion> {
     );
     let mut suspect = suspect(Cause::Ipv6Disabled, format!("{ns}: {}", off.join(", ")), text, fix);
     suspect.evidence = vec![evidence.exec(ns, &format!("sysctl {}", keys.join(" ")))];
-    Some(Suspicion { weight: weight::NAMED + 60, sure: true, suspect })
+    Some(Suspicion { rank: Tier::Named.exact(), sure: true, suspect })
 }
 
 /// A router tells of itself, and nobody listens; or it does not.
@@ -222,8 +223,8 @@ fn advertised(evidence: &Evidence) -> Vec<Suspicion> {
             let mut suspect = suspect(Cause::Ipv6AdvertisementIgnored, format!("{ns}: {dev}"), text, fix);
             suspect.evidence =
                 vec![evidence.exec(ns, &format!("sysctl {} {}", key("accept_ra"), key("forwarding")))];
-            let weight = if heard { weight::NAMED } else { weight::ODD };
-            found.push(Suspicion { weight, sure: heard, suspect });
+            let rank = if heard { Tier::Named.plain() } else { Tier::Odd.plain() };
+            found.push(Suspicion { rank, sure: heard, suspect });
         }
         if addr.ip == dst {
             continue;
@@ -239,7 +240,7 @@ fn advertised(evidence: &Evidence) -> Vec<Suspicion> {
             format!("{} -6 route add default via {}", evidence.ip(ns), addr.ip),
         ];
         let suspect = suspect(Cause::Ipv6NoAdvertisement, format!("{ns}: {dev}"), text, fix);
-        found.push(Suspicion { weight: weight::HERE + 80, sure: false, suspect });
+        found.push(Suspicion { rank: Tier::Here.close(), sure: false, suspect });
     }
     found
 }
@@ -284,7 +285,7 @@ fn half_advertised(evidence: &Evidence) -> Vec<Suspicion> {
         let fix = vec![evidence.sysctl(ns, &key(name), "1"), until_advertised(evidence, ns)];
         let mut suspect = suspect(Cause::Ipv6AdvertisementIgnored, format!("{ns}: {}", link.name), text, fix);
         suspect.evidence = vec![evidence.exec(ns, &format!("sysctl {}", key(name)))];
-        found.push(Suspicion { weight: weight::NAMED + 20, sure: true, suspect });
+        found.push(Suspicion { rank: Tier::Named.plain(), sure: true, suspect });
     }
     found
 }
@@ -318,7 +319,7 @@ fn too_narrow(evidence: &Evidence) -> Vec<Suspicion> {
         );
         let mut suspect = suspect(Cause::Ipv6Disabled, format!("{ns}: {dev}"), text, fix);
         suspect.evidence = vec![format!("{} link show {dev}", evidence.ip(ns))];
-        found.push(Suspicion { weight: weight::NAMED + 60, sure: true, suspect });
+        found.push(Suspicion { rank: Tier::Named.exact(), sure: true, suspect });
     }
     found
 }
@@ -350,7 +351,7 @@ fn without_own(evidence: &Evidence) -> Vec<Suspicion> {
             );
             let mut suspect = suspect(Cause::Ipv6LinkLocalMissing, format!("{ns}: {dev}"), text, fix);
             suspect.evidence = vec![format!("{} -6 addr show dev {dev}", evidence.ip(ns))];
-            found.push(Suspicion { weight: weight::ON_THE_WAY + 60, sure: true, suspect });
+            found.push(Suspicion { rank: Tier::OnTheWay.close(), sure: true, suspect });
         }
     }
     found

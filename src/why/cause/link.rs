@@ -1,6 +1,7 @@
 //! Links that are switched off, or have no carrier.
 
-use super::{Suspicion, suspect, weight};
+use super::rank::Tier;
+use super::{Suspicion, suspect};
 use crate::event::Suspect;
 use crate::net::survey::{Link, Space};
 use crate::why::Cause;
@@ -11,10 +12,10 @@ use crate::why::evidence::ground::network;
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
     found.extend(loopback(evidence));
-    found.extend(down(evidence, &with_other_ends(evidence, evidence.links_on_the_way()), 100));
+    found.extend(down(evidence, &with_other_ends(evidence, evidence.links_on_the_way()), 0));
     // Of several ways it is not the shortest one that counts, but that of the
     // address.
-    found.extend(down(evidence, &of_address(evidence), 110));
+    found.extend(down(evidence, &of_address(evidence), 1));
     found
 }
 
@@ -47,7 +48,7 @@ fn with_other_ends<'a>(
 }
 
 /// Those of some links that are switched off.
-fn down(evidence: &Evidence, links: &[(&Space, &Link)], more: u32) -> Option<Suspicion> {
+fn down(evidence: &Evidence, links: &[(&Space, &Link)], nearness: i8) -> Option<Suspicion> {
     let down: Vec<_> = links.iter().filter(|(_, link)| !link.up).collect();
     let (space, link) = down.first()?;
     let names: Vec<String> =
@@ -60,7 +61,7 @@ fn down(evidence: &Evidence, links: &[(&Space, &Link)], more: u32) -> Option<Sus
         .collect();
     let mut suspect = suspect(Cause::LinkDown, format!("{}: {}", space.name, link.name), text, fix);
     suspect.evidence = vec![format!("{} -br link show {}", evidence.ip(&space.name), link.name)];
-    Some(Suspicion { weight: weight::HERE + more, sure: true, suspect })
+    Some(Suspicion { rank: Tier::Here.exact().near(nearness), sure: true, suspect })
 }
 
 /// What one sends to oneself goes over `lo`.
@@ -80,5 +81,5 @@ fn loopback(evidence: &Evidence) -> Option<Suspicion> {
         evidence: vec![format!("{} route get {dst}", evidence.ip(&space.name))],
         ..suspect(Cause::LoopbackDown, format!("{}: lo", space.name), text, fix)
     };
-    Some(Suspicion { weight: weight::NAMED, sure: true, suspect })
+    Some(Suspicion { rank: Tier::Named.plain(), sure: true, suspect })
 }

@@ -1,7 +1,8 @@
 //! What the lab did and what came of it: commands that were refused, and
 //! things that got lost although nobody took them back.
 
-use super::{Suspicion, suspect, weight};
+use super::rank::Tier;
+use super::{Suspicion, suspect};
 use crate::why::Cause;
 use crate::why::command::say::nodad;
 use crate::why::evidence::Evidence;
@@ -68,7 +69,7 @@ fn lost(evidence: &Evidence, typed: &[Typed], given: &Given) -> Option<Suspicion
         }
     }
     Some(Suspicion {
-        weight: weight::HERE + 200,
+        rank: Tier::Here.exact(),
         sure: false,
         suspect: suspect(id, format!("{ns}: {dev}"), why, fix),
     })
@@ -138,7 +139,7 @@ fn lost_routes(evidence: &Evidence, typed: &[Typed]) -> Vec<Suspicion> {
         );
         let fix = vec![route.command.command.clone()];
         found.push(Suspicion {
-            weight: weight::HERE + 150,
+            rank: Tier::Here.exact(),
             sure: false,
             suspect: suspect(Cause::RouteLost, ns.clone(), text, fix),
         });

@@ -1,6 +1,7 @@
 //! Macvlans: whom their mode lets them reach.
 
-use super::{Suspicion, suspect, weight};
+use super::rank::{Fit, Tier};
+use super::{Suspicion, suspect};
 use crate::net::survey::{Link, Macvlan, Space};
 use crate::why::Cause;
 use crate::why::command::say::nodad;
@@ -36,7 +37,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
 fn at(evidence: &Evidence, id: Cause, end: End, text: String, fix: Vec<String>) -> Suspicion {
     let mut suspect = suspect(id, format!("{}: {}", end.space.name, end.link.name), text, fix);
     suspect.evidence = vec![format!("{} -d link show {}", evidence.ip(&end.space.name), end.link.name)];
-    Suspicion { weight: weight::HERE + 60, sure: false, suspect }
+    Suspicion { rank: Tier::Here.close(), sure: false, suspect }
 }
 
 fn macvlan(link: &Link) -> Option<&Macvlan> {
@@ -76,7 +77,7 @@ fn siblings(evidence: &Evidence, a: End, b: End) -> Option<Suspicion> {
         let fix =
             vec![format!("{} link set dev {} hairpin on", evidence.tool("bridge", &switch.name), port.name)];
         let mut one = at(evidence, Cause::MacvlanVepaWithoutHairpin, first, text, fix);
-        one.weight += 10;
+        one.rank = one.rank.tier.plain();
         return Some(one);
     }
     let why = match odd.iter().all(|(_, of)| of.mode == "vepa") {
@@ -126,7 +127,7 @@ fn strangers(evidence: &Evidence, a: End, b: End) -> Option<Suspicion> {
         a.space.name, a.link.name, parent.name, host.name, other_parent.name, other_host.name, parent.name
     );
     let mut one = at(evidence, Cause::MacvlanParentsApart, b, text, fix);
-    one.weight += 90;
+    one.rank = one.rank.tier.close();
     Some(one)
 }
 
@@ -159,7 +160,7 @@ fn of_parent(evidence: &Evidence, child: End, parent: End) -> Option<Suspicion> 
         child.space.name, child.link.name, link.name, space.name, space.name, theirs.ip
     );
     let mut one = at(evidence, Cause::MacvlanParentUnreachable, child, text, fix);
-    one.weight += 70;
+    one.rank = one.rank.tier.close();
     Some(one)
 }
 
@@ -225,9 +226,7 @@ fn held_down(evidence: &Evidence, space: &Space, link: &Link) -> Option<Suspicio
     };
     let mut suspect = suspect(id, format!("{ns}: {dev}"), text, fix);
     suspect.evidence = vec![format!("{ip} -d link show {dev}")];
-    let mut weight = evidence.weight_at(ns, link) + 20;
-    if id == Cause::TunWithoutReader {
-        weight -= 100;
-    }
-    Some(Suspicion { weight, sure: false, suspect })
+    let fit = if id == Cause::TunWithoutReader { Fit::Loose } else { Fit::Plain };
+    let rank = evidence.tier_at(ns, link).with(fit);
+    Some(Suspicion { rank, sure: false, suspect })
 }

@@ -1,7 +1,8 @@
 //! Rules that change a packet without stopping it: its time to live, its
 //! addresses, or a mark that sends it elsewhere.
 
-use super::{Suspicion, suspect, weight};
+use super::rank::Tier;
+use super::{Suspicion, suspect};
 use crate::net::survey::Space;
 use crate::net::{Culprit, FirewallRule};
 use crate::why::Cause;
@@ -49,8 +50,8 @@ fn hop_limit(evidence: &Evidence, wall: &Wall, rule: &FirewallRule) -> Option<Su
     let place = format!("{}: chain {}", wall.netns, rule.chain);
     let mut suspect = suspect(Cause::TtlRewritten, place, text, vec![culprit.delete_command(&netns)]);
     suspect.evidence = vec![culprit.show_command(&netns)];
-    let weight = if expired { weight::NAMED + 50 } else { weight::HERE };
-    Some(Suspicion { weight, sure: false, suspect })
+    let rank = if expired { Tier::Named.close() } else { Tier::Here.plain() };
+    Some(Suspicion { rank, sure: false, suspect })
 }
 
 /// Another address or port, of which no connection tracking knows.
@@ -87,7 +88,7 @@ fn rewritten(evidence: &Evidence, wall: &Wall, rule: &FirewallRule) -> Option<Su
     let place = format!("{}: chain {}", wall.netns, rule.chain);
     let mut suspect = suspect(Cause::PacketRewritten, place, text, fix);
     suspect.evidence = vec![culprit.show_command(&netns)];
-    Some(Suspicion { weight: weight::HERE + 130, sure: false, suspect })
+    Some(Suspicion { rank: Tier::Here.exact(), sure: false, suspect })
 }
 
 /// Whose an address or a hardware address is.
@@ -121,8 +122,8 @@ fn marked(evidence: &Evidence, space: &Space, wall: &Wall) -> Vec<Suspicion> {
         let place = format!("{}: rule {}", space.name, rule.pref);
         let mut suspect = suspect(Cause::PolicyRuleFwmark, place, text, fix);
         suspect.evidence = vec![format!("{ip} rule")];
-        let weight = if evidence.stuck.ns == space.name { weight::NAMED } else { weight::HERE };
-        found.push(Suspicion { weight, sure: false, suspect });
+        let rank = if evidence.stuck.ns == space.name { Tier::Named.plain() } else { Tier::Here.plain() };
+        found.push(Suspicion { rank, sure: false, suspect });
     }
     found
 }

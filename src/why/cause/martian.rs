@@ -1,7 +1,8 @@
 //! Packets that the kernel drops on their arrival because of where they say
 //! they come from: the reverse path filter, and martians.
 
-use super::{Suspicion, suspect, weight};
+use super::rank::Tier;
+use super::{Suspicion, suspect};
 use crate::net::SeenPacket;
 use crate::net::survey::{Link, RouteQuestion, Space};
 use crate::why::Cause;
@@ -109,7 +110,7 @@ impl<'a> Arrival<'a> {
             let here = wrong.suspect.place.split(':').next() == Some(ns.as_str());
             if here && of_route.iter().any(|cause| wrong.suspect.id == *cause) {
                 wrong.suspect.text += &format!("; {text}");
-                wrong.weight = weight::NAMED + 20;
+                wrong.rank = Tier::Named.plain();
                 found.push(wrong);
             }
         }
@@ -122,7 +123,7 @@ impl<'a> Arrival<'a> {
         };
         let mut suspect = suspect(Cause::RpFilter, format!("{ns}: {dev}"), text, fix);
         suspect.evidence = vec![evidence.exec(ns, &format!("sysctl {all} {own}"))];
-        found.push(Suspicion { weight: weight::NAMED, sure: true, suspect });
+        found.push(Suspicion { rank: Tier::Named.plain(), sure: true, suspect });
         found
     }
 
@@ -151,7 +152,7 @@ impl<'a> Arrival<'a> {
         let mut suspect = suspect(Cause::RpFilter, format!("{ns}: {dev}: marks"), text, fix);
         suspect.evidence =
             vec![evidence.exec(ns, &format!("sysctl {}", key("all"))), format!("{} rule", evidence.ip(ns))];
-        Some(Suspicion { weight: weight::NAMED + 30, sure: false, suspect })
+        Some(Suspicion { rank: Tier::Named.plain(), sure: false, suspect })
     }
 
     /// A source that can't be.
@@ -174,7 +175,7 @@ impl<'a> Arrival<'a> {
             let fix =
                 vec![format!("{} addr del {}/{} dev {}", evidence.ip(ns), own.ip, own.prefix_len, own.dev)];
             let suspect = suspect(Cause::MartianSource, place, text, fix);
-            return Some(Suspicion { weight: weight::NAMED + 20, sure: true, suspect });
+            return Some(Suspicion { rank: Tier::Named.plain(), sure: true, suspect });
         }
         let (bad, what) = match (odd(*src), odd(*dst)) {
             (Some(what), _) => (src, what),
@@ -193,6 +194,6 @@ impl<'a> Arrival<'a> {
             }
             _ => Vec::new(),
         };
-        Some(Suspicion { weight: weight::NAMED, sure: true, suspect: suspect(id, place, text, fix) })
+        Some(Suspicion { rank: Tier::Named.plain(), sure: true, suspect: suspect(id, place, text, fix) })
     }
 }

@@ -1,7 +1,8 @@
 //! A private source that leaves untranslated, and where the probe came by.
 
 use super::firewall::BlockedPacket;
-use super::{Suspicion, suspect, weight};
+use super::rank::Tier;
+use super::{Suspicion, suspect};
 use crate::net::survey::Space;
 use crate::net::{Backend, SeenPacket, Sighting, TracedPacket, nft_command, typed};
 use crate::why::Cause;
@@ -93,14 +94,14 @@ pub(super) fn missing(evidence: &Evidence) -> Vec<Suspicion> {
         return Vec::new();
     }
     // A private source has nothing to do on a public network.
-    let weight = if dst.is_private() { weight::ON_THE_WAY } else { weight::NAMED + 20 };
+    let rank = if dst.is_private() { Tier::OnTheWay.plain() } else { Tier::Named.plain() };
     let mut suspect = suspect(Cause::MasqueradeMissing, format!("{}: {out}", router.name), text, fix);
     let look = match backend {
         Backend::Nft => "nft list ruleset",
         _ => "iptables -t nat -S POSTROUTING",
     };
     suspect.evidence = vec![evidence.exec(&router.name, look)];
-    vec![Suspicion { weight, sure: false, suspect }]
+    vec![Suspicion { rank, sure: false, suspect }]
 }
 
 impl BlockedPacket<'_> {
@@ -129,7 +130,7 @@ impl BlockedPacket<'_> {
             false => format!("-s {net} -d {net} -j ACCEPT"),
         };
         let fix = self.insert(&words)?;
-        Some(self.found(Cause::MasqueradeWithoutAddress, text, vec![fix], 20, true))
+        Some(self.found(Cause::MasqueradeWithoutAddress, text, vec![fix], Tier::Named.plain(), true))
     }
 }
 

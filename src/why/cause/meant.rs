@@ -3,6 +3,7 @@
 
 use super::Suspicion;
 use super::firewall::{BlockedPacket, is_accept};
+use super::rank::Tier;
 use crate::net::{Culprit, FirewallRule, TracedPacket, nft_command, typed};
 use crate::why::Cause;
 use crate::why::command::refused;
@@ -37,13 +38,13 @@ impl BlockedPacket<'_> {
                 clause.seen(&view).unwrap_or_default()
             );
             let words = ruling.with(clause, &meant);
-            let (fix, more) = match extended.is_none() && self.is_real(clause.of, &clause.value) {
-                false => (self.replace(rule, &words), 40),
+            let (fix, rank) = match extended.is_none() && self.is_real(clause.of, &clause.value) {
+                false => (self.replace(rule, &words), Tier::Named.close()),
                 // That one has its own use.
-                true if !view.reply => (self.insert(&words), 10),
+                true if !view.reply => (self.insert(&words), Tier::Named.plain()),
                 true => continue,
             };
-            found.extend(fix.map(|fix| self.found(Cause::FirewallNearMiss, text, vec![fix], more, false)));
+            found.extend(fix.map(|fix| self.found(Cause::FirewallNearMiss, text, vec![fix], rank, false)));
         }
         found
     }
@@ -118,7 +119,11 @@ impl BlockedPacket<'_> {
                 true => self.replace(rule, &ruling.reversed()),
                 false => self.insert(&ruling.reversed()),
             };
-            found.extend(fix.map(|fix| self.found(Cause::FirewallNearMiss, text, vec![fix], 40, false)));
+            found.extend(
+                fix.map(|fix| {
+                    self.found(Cause::FirewallNearMiss, text, vec![fix], Tier::Named.close(), false)
+                }),
+            );
         }
         found
     }
@@ -150,8 +155,9 @@ impl BlockedPacket<'_> {
                 let text = format!("{}: {told}, to which no rule leads", self.what_happened());
                 let jump = if self.native() { "jump" } else { "-j" };
                 let fix = self.insert(&format!("{jump} {}", typed(&rule.chain)));
-                found
-                    .extend(fix.map(|fix| self.found(Cause::FirewallWrongChain, text, vec![fix], 30, false)));
+                found.extend(fix.map(|fix| {
+                    self.found(Cause::FirewallWrongChain, text, vec![fix], Tier::Named.close(), false)
+                }));
             } else if let Some(out) = out {
                 let text = format!(
                     "{}: {told} behind `{}`, which leads out of that chain before",
@@ -160,7 +166,9 @@ impl BlockedPacket<'_> {
                 );
                 let at = Culprit::from(out);
                 let fix = BlockedPacket { culprit: &at, ..*self }.insert(&Ruling::of(rule).typed());
-                found.extend(fix.map(|fix| self.found(Cause::FirewallOrder, text, vec![fix], 30, false)));
+                found.extend(fix.map(|fix| {
+                    self.found(Cause::FirewallOrder, text, vec![fix], Tier::Named.close(), false)
+                }));
             }
         }
         found
@@ -189,7 +197,7 @@ impl BlockedPacket<'_> {
                     one.words
                 );
                 let fix = vec![self.netns.exec(fix)];
-                found.push(self.found(Cause::FirewallRuleRefused, text, fix, 60, false));
+                found.push(self.found(Cause::FirewallRuleRefused, text, fix, Tier::Named.exact(), false));
             }
         }
         found
@@ -233,7 +241,9 @@ impl BlockedPacket<'_> {
                 rule.chain
             );
             let fix = self.insert(&ruling.typed());
-            found.extend(fix.map(|fix| self.found(Cause::FirewallWrongChain, text, vec![fix], 20, false)));
+            found.extend(fix.map(|fix| {
+                self.found(Cause::FirewallWrongChain, text, vec![fix], Tier::Named.plain(), false)
+            }));
         }
         found
     }
@@ -254,7 +264,9 @@ impl BlockedPacket<'_> {
                 rule.spec
             );
             let fix = self.insert(&ruling.typed());
-            found.extend(fix.map(|fix| self.found(Cause::FirewallOrder, text, vec![fix], 50, false)));
+            found.extend(
+                fix.map(|fix| self.found(Cause::FirewallOrder, text, vec![fix], Tier::Named.close(), false)),
+            );
         }
         found
     }
@@ -287,7 +299,13 @@ impl BlockedPacket<'_> {
                 let is = if drops != clause.not { "is" } else { "is not" };
                 let text = format!("{}: {value} {is} in the set {set}", self.what_happened());
                 let fix = nft_command(&format!("{verb} element {family} {table} {set} {{ {value} }}"));
-                found.push(self.found(Cause::FirewallSet, text, vec![self.netns.exec(&fix)], 30, false));
+                found.push(self.found(
+                    Cause::FirewallSet,
+                    text,
+                    vec![self.netns.exec(&fix)],
+                    Tier::Named.close(),
+                    false,
+                ));
             }
         }
         found
@@ -306,7 +324,7 @@ impl BlockedPacket<'_> {
         })?;
         let text = format!("{}: {ip} is not in the set {set} (ipset)", self.what_happened());
         let fix = self.netns.exec(&format!("ipset add {} {ip}", typed(&set)));
-        Some(self.found(Cause::FirewallSet, text, vec![fix], 30, false))
+        Some(self.found(Cause::FirewallSet, text, vec![fix], Tier::Named.close(), false))
     }
 
     /// Tells whether the chain accepts by the state of connections.
@@ -336,7 +354,7 @@ impl BlockedPacket<'_> {
                 self.what_happened()
             );
             let fix = vec![self.evidence.sysctl(ns, &key, "30")];
-            found.push(self.found(Cause::ConntrackNotrack, text, fix, 70, false));
+            found.push(self.found(Cause::ConntrackNotrack, text, fix, Tier::Named.exact(), false));
         }
         for rule in self.wall.after.rules.iter().filter(says) {
             let zone = rule.spec.to_lowercase().contains("zone");
@@ -354,7 +372,7 @@ impl BlockedPacket<'_> {
             let culprit = Culprit { number: rule.number, ..Culprit::from(rule) };
             let fix = vec![culprit.delete_command(self.netns)];
             let id = if zone { Cause::ConntrackZone } else { Cause::ConntrackNotrack };
-            found.push(self.found(id, text, fix, 70, false));
+            found.push(self.found(id, text, fix, Tier::Named.exact(), false));
         }
         found
     }

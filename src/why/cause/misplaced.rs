@@ -1,7 +1,8 @@
 //! Addresses that one link of a namespace has, and another was meant to have:
 //! the others of their network are on that one's wire.
 
-use super::{Suspicion, suspect, weight};
+use super::rank::Tier;
+use super::{Suspicion, suspect};
 use crate::net::survey::Address;
 use crate::why::Cause;
 use crate::why::command::say::{nodad, show};
@@ -52,5 +53,5 @@ fn misplaced(evidence: &Evidence, end: End, addr: &Address) -> Option<Suspicion>
     }
     let mut suspect = suspect(Cause::AddressOnWrongLink, format!("{ns}: {wrong}"), text, fix);
     suspect.evidence = vec![format!("{ip} -br addr")];
-    Some(Suspicion { weight: weight::HERE + 115, sure: true, suspect })
+    Some(Suspicion { rank: Tier::Here.exact(), sure: true, suspect })
 }

@@ -1,6 +1,7 @@
 //! Routes and rules that were meant for a packet, and are for another
 //! network or another table.
 
+use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::survey::{Net, PolicyRule, Route, Space};
 use crate::why::Cause;
@@ -19,21 +20,18 @@ pub(super) fn suspects(
     evidence: &Evidence,
     space: &Space,
     flow: &Flow,
-    weight: u32,
+    tier: Tier,
     back: &str,
 ) -> Vec<Suspicion> {
-    let mut found = routes(evidence, space, flow, back);
-    found.extend(tables(evidence, space, flow, back));
-    found.extend(empty_table(evidence, space, flow, back));
-    for found in &mut found {
-        found.weight += weight;
-    }
+    let mut found = routes(evidence, space, flow, tier, back);
+    found.extend(tables(evidence, space, flow, tier, back));
+    found.extend(empty_table(evidence, space, flow, tier, back));
     found
 }
 
 /// Routes to a network that there is not, or to a part of the right one, by the
 /// right gateway.
-fn routes(evidence: &Evidence, space: &Space, flow: &Flow, back: &str) -> Vec<Suspicion> {
+fn routes(evidence: &Evidence, space: &Space, flow: &Flow, tier: Tier, back: &str) -> Vec<Suspicion> {
     let dst = flow.dst;
     let (Some((_, gateway)), Some(net)) = (evidence.next_gateway(space, dst), evidence.network_of(dst))
     else {
@@ -60,9 +58,9 @@ fn routes(evidence: &Evidence, space: &Space, flow: &Flow, back: &str) -> Vec<Su
             format!("{ip} route add {net} via {gateway}"),
         ];
         let place = format!("{}: {}", space.name, route.dst);
-        let apart = strsim::damerau_levenshtein(&route.dst.to_string(), &net.to_string()) as u32;
+        let apart = strsim::damerau_levenshtein(&route.dst.to_string(), &net.to_string());
         Suspicion {
-            weight: 20 - 2 * apart.min(10),
+            rank: tier.close().near(10 - apart.min(10) as i8),
             sure: false,
             suspect: suspect(Cause::RouteTypo, place, text, fix),
         }
@@ -81,7 +79,7 @@ fn is_nobodys(evidence: &Evidence, net: Net) -> bool {
 }
 
 /// Tables that know the way, and are not asked.
-fn tables(evidence: &Evidence, space: &Space, flow: &Flow, back: &str) -> Vec<Suspicion> {
+fn tables(evidence: &Evidence, space: &Space, flow: &Flow, tier: Tier, back: &str) -> Vec<Suspicion> {
     let dst = flow.dst;
     let mut known: Vec<u32> = space.routes.iter().map(|route| route.table).collect();
     known.sort_unstable();
@@ -150,14 +148,14 @@ fn tables(evidence: &Evidence, space: &Space, flow: &Flow, back: &str) -> Vec<Su
         for (id, place, text, fix) in near {
             let mut suspect = suspect(id, place, text, fix);
             suspect.evidence = vec![format!("{ip} rule"), format!("{ip} route show table {table}")];
-            found.push(Suspicion { weight: 60, sure: false, suspect });
+            found.push(Suspicion { rank: tier.close(), sure: false, suspect });
         }
     }
     found
 }
 
 /// A rule that leads into a table which has nothing at all.
-fn empty_table(evidence: &Evidence, space: &Space, flow: &Flow, back: &str) -> Option<Suspicion> {
+fn empty_table(evidence: &Evidence, space: &Space, flow: &Flow, tier: Tier, back: &str) -> Option<Suspicion> {
     let (step, gateway) = evidence.next_gateway(space, flow.dst)?;
     let v6 = flow.dst.is_ipv6();
     let is_empty =
@@ -178,7 +176,7 @@ fn empty_table(evidence: &Evidence, space: &Space, flow: &Flow, back: &str) -> O
     let fix = vec![format!("{ip} route add default via {gateway}{} table {table}", scope(gateway, step))];
     let mut suspect = suspect(Cause::RouteMissing, format!("{ns}: table {table}"), text, fix);
     suspect.evidence = vec![format!("{ip} rule"), format!("{ip} route show table {table}")];
-    Some(Suspicion { weight: 30, sure: false, suspect })
+    Some(Suspicion { rank: tier.close(), sure: false, suspect })
 }
 
 fn family(evidence: &Evidence, space: &Space, dst: IpAddr) -> String {

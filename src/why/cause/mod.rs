@@ -1,6 +1,6 @@
 //! Who can have stopped the packet: suspects, most decisive first.
 //!
-//! A finder looks at one subject and gives whom it suspects, with a weight:
+//! A finder looks at one subject and gives whom it suspects, with a [rank]:
 //! what the kernel itself has said stands above what a state forbids, and that
 //! above what only looks odd.
 
@@ -32,6 +32,7 @@ mod nobody;
 mod owner;
 mod plug;
 mod queue;
+mod rank;
 mod route;
 mod rules;
 mod service;
@@ -44,6 +45,8 @@ mod xfrm;
 
 pub use self::id::Cause;
 
+use self::rank::Rank;
+
 use crate::event::Suspect;
 use crate::why::evidence::Evidence;
 
@@ -55,27 +58,13 @@ fn suspect(id: Cause, place: String, text: String, fix: Vec<String>) -> Suspect 
 /// A suspect, and what speaks against it.
 #[derive(Debug, Clone)]
 pub(super) struct Suspicion {
-    /// How much: see [`weight`].
-    pub weight: u32,
+    /// Its place among the suspects.
+    pub rank: Rank,
     /// Whether the kernel itself has named it, so that it is at fault even
     /// where mending it alone does not help.
     pub sure: bool,
     /// Who.
     pub suspect: Suspect,
-}
-
-/// How much speaks against a suspect.
-pub(super) mod weight {
-    /// The kernel has named it: a trace, an error's number, a route's type.
-    pub const NAMED: u32 = 900;
-    /// A state at the place where the packet was seen last that stops it.
-    pub const HERE: u32 = 700;
-    /// A state elsewhere on its way that stops it.
-    pub const ON_THE_WAY: u32 = 500;
-    /// A command that failed, or a thing that got lost, which would help.
-    pub const COMMAND: u32 = 400;
-    /// Something odd that may have to do with it.
-    pub const ODD: u32 = 200;
 }
 
 /// What has somebody else answer than the one who is meant.
@@ -123,7 +112,7 @@ pub(super) fn suspects(evidence: &Evidence) -> Vec<Suspicion> {
     for found in &mut found {
         follow::complete(evidence, typed, found);
     }
-    found.sort_by_key(|found| std::cmp::Reverse(found.weight));
+    rank::sort(&mut found);
     let mut keys = Vec::new();
     found.retain(|found| {
         let key = found.suspect.key();

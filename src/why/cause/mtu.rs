@@ -1,6 +1,7 @@
 //! Packets that are larger than a link or a route takes.
 
-use super::{Suspicion, suspect, weight};
+use super::rank::Tier;
+use super::{Suspicion, suspect};
 use crate::net::survey::{Link, Route, Space};
 use crate::why::Cause;
 use crate::why::evidence::Evidence;
@@ -14,7 +15,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let said = ["too long", "Frag needed", "Packet too big"]
         .iter()
         .any(|words| evidence.shot.symptom.contains(words));
-    let base = if said { weight::NAMED } else { weight::ON_THE_WAY };
+    let tier = if said { Tier::Named } else { Tier::OnTheWay };
     if !said && evidence.probe.size.is_none() && evidence.probe.tcp.is_none() {
         return found;
     }
@@ -44,7 +45,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
         }
         let mut suspect = suspect(Cause::MtuTooSmall, format!("{}: {}", space.name, link.name), text, fix);
         suspect.evidence = vec![format!("{} link show {}", evidence.ip(&space.name), link.name)];
-        found.push(Suspicion { weight: base, sure: false, suspect });
+        found.push(Suspicion { rank: tier.plain(), sure: false, suspect });
     }
     for space in evidence.spaces_on_the_way() {
         for route in &space.routes {
@@ -52,7 +53,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
             let leads = route.dst.contains(dst)
                 || evidence.stuck.ends.is_some_and(|(src, _)| route.dst.contains(src));
             if leads {
-                found.push(by_route(evidence, space, route, mtu, length, base));
+                found.push(by_route(evidence, space, route, mtu, length, tier));
             }
         }
     }
@@ -65,7 +66,7 @@ fn by_route(
     route: &Route,
     mtu: u32,
     length: u32,
-    base: u32,
+    tier: Tier,
 ) -> Suspicion {
     let ip = if route.dst.ip.is_ipv6() {
         format!("{} -6", evidence.ip(&space.name))
@@ -86,7 +87,7 @@ fn by_route(
     );
     let mut suspect = suspect(id, format!("{}: {}", space.name, route.dst), text, vec![fix]);
     suspect.evidence = vec![format!("{ip} route show {}", route.dst)];
-    Suspicion { weight: base + 20, sure: false, suspect }
+    Suspicion { rank: tier.close(), sure: false, suspect }
 }
 
 /// A route as one types it, without its MTU.

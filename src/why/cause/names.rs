@@ -1,6 +1,7 @@
 //! Names that nobody knows, or that stand for the wrong address.
 
-use super::{Suspicion, suspect, weight};
+use super::rank::{Rank, Tier};
+use super::{Suspicion, suspect};
 use crate::net::survey::Space;
 use crate::net::{NameFiles, NetnsName};
 use crate::why::Cause;
@@ -30,14 +31,14 @@ struct Names<'a> {
 }
 
 impl Names<'_> {
-    fn found(&self, id: Cause, text: String, fix: Vec<String>, weight: u32) -> Suspicion {
+    fn found(&self, id: Cause, text: String, fix: Vec<String>, rank: Rank) -> Suspicion {
         let from = &self.evidence.probe.from;
         let mut suspect = suspect(id, format!("{from}: names"), text, fix);
         suspect.evidence = vec![
             self.netns.exec(&format!("getent hosts {}", self.name)),
             self.netns.exec("cat /etc/resolv.conf"),
         ];
-        Suspicion { weight, sure: false, suspect }
+        Suspicion { rank, sure: false, suspect }
     }
 
     /// The namespaces that are called as the name's first part, and their
@@ -106,7 +107,7 @@ impl Names<'_> {
                     "sed -i 's/^{}\\([[:space:]]\\)/{other}\\1/' {hosts}",
                     ip.to_string().replace('.', "\\.")
                 )];
-                found.push(self.found(Cause::NameHostsWrong, text, fix, weight::NAMED + 80));
+                found.push(self.found(Cause::NameHostsWrong, text, fix, Tier::Named.exact()));
             } else {
                 let text = format!(
                     "the server's record of `{}` is {ip}, {has}, and not {other}{owner}: correct the record there",
@@ -116,8 +117,8 @@ impl Names<'_> {
                 let moved = owners.is_empty()
                     && self.meant().iter().any(|(_, own)| *own == other)
                     && edits(&other.to_string(), &ip.to_string()) > 1;
-                let weight = if moved { weight::NAMED + 70 } else { weight::ODD - 50 };
-                found.push(self.found(Cause::NameRecordWrong, text, Vec::new(), weight));
+                let rank = if moved { Tier::Named.exact() } else { Tier::Odd.loose() };
+                found.push(self.found(Cause::NameRecordWrong, text, Vec::new(), rank));
             }
         }
         found
@@ -135,7 +136,7 @@ impl Names<'_> {
                 files.nsswitch, files.hosts
             );
             let fix = vec![format!("sed -i 's/^hosts:.*/hosts: files dns/' {}", files.nsswitch)];
-            found.push(self.found(Cause::NameDnsNotAsked, text, fix, weight::NAMED + 80));
+            found.push(self.found(Cause::NameDnsNotAsked, text, fix, Tier::Named.exact()));
         }
         if !files.asks_hosts && files.lines.iter().any(|(_, names)| names.iter().any(|one| one == name)) {
             let text = format!(
@@ -143,7 +144,7 @@ impl Names<'_> {
                 files.nsswitch, files.hosts
             );
             let fix = vec![format!("sed -i 's/^hosts:.*/hosts: files dns/' {}", files.nsswitch)];
-            found.push(self.found(Cause::NameDnsNotAsked, text, fix, weight::NAMED + 80));
+            found.push(self.found(Cause::NameDnsNotAsked, text, fix, Tier::Named.exact()));
         }
         let serving = self.servers_there_are();
         let (mut answers, mut deaf) = (Vec::new(), Vec::new());
@@ -236,7 +237,7 @@ impl Names<'_> {
                 }
             };
             let id = if own_file { Cause::NameServerWrong } else { Cause::NameNoResolvConf };
-            found.push(self.found(id, text, fix, weight::NAMED + 60));
+            found.push(self.found(id, text, fix, Tier::Named.exact()));
         }
         let Some((space, _)) = owners.first().filter(|_| !server.is_loopback()) else {
             if server.is_loopback() && serving.is_empty() {
@@ -282,9 +283,9 @@ impl Names<'_> {
         match self.meant().first() {
             Some((space, ip)) => {
                 let text = format!("{text}; {}'s {ip} is meant", space.name);
-                self.found(Cause::NameUnknown, text, self.hosts_entry(*ip).1, weight::NAMED + 40)
+                self.found(Cause::NameUnknown, text, self.hosts_entry(*ip).1, Tier::Named.close())
             }
-            None => self.found(Cause::NameUnknown, text, Vec::new(), weight::ODD),
+            None => self.found(Cause::NameUnknown, text, Vec::new(), Tier::Odd.plain()),
         }
     }
 
@@ -292,11 +293,11 @@ impl Names<'_> {
     fn hosts_instead(&self, text: &str) -> Suspicion {
         let id = Cause::NameServerNotRunning;
         let Some((_, ip)) = self.meant().first().copied() else {
-            return self.found(id, format!("{text}; start one there"), Vec::new(), weight::ODD);
+            return self.found(id, format!("{text}; start one there"), Vec::new(), Tier::Odd.plain());
         };
         let (hosts, fix) = self.hosts_entry(ip);
         let text = format!("{text}; as long as there is none, {hosts} may have the name");
-        self.found(id, text, fix, weight::HERE)
+        self.found(id, text, fix, Tier::Here.plain())
     }
 
     /// The file that is to have the name, and what writes it there.
@@ -343,21 +344,21 @@ impl Names<'_> {
             let text = format!(
                 "the server {server} does not know `{name}`, it knows `{bare}.{domain}`: {resolv} {has}, so that the domain `{domain}` is not tried behind a short name"
             );
-            found.push(self.found(Cause::NameSearchMissing, text, vec![fix], weight::NAMED + 60));
+            found.push(self.found(Cause::NameSearchMissing, text, vec![fix], Tier::Named.exact()));
         }
         for near in mentioned.iter().filter(|one| edits(one, bare) <= 2 && *one != bare).take(4) {
             if knows(near) {
                 let text = format!(
                     "the server {server} does not know `{name}`; it knows `{near}`: a slip of the pen?"
                 );
-                found.push(self.found(Cause::NameUnknown, text, Vec::new(), weight::ODD));
+                found.push(self.found(Cause::NameUnknown, text, Vec::new(), Tier::Odd.plain()));
             }
         }
         if found.is_empty() {
             let text = format!(
                 "the server {server} answers that there is no name `{name}`: its record is missing there"
             );
-            found.push(self.found(Cause::NameUnknown, text, Vec::new(), weight::ODD - 100));
+            found.push(self.found(Cause::NameUnknown, text, Vec::new(), Tier::Odd.loose()));
         }
         found
     }
@@ -371,7 +372,7 @@ impl Names<'_> {
         let text = format!("{} has {ip} for `{wrong}`, and `{}` is asked for", files.hosts, self.name);
         let fix =
             vec![format!("sed -i 's/\\b{}\\b/{}/' {}", wrong.replace('.', "\\."), self.name, files.hosts)];
-        Some(self.found(Cause::NameHostsWrong, text, fix, weight::NAMED + 30))
+        Some(self.found(Cause::NameHostsWrong, text, fix, Tier::Named.plain()))
     }
 
     /// Names that programs, their files or the lab mention, which begin like

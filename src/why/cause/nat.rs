@@ -2,8 +2,9 @@
 //! often.
 
 use super::masquerade::{self, listens, ports, request_at, source_nat};
+use super::rank::{Rank, Tier};
 use super::service;
-use super::{Suspicion, suspect, weight};
+use super::{Suspicion, suspect};
 use crate::net::survey::{Net, Space};
 use crate::net::{Backend, Culprit, FirewallRule, Sighting, nft_command, typed};
 use crate::why::Cause;
@@ -37,9 +38,9 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     }
     let missing = masquerade::missing(evidence);
     // Where a rule was to do it, that one is wrong, and none is missing.
-    if let Some(sure) = missing.first().map(|one| one.weight) {
+    if let Some(sure) = missing.first().map(|one| one.rank) {
         let slips = found.iter_mut().filter(|one| one.suspect.id.starts_with("masquerade-"));
-        slips.for_each(|slip| slip.weight = slip.weight.max(sure + 1));
+        slips.for_each(|slip| slip.rank = slip.rank.max(sure));
     }
     found.extend(missing);
     found
@@ -74,13 +75,13 @@ impl Nat<'_> {
         }
     }
 
-    pub fn found(&self, id: Cause, text: String, fix: Vec<String>, weight: u32) -> Suspicion {
+    pub fn found(&self, id: Cause, text: String, fix: Vec<String>, rank: Rank) -> Suspicion {
         let place = format!("{}: chain {}", self.wall.netns, self.rule.chain);
         let mut suspect = suspect(id, place, text, fix);
         if let Some(netns) = self.evidence.netns(&self.wall.netns) {
             suspect.evidence = vec![Culprit::from(self.rule).show_command(&netns)];
         }
-        Suspicion { weight, sure: false, suspect }
+        Suspicion { rank, sure: false, suspect }
     }
 
     /// How the rule is told.
@@ -169,7 +170,7 @@ impl Nat<'_> {
                 owner.name,
                 to.map_or_else(|| self.wall.netns.clone(), |ip| ip.to_string())
             );
-            found.push(self.found(Cause::DnatCatchesTooMuch, text, self.delete(), weight::NAMED + 80));
+            found.push(self.found(Cause::DnatCatchesTooMuch, text, self.delete(), Tier::Named.exact()));
         }
         let Some(to) = to else {
             found.extend(self.redirected(port));
@@ -187,7 +188,7 @@ impl Nat<'_> {
                 Cause::DnatToLoopback,
                 text,
                 vec![evidence.sysctl(&self.space.name, &key, "1")],
-                weight::NAMED + 60,
+                Tier::Named.exact(),
             ));
             return found;
         }
@@ -202,7 +203,7 @@ impl Nat<'_> {
                         (None, _) => self.replace(&with_word(&self.ruling.typed(), to, ip)),
                         _ => self.aimed(Some(ip), to_port),
                     },
-                    weight::NAMED + 60,
+                    Tier::Named.exact(),
                 ));
             }
             return found;
@@ -222,7 +223,7 @@ impl Nat<'_> {
                     Cause::DnatWrongPort,
                     text,
                     self.aimed(Some(to), Some(other)),
-                    weight::NAMED + 50,
+                    Tier::Named.close(),
                 ));
             }
             for ip in self.likely(to, Some(port)).into_iter().filter(|ip| *ip != to) {
@@ -236,7 +237,7 @@ impl Nat<'_> {
                     Cause::DnatWrongAddress,
                     text,
                     self.aimed(Some(ip), to_port),
-                    weight::NAMED + 60,
+                    Tier::Named.exact(),
                 ));
             }
         }
@@ -247,20 +248,20 @@ impl Nat<'_> {
                 network(addr.ip, addr.prefix_len) == network(to, addr.prefix_len)
                     && network(addr.ip, addr.prefix_len) == network(asker, addr.prefix_len)
             });
-            let (src, why, weight) = match (own, near) {
+            let (src, why, rank) = match (own, near) {
                 (true, _) => (
                     Some(to.to_string()),
                     format!(
                         "sends {asker} back to itself: a packet with one's own source address is discarded (martian source)"
                     ),
-                    weight::NAMED + 40,
+                    Tier::Named.close(),
                 ),
                 (_, Some(addr)) => (
                     Some(network(addr.ip, addr.prefix_len).to_string()),
                     format!(
                         "sends {asker} to {to}, which is in the same network: the answer goes to {asker} directly, past the NAT, from an address that was never asked (hairpin NAT)"
                     ),
-                    weight::NAMED + 40,
+                    Tier::Named.close(),
                 ),
                 _ => (
                     None,
@@ -268,7 +269,7 @@ impl Nat<'_> {
                         "sends {asker} to {to}, and the answer does not come back by {}",
                         self.wall.netns
                     ),
-                    weight::ODD,
+                    Tier::Odd.plain(),
                 ),
             };
             let fix = match (self.rule.backend, &src) {
@@ -279,7 +280,7 @@ impl Nat<'_> {
             };
             let text = format!("{} {why}; it needs MASQUERADE as well", self.name());
             let fix = source_nat(evidence, self.wall, self.rule.backend, &fix);
-            found.push(self.found(Cause::HairpinWithoutMasquerade, text, fix, weight));
+            found.push(self.found(Cause::HairpinWithoutMasquerade, text, fix, rank));
         }
         found
     }
@@ -307,7 +308,7 @@ impl Nat<'_> {
                 self.owner(ip)
             );
             let fix = self.ruling.with_after("--to", &right.to_string()).map(|words| self.replace(&words));
-            self.found(Cause::DnatWrongAddress, text, fix.unwrap_or_default(), weight::NAMED + 60)
+            self.found(Cause::DnatWrongAddress, text, fix.unwrap_or_default(), Tier::Named.exact())
         };
         nets.into_iter().map(one).collect()
     }
@@ -330,7 +331,7 @@ impl Nat<'_> {
                 self.wall.netns,
                 one.port
             );
-            self.found(Cause::DnatWrongPort, text, self.aimed(None, Some(one.port)), weight::NAMED + 50)
+            self.found(Cause::DnatWrongPort, text, self.aimed(None, Some(one.port)), Tier::Named.close())
         });
         other.collect()
     }
@@ -406,7 +407,7 @@ impl Nat<'_> {
             .with_after(word, &own.ip.to_string())
             .map(|words| self.replace(&words))
             .unwrap_or_default();
-        vec![self.found(Cause::SnatForeignAddress, text, fix, weight::NAMED + 50)]
+        vec![self.found(Cause::SnatForeignAddress, text, fix, Tier::Named.close())]
     }
 }
 

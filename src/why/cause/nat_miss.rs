@@ -4,7 +4,8 @@
 use super::masquerade::{last_router, request_at, source_nat, traced};
 use super::meant::is_called;
 use super::nat::{Kind, Nat};
-use super::{Suspicion, suspect, weight};
+use super::rank::Tier;
+use super::{Suspicion, suspect};
 use crate::net::{Backend, Culprit, FirewallRule, TracedPacket, nft_command, typed};
 use crate::why::Cause;
 use crate::why::command::ruling::{Of, View, in_net};
@@ -50,14 +51,14 @@ impl Nat<'_> {
             clause.seen(&view).unwrap_or_default()
         );
         let has_ports = self.ruling.clauses.iter().any(|one| matches!(one.of, Of::Dport | Of::Sport));
-        let (words, weight) = match (clause.of, kind) {
+        let (words, rank) = match (clause.of, kind) {
             // Who hides addresses hides those of all protocols.
-            (Of::Proto, Kind::Source) if !has_ports => (self.ruling.without(clause), weight::HERE + 140),
-            (Of::Proto, _) if !has_ports => (self.ruling.with(clause, &meant), weight::ODD),
-            _ => (self.ruling.with(clause, &meant), weight::HERE + 150),
+            (Of::Proto, Kind::Source) if !has_ports => (self.ruling.without(clause), Tier::Here.exact()),
+            (Of::Proto, _) if !has_ports => (self.ruling.with(clause, &meant), Tier::Odd.plain()),
+            _ => (self.ruling.with(clause, &meant), Tier::Here.exact()),
         };
         let fix = self.replace(&words);
-        found.push(self.found(id, text, fix, weight));
+        found.push(self.found(id, text, fix, rank));
         found
     }
 
@@ -83,7 +84,7 @@ impl Nat<'_> {
         let len = if wanted.is_ipv6() { 128 } else { 32 };
         let fix =
             vec![format!("{} addr add {wanted}/{len} dev {dev}{}", self.evidence.ip(ns), nodad(*wanted))];
-        Some(self.found(Cause::AddressMissing, text, fix, weight::HERE + 170))
+        Some(self.found(Cause::AddressMissing, text, fix, Tier::Here.exact()))
     }
 
     /// A rule where packets don't come by.
@@ -104,7 +105,7 @@ impl Nat<'_> {
             router.name
         );
         let fix = source_nat(self.evidence, wall, self.rule.backend, &self.ruling.typed());
-        vec![self.found(Cause::MasqueradeWrongNamespace, text, fix, weight::HERE + 160)]
+        vec![self.found(Cause::MasqueradeWrongNamespace, text, fix, Tier::Here.exact())]
     }
 
     /// It says all that is needed, and the probe does not come by it.
@@ -113,7 +114,7 @@ impl Nat<'_> {
         let Self { rule, space, .. } = self;
         let (ns, native) = (&self.wall.netns, rule.backend == Backend::Nft);
         let one = |id: Cause, text: String, fix: String| {
-            vec![self.found(id, text, vec![evidence.exec(ns, &fix)], weight::HERE + 155)]
+            vec![self.found(id, text, vec![evidence.exec(ns, &fix)], Tier::Here.exact())]
         };
         let (id, hook, place) = match kind {
             Kind::Source => (Cause::MasqueradeNearMiss, "postrouting", "srcnat"),
@@ -214,7 +215,7 @@ impl Nat<'_> {
         let place = format!("{}: chain {}", self.wall.netns, other.chain);
         let mut suspect = suspect(id, place, text, vec![culprit.delete_command(&netns)]);
         suspect.evidence = vec![culprit.show_command(&netns)];
-        Some(Suspicion { weight: weight::HERE + 165, sure: false, suspect })
+        Some(Suspicion { rank: Tier::Here.exact(), sure: false, suspect })
     }
 }
 

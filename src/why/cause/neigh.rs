@@ -1,7 +1,8 @@
 //! Neighbours: entries that say the wrong hardware address, and questions that
 //! nobody answers or the wrong one does.
 
-use super::{Suspicion, suspect, weight};
+use super::rank::Tier;
+use super::{Suspicion, suspect};
 use crate::net::SeenPacket;
 use crate::net::survey::{Address, Link, Neighbour, Route, Space};
 use crate::why::Cause;
@@ -104,7 +105,7 @@ fn wrong_entry(
     };
     let mut suspect = suspect(Cause::NeighbourWrongMac, format!("{ns}: {dev}"), text, fix);
     suspect.evidence = vec![format!("{ip} neigh show {}", entry.ip)];
-    Suspicion { weight: evidence.weight_at(ns, link) + 100, sure: true, suspect }
+    Suspicion { rank: evidence.tier_at(ns, link).exact(), sure: true, suspect }
 }
 
 /// Interfaces that neither ask nor answer.
@@ -121,7 +122,7 @@ fn without_arp(evidence: &Evidence) -> Vec<Suspicion> {
         let fix = vec![format!("{} link set {dev} arp on", evidence.ip(ns))];
         let mut suspect = suspect(Cause::ArpOff, format!("{ns}: {dev}"), text, fix);
         suspect.evidence = vec![format!("{} link show {dev}", evidence.ip(ns))];
-        Suspicion { weight: evidence.weight_at(ns, end.link) + 90, sure: true, suspect }
+        Suspicion { rank: evidence.tier_at(ns, end.link).close(), sure: true, suspect }
     })
     .collect()
 }
@@ -141,7 +142,7 @@ fn never_asks(evidence: &Evidence) -> Vec<Suspicion> {
         let mut suspect =
             suspect(Cause::ArpOff, format!("{ns}: {dev}"), text, vec![evidence.sysctl(ns, &key, "3")]);
         suspect.evidence = vec![evidence.exec(ns, &format!("sysctl {key}"))];
-        Some(Suspicion { weight: evidence.weight_at(ns, end.link) + 90, sure: true, suspect })
+        Some(Suspicion { rank: evidence.tier_at(ns, end.link).close(), sure: true, suspect })
     });
     silent.collect()
 }
@@ -226,12 +227,12 @@ fn proxy(
         addrs.any(|addr| network(addr.ip, addr.prefix_len).contains(wanted))
     };
     let agreed = owned && wants(Box::new(own.iter().copied())) && wants(Box::new(router.addrs(v6)));
-    let weight = match () {
-        () if agreed => weight::HERE + 80,
-        () if single || linklocal => weight::HERE + 40,
-        () => weight::ODD,
+    let rank = match () {
+        () if agreed => Tier::Here.close(),
+        () if single || linklocal => Tier::Here.close(),
+        () => Tier::Odd.plain(),
     };
-    Some(Suspicion { weight, sure: false, suspect })
+    Some(Suspicion { rank, sure: false, suspect })
 }
 
 /// Who takes a far address for a near one, because of its own mask.
@@ -267,7 +268,7 @@ fn too_wide(evidence: &Evidence, space: &Space, link: &Link, wanted: IpAddr, rou
             );
             let mut suspect = suspect(Cause::NetmaskTooWide, format!("{}: {dev}", space.name), text, fix);
             suspect.evidence = vec![format!("{ip} route get {wanted}")];
-            found.push(Suspicion { weight: weight::HERE + 60, sure: false, suspect });
+            found.push(Suspicion { rank: Tier::Here.close(), sure: false, suspect });
         }
     }
     found
@@ -310,7 +311,7 @@ fn wrong_answer(evidence: &Evidence) -> Vec<Suspicion> {
             format!("{} neigh show proxy", evidence.ip(ns)),
             evidence.exec(ns, &format!("sysctl {key}")),
         ];
-        found.push(Suspicion { weight: weight::HERE + 70, sure: false, suspect });
+        found.push(Suspicion { rank: Tier::Here.close(), sure: false, suspect });
     }
     found
 }

@@ -1,6 +1,7 @@
 //! What can be said where nothing is wrong that a command would mend.
 
-use super::{Suspicion, suspect, weight};
+use super::rank::Tier;
+use super::{Suspicion, suspect};
 use crate::why::Cause;
 use crate::why::command::say::{nodad, show};
 use crate::why::evidence::Evidence;
@@ -17,7 +18,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
         let text = format!("{from} has no interface but lo: no cable is plugged in");
         let mut suspect = suspect(Cause::LinkMissing, from.clone(), text, Vec::new());
         suspect.evidence = vec![format!("{} link", evidence.ip(from))];
-        found.push(Suspicion { weight: 2, sure: false, suspect });
+        found.push(Suspicion { rank: Tier::Last.close(), sure: false, suspect });
         found.extend(plugged_elsewhere(evidence));
     }
     let Some(dst) = evidence.shot.target else { return found };
@@ -43,7 +44,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
         let text = format!("no namespace of the lab has {dst}; {others}");
         let mut suspect = suspect(Cause::AddressUnknown, dst.to_string(), text, Vec::new());
         suspect.evidence = vec![format!("{} route get {dst}", evidence.ip(from))];
-        found.push(Suspicion { weight: 1, sure: false, suspect });
+        found.push(Suspicion { rank: Tier::Last.plain(), sure: false, suspect });
     }
     found
 }
@@ -86,7 +87,7 @@ fn plugged_elsewhere(evidence: &Evidence) -> Vec<Suspicion> {
             let mut suspect = suspect(Cause::CableInWrongNamespace, format!("{space}: {dev}"), text, fix);
             suspect.evidence =
                 vec![format!("{} link", evidence.ip(from)), format!("{} link", evidence.ip(space))];
-            found.push(Suspicion { weight: weight::COMMAND, sure: false, suspect });
+            found.push(Suspicion { rank: Tier::Command.plain(), sure: false, suspect });
         }
     }
     found

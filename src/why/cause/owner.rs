@@ -1,7 +1,8 @@
 //! Who has an address, and whether it is of use there: a source that is not
 //! one's own, one that is on `lo`, one that two have, one that has expired.
 
-use super::{Suspicion, suspect, weight};
+use super::rank::Tier;
+use super::{Suspicion, suspect};
 use crate::event::Passed;
 use crate::net::survey::{Address, RouteQuestion, Space};
 use crate::why::Cause;
@@ -65,7 +66,7 @@ fn source(evidence: &Evidence, ip: IpAddr) -> Option<Suspicion> {
     };
     let mut suspect = suspect(Cause::SourceNotOwn, format!("{}: {ip}", from.name), text, fix);
     suspect.evidence = vec![format!("{} addr show to {ip}", evidence.ip(&from.name))];
-    Some(Suspicion { weight: weight::NAMED + 70, sure: true, suspect })
+    Some(Suspicion { rank: Tier::Named.exact(), sure: true, suspect })
 }
 
 /// An interface that is not the one by which one gets there.
@@ -77,7 +78,7 @@ fn bound(evidence: &Evidence, dev: &str) -> Option<Suspicion> {
         let text =
             format!("{} has no interface {dev}; it has {}", from.name, links.collect::<Vec<_>>().join(", "));
         let suspect = suspect(Cause::WrongInterface, place, text, Vec::new());
-        return Some(Suspicion { weight: weight::NAMED + 70, sure: true, suspect });
+        return Some(Suspicion { rank: Tier::Named.exact(), sure: true, suspect });
     };
     let dst = dst?;
     let way = evidence.kernel.route_get(&from.name, &RouteQuestion::to(dst)).ok()?;
@@ -100,7 +101,7 @@ fn bound(evidence: &Evidence, dev: &str) -> Option<Suspicion> {
     );
     let mut suspect = suspect(Cause::WrongInterface, place, text, Vec::new());
     suspect.evidence = vec![format!("{} route get {dst}", evidence.ip(&from.name))];
-    Some(Suspicion { weight: weight::NAMED + 70, sure: true, suspect })
+    Some(Suspicion { rank: Tier::Named.exact(), sure: true, suspect })
 }
 
 /// An address that is of no use on a wire.
@@ -113,7 +114,7 @@ fn useless(evidence: &Evidence) -> Option<Suspicion> {
         owner.name, addr.dev
     );
     let suspect = suspect(Cause::MartianAddress, format!("{}: {}", owner.name, addr.dev), text, Vec::new());
-    Some(Suspicion { weight: weight::NAMED + 70, sure: true, suspect })
+    Some(Suspicion { rank: Tier::Named.exact(), sure: true, suspect })
 }
 
 /// The address is on `lo`, and the wire has none.
@@ -148,7 +149,7 @@ fn on_loopback(evidence: &Evidence) -> Vec<Suspicion> {
             format!("{} addr add {dst}/{right} dev {dev}{}", evidence.ip(ns), nodad(dst)),
         ];
         let suspect = suspect(Cause::AddressOnLoopback, format!("{ns}: lo"), text, fix);
-        found.push(Suspicion { weight: weight::HERE + 190, sure: false, suspect });
+        found.push(Suspicion { rank: Tier::Here.exact(), sure: false, suspect });
     }
     found
 }
@@ -177,8 +178,8 @@ fn twice(evidence: &Evidence) -> Option<Suspicion> {
     let stray = addr.prefix_len == if dst.is_ipv6() { 128 } else { 32 } || addr.dev == "lo";
     let mut suspect = suspect(Cause::DuplicateAddress, format!("{ns}: {dst}"), text, fix);
     suspect.evidence = vec![format!("{} addr show to {dst}", evidence.ip(ns))];
-    let weight = if stray { weight::NAMED + 40 } else { weight::HERE + 160 };
-    Some(Suspicion { weight, sure: false, suspect })
+    let rank = if stray { Tier::Named.close() } else { Tier::Here.exact() };
+    Some(Suspicion { rank, sure: false, suspect })
 }
 
 /// Another one has the asker's IPv6 address as well, and keeps its own answers.
@@ -205,7 +206,7 @@ fn asker_s(evidence: &Evidence) -> Option<Suspicion> {
     let fix = vec![format!("{ip} addr del {src}/{} dev {dev}", addr.prefix_len)];
     let mut suspect = suspect(Cause::DuplicateAddress, format!("{stray}: {src}"), text, fix);
     suspect.evidence = vec![format!("{ip} addr show to {src}")];
-    Some(Suspicion { weight: weight::HERE + 160, sure: true, suspect })
+    Some(Suspicion { rank: Tier::Here.exact(), sure: true, suspect })
 }
 
 /// An address that was given for a while.
@@ -235,7 +236,7 @@ fn expired(evidence: &Evidence) -> Vec<Suspicion> {
         );
         let fix = vec![format!("{} addr add {text} dev {dev}{}", evidence.ip(ns), nodad(ip))];
         let suspect = suspect(Cause::AddressExpired, format!("{ns}: {dev}"), why, fix);
-        found.push(Suspicion { weight: weight::HERE + 200, sure: false, suspect });
+        found.push(Suspicion { rank: Tier::Here.exact(), sure: false, suspect });
     }
     found
 }

@@ -3,7 +3,8 @@
 //! a port.
 
 use super::bridge::bridges;
-use super::{Suspicion, suspect, weight};
+use super::rank::Tier;
+use super::{Suspicion, suspect};
 use crate::net::survey::{Address, Link, Space};
 use crate::why::Cause;
 use crate::why::command::say::nodad;
@@ -95,7 +96,7 @@ fn address_on_port(evidence: &Evidence) -> Vec<Suspicion> {
             let mut suspect =
                 suspect(Cause::AddressOnBridgePort, format!("{}: {}", space.name, link.name), text, fix);
             suspect.evidence = vec![format!("{ip} -br addr"), format!("{ip} route")];
-            found.push(Suspicion { weight: weight::HERE + 130, sure: false, suspect });
+            found.push(Suspicion { rank: Tier::Here.exact(), sure: false, suspect });
         }
     }
     found
@@ -183,8 +184,8 @@ fn unplugged(
     let mut suspect =
         suspect(Cause::BridgePortNotEnslaved, format!("{}: {}", space.name, link.name), text, fix);
     suspect.evidence = vec![format!("{} link", evidence.tool("bridge", &space.name))];
-    let weight = if matters { weight::HERE + 110 } else { weight::ON_THE_WAY + 110 };
-    Suspicion { weight, sure: false, suspect }
+    let rank = if matters { Tier::Here.exact() } else { Tier::OnTheWay.exact() };
+    Suspicion { rank, sure: false, suspect }
 }
 
 /// Links that nobody has plugged into a bridge beside them.
@@ -246,7 +247,7 @@ fn loose(evidence: &Evidence) -> Vec<Suspicion> {
                 matters(evidence, &ends),
             );
             if count == 0 {
-                one.weight = weight::ODD + 100;
+                one.rank = Tier::Odd.exact();
             }
             found.push(one);
         }
@@ -290,7 +291,8 @@ fn wrong_bridge(evidence: &Evidence) -> Vec<Suspicion> {
             let mut one = unplugged(evidence, space, port, text, plug(evidence, space, port, other), true);
             one.suspect.id = Cause::BridgePortOfWrongBridge.to_string();
             // Rather the one who is asked than the one who asks.
-            one.weight -= if ends.iter().any(|end| end.space.name == evidence.probe.from) { 5 } else { 0 };
+            let asks = ends.iter().any(|end| end.space.name == evidence.probe.from);
+            one.rank.nearness = i8::from(!asks);
             found.push(one);
         }
     }

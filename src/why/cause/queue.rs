@@ -1,6 +1,7 @@
 //! Queues: disciplines that swallow a packet, and filters that drop it.
 
-use super::{Suspicion, suspect, weight};
+use super::rank::Tier;
+use super::{Suspicion, suspect};
 use crate::net::survey::{Filter, Qdisc, Space};
 use crate::why::Cause;
 use crate::why::evidence::Evidence;
@@ -28,7 +29,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     };
     for one in &mut found {
         if !is_near(one) {
-            one.weight = one.weight.min(weight::ODD + 50);
+            one.rank = one.rank.min(Tier::Odd.close());
         }
     }
     found
@@ -112,8 +113,9 @@ fn discipline(evidence: &Evidence, space: &Space, qdisc: &Qdisc, now: Option<&Sp
     let text = format!("the queueing discipline of {} in {} ({words}) {why}", qdisc.dev, space.name);
     let mut suspect = suspect(Cause::QdiscDrops, format!("{}: {}", space.name, qdisc.dev), text, fix);
     suspect.evidence = vec![format!("{tool} -s qdisc show dev {}", qdisc.dev)];
-    let base = if lost > 0 || waits > 0 { weight::NAMED } else { evidence.weight_at(&space.name, link) + 90 };
-    Some(Suspicion { weight: base, sure: false, suspect })
+    let base =
+        if lost > 0 || waits > 0 { Tier::Named.plain() } else { evidence.tier_at(&space.name, link).close() };
+    Some(Suspicion { rank: base, sure: false, suspect })
 }
 
 /// A filter that does not just let packets pass.
@@ -158,9 +160,9 @@ fn stops(evidence: &Evidence, space: &Space, filter: &Filter) -> Option<Suspicio
     let mut suspect = suspect(Cause::TcFilter, format!("{}: {}", space.name, filter.dev), text, fix);
     suspect.evidence = vec![format!("{tool} -s filter show dev {} {}", filter.dev, filter.hook)];
     let base = match why {
-        "changes" => weight::ODD,
-        _ if !concerns => weight::ODD,
-        _ => evidence.weight_at(&space.name, link) + 80,
+        "changes" => Tier::Odd.plain(),
+        _ if !concerns => Tier::Odd.plain(),
+        _ => evidence.tier_at(&space.name, link).close(),
     };
-    Some(Suspicion { weight: base, sure: false, suspect })
+    Some(Suspicion { rank: base, sure: false, suspect })
 }

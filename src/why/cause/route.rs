@@ -2,8 +2,9 @@
 //! table lead to the next?
 
 use super::mistyped;
+use super::rank::{Rank, Tier};
 use super::rules;
-use super::{Suspicion, suspect, weight};
+use super::{Suspicion, suspect};
 use crate::net::survey::{PolicyRule, Route, RouteQuestion, Space};
 use crate::why::Cause;
 use crate::why::command::say::scope;
@@ -79,15 +80,15 @@ fn table(evidence: &Evidence, space: &Space, flow: &Flow, there: bool) -> Vec<Su
         Gate::Send => space.name == evidence.probe.from,
         _ => evidence.stuck.ns == space.name,
     };
-    let base = if here { weight::HERE } else { weight::ON_THE_WAY };
+    let tier = if here { Tier::Here } else { Tier::OnTheWay };
     let back = if there { "" } else { ", so the answer can't go back" };
-    let about = About { evidence, space, flow, base, back, there };
+    let about = About { evidence, space, flow, tier, back, there };
     match fib::decide(space, flow) {
         Some((rule, route)) if !fib::is_default(rule) && route.is_none_or(fib::is_dead_end) => {
-            found.push(about.rule(rule, route, if here { weight::NAMED } else { base }));
+            found.push(about.rule(rule, route, if here { Tier::Named } else { tier }.plain()));
         }
         Some((_, Some(route))) if fib::is_dead_end(route) => {
-            found.push(about.dead_end(route, if here && !usable { weight::NAMED } else { base }))
+            found.push(about.dead_end(route, if here && !usable { Tier::Named } else { tier }.plain()))
         }
         Some((rule, Some(route))) => found.extend(about.route(rule, route)),
         Some((_, None)) => {}
@@ -99,9 +100,9 @@ fn table(evidence: &Evidence, space: &Space, flow: &Flow, there: bool) -> Vec<Su
                 .filter(|route| route.kind == "throw" && route.dst.contains(flow.dst))
                 .max_by_key(|route| route.dst.len);
             match thrown {
-                Some(route) => found.push(about.dead_end(route, base + 100)),
+                Some(route) => found.push(about.dead_end(route, tier.exact())),
                 None => {
-                    found.extend(mistyped::suspects(evidence, space, flow, base + 20, back));
+                    found.extend(mistyped::suspects(evidence, space, flow, tier, back));
                     found.extend(about.missing());
                 }
             }
@@ -119,7 +120,7 @@ pub(super) struct About<'a> {
     pub evidence: &'a Evidence<'a>,
     pub space: &'a Space,
     pub flow: &'a Flow<'a>,
-    pub base: u32,
+    pub tier: Tier,
     /// What follows for the answer, where the flow is one.
     pub back: &'static str,
     there: bool,
@@ -132,7 +133,7 @@ impl About<'_> {
     }
 
     /// A route that discards or refuses.
-    fn dead_end(&self, route: &Route, weight: u32) -> Suspicion {
+    fn dead_end(&self, route: &Route, rank: Rank) -> Suspicion {
         let Self { space, flow, back, .. } = self;
         let (id, what) = match route.kind.as_str() {
             "blackhole" => (Cause::BlackholeRoute, "discarded without a word"),
@@ -162,7 +163,7 @@ impl About<'_> {
             None => vec![self.delete(route)],
         };
         let suspect = suspect(id, format!("{}: {}", space.name, route.dst), text, fix);
-        Suspicion { weight, sure: weight == weight::NAMED, suspect }
+        Suspicion { rank, sure: rank.tier == Tier::Named, suspect }
     }
 
     /// A namespace that knows no way at all.
@@ -184,7 +185,7 @@ impl About<'_> {
             let text = format!("{} has no rule that looks into table main, where its routes are", space.name);
             let fix = vec![format!("{} rule add pref 32766 lookup main", self.ip())];
             return Some(Suspicion {
-                weight: self.base + 100,
+                rank: self.tier.exact(),
                 sure: true,
                 suspect: suspect(Cause::PolicyRuleMissing, space.name.clone(), text, fix),
             });
@@ -221,7 +222,7 @@ impl About<'_> {
         let fix = vec![format!("{} route add {net} via {gateway}{}", self.ip(), scope(gateway, step))];
         let mut suspect = suspect(id, space.name.clone(), text, fix);
         suspect.evidence = vec![format!("{} route", self.ip())];
-        Some(Suspicion { weight: self.base, sure: false, suspect })
+        Some(Suspicion { rank: self.tier.plain(), sure: false, suspect })
     }
 
     /// A route that is there: does it lead to the next one?
@@ -291,7 +292,7 @@ impl About<'_> {
             format!("{ip} addr add {}/{most} dev {}", addr.ip, addr.dev),
         ];
         Some(Suspicion {
-            weight: self.base + 150,
+            rank: self.tier.exact(),
             sure: true,
             suspect: suspect(Cause::SubnetOnLoopback, format!("{}: {}", space.name, addr.dev), text, fix),
         })
@@ -317,7 +318,7 @@ impl About<'_> {
             vec![self.delete(route)],
         );
         suspect.evidence = vec![format!("{} route show table local", evidence.ip(&space.name))];
-        Some(Suspicion { weight: self.base + 150, sure: true, suspect })
+        Some(Suspicion { rank: self.tier.exact(), sure: true, suspect })
     }
 
     /// The address is a broadcast address in one's own view.
@@ -341,7 +342,7 @@ impl About<'_> {
             format!("{ip} addr add {}/{} dev {}", addr.ip, theirs.prefix_len, addr.dev),
         ];
         Some(Suspicion {
-            weight: self.base + 150,
+            rank: self.tier.exact(),
             sure: false,
             suspect: suspect(Cause::NetmaskMismatch, format!("{}: {}", space.name, addr.dev), text, fix),
         })
@@ -432,7 +433,7 @@ impl About<'_> {
         if bad.via.is_none() {
             suspect.id = Cause::RouteWrongDevice.to_string();
         }
-        Some(Suspicion { weight: self.base + 60, sure: false, suspect })
+        Some(Suspicion { rank: self.tier.close(), sure: false, suspect })
     }
 
     /// The command that deletes a route.

@@ -1,8 +1,9 @@
 //! Policy rules: those that send a packet elsewhere, and those that are
 //! missing.
 
+use super::rank::{Rank, Tier};
 use super::route::About;
-use super::{Suspicion, suspect, weight};
+use super::{Suspicion, suspect};
 use crate::net::survey::{PolicyRule, Route};
 use crate::why::Cause;
 use crate::why::command::say::words;
@@ -12,7 +13,7 @@ use crate::why::evidence::ground::Crossing;
 
 impl About<'_> {
     /// A rule that refuses, or looks where there is no way.
-    pub fn rule(&self, rule: &PolicyRule, route: Option<&Route>, weight: u32) -> Suspicion {
+    pub fn rule(&self, rule: &PolicyRule, route: Option<&Route>, rank: Rank) -> Suspicion {
         let Self { space, flow, back, .. } = self;
         let what = match route {
             Some(route) => {
@@ -34,7 +35,7 @@ impl About<'_> {
         let mut suspect =
             suspect(Cause::PolicyRule, format!("{}: rule {}", space.name, rule.pref), text, fix);
         suspect.evidence = vec![format!("{} rule", self.ip())];
-        Suspicion { weight, sure: weight == weight::NAMED, suspect }
+        Suspicion { rank, sure: rank.tier == Tier::Named, suspect }
     }
 
     /// A route that would do, in a table that no rule leads to.
@@ -61,7 +62,7 @@ impl About<'_> {
             suspect(Cause::PolicyRuleMissing, format!("{}: table {}", space.name, route.table), text, fix);
         suspect.evidence =
             vec![format!("{} route show table {}", self.ip(), route.table), format!("{} rule", self.ip())];
-        Some(Suspicion { weight: self.base + 70, sure: false, suspect })
+        Some(Suspicion { rank: self.tier.close(), sure: false, suspect })
     }
 
     /// A rule that leaps over those which look into the right tables.
@@ -75,7 +76,7 @@ impl About<'_> {
             let way = fib::decide(&without, flow).and_then(|(_, route)| route);
             way.is_some_and(fib::is_usable)
         })?;
-        Some(self.rule(rule, None, self.base + 150))
+        Some(self.rule(rule, None, self.tier.exact()))
     }
 }
 
@@ -96,7 +97,7 @@ pub(super) fn without_local(evidence: &Evidence, v6: bool) -> Vec<Suspicion> {
         let fix = vec![format!("{ip} rule add pref 0 lookup local")];
         let mut suspect = suspect(Cause::PolicyRuleMissing, format!("{ns}: table local"), text, fix);
         suspect.evidence = vec![format!("{ip} rule")];
-        found.push(Suspicion { weight: weight::NAMED, sure: true, suspect });
+        found.push(Suspicion { rank: Tier::Named.plain(), sure: true, suspect });
     }
     found
 }

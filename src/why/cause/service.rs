@@ -1,7 +1,8 @@
 //! Services that are not where they are asked for.
 
 use super::masquerade::listens;
-use super::{Suspicion, suspect, weight};
+use super::rank::{Rank, Tier};
+use super::{Suspicion, suspect};
 use crate::net::survey::{Listener, Space};
 use crate::net::{SeenPacket, Sighting, typed_words};
 use crate::why::Cause;
@@ -38,7 +39,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
             "nobody listens on TCP port {port} of {ip} in {}: the kernel refuses the connection; start the service there",
             space.name
         );
-        found.push(made(evidence, space, Cause::TcpNobodyListens, text, Vec::new(), weight::ODD));
+        found.push(made(evidence, space, Cause::TcpNobodyListens, text, Vec::new(), Tier::Odd.plain()));
     }
     found
 }
@@ -49,11 +50,11 @@ fn made(
     id: Cause,
     text: String,
     fix: Vec<String>,
-    weight: u32,
+    rank: Rank,
 ) -> Suspicion {
     let mut suspect = suspect(id, format!("{}: sockets", space.name), text, fix);
     suspect.evidence = vec![evidence.exec(&space.name, "ss -tlnp")];
-    Suspicion { weight, sure: false, suspect }
+    Suspicion { rank, sure: false, suspect }
 }
 
 /// Where the request to connect arrived at last: in which namespace, for which
@@ -142,7 +143,7 @@ pub(super) fn elsewhere(evidence: &Evidence, space: &Space, one: &Listener, ip: 
         words[at] = words[at].replace(name, &ip.to_string());
         Some(start(evidence, space, &words))
     });
-    vec![made(evidence, space, Cause::TcpBoundElsewhere, text, fix.unwrap_or_default(), weight::HERE + 150)]
+    vec![made(evidence, space, Cause::TcpBoundElsewhere, text, fix.unwrap_or_default(), Tier::Here.exact())]
 }
 
 /// It listens on another port.
@@ -159,7 +160,7 @@ fn other_port(evidence: &Evidence, space: &Space, one: &Listener, ip: IpAddr, po
         words[at] = with_number(&words[at], &old, &new);
         start(evidence, space, &words)
     });
-    vec![made(evidence, space, Cause::TcpWrongPort, text, fix.unwrap_or_default(), weight::HERE + 50)]
+    vec![made(evidence, space, Cause::TcpWrongPort, text, fix.unwrap_or_default(), Tier::Here.close())]
 }
 
 /// The service runs in another namespace.
@@ -180,8 +181,8 @@ fn somebody_else(evidence: &Evidence, space: &Space, ip: IpAddr, port: u16) -> V
             }
             start(evidence, space, &words)
         });
-        let weight = if fix.is_some() { weight::ON_THE_WAY } else { weight::ODD };
-        found.push(made(evidence, space, Cause::TcpWrongNamespace, text, fix.unwrap_or_default(), weight));
+        let rank = if fix.is_some() { Tier::OnTheWay.plain() } else { Tier::Odd.plain() };
+        found.push(made(evidence, space, Cause::TcpWrongNamespace, text, fix.unwrap_or_default(), rank));
     }
     found
 }
@@ -202,7 +203,7 @@ fn bound_to_link(evidence: &Evidence, space: &Space, ip: IpAddr, port: u16) -> V
         "the service on port {port} of {ip} in {} is bound to the interface {dev}, and the connection comes by another",
         space.name
     );
-    vec![made(evidence, space, Cause::TcpBoundElsewhere, text, Vec::new(), weight::ODD)]
+    vec![made(evidence, space, Cause::TcpBoundElsewhere, text, Vec::new(), Tier::Odd.plain())]
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Two addresses of a namespace, each on the interface of the other one's
 //! network.
 
-use super::{Suspicion, suspect, weight};
+use super::rank::Tier;
+use super::{Suspicion, suspect};
 use crate::net::survey::Address;
 use crate::why::Cause;
 use crate::why::command::say::{nodad, show};
@@ -51,5 +52,5 @@ fn swapped(evidence: &Evidence, one: End, other: End, v6: bool) -> Option<Suspic
     ];
     let mut suspect = suspect(Cause::AddressesSwapped, format!("{ns}: {here} and {there}"), text, fix);
     suspect.evidence = vec![format!("{ip} -br addr")];
-    Some(Suspicion { weight: weight::HERE + 120, sure: false, suspect })
+    Some(Suspicion { rank: Tier::Here.exact(), sure: false, suspect })
 }

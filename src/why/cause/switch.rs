@@ -1,6 +1,7 @@
 //! The kernel's switches that stop packets: one table of them.
 
-use super::{Suspicion, suspect, weight};
+use super::rank::Tier;
+use super::{Suspicion, suspect};
 use crate::net::survey::Space;
 use crate::why::Cause;
 use crate::why::evidence::Evidence;
@@ -174,5 +175,9 @@ fn set(evidence: &Evidence, space: &Space, switch: &Switch) -> Option<Suspicion>
     let here = evidence.stuck.ns == space.name;
     let mut suspect = suspect(switch.id, format!("{}: {key}", space.name), text, fix);
     suspect.evidence = vec![evidence.exec(&space.name, &format!("sysctl {key}"))];
-    Some(Suspicion { weight: if here { weight::HERE } else { weight::ON_THE_WAY }, sure: false, suspect })
+    Some(Suspicion {
+        rank: if here { Tier::Here.plain() } else { Tier::OnTheWay.plain() },
+        sure: false,
+        suspect,
+    })
 }

@@ -1,7 +1,8 @@
 //! Packets whose time to live runs out: they go round in circles, or their
 //! route gives them little.
 
-use super::{Suspicion, suspect, weight};
+use super::rank::Tier;
+use super::{Suspicion, suspect};
 use crate::event::Passed;
 use crate::net::survey::Space;
 use crate::why::Cause;
@@ -43,7 +44,7 @@ fn short(evidence: &Evidence, space: &Space, dst: IpAddr) -> Option<Suspicion> {
     }
     let mut suspect = suspect(Cause::TtlTooSmall, format!("{ns}: {}", route.dst), text, vec![fix]);
     suspect.evidence = vec![format!("{ip} route get {dst}")];
-    Some(Suspicion { weight: weight::HERE + 60, sure: false, suspect })
+    Some(Suspicion { rank: Tier::Here.close(), sure: false, suspect })
 }
 
 /// Two that send a packet to each other.
@@ -70,7 +71,7 @@ fn turned_back(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
     let len = if dst.is_ipv6() { 128 } else { 32 };
     let fix = vec![format!("{} addr add {dst}/{len} dev lo", evidence.ip(&last.name))];
     let suspect = suspect(Cause::RoutingLoop, format!("{} and {}", first.name, last.name), text, fix);
-    vec![Suspicion { weight: weight::NAMED, sure: false, suspect }]
+    vec![Suspicion { rank: Tier::Named.plain(), sure: false, suspect }]
 }
 
 /// The namespaces that a packet has come through more than once, the one with

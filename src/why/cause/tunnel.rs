@@ -1,6 +1,7 @@
 //! The two ends of a VXLAN: which belong together, and how one is made again.
 
-use super::{Suspicion, suspect, weight};
+use super::rank::Tier;
+use super::{Suspicion, suspect};
 use crate::net::survey::{FdbEntry, Link, Space, Vxlan};
 use crate::why::Cause;
 use crate::why::command::say::nodad;
@@ -173,7 +174,7 @@ impl<'a> Tunnel<'a> {
             format!("{} -d link show {}", evidence.ip(&self.space.name), self.link.name),
             format!("{} fdb show dev {}", evidence.tool("bridge", &self.space.name), self.link.name),
         ];
-        Suspicion { weight: weight::HERE + 120, sure: false, suspect }
+        Suspicion { rank: Tier::Here.exact(), sure: false, suspect }
     }
 
     /// The commands that make it again, otherwise: its number and its port

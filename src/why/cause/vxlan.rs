@@ -1,8 +1,9 @@
 //! VXLANs: two ends that differ, that don't know each other, or whose packets
 //! don't get through what is below.
 
+use super::rank::Tier;
 use super::tunnel::{Tunnel, pairs, tunnels};
-use super::{Suspicion, suspects, weight};
+use super::{Suspicion, suspects};
 use crate::event::Probe;
 use crate::net::survey::{Link, RouteQuestion, Space, Survey, Vxlan};
 use crate::why::Cause;
@@ -82,7 +83,7 @@ fn differs<'a>(evidence: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Ve
         // Questions have come through, so that its old hardware address is known.
         fix.push(format!("{} neigh flush dev {}", evidence.ip(&right.space.name), right.link.name));
         let mut one = odd.suspect(evidence, Cause::VxlanVniMismatch, text, fix);
-        one.weight += 60;
+        one.rank = one.rank.tier.close();
         found.push(one);
     } else if near.of.id != far.of.id {
         let (odd, right) = odd(&|a, b| a.id == b.id);
@@ -96,7 +97,7 @@ fn differs<'a>(evidence: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Ve
         // A wrong number and a wrong port are one deed of making it again.
         let new = Vxlan { id: right.of.id, port: right.of.port, ..odd.of.clone() };
         let mut one = odd.suspect(evidence, Cause::VxlanVniMismatch, text, odd.again(evidence, &new));
-        one.weight += 60;
+        one.rank = one.rank.tier.close();
         found.push(one);
     } else if near.of.port != far.of.port {
         let (mut odd, mut right) = odd(&|a, b| a.port == b.port);
@@ -118,7 +119,7 @@ fn differs<'a>(evidence: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Ve
         );
         let new = Vxlan { port: right.of.port, ..odd.of.clone() };
         let mut one = odd.suspect(evidence, Cause::VxlanPortMismatch, text, odd.again(evidence, &new));
-        one.weight += 60;
+        one.rank = one.rank.tier.close();
         found.push(one);
     } else if (near.of.gbp, near.of.gpe) != (far.of.gbp, far.of.gpe) {
         let (odd, right) = odd(&|a, b| (a.gbp, a.gpe) == (b.gbp, b.gpe));
@@ -187,7 +188,7 @@ fn source<'a>(evidence: &Evidence<'a>, end: Tunnel<'a>) -> Option<Suspicion> {
         right.ip
     )];
     let mut one = end.suspect(evidence, Cause::VxlanLocalMissing, text, fix);
-    one.weight += 30;
+    one.rank = one.rank.tier.plain();
     Some(one)
 }
 
@@ -398,7 +399,7 @@ fn too_small<'a>(
         names.join(" and ")
     );
     let mut one = near.suspect(evidence, Cause::VxlanMtu, text, fix);
-    one.weight = weight::NAMED + 40;
+    one.rank = Tier::Named.close();
     Some(one)
 }
 
@@ -426,7 +427,7 @@ fn below<'a>(evidence: &Evidence<'a>, bare: &Survey, near: Tunnel<'a>, far: Tunn
             far.name(),
             one.suspect.text
         );
-        one.weight = one.weight.min(weight::NAMED - 50);
+        one.rank = one.rank.min(Tier::Named.loose());
     }
     found
 }

@@ -1,6 +1,7 @@
 //! IPsec: policies that block, or that want what nobody does.
 
-use super::{Suspicion, suspect, weight};
+use super::rank::{Rank, Tier};
+use super::{Suspicion, suspect};
 use crate::net::survey::{Space, XfrmPolicy};
 use crate::net::typed_words;
 use crate::why::Cause;
@@ -28,16 +29,16 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
         }
         let counted = counted(evidence, space);
         let here = !counted.is_empty() || evidence.stuck.ns == space.name;
-        let weight = match (counted.is_empty(), here) {
-            (false, _) => weight::NAMED,
-            (true, true) => weight::HERE,
-            _ => weight::ON_THE_WAY,
+        let rank = match (counted.is_empty(), here) {
+            (false, _) => Tier::Named.plain(),
+            (true, true) => Tier::Here.plain(),
+            _ => Tier::OnTheWay.plain(),
         };
         let said = match counted.first() {
             Some((name, why)) => format!(" (the kernel has counted {name}: {why})"),
             None => String::new(),
         };
-        found.extend(missing_states(evidence, space, weight + 40, &said));
+        found.extend(missing_states(evidence, space, rank.tier.close(), &said));
         for policy in &space.policies {
             let Some((src, dst)) = concerned(evidence, policy) else { continue };
             let what = match (policy.block, policy.templates.is_empty()) {
@@ -59,7 +60,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
             );
             let fix = vec![format!("{} {}", evidence.ip(&space.name), policy.deletion())];
             let id = if policy.block { Cause::XfrmPolicyBlock } else { Cause::XfrmPolicyWithoutState };
-            found.push(made(evidence, space, id, text, fix, weight));
+            found.push(made(evidence, space, id, text, fix, rank));
         }
         if space.xfrm_blocks != [false; 3] {
             let directions: Vec<&str> = ["in", "fwd", "out"]
@@ -75,7 +76,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
             let words: Vec<String> = directions.iter().map(|one| format!("{one} accept")).collect();
             let fix =
                 vec![format!("{} xfrm policy setdefault {}", evidence.ip(&space.name), words.join(" "))];
-            found.push(made(evidence, space, Cause::XfrmDefaultBlock, text, fix, weight));
+            found.push(made(evidence, space, Cause::XfrmDefaultBlock, text, fix, rank));
         }
     }
     found
@@ -87,11 +88,11 @@ fn made(
     id: Cause,
     text: String,
     fix: Vec<String>,
-    weight: u32,
+    rank: Rank,
 ) -> Suspicion {
     let mut suspect = suspect(id, format!("{}: xfrm", space.name), text, fix);
     suspect.evidence = vec![format!("{} xfrm policy", evidence.ip(&space.name))];
-    Suspicion { weight, sure: false, suspect }
+    Suspicion { rank, sure: false, suspect }
 }
 
 /// What has been counted since the probe was sent.
@@ -124,7 +125,7 @@ fn protocols(policy: &XfrmPolicy) -> String {
 }
 
 /// A state that one end was given, and the other was not, or otherwise.
-fn missing_states(evidence: &Evidence, space: &Space, weight: u32, said: &str) -> Vec<Suspicion> {
+fn missing_states(evidence: &Evidence, space: &Space, rank: Rank, said: &str) -> Vec<Suspicion> {
     let typed = &evidence.typed;
     let mut found = Vec::new();
     let stated: Vec<_> = typed
@@ -172,7 +173,7 @@ fn missing_states(evidence: &Evidence, space: &Space, weight: u32, said: &str) -
             ),
         };
         fix.push(format!("{} xfrm state add {}", evidence.ip(&space.name), typed_words(&words)));
-        found.push(made(evidence, space, Cause::XfrmStateMismatch, text, fix, weight));
+        found.push(made(evidence, space, Cause::XfrmStateMismatch, text, fix, rank));
     }
     found
 }
