@@ -30,45 +30,45 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// How many labs, or submissions, run at a time where nobody says it: three
-/// for each processor, since a lab in which something fails mostly waits for
-/// answers that do not come; more than sixteen only for more processors, since
-/// what the kernel counts for a user of the machine (inotify(7)) is enough for
-/// so many submissions that take their whole share.
+/// Returns how many labs, or submissions, run at a time by default. It is three
+/// for each processor, because a lab in which something fails mostly waits for
+/// answers that do not come. It exceeds sixteen only with more processors: the
+/// kernel's limits for one user of the machine (inotify(7)) suffice for that
+/// many submissions that use their whole share.
 #[must_use]
 pub fn at_a_time() -> usize {
     let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     processors.max((3 * processors).min(16))
 }
 
-/// How labs are run.
+/// The settings with which labs run.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The deadline of a lab, in milliseconds.
     pub timeout_ms: u64,
-    /// How long a command of a shell lab may take before it is interrupted, in
-    /// milliseconds.
+    /// The time limit for a command of a shell lab, after which it is
+    /// interrupted, in milliseconds.
     pub patience_ms: u64,
-    /// How long the script in the gap of an exercise may take, in
-    /// milliseconds, of which none is the lab's.
+    /// The time limit for the script in the gap of an exercise, in
+    /// milliseconds. It does not count towards the lab's own.
     pub submission_ms: u64,
-    /// For whom an exercise draws its variant: the student's name. By the empty
-    /// seed the first of everything is drawn.
+    /// The seed of an exercise's variant: the student's name. The empty seed
+    /// draws the first of everything.
     pub seed: String,
-    /// What is drawn while a submission is judged depends on it; by the empty
-    /// one the first of everything is drawn.
+    /// The seed of what is drawn while a submission is judged. The empty seed
+    /// draws the first of everything.
     pub secret: String,
-    /// Whether somebody looks between the acts.
+    /// Whether the front end watches each action.
     pub watched: bool,
     /// Whether a sandbox's namespaces stay when its lab has ended, until the
     /// sandbox is dropped.
     pub linger: bool,
-    /// Whether it is found out why nobody answered where a check wants an
-    /// answer.
+    /// Whether failed checks are explained: why there was no answer, if a check
+    /// wants one.
     pub explains: bool,
-    /// Whether what a lab captures is wanted as files ([`Event::Captured`]).
+    /// Whether the lab's captures are wanted as files ([`Event::Captured`]).
     pub captures: bool,
-    /// Whether the facts are recorded by which nslab finds out why nobody answered.
+    /// Whether the facts behind each diagnosis are recorded.
     pub evidence: Evidence,
 }
 
@@ -89,14 +89,14 @@ impl Default for Settings {
     }
 }
 
-/// A file that is no lab, and why.
+/// A file that is no lab, and the reason.
 #[derive(Debug, Clone)]
 pub struct Invalid {
-    /// What there is of it.
+    /// The source, as far as it could be read.
     pub source: LabSource,
-    /// The text of the helper file in which the fault is.
+    /// The text of the helper file that has the fault.
     pub helper: Option<String>,
-    /// What is wrong with it.
+    /// The fault.
     pub fault: Fault,
 }
 
@@ -108,11 +108,11 @@ impl fmt::Display for Invalid {
 
 impl std::error::Error for Invalid {}
 
-/// Step one: a file becomes a lab, without being run.
+/// Reads a file as a lab, without running it: step one.
 ///
 /// # Errors
 ///
-/// Where the file can't be read, or what it says is no lab.
+/// If the file can't be read, or its text is no lab.
 pub fn read(compiler: &Compiler, path: &Path) -> Result<Lab, Box<Invalid>> {
     let shown = path.strip_prefix("./").unwrap_or(path);
     let mut source = LabSource { name: LabName::of(shown), path: shown.into(), text: String::new() };
@@ -142,19 +142,19 @@ pub fn read(compiler: &Compiler, path: &Path) -> Result<Lab, Box<Invalid>> {
     })
 }
 
-/// What a file is written in: what its name says, or else its first line.
+/// Returns the language of a file: by its name, or else by its first line.
 fn language(source: &LabSource) -> Language {
     Language::of(&source.path).unwrap_or_else(|| Language::of_text(&source.text))
 }
 
-/// Step two, in the process that asked: the lab runs in a sandbox, and its
-/// events become outcomes. `see` is shown each event with its verdict. What
-/// the lab wonders about, and why nobody answered where a check wants an
-/// answer, is found out in replays, whose sandboxes are the launcher's.
+/// Runs a lab in a sandbox and turns its events into outcomes: step two, in the
+/// process that asked. `see` gets each event with its verdict. Questions of
+/// why, and checks that failed for lack of an answer, are resolved in replays
+/// in further sandboxes of the launcher.
 ///
 /// # Errors
 ///
-/// Where there is no sandbox to run it in.
+/// If there is no sandbox to run it in.
 pub fn lab(
     lab: &Lab,
     launcher: &Launcher,
@@ -178,11 +178,11 @@ pub fn lab(
     Ok(outcomes)
 }
 
-/// How long failed checks of one lab are explained. Each takes a tenth of a
-/// second, but where a network has to be waited for.
+/// The time limit for explanations of one lab's failed checks. Each takes a
+/// tenth of a second, unless the network needs time.
 const EXPLAINING: Duration = Duration::from_secs(60);
 
-/// Finds out why nobody answered where a check wants an answer.
+/// Finds out why there was no answer, for each check that wants one.
 fn explain(cache: &WhyCache, outcomes: &mut [Outcome]) {
     let until = Instant::now() + EXPLAINING;
     for outcome in outcomes {
@@ -194,7 +194,7 @@ fn explain(cache: &WhyCache, outcomes: &mut [Outcome]) {
     }
 }
 
-/// What a sandbox is told to do with a lab.
+/// Returns the order to a sandbox to run a lab.
 pub fn order(lab: &Lab, settings: &Settings) -> Order {
     Order {
         path: lab.source.path.display().to_string(),
@@ -214,7 +214,7 @@ pub fn order(lab: &Lab, settings: &Settings) -> Order {
     }
 }
 
-/// What runs in the gap of an exercise.
+/// Returns the script that runs in the gap of an exercise.
 fn submission(lab: &Lab, settings: &Settings) -> Option<Submission> {
     let handed_in = lab.gap.as_ref()?.handed_in.clone();
     let is_handed_in = handed_in.is_some();
@@ -242,12 +242,12 @@ impl Teller for Line {
     }
 }
 
-/// The labs at a path, by name: a file is one, a folder is searched, but for
-/// folders named `solutions`.
+/// Returns the labs at a path, by name: the file itself, or all labs in a
+/// folder, except in folders named `solutions`.
 ///
 /// # Errors
 ///
-/// Where the path can't be read.
+/// If the path can't be read.
 pub fn find(path: &Path) -> io::Result<Vec<PathBuf>> {
     let mut labs = Vec::new();
     if !fs::metadata(path)?.is_dir() {
@@ -259,7 +259,7 @@ pub fn find(path: &Path) -> io::Result<Vec<PathBuf>> {
         for entry in fs::read_dir(&folder)? {
             let path = entry?.path();
             if path.is_dir() {
-                // A link may lead back to where it is.
+                // A symbolic link may lead back to a folder above.
                 if !path.is_symlink() && !path.ends_with("solutions") {
                     folders.push(path);
                 }
@@ -272,13 +272,13 @@ pub fn find(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(labs)
 }
 
-/// Starts the launcher of sandboxes for this kind of labs and opens the first one,
-/// which makes itself ready meanwhile. Call it before any thread is started; each
-/// sandbox gets a copy of the stage.
+/// Starts the launcher of sandboxes for this kind of labs, and opens the first
+/// one, which prepares itself meanwhile. Call it before any thread is started.
+/// Each sandbox gets a copy of the stage.
 ///
 /// # Errors
 ///
-/// Where no process can be started.
+/// If no process can be started.
 pub fn prepare(sandboxes: For, stage: &mut Stage) -> Result<(Launcher, Sandbox), SandboxError> {
     let launcher = Launcher::start(sandboxes, stage, |stage, order: Order, inside: Inside, line: Line| {
         match order.language {
@@ -296,7 +296,7 @@ pub fn prepare(sandboxes: For, stage: &mut Stage) -> Result<(Launcher, Sandbox),
                 Box::new(inside),
                 |event| {
                     line.emit(event);
-                    // The next command may take its time.
+                    // The next command may take a long time.
                     line.flush();
                 },
                 |network| shell::live(network, &order, line.terminal(), &|asked| line.ask(asked)),
@@ -307,7 +307,7 @@ pub fn prepare(sandboxes: For, stage: &mut Stage) -> Result<(Launcher, Sandbox),
     Ok((launcher, first))
 }
 
-/// The words of an I/O error, without the number.
+/// Returns the message of an I/O error, without the number.
 pub(crate) fn words(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.rfind(" (os error").map_or(text.as_str(), |at| &text[..at]);

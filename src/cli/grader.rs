@@ -44,7 +44,7 @@ impl Grader {
     ///
     /// # Errors
     ///
-    /// Where there is no sandbox to run it in.
+    /// If there is no sandbox to run it in.
     pub fn once(
         &self,
         launcher: &Launcher,

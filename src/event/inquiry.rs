@@ -1,4 +1,4 @@
-//! Why can one not reach another: what a sandbox is asked, and what it finds.
+//! The data of a diagnosis: the question to a sandbox, and its findings.
 
 use super::Stop;
 use crate::lab::Place;
@@ -7,69 +7,68 @@ use serde::{Deserialize, Serialize};
 /// A question of why, which a sandbox answers when its lab has run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inquiry {
-    /// What is sent.
+    /// The packet to send.
     pub probe: Probe,
-    /// What it is for.
+    /// The purpose of the search.
     pub aim: Aim,
-    /// Suspects that were found innocent in another sandbox, by
-    /// [`Suspect::key_after`].
+    /// Suspects that another sandbox found innocent, by [`Suspect::key_after`].
     pub cleared: Vec<String>,
-    /// When in the course of the lab it is asked.
+    /// The moment of the lab at which it is asked.
     pub at: Moment,
-    /// How long the search may take, in milliseconds.
+    /// The time limit of the search, in milliseconds.
     pub budget_ms: u64,
-    /// Whether all that is known is wanted beside.
+    /// Whether the findings include all known facts ([`Findings::known`]).
     pub records: bool,
 }
 
-/// What a sandbox is asked for.
+/// The purpose of a search.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Aim {
-    /// Find what is wrong: a cure that does not help spoils this sandbox.
+    /// Find the cause. A cure that does not help spoils this sandbox.
     Seek,
-    /// Keep each cure, though it does not help alone: what is wrong in several
-    /// places may only be mended in all.
+    /// Keep each cure, even if it does not help alone: faults in several places
+    /// may only be curable together.
     Gather,
-    /// See whether it is reached when these commands have run.
+    /// Check whether the probe is answered after these commands.
     Prove(Vec<String>),
 }
 
 /// A moment in the course of a lab.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Moment {
-    /// When it has ended.
+    /// The end of the lab.
     #[default]
     End,
-    /// When it comes to a place where it asks something itself.
+    /// The call at which the lab asks something itself.
     CallSite(CallSite),
-    /// At the end of a step: its number, or how its text begins; of a shell
-    /// lab, the line up to which commands run.
+    /// The end of a step: its number, or how its text begins. In a shell lab,
+    /// the line up to which commands run.
     Step(String),
 }
 
-/// A place at which a lab asks something, and the how manieth time it does so
-/// there.
+/// A call of the lab's script that asks something, and how many times the
+/// script has been there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallSite {
-    /// The helper file; the lab itself otherwise.
+    /// The helper file; `None` in the lab itself.
     pub helper: Option<String>,
-    /// Where the lab asks.
+    /// The place in the lab that asks.
     pub place: Place,
-    /// From 1.
+    /// The number of this call at that place, from 1.
     pub nth: u32,
 }
 
-/// A question that nobody answered, or `why(…)`: what can be asked again in a
+/// A question without an answer, or `why(…)`, which can be asked again in a
 /// replay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingWhy {
-    /// What was sent.
+    /// The packet that was sent.
     pub probe: Probe,
-    /// Where the lab asks it.
+    /// The call that asks it.
     pub call_site: CallSite,
 }
 
-/// What is sent to find out: as `ping` and `curl` users know it.
+/// The packet to send, in the terms of `ping` and `curl`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
     /// The namespace that asks; `host` is the sandbox's own.
@@ -80,118 +79,120 @@ pub struct Probe {
     pub tcp: Option<u16>,
     /// The payload of the request, in bytes.
     pub size: Option<u16>,
-    /// Whether fragments are forbidden.
+    /// Whether fragmentation is forbidden (`ping -M do`).
     pub df: bool,
     /// The interface or the address to send from.
     pub interface: Option<String>,
-    /// Whether a broadcast address is meant.
+    /// Whether `to` is a broadcast address.
     pub broadcast: bool,
 }
 
 impl Probe {
-    /// An echo request as `ping` sends it.
+    /// Returns an echo request as `ping` sends it.
     pub fn to(from: &str, to: &str) -> Self {
         Self { from: from.into(), to: to.into(), ..Self::default() }
     }
 }
 
-/// What a sandbox has found.
+/// The findings of a sandbox.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Findings {
-    /// Why the question makes no sense here.
+    /// The reason why the question makes no sense here.
     pub misuse: Option<Misuse>,
-    /// Whether it was reached, when it was first asked.
+    /// Whether the target was reached when first asked.
     pub reached: bool,
-    /// What the one who asks sees.
+    /// The symptom that the sender sees.
     pub symptom: String,
-    /// Where packets were seen.
+    /// The interfaces at which packets were seen.
     pub path: Vec<Waypoint>,
-    /// The ways that they took.
+    /// The paths that packets took.
     pub trails: Vec<Trail>,
-    /// What is wrong, as it was found: the first one was found in the network
-    /// that the lab has left, each other one when those before were mended.
+    /// The causes in the order in which they were found: the first in the
+    /// network that the lab left, each other one after those before it were
+    /// cured.
     pub causes: Vec<Suspect>,
-    /// The suspect whose cure was tried here in vain, which has spoilt this
-    /// sandbox.
+    /// The suspect whose cure was tried here without success, which has spoilt
+    /// this sandbox.
     pub cleared: Option<Suspect>,
-    /// Who else is suspected, and was not tried.
+    /// Other suspects, which were not tried.
     pub others: Vec<Suspect>,
-    /// Whether it was reached in the end.
+    /// Whether the target was reached in the end.
     pub mended: bool,
-    /// What the machine lacks to run them, and what helps.
+    /// What the machine lacks to try cures, and what helps.
     pub lacking: Option<Lack>,
-    /// All that was known in each round, where that is wanted.
+    /// All known facts of each round, if they are wanted.
     pub known: Vec<serde_json::Value>,
 }
 
-/// What a machine lacks to try a cure, and what its owner can do about it.
+/// A feature that the machine lacks to try a cure, and what its owner can do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lack {
-    /// What it lacks.
+    /// The missing feature.
     pub reason: String,
-    /// What helps.
+    /// The remedy.
     pub remedy: String,
 }
 
 /// A question that makes no sense, and what would.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Misuse {
-    /// What is wrong with it.
+    /// The error message.
     pub message: String,
-    /// What helps.
+    /// Help for the user.
     pub hint: Option<String>,
 }
 
-/// Something that keeps a packet from its way.
+/// Something that stops a packet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suspect {
-    /// One of a documented list: [`crate`]'s `why --explain`.
+    /// An identifier from the list of `nslab why --explain`.
     pub id: String,
-    /// Where: `blue: eth0`, `router: chain FORWARD`.
+    /// The place: `blue: eth0`, `router: chain FORWARD`.
     pub place: String,
-    /// What is wrong, in a sentence.
+    /// The fault, in a sentence.
     pub text: String,
-    /// Commands that a person would type to mend it.
+    /// Commands that a person would type to fix it.
     pub fix: Vec<String>,
-    /// What shows it: a command, and what it says.
+    /// The proof: a command, and its output.
     pub evidence: Vec<String>,
 }
 
 impl Suspect {
-    /// What tells one suspect from another.
+    /// Returns a text that tells one suspect from another.
     pub fn key(&self) -> String {
         format!("{} {} {}", self.id, self.place, self.fix.join("; "))
     }
 
-    /// The same where others were mended before: whose cure does not help
-    /// alone may yet help as a second one.
+    /// Returns the same after others were cured: a cure that does not help
+    /// alone may help as a second one.
     pub fn key_after(&self, others: &[Self]) -> String {
         let others: Vec<String> = others.iter().chain([self]).map(Self::key).collect();
         others.join(" > ")
     }
 }
 
-/// An interface on the way, and what was seen there.
+/// An interface on the path, and what was seen there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waypoint {
     /// The namespace.
     pub ns: String,
     /// The interface.
     pub dev: String,
-    /// What passed.
+    /// The kinds of packets that passed.
     pub seen: Vec<Passed>,
 }
 
-/// The way that one packet took, interface by interface.
+/// The path of one packet, interface by interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trail {
-    /// What it is.
+    /// The kind of packet.
     pub what: Passed,
-    /// Whose hardware address is asked for, or who says an error.
+    /// The address whose hardware address is asked for, or the sender of an
+    /// error.
     pub about: Option<String>,
-    /// Where it was seen, in their order.
+    /// The interfaces at which it was seen, in order.
     pub steps: Vec<TrailStep>,
-    /// What became of it.
+    /// The end of its path.
     pub end: TrailEnd,
 }
 
@@ -202,26 +203,26 @@ pub struct TrailStep {
     pub ns: String,
     /// The interface.
     pub dev: String,
-    /// Whether it was on its way out.
+    /// Whether the packet was leaving.
     pub out: bool,
 }
 
-/// What became of a packet.
+/// The end of a packet's path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TrailEnd {
-    /// It came where it was to come.
+    /// It reached its destination.
     Arrived,
     /// It waits for a hardware address.
     Waits,
     /// It was lost in this namespace.
     Within(String),
-    /// It was lost on the way to the next interface, where that is known.
+    /// It was lost on the way to the next interface, if that is known.
     Before(Option<TrailStep>),
-    /// It goes in a circle.
+    /// It goes in a loop.
     Round,
 }
 
-/// What passed an interface.
+/// A kind of packet that passed an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Passed {
@@ -229,27 +230,27 @@ pub enum Passed {
     Request,
     /// The question for a hardware address: ARP, or a neighbour solicitation.
     ArpRequest,
-    /// Its answer.
+    /// The answer to it.
     ArpReply,
-    /// What was asked for.
+    /// The reply to the request.
     Reply,
     /// An ICMP error, or a segment that refuses the connection.
     Error,
 }
 
-/// Something that the lab did, for whoever looks into it later.
+/// A command of the lab, for a later diagnosis.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabCommand {
-    /// Where the lab says it.
+    /// The place in the lab.
     pub place: Place,
     /// The command, as one would type it.
     pub command: String,
-    /// What was said where it failed.
+    /// The error message, if it failed.
     pub failed: Option<String>,
 }
 
 impl LabCommand {
-    /// What an event says was done.
+    /// Returns the command of an event.
     pub fn of(event: &super::Event) -> Option<Self> {
         match event {
             super::Event::Acted(action) => Some(Self {
@@ -267,66 +268,66 @@ impl LabCommand {
     }
 }
 
-/// Why one can't reach another: what all sandboxes together have found. As
-/// JSON it is what `nslab why --json` prints.
+/// The answer to a question of why, from the findings of all sandboxes. Its
+/// JSON is the output of `nslab why --json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
     /// The namespace that asks.
     pub from: String,
-    /// Whom it asks.
+    /// The target.
     pub to: String,
-    /// Whether it is reached.
+    /// Whether the target is reached.
     pub reached: bool,
-    /// What the one who asks sees.
+    /// The symptom that the sender sees.
     pub symptom: String,
-    /// Where packets were seen.
+    /// The interfaces at which packets were seen.
     pub path: Vec<Waypoint>,
-    /// The ways that they took.
+    /// The paths that packets took.
     #[serde(skip)]
     pub trails: Vec<Trail>,
     /// The first of the causes.
     pub cause: Option<Cause>,
-    /// What is wrong, most decisive first. Where nothing is proved, these are
-    /// the likely ones.
+    /// The causes, most decisive first. If none is proved, the likely ones.
     pub causes: Vec<Cause>,
-    /// What one would type to mend it.
+    /// The commands that fix it.
     pub fix: Vec<String>,
-    /// Whether a replay of the lab with these commands has reached it.
+    /// Whether the target was reached in a replay of the lab with these
+    /// commands.
     pub proved: bool,
-    /// What shows it, a command and what it says.
+    /// The proof: a command, and its output.
     #[serde(skip)]
     pub evidence: Vec<String>,
-    /// Why no cure could be tried.
+    /// The reason why no cure could be tried.
     #[serde(skip)]
     pub lacking: Option<Lack>,
-    /// Why the lab went no further, where it stopped half-way.
+    /// The reason why the lab stopped half-way, if it did.
     #[serde(skip)]
     pub stopped: Option<Stop>,
-    /// All that was known in each round of the first search, where that is wanted.
+    /// All known facts of each round of the first search, if they are wanted.
     #[serde(skip)]
     pub known: Vec<serde_json::Value>,
 }
 
-/// What a lab is answered that has asked why.
+/// The answer to a lab that asked why.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Answered {
     /// The answer.
     pub explanation: Explanation,
-    /// The same as a person reads it.
+    /// The same as text for a person.
     pub text: String,
-    /// Why no cure could be tried.
+    /// The reason why no cure could be tried.
     pub lacking: Option<Lack>,
 }
 
-/// What is wrong, and where.
+/// A fault, and its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cause {
-    /// One of the documented list.
+    /// An identifier from the documented list.
     pub id: String,
-    /// Where.
+    /// The place.
     #[serde(rename = "where")]
     pub place: String,
-    /// What is wrong, in a sentence.
+    /// The fault, in a sentence.
     pub text: String,
 }
 

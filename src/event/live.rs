@@ -1,51 +1,52 @@
-//! What crosses the socket where somebody works in a lab.
+//! The data that crosses the socket when a person works in a lab.
 
 use serde::{Deserialize, Serialize};
 
-/// A shell for somebody who works in a lab. Its terminal comes along with the
+/// A shell for a person who works in a lab. Its terminal comes along with the
 /// order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Live {
-    /// After which step it begins, by its number or how its text begins; of a
-    /// shell lab, after which line. At the gap of an exercise, or at the end,
-    /// where none is named.
+    /// The step after which the shell begins: its number, or how its text
+    /// begins. In a shell lab, the line. If `None`, the gap of an exercise, or
+    /// the end.
     pub at: Option<String>,
-    /// The namespace in which it begins; the host's where none is named.
+    /// The namespace in which the shell begins; if `None`, the host's.
     pub netns: Option<String>,
-    /// The shell, as `/bin/bash`: one of [`Live::SHELLS`], or whatever there is.
+    /// The shell, as `/bin/bash`: one of [`Live::SHELLS`], or any other that
+    /// exists.
     pub shell: String,
-    /// What the terminal is called, as `xterm`.
+    /// The value of `TERM`, as `xterm`.
     pub term: String,
     /// The lab's name, for the prompt.
     pub lab: String,
 }
 
 impl Live {
-    /// The shells that tell what is typed in them. Of what is typed in another
-    /// nothing could be checked.
+    /// The shells that report the commands typed in them. Commands typed in any
+    /// other could not be checked.
     pub const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
 }
 
-/// What somebody at work asks.
+/// A question from the person at work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LiveAsk {
-    /// `check`: how far what was typed solves the exercise.
+    /// `check`: how far the typed commands solve the exercise.
     Check {
-        /// What was typed so far, as a script.
+        /// The commands typed so far, as a script.
         typed: String,
     },
     /// `why FROM TO`
     Why {
-        /// What was typed so far, as a script.
+        /// The commands typed so far, as a script.
         typed: String,
-        /// The words behind `why`.
+        /// The arguments of `why`.
         words: Vec<String>,
     },
-    /// `submit FILE`: writes what was typed into a file.
+    /// `submit FILE`: writes the typed commands into a file.
     Submit {
-        /// What was typed so far, as a script.
+        /// The commands typed so far, as a script.
         typed: String,
-        /// The words behind `submit`.
+        /// The arguments of `submit`.
         words: Vec<String>,
     },
 }

@@ -1,5 +1,5 @@
-//! What crosses the socket between a sandbox and the process that asked for
-//! it: an [`Order`] down, [`Event`]s up.
+//! The data that crosses the socket between a sandbox and the process that
+//! asked for it: an [`Order`] down, [`Event`]s up.
 //!
 //! *Takes* nothing of ours but places and tables, *gives* plain data that
 //! serde can carry, *never* opens a socket.
@@ -19,7 +19,7 @@ use crate::lab::{Helper, Language, Place};
 use crate::table::Table;
 use serde::{Deserialize, Serialize};
 
-/// What a sandbox is asked to do: run one lab.
+/// The order to a sandbox: run one lab.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Order {
     /// The path of the lab, for messages.
@@ -34,100 +34,100 @@ pub struct Order {
     pub language: Language,
     /// How long a command of a shell lab may take, in milliseconds.
     pub patience_ms: u64,
-    /// Whether somebody looks between the acts: each act is then carried out
-    /// at once and says what it changed.
+    /// Whether the front end watches each action. Each action is then carried
+    /// out at once, and reports what it changed.
     pub watched: bool,
     /// Whether the namespaces stay when the lab has ended, until the parent
-    /// lets them go.
+    /// releases them.
     pub linger: bool,
-    /// Whether the captured packets are wanted as files, too.
+    /// Whether captured packets are wanted as files, too.
     pub captures: bool,
-    /// What is asked when the lab has run.
+    /// The question to answer when the lab has run.
     pub inquiry: Option<Inquiry>,
-    /// What runs in the gap, where the lab is an exercise.
+    /// The script to run in the gap, if the lab is an exercise.
     pub submission: Option<Submission>,
-    /// How somebody works in the lab, where somebody does.
+    /// The shell of a person who works in the lab, if any.
     pub live: Option<Live>,
-    /// What is drawn for a student depends on it; by the empty one the first
-    /// of everything is drawn.
+    /// The seed of what is drawn for a student. The empty seed draws the first
+    /// of everything.
     pub seed: String,
-    /// What is drawn when a submission has done its work depends on it, which
-    /// nobody knows who hands something in; by the empty one the first of
-    /// everything is drawn.
+    /// The seed of what is drawn after the submission has run. No student knows
+    /// it. The empty seed draws the first of everything.
     pub secret: String,
 }
 
-/// What runs in the gap of an exercise.
+/// The script that runs in the gap of an exercise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Submission {
     /// The path of the file, for messages.
     pub path: String,
     /// The text of the script.
     pub text: String,
-    /// What it is written in.
+    /// The language of the script.
     pub language: Language,
-    /// How long it may take, in milliseconds, of which none is the lab's.
+    /// The time limit, in milliseconds. It does not count towards the lab's
+    /// own.
     pub timeout_ms: u64,
-    /// Whether somebody has handed it in. However it ends, what it has left
-    /// behind is judged then; a reference solution must come to its end.
+    /// Whether a student handed it in. Such a script is judged by what it has
+    /// done, however it ends; a reference solution must reach its end.
     pub handed_in: bool,
 }
 
-/// What a sandbox tells, in the order in which it happened.
+/// An event of a sandbox, in the order in which it happened.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Event {
     /// `title("…")`
     Title(String),
     /// `step("…")`
     Step {
-        /// Where it stands.
+        /// The place of the step.
         place: Place,
-        /// What it says.
+        /// The text of the step.
         text: String,
     },
     /// `note("…")`, or Rhai's own `print`.
     Note {
-        /// Where it stands.
+        /// The place of the note.
         place: Place,
-        /// What it says.
+        /// The text of the note.
         text: String,
     },
-    /// Something was done to the kernel.
+    /// The lab changed something in the kernel.
     Acted(Action),
     /// A command of a shell lab has ended.
     Ran(Ran),
-    /// A program was refused what the machine lacks; the lab goes on.
+    /// A program failed for lack of a feature of the machine; the lab goes on.
     Lacked(Unmeasured),
-    /// Something was asked.
+    /// The lab asked something.
     Asked(Question),
-    /// An expectation was reached.
+    /// The lab reached an expectation.
     Expected(Expectation),
-    /// A capture, at the lab's end.
+    /// A capture, at the end of the lab.
     Captured(Captured),
-    /// The lab came to its gap: what follows is what this script does.
+    /// The lab reached its gap: what follows is what this script does.
     Submitting {
         /// The path of the script.
         path: String,
     },
     /// The script in the gap has ended.
     Submitted {
-        /// Why it did not come to its end.
+        /// The reason why it did not reach its end.
         stop: Option<Stop>,
-        /// What it has changed that it must leave alone, a line each.
+        /// Changes to things that it must leave alone, one line each.
         trespasses: Vec<String>,
     },
-    /// A question that somebody answered, and not when it was asked again.
+    /// An answered question that was not answered when asked again.
     Withdrawn {
-        /// Where the lab asks.
+        /// The place in the lab that asks.
         place: Place,
         /// The shell command that asks the same.
         command: String,
     },
-    /// Somebody at work in the lab asks something, and waits for the answer.
+    /// The person at work in the lab asks something, and waits for the answer.
     Live(LiveAsk),
-    /// The script asks why; it waits for the answer.
+    /// The script asks why, and waits for the answer.
     WhyAsked(Box<PendingWhy>),
-    /// Why one can't reach another, as a replay finds it.
+    /// The findings of a replay about a question of why.
     Explained(Box<Findings>),
     /// The script ended before its last line.
     Stopped(Stop),
@@ -135,32 +135,32 @@ pub enum Event {
     Ended,
 }
 
-/// The packets of one capture, as a file that tcpdump and tshark read.
+/// The packets of one capture, as a file for tcpdump and tshark.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Captured {
     /// The name of the file.
     pub name: String,
     /// How many packets are in it.
     pub packets: usize,
-    /// The file.
+    /// The content of the file.
     #[serde(with = "hex")]
     pub pcap: Vec<u8>,
 }
 
-/// Something that was done to the kernel.
+/// A change to the kernel.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Action {
     /// Its number, from 1.
     pub n: u32,
-    /// Where the script asks for it.
+    /// The place in the script that asks for it.
     pub place: Place,
-    /// The shell command that does the same.
+    /// The equivalent shell command.
     pub command: String,
-    /// The process that it has started, by its number inside.
+    /// The process that it has started, by its PID in the sandbox.
     pub started: Option<i32>,
-    /// What it changed, a line each, where somebody watches.
+    /// The changes it made, one line each, if the front end watches.
     pub changes: Vec<String>,
-    /// Why it was refused.
+    /// The reason why it was refused.
     pub refused: Option<Refusal>,
 }
 
@@ -169,110 +169,111 @@ pub struct Action {
 pub struct Ran {
     /// Its number, from 1.
     pub n: u32,
-    /// The file that the script has read it from; the lab itself otherwise.
+    /// The file that the script sourced it from; `None` in the lab itself.
     pub helper: Option<String>,
-    /// Where it stands.
+    /// The place of the command.
     pub place: Place,
-    /// The command as it stands there.
+    /// The text of the command.
     pub command: String,
-    /// What it printed, on both its streams, as it came.
+    /// Its output on both streams, in the order of arrival.
     pub output: String,
-    /// Its exit code, where bash has told it.
+    /// Its exit code, if bash has reported it.
     pub code: Option<i32>,
-    /// Whether that is an answer, as that of a condition, and no failure.
+    /// Whether the exit code is an answer, as in a condition, and not a
+    /// failure.
     pub asks: bool,
-    /// Why and how it was ended by us.
+    /// The reason and the way in which nslab ended it.
     pub ended: Option<String>,
-    /// What it changed, a line each, where somebody watches.
+    /// The changes it made, one line each, if the front end watches.
     pub changes: Vec<String>,
-    /// What helps, where it failed for want of something that is known.
+    /// Help, if it failed for lack of something known.
     pub hint: Option<String>,
 }
 
-/// Why an act was refused.
+/// The refusal of an action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// The shell command that does the same.
+    /// The equivalent shell command.
     pub command: String,
-    /// The kernel's words, or those of `ip`.
+    /// The error message of the kernel, or of `ip`.
     pub error: String,
-    /// What helps.
+    /// Help for the user.
     pub hint: Option<String>,
 }
 
-/// Something that was asked, and the answer.
+/// A question, and the answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Question {
-    /// The helper file in which the script asks; the lab itself otherwise.
+    /// The helper file of the script that asks; `None` in the lab itself.
     pub helper: Option<String>,
-    /// Where the script asks.
+    /// The place in the script that asks.
     pub place: Place,
-    /// The shell command that asks the same.
+    /// The equivalent shell command.
     pub command: String,
-    /// The answer as text, as the reader knows it.
+    /// The answer as text, in the format the reader knows.
     pub text: String,
-    /// The answer's rows, where it is a table.
+    /// The answer's rows, if it is a table.
     pub table: Option<Table>,
-    /// How to ask it again, where it is about a way and nobody answered.
+    /// The way to ask again, if it is about a path and there was no answer.
     pub pending_why: Option<Box<PendingWhy>>,
-    /// What asking changed (a ping fills the neighbour tables), a line each,
-    /// where somebody watches.
+    /// The changes that the question made (a ping fills the neighbour tables),
+    /// one line each, if the front end watches.
     pub changes: Vec<String>,
 }
 
-/// An expectation that was reached, and whether it holds.
+/// An expectation that the script reached, and whether it holds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Expectation {
     /// The name of the check.
     pub name: String,
-    /// Where it stands.
+    /// The place of the check.
     pub place: Place,
-    /// What was found.
+    /// The observation.
     pub found: Observed,
-    /// Names of earlier checks without which this one says nothing.
+    /// Earlier checks that must pass for this one to mean something.
     pub needs: Vec<String>,
     /// Points for an exercise.
     pub points: Option<i64>,
-    /// What to tell somebody whose check failed.
+    /// Help for a student whose check failed.
     pub hint: Option<String>,
 }
 
-/// What an expectation found.
+/// The observation of an expectation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Observed {
     /// A value that must hold, or must not.
     Value {
         /// Whether the expectation is met.
         met: bool,
-        /// What was expected, in words.
+        /// The expected value, in words.
         expected: String,
-        /// What was seen: the value as text.
+        /// The observed value, as text.
         seen: String,
     },
-    /// A text that is compared with the accepted one.
+    /// A text to compare with the accepted one.
     Text(String),
 }
 
-/// Why a script ended before its last line.
+/// The reason why a script ended before its last line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stop {
-    /// The script is at fault, or an act was refused.
+    /// The script has a fault, or an action was refused.
     Fault(Fault),
     /// The machine can't do what the script asks.
     NotMeasured(Unmeasured),
     /// The deadline has passed.
     Deadline {
-        /// Where the script was, as far as is known.
+        /// The last known place of the script.
         place: Place,
         /// The deadline in milliseconds.
         timeout_ms: u64,
     },
-    /// A fault of ours.
+    /// A bug in nslab.
     Bug(String),
 }
 
 impl Stop {
-    /// The same, of a script that lies in this file.
+    /// Returns the same for a script in this file.
     #[must_use]
     pub fn in_file(self, path: &str) -> Self {
         match self {
@@ -288,25 +289,25 @@ impl Stop {
 /// A fault in a script, at its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
-    /// The helper file it is in; the lab itself otherwise.
+    /// The helper file that has the fault; `None` for the lab itself.
     pub helper: Option<String>,
-    /// Where.
+    /// The place of the fault.
     pub place: Place,
-    /// What is wrong: lower case, no full stop.
+    /// The error message: lower case, no full stop.
     pub message: String,
-    /// The shell command that does what was refused.
+    /// The shell command equivalent to the refused action.
     pub command: Option<String>,
-    /// What helps.
+    /// Help for the user.
     pub hint: Option<String>,
 }
 
-/// What could not be measured here, and what helps.
+/// A feature that could not be measured here, and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unmeasured {
-    /// Where the script asks for it.
+    /// The place in the script that asks for it.
     pub place: Place,
-    /// What the machine lacks.
+    /// The missing feature of the machine.
     pub reason: String,
-    /// What the machine's owner can do about it.
+    /// The remedy for the machine's owner.
     pub remedy: Option<String>,
 }

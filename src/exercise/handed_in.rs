@@ -56,7 +56,7 @@ impl HandedIn {
     ///
     /// # Errors
     ///
-    /// Where it is no script that can be run, or can't be read.
+    /// If it is no script that can be run, or can't be read.
     pub(super) fn read(found: &HeldFile, path: &Path) -> Result<Self, Unfit> {
         if !found.is_file() {
             return Err(Unfit::work(format!("the submission is {}, and no file", found.what())));

@@ -21,7 +21,7 @@ pub struct Merged {
 ///
 /// # Errors
 ///
-/// Where a file can't be read or is neither, where they are of several
+/// If a file can't be read or is neither, where they are of several
 /// exercises, or disagree about a student.
 pub fn merge(paths: &[PathBuf]) -> Result<Merged, ResultsError> {
     let mut notices = Vec::new();

@@ -113,7 +113,7 @@ impl Results {
     ///
     /// # Errors
     ///
-    /// Where it can't be read or written, is in use, or is of something else.
+    /// If it can't be read or written, is in use, or is of something else.
     pub fn open(path: &Path, heading: &Heading) -> Result<Self, ResultsError> {
         // A device or a pipe keeps nothing, and may be read without end.
         match path.metadata() {
@@ -157,7 +157,7 @@ impl Results {
     ///
     /// # Errors
     ///
-    /// Where it can't be written. What was kept before is there still.
+    /// If it can't be written. What was kept before is there still.
     pub fn keep(&mut self, submission: &Fingerprint, graded: &Graded) -> Result<(), ResultsError> {
         self.append(&Line::Graded { submission: *submission, graded: graded.clone() })?;
         // A file of another machine may be refused as late as here.
@@ -168,7 +168,7 @@ impl Results {
     ///
     /// # Errors
     ///
-    /// Where it can't be written.
+    /// If it can't be written.
     pub fn done(mut self, shard: Option<Shard>) -> Result<(), ResultsError> {
         self.append(&Line::Done { shard })?;
         self.sync()

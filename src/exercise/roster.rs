@@ -50,7 +50,7 @@ impl std::error::Error for RosterError {}
 ///
 /// # Errors
 ///
-/// Where a path is not there or can't be read, or nobody has handed in.
+/// If a path is not there or can't be read, or nobody has handed in.
 pub fn roster(paths: &[PathBuf]) -> Result<Vec<Entry>, RosterError> {
     let mut students: BTreeMap<String, Vec<Candidate>> = BTreeMap::new();
     for path in paths {
@@ -110,7 +110,7 @@ impl Entry {
     ///
     /// # Errors
     ///
-    /// Where that can't be run.
+    /// If that can't be run.
     pub fn read(&self) -> Result<HandedIn, Unfit> {
         match &self.found[..] {
             [found] => found.read(),

@@ -33,7 +33,7 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// Where it is no folder, or can't be searched.
+    /// If it is no folder, or can't be searched.
     pub fn open(path: &Path) -> io::Result<Self> {
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
@@ -44,7 +44,7 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// Where there is nothing, or it can't be searched.
+    /// If there is nothing, or it can't be searched.
     pub fn look(&self, name: &OsStr) -> io::Result<HeldFile> {
         let held = self.resolve(Path::new(name), false)?;
         Ok(HeldFile { stat: fstat(&held)?, held })
@@ -55,7 +55,7 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// Where there is nothing, or it leads away (`EXDEV`).
+    /// If there is nothing, or it leads away (`EXDEV`).
     pub fn look_below(&self, path: &Path) -> io::Result<HeldFile> {
         let held = self.resolve(path, true)?;
         Ok(HeldFile { stat: fstat(&held)?, held })
@@ -100,7 +100,7 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// Where it can't be read.
+    /// If it can't be read.
     pub fn names(&self) -> io::Result<Vec<OsString>> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let mut folder = nix::dir::Dir::from_fd(openat(&*self.0, ".", flags, Mode::empty())?)?;
@@ -120,7 +120,7 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// Where the kernel does not say it.
+    /// If the kernel does not say it.
     pub fn identity(&self) -> io::Result<(u64, u64)> {
         let stat = fstat(&*self.0)?;
         Ok((stat.st_dev, stat.st_ino))
@@ -168,7 +168,7 @@ impl HeldFile {
     ///
     /// # Errors
     ///
-    /// Where it is none.
+    /// If it is none.
     pub fn target(&self) -> io::Result<PathBuf> {
         Ok(readlinkat(&self.held, "")?.into())
     }
@@ -177,7 +177,7 @@ impl HeldFile {
     ///
     /// # Errors
     ///
-    /// Where it is none.
+    /// If it is none.
     pub fn into_folder(self) -> io::Result<Folder> {
         match self.is_folder() {
             true => Ok(Folder(Arc::new(self.held))),
@@ -189,7 +189,7 @@ impl HeldFile {
     ///
     /// # Errors
     ///
-    /// Where it is none, or can't be read.
+    /// If it is none, or can't be read.
     pub fn read(&self, most: u64) -> io::Result<Vec<u8>> {
         if !self.is_file() {
             let what = self.what();
@@ -214,7 +214,7 @@ pub const LONGEST: u64 = 1 << 20;
 ///
 /// # Errors
 ///
-/// Where it is not there, leads away, is no file, or is longer than [`LONGEST`].
+/// If it is not there, leads away, is no file, or is longer than [`LONGEST`].
 pub fn read_beside(path: &Path) -> io::Result<Vec<u8>> {
     let (root, below) = root_of(path)?;
     let bytes = Folder::open(&root)?.look_below(&below).map_err(|error| away(error, &root))?.read(LONGEST)?;

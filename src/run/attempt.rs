@@ -10,38 +10,39 @@ use crate::shell;
 use nix::errno::Errno;
 use std::time::{Duration, Instant};
 
-/// What became of one submission.
+/// The result of one submission.
 #[derive(Debug, Clone)]
 pub struct Attempt {
     /// The outcome of each check of the exercise.
     pub outcomes: Vec<Outcome>,
-    /// What went wrong in the submission itself, a text each; nothing where
-    /// the lab has not come to its gap.
+    /// The faults of the submission itself, one text each; `None` if the lab
+    /// has not reached its gap.
     pub remarks: Option<Vec<String>>,
-    /// The fault at which the exercise's own script has stopped after its gap:
-    /// what it had not asked by then earns nothing.
+    /// The fault that stopped the exercise's own script after its gap. Checks
+    /// that it had not reached by then earn nothing.
     pub stopped: Option<Fault>,
-    /// Whether what all sandboxes share was used up when it mattered: the table of
-    /// neighbours while it was judged, or whatever a command, an answer or a
-    /// failure says; and whether somebody was answered, and not when he asked again.
+    /// Whether a resource that all sandboxes share ran out at a time that
+    /// matters: the neighbour table was full during the judging, or a command,
+    /// an answer or a failure reports it. Also set if a question was answered
+    /// and not answered when asked again.
     pub ran_out: bool,
 }
 
-/// The most remarks on one submission: a loop fails without end.
+/// The most remarks on one submission: a loop can fail endlessly.
 const MOST_REMARKS: usize = 20;
 
-/// How long a submission may have taken that is run again and again to find
-/// out why somebody can't be reached.
+/// The longest run time of a submission that is replayed to find out why a
+/// target is not reached.
 const QUICK: Duration = Duration::from_secs(3);
 
-/// How long it is searched for that: the others of the class wait.
+/// The time limit of that search: the other submissions wait.
 const SEARCH: Duration = Duration::from_secs(10);
 
-/// Runs an exercise with what was handed in ([`Lab::with`]).
+/// Runs an exercise with a submission ([`Lab::with`]).
 ///
 /// # Errors
 ///
-/// Where there is no sandbox to run it in.
+/// If there is no sandbox to run it in.
 pub fn attempt(
     lab: &Lab,
     launcher: &Launcher,
@@ -62,7 +63,8 @@ pub fn attempt(
         gap.judged_from.is_some_and(Machine::has_refused) || gap.is_doubtful || outcomes.iter().any(says_so);
     let is_failed = outcomes.iter().any(|outcome| matches!(outcome.verdict, Verdict::Failed(_)));
     if settings.explains && is_failed {
-        // A search runs it again and again, beside the others of the class.
+        // A search replays the submission many times, beside the rest of the
+        // class.
         let hindrance = if ran_out {
             Some("what all labs of the machine share was used up".into())
         } else if gap.took >= QUICK {
@@ -81,8 +83,8 @@ pub fn attempt(
     Ok(Attempt { outcomes, remarks: remarks.map(Remarks::finish), stopped, ran_out })
 }
 
-/// What is drawn is filled in in the reference solution alone: who hands that
-/// in as it is written has not seen it.
+/// Returns a remark if the submission has a blank: drawn values are filled in
+/// only in the reference solution, so somebody handed that in as it is written.
 fn blank(lab: &Lab, settings: &Settings) -> Option<String> {
     let handed_in = lab.gap.as_ref()?.handed_in.as_ref()?;
     let picks = lab.picks(&settings.seed);
@@ -91,21 +93,21 @@ fn blank(lab: &Lab, settings: &Settings) -> Option<String> {
     Some(format!("`{{{key}}}` is not filled in in what is handed in: write `{pick}`"))
 }
 
-/// What is heard between the beginning and the end of a submission.
+/// The state collected from the events of one submission.
 #[derive(Debug, Default)]
 struct Gap {
     began: Option<Instant>,
     took: Duration,
-    /// How the machine was when the submission had had its turn.
+    /// The state of the machine when the submission had ended.
     judged_from: Option<Machine>,
-    /// Whether what came of it may be somebody else's doing: a command, or an
-    /// answer to the judge, has said that something is used up, or what held did not
-    /// hold again.
+    /// Whether the result may have an outside cause: a command, or an answer to
+    /// the judge, reported that something is used up, or a question was
+    /// answered and not answered again.
     is_doubtful: bool,
-    /// What to say of a `{key}` in it.
+    /// The remark about a `{key}` left in it.
     blank: Option<String>,
     remarks: Option<Remarks>,
-    /// Where the exercise has stopped that judges it.
+    /// The fault that stopped the exercise's script.
     stopped: Option<Fault>,
 }
 
@@ -144,7 +146,7 @@ impl Gap {
             Event::Stopped(Stop::Fault(fault)) if self.judged_from.is_some() => {
                 self.stopped = Some(fault.clone());
             }
-            // What held and did not hold again was lost, perhaps, and not stopped.
+            // An answer that did not come again was perhaps lost, not blocked.
             Event::Withdrawn { .. } => self.is_doubtful = true,
             Event::Asked(question) => self.is_doubtful |= says_exhausted(&question.text),
             _ => {}
@@ -153,7 +155,7 @@ impl Gap {
 
     fn remark(&mut self, text: String) {
         let Some(remarks) = &mut self.remarks else { return };
-        // A loop says the same again and again.
+        // A loop repeats the same remark.
         if remarks.texts.contains(&text) {
             return;
         }
@@ -173,13 +175,13 @@ impl Remarks {
     }
 }
 
-/// The kernel's errors when a resource runs out that it counts for the whole
-/// machine, or for one of its users: tables, watches, memory, files.
+/// The kernel's errors when a resource runs out that is counted for the whole
+/// machine or for one of its users: tables, watches, memory, files.
 const EXHAUSTED: [Errno; 6] =
     [Errno::ENOBUFS, Errno::ENOSPC, Errno::ENOMEM, Errno::EMFILE, Errno::ENFILE, Errno::ETOOMANYREFS];
 
-/// Tells whether it is said that something is used up. Whoever says so without
-/// need is run once more, and no more.
+/// Tells whether a text reports that something is used up. A false report costs
+/// one more run, and no more.
 fn says_exhausted(text: &str) -> bool {
     EXHAUSTED.iter().any(|errno| text.contains(errno.desc()))
 }
@@ -188,7 +190,7 @@ fn says_so(outcome: &Outcome) -> bool {
     matches!(&outcome.verdict, Verdict::Failed(failure) if says_exhausted(&failure.message))
 }
 
-/// What a command said that failed.
+/// Returns the remark about a failed command.
 fn failed(ran: &Ran) -> Option<String> {
     let code = ran.code.filter(|code| *code != 0);
     if ran.asks || (code.is_none() && ran.ended.is_none()) {

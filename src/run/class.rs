@@ -8,13 +8,13 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-/// How many sandboxes are let go together.
+/// The number of finished sandboxes that are dropped together.
 const TOGETHER: usize = 32;
 
-/// How often it is looked whether to stop.
+/// The interval at which `stop` is checked.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Where a worker gets its sandboxes from.
+/// A worker's source of sandboxes.
 #[derive(Debug)]
 pub struct Supply<'a> {
     launcher: &'a Launcher,
@@ -23,27 +23,26 @@ pub struct Supply<'a> {
 }
 
 impl Supply<'_> {
-    /// A fresh sandbox. The next one makes itself ready meanwhile.
+    /// Returns a fresh sandbox. The next one prepares itself meanwhile.
     ///
     /// # Errors
     ///
-    /// Where the launcher is gone.
+    /// If the launcher is gone.
     pub fn open(&mut self) -> Result<Sandbox, SandboxError> {
         let sandbox = self.ready.take().map_or_else(|| self.launcher.open(), Ok)?;
         self.ready = self.launcher.open().ok();
         Ok(sandbox)
     }
 
-    /// Takes back one that is done with.
+    /// Takes back a finished sandbox.
     pub fn done(&self, sandbox: Sandbox) {
         self.finished.let_go(sandbox);
     }
 }
 
-/// Does some work for each of the items, several at a time ([`at_a_time`]),
-/// and hands over each result as it comes, with the number of its
-/// item. Once `stop` is set, all sandboxes end, and what was not handed over
-/// is lost.
+/// Runs `work` for each of the items, several at a time ([`at_a_time`]), and
+/// hands over each result as it comes, with the number of its item. When `stop`
+/// is set, all sandboxes end, and pending results are lost.
 pub fn class<T: Sync, R: Send>(
     launcher: &Launcher,
     first: Sandbox,

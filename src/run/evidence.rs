@@ -11,19 +11,19 @@ pub enum Evidence {
     /// No.
     #[default]
     Dropped,
-    /// Each [`Explanation`] has them.
+    /// Each [`Explanation`] includes them.
     Kept,
-    /// In addition, each diagnosis of a lab becomes a file `<lab>-<number>.json` below
-    /// this folder.
+    /// Each [`Explanation`] includes them, and each diagnosis of a lab becomes
+    /// a file `<lab>-<number>.json` in this folder.
     Written(PathBuf),
 }
 
-/// Writes the recorded facts for a report: the version of nslab, the lab, the answer,
-/// and each round of the search.
+/// Writes the recorded facts for a report: the version of nslab, the lab, the
+/// answer, and each round of the search.
 ///
 /// # Errors
 ///
-/// Where the file can't be written.
+/// If the file can't be written.
 pub fn write_evidence(file: &Path, lab: &LabName, explanation: &Explanation) -> io::Result<()> {
     let evidence = serde_json::json!({
         "nslab": env!("CARGO_PKG_VERSION"),

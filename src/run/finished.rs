@@ -1,9 +1,9 @@
 use crate::sandbox::Sandbox;
 use std::sync::Mutex;
 
-/// Sandboxes that are done with, and let go so many together. To take their
-/// namespaces down keeps the kernel busy and stalls the labs at work: it is
-/// best done for many at once. Each holds about a megabyte.
+/// Finished sandboxes, which are dropped in groups. Removing their namespaces
+/// keeps the kernel busy and stalls the running labs, so it is best done for
+/// many at once. Each sandbox holds about a megabyte.
 #[derive(Debug)]
 pub struct Finished {
     sandboxes: Mutex<Vec<Sandbox>>,
@@ -11,12 +11,12 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// Lets so many go together.
+    /// Creates a store that drops this many sandboxes together.
     pub fn of(together: usize) -> Self {
         Self { sandboxes: Mutex::default(), together }
     }
 
-    /// Lets a sandbox go, with some others.
+    /// Takes a finished sandbox, and drops all when there are enough.
     pub fn let_go(&self, sandbox: Sandbox) {
         let Ok(mut sandboxes) = self.sandboxes.lock() else { return };
         sandboxes.push(sandbox);

@@ -1,4 +1,4 @@
-//! Why one can't reach another: the lab is replayed until a cure is proved.
+//! Answers why a target is not reached: replays the lab until a cure is proved.
 
 use super::evidence::{self, Evidence};
 use super::{Machine, Settings, order};
@@ -13,16 +13,16 @@ use std::cell::RefCell;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// How long the search goes on, beside the last replay.
+/// The time limit of the search, without the last replay.
 const PATIENCE: Duration = Duration::from_secs(50);
 
-/// How many suspects are tried, each in a sandbox of its own.
+/// The most suspects that are tried, each in a sandbox of its own.
 const MOST_TRIALS: usize = 24;
 
-/// How long the search in one sandbox may take.
+/// The time limit of the search in one sandbox.
 const ROUND: Duration = Duration::from_secs(30);
 
-/// Why there is no explanation.
+/// The reason why there is no explanation.
 #[derive(Debug)]
 pub enum WhyError {
     /// The question makes no sense in this lab.
@@ -51,13 +51,13 @@ impl fmt::Display for WhyError {
 
 impl std::error::Error for WhyError {}
 
-/// Says why a probe of a lab's network is not answered, what mends it, and
-/// whether that was proved by a replay. `first` is a sandbox that is ready, and
-/// `at` when in the course of the lab it is asked.
+/// Finds out why a probe of a lab's network is not answered and what cures it,
+/// and whether a replay proved that. `first` is a sandbox that is ready, and
+/// `at` is the moment of the lab at which the question is asked.
 ///
 /// # Errors
 ///
-/// Where the question makes no sense, or there is no sandbox.
+/// If the question makes no sense, or there is no sandbox.
 pub fn why(
     lab: &Lab,
     launcher: &Launcher,
@@ -69,13 +69,13 @@ pub fn why(
     search(&WhyCache::new(lab, launcher, settings), first, probe, at)
 }
 
-/// Answers what a lab wonders about, in the network that it had there and
-/// then; each question once.
+/// Answers a lab's questions of why, in the network as it was at that moment.
+/// Each question is answered once.
 pub(super) struct WhyCache<'a> {
     lab: &'a Lab,
     launcher: &'a Launcher,
     settings: &'a Settings,
-    /// How long each search goes on, beside the last replay.
+    /// The time limit of each search, without the last replay.
     patience: Duration,
     known: RefCell<Vec<(PendingWhy, Option<Answered>)>>,
 }
@@ -85,12 +85,12 @@ impl<'a> WhyCache<'a> {
         Self { lab, launcher, settings, patience: PATIENCE, known: RefCell::default() }
     }
 
-    /// Searches for so long at most.
+    /// Limits each search to this time.
     pub fn within(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
 
-    /// The answer; nothing where nothing can be found out.
+    /// Returns the answer; `None` if there is none.
     pub fn answer(&self, pending_why: &PendingWhy) -> Option<Answered> {
         let known = self
             .known
@@ -145,8 +145,8 @@ fn search(cache: &WhyCache, first: Sandbox, probe: &Probe, at: &Moment) -> Resul
             if ask_otherwise && cleared.is_empty() {
                 return Ok(explained(&findings.causes, false));
             }
-            // Nobody is left to be tried after these: the last one of them
-            // has led astray.
+            // No suspect is left after these: the last of them was a wrong
+            // track.
             match findings.causes.split_last() {
                 Some((last, others)) if !ask_otherwise => cleared.push(last.key_after(others)),
                 _ => break,
@@ -163,11 +163,11 @@ fn search(cache: &WhyCache, first: Sandbox, probe: &Probe, at: &Moment) -> Resul
     {
         return Ok(explain(probe, &findings, stopped, &together, true));
     }
-    // Nobody is convicted: these are the likely ones.
+    // Nothing is proved: these are the likely causes.
     let mut likely = findings.causes.clone();
     likely.extend(findings.cleared.clone());
     likely.extend(findings.others.clone());
-    // What was tried in vain is less so than what could not be tried.
+    // Suspects tried without success are less likely than untried ones.
     likely.sort_by_key(|one| cleared.contains(&one.key()));
     let mut keys = Vec::new();
     likely.retain(|suspect| {
@@ -185,7 +185,7 @@ fn explain(
     causes: &[Suspect],
     proved: bool,
 ) -> Explanation {
-    // All that is proved, or else the likeliest.
+    // All causes if they are proved, or else the likeliest.
     let chosen = &causes[..causes.len().min(if proved { usize::MAX } else { 1 })];
     let mut evidence: Vec<String> = Vec::new();
     for look in chosen.iter().flat_map(|cause| &cause.evidence) {
@@ -193,7 +193,7 @@ fn explain(
             evidence.push(look.clone());
         }
     }
-    // Two cures for the same are told once.
+    // Two cures for the same cause are shown once.
     let mut told: Vec<Cause> = Vec::new();
     for cause in causes.iter().map(Cause::from) {
         if !told.contains(&cause) {
@@ -222,7 +222,7 @@ fn explain(
     }
 }
 
-/// Runs a lab again and again, each time in a fresh sandbox.
+/// Runs a lab repeatedly, each time in a fresh sandbox.
 struct Replay<'a> {
     cache: &'a WhyCache<'a>,
     ready: Option<Sandbox>,
@@ -231,13 +231,13 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    /// Tells whether a fresh replay reaches it with these cures.
+    /// Tells whether a fresh replay reaches the target with these cures.
     fn reaches(&mut self, causes: &[Suspect]) -> Result<bool, WhyError> {
         let cures = causes.iter().flat_map(|cause| cause.fix.clone()).collect();
         Ok(self.ask(Aim::Prove(cures), &[])?.0.reached)
     }
 
-    /// Lets those go without whom it is reached as well.
+    /// Drops the causes whose cures are not needed.
     fn needed(&mut self, mut causes: Vec<Suspect>, until: Instant) -> Result<Vec<Suspect>, WhyError> {
         let mut at = 0;
         while causes.len() > 1 && at < causes.len() && Instant::now() < until {
@@ -250,8 +250,8 @@ impl Replay<'_> {
         Ok(causes)
     }
 
-    /// Finds faults of which none shows as long as the others are there: all
-    /// suspects are mended together, and then those are let go who need not be.
+    /// Finds faults that hide each other: cures all suspects together, then
+    /// drops the cures that are not needed.
     fn gather(&mut self, until: Instant) -> Result<Option<Vec<Suspect>>, WhyError> {
         let (findings, _) = self.ask(Aim::Gather, &[])?;
         let causes = findings.causes;
@@ -264,7 +264,8 @@ impl Replay<'_> {
     fn ask(&mut self, aim: Aim, cleared: &[String]) -> Result<(Findings, Option<Stop>), WhyError> {
         let before = Machine::now();
         let answer = self.ask_once(aim.clone(), cleared)?;
-        // The next run may see something else.
+        // The machine changed during the run, so the run may be wrong: ask
+        // again.
         if before.has_changed() { self.ask_once(aim, cleared) } else { Ok(answer) }
     }
 
@@ -273,7 +274,7 @@ impl Replay<'_> {
             Some(sandbox) => sandbox,
             None => self.cache.launcher.open()?,
         };
-        // The next one makes itself ready meanwhile; a proof is the last one.
+        // The next sandbox prepares itself meanwhile. A proof is the last run.
         if !matches!(aim, Aim::Prove(_)) {
             self.ready = Some(self.cache.launcher.open()?);
         }
@@ -292,7 +293,7 @@ impl Replay<'_> {
             Event::Stopped(stop) => stopped = Some(stop),
             _ => {}
         };
-        // The lab may wonder itself, on the way.
+        // The lab itself may ask why during the run.
         sandbox.run_with(&order, hear, |pending_why| self.cache.answer(pending_why))?;
         match (found, stopped) {
             (Some(Findings { misuse: Some(misuse), .. }), _) => Err(WhyError::Misuse(misuse)),

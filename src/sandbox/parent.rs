@@ -51,7 +51,7 @@ impl Launcher {
     ///
     /// # Errors
     ///
-    /// Where there is a second thread already, or no process to be had.
+    /// If there is a second thread already, or no process to be had.
     pub fn start<P>(
         sandboxes: For,
         prepared: &mut P,
@@ -85,7 +85,7 @@ impl Launcher {
     ///
     /// # Errors
     ///
-    /// Where the launcher is gone.
+    /// If the launcher is gone.
     pub fn open(&self) -> Result<Sandbox, SandboxError> {
         let failed = |error: io::Error| SandboxError::io("reach the sandbox's launcher", &error);
         let (ours, theirs) = Wire::pair().map_err(failed)?;
@@ -152,7 +152,7 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// Where it can't be had, which the kernel's word explains.
+    /// If it can't be had, which the kernel's word explains.
     pub fn await_standing(&mut self) -> Result<(), SandboxError> {
         let lost = |errno| SandboxError::new("reach the sandbox", errno);
         while !self.standing {
@@ -211,7 +211,7 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// Where there is no sandbox to run it in.
+    /// If there is no sandbox to run it in.
     pub fn run(&mut self, order: &Order, hear: impl FnMut(Event)) -> Result<(), SandboxError> {
         self.run_with(order, hear, |_| None)
     }
@@ -224,7 +224,7 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// Where there is no sandbox to run it in.
+    /// If there is no sandbox to run it in.
     pub fn run_with(
         &mut self,
         order: &Order,
@@ -244,7 +244,7 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// Where there is no sandbox to run it in.
+    /// If there is no sandbox to run it in.
     pub fn run_live(
         &mut self,
         order: &Order,

@@ -71,7 +71,7 @@ impl Compiler {
     ///
     /// # Errors
     ///
-    /// Where its text is no script, calls what is not there, or declares its
+    /// If its text is no script, calls what is not there, or declares its
     /// checks so that they can't be found without running it.
     pub fn read(&self, mut source: LabSource) -> Result<Lab, Fault> {
         // Some editors begin a file with a byte order mark.

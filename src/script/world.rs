@@ -249,7 +249,7 @@ impl World {
     ///
     /// # Errors
     ///
-    /// Where somebody was to work there and can't.
+    /// If somebody was to work there and can't.
     pub fn come_to_step(&self, text: &str) -> Result<bool, Stop> {
         if self.in_wanted_step.get() {
             self.inquire();

@@ -33,7 +33,7 @@ pub type Desk<'a> = &'a dyn Fn(LiveAsk) -> Option<String>;
 ///
 /// # Errors
 ///
-/// Where the shell can't be started.
+/// If the shell can't be started.
 pub fn live(network: &Network, order: &Order, terminal: Option<OwnedFd>, desk: Desk) -> Result<(), Stop> {
     match (&order.live, terminal) {
         (Some(live), Some(terminal)) => work(network, live, &terminal, desk).map_err(super::run::fault),

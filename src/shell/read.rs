@@ -10,7 +10,7 @@ use std::path::Path;
 ///
 /// # Errors
 ///
-/// Where there is no command in it.
+/// If there is no command in it.
 pub fn read(mut source: LabSource) -> Result<Lab, Fault> {
     if let Some(text) = source.text.strip_prefix('\u{feff}') {
         source.text = text.to_string();

@@ -52,7 +52,7 @@ pub fn run(
 ///
 /// # Errors
 ///
-/// Where bash does not come to the end of the script.
+/// If bash does not come to the end of the script.
 pub fn fill(
     network: &Network,
     order: &Order,

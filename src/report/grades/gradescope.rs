@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 ///
 /// # Errors
 ///
-/// Where there is not just one student.
+/// If there is not just one student.
 pub fn gradescope(book: &Gradebook) -> Result<String, String> {
     one_student(book.results.len())?;
     let Some(graded) = book.results.first() else { return Err("nobody was graded".into()) };
@@ -53,7 +53,7 @@ pub fn gradescope(book: &Gradebook) -> Result<String, String> {
 ///
 /// # Errors
 ///
-/// Where there is another number of them.
+/// If there is another number of them.
 pub fn one_student(count: usize) -> Result<(), String> {
     match count {
         1 => Ok(()),

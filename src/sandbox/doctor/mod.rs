@@ -34,7 +34,7 @@ pub fn with_remedy(error: &SandboxError) -> String {
 ///
 /// # Errors
 ///
-/// Where none can be started: older container engines refuse clone3(2) so that
+/// If none can be started: older container engines refuse clone3(2) so that
 /// the C library does not go on with clone(2).
 pub fn try_thread() -> Result<(), SandboxError> {
     let started = thread::Builder::new().spawn(|| {});

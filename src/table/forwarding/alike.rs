@@ -32,7 +32,7 @@ impl Comparison {
     ///
     /// # Errors
     ///
-    /// Where a row can't be read.
+    /// If a row can't be read.
     pub fn of(first: &[Row], second: &[Row]) -> Result<Self, Unreadable> {
         let families = (is_v6(first), is_v6(second));
         // A bare `default` is of the family of those around it.

@@ -16,7 +16,7 @@ impl Block {
     ///
     /// # Errors
     ///
-    /// Where it is no destination that `ip route add` would take.
+    /// If it is no destination that `ip route add` would take.
     pub fn read(dst: &str, is_v6: bool) -> Result<Self, Unreadable> {
         if dst == "default" {
             return Ok(Self { is_v6, first: 0, length: 0 });

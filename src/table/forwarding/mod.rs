@@ -128,7 +128,7 @@ impl Forwarding {
     ///
     /// # Errors
     ///
-    /// Where a row says nothing that a packet could follow.
+    /// If a row says nothing that a packet could follow.
     pub fn read(rows: &[Row], is_v6: bool) -> Result<Self, Unreadable> {
         let mut table = Self::default();
         for row in rows.iter().filter(|row| !row.is_dead) {

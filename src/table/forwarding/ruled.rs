@@ -47,7 +47,7 @@ impl Comparison {
     ///
     /// # Errors
     ///
-    /// Where a row can't be read.
+    /// If a row can't be read.
     pub fn by_rules(lookups: &[Lookup], wanted: &[Row]) -> Result<Self, Unreadable> {
         let all: Vec<Row> = lookups.iter().flat_map(|lookup| lookup.rows.clone()).collect();
         let v6 = is_v6(wanted).or(is_v6(&all)).unwrap_or(false);
