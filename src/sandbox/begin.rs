@@ -1,4 +1,4 @@
-//! Starts a program inside, with what it sees and what it may take.
+//! Starts a program in the sandbox, with its view of the system and its limits.
 
 use super::booth::bounds;
 use super::cgroup::{self, Share};
@@ -25,13 +25,13 @@ const MEMORY: u64 = 1 << 30;
 
 /// The owner of a program.
 pub(super) enum Whose<'a> {
-    /// The lab's, or the judge's.
+    /// A program of the lab, or of the judge.
     Ours,
-    /// A submission's, which has this share of the machine.
+    /// A program of a submission, in this cgroup if there is one.
     Submitted(Option<&'a Share>),
 }
 
-/// Starts it, with its output to the two descriptors; gives its pid.
+/// Starts a program with its output to the two descriptors, and returns its PID.
 pub(super) fn program(
     program: &Program,
     netns: Option<OwnedFd>,
@@ -53,7 +53,7 @@ pub(super) fn program(
         .stdin(Stdio::null())
         .stdout(out)
         .stderr(err)
-        // A group of its own, so that it can be ended whole.
+        // Its own process group, so that all of it can be killed.
         .process_group(0);
     let confined = matches!(whose, Whose::Submitted(_));
     let cgroup = match whose {
@@ -67,7 +67,7 @@ pub(super) fn program(
             cgroup.map_or(Ok(()), cgroup::join)?;
             sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
             hear_signals();
-            // The init hides itself; what it starts need not.
+            // The init is not dumpable; the programs that it starts may be.
             libc::prctl(libc::PR_SET_DUMPABLE, 1);
             limit(count_processes)?;
             view.enter()?;
@@ -88,18 +88,19 @@ pub(super) fn program(
     }
 }
 
-/// Takes no signal as its parent took it: who starts us in the background may
-/// ignore Ctrl-C (`&` of a shell without job control), and so would a program.
+/// Resets all signals to their default actions: a parent that starts nslab in the
+/// background may ignore Ctrl-C (`&` in a shell without job control), and
+/// programs would inherit that.
 fn hear_signals() {
     for one in Signal::iterator() {
-        // The kernel refuses it for SIGKILL and SIGSTOP.
+        // The kernel refuses this for SIGKILL and SIGSTOP.
         // SAFETY: sets no handler.
         let _ = unsafe { signal(one, SigHandler::SigDfl) };
     }
 }
 
-/// Has this process's next child be the first of a new pid namespace; gives
-/// the one to come back to.
+/// Makes this process's next child the first of a new PID namespace. Returns the
+/// current PID namespace, to return to.
 fn new_pid_namespace() -> nix::Result<OwnedFd> {
     let own =
         open("/proc/self/ns/pid", OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC, Mode::empty())?;
@@ -107,8 +108,8 @@ fn new_pid_namespace() -> nix::Result<OwnedFd> {
     Ok(own)
 }
 
-/// Tells whether the kernel counts a user's processes in each user namespace
-/// alone (Linux 5.14). Before that, it would count those outside as well.
+/// Tells whether the kernel counts a user's processes for each user namespace
+/// separately (Linux 5.14). Before that, it also counted those outside.
 fn kernel_counts_processes() -> bool {
     let release = nix::sys::utsname::uname().map(|name| name.release().to_string_lossy().into_owned());
     let release = release.unwrap_or_default();
@@ -116,22 +117,22 @@ fn kernel_counts_processes() -> bool {
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (5, 14)
 }
 
-/// What a program may take of the machine.
+/// Sets the resource limits of a program.
 fn limit(count_processes: bool) -> io::Result<()> {
     if count_processes {
         at_most(Resource::RLIMIT_NPROC, MOST_PROCESSES as u64)?;
     }
     at_most(Resource::RLIMIT_DATA, MEMORY)?;
-    // Where memory runs out all the same, these are the ones to end.
+    // If memory runs out anyway, the kernel kills these programs first.
     let file =
         fs::OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open("/proc/self/oom_score_adj");
     let _ = file.and_then(|mut file| io::Write::write_all(&mut file, b"1000"));
     Ok(())
 }
 
-/// Keeps the kernel from writing core dumps of this process and of all that it
-/// will start. The limit is not zero: with that, the kernel would start the
-/// machine's own handler of crashes (`RLIMIT_CORE` in its fs/coredump.c).
+/// Stops the kernel from writing core dumps of this process and its children. The
+/// limit is not zero: the kernel would then start the machine's own crash handler
+/// (`RLIMIT_CORE` in its fs/coredump.c).
 pub(super) fn dump_no_core() -> io::Result<()> {
     at_most(Resource::RLIMIT_CORE, 1)
 }
@@ -141,19 +142,20 @@ pub(super) fn at_most(resource: Resource, most: u64) -> io::Result<()> {
     Ok(setrlimit(resource, most.min(hard), most.min(hard))?)
 }
 
-/// What a program sees.
+/// The system as a program sees it.
 struct View {
-    /// Its network namespace, and the files that it sees over those of `/etc`.
+    /// Its network namespace, and the folder of files that replace those of
+    /// `/etc`.
     netns: Option<(OwnedFd, PathBuf)>,
-    /// Whether it has a pid namespace of its own.
+    /// Whether it gets a PID namespace of its own.
     pid: bool,
 }
 
 impl View {
-    /// Enters a network namespace as `ip netns exec` does: with a `/sys` that
-    /// shows it, and with the files of `/etc/netns/<name>` over those of
-    /// `/etc`. A new pid namespace has a `/proc` that shows it, as `unshare
-    /// --mount-proc` makes it.
+    /// Enters a network namespace as `ip netns exec` does: with a `/sys` of that
+    /// namespace, and with the files of `/etc/netns/<name>` mounted over those of
+    /// `/etc`. A new PID namespace gets its own `/proc`, as with `unshare
+    /// --mount-proc`.
     fn enter(&self) -> io::Result<()> {
         if self.netns.is_none() && !self.pid {
             return Ok(());
@@ -172,7 +174,7 @@ impl View {
             let over = Path::new("/etc").join(file.file_name());
             let bound = mount(Some(&file.path()), &over, None::<&str>, MsFlags::MS_BIND, None::<&str>);
             if let Err(errno) = bound {
-                // It says so and goes on, in these words.
+                // `ip netns exec` prints this message and goes on.
                 let from = file.path();
                 eprintln!("Bind {} -> {} failed: {}", from.display(), over.display(), errno.desc());
             }

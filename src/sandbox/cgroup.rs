@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// The limit of memory, in bytes: the limits of programs and of files together.
+/// The memory limit in bytes: the limits of programs and of files together.
 const MEMORY: u64 = 1 << 30;
 
 /// The name of the folder of all cgroups of a process, followed by its number.
@@ -165,14 +165,15 @@ pub(super) fn join(way_in: i32) -> io::Result<()> {
     }
 }
 
-/// The folder of the cgroup in which this process is.
+/// Returns the folder of this process's cgroup.
 fn own_cgroup() -> Result<PathBuf, String> {
     let lines = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     folder_of(&lines, &mounts).ok_or_else(|| "no cgroups of version 2 are mounted here".to_string())
 }
 
-/// The folder that `/proc/self/cgroup` and mountinfo (proc(5)) tell of.
+/// Returns the folder from the texts of `/proc/self/cgroup` and mountinfo
+/// (proc(5)).
 fn folder_of(lines: &str, mounts: &str) -> Option<PathBuf> {
     let own = lines.lines().find_map(|line| line.strip_prefix("0::"))?;
     mounts.lines().find_map(|line| {
@@ -192,7 +193,7 @@ fn passes_on(folder: &Path) -> bool {
     has("memory") && has("pids") && may_write(folder) && may_write(&folder.join("cgroup.procs"))
 }
 
-/// Removes the folders of processes that were killed.
+/// Removes the folders that killed nslab processes have left.
 fn remove_deserted(above: &Path) {
     for entry in fs::read_dir(above).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -212,7 +213,7 @@ fn is_busy(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::EBUSY)
 }
 
-/// A number from a file of lines with a name and a number.
+/// Returns a number from lines of a name and a number each.
 fn count(text: &str, name: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.and_then(|number| number.trim().parse().ok()).unwrap_or(0)

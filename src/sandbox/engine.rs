@@ -1,4 +1,4 @@
-//! The child half, second part: the process that runs one lab, from outside
+//! The child half, second part: the process that runs one lab. It stays outside
 //! the namespaces that it acts on.
 
 use super::cgroup::Share;
@@ -16,7 +16,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-/// The memory that an engine may have, in bytes: a script's values live there.
+/// The memory limit of an engine, in bytes: a script's values live there.
 const MEMORY: u64 = 1 << 30;
 
 /// Runs `script` in a fresh sandbox and ends the process.
@@ -28,7 +28,7 @@ pub(super) fn run<P>(
     script: impl FnOnce(&mut P, Order, Inside, Line),
 ) -> ! {
     let user = users.become_one(nth);
-    // A change of user takes it back.
+    // A change of user resets this.
     die_with_parent();
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
     let started = user.and_then(|own_user| Ok((own_user, start_init(share)?)));
@@ -54,7 +54,8 @@ pub(super) fn run<P>(
     }
     line.flush();
     // The lab's programs end with it. Its namespaces may stay until the parent
-    // lets go: the kernel takes many down at once for the price of a few.
+    // releases them: removing many at once costs the kernel little more than a
+    // few.
     let _ = kill(init, Signal::SIGKILL);
     if linger {
         line.await_hang_up();
@@ -62,7 +63,7 @@ pub(super) fn run<P>(
     end(init, 0)
 }
 
-/// Keeps what a panic says, for the parent to tell.
+/// Keeps the message of a panic, for the parent.
 fn note_panics() -> Rc<RefCell<String>> {
     thread_local! {
         static SAID: Rc<RefCell<String>> = Rc::default();
@@ -83,7 +84,7 @@ fn start_init(share: Option<Share>) -> Result<Inside, SandboxError> {
         | libc::CLONE_NEWUTS
         | libc::CLONE_NEWIPC;
     // SAFETY: clone(2) without CLONE_VM is a fork, and this process has one
-    // thread; the raw call because glibc's wants a stack.
+    // thread. glibc's wrapper needs a stack, so this is the raw call.
     let pid =
         unsafe { libc::syscall(libc::SYS_clone, namespaces | libc::SIGCHLD, 0usize, 0usize, 0usize, 0usize) };
     match pid {
@@ -104,19 +105,19 @@ fn refuse(line: &Wire, error: SandboxError) -> ! {
     unsafe { libc::_exit(0) }
 }
 
-/// Ends the lab's processes and this one. Their namespaces go with them, and
-/// the launcher waits for both.
+/// Ends the lab's processes and this one. Their namespaces end with them, and the
+/// launcher reaps both.
 fn end(init: Pid, code: i32) -> ! {
     let _ = kill(init, Signal::SIGKILL);
-    // SAFETY: nothing here needs a destructor or an exit handler to run; what
-    // the script has built is the kernel's to take back.
+    // SAFETY: no destructor or exit handler needs to run here; the kernel removes
+    // everything that the script has built.
     unsafe { libc::_exit(code) }
 }
 
-/// The way up: tells the parent what happens.
+/// The line to the parent, which carries events.
 ///
-/// Events wait here until there are many, until something slow is about to
-/// begin, or until the end; at once where somebody watches.
+/// Events wait here until there are many, until something slow begins, or until
+/// the end. If the front end watches, they are sent at once.
 #[derive(Debug, Clone)]
 pub struct Line(Rc<Waiting>);
 
@@ -138,19 +139,19 @@ impl Line {
         Self(Rc::new(Waiting { wire, watched, events, gone, terminal }))
     }
 
-    /// The terminal of somebody who works in the lab; once.
+    /// Returns the terminal of the person who works in the lab, once.
     pub fn terminal(&self) -> Option<OwnedFd> {
         self.0.terminal.take()
     }
 
-    /// Passes on what somebody at work asks, and waits for the answer.
+    /// Passes on a question of the person at work, and waits for the answer.
     pub fn ask(&self, ask: LiveAsk) -> Option<String> {
         self.emit(Event::Live(ask));
         self.flush();
         self.0.wire.receive().ok().flatten()
     }
 
-    /// Tells an event.
+    /// Reports an event.
     pub fn emit(&self, event: Event) {
         self.0.events.borrow_mut().push(Up::Event(Box::new(event)));
         if self.0.watched || self.0.events.borrow().len() >= BATCH {
@@ -158,7 +159,7 @@ impl Line {
         }
     }
 
-    /// Tells a question that only the parent can answer, and waits for the
+    /// Passes on a question that only the parent can answer, and waits for the
     /// answer.
     pub fn ask_why(&self, pending_why: PendingWhy) -> Option<Answered> {
         self.emit(Event::WhyAsked(Box::new(pending_why)));
@@ -166,16 +167,17 @@ impl Line {
         self.0.wire.receive().ok().flatten()
     }
 
-    /// Waits until nobody listens any more.
+    /// Waits until the parent closes the line.
     fn await_hang_up(&self) {
         let _ = wait_readable(self.0.wire.as_fd(), None);
     }
 
-    /// Sends what waits.
+    /// Sends the waiting events.
     pub fn flush(&self) {
         let events = self.0.events.take();
         if !events.is_empty() && !self.0.gone.get() && self.0.wire.send(&events).is_err() {
-            // Nobody is left to tell; the launcher is about to kill us.
+            // Nobody is left to hear them; the launcher is about to kill this
+            // process.
             self.0.gone.set(true);
         }
     }

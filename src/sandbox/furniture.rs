@@ -1,9 +1,9 @@
-//! What is in a root of one's own, a lab's or a submission's: the programs of
-//! the machine, and what they need.
+//! The contents of a new root, a lab's or a submission's: the machine's programs,
+//! and the files that they need.
 //!
-//! A list of what is shown, not of what is hidden. What a machine keeps
-//! elsewhere is not in there: people's files, and the sockets and pipes by
-//! which its programs are reached.
+//! The lists name what is shown, not what is hidden. Everything else of the
+//! machine is missing: its users' files, and the sockets and pipes of its
+//! programs.
 
 use super::SandboxError;
 use super::mounts::{at, bind, directory};
@@ -19,8 +19,8 @@ use std::path::Path;
 const MACHINE: [&str; 10] =
     ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt/cni", "/nix/store", "/gnu/store"];
 
-/// What there is of the machine's `/etc`: what programs are set up with by
-/// their packages, and nothing that could hold a secret.
+/// The files shown of the machine's `/etc`: settings that come with packages, and
+/// nothing that could hold a secret.
 const SETTINGS: [&str; 40] = [
     "bash.bashrc",
     "bindresvport.blacklist",
@@ -64,8 +64,8 @@ const SETTINGS: [&str; 40] = [
     "xtables",
 ];
 
-/// Files of `/etc` that are a sandbox's own, because labs write them or
-/// because the machine's would tell of it.
+/// The files of `/etc` that each sandbox has of its own, because labs write them,
+/// or because the machine's would reveal something about it.
 const OWN: [(&str, &str); 7] = [
     ("hosts", "127.0.0.1 localhost\n::1 localhost\n"),
     ("hostname", "host\n"),
@@ -76,21 +76,21 @@ const OWN: [(&str, &str); 7] = [
     ("mtab", ""),
 ];
 
-/// Root, and those whose names programs look up before they become them, in
-/// name (`one_user`).
+/// Root, and the users that programs look up before they switch to them, in name
+/// only (`one_user`).
 const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\n\
     www-data:x:33:33:www-data:/var/www:/bin/false\n\
     tcpdump:x:0:0:tcpdump:/nonexistent:/bin/false\n\
     dnsmasq:x:102:102:dnsmasq:/nonexistent:/bin/false\n\
     nobody:x:65534:65534:nobody:/nonexistent:/bin/false\n";
 
-/// The folder of `/etc` by which programs of the same purpose are told apart.
+/// The folder of `/etc` that selects between programs with the same purpose.
 const ALTERNATIVES: &str = "alternatives";
 
-/// Where there is a second sysfs(5).
+/// The path of a second sysfs(5).
 pub(super) const ANOTHER_SYS: &str = "/run/nslab/sys";
 
-/// Folders in which programs keep what they do.
+/// The folders in which programs keep their state.
 const FOLDERS: [&str; 19] = [
     "/etc/dnsmasq.d",
     "/etc/netns",
@@ -113,21 +113,22 @@ const FOLDERS: [&str; 19] = [
     "/var/www/html",
 ];
 
-/// Folders that everybody may write to.
+/// The folders that everybody may write to.
 const EVERYBODYS: [&str; 4] = ["/dev/shm", "/run/lock", "/tmp", "/var/tmp"];
 
-/// Devices of the machine that lead to no other program of it. `tty` is the
-/// terminal of who opens it, and in a sandbox nobody has one but by making it.
+/// The machine's devices that lead to no program outside the sandbox. `tty` is
+/// the opener's own terminal, and in a sandbox programs have only terminals that
+/// they create.
 const DEVICES: [&str; 7] = ["null", "zero", "full", "random", "urandom", "tty", "net/tun"];
 
-/// How many terminals may be made in a sandbox; the machine has 4096 for all.
+/// The limit of terminals in a sandbox; the machine has 4096 for all.
 const TERMINALS: &str = "newinstance,ptmxmode=0666,mode=0620,max=16";
 
-/// How deep folders are copied, and how large a file.
+/// The deepest folder, and the largest file, that are copied.
 const DEEP: usize = 8;
 const LARGE: u64 = 16 << 20;
 
-/// Shows in the root at `to` the programs and libraries of the one at `from`.
+/// Shows the programs and libraries of the root at `from` in the root at `to`.
 pub(super) fn show_programs(from: &str, to: &str) -> Result<(), SandboxError> {
     for path in MACHINE {
         at(&format!("show {path}"), show(&format!("{from}{path}"), &format!("{to}{path}")))?;
@@ -135,7 +136,7 @@ pub(super) fn show_programs(from: &str, to: &str) -> Result<(), SandboxError> {
     Ok(())
 }
 
-/// Makes the folders of the root at `to`.
+/// Creates the folders of the root at `to`.
 pub(super) fn make_folders(to: &str) -> Result<(), SandboxError> {
     for path in FOLDERS {
         at(&format!("make {path}"), directory(&format!("{to}{path}"), 0o755))?;
@@ -147,7 +148,7 @@ pub(super) fn make_folders(to: &str) -> Result<(), SandboxError> {
     at("make /var/lock", symlink("/run/lock", format!("{to}/var/lock")))
 }
 
-/// Shows a folder, or a link as it is there.
+/// Shows a folder, or copies a symbolic link as it is.
 fn show(from: &str, to: &str) -> io::Result<()> {
     match fs::symlink_metadata(from) {
         Ok(found) if found.is_symlink() => symlink(fs::read_link(from)?, to),
@@ -156,9 +157,9 @@ fn show(from: &str, to: &str) -> io::Result<()> {
     }
 }
 
-/// Fills the `/etc` of the root at `to`, as copies, so that a lab may write
-/// there: with what it may have of the machine's, whose root is at `machine`,
-/// and with its own.
+/// Fills the `/etc` of the root at `to` with copies, so that a lab may write
+/// there: the shown files of the machine, whose root is at `machine`, and the
+/// sandbox's own.
 pub(super) fn fill_etc(machine: &Path, to: &Path) -> io::Result<()> {
     let (from, etc) = (machine.join("etc"), to.join("etc"));
     for name in SETTINGS {
@@ -174,7 +175,7 @@ pub(super) fn fill_etc(machine: &Path, to: &Path) -> io::Result<()> {
     show_alternatives(&from, &etc)
 }
 
-/// Fills the `/etc` of the root at `to` with what another one has there now.
+/// Fills the `/etc` of the root at `to` from that of another root.
 pub(super) fn copy_etc(from: &Path, to: &Path) -> io::Result<()> {
     let (from, etc) = (from.join("etc"), to.join("etc"));
     for entry in fs::read_dir(&from)? {
@@ -186,14 +187,14 @@ pub(super) fn copy_etc(from: &Path, to: &Path) -> io::Result<()> {
     show_alternatives(&from, &etc)
 }
 
-/// Links to programs, of which there may be hundreds, are shown as they are.
+/// Shows the links to programs, of which there may be hundreds, without copying.
 fn show_alternatives(from: &Path, to: &Path) -> io::Result<()> {
     let path = |etc: &Path| etc.join(ALTERNATIVES).display().to_string();
     show(&path(from), &path(to))
 }
 
-/// Puts devices into the folder `dev`, which is to be a `/dev`: those of the
-/// root at `from`.
+/// Fills the folder `dev`, a future `/dev`, with the devices of the root at
+/// `from`.
 pub(super) fn devices(from: &str, dev: &str) -> io::Result<()> {
     directory(dev, 0o755)?;
     for device in DEVICES {
@@ -217,12 +218,12 @@ pub(super) fn devices(from: &str, dev: &str) -> io::Result<()> {
     let terminals = format!("{dev}/pts");
     directory(&terminals, 0o755)?;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
-    // Without them, who wants a terminal is told that there is none.
+    // Without devpts, programs that want a terminal get an error.
     let _ = mount(Some("devpts"), terminals.as_str(), Some("devpts"), flags, Some(TERMINALS));
     Ok(())
 }
 
-/// Copies what is in a folder.
+/// Copies the contents of a folder.
 pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
     copy_below(from, to, DEEP)
 }
@@ -235,8 +236,8 @@ fn copy_below(from: &Path, to: &Path, deep: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Copies a file, a link, a pipe with a name, or a folder. What can't be read,
-/// or is too large, is left out.
+/// Copies a file, a symbolic link, a named pipe, or a folder. Leaves out files
+/// that are unreadable or too large.
 fn copy_one(from: &Path, to: &Path, deep: usize) -> io::Result<()> {
     let found = fs::symlink_metadata(from)?;
     let kind = found.file_type();

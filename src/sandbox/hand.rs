@@ -1,4 +1,4 @@
-//! The engine's line to a first process inside: the init's, or that of a
+//! The engine's line to a first process inside: the init, or the warden of a
 //! submission's booth.
 
 use super::SandboxError;
@@ -13,74 +13,75 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-/// What the engine asks of a first process.
+/// The requests of the engine to a first process.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Ask {
-    /// So many network namespaces will be asked for. Nothing is told.
+    /// Expect requests for this many network namespaces. This has no answer.
     Expect { namespaces: usize },
-    /// Make a network namespace, and its file under `/run/netns`.
+    /// Create a network namespace, and its file under `/run/netns`.
     NewNetns { name: String },
-    /// Make a network namespace that has no name.
+    /// Create a network namespace without a name.
     MakeNetns,
-    /// Make a file under `/run/netns` for the namespace that comes along.
+    /// Create a file under `/run/netns` for the namespace sent along.
     NameNetns { name: String },
-    /// Remove that file; the namespace goes when nobody is in it.
+    /// Remove that file. The namespace ends when no process is in it.
     DeleteNetns { name: String },
-    /// Tell which network namespace is the host's.
+    /// Return the host's network namespace.
     Host,
-    /// From now on the host's is the one that comes along.
+    /// Use the network namespace sent along as the host's from now on.
     MoveHost,
-    /// Make another instance of proc(5).
+    /// Create another instance of proc(5).
     NewProc,
     /// Fill `/etc` and `/dev`.
     Furnish,
-    /// Put files there.
+    /// Create these files.
     Place { files: Vec<Placed> },
-    /// Have these files of `/etc` say this, or be gone.
+    /// Give these files of `/etc` this content, or remove them.
     Adopt { files: Vec<(String, Option<String>)> },
-    /// Start a program. Its output goes to the first two of the descriptors
-    /// sent along; a third one is its network namespace.
+    /// Start a program. The first two descriptors sent along are its outputs, a
+    /// third one is its network namespace.
     Start { program: Program },
     /// Send a signal to a process group.
     Kill { pid: i32, signal: i32 },
-    /// End all programs of the booth. Nothing is told but that.
+    /// Kill all programs of the booth. Only `Cleared` answers this.
     Clear { reason: String },
-    /// Have all programs of the booth stand still, or go on.
+    /// Stop all programs of the booth, or let them go on.
     Hold { held: bool },
-    /// Freeze all programs of the booth but these services; they stand still.
+    /// Freeze all programs of the booth but these services. All are stopped
+    /// before.
     Freeze { services: Vec<String> },
-    /// Start the first process of a submission's booth; the way to it comes
-    /// along. Where descriptors are sent along, they are its [`Share`].
+    /// Start the first process of a submission's booth, and return the line to
+    /// it. Descriptors sent along are its [`Share`].
     NewBooth,
-    /// Start the booth's doorman. The first of the descriptors sent along leads
-    /// to the engine, the second to the warden.
+    /// Start the booth's doorman. The first descriptor sent along is a line to
+    /// the engine, the second one to the warden.
     NewDoorman,
-    /// Make the booth's root, and move in; the root comes along. What was sent
-    /// along leads to the doorman.
+    /// Create the booth's root, move in, and return the root. The descriptor sent
+    /// along is a line to the doorman.
     MoveIn,
 }
 
-/// What a first process tells the engine.
+/// The messages of a first process to the engine.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Tell {
-    /// The house stands; its root and the host's network namespace come along.
+    /// The house is ready; its root and the host's network namespace come along.
     Ready,
-    /// There is no house.
+    /// The house could not be built.
     Failed(SandboxError),
-    /// Done; the descriptor of what is new comes along.
+    /// Done; the descriptor of a new object comes along.
     Done,
     /// A program runs.
     Started { pid: i32 },
     /// Refused, with the kernel's error number.
     Refused { step: String, errno: i32 },
-    /// A program that was started has ended.
+    /// A started program has ended.
     Exited { pid: i32, exit: Exit },
-    /// All programs of the booth were ended.
+    /// All programs of the booth were killed.
     Cleared(Cleared),
 }
 
-/// How long an answer may take. Nobody in there can hold the first process
-/// up for long; one who finds a way is not waited for.
+/// The time limit for an answer. Programs inside can't delay the first process
+/// for long; if one finds a way, the engine does not wait for it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The engine's end of the line.
@@ -89,7 +90,7 @@ pub(super) struct Hand {
     wire: Wire,
     exits: RefCell<HashMap<i32, Exit>>,
     ended: RefCell<Option<Cleared>>,
-    /// Whether an answer was given up: whatever comes then is not understood.
+    /// Whether an answer timed out: later messages can't be matched to requests.
     lost: Cell<bool>,
 }
 
@@ -98,7 +99,7 @@ impl Hand {
         Self { wire, exits: RefCell::default(), ended: RefCell::default(), lost: Cell::default() }
     }
 
-    /// Waits until the house stands; gives the two descriptors.
+    /// Waits until the house is ready, and returns the two descriptors.
     pub fn await_house(&self) -> Result<(OwnedFd, OwnedFd), SandboxError> {
         let step = "hear from the sandbox's first process";
         match self.wire.receive_with::<Tell>() {
@@ -113,8 +114,8 @@ impl Hand {
         }
     }
 
-    /// Tells something that has no answer. Where it is lost, the next question
-    /// says so.
+    /// Sends a request without an answer. If the line is broken, the next request
+    /// reports that.
     pub fn tell(&self, ask: &Ask) {
         let _ = self.wire.send(ask);
     }
@@ -144,7 +145,7 @@ impl Hand {
         }
     }
 
-    /// Keeps what nobody has asked for.
+    /// Stores messages that answer no request.
     fn note(&self, told: Tell) -> Option<Tell> {
         match told {
             Tell::Exited { pid, exit } => {
@@ -161,7 +162,7 @@ impl Hand {
     pub fn start(&self, program: &Program, fds: &[BorrowedFd]) -> Result<i32, RoomsError> {
         match self.ask(&Ask::Start { program: program.clone() }, fds)? {
             (Tell::Started { pid }, _) => {
-                // One that had this number before.
+                // An earlier program had this PID.
                 self.exits.borrow_mut().remove(&pid);
                 Ok(pid)
             }
@@ -184,8 +185,8 @@ impl Hand {
         }
     }
 
-    /// Why all its programs were ended since the last call, as far as one
-    /// knows without waiting.
+    /// Returns why all programs were killed since the last call, as far as is
+    /// known without waiting.
     pub fn why_cleared(&self) -> Option<Cleared> {
         while self.wire.wait_until(Instant::now()).unwrap_or(false) {
             match self.wire.receive::<Tell>() {

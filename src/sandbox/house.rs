@@ -1,9 +1,10 @@
-//! A lab's house: a root of its own, made by the init and looked at by the
-//! engine. The machine's root is not below it but gone (pivot_root(2)): in a
-//! lab there is no path that leads to another program of the machine.
+//! A lab's house: a root of its own, built by the init and verified by the
+//! engine. The machine's root is not hidden below it but gone (pivot_root(2)): no
+//! path in a lab leads to another program of the machine.
 //!
-//! It is made in two steps. A lab that runs no program needs `/proc`, `/sys`
-//! and `/run/netns` alone; all else is put in before the first one.
+//! The init builds it in two steps. A lab that runs no program needs only
+//! `/proc`, `/sys` and `/run/netns`; the rest is added before the first program
+//! starts.
 
 use super::mounts::{
     OLD, at, bind, directory, enter_root, leave_old_root, mount_flags, set_attributes, special, tmpfs,
@@ -21,12 +22,12 @@ use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
-/// Where a sandbox's root is made, until it is the root.
+/// The path of a sandbox's root while it is being built.
 const ROOT: &str = "/run";
-/// What a sandbox's files may take, in memory.
+/// The size of a sandbox's files, in memory.
 const SIZE: &str = "mode=0755,size=256m,nr_inodes=100k";
 
-/// What the sandbox has of its own, and as which kind of file system.
+/// The folders that the sandbox has of its own, and their file systems.
 const OWN: [(&str, FsType); 5] = [
     ("etc", TMPFS_MAGIC),
     ("run", TMPFS_MAGIC),
@@ -35,28 +36,29 @@ const OWN: [(&str, FsType); 5] = [
     ("sys", SYSFS_MAGIC),
 ];
 
-/// Makes the machine's files read-only for all sandboxes, as root of the user
-/// namespace outside of theirs: those inside can't take it back.
+/// Makes the machine's files read-only for all sandboxes, as root of the outer
+/// user namespace: processes in the inner ones can't undo it.
 pub(super) fn lock_machine() -> Result<(), SandboxError> {
     own_mounts()?;
     at("make the machine's files read-only", set_attributes(c"/", libc::MOUNT_ATTR_RDONLY, 0))?;
-    // Whose `/proc` and `/sys` can only be read gets none that can be written.
+    // With a read-only `/proc` or `/sys`, the kernel refuses to mount writable
+    // ones.
     at("write to /proc", set_attributes(c"/proc", 0, libc::MOUNT_ATTR_RDONLY))?;
     match set_attributes(c"/sys", 0, libc::MOUNT_ATTR_RDONLY) {
-        // As in a container of Docker. What can be read of it is enough.
+        // As in a Docker container. A read-only one is enough.
         Err(error) if error.raw_os_error() == Some(libc::EPERM) => Ok(()),
         done => at("write to /sys", done),
     }
 }
 
-/// Where programs make links that they are the other end of (tun, tap).
+/// The device by which programs create tun and tap interfaces.
 pub(super) const TUN: &str = "/dev/net/tun";
 
-/// Shows everybody a `/dev/net/tun` that root alone may open: who is root may,
-/// and is about to be nobody special. What can be done with it is bounded by
-/// the network namespace of who opens it.
+/// Replaces a `/dev/net/tun` that only root may open by one for everybody: root
+/// runs this before it drops its rights. The opener's network namespace limits
+/// what the device can do.
 ///
-/// Where root may not make a device, as in a container, it stays as it is.
+/// If root may not create a device, as in a container, nothing changes.
 pub(super) fn share_tun() {
     let Ok(found) = nix::sys::stat::stat(TUN) else { return };
     let open_to_all = found.st_mode & 0o006 == 0o006;
@@ -76,14 +78,14 @@ pub(super) fn share_tun() {
     }
 }
 
-/// From now on what this process mounts is its own.
+/// Makes the mounts of this process private from now on.
 fn own_mounts() -> Result<(), SandboxError> {
     let own = unshare(CloneFlags::CLONE_NEWNS).map_err(io::Error::from);
     at("create a mount namespace", own)?;
     at("make every mount private", mount_flags("/", MsFlags::MS_REC | MsFlags::MS_PRIVATE))
 }
 
-/// Makes the house, as root of a new mount namespace, and moves in.
+/// Builds the house, as root of a new mount namespace, and moves in.
 pub(super) fn build() -> Result<(), SandboxError> {
     at("make every mount private", mount_flags("/", MsFlags::MS_REC | MsFlags::MS_PRIVATE))?;
     at("mount a root", tmpfs(ROOT, SIZE))?;
@@ -94,29 +96,29 @@ pub(super) fn build() -> Result<(), SandboxError> {
     for path in ["/tmp", "/run/lock"] {
         at(&format!("make {path}"), directory(&inside(path), 0o1777))?;
     }
-    // While the machine's are seen, or else the kernel gives none.
+    // The kernel allows these mounts only while the machine's own are visible.
     at("mount /proc", special("proc", &inside("/proc")))?;
     at("mount /sys", special("sysfs", &inside("/sys")))?;
-    // A mount of its own, as `ip netns add` makes it when it finds none: made
-    // later it would cover the namespaces that are there.
+    // A mount of its own, which `ip netns add` would otherwise create: a later
+    // one would cover the existing namespaces.
     at("mount /run/netns", bind(&inside("/run/netns"), &inside("/run/netns")))?;
     at("change the root", enter_root(ROOT))
 }
 
-/// Puts into the house what only programs need, so that only the first one
-/// waits for it, and takes the machine's root away.
+/// Adds to the house what only programs need, so that only the first program
+/// waits for it, and removes the machine's root.
 pub(super) fn furnish() -> Result<(), SandboxError> {
     furniture::show_programs(OLD, "")?;
     furniture::make_folders("")?;
     at("fill /etc", furniture::fill_etc(Path::new(OLD), Path::new("/")))?;
     at("make /dev", furniture::devices(OLD, "/dev"))?;
-    // `ip netns exec` takes `/sys` away before it mounts its own, which the
-    // kernel allows to those only who see another one.
+    // `ip netns exec` unmounts `/sys` before it mounts its own. The kernel allows
+    // that only to a process that sees another one.
     at("mount another /sys", special("sysfs", furniture::ANOTHER_SYS))?;
     at("leave the machine's root", leave_old_root())
 }
 
-/// Looks, from outside, that everything that must be the sandbox's own is.
+/// Verifies, from outside, that the sandbox has its own version of each folder.
 pub(super) fn inspect(root: BorrowedFd) -> Result<(), SandboxError> {
     for (name, kind) in OWN {
         let path = format!("/{name}");
@@ -130,7 +132,7 @@ pub(super) fn inspect(root: BorrowedFd) -> Result<(), SandboxError> {
     Ok(())
 }
 
-/// Looks whether a folder is of this kind, and not the machine's.
+/// Verifies that a folder has this file system, and is not the machine's.
 pub(super) fn is_of_its_own(folder: &OwnedFd, path: &str, kind: FsType) -> Result<(), SandboxError> {
     let step = || format!("see that the sandbox's {path} is its own");
     let found = fstatfs(folder).map_err(|errno| SandboxError::new(step(), errno))?;
@@ -143,8 +145,8 @@ pub(super) fn is_of_its_own(folder: &OwnedFd, path: &str, kind: FsType) -> Resul
     Ok(())
 }
 
-/// Puts a file where a program will look for it, whatever this machine has
-/// there, and whether or not the sandbox may look.
+/// Puts a file at a program's path, whatever this machine has there, and whether
+/// or not the sandbox can see that folder.
 pub(super) fn place(file: &Placed) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let path = Path::new(&file.path);
@@ -162,21 +164,21 @@ pub(super) fn place(file: &Placed) -> io::Result<()> {
         return Ok(());
     }
     if fs::metadata(path).is_ok() {
-        // This machine's own: shown over it, never written.
+        // The machine's own file: mounted over, never written.
         const SHOWN: &str = "/run/nslab/shown";
         directory(SHOWN, 0o755)?;
         let copy = Path::new(SHOWN).join(fs::read_dir(SHOWN)?.count().to_string());
         write(&copy)?;
         return bind(&copy.display().to_string(), &file.path);
     }
-    // Where it may not look there is nothing that a folder of its own hides.
+    // In an unreadable folder, a folder of its own hides nothing.
     let seen = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/"));
     tmpfs(&seen.display().to_string(), SIZE)?;
     fs::create_dir_all(folder)?;
     write(path)
 }
 
-/// Has files of `/etc` say this, or be gone.
+/// Gives files of `/etc` this content, or removes them.
 pub(super) fn adopt(files: &[(String, Option<String>)]) -> io::Result<()> {
     for (name, text) in files {
         let path = Path::new("/etc").join(name);
@@ -184,7 +186,7 @@ pub(super) fn adopt(files: &[(String, Option<String>)]) -> io::Result<()> {
         if now.as_deref() == text.as_ref().map(String::as_bytes) {
             continue;
         }
-        // Not through a link, and not what somebody reads at the moment.
+        // A new file: not through a link, and not one that is being read.
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}

@@ -1,9 +1,9 @@
-//! The child half, third part: PID 1 of the inner namespaces. It makes the
-//! house, makes namespaces, starts programs and buries the dead.
+//! The child half, third part: PID 1 of the inner namespaces. It builds the
+//! house, creates namespaces, starts programs and reaps them.
 //!
-//! It is the engine's hand inside, and trusted: nothing in there can signal
-//! it (PID 1 is safe from its own namespace) or trace it (not dumpable, and
-//! its memory belongs to the user namespace outside).
+//! It acts inside for the engine, and is trusted. No process inside can signal it
+//! (PID 1 is safe from its own namespace) or trace it (it is not dumpable, and
+//! its memory belongs to the outer user namespace).
 
 use super::begin::Whose;
 use super::booth::bounds::limit_namespaces;
@@ -39,8 +39,8 @@ pub(super) fn run(wire: Wire) -> ! {
     serve(wire, made)
 }
 
-/// Serves the engine as what was made, until it is gone; where nothing was
-/// made, says why.
+/// Serves the engine with a new init, until the engine is gone; or reports why
+/// there is none.
 fn serve(wire: Wire, made: Result<(Init, [OwnedFd; 2]), SandboxError>) -> ! {
     match made {
         Ok((init, [first, second])) => {
@@ -56,53 +56,52 @@ fn serve(wire: Wire, made: Result<(Init, [OwnedFd; 2]), SandboxError>) -> ! {
     end()
 }
 
-/// Ends this process, and with it everything in its pid namespace.
+/// Ends this process, and with it everything in its PID namespace.
 pub(super) fn end() -> ! {
     // SAFETY: ends the process.
     unsafe { libc::_exit(0) }
 }
 
-/// How many network namespaces are made ahead. To make one takes the kernel
-/// half a millisecond, in which a lab is still being read; nearly every lab
-/// has two.
+/// The number of network namespaces created ahead. Creating one takes half a
+/// millisecond, during which a lab is still being read. Nearly every lab has two.
 const SPARES: usize = 2;
 
-/// Who has asked for so many will ask for more, and gets each made ahead.
+/// After this many requests, more will follow, and each gets one created ahead.
 const MANY: usize = 8;
 
 pub(super) struct Init {
     deaths: OwnedFd,
     host: OwnedFd,
     furnished: bool,
-    /// Network namespaces made ahead, while nobody asked for anything.
+    /// Network namespaces created ahead, while there was no request.
     spares: Vec<OwnedFd>,
     to_spare: usize,
-    /// How many namespaces were asked for.
+    /// The number of requested namespaces.
     asked: usize,
     /// The programs that the engine waits for.
     started: HashSet<i32>,
-    /// The first process of the booth, where there is one.
+    /// The first process of the booth, if there is one.
     warden: Option<Pid>,
-    /// What this does beside, where it is a booth's.
+    /// The additional state of a warden, if this is one.
     booth: Option<Warden>,
 }
 
-/// What a booth's first process does beside.
+/// The additional state of a booth's first process.
 struct Warden {
-    /// Once it has moved in.
+    /// Set once it has moved in.
     watch: Option<Watch>,
     /// The programs' share of the machine, if it has one to give.
     share: Option<Share>,
-    /// When to look again, while there is anybody to watch.
+    /// The time of the next check, while there are programs to watch.
     look_at: Option<Instant>,
 }
 
-/// What is refused: the step, and the kernel's error number.
+/// A refusal: the step, and the kernel's error number.
 pub(super) type Refused = (&'static str, Errno);
 
 impl Init {
-    /// The sandbox's, and what the engine gets of it: the root and the host's
-    /// network namespace.
+    /// Returns the sandbox's init, and what the engine gets from it: the root and
+    /// the host's network namespace.
     fn new() -> Result<(Self, [OwnedFd; 2]), SandboxError> {
         let (deaths, host) = (watch_deaths()?, own_netns()?);
         let given = [open_folder("/")?, own_netns()?];
@@ -120,8 +119,8 @@ impl Init {
         Ok((init, given))
     }
 
-    /// A booth's, before it has moved in: the network namespaces of the lab are
-    /// made by it, the host's before all.
+    /// Returns a booth's init, before it has moved in. It creates the lab's
+    /// network namespaces, starting with the host's.
     pub fn of_booth(share: Option<Share>) -> Result<Self, SandboxError> {
         loopback_up().map_err(|error| SandboxError::io("set the host's lo up", &error))?;
         let (init, _) = Self::new()?;
@@ -141,7 +140,7 @@ impl Init {
         }
     }
 
-    /// Makes the booth's root; what the engine gets of it.
+    /// Creates the booth's root, and returns it for the engine.
     fn move_in(&mut self, mut fds: Vec<OwnedFd>) -> Result<OwnedFd, SandboxError> {
         let doorman =
             fds.pop().ok_or_else(|| SandboxError::new("reach the booth's doorman", Errno::EBADF))?;
@@ -178,7 +177,7 @@ impl Init {
                 _ => {}
             }
             let (asked, died) = (fds[0].any() == Some(true), fds[1].any() == Some(true));
-            // Also while somebody keeps us busy.
+            // Also while there are constant requests.
             self.watch(wire)?;
             if died {
                 self.bury(wire)?;
@@ -190,7 +189,7 @@ impl Init {
         }
     }
 
-    /// Ends everybody in a booth where they take too much.
+    /// Kills all programs of a booth if they take too much.
     fn watch(&mut self, wire: &Wire) -> io::Result<()> {
         let now = Instant::now();
         let Some(booth) = self.booth.as_mut().filter(|booth| booth.look_at.is_some_and(|at| now >= at))
@@ -206,10 +205,10 @@ impl Init {
         }
     }
 
-    /// Ends everybody in a booth.
+    /// Kills all programs of a booth.
     fn clear(&self, wire: &Wire, cleared: Cleared) -> io::Result<()> {
         if self.booth.is_some() {
-            // All but us, however they have tried to get away.
+            // All but this process, in whatever session or group they are.
             let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
             wire.send(&Tell::Cleared(cleared))?;
         }
@@ -226,7 +225,7 @@ impl Init {
             Ask::Hold { held } => {
                 if self.booth.is_some() {
                     let signal = if held { Signal::SIGSTOP } else { Signal::SIGCONT };
-                    // At once, so that none of them can have another go on.
+                    // All at once, so that none of them can let another go on.
                     let _ = kill(Pid::from_raw(-1), signal);
                 }
                 Ok(Tell::Done)
@@ -273,7 +272,7 @@ impl Init {
             Ask::Start { program } => self.start(&program, fds).map(|pid| Tell::Started { pid }),
             Ask::Kill { pid, signal } => {
                 let signal = Signal::try_from(signal).unwrap_or(Signal::SIGKILL);
-                // The group: a shell's children end with the shell.
+                // The whole group: a shell's children end with the shell.
                 let _ = killpg(Pid::from_raw(pid), signal);
                 kill(Pid::from_raw(pid), signal).map_err(|errno| ("signal it", errno)).map(|()| Tell::Done)
             }
@@ -283,19 +282,19 @@ impl Init {
         )
     }
 
-    /// Makes a network namespace.
+    /// Creates a network namespace.
     fn make_netns(&mut self) -> Result<OwnedFd, Refused> {
         self.asked += 1;
         self.to_spare += usize::from(self.asked >= MANY && self.spares.len() < SPARES);
         if self.booth.as_ref().is_some_and(|booth| booth.watch.is_some()) {
-            // What a submission has made is not the judge's loss.
+            // The submission's namespaces must not count against the judge's.
             let _ = limit_namespaces(self.asked);
         }
         self.spares.pop().map_or_else(|| self.elsewhere(unshare_net), Ok)
     }
 
-    /// Has another network namespace be the host's; what was made in
-    /// expectation is of no use then.
+    /// Uses another network namespace as the host's. The namespaces created ahead
+    /// are useless then.
     fn move_host(&mut self, netns: OwnedFd) -> Result<(), Refused> {
         setns(&netns, CloneFlags::CLONE_NEWNET).map_err(|errno| ("enter the host's namespace", errno))?;
         self.host = netns;
@@ -304,8 +303,8 @@ impl Init {
         Ok(())
     }
 
-    /// Does something that leaves this process in another network namespace,
-    /// and comes back.
+    /// Runs something that leaves this process in another network namespace, and
+    /// returns to the host's.
     fn elsewhere<T>(&self, act: impl FnOnce() -> Result<T, Refused>) -> Result<T, Refused> {
         let done = act();
         setns(&self.host, CloneFlags::CLONE_NEWNET).map_err(|errno| ("come back", errno))?;
@@ -316,9 +315,9 @@ impl Init {
     fn furnish(&mut self) -> Result<(), Refused> {
         if !self.furnished {
             house::furnish().map_err(|error| ("furnish the sandbox", Errno::from_raw(error.errno)))?;
-            // Before the filter, with which it could not be set.
+            // Before the filter, which fakes later attempts to set it.
             begin::dump_no_core().map_err(|error| ("limit core dumps", errno_of(&error)))?;
-            // Where there is none, programs say what the kernel refuses them.
+            // Without the filter, programs report the kernel's refusals.
             let _ = lab_calls::filter().put_on();
             self.furnished = true;
         }
@@ -351,7 +350,7 @@ impl Init {
         Ok(pid)
     }
 
-    /// Takes in the dead, those included whose parents have left them here.
+    /// Reaps children, orphans included.
     fn bury(&mut self, wire: &Wire) -> io::Result<()> {
         let mut signals = [0; 128 * 4];
         let _ = nix::unistd::read(&self.deaths, &mut signals);
@@ -362,7 +361,7 @@ impl Init {
                 Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return Ok(()),
                 _ => continue,
             };
-            // Nobody asked for the others.
+            // The engine waits for no others.
             if self.started.remove(&pid.as_raw()) {
                 wire.send(&Tell::Exited { pid: pid.as_raw(), exit })?;
             }
@@ -370,14 +369,14 @@ impl Init {
     }
 }
 
-/// Makes a network namespace, in which this process then is.
+/// Creates a network namespace and enters it.
 fn unshare_net() -> Result<OwnedFd, Refused> {
     unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| ("create the namespace", errno))?;
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
     open("/proc/thread-self/ns/net", flags, Mode::empty()).map_err(|errno| ("open it", errno))
 }
 
-/// Takes possession of the new namespaces.
+/// Sets up the new namespaces.
 fn prepare(wire: &Wire) -> Result<(), SandboxError> {
     // The engine is root of the user namespace above.
     map_root(0, 0)?;
@@ -389,20 +388,20 @@ fn prepare(wire: &Wire) -> Result<(), SandboxError> {
     loopback_up().map_err(|error| SandboxError::io("set the host's lo up", &error))
 }
 
-/// Leaves the keys of who has started us: a session keyring is inherited, and
-/// goes with no namespace (session-keyring(7)). This one is new and empty.
+/// Joins a new, empty session keyring: a child inherits its parent's, whatever
+/// its namespaces (session-keyring(7)).
 fn leave_keys() -> Result<(), SandboxError> {
     let no_name = std::ptr::null::<libc::c_char>();
     // SAFETY: takes a number and no name.
     let joined = unsafe { libc::syscall(libc::SYS_keyctl, libc::KEYCTL_JOIN_SESSION_KEYRING, no_name) };
     match Errno::result(joined) {
-        // A kernel without keys, or a container that shows none.
+        // A kernel without keyrings, or a container that hides them.
         Ok(_) | Err(Errno::ENOSYS | Errno::EPERM | Errno::EACCES) => Ok(()),
         Err(errno) => Err(SandboxError::new("leave the session's keys", errno)),
     }
 }
 
-/// The network namespace in which this process is.
+/// Returns the network namespace of this process.
 fn own_netns() -> Result<OwnedFd, SandboxError> {
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
     open("/proc/thread-self/ns/net", flags, Mode::empty())
@@ -414,7 +413,8 @@ fn open_folder(path: &str) -> Result<OwnedFd, SandboxError> {
         .map_err(|errno| SandboxError::new(format!("open {path}"), errno))
 }
 
-/// Tells of children that end, and hides this process.
+/// Returns a descriptor that reports ended children, and makes this process not
+/// dumpable.
 fn watch_deaths() -> Result<OwnedFd, SandboxError> {
     let mut child = SigSet::empty();
     child.add(Signal::SIGCHLD);
@@ -432,7 +432,7 @@ fn watch_deaths() -> Result<OwnedFd, SandboxError> {
     Ok(unsafe { OwnedFd::from_raw_fd(deaths) })
 }
 
-/// Switches `lo` on, as it is on every host (netdevice(7)).
+/// Sets `lo` up, as on every host (netdevice(7)).
 fn loopback_up() -> io::Result<()> {
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
     let socket = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
@@ -449,7 +449,7 @@ fn loopback_up() -> io::Result<()> {
     }
 }
 
-/// Makes the file of a namespace as `ip netns add` does: under `/run/netns`,
+/// Creates the file of a namespace as `ip netns add` does: under `/run/netns`,
 /// with the namespace mounted on it.
 fn name_netns(name: &str, netns: &OwnedFd) -> Result<(), Refused> {
     let path = netns_file(name);

@@ -1,4 +1,4 @@
-//! The engine's way inside: what only a process there can do.
+//! Operations that must run inside the sandbox's namespaces.
 
 use super::SandboxError;
 use super::booth::Booth;
@@ -17,36 +17,36 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Instant;
 
-/// The engine's end of the lines to those who act inside.
+/// The engine's lines to the processes that act inside.
 #[derive(Debug)]
 pub struct Inside {
     hand: Hand,
     init: Pid,
     house: OnceCell<House>,
     furnished: Cell<bool>,
-    /// Whether a submission is at work.
+    /// Whether a submission is running.
     confined: Cell<bool>,
-    /// Where a submission is going to be, in a lab that has one.
+    /// The booth, in a lab with a submission.
     booth: OnceCell<Booth>,
     /// The booth's share of the machine, if it has one to give.
     share: Option<Share>,
-    /// Why there is none.
+    /// The reason why there is no booth.
     no_booth: OnceCell<RoomsError>,
-    /// How many namespaces were made.
+    /// The number of created namespaces.
     made: Cell<usize>,
-    /// The latest instance of proc(5), where there is another.
+    /// The latest additional instance of proc(5), if any.
     proc: RefCell<Option<OwnedFd>>,
 }
 
-/// How many namespaces share an instance of proc(5).
+/// The number of namespaces that share an instance of proc(5).
 ///
-/// Below `/proc/sys/net` the kernel looks for a namespace's own entry among
-/// those of all the others that were looked up in the same instance.
+/// Below `/proc/sys/net`, the kernel searches for a namespace's entry among those
+/// of all namespaces that were looked up in the same instance.
 const SHARE_PROC: usize = 64;
 
-/// Where network namespaces have their names.
+/// The folder with the names of network namespaces.
 const NAMES: &str = "/run/netns";
-/// The most of them that are taken over from a submission.
+/// The most names that are taken over from a submission.
 const MOST_NAMES: usize = 1000;
 
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl Inside {
         self.init
     }
 
-    /// Waits until the init has made its house, and looks that it is one.
+    /// Waits until the init has built its house, and verifies it.
     pub(super) fn await_house(&self) -> Result<(), SandboxError> {
         let (root, host) = self.hand.await_house()?;
         house::inspect(root.as_fd())?;
@@ -77,14 +77,14 @@ impl Inside {
         self.house.get().expect("the house was awaited")
     }
 
-    /// The booth, where what happens now happens there.
+    /// Returns the booth, while the submission runs.
     fn booth(&self) -> Option<&Booth> {
         self.booth.get().filter(|_| self.confined.get())
     }
 
-    /// Has a booth begun, whose network namespaces are the lab's.
+    /// Starts a booth, which owns the lab's network namespaces.
     fn new_booth(&self, namespaces: usize) -> Result<(), RoomsError> {
-        // What the booth is to see of the machine has to be there.
+        // The booth copies from a furnished root.
         self.furnish()?;
         let booth = Booth::new(&self.hand, self.share.as_ref())?;
         booth.hand().tell(&Ask::Expect { namespaces });
@@ -96,12 +96,14 @@ impl Inside {
         Ok(())
     }
 
-    /// The line to who acts where things happen now.
+    /// Returns the line to the process that acts now: the warden's while the
+    /// submission runs, else the init's.
     fn here(&self) -> &Hand {
         self.booth().map_or(&self.hand, Booth::hand)
     }
 
-    /// The network namespaces that have names below `/run/netns`, as seen here.
+    /// Returns the network namespaces with names below `/run/netns`, as seen
+    /// here.
     fn named_here(&self) -> BTreeMap<String, OwnedFd> {
         let folder = Path::new(NAMES);
         let listed = self.open(folder, OFlag::O_RDONLY | OFlag::O_DIRECTORY).and_then(nix::dir::Dir::from_fd);
@@ -116,7 +118,7 @@ impl Inside {
         named.collect()
     }
 
-    /// Has these names be those below `/run/netns` here.
+    /// Makes these names the ones below `/run/netns` here.
     fn name_here(&self, wanted: &BTreeMap<String, OwnedFd>) -> Result<(), RoomsError> {
         let known = self.named_here();
         let kept = |name: &String, fd: &OwnedFd| wanted.get(name).is_some_and(|other| are_same(fd, other));
@@ -131,7 +133,7 @@ impl Inside {
         Ok(())
     }
 
-    /// The line to those who have started a program.
+    /// Returns the line to the process that started a program.
     fn hand_of(&self, program: Started) -> &Hand {
         match (program.confined, self.booth.get()) {
             (true, Some(booth)) => booth.hand(),
@@ -146,13 +148,13 @@ impl Rooms for Inside {
     }
 
     fn open(&self, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
-        // The switches of the kernel are the same everywhere, and nobody can
-        // have put anything over the init's.
+        // The kernel's settings are the same everywhere, and no program can have
+        // mounted anything over the init's.
         let everybodys = path.starts_with("/proc/sys");
         if let Some(booth) = self.booth().filter(|_| !everybodys) {
             return booth.open(path, flags);
         }
-        // Before there is a program, a house has what these have, and no more.
+        // Before the first program, a house has only these folders.
         let bare =
             everybodys || ["/etc", "/proc", "/run", "/sys", "/tmp"].iter().any(|kept| path.starts_with(kept));
         if !bare {
@@ -163,8 +165,8 @@ impl Rooms for Inside {
             (Some(proc), Ok(below)) if below.starts_with("sys") => (proc, below),
             _ => (&self.house().root, path.strip_prefix("/").unwrap_or(path)),
         };
-        // In the root: a link that a program of the lab has made leads to
-        // where it leads in there.
+        // Resolved in the sandbox's root: a program's symbolic link leads to the
+        // same file as inside.
         let how = OpenHow::new()
             .flags(flags | OFlag::O_CLOEXEC)
             .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
@@ -183,7 +185,8 @@ impl Rooms for Inside {
         if !submission {
             self.hand.tell(&Ask::Expect { namespaces });
         } else if let Err(error) = self.new_booth(namespaces) {
-            // What is judged is not measured then; what comes before it is.
+            // The lab runs up to the submission; checks after it are not
+            // measured.
             let _ = self.no_booth.set(error);
         }
     }
@@ -248,13 +251,13 @@ impl Rooms for Inside {
         } else {
             match booth.files_of_names() {
                 Ok(files) => drop(self.hand.ask(&Ask::Adopt { files }, &[])?),
-                // What it has brought about is its own loss, and no reason not
-                // to judge it.
+                // The submission itself has caused this, so its programs are
+                // killed, but it is judged.
                 Err(reason) => self.clear(&reason),
             }
         }
-        // The judge and the submission each have a `/run/netns`: what one has
-        // named there the other gets when its turn comes.
+        // The judge and the submission each have their own `/run/netns`: names
+        // set in one are copied to the other at each change of turn.
         let names = self.named_here();
         self.confined.set(confined);
         self.name_here(&names)

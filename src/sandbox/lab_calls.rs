@@ -1,16 +1,16 @@
-//! The filter of calls that all programs of a lab have, those of a submission
-//! included. What a submission may not do besides is in `booth::filter`.
+//! The filter of system calls for all programs of a lab, a submission's included.
+//! A submission has a second filter, `booth::filter`.
 //!
-//! The init puts it on before it starts the first of them, once for all, as the
-//! kernel takes a fifth of a millisecond for it.
+//! The init installs it before the first program, once for all, because that
+//! takes the kernel a fifth of a millisecond.
 
 use super::one_user;
 use super::seccomp::{Filter, allow, jump, load_argument, load_upper, refuse};
 use nix::libc::{self, c_long};
 
-/// The numbers of the calls that it holds.
+/// The numbers of the filtered calls.
 struct Calls {
-    /// Those that make sockets of a family, which is their first argument.
+    /// The calls that create sockets; their first argument is the family.
     sockets: [c_long; 2],
     io_uring_setup: c_long,
     setrlimit: c_long,
@@ -24,8 +24,8 @@ const OWN: Calls = Calls {
     prlimit64: libc::SYS_prlimit64,
 };
 
-/// Those of programs of 32 bits, where this kind of machine runs any: of i386, and
-/// of Arm (arch/*/tools/syscall*.tbl of Linux).
+/// The numbers for 32-bit programs, on machines that run them: i386 and Arm
+/// (arch/*/tools/syscall*.tbl of Linux).
 #[cfg(target_arch = "x86_64")]
 const OF_32_BITS: Option<Calls> =
     Some(Calls { sockets: [359, 360], io_uring_setup: 425, setrlimit: 75, prlimit64: 340 });
@@ -35,15 +35,15 @@ const OF_32_BITS: Option<Calls> =
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 const OF_32_BITS: Option<Calls> = None;
 
-/// The one call of i386 for all of sockets, whose arguments are in memory, where no
-/// filter looks. Arm has none of this number.
+/// The call of i386 for all socket operations. Its arguments are in memory, which
+/// no filter can read. Arm has no call of this number.
 const SOCKETCALL: c_long = 102;
 
-/// The calls of the x32 ABI have numbers above this one, for the same as others. Few
-/// kernels have that ABI, and other machines have no such numbers.
+/// The calls of the x32 ABI have numbers above this one. Few kernels have that
+/// ABI, and other machines have no such numbers.
 const LAST_BEFORE_X32: u32 = (1 << 30) - 1;
 
-/// The filter, for [`Filter::put_on`].
+/// Returns the filter, for [`Filter::put_on`].
 pub(super) fn filter() -> Filter {
     let mut of_32_bits = Filter::of_foreign();
     if let Some(calls) = &OF_32_BITS {
@@ -58,17 +58,17 @@ pub(super) fn filter() -> Filter {
 }
 
 fn hold(filter: &mut Filter, calls: &Calls) {
-    // No network namespace holds AF_VSOCK: it leads to the hypervisor, and to
-    // programs that listen on the machine. io_uring(7) would open it as well, and
-    // no filter sees that.
+    // `AF_VSOCK` ignores network namespaces: it reaches the hypervisor, and
+    // programs that listen on the machine. io_uring(7) could open one as well,
+    // out of sight of any filter.
     let is_vsock = jump(libc::BPF_JEQ, libc::AF_VSOCK as u32, 0, 1);
     for call in calls.sockets {
         filter.when(call, &[load_argument(0), is_vsock, refuse(libc::EAFNOSUPPORT), allow()]);
     }
     filter.when(calls.io_uring_setup, &[refuse(libc::ENOSYS)]);
-    // Without the limit of 1 (`begin::dump_no_core`), a program that crashes starts the
-    // machine's handler of core dumps. Programs that set it to 0 do not go on when
-    // that is refused, so they are told that it is done.
+    // Without the limit of 1 (`begin::dump_no_core`), a crashing program starts
+    // the machine's core dump handler. Programs that set the limit to 0 give up
+    // if that is refused, so the filter reports success.
     let done = refuse(0);
     let is_core = jump(libc::BPF_JEQ, libc::RLIMIT_CORE, 0, 1);
     filter.when(calls.setrlimit, &[load_argument(0), is_core, done, allow()]);

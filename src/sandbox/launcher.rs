@@ -1,5 +1,5 @@
-//! The child half, first part: a fork of the process that asked, which forks
-//! an engine for each lab.
+//! The child half, first part: a fork of the process that asked, which forks an
+//! engine for each lab.
 
 use super::cgroup::Share;
 use super::engine::{self, Line};
@@ -19,31 +19,31 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-/// What comes up a lab's socket.
+/// The messages that come up a lab's socket.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Up {
-    /// Something that the script did, asked or expected.
+    /// The script did, asked or expected something.
     Event(Box<crate::event::Event>),
-    /// The sandbox stands and was looked at; it waits for its order. Says whether it
-    /// runs as a user of its own.
+    /// The sandbox is ready and verified, and waits for its order. Says whether
+    /// it runs as a user of its own.
     Standing { own_user: bool },
     /// There is no sandbox to run it in.
     NoSandbox(SandboxError),
-    /// The engine died before its time.
+    /// The engine died early.
     Died(Death),
 }
 
-/// How an engine died.
+/// The cause of an engine's death.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Death {
-    /// Killed by a signal, of this name.
+    /// Killed by the signal of this name.
     Signal(String),
-    /// Ended by itself with this code.
+    /// Exited with this code.
     Code(i32),
 }
 
-/// An engine at work: our copy of its end of the lab's socket, and whether it
-/// was killed because nobody listens at the other one.
+/// A running engine: our copy of its end of the lab's socket, and whether it was
+/// killed because the other end was closed.
 struct Engine {
     line: Wire,
     killed: bool,
@@ -53,8 +53,7 @@ type Engines = HashMap<Pid, Engine>;
 
 /// Runs as a launcher until the parent closes the socket.
 ///
-/// `script` runs in each engine, with a copy of what is `prepared`: an engine
-/// is a fork.
+/// `script` runs in each engine, with a copy of `prepared`: an engine is a fork.
 ///
 /// Never returns: ends the process.
 pub(super) fn launch<P>(
@@ -105,47 +104,47 @@ pub(super) fn launch<P>(
             }
         }
     }
-    // The parent is done or gone. Engines still at work have nobody to tell.
+    // The parent is done or gone. Nobody hears the running engines any more.
     for engine in engines.keys() {
         let _ = kill(*engine, Signal::SIGKILL);
     }
-    // Also for the inits that they leave here: nothing is left when we are gone.
+    // Waits for orphaned inits, too, so that nothing outlives the launcher.
     while !matches!(waitpid(None, None), Err(nix::Error::ECHILD)) {}
     exit()
 }
 
-/// Ends this process without a word: destructors and exit handlers are the
-/// parent's, of which it is a copy.
+/// Ends this process without destructors and exit handlers: they belong to the
+/// parent, of which this is a copy.
 fn exit() -> ! {
     // SAFETY: ends the process.
     unsafe { libc::_exit(0) }
 }
 
-/// Becomes nobody special, then root of a user namespace of its own.
+/// Drops root's rights, then becomes root of a user namespace of its own.
 fn enter(control: &Wire, parent: Pid, sandboxes: For) -> Result<Users, SandboxError> {
     let_go_of_the_parent(control)?;
     let users = users::enter_namespace(sandboxes)?;
     house::lock_machine()?;
-    // Whom an engine leaves behind when it is killed comes to us.
+    // As subreaper we adopt a killed engine's children.
     // SAFETY: takes numbers only.
     unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
-    // Set last: a change of user or capabilities takes it back.
+    // Set last: a change of user or capabilities resets it.
     die_with_parent();
-    // Where the parent died before that, nobody tells us any more.
+    // If the parent died before that, no signal comes any more.
     if getppid() != parent {
         exit();
     }
     Ok(users)
 }
 
-/// Keeps nothing of the parent's but the socket: who reads what it prints must
-/// not wait for us, and what there is to say the parent says.
+/// Keeps nothing of the parent's but the socket: a reader of the parent's output
+/// must not wait for this process, and the parent reports everything.
 fn let_go_of_the_parent(control: &Wire) -> Result<(), SandboxError> {
     let step = "let go of the parent's descriptors";
     let null = fcntl::open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())
         .map_err(|errno| SandboxError::new(step, errno))?;
-    // SAFETY: the standard streams belong to nobody here, and no value of
-    // this process but `control` has another descriptor that it will use.
+    // SAFETY: nothing here uses the standard streams, and `control` is the only
+    // value of this process with another descriptor that will be used.
     unsafe {
         libc::prctl(libc::PR_SET_NAME, c"nslab-sandbox".as_ptr());
         libc::dup2(null.as_raw_fd(), 0);
@@ -158,12 +157,12 @@ fn let_go_of_the_parent(control: &Wire) -> Result<(), SandboxError> {
     Ok(())
 }
 
-/// Gives up the terminal of who has started us, so that `/dev/tty` leads nobody
-/// below there (`TIOCNOTTY` of ioctl_tty(2)).
+/// Gives up the terminal of the user, so that `/dev/tty` leads nowhere in the
+/// sandboxes (`TIOCNOTTY` of ioctl_tty(2)).
 ///
-/// A session of our own would do the same. But the kernel schedules each session
-/// as a group (`sched_autogroup_enabled`), and on a busy machine whoever waits
-/// for somebody of another group waits longer.
+/// A new session would have the same effect. But the kernel schedules each
+/// session as a group (`sched_autogroup_enabled`), and on a busy machine a
+/// process waits longer for one of another group.
 fn give_up_terminal() {
     let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     if let Ok(terminal) = fcntl::open("/dev/tty", flags, Mode::empty()) {
@@ -172,12 +171,12 @@ fn give_up_terminal() {
     }
 }
 
-/// Closes every descriptor above the standard streams, but one.
+/// Closes every descriptor above the standard streams, except one.
 pub(super) fn close_all_but(kept: RawFd) {
     close_all_but_these([kept]);
 }
 
-/// The same, but some.
+/// Closes every descriptor above the standard streams, except these.
 pub(super) fn close_all_but_these<const N: usize>(mut kept: [RawFd; N]) {
     kept.sort_unstable();
     let mut first = 3;
@@ -191,19 +190,18 @@ pub(super) fn close_all_but_these<const N: usize>(mut kept: [RawFd; N]) {
 }
 
 fn close_from_to(first: u32, last: u32) {
-    // SAFETY: the values that own these descriptors belong to the process of
-    // which this one is a copy; here they are neither used nor dropped.
+    // SAFETY: the owners of these descriptors belong to the process of which this
+    // is a copy; here they are neither used nor dropped.
     unsafe { libc::syscall(libc::SYS_close_range, first, last, 0u32) };
 }
 
-/// Has the kernel kill this process when the thread that forked it ends.
+/// Makes the kernel kill this process when the thread that forked it ends.
 pub(super) fn die_with_parent() {
     // SAFETY: takes numbers only.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
 }
 
-/// Takes note of engines that have ended, and tells their labs where that was
-/// before their time.
+/// Reaps engines that have ended, and tells their labs if they died early.
 fn reap(engines: &mut Engines) {
     loop {
         let (pid, death) = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
@@ -239,8 +237,8 @@ impl Deaths {
         }
     }
 
-    /// Waits for a message (true) or for something else (false). An engine
-    /// whose lab nobody waits for any more is killed.
+    /// Waits for a message (true) or something else (false). Kills engines whose
+    /// lab nobody waits for any more.
     fn or_message(&self, control: &Wire, engines: &mut Engines) -> io::Result<bool> {
         use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
         let (pids, lines): (Vec<Pid>, Vec<&Wire>) = engines

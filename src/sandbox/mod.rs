@@ -1,24 +1,24 @@
-//! The sandbox: a parent half, a child half, and what this machine can do.
+//! The sandbox: a parent half, a child half, and the abilities of this machine.
 //!
-//! Three generations of processes, each in one thread until it is in place:
+//! Three generations of processes, each with one thread until it is in place:
 //!
 //! ```text
 //! nslab test            any number of threads; judges and prints
-//! └─ launcher           a fork, made before any thread: nobody special, root
-//!    │                  of an outer user namespace
-//!    ├─ engine          a fork for each lab: runs the script, acts and looks
-//!    │  └─ init         PID 1 of fresh user, pid, mount, net, uts and ipc
+//! └─ launcher           a fork, before any other thread: unprivileged, root of
+//!    │                  an outer user namespace
+//!    ├─ engine          a fork for each lab: runs the script, acts and observes
+//!    │  └─ init         PID 1 of new user, PID, mount, network, UTS and IPC
 //!    │     └─ …         namespaces, with every program of the lab
 //!    └─ engine …
 //! ```
 //!
-//! The engine acts on the inner namespaces from outside; the inside can't
+//! The engine acts on the inner namespaces from outside; processes inside can't
 //! see, signal or trace it. When a process dies, those below it die with it
-//! (`PR_SET_PDEATHSIG`, and the end of a pid namespace when its PID 1 ends),
-//! and the kernel takes back every namespace, mount and interface.
+//! (`PR_SET_PDEATHSIG`, and the end of a PID namespace with its PID 1), and the
+//! kernel removes every namespace, mount and interface.
 //!
-//! *Takes* an order for a lab, *gives* its events, *never* runs a script
-//! itself: [`run`](crate::run) hands it the function that does.
+//! *Takes* an order for a lab, *gives* its events, *never* runs a script itself:
+//! [`run`](crate::run) passes it the function that does.
 
 mod begin;
 mod booth;
@@ -56,10 +56,10 @@ pub enum For {
     Strangers,
 }
 
-/// A sandbox could not be made: the step that failed, and the kernel's word.
+/// A sandbox could not be created: the failed step, and the kernel's error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SandboxError {
-    /// What was being done, as `create a user namespace`.
+    /// The step that failed, as `create a user namespace`.
     pub step: String,
     /// The kernel's error number.
     pub errno: i32,

@@ -1,5 +1,5 @@
-//! What files can be seen where (mount(2), pivot_root(2)): the steps of which
-//! a sandbox's root is made.
+//! Mounts and roots (mount(2), pivot_root(2)): the steps that build a sandbox's
+//! root.
 
 use super::SandboxError;
 use nix::errno::Errno;
@@ -13,7 +13,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-/// Names the step that may have failed.
+/// Adds the name of the step to an error.
 pub(super) fn at<T>(step: &str, result: io::Result<T>) -> Result<T, SandboxError> {
     result.map_err(|error| SandboxError::io(step, &error))
 }
@@ -34,18 +34,18 @@ pub(super) fn tmpfs(path: &str, size: &str) -> io::Result<()> {
     Ok(mount(Some("tmpfs"), path, Some("tmpfs"), flags, Some(size))?)
 }
 
-/// Makes another instance of proc(5), which is mounted nowhere.
+/// Creates another instance of proc(5), which is mounted nowhere.
 pub(super) fn another_proc() -> io::Result<OwnedFd> {
     special("proc", "/proc")?;
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let opened = open("/proc", flags, Mode::empty());
-    // What is below it is `/proc` again.
+    // The mount below it is `/proc` again.
     umount2("/proc", MntFlags::MNT_DETACH)?;
     Ok(opened?)
 }
 
-/// Mounts proc(5) or sysfs(5). Whose `/sys` can only be read gets another one
-/// that can only be read.
+/// Mounts proc(5) or sysfs(5). If the visible `/sys` is read-only, the new one
+/// must be read-only, too.
 pub(super) fn special(kind: &str, path: &str) -> io::Result<()> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     let mount = |flags| mount(Some(kind), path, Some(kind), flags, None::<&str>);
@@ -55,7 +55,7 @@ pub(super) fn special(kind: &str, path: &str) -> io::Result<()> {
     })?)
 }
 
-/// Shows `from` at `to` as well, which is made where it does not exist.
+/// Shows `from` at `to` as well. Creates `to` if it is a missing folder.
 pub(super) fn bind(from: &str, to: &str) -> io::Result<()> {
     if Path::new(from).is_dir() && !Path::new(to).exists() {
         directory(to, 0o755)?;
@@ -63,8 +63,8 @@ pub(super) fn bind(from: &str, to: &str) -> io::Result<()> {
     Ok(mount(Some(from), to, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>)?)
 }
 
-/// Changes what holds for a mount, and sets what holds for all below it, in one
-/// call (mount_setattr(2), Linux 5.12).
+/// Changes the attributes of a mount, or sets those of all mounts below it, in
+/// one call (mount_setattr(2), Linux 5.12).
 pub(super) fn set_attributes(path: &CStr, set: u64, clear: u64) -> io::Result<()> {
     let attributes = libc::mount_attr {
         attr_set: set | libc::MOUNT_ATTR_NOSUID,
@@ -86,11 +86,10 @@ pub(super) fn set_attributes(path: &CStr, set: u64, clear: u64) -> io::Result<()
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Where the former root is, until it is taken away.
+/// The path of the former root until it is removed.
 pub(super) const OLD: &str = "/old";
 
-/// Makes a mount the root of this mount namespace; what was the root before is
-/// at [`OLD`].
+/// Makes a mount the root of this mount namespace; the former root is at [`OLD`].
 pub(super) fn enter_root(root: &str) -> io::Result<()> {
     let old = format!("{root}{OLD}");
     directory(&old, 0o700)?;
@@ -98,8 +97,8 @@ pub(super) fn enter_root(root: &str) -> io::Result<()> {
     Ok(chdir("/")?)
 }
 
-/// Takes the former root away: nothing leads there any more. What is mounted
-/// elsewhere too, and shared with there, stays mounted there.
+/// Removes the former root, so that no path leads there. Its mounts stay in other
+/// mount namespaces that share them.
 pub(super) fn leave_old_root() -> io::Result<()> {
     mount_flags(OLD, MsFlags::MS_REC | MsFlags::MS_PRIVATE)?;
     umount2(OLD, MntFlags::MNT_DETACH)?;

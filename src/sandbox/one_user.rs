@@ -1,26 +1,26 @@
-//! Lets the lab's programs become another user, in name.
+//! Lets the lab's programs become another user, in name only.
 //!
-//! In a sandbox there is one user and one group, 0: its user namespace maps no
-//! other, since who starts nslab need not be root. The kernel refuses
-//! setgroups(2) there, and any other user or group. Many programs that begin
-//! as root give that up, and end where they can't: tcpdump empties its groups
-//! and becomes `tcpdump`, dnsmasq becomes `nobody`.
+//! A sandbox has one user and one group, 0. Its user namespace maps no others,
+//! because the user of nslab need not be root. The kernel refuses setgroups(2)
+//! there, and any other user or group. Many programs that start as root drop
+//! these rights, and exit if they can't: tcpdump empties its groups and becomes
+//! `tcpdump`, dnsmasq becomes `nobody`.
 //!
-//! These calls are answered with success, and do nothing. That gives nobody
-//! anything: a process stays who it was, in the only user that there is; what
-//! it gives up in vain it had before, and all of it ends at the sandbox. No
-//! file, process or socket in there belongs to another user, from whom that
-//! program would have to be kept. What a program must not be told is that it
-//! has become root again: calls for user and group 0 go to the kernel.
+//! The filter answers these calls with success and does nothing. That gives no
+//! process new rights: it stays the only user that there is, with rights that it
+//! had before and that end at the sandbox. No file, process or socket in there
+//! belongs to another user who needs protection from it. But a program must not
+//! be told that it has become root again: calls for user and group 0 go to the
+//! kernel.
 //!
-//! The init itself has no use for these calls. Where the kernel takes no filter,
-//! or on other processors, they are refused as ever, and the program says so.
+//! The init itself never makes these calls. If the kernel accepts no filter, or
+//! on other processors, the calls fail as usual, and the program reports that.
 
 use super::seccomp::{Filter, allow, call_it_done, jump, load_argument};
 use nix::libc::{self, c_long};
 
-/// The calls by which a process becomes another user or group, and how many
-/// numbers each takes. 0 is who everybody is, and -1 leaves it as it is.
+/// The calls by which a process changes its user or group, and the number of
+/// their arguments. 0 is the only user, and -1 leaves an ID as it is.
 const BECOME: [(c_long, u32); 6] = [
     (libc::SYS_setuid, 1),
     (libc::SYS_setgid, 1),
@@ -30,7 +30,7 @@ const BECOME: [(c_long, u32); 6] = [
     (libc::SYS_setresgid, 3),
 ];
 
-/// Has a filter answer these calls.
+/// Makes a filter answer these calls.
 pub(super) fn answer(filter: &mut Filter) {
     filter.when(libc::SYS_setgroups, &[call_it_done()]);
     for (call, numbers) in BECOME {

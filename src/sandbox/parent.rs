@@ -1,4 +1,4 @@
-//! The parent half: starts the launcher, opens sandboxes, hears their events.
+//! The parent half: starts the launcher, opens sandboxes, receives their events.
 
 use super::cgroup::{Cgroup, Cgroups};
 use super::launcher::{Death, Up, launch};
@@ -17,19 +17,19 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Asks the launcher for an engine, whose socket comes along.
+/// The request for an engine; its socket comes along.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Open;
 
-/// How much longer than its deadline an engine may take to say that the
-/// deadline has passed. It knows better than we where the script was.
+/// The extra time in which an engine may report that its deadline has passed. It
+/// knows better than the parent where the script was.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// How much longer than its budget a search may take that is at its last
-/// cure and probe.
+/// The extra time beyond its budget of a search that is at its last cure and
+/// probe.
 const INQUIRY: Duration = Duration::from_secs(25);
 
-/// How long a sandbox may take to stand, on a machine that is very busy.
+/// The time limit for a sandbox to get ready, on a very busy machine.
 const SETUP: Duration = Duration::from_secs(60);
 
 /// The process that forks an engine for each lab.
@@ -45,13 +45,13 @@ impl Launcher {
     /// Forks a launcher of sandboxes for this kind of labs. Each engine runs `script`
     /// with its own copy of what is `prepared`.
     ///
-    /// Start it before any other thread: a fork takes only the thread that
-    /// makes it along, and this one must live as long as the process
-    /// (`PR_SET_PDEATHSIG` of prctl(2)).
+    /// Start it before any other thread: a fork copies only the calling thread,
+    /// and this one must live as long as the process (`PR_SET_PDEATHSIG` of
+    /// prctl(2)).
     ///
     /// # Errors
     ///
-    /// If there is a second thread already, or no process to be had.
+    /// If there is a second thread already, or no process can be forked.
     pub fn start<P>(
         sandboxes: For,
         prepared: &mut P,
@@ -62,7 +62,7 @@ impl Launcher {
             let step = format!("{step}: this process has threads already; start it first thing in `main`");
             return Err(SandboxError::new(step, Errno::EINVAL));
         }
-        // Long before anybody taps.
+        // Early, before the first capture needs it.
         crate::net::stamp_packets();
         let (ours, theirs) = Wire::pair().map_err(|error| SandboxError::io(step, &error))?;
         let parent = getpid();
@@ -80,8 +80,7 @@ impl Launcher {
         }
     }
 
-    /// Opens a fresh sandbox, which makes itself ready while the caller goes
-    /// on.
+    /// Opens a fresh sandbox, which prepares itself while the caller goes on.
     ///
     /// # Errors
     ///
@@ -113,7 +112,7 @@ impl Launcher {
         self.cgroups.as_ref()?.as_ref().err().map(String::as_str)
     }
 
-    /// Ends the launcher, and with it every sandbox, at once.
+    /// Kills the launcher and with it every sandbox, at once.
     pub fn abandon(&self) {
         let _ = kill(self.pid, Signal::SIGKILL);
     }
@@ -141,18 +140,18 @@ pub struct Sandbox {
     waiting: VecDeque<Up>,
     standing: bool,
     own_user: bool,
-    /// The path of the lab that was ordered.
+    /// The path of the ordered lab.
     ordered: Option<String>,
     place: Place,
     died: Option<Death>,
 }
 
 impl Sandbox {
-    /// Waits until the sandbox stands.
+    /// Waits until the sandbox is ready.
     ///
     /// # Errors
     ///
-    /// If it can't be had, which the kernel's word explains.
+    /// If it can't be created; the error has the kernel's reason.
     pub fn await_standing(&mut self) -> Result<(), SandboxError> {
         let lost = |errno| SandboxError::new("reach the sandbox", errno);
         while !self.standing {
@@ -167,26 +166,26 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Tells whether it runs as a user of its own. Known once it stands.
+    /// Tells whether it runs as a user of its own. Known once it is ready.
     pub fn has_own_user(&self) -> bool {
         self.own_user
     }
 
-    /// Sends the order for a lab ahead, so that it begins as soon as the
-    /// sandbox stands.
+    /// Sends the order for a lab ahead, so that it begins as soon as the sandbox
+    /// is ready.
     ///
     /// # Panics
     ///
-    /// Where another lab was ordered here: a sandbox is for one.
+    /// If another lab was ordered here: a sandbox is for one.
     pub fn order(&mut self, order: &Order) {
         self.order_with(order, &[]);
     }
 
-    /// The same for a lab in which somebody works, on this terminal.
+    /// Does the same for a lab in which a person works, on this terminal.
     ///
     /// # Panics
     ///
-    /// Where another lab was ordered here: a sandbox is for one.
+    /// If another lab was ordered here: a sandbox is for one.
     pub fn order_on(&mut self, order: &Order, terminal: BorrowedFd) {
         self.order_with(order, &[terminal]);
     }
@@ -196,7 +195,7 @@ impl Sandbox {
             Some(path) => assert_eq!(path, &order.path, "a sandbox is for one lab"),
             None => {
                 self.ordered = Some(order.path.clone());
-                // Where the sandbox has failed, its last word says why.
+                // If the sandbox has failed, its last message says why.
                 let _ = self.wire.send_with(order, fds);
             }
         }
@@ -207,7 +206,7 @@ impl Sandbox {
     ///
     /// # Panics
     ///
-    /// Where another lab was ordered here before.
+    /// If another lab was ordered here before.
     ///
     /// # Errors
     ///
@@ -216,11 +215,11 @@ impl Sandbox {
         self.run_with(order, hear, |_| None)
     }
 
-    /// The same where `answer` finds out what the script wonders about.
+    /// Does the same, and `answer` answers the script's questions of why.
     ///
     /// # Panics
     ///
-    /// Where another lab was ordered here before.
+    /// If another lab was ordered here before.
     ///
     /// # Errors
     ///
@@ -234,13 +233,13 @@ impl Sandbox {
         self.run_live(order, hear, answer, |_| String::new())
     }
 
-    /// The same where somebody works in the lab, on the terminal that was sent
-    /// with the order ([`Sandbox::order_on`]), and `serve` answers what is
-    /// asked there.
+    /// Does the same for a lab in which a person works, on the terminal that was
+    /// sent with the order ([`Sandbox::order_on`]). `serve` answers that person's
+    /// questions.
     ///
     /// # Panics
     ///
-    /// Where another lab was ordered here before.
+    /// If another lab was ordered here before.
     ///
     /// # Errors
     ///
@@ -318,10 +317,10 @@ impl Sandbox {
         }
     }
 
-    /// Says what an engine that went without a word died of.
+    /// Returns the cause of death of an engine that ended without a report.
     fn post_mortem(&self) -> Stop {
         match &self.died {
-            // Rust aborts where memory runs out.
+            // Rust aborts if memory runs out.
             Some(Death::Signal(signal)) if signal == "SIGABRT" => Stop::Fault(crate::event::Fault {
                 helper: None,
                 place: self.place,

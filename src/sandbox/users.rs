@@ -1,4 +1,4 @@
-//! A user for each sandbox, where the machine has some to give.
+//! A user for each sandbox, if the machine has some to give.
 //!
 //! The kernel counts some resources per user of the machine, regardless of namespaces:
 //! pages of pipes, descriptors in flight through sockets, epoll(7) watches. Sandboxes
@@ -31,8 +31,8 @@ const FREE: Range<u32> = 60_706..61_184;
 /// The most users that are mapped. Fewer sandboxes than that run at a time.
 const MOST: u32 = 400;
 
-/// How many users the launcher's user namespace has beside root: they have the numbers
-/// from 1 on.
+/// The number of users in the launcher's user namespace beside root. Their IDs
+/// start at 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Users(u32);
 
@@ -45,7 +45,7 @@ pub(super) fn enter_namespace(sandboxes: For) -> Result<Users, SandboxError> {
         Some(Givers::Root(map)) => Some(map.root),
         _ => None,
     };
-    // After `become_nobody_special` this process may not map them any more.
+    // After `become_nobody_special` this process can't map them any more.
     let helper = givers.and_then(|givers| Helper::start(givers).ok());
     nobody_special.map_or(Ok(()), become_nobody_special)?;
     let (uid, gid) = (Uid::effective().as_raw(), Gid::effective().as_raw());
@@ -83,10 +83,10 @@ impl Users {
     }
 }
 
-/// Root becomes this unused, unprivileged user.
+/// Turns root into this unused, unprivileged user.
 ///
-/// With root mapped into the sandbox, whoever is root there could write what
-/// belongs to root here, whatever is mounted privately.
+/// If root itself were mapped into the sandbox, root there could write root's
+/// files here, through any private mount.
 fn become_nobody_special(id: u32) -> Result<(), SandboxError> {
     let (uid, gid) = (Uid::from_raw(id), Gid::from_raw(id));
     house::share_tun();
@@ -104,7 +104,7 @@ fn be_dumpable() {
     unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1) };
 }
 
-/// The longest range of free numbers that no user of this machine has.
+/// Returns the longest range of free IDs that no user of this machine has.
 fn longest_unused(passwd: &str) -> Range<u32> {
     let mut used: Vec<u32> = passwd.lines().filter_map(|line| line.split(':').nth(2)?.parse().ok()).collect();
     used.retain(|id| FREE.contains(id));
@@ -114,14 +114,14 @@ fn longest_unused(passwd: &str) -> Range<u32> {
     starts.zip(ends).map(|(start, end)| start..end).max_by_key(ExactSizeIterator::len).unwrap_or(FREE)
 }
 
-/// Tells whether a uid_map (user_namespaces(7)) has a single user in it.
+/// Tells whether a uid_map (user_namespaces(7)) has a single user.
 fn maps_only_one(map: &str) -> bool {
     let counts = map.lines().filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok());
     counts.sum::<u64>() == 1
 }
 
-/// Writes the maps of the user namespace in which this process is: root
-/// there is `uid` and `gid` of the namespace above.
+/// Writes the ID maps of this process's user namespace: root there is `uid` and
+/// `gid` of the parent namespace.
 pub(super) fn map_root(uid: u32, gid: u32) -> Result<(), SandboxError> {
     write_map("setgroups", "deny")?;
     write_map("uid_map", &format!("0 {uid} 1"))?;
@@ -133,7 +133,7 @@ fn write_map(file: &str, text: &str) -> Result<(), SandboxError> {
         .map_err(|error| SandboxError::io(format!("write /proc/self/{file}"), &error))
 }
 
-/// How users are mapped.
+/// The way of mapping users.
 #[derive(Debug)]
 enum Givers {
     /// Root writes both maps itself.
@@ -151,8 +151,8 @@ struct Map {
 
 fn givers(sandboxes: For) -> Option<Givers> {
     if Uid::effective().is_root() {
-        // In a user namespace that maps root alone there is nobody else to be, and that
-        // root is nobody special already.
+        // In a user namespace that maps only root there is no other user, and
+        // that root has no rights outside already.
         if fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| maps_only_one(&map)) {
             return None;
         }
@@ -176,8 +176,8 @@ fn givers(sandboxes: For) -> Option<Givers> {
     })
 }
 
-/// The first range of a subuid(5) file that belongs to one of these names, or the end
-/// of it if it is long: containers use its beginning.
+/// Returns the first range of a subuid(5) file that belongs to one of these
+/// names, or its end if it is long: containers use its beginning.
 fn subordinate(text: &str, names: &[&str]) -> Option<Range<u32>> {
     text.lines().find_map(|line| {
         let [name, start, count] = line.split(':').collect::<Vec<_>>()[..] else { return None };
@@ -188,7 +188,7 @@ fn subordinate(text: &str, names: &[&str]) -> Option<Range<u32>> {
 }
 
 impl Givers {
-    /// How many users there are beside root.
+    /// Returns the number of users beside root.
     fn count(&self) -> u32 {
         match self {
             Self::Root(map) => map.others.len() as u32,
@@ -219,7 +219,7 @@ impl Givers {
 /// A process that keeps the old user's rights, and maps users into the new namespace.
 struct Helper {
     pid: Pid,
-    /// A byte in it says that the namespace exists.
+    /// A byte written to it reports that the namespace exists.
     entered: OwnedFd,
 }
 
@@ -231,7 +231,7 @@ impl Helper {
         match unsafe { fork() }? {
             ForkResult::Child => {
                 drop(entered);
-                // If the launcher has died, nothing comes.
+                // If the launcher has died, no byte arrives.
                 let told = fs::File::from(wait).read(&mut [0]).is_ok_and(|length| length == 1);
                 let mapped = told && givers.map(launcher);
                 // SAFETY: ends the process; destructors are the launcher's.
@@ -241,7 +241,7 @@ impl Helper {
         }
     }
 
-    /// Has it map them; tells whether it could.
+    /// Makes the helper map the users. Tells whether it could.
     fn maps(self) -> bool {
         let told = write_map("setgroups", "deny").is_ok() && nix::unistd::write(&self.entered, b".").is_ok();
         drop(self.entered);

@@ -10,13 +10,13 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-/// The largest packet. A longer message goes in several; the socket's buffer
+/// The largest packet. A longer message is sent in several; the socket's buffer
 /// (`net.core.wmem_default`, 208 KiB) must hold more than one.
 const PACKET: usize = 16 * 1024;
 /// The most descriptors that one message carries.
 const DESCRIPTORS: usize = 4;
 
-/// The first byte of a packet: whether the message goes on.
+/// The first byte of a packet: whether more packets of the message follow.
 const MORE: u8 = 0;
 const LAST: u8 = 1;
 
@@ -25,13 +25,13 @@ const LAST: u8 = 1;
 pub struct Wire(OwnedFd);
 
 impl Wire {
-    /// Makes both ends. They are closed on exec.
+    /// Creates both ends. They are closed on exec.
     pub fn pair() -> io::Result<(Self, Self)> {
         let (a, b) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
         Ok((Self(a), Self(b)))
     }
 
-    /// Takes the end that somebody else has made.
+    /// Wraps an end that was received.
     pub fn new(fd: OwnedFd) -> Self {
         Self(fd)
     }
@@ -41,7 +41,7 @@ impl Wire {
         self.send_with(message, &[])
     }
 
-    /// Sends a message, and duplicates of some descriptors with it.
+    /// Sends a message with duplicates of some descriptors.
     pub fn send_with(&self, message: &impl Serialize, fds: &[BorrowedFd]) -> io::Result<()> {
         let bytes = serde_json::to_vec(message)?;
         let raw: Vec<_> = fds.iter().map(AsRawFd::as_raw_fd).collect();
@@ -50,7 +50,7 @@ impl Wire {
             let last = chunks.peek().is_none();
             let head = [if last { LAST } else { MORE }];
             let rights = [ControlMessage::ScmRights(&raw)];
-            // Descriptors go with the last packet, the message is whole then.
+            // Descriptors go with the last packet, when the message is complete.
             let control: &[ControlMessage] = if last && !raw.is_empty() { &rights } else { &[] };
             let parts = [IoSlice::new(&head), IoSlice::new(chunk)];
             retry(|| sendmsg::<()>(self.0.as_raw_fd(), &parts, control, MsgFlags::MSG_NOSIGNAL, None))?;
@@ -58,12 +58,12 @@ impl Wire {
         Ok(())
     }
 
-    /// Waits for a message; `None` where the other end is closed.
+    /// Waits for a message; `None` if the other end is closed.
     pub fn receive<T: DeserializeOwned>(&self) -> io::Result<Option<T>> {
         Ok(self.receive_with()?.map(|(message, _)| message))
     }
 
-    /// Waits for a message and the descriptors that came with it.
+    /// Waits for a message and its descriptors.
     pub fn receive_with<T: DeserializeOwned>(&self) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
         let mut message = Vec::new();
         let mut fds = Vec::new();
@@ -80,7 +80,7 @@ impl Wire {
                 )?;
                 for part in received.cmsgs()? {
                     if let ControlMessageOwned::ScmRights(raw) = part {
-                        // SAFETY: the kernel has just made these for us.
+                        // SAFETY: the kernel has just created these for us.
                         fds.extend(raw.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
                     }
                 }
@@ -96,7 +96,7 @@ impl Wire {
         }
     }
 
-    /// Waits until something can be received, or until `deadline`.
+    /// Waits until a message arrives, or until `deadline`.
     pub fn wait_until(&self, deadline: Instant) -> io::Result<bool> {
         wait_readable(self.as_fd(), Some(deadline))
     }
@@ -114,8 +114,8 @@ impl AsFd for Wire {
     }
 }
 
-/// Waits until `fd` can be read or is closed at the other end; tells whether
-/// that came before `deadline`.
+/// Waits until `fd` is readable or its other end is closed. Tells whether that
+/// happened before `deadline`.
 pub fn wait_readable(fd: BorrowedFd, deadline: Option<Instant>) -> io::Result<bool> {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     loop {
@@ -137,9 +137,9 @@ pub fn wait_readable(fd: BorrowedFd, deadline: Option<Instant>) -> io::Result<bo
     }
 }
 
-/// Calls again where a signal came in between, or where the other end was
-/// closed with something unread in it: the kernel says that once, before what
-/// still waits here for us.
+/// Repeats a call if a signal interrupted it, or if the other end was closed with
+/// unread data: the kernel reports that once, before the messages that still wait
+/// here.
 fn retry<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
     loop {
         match call() {

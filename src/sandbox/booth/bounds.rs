@@ -1,4 +1,4 @@
-//! What a submission may have of the machine.
+//! The limits of a submission.
 
 use super::filter::filter;
 use crate::sandbox::begin::at_most;
@@ -9,8 +9,8 @@ use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 
-/// What root of a lab's namespaces may do in them, and a submission needs:
-/// others, such as CAP_SYS_RESOURCE, would lift what is set here.
+/// The capabilities that a submission needs as root of the lab's namespaces.
+/// Others, such as `CAP_SYS_RESOURCE`, would let it lift the limits set here.
 const CAPABILITIES: [u32; 16] = [
     0,  // CAP_CHOWN
     1,  // CAP_DAC_OVERRIDE
@@ -30,34 +30,34 @@ const CAPABILITIES: [u32; 16] = [
     31, // CAP_SETFCAP
 ];
 
-/// How many processes there may be of a submission and of the judge together
-/// before a submission gets no more; the judge gets more.
+/// The number of processes, of the submission and the judge together, above which
+/// a submission gets no more. The judge still gets more.
 pub(in crate::sandbox) const PROCESSES: u64 = 256;
-/// The files that a process may have open. Each may be a socket, with the
-/// kernel's memory behind it.
+/// The number of files that a process may have open. Each may be a socket, which
+/// uses kernel memory.
 const FILES: u64 = 512;
-/// How large a file may grow, in bytes.
+/// The largest size of a file, in bytes.
 const FILE: u64 = 128 << 20;
 /// The memory that a process may write to, in bytes.
 pub(super) const MEMORY: u64 = 512 << 20;
-/// How long a process may compute, in seconds.
+/// The processor time of a process, in seconds.
 const COMPUTING: u64 = 60;
-/// How much later than others it is served: nobody else's checks wait for it.
+/// The nice value: a submission must not delay the checks of others.
 const NICE: i32 = 10;
 
-/// How many namespaces there may be of each kind, in the sandbox, beside those
-/// that the lab has made.
+/// The number of namespaces of each kind in the sandbox, in addition to those
+/// that the lab has created.
 const NAMESPACES: usize = 200;
 
-/// How many instances of inotify(7) there may be: the kernel has 128 for each
-/// user of the machine, and all sandboxes are one.
+/// The number of inotify(7) instances. The kernel allows 128 for each user of the
+/// machine, and all sandboxes count as one user.
 const INOTIFY: usize = 8;
 
-/// How many signals may wait, of all processes together.
+/// The number of pending signals, of all processes together.
 const SIGNALS: u64 = 512;
 
-/// Does something with a limit on signals that holds for a user namespace that
-/// is made meanwhile, all its processes together (Linux 5.14).
+/// Runs `act` with a limit on pending signals. A user namespace that `act`
+/// creates keeps the limit for all its processes together (Linux 5.14).
 pub(super) fn with_few_signals<T>(act: impl FnOnce() -> T) -> T {
     let before = getrlimit(Resource::RLIMIT_SIGPENDING);
     if let Ok((_, hard)) = before {
@@ -70,9 +70,9 @@ pub(super) fn with_few_signals<T>(act: impl FnOnce() -> T) -> T {
     done
 }
 
-/// Limits the namespaces that can be made inside (namespaces(7)), and what else
-/// is counted for each user namespace. Who has not CAP_SYS_RESOURCE can't lift
-/// it.
+/// Limits the namespaces that can be created inside (namespaces(7)), and other
+/// resources that are counted for each user namespace. Without `CAP_SYS_RESOURCE`
+/// nobody can lift these limits.
 pub(in crate::sandbox) fn limit_namespaces(made: usize) -> io::Result<()> {
     let set = |kind: &str, most: usize| fs::write(format!("/proc/sys/user/max_{kind}"), most.to_string());
     set("user_namespaces", 0)?;
@@ -81,19 +81,19 @@ pub(in crate::sandbox) fn limit_namespaces(made: usize) -> io::Result<()> {
     {
         set(kind, NAMESPACES)?;
     }
-    // Not in every kernel.
+    // Not every kernel has these.
     let _ = set("time_namespaces", NAMESPACES);
     let _ = set("inotify_instances", INOTIFY);
     let _ = set("fanotify_groups", 0);
     Ok(())
 }
 
-/// Takes from this process and all that it will start what a submission may
-/// not do. Once for all of them: the kernel runs a new filter for each of its
-/// calls, to know those that it always allows. Gives the way to the calls that
-/// somebody has to decide about.
+/// Takes the rights that a submission must not have from this process and all its
+/// children. The filter is installed once for all of them, because the kernel
+/// runs each new filter for every system call to find those that it always
+/// allows. Returns the listener for the calls that the doorman decides.
 pub(super) fn take_rights() -> io::Result<OwnedFd> {
-    // Until the kernel knows no more of them.
+    // Until the kernel knows no higher capability.
     for capability in 0..64 {
         // SAFETY: takes numbers only.
         let dropped = CAPABILITIES.contains(&capability)
@@ -106,7 +106,7 @@ pub(super) fn take_rights() -> io::Result<OwnedFd> {
     filter().put_on_to_be_asked()
 }
 
-/// Limits a process that is about to be executed.
+/// Sets the limits of a process before its exec.
 pub(in crate::sandbox) fn limit(count_processes: bool) -> io::Result<()> {
     if count_processes {
         at_most(Resource::RLIMIT_NPROC, PROCESSES)?;

@@ -1,5 +1,4 @@
-//! Calls of a submission that wait for somebody to decide about them
-//! (seccomp_unotify(2)).
+//! System calls of a submission that wait for a decision (seccomp_unotify(2)).
 
 use nix::errno::Errno;
 use nix::libc::{self, seccomp_notif, seccomp_notif_resp};
@@ -9,26 +8,26 @@ use std::fs;
 use std::io::IoSliceMut;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-/// A call that waits.
+/// A waiting call.
 #[derive(Debug)]
 pub(super) struct Call {
     id: u64,
-    /// The thread that calls.
+    /// The thread that made the call.
     pub pid: Pid,
     pub number: libc::c_long,
     pub arguments: [u64; 6],
 }
 
 impl Call {
-    /// Reads what an argument points at.
+    /// Reads the memory that an argument points to.
     pub fn read(&self, at: u64, length: usize) -> Result<Vec<u8>, Errno> {
         let mut bytes = vec![0; length];
         let found = self.read_into(at, &mut bytes)?;
         if found == length { Ok(bytes) } else { Err(Errno::EFAULT) }
     }
 
-    /// Reads a string that ends with a zero, of this many bytes at most;
-    /// nothing where the argument is 0.
+    /// Reads a string that ends with a zero byte, of this many bytes at most.
+    /// Returns `None` if the argument is 0.
     pub fn string(&self, at: u64, most: usize) -> Result<Option<Vec<u8>>, Errno> {
         const PAGE: u64 = 4096;
         if at == 0 {
@@ -36,7 +35,7 @@ impl Call {
         }
         let mut bytes = Vec::new();
         while bytes.len() < most {
-            // The next page may not be there.
+            // The next page may not be mapped.
             let from = at + bytes.len() as u64;
             let mut part = vec![0; (PAGE - from % PAGE) as usize];
             let length = self.read_into(from, &mut part)?;
@@ -57,9 +56,9 @@ impl Call {
         process_vm_readv(self.pid, &mut [IoSliceMut::new(bytes)], &from)
     }
 
-    /// Another descriptor of what one of the caller's leads to.
+    /// Duplicates a descriptor of the caller.
     pub fn borrow(&self, fd: i32) -> Result<OwnedFd, Errno> {
-        // SAFETY: the kernel has just made it for us.
+        // SAFETY: the kernel has just created it for us.
         let own = |fd: libc::c_long| Errno::result(fd).map(|fd| unsafe { OwnedFd::from_raw_fd(fd as i32) });
         // SAFETY: takes numbers only.
         let process = own(unsafe { libc::syscall(libc::SYS_pidfd_open, self.process()?, 0) })?;
@@ -67,7 +66,7 @@ impl Call {
         own(unsafe { libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), fd, 0) })
     }
 
-    /// The process of which the thread is one.
+    /// Returns the process of the thread.
     fn process(&self) -> Result<i32, Errno> {
         self.field("Tgid:").and_then(|text| text.parse().ok()).ok_or(Errno::ESRCH)
     }
@@ -78,14 +77,14 @@ impl Call {
         effective.is_some_and(|effective| effective >> capability & 1 == 1)
     }
 
-    /// A field of `/proc/PID/status`.
+    /// Returns a field of `/proc/PID/status`.
     fn field(&self, name: &str) -> Option<String> {
         let text = fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
         Some(text.lines().find_map(|line| line.strip_prefix(name))?.trim().to_string())
     }
 }
 
-/// Where calls come from, and answers go.
+/// The seccomp listener: calls arrive on it, and answers go back.
 #[derive(Debug)]
 pub(super) struct Notices(OwnedFd);
 
@@ -94,7 +93,7 @@ impl Notices {
         Self(listener)
     }
 
-    /// Waits for the next call; `None` where nobody is left to make one.
+    /// Waits for the next call; `None` if no process is left to make one.
     pub fn next(&self) -> Option<Call> {
         use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
         use std::os::fd::AsFd;
@@ -120,15 +119,15 @@ impl Notices {
                     arguments: notice.data.args,
                 });
             }
-            // Who called may be gone meanwhile.
+            // The caller may have ended meanwhile.
             if !matches!(Errno::last(), Errno::ENOENT | Errno::EINTR) {
                 return None;
             }
         }
     }
 
-    /// Tells whether the caller waits still: where not, its number may be
-    /// somebody else's, and what was read of it as well.
+    /// Tells whether the caller still waits. If not, its PID may belong to
+    /// another process, and so may the memory that was read.
     pub fn is_still_there(&self, call: &Call) -> bool {
         // SAFETY: the number lives through the call.
         let done = unsafe {
@@ -137,12 +136,12 @@ impl Notices {
         done == 0
     }
 
-    /// Has the kernel go on with the call.
+    /// Lets the kernel carry out the call.
     pub fn go_on(&self, call: &Call) {
         self.send(call, 0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32);
     }
 
-    /// Says that the call was done, or why not.
+    /// Answers that the call has succeeded, or failed with this error.
     pub fn answer(&self, call: &Call, result: Result<(), Errno>) {
         self.send(call, result.err().map_or(0, |errno| -(errno as i32)), 0);
     }

@@ -1,27 +1,26 @@
-//! Decides what the filter can't: it sees the numbers of a call, and not what
-//! they point at.
+//! Decides what the filter can't: the filter sees a call's numeric arguments, but
+//! not the memory they point to.
 //!
-//! Some calls of a submission wait until the doorman, a process outside of the
-//! booth, has looked at them (seccomp_unotify(2)). What memory says may be
-//! changed by another thread while it is looked at. So a call that memory
-//! decides about is made by the doorman itself, from its own copy; only where
-//! numbers decide does the kernel go on with the call.
+//! Some calls of a submission wait until the doorman, a process outside the
+//! booth, has checked them (seccomp_unotify(2)). Another thread may change the
+//! memory during the check. So if a decision depends on memory, the doorman makes
+//! the call itself, from its own copy. The kernel only goes on with a call if
+//! numbers alone decide.
 //!
-//! - **mount(2)**: new file systems of a few kinds, and each in memory with a
-//!   part of what there is for all together. Also who has unmounted one has
-//!   taken its part: it may be held open where nobody sees it.
-//! - **mmap(2)** of memory that processes share, which no count of single
-//!   processes shows. What a descriptor leads to is not asked: another thread can
-//!   put `/dev/zero` in a file's place once that is known.
-//! - **epoll_create(2)**: what an instance watches is counted for a whole user of
-//!   the machine.
-//! - **setsockopt(2)** for rings of packets, which are the kernel's memory.
-//! - **unshare(2)** of a network namespace: it is held from then on, so that
-//!   what is in it is counted, whether or not it has a name.
-//! - **setns(2)**: the namespace that the thread leaves is held as well, if it was
-//!   created and left before the doorman could see it.
+//! - **mount(2)**: new file systems of a few kinds only. Each one in memory gets a
+//!   part of a common budget, which unmounting does not return: the file system may
+//!   be held open where nobody sees it.
+//! - **mmap(2)** of shared memory, which no limit of a single process counts. The
+//!   doorman does not check the descriptor's file: another thread could replace it
+//!   by `/dev/zero` after the check.
+//! - **epoll_create(2)**: the kernel counts watches for a whole user of the machine.
+//! - **setsockopt(2)** for packet rings, which are kernel memory.
+//! - **unshare(2)** of a network namespace: the engine holds it from then on, so
+//!   that its contents are counted, whether or not it has a name.
+//! - **setns(2)**: the engine also holds the namespace that the thread leaves, in
+//!   case it was created and left before the doorman could see it.
 //!
-//! Where it is gone, the kernel refuses these calls.
+//! If the doorman is gone, the kernel refuses these calls.
 
 use super::calls::{Call, Notices};
 use super::filter::{EPOLL_CREATE, OF_WHAT_IS_THERE};
@@ -40,29 +39,29 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// What may be mapped of memory that processes share, in bytes, all processes
-/// together, ever: without a descriptor, and with one, which may be a file's. Of
-/// files, each program with a locale maps 27 KB, and tcpdump 2 MiB.
+/// The budgets for shared mappings, in bytes, of all processes together, ever:
+/// without a descriptor, and with one, which may be a file's. Of files, each
+/// program with a locale maps 27 KB, and tcpdump 2 MiB.
 const SHARED: u64 = 128 << 20;
 const SHARED_BY_DESCRIPTOR: u64 = 384 << 20;
-/// How many instances of epoll(7) may be made, ever. A server makes one for each
-/// of its threads.
+/// The number of epoll(7) instances that may be created, ever. A server creates
+/// one for each of its threads.
 const EPOLLS: u32 = 64;
-/// What rings of packets may take, the same way. tcpdump's takes 2 MiB.
+/// The budget for packet rings, in bytes, ever. tcpdump's takes 2 MiB.
 const RINGS: u64 = 256 << 20;
 
-/// How long a new namespace may take to appear: the call may wait for locks of the
-/// kernel, or for a processor.
+/// The longest wait for a new namespace: the call may wait for kernel locks, or
+/// for a processor.
 const APPEARS: Duration = Duration::from_secs(5);
-/// How long the doorman looks without a pause, and the pause afterwards.
+/// The time of polling without a pause, and the pause afterwards.
 const AT_ONCE: Duration = Duration::from_millis(2);
 const LOOK: Duration = Duration::from_micros(100);
-/// After this much user time since its call, in ticks, a thread must have returned
-/// from it.
+/// After this much user time since its call, in ticks, a thread must have
+/// returned from the call.
 const BACK: u64 = 2;
 
-/// Starts it. The filter's listener comes by `from_warden`; each network
-/// namespace that is made goes to the engine by `to_engine`.
+/// Starts the doorman. The filter's listener arrives on `from_warden`; each new
+/// network namespace goes to the engine on `to_engine`.
 pub(in crate::sandbox) fn start(
     warden: Pid,
     to_engine: OwnedFd,
@@ -96,20 +95,20 @@ pub(in crate::sandbox) fn start(
     }
 }
 
-/// What is done about a call.
+/// The decision about a call.
 enum Answer {
     /// The kernel goes on with it.
     GoOn,
-    /// It is done, or refused with this.
+    /// The doorman has carried it out, or refuses it with this error.
     Done(Result<(), Errno>),
 }
 
 struct Doorman {
     warden: Pid,
-    /// The name of the host's network namespace. This process is in it, too.
+    /// The link text of the host's network namespace. This process is in it, too.
     host: Option<PathBuf>,
     engine: Wire,
-    /// What was taken so far, in bytes.
+    /// The parts of the budgets used so far, in bytes.
     shared: u64,
     shared_by_descriptor: u64,
     rings: u64,
@@ -145,12 +144,13 @@ impl Doorman {
 
     fn mount(&mut self, call: &Call, notices: &Notices) -> Answer {
         let mut flags = call.arguments[3];
-        // As the kernel takes it: a mark of old programs, and no flags.
+        // As in the kernel: old programs set a magic number in place of flags.
         if flags & libc::MS_MGC_MSK == libc::MS_MGC_VAL {
             flags &= !libc::MS_MGC_MSK;
         }
         if flags & libc::MS_REMOUNT != 0 {
-            // Of a mount, and not of the file system and its size.
+            // A bind remount changes the mount only; others change the file
+            // system and its size.
             return match flags & libc::MS_BIND {
                 0 => Answer::Done(Err(Errno::EPERM)),
                 _ => Answer::GoOn,
@@ -161,8 +161,8 @@ impl Doorman {
         }
         let made = NewMount::read(call, flags).and_then(|mut new| {
             let size = self.mounts.take(&mut new)?;
-            // Where the caller is gone, its number may be somebody else's, of the
-            // judge's for instance.
+            // If the caller is gone, its PID may belong to another process, such
+            // as one of the judge's.
             let done = Place::of(call).and_then(|place| match notices.is_still_there(call) {
                 true => new.make(&place),
                 false => Err(Errno::EINTR),
@@ -188,7 +188,7 @@ impl Doorman {
         Answer::GoOn
     }
 
-    /// Counts instances of epoll(7).
+    /// Counts epoll(7) instances.
     fn watch(&mut self) -> Answer {
         if self.epolls == EPOLLS {
             return Answer::Done(Err(Errno::EMFILE));
@@ -197,9 +197,9 @@ impl Doorman {
         Answer::GoOn
     }
 
-    /// Makes a ring of packets, from a copy of what is asked for.
+    /// Creates a packet ring from a copy of the request.
     fn ring(&mut self, call: &Call, notices: &Notices) -> Result<(), Errno> {
-        /// `tpacket_req3` of packet(7)'s headers, the longest.
+        /// The size of `tpacket_req3` of packet(7), the longest request.
         const LONGEST: usize = 28;
         let [fd, level, name, at, length, _] = call.arguments;
         let request = call.read(at, (length as usize).min(LONGEST))?;
@@ -232,11 +232,11 @@ impl Doorman {
         Ok(())
     }
 
-    /// Sends the network namespace of a thread to the engine, unless it is the host's.
-    /// Gives its name.
+    /// Sends the network namespace of a thread to the engine, unless it is the
+    /// host's. Returns its link text.
     fn hold_where_it_is(&self, call: &Call) -> Option<PathBuf> {
         if call.pid == self.warden {
-            // One of the lab's.
+            // The namespace is one of the lab's.
             return None;
         }
         let path = format!("/proc/{}/ns/net", call.pid);
@@ -248,20 +248,20 @@ impl Doorman {
         Some(name)
     }
 
-    /// Lets the call go on, and holds the network namespace that it makes.
+    /// Lets the call go on, and holds the network namespace that it creates.
     fn hold_what_it_makes(&self, call: &Call, notices: &Notices) {
-        // The current one may have been missed, too.
+        // The doorman may have missed the current one, too.
         let (before, computed) = (self.hold_where_it_is(call), Progress::of(call.pid));
         notices.go_on(call);
         let (Some(before), Some(computed)) = (before, computed) else { return };
         let (began, path) = (Instant::now(), format!("/proc/{}/ns/net", call.pid));
         loop {
-            // In this order: the namespace may appear between the two questions.
+            // In this order: the namespace may appear between the two reads.
             let at_it = began.elapsed() < APPEARS
                 && Progress::of(call.pid).is_some_and(|now| now.may_be_in_a_call_since(&computed));
             match fs::read_link(&path) {
-                // Most appear within microseconds, and could be left as fast. Later,
-                // leave the processor to the thread.
+                // Most namespaces appear within microseconds, and could be left
+                // as fast. After that, leave the processor to the thread.
                 Ok(now) if now == before && at_it => match began.elapsed() < AT_ONCE {
                     true => std::thread::yield_now(),
                     false => std::thread::sleep(LOOK),
@@ -276,7 +276,7 @@ impl Doorman {
     }
 }
 
-/// How far a thread has come (proc_pid_stat(5)).
+/// The progress of a thread (proc_pid_stat(5)).
 struct Progress {
     state: char,
     /// Its user time, in ticks.
@@ -285,7 +285,7 @@ struct Progress {
 
 impl Progress {
     fn of(thread: Pid) -> Option<Self> {
-        // Of the thread, and not of all of its process.
+        // The statistics of the thread, not of its whole process.
         Self::read(&fs::read_to_string(format!("/proc/{thread}/task/{thread}/stat")).ok()?)
     }
 
@@ -294,8 +294,8 @@ impl Progress {
         Some(Self { state: fields.next()?.chars().next()?, computed: fields.nth(10)?.parse().ok()? })
     }
 
-    /// Tells whether it may still be in the call that it was in then, if that call sleeps
-    /// for nothing but locks.
+    /// Tells whether the thread may still be in the call of `then`, if that call
+    /// sleeps for nothing but locks.
     fn may_be_in_a_call_since(&self, then: &Self) -> bool {
         "RD".contains(self.state) && self.computed < then.computed + BACK
     }

@@ -1,20 +1,20 @@
-//! What a submission may not ask of the kernel (seccomp(2)).
+//! The filter of system calls for a submission (seccomp(2)).
 //!
-//! A list of what is refused: a network is built with a good part of the
-//! kernel, and `ip`, `nft`, `tcpdump`, servers and shells must go on as ever.
-//! What the kernel learned after this was written does not exist in there.
-//! What can't be told from numbers waits for the [`doorman`](super::doorman).
+//! It is a list of refused calls: building a network needs a good part of the
+//! kernel, and `ip`, `nft`, `tcpdump`, servers and shells must work as usual.
+//! System calls newer than this list do not exist for a submission. Calls that
+//! can't be decided by their numbers wait for the [`doorman`](super::doorman).
 
 use crate::sandbox::seccomp::{Filter, allow, jump, keep, kill, load_argument, load_upper, refuse, wait};
 use nix::libc;
 
-/// The last call that was looked at (`mseal`, Linux 6.10). On x86-64 this is
-/// below those of the x32 ABI as well.
+/// The newest call that this list considers (`mseal`, Linux 6.10). On x86-64,
+/// calls of the x32 ABI have higher numbers, too.
 const LAST: u32 = 462;
 
-/// Refused as the kernel refuses them to who has no right.
+/// Calls refused with `EPERM`, as the kernel does without the right.
 const NO_RIGHT: [libc::c_long; 43] = [
-    // To look into others, or to act as them.
+    // Calls that inspect other processes, or act as them.
     libc::SYS_ptrace,
     libc::SYS_process_vm_readv,
     libc::SYS_process_vm_writev,
@@ -24,7 +24,7 @@ const NO_RIGHT: [libc::c_long; 43] = [
     libc::SYS_perf_event_open,
     libc::SYS_userfaultfd,
     libc::SYS_bpf,
-    // What the kernel keeps for all namespaces together.
+    // Resources that the kernel keeps for all namespaces together.
     libc::SYS_add_key,
     libc::SYS_request_key,
     libc::SYS_keyctl,
@@ -42,10 +42,10 @@ const NO_RIGHT: [libc::c_long; 43] = [
     libc::SYS_quotactl_fd,
     libc::SYS_fanotify_init,
     libc::SYS_vhangup,
-    // Files past their paths.
+    // Access to files without their paths, or outside of the root.
     libc::SYS_open_by_handle_at,
     libc::SYS_pivot_root,
-    // Memory that no process has, so that nobody could say whose it is.
+    // Memory that belongs to no process, so that it can't be accounted.
     libc::SYS_shmget,
     libc::SYS_shmat,
     libc::SYS_shmctl,
@@ -60,20 +60,21 @@ const NO_RIGHT: [libc::c_long; 43] = [
     libc::SYS_set_mempolicy,
     libc::SYS_mbind,
     libc::SYS_remap_file_pages,
-    // Pages that a pipe holds are counted nowhere, and may be huge ones.
+    // Pages held by a pipe are counted nowhere, and may be huge pages.
     libc::SYS_vmsplice,
 ];
 
-/// Not there, as in an older kernel: who asks for them knows another way.
+/// Calls refused with `ENOSYS`, as in an older kernel: callers then use another
+/// way.
 const NOT_THERE: [libc::c_long; 14] = [
-    // Its flags are in memory, where no filter looks.
+    // Its flags are in memory, which no filter can read.
     libc::SYS_clone3,
     libc::SYS_io_uring_setup,
     libc::SYS_io_uring_enter,
     libc::SYS_io_uring_register,
     libc::SYS_memfd_create,
     libc::SYS_memfd_secret,
-    // The ways of mount(2) are enough.
+    // The features of mount(2) are enough.
     libc::SYS_fsopen,
     libc::SYS_fsconfig,
     libc::SYS_fsmount,
@@ -84,8 +85,8 @@ const NOT_THERE: [libc::c_long; 14] = [
     libc::SYS_name_to_handle_at,
 ];
 
-/// What a socket may speak: others, such as AF_VSOCK, lead out of the network
-/// namespace, or deep into code that no lab needs.
+/// The allowed address families. Others, such as `AF_VSOCK`, lead out of the
+/// network namespace, or into large parts of the kernel that no lab needs.
 const FAMILIES: [libc::c_int; 7] = [
     libc::AF_UNSPEC,
     libc::AF_UNIX,
@@ -96,25 +97,25 @@ const FAMILIES: [libc::c_int; 7] = [
     libc::AF_KEY,
 ];
 
-/// Types into a terminal as if somebody sat there, or changes what a terminal
-/// is.
+/// Requests that insert input into a terminal, or change its line discipline or
+/// console.
 const IOCTLS: [libc::c_ulong; 4] =
     [libc::TIOCSTI as _, libc::TIOCLINUX as _, libc::TIOCSETD as _, libc::TIOCCONS as _];
 
-/// How an instance of epoll(7) is made.
+/// The calls that create an epoll(7) instance.
 pub(super) const EPOLL_CREATE: &[libc::c_long] = &[
     libc::SYS_epoll_create1,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_epoll_create,
 ];
 
-/// Flags of mount(2) with which nothing new is mounted.
+/// Flags of mount(2) that mount no new file system.
 pub(super) const OF_WHAT_IS_THERE: libc::c_ulong =
     libc::MS_BIND | libc::MS_SHARED | libc::MS_PRIVATE | libc::MS_SLAVE | libc::MS_UNBINDABLE | libc::MS_MOVE;
 
-/// Calls that change what another process may have, or how it is served, and
-/// that the kernel allows to everybody of the same user: the warden is. One's
-/// own is called 0.
+/// Calls that change another process's limits or scheduling. The kernel allows
+/// them for all processes of the same user, and the warden is one. The caller
+/// itself is process 0.
 const OTHERS: [(libc::c_long, Others); 7] = [
     (libc::SYS_prlimit64, Others { named_by: 0, of_kind: None, only_if: Some(2) }),
     (libc::SYS_setpriority, Others { named_by: 1, of_kind: Some((0, libc::PRIO_PROCESS)), only_if: None }),
@@ -128,18 +129,18 @@ const OTHERS: [(libc::c_long, Others); 7] = [
 /// `IOPRIO_WHO_PROCESS` of ioprio_set(2).
 const IOPRIO_WHO_PROCESS: u32 = 1;
 
-/// Where a call says whom it is about.
+/// The arguments by which a call names its target.
 struct Others {
     named_by: u32,
-    /// The argument that says by what they are named, and what stands there for
-    /// one process.
+    /// The argument with the kind of target, and its value for one process.
     of_kind: Option<(u32, u32)>,
-    /// The address of what is to be changed; where it is 0, nothing is.
+    /// The argument with the address of the new values; if it is 0, the call
+    /// changes nothing.
     only_if: Option<u32>,
 }
 
 impl Others {
-    /// Refuses the call where it is about somebody else.
+    /// Refuses the call if its target is another process.
     fn test(&self) -> Vec<libc::sock_filter> {
         let mut test = Vec::new();
         if let Some(new) = self.only_if {
@@ -156,7 +157,7 @@ impl Others {
     }
 }
 
-/// The filter, for [`Filter::put_on`].
+/// Returns the filter, for [`Filter::put_on`].
 pub(super) fn filter() -> Filter {
     let mut filter = Filter::new(kill());
     filter.above(LAST, &[refuse(libc::ENOSYS)]);
@@ -166,8 +167,8 @@ pub(super) fn filter() -> Filter {
     for call in NO_RIGHT {
         filter.when(call, &[refuse(libc::EPERM)]);
     }
-    // A user namespace of one's own has all rights in it. A network namespace
-    // is made by unshare(2) alone, where the doorman sees it.
+    // A new user namespace would give all rights within it. A network namespace
+    // must be created by unshare(2), where the doorman sees it.
     let any = |bits: i32, then| [jump(libc::BPF_JSET, bits as u32, 0, 1), then];
     let refused = |n, bits| [&[load_argument(n)], &any(bits, refuse(libc::EPERM))[..], &[allow()]].concat();
     filter.when(libc::SYS_clone, &refused(0, libc::CLONE_NEWUSER | libc::CLONE_NEWNET));
@@ -175,8 +176,8 @@ pub(super) fn filter() -> Filter {
     filter.when(libc::SYS_setns, &[&[load_argument(1)], &user[..], &[wait()]].concat());
     let net = any(libc::CLONE_NEWNET, wait());
     filter.when(libc::SYS_unshare, &[&[load_argument(0)], &user[..], &net, &[allow()]].concat());
-    // What is mounted already may be mounted elsewhere, as `ip netns` does; what
-    // is new waits. Old programs have a mark where the kernel has flags.
+    // Existing mounts may be mounted elsewhere, as `ip netns` does; new ones wait
+    // for the doorman. Old programs set a magic number in place of flags.
     let mark = (libc::MS_MGC_MSK as u32, libc::MS_MGC_VAL as u32);
     let test = [
         [load_argument(3), keep(mark.0)],
@@ -189,14 +190,14 @@ pub(super) fn filter() -> Filter {
     for call in EPOLL_CREATE {
         filter.when(*call, &[wait()]);
     }
-    // Memory that processes share, and that may be no file's.
+    // Shared memory, which may have no file.
     let mut test = vec![load_argument(3), keep(libc::MAP_TYPE as u32)];
     for kind in [libc::MAP_SHARED, libc::MAP_SHARED_VALIDATE] {
         test.extend([jump(libc::BPF_JEQ, kind as u32, 0, 1), wait()]);
     }
     test.push(allow());
     filter.when(libc::SYS_mmap, &test);
-    // Rings of packets.
+    // Packet rings.
     let mut test = vec![load_argument(1), jump(libc::BPF_JEQ, libc::SOL_PACKET as u32, 1, 0), allow()];
     test.push(load_argument(2));
     for ring in [libc::PACKET_RX_RING, libc::PACKET_TX_RING] {

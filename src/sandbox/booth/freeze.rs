@@ -1,10 +1,11 @@
-//! Freezes what a submission has left running, when it has had its turn: a
-//! program that watches the judge could change the network between two checks.
+//! Freezes the programs that a submission has left running, when the submission
+//! has ended: a program that watches the judge could change the network between
+//! two checks.
 //!
-//! SIGSTOP is not enough, since who has set a timer gets SIGCONT from it. A
-//! frozen program is traced (ptrace(2)), by the init, and its tracer never lets
-//! it go on. Its sockets, its namespaces and the links that it holds stay.
-//! Services that the exercise names go on.
+//! SIGSTOP is not enough, because a process can set a timer that sends it
+//! SIGCONT. So the init traces each program (ptrace(2)) and never lets it go on.
+//! The program's sockets, namespaces and links stay. Services that the exercise
+//! names go on.
 
 use super::stat::fields;
 use crate::net::PATH;
@@ -18,11 +19,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How long all may take to stand still. Who does not is ended.
+/// The time limit for all to stop. Programs that do not stop are killed.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Freezes all of the booth's programs that are not one of these; they have
-/// got SIGSTOP before. `warden` is the booth's first process.
+/// Freezes all programs of the booth except these services. All have received
+/// SIGSTOP before. `warden` is the booth's first process.
 pub(in crate::sandbox) fn freeze(warden: Pid, services: &[String]) {
     let services: BTreeSet<(u64, u64)> = services.iter().filter_map(|name| program(name)).collect();
     let mut traced = BTreeSet::new();
@@ -61,8 +62,8 @@ pub(in crate::sandbox) fn freeze(warden: Pid, services: &[String]) {
     }
 }
 
-/// The processes of the booth: those of another user namespace than ours, but
-/// the warden.
+/// Returns the processes of the booth: those in another user namespace than this
+/// process, except the warden.
 fn processes(warden: Pid) -> Vec<Pid> {
     let own = fs::read_link("/proc/self/ns/user").ok();
     let namespace = |process: &Pid| fs::read_link(format!("/proc/{process}/ns/user")).ok();
@@ -79,8 +80,7 @@ fn numbers(folder: &Path) -> Vec<Pid> {
     names.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).map(Pid::from_raw).collect()
 }
 
-/// Becomes the tracer of a thread, and of those that it makes before it stands
-/// still; has it stop.
+/// Traces a thread, and the threads that it creates before it stops; stops it.
 fn trace(thread: Pid) -> Result<(), Errno> {
     let options = libc::PTRACE_O_EXITKILL
         | libc::PTRACE_O_TRACECLONE
@@ -90,8 +90,8 @@ fn trace(thread: Pid) -> Result<(), Errno> {
         // SAFETY: neither request reads or writes our memory.
         let done = unsafe { libc::ptrace(request, thread.as_raw(), 0usize, data as usize) };
         match Errno::result(done) {
-            // It has ended, or is traced already: by us, who have traced the
-            // one that has made it.
+            // The thread has ended, or is already traced by this process, which
+            // traces the thread that created it.
             Err(Errno::ESRCH) => return Ok(()),
             Err(Errno::EPERM) if is_traced(thread) => {}
             done => drop(done?),
@@ -106,14 +106,14 @@ fn is_traced(thread: Pid) -> bool {
     fs::read_to_string(format!("/proc/{thread}/status")).is_ok_and(|status| status.contains(&own))
 }
 
-/// Tells whether a thread is stopped by its tracer, or has ended, or waits in
-/// the kernel for one that is.
+/// Tells whether a thread is stopped by its tracer, has ended, or waits in the
+/// kernel for a thread that is stopped.
 fn stands_still(thread: Pid) -> bool {
     let stat = fs::read_to_string(format!("/proc/{thread}/stat")).unwrap_or_default();
     matches!(fields(&stat).next(), None | Some("t" | "Z" | "X" | "D"))
 }
 
-/// A program of the machine, by its name.
+/// Finds a program of the machine by its name.
 fn program(name: &str) -> Option<(u64, u64)> {
     PATH.split(':').find_map(|folder| identity(&format!("{folder}/{name}")))
 }

@@ -1,19 +1,20 @@
-//! A booth for a submission: nobody trusts it, and it sees nobody.
+//! The booth of a submission: an untrusted part of the sandbox that sees nothing
+//! of the rest.
 //!
 //! ```text
 //! engine ── init          trusted; the judge's programs are its children
 //!           ├─ doorman    decides about calls that a filter can't judge
-//!           └─ warden     PID 1 of the booth: starts what the submission
-//!              └─ …       starts, ends it, and watches what it takes
+//!           └─ warden     PID 1 of the booth: starts the submission's
+//!              └─ …       programs, kills them, and watches their resources
 //! ```
 //!
-//! In the booth there are user, mount, pid, uts and ipc namespaces of its own,
-//! with a root that has what programs need and nothing else ([`walls`]). What
-//! runs there has fewer capabilities ([`bounds`]), may not call all of the
-//! kernel ([`filter`], [`doorman`]), and is ended when it takes too much ([`watch`]). The
-//! network namespaces are the lab's own: to change them is what a submission
-//! is for. So they belong to the booth's user namespace, and the warden makes
-//! them, from the host's on; it moves into its root when the submission comes.
+//! The booth has its own user, mount, PID, UTS and IPC namespaces, and a root
+//! with nothing but the files that programs need ([`walls`]). Its programs have
+//! fewer capabilities ([`bounds`]), can't use all system calls ([`filter`],
+//! [`doorman`]), and are killed if they take too much memory ([`watch`]). The
+//! network namespaces are the lab's own, because a submission must change them.
+//! So they belong to the booth's user namespace, and the warden creates them, the
+//! host's included. The warden moves into its root when the submission arrives.
 
 pub(super) mod bounds;
 mod calls;
@@ -46,37 +47,37 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Instant;
 
-/// The files of `/etc` by which names are looked up. What a submission says in
-/// them counts for the judge's programs as well; nothing else of its `/etc`
-/// does, where `ld.so.preload` would run its code in them.
+/// The files of `/etc` for looking up names. The submission's versions also apply
+/// to the judge's programs. Nothing else of its `/etc` does: an `ld.so.preload`
+/// would run its code in them.
 const OF_NAMES: [&str; 5] = ["hosts", "resolv.conf", "nsswitch.conf", "host.conf", "gai.conf"];
 
-/// The most that is taken over of them together, in bytes, and of how many.
+/// The most bytes and files that are taken over together.
 const MOST: u64 = 1 << 20;
 const MOST_FILES: usize = 1000;
 
-/// The engine's way into the booth.
+/// The engine's access to the booth.
 #[derive(Debug)]
 pub(super) struct Booth {
     hand: Hand,
     room: OnceCell<Room>,
-    /// Becomes readable when a program ends, in there or outside.
+    /// Becomes readable when a program ends, in the booth or outside.
     events: Epoll,
 }
 
-/// What is in there, once a submission has come.
+/// The booth's root, once a submission has arrived.
 #[derive(Debug)]
 struct Room {
     root: OwnedFd,
     proc: OwnedFd,
-    /// By which the doorman tells of network namespaces.
+    /// The line on which the doorman reports network namespaces.
     doorman: Wire,
-    /// While all have to stand still.
+    /// Set while all programs must stand still.
     stills: RefCell<Option<Stills>>,
 }
 
 impl Booth {
-    /// Has the init start its first process, which gets a share of the machine.
+    /// Has the init start the warden, which gets a share of the machine.
     pub fn new(init: &Hand, share: Option<&Share>) -> Result<Self, RoomsError> {
         let share = share.map(Share::descriptors);
         let (_, wire) = init.ask(&Ask::NewBooth, share.as_ref().map_or(&[], |fds| fds))?;
@@ -88,7 +89,7 @@ impl Booth {
         Ok(Self { hand, room: OnceCell::new(), events })
     }
 
-    /// Makes its root, once, and looks that it is one.
+    /// Creates the booth's root, once, and verifies it.
     pub fn move_in(&self, init: &Hand) -> Result<(), RoomsError> {
         if self.room.get().is_some() {
             return Ok(());
@@ -98,7 +99,7 @@ impl Booth {
         init.ask(&Ask::NewDoorman, &[engines.as_fd(), to_warden.as_fd()])?;
         let (_, root) = self.hand.ask(&Ask::MoveIn, &[to_doorman.as_fd()])?;
         let root = root.ok_or_else(|| failed(Errno::EBADF))?;
-        // Nobody has put anything over it yet.
+        // No program can have mounted anything over it yet.
         let folder = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let proc = OpenHow::new().flags(folder).resolve(ResolveFlag::RESOLVE_IN_ROOT);
         let proc = openat2(&root, "proc", proc).map_err(failed)?;
@@ -109,15 +110,15 @@ impl Booth {
         Ok(())
     }
 
-    /// Has all programs in there stand still.
+    /// Stops all programs of the booth.
     pub fn hold(&self) {
         let Some(room) = self.room.get() else { return };
-        // Where the booth is gone, so are they.
+        // If the booth is gone, so are its programs.
         let _ = self.hand.ask(&Ask::Hold { held: true }, &[]);
         room.stills.replace(Some(Stills::await_all(room.proc.as_fd())));
     }
 
-    /// Lets them go on; tells whether all stood still until then.
+    /// Lets the programs go on. Tells whether all stood still until then.
     pub fn let_go(&self) -> bool {
         let Some(room) = self.room.get() else { return true };
         let stood = room.stills.take().is_some_and(|stills| stills.hold(room.proc.as_fd()));
@@ -134,8 +135,8 @@ impl Booth {
         Ok(())
     }
 
-    /// The network namespaces that programs in there have made since the last
-    /// call, with a name or without.
+    /// Returns the network namespaces that programs of the booth have created
+    /// since the last call, with a name or without.
     pub fn made_namespaces(&self) -> Vec<OwnedFd> {
         let mut made = Vec::new();
         while let Some(room) = self.room.get()
@@ -147,7 +148,7 @@ impl Booth {
         made
     }
 
-    /// The line to its first process.
+    /// Returns the line to the warden.
     pub fn hand(&self) -> &Hand {
         &self.hand
     }
@@ -156,13 +157,14 @@ impl Booth {
         self.events.0.as_fd()
     }
 
-    /// Opens a file as the submission sees it, without ever waiting for it.
+    /// Opens a file as the submission sees it, without blocking.
     pub fn open(&self, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
         let flags = flags | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
         let inside = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
         let room = self.room.get().ok_or(Errno::ENOENT)?;
         match path.strip_prefix("/proc") {
-            // The kernel's own, not what the submission has put over it.
+            // The kernel's own file, not one that the submission has mounted over
+            // it.
             Ok(below) => {
                 let below = if below.as_os_str().is_empty() { Path::new(".") } else { below };
                 let how = OpenHow::new().flags(flags).resolve(inside | ResolveFlag::RESOLVE_NO_XDEV);
@@ -175,8 +177,8 @@ impl Booth {
         }
     }
 
-    /// The files by which names are looked up, below `/etc`: what each says,
-    /// and which are not there; or why nobody wants to know.
+    /// Returns the files for looking up names, below `/etc`: their content, and
+    /// which are missing. The error is the reason why they are not taken over.
     pub fn files_of_names(&self) -> Result<Vec<(String, Option<String>)>, String> {
         let mut files: Vec<_> = OF_NAMES.iter().map(|name| (name.to_string(), self.read(name))).collect();
         for netns in self.folder("netns") {
@@ -199,8 +201,8 @@ impl Booth {
 
     fn read(&self, name: &str) -> Option<String> {
         let file = self.open(&Path::new("/etc").join(name), OFlag::O_RDONLY).ok()?;
-        // A file that was written: not one of the kernel's, which would be
-        // read with our eyes.
+        // Only regular files on tmpfs: reading the kernel's files would use the
+        // engine's rights.
         let kept = fstatfs(&file).ok()?.filesystem_type() == TMPFS_MAGIC;
         let plain = fstat(&file).ok()?.st_mode & libc::S_IFMT == libc::S_IFREG;
         let mut bytes = Vec::new();
@@ -208,7 +210,7 @@ impl Booth {
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// The names in a folder below `/etc`.
+    /// Returns the names in a folder below `/etc`.
     fn folder(&self, name: &str) -> Vec<String> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
         let folder = self.open(&Path::new("/etc").join(name), flags).and_then(nix::dir::Dir::from_fd);

@@ -1,5 +1,5 @@
-//! File systems that a submission mounts anew, made by the doorman as the
-//! caller would have made them.
+//! New file systems of a submission: the doorman mounts them as the caller would
+//! have.
 
 use super::calls::Call;
 use crate::sandbox::launcher::die_with_parent;
@@ -17,26 +17,24 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::time::{Duration, Instant};
 
-/// What all file systems in memory may take, in bytes, those that are not
-/// mounted any more included.
+/// The budget of all file systems in memory, in bytes. Unmounted ones count, too.
 const FILES: u64 = 256 << 20;
-/// What one takes where nothing is said, and never less than a page.
+/// The default size of one, and the smallest: a page.
 const USUAL: u64 = 64 << 20;
 const LEAST: u64 = 4096;
-/// How many file systems of all kinds may be mounted, ever.
+/// The number of file systems of all kinds that may be mounted, ever.
 const MOUNTS: u32 = 2000;
-/// How many with terminals of their own, of which the machine has 4096 for all.
+/// The number of devpts mounts: the machine has 4096 terminals for all.
 const TERMINALS: u32 = 4;
 
-/// The kinds that there may be. None of them runs code of the one who mounts
-/// it, as binfmt_misc and FUSE do, or takes memory that nobody counts, as ramfs
-/// does.
+/// The allowed kinds. None of them runs code of its user, as binfmt_misc and FUSE
+/// do, or takes memory that is not counted, as ramfs does.
 const KINDS: [&str; 5] = ["proc", "sysfs", "tmpfs", "devpts", "mqueue"];
 
-/// CAP_SYS_ADMIN, which mount(2) wants.
+/// `CAP_SYS_ADMIN`, which mount(2) requires.
 const SYS_ADMIN: u32 = 21;
 
-/// What was taken so far.
+/// The parts of the budgets used so far.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
     bytes: u64,
@@ -45,7 +43,7 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    /// Gives a new file system its part; how much that is.
+    /// Gives a new file system its part of the budget, and returns the size.
     pub fn take(&mut self, new: &mut NewMount) -> Result<u64, Errno> {
         if self.mounts >= MOUNTS {
             return Err(Errno::ENOSPC);
@@ -76,20 +74,20 @@ impl Taken {
     }
 }
 
-/// What is to be mounted.
+/// The file system to mount.
 #[derive(Debug)]
 pub(super) struct NewMount {
     kind: &'static str,
     source: OsString,
     target: OsString,
     flags: MsFlags,
-    /// How large, in bytes, and of which mode, where that is said.
+    /// The size in bytes, and the mode, if given.
     size: Option<u64>,
     mode: Option<String>,
 }
 
 impl NewMount {
-    /// Reads what a call of mount(2) wants.
+    /// Reads the arguments of a mount(2) call.
     pub fn read(call: &Call, flags: u64) -> Result<Self, Errno> {
         let [source, target, kind, _, data, _] = call.arguments;
         if !call.may(SYS_ADMIN) {
@@ -114,7 +112,7 @@ impl NewMount {
         })
     }
 
-    /// What the file system is told.
+    /// Returns the mount options.
     fn data(&self) -> Option<String> {
         match self.kind {
             "tmpfs" => {
@@ -126,13 +124,13 @@ impl NewMount {
         }
     }
 
-    /// Mounts it where the caller is.
+    /// Mounts it in the caller's place.
     pub fn make(&self, place: &Place) -> Result<(), Errno> {
         let until = Instant::now() + PATIENCE;
         in_a_child(until, || {
             place.enter()?;
-            // A proc(5) is that of the pid namespace in which one is. There the
-            // caller can stop us.
+            // A proc(5) shows the PID namespace of the process that mounts it. In
+            // there, the caller can stop this process.
             in_a_child(until, || {
                 let data = self.data();
                 let kind: &OsStr = self.kind.as_ref();
@@ -142,11 +140,11 @@ impl NewMount {
     }
 }
 
-/// How long it may take to mount something.
+/// The time limit of a mount.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Where a caller is: its namespaces, root and folder, and the rights that there
-/// are in its user namespace.
+/// The caller's place: its namespaces, root and folder, with the rights in its
+/// user namespace.
 pub(super) struct Place {
     namespaces: [(OwnedFd, CloneFlags); 5],
     root: OwnedFd,
@@ -182,7 +180,7 @@ impl Place {
     }
 }
 
-/// Does something in a process of its own, which is ended when it takes longer.
+/// Runs `act` in a child process, which is killed at `until`.
 fn in_a_child(until: Instant, act: impl FnOnce() -> Result<(), Errno>) -> Result<(), Errno> {
     // SAFETY: this process has one thread.
     match unsafe { fork() }? {
@@ -209,8 +207,8 @@ fn in_a_child(until: Instant, act: impl FnOnce() -> Result<(), Errno>) -> Result
     }
 }
 
-/// Reads a size as tmpfs(5) does; `None` where it is no number of bytes, as a
-/// part of the machine's memory.
+/// Reads a size as tmpfs(5) does; `None` if it is no number of bytes, such as a
+/// percentage of memory.
 fn bytes(text: &str) -> Option<u64> {
     let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
     let shift = match &text[digits.len()..] {

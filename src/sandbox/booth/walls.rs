@@ -1,18 +1,18 @@
-//! What a submission sees: a root of its own, as a lab's is, in which what the
-//! lab has left in `/etc` and `/tmp` is there as a copy.
+//! The root of a submission: like a lab's, with a copy of what the lab has left
+//! in `/etc` and `/tmp`.
 
 use crate::sandbox::SandboxError;
 use crate::sandbox::furniture;
 use crate::sandbox::mounts::{at, bind, directory, enter_root, leave_old_root, special, tmpfs};
 use std::path::Path;
 
-/// Where it is made.
+/// The path at which it is created.
 const ROOT: &str = "/run/nslab/booth";
-/// What its files may take, in memory.
+/// The size of its files, in memory.
 const SIZE: &str = "mode=0755,size=128m,nr_inodes=20k";
 
-/// Makes it and moves in, as PID 1 of new pid and mount namespaces. What was
-/// the root before can't be reached any more.
+/// Creates it and moves in, as PID 1 of new PID and mount namespaces. The former
+/// root is unreachable afterwards.
 pub(super) fn move_in() -> Result<(), SandboxError> {
     let inside = |path: &str| format!("{ROOT}{path}");
     at("make the booth's folder", directory(ROOT, 0o755))?;

@@ -1,8 +1,9 @@
-//! The booth's first process. It starts what a submission starts, buries it,
-//! and watches what it takes.
+//! The booth's first process. It starts the submission's programs, reaps them,
+//! and watches their memory.
 //!
-//! It is a fork of the init and as safe from those inside: PID 1 of their pid
-//! namespace, not dumpable, with its memory in the user namespace outside.
+//! It is a fork of the init and protected from the booth's programs like the
+//! init: PID 1 of their PID namespace, not dumpable, with its memory in the outer
+//! user namespace.
 
 use super::bounds::{limit_namespaces, take_rights, with_few_signals};
 use super::stat::fields;
@@ -22,13 +23,15 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-/// Starts it, in a user namespace below the init's, with a share of the machine for
-/// what it starts; gives the engine's end of the line to it, and its number.
+/// Starts the warden in a user namespace below the init's, with a share of the
+/// machine for its programs. Returns the engine's end of the line to it, and its
+/// PID.
 ///
-/// What the kernel keeps for each user namespace it keeps apart from the
-/// judge's from then on: handlers of binfmt_misc, keys, and what is counted.
-/// The network namespaces of the lab are the booth's, or else nothing could be
-/// done there; the judge above may do everything in them.
+/// From then on, the kernel keeps everything per user namespace apart from the
+/// judge's: binfmt_misc handlers, keys, and counters. The lab's network
+/// namespaces belong to the booth's user namespace, or a submission could change
+/// nothing in them. The judge, in the parent user namespace, has all rights in
+/// them.
 pub(in crate::sandbox) fn start(share: Option<Share>) -> Result<(OwnedFd, Pid), Refused> {
     let (engines, ours) = Wire::pair().map_err(|error| ("make a socket pair", errno_of(&error)))?;
     let namespaces = libc::CLONE_NEWUSER
@@ -38,7 +41,7 @@ pub(in crate::sandbox) fn start(share: Option<Share>) -> Result<(OwnedFd, Pid), 
         | libc::CLONE_NEWUTS
         | libc::CLONE_NEWIPC;
     // SAFETY: clone(2) without CLONE_VM is a fork, and this process has one
-    // thread; the raw call because glibc's wants a stack.
+    // thread. glibc's wrapper needs a stack, so this is the raw call.
     let clone = || unsafe {
         libc::syscall(libc::SYS_clone, namespaces | libc::SIGCHLD, 0usize, 0usize, 0usize, 0usize)
     };
@@ -52,21 +55,21 @@ pub(in crate::sandbox) fn start(share: Option<Share>) -> Result<(OwnedFd, Pid), 
 
 fn run(wire: Wire, share: Option<Share>) -> ! {
     die_with_parent();
-    // In there one may have one's session served later, and nobody else's
-    // (`/proc/self/autogroup`, sched(7)).
+    // A session of its own: a program may lower the priority of its own session
+    // only (`/proc/self/autogroup`, sched(7)).
     let _ = nix::unistd::setsid();
     let line = wire.as_fd().as_raw_fd();
     match share.as_ref().map(|share| share.descriptors().map(|fd| fd.as_raw_fd())) {
         Some([procs, events]) => close_all_but_these([line, procs, events]),
         None => close_all_but(line),
     }
-    // Who hides, as the init does, can't write its own maps.
+    // A process that is not dumpable, as the init, can't write its own ID maps.
     // SAFETY: takes numbers only.
     unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1) };
     match map_root(0, 0).and_then(|()| Init::of_booth(share)) {
         Ok(init) => init.serve(wire),
         Err(SandboxError { step, errno }) => {
-            // The first question is answered with that.
+            // The error is the answer to the first request.
             let _ = wire.receive_with::<Ask>();
             let _ = wire.send(&Tell::Refused { step, errno });
             end()
@@ -74,11 +77,11 @@ fn run(wire: Wire, share: Option<Share>) -> ! {
     }
 }
 
-/// Makes the booth's root and moves in, and takes from this process and all
-/// that it will start what a submission may not do. `made` is how many network
-/// namespaces the lab has; `doorman` is the line to who decides about calls.
+/// Creates the booth's root and moves in, and takes the rights that a submission
+/// must not have from this process and all its children. `made` is the number of
+/// the lab's network namespaces; `doorman` is the line to the doorman.
 pub(in crate::sandbox) fn move_in(made: usize, doorman: OwnedFd) -> Result<(), SandboxError> {
-    // Whom it is about, and where that lies, is nobody's business in there.
+    // Programs in the booth must not see nslab's arguments, such as paths.
     at("hide the command line", forget_command_line())?;
     walls::move_in()?;
     at("limit the booth's namespaces", limit_namespaces(made))?;
@@ -86,7 +89,7 @@ pub(in crate::sandbox) fn move_in(made: usize, doorman: OwnedFd) -> Result<(), S
     at("reach the booth's doorman", Wire::new(doorman).send_with(&(), &[listener.as_fd()]))
 }
 
-/// Has `/proc/1/cmdline` say nothing: everybody may read it.
+/// Clears `/proc/1/cmdline`, which everybody can read.
 fn forget_command_line() -> io::Result<()> {
     let stat = fs::read_to_string("/proc/self/stat")?;
     let words: Vec<&str> = fields(&stat).collect();
@@ -95,8 +98,8 @@ fn forget_command_line() -> io::Result<()> {
         return Err(io::ErrorKind::InvalidData.into());
     };
     if end > start {
-        // SAFETY: what lies there is this process's own copy of its arguments,
-        // which nobody reads here any more.
+        // SAFETY: the kernel says that this range is the process's own copy of
+        // its arguments, and nothing reads it any more.
         unsafe { std::ptr::write_bytes(start as *mut u8, 0, end - start) };
     }
     Ok(())

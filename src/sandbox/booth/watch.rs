@@ -1,6 +1,5 @@
-//! Watches what a submission takes of the machine's memory: limits of single
-//! processes say nothing of all together, and not every machine has a cgroup to
-//! give.
+//! Watches the memory of a submission: limits of single processes do not limit
+//! their sum, and not every machine has a cgroup to give.
 
 use super::bounds::MEMORY;
 use crate::net::Cleared;
@@ -17,31 +16,32 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
 
-/// How often it is looked.
+/// The interval of the checks.
 pub(in crate::sandbox) const EVERY: Duration = Duration::from_millis(50);
 
-/// What may be mounted in there, in bytes of mountinfo: some thousand mounts.
+/// The most bytes of mountinfo in the booth: some thousand mounts.
 const MOUNTS: u64 = 512 << 10;
-/// From so many bytes of addresses on, the tables that tell where they are may be
-/// large, however little is there.
+/// Above this many bytes of address space, page tables may be large even if
+/// little memory is used.
 const SPARSE: u64 = 4 << 30;
 
-/// How much the memory that is in no process may grow on the whole machine, in
-/// bytes, while a submission is at work.
+/// The most by which memory outside of processes may grow on the whole machine,
+/// in bytes, while a submission runs.
 const UNSEEN: u64 = 1 << 30;
-/// How little memory the machine may be left with: a part of all, or as much.
+/// The least available memory of the machine: this part of all, or this many
+/// bytes.
 const LEFT_PART: u64 = 20;
 const LEFT: u64 = 512 << 20;
 
-/// Who looks.
+/// The state of the watch.
 #[derive(Debug)]
 pub(in crate::sandbox) struct Watch {
     root: OwnedFd,
     proc: OwnedFd,
     meminfo: File,
-    /// The least that was in no process while somebody looked.
+    /// The least shared memory seen so far.
     unseen: u64,
-    /// How many the kernel had killed at the last look.
+    /// The number of processes that the kernel had killed at the last check.
     ended: u64,
     page: u64,
 }
@@ -50,12 +50,12 @@ pub(in crate::sandbox) struct Watch {
 struct Memory {
     total: u64,
     available: u64,
-    /// Files in memory, and what processes share.
+    /// Files in memory, and memory shared between processes.
     shared: u64,
 }
 
 impl Watch {
-    /// `root` and `proc` are those of the booth, as they were when nobody else
+    /// `root` and `proc` are those of the booth, from the time when no program
     /// was in it.
     pub fn new(root: OwnedFd, proc: OwnedFd) -> io::Result<Self> {
         let meminfo = open(&proc, "meminfo", OFlag::O_RDONLY)?.into();
@@ -66,8 +66,8 @@ impl Watch {
         Ok(watch)
     }
 
-    /// Looks whether there are programs, and whether they take too much, or have hit
-    /// their share's limit. If that can't be read, it counts as too much.
+    /// Checks whether there are programs, and whether they take too much or have
+    /// hit their share's limit. If that can't be read, it counts as too much.
     pub fn look(&mut self, share: Option<&Share>) -> (bool, Option<Cleared>) {
         let Ok((somebody, ended)) = self.take_stock(share) else {
             let reason = "nobody could watch over it: the machine gave no file".to_string();
@@ -114,18 +114,17 @@ impl Watch {
         }
     }
 
-    /// All but the warden.
+    /// Returns all processes but the warden.
     fn pids(&self) -> nix::Result<Vec<i32>> {
         let mut pids = numbers(&self.proc, ".")?;
         pids.retain(|pid| *pid != 1);
         Ok(pids)
     }
 
-    /// What the process of these threads has of its own, in bytes. What it shares
-    /// with others has bounds of its own: files in memory, and what the doorman
-    /// counts.
+    /// Returns the private memory of the process with these threads, in bytes.
+    /// Shared memory has its own limits: for files in memory, and in the doorman.
     fn private(&self, threads: &[String]) -> io::Result<u64> {
-        // A thread that has ended has no memory, also where it was the first one.
+        // A thread that has ended has no memory, even if it was the first one.
         for thread in threads {
             let text = self.of_a_process(&format!("{thread}/statm"), 256)?;
             let pages: Vec<u64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
@@ -142,7 +141,7 @@ impl Watch {
         Ok(0)
     }
 
-    /// What the tables take by which a process finds its memory, in bytes.
+    /// Returns the size of a process's page tables, in bytes.
     fn page_tables(&self, thread: &str) -> io::Result<u64> {
         let text = self.of_a_process(&format!("{thread}/status"), 4096)?;
         let line = text.lines().find_map(|line| line.strip_prefix("VmPTE:"));
@@ -150,7 +149,7 @@ impl Watch {
         Ok(kib.unwrap_or(0) << 10)
     }
 
-    /// The folders of the threads of a process, each with its own namespaces.
+    /// Returns the folders of a process's threads, each with its own namespaces.
     fn threads(&self, pid: i32) -> io::Result<Vec<String>> {
         match numbers(&self.proc, &format!("{pid}/task")) {
             Ok(threads) => Ok(threads.into_iter().map(|thread| format!("{pid}/task/{thread}")).collect()),
@@ -159,16 +158,16 @@ impl Watch {
         }
     }
 
-    /// What the files take that are kept in memory, in bytes, wherever they
-    /// are mounted; and how long the longest list of mounts is.
+    /// Returns the size of all files in memory, in bytes, wherever they are
+    /// mounted, and the length of the longest list of mounts.
     fn files<'a>(&self, threads: impl Iterator<Item = &'a str>) -> io::Result<(u64, u64)> {
         let mut bytes = taken(&fstatfs(&self.root)?);
         let (mut namespaces, mut devices, mut longest) = (HashSet::new(), HashSet::new(), 0);
-        // The warden is there as well.
+        // The warden's mount namespace counts as well.
         for thread in ["1"].into_iter().chain(threads) {
             let namespace = match readlinkat(&self.proc, format!("{thread}/ns/mnt").as_str()) {
                 Ok(namespace) => namespace,
-                // It has ended, or is about to become a program.
+                // The thread has ended, or is about to exec.
                 Err(errno) if is_nobodys(errno as i32) => continue,
                 Err(errno) => return Err(errno.into()),
             };
@@ -180,8 +179,8 @@ impl Watch {
             for line in mounts.lines().filter(|line| line.contains(" - tmpfs ")) {
                 let words: Vec<&str> = line.split(' ').collect();
                 let [_, _, device, root, path, ..] = words[..] else { continue };
-                // Those of the sandbox have their own bounds; they show as
-                // a part of a file system, or as our root.
+                // The sandbox's own have their own limits. They show as a subtree
+                // of a file system, or as our root.
                 if root != "/" || path == "/" || !devices.insert(device.to_string()) {
                     continue;
                 }
@@ -201,8 +200,8 @@ impl Watch {
         Memory::read(&text).ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
-    /// Reads a file of a process; there is nothing in it where that has ended,
-    /// or is about to become a program.
+    /// Reads a file of a process. Returns an empty text if the process has ended,
+    /// or is about to exec.
     fn of_a_process(&self, path: &str, most: u64) -> io::Result<String> {
         match self.read(path, most) {
             Err(error) if error.raw_os_error().is_some_and(is_nobodys) => Ok(String::new()),
@@ -232,7 +231,7 @@ impl Memory {
     }
 }
 
-/// Opens what is the kernel's, and nothing that was mounted over it.
+/// Opens a file of the kernel's, and nothing mounted over it.
 pub(super) fn open(proc: impl AsFd, path: &str, flags: OFlag) -> nix::Result<OwnedFd> {
     use nix::fcntl::{OpenHow, ResolveFlag, openat2};
     let how = OpenHow::new()
@@ -241,20 +240,19 @@ pub(super) fn open(proc: impl AsFd, path: &str, flags: OFlag) -> nix::Result<Own
     openat2(proc, path, how)
 }
 
-/// The numbers in a folder: of processes, or of the threads of one.
+/// Returns the numbers in a folder: processes, or threads of a process.
 pub(super) fn numbers(proc: impl AsFd, folder: &str) -> nix::Result<Vec<i32>> {
     let mut folder = Dir::from_fd(open(proc, folder, OFlag::O_RDONLY | OFlag::O_DIRECTORY)?)?;
     Ok(folder.iter().flatten().filter_map(|entry| entry.file_name().to_str().ok()?.parse().ok()).collect())
 }
 
-/// Tells whether what the kernel refuses has this reason: the process has ended,
-/// or is a copy of the warden, whose memory belongs to the user namespace
-/// outside until it becomes a program.
+/// Tells whether an error has this reason: the process has ended, or is a fork of
+/// the warden, whose memory belongs to the outer user namespace until exec.
 fn is_nobodys(errno: i32) -> bool {
     matches!(errno, libc::ENOENT | libc::ESRCH | libc::EINVAL | libc::EACCES | libc::EPERM)
 }
 
-/// A path of mountinfo as it is: blanks and the like stand there as `\040`.
+/// Decodes a path of mountinfo, which has blanks and the like as `\040`.
 fn as_it_is(path: &str) -> String {
     let mut parts = path.split('\\');
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();

@@ -1,8 +1,8 @@
-//! An AppArmor profile that lets nslab alone make user namespaces.
+//! An AppArmor profile that allows user namespaces for nslab alone.
 
 use std::path::{Component, Path, PathBuf};
 
-/// The commands that install a profile for the program at `path`.
+/// Returns the commands that install a profile for the program at `path`.
 pub(super) fn install(path: &Path) -> String {
     format!(
         "sudo tee /etc/apparmor.d/nslab > /dev/null <<'END'\n{}\nEND\nsudo apparmor_parser -r /etc/apparmor.d/nslab",
@@ -10,8 +10,8 @@ pub(super) fn install(path: &Path) -> String {
     )
 }
 
-/// The profile: everything is allowed as without one, and user namespaces are,
-/// too.
+/// Returns the profile: it allows everything, as without a profile, and user
+/// namespaces, too.
 fn profile(path: &Path) -> String {
     format!(
         "abi <abi/4.0>,\ninclude <tunables/global>\n\nprofile nslab {} flags=(unconfined) {{\n  userns,\n}}",
@@ -19,26 +19,26 @@ fn profile(path: &Path) -> String {
     )
 }
 
-/// Whom the profile is for. What cargo builds has several names, which change:
-/// the binary of `cargo run`, and those of `cargo test`.
+/// Returns the paths that the profile is for. Programs built by cargo have
+/// several changing names: the binary of `cargo run`, and those of `cargo test`.
 fn attachment(path: &Path) -> String {
     let below = built_by_cargo(path).map(|target| format!("{}/**", literal(&target)));
     format!("\"{}\"", below.unwrap_or_else(|| literal(path)))
 }
 
-/// The folder that cargo builds in, where the program lies in one: it has a
-/// folder for each profile, and in that one a folder `deps`.
+/// Returns cargo's target folder, if the program is in one. It has a folder for
+/// each profile, with a folder `deps`.
 fn built_by_cargo(path: &Path) -> Option<PathBuf> {
     let mut folder = path.parent()?;
     if folder.ends_with("deps") || folder.ends_with("examples") {
         folder = folder.parent()?;
     }
     let is_target = |target: &Path| target.join("CACHEDIR.TAG").is_file() || target.ends_with("target");
-    // With `--target` there is one more.
+    // With `--target` there is one more level.
     folder.ancestors().skip(1).take(2).find(|above| is_target(above)).map(Path::to_path_buf)
 }
 
-/// A path in which no letter has a meaning for apparmor.d(5).
+/// Returns a path with all special characters of apparmor.d(5) escaped.
 fn literal(path: &Path) -> String {
     let mut text = String::new();
     for part in path.components() {
@@ -78,8 +78,8 @@ mod tests {
         }
     }
 
-    /// It is read by the real parser, where there is one that knows of user
-    /// namespaces (AppArmor 4).
+    /// Tests with the real parser, if there is one that knows user namespaces
+    /// (AppArmor 4).
     #[test]
     fn the_parser_takes_the_profile() {
         use std::io::Write;

@@ -1,58 +1,58 @@
-//! What decides about sandboxes on a machine.
+//! The facts about a machine that decide whether it can run sandboxes.
 
 use super::place::{Place, Signs};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What decides about sandboxes on a machine.
+/// The facts about a machine that decide whether it can run sandboxes.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     /// The program that runs, by its resolved path.
     pub program: PathBuf,
-    /// Where it runs.
+    /// The kind of place in which it runs.
     pub place: Place,
-    /// The kernel's release, as `uname -r` has it.
+    /// The kernel's release, as in `uname -r`.
     pub release: String,
-    /// Whether this is NixOS, whose settings are in one file.
+    /// Whether this is NixOS, which has all settings in one file.
     pub nixos: bool,
     /// `kernel.apparmor_restrict_unprivileged_userns` (Ubuntu since 23.10).
     pub apparmor_restricts: bool,
     /// `kernel.unprivileged_userns_clone` (Debian's kernels, and hardened
     /// ones).
     pub clone_switch: Option<u64>,
-    /// The kinds of namespaces of which none may be made, as `user`
+    /// The kinds of namespaces with a limit of zero, as `user`
     /// (`user.max_user_namespaces`).
     pub none_of: Vec<String>,
-    /// What confines this process: the names of AppArmor's profile or of
-    /// SELinux's context; `unconfined` and the like are none.
+    /// The AppArmor profile or SELinux context that confines this process; `None`
+    /// for `unconfined` and the like.
     pub confined_by: Option<String>,
-    /// Whether an AppArmor profile that confines nothing is on this process,
-    /// as that for nslab alone.
+    /// Whether this process has an AppArmor profile that confines nothing, such
+    /// as the one for nslab alone.
     pub own_profile: bool,
-    /// Whether this is in a user namespace that somebody has made.
+    /// Whether this is a user namespace other than the initial one.
     pub nested: bool,
-    /// A seccomp filter is on this process (`Seccomp: 2` of proc(5)).
+    /// Whether this process has a seccomp filter (`Seccomp: 2` of proc(5)).
     pub seccomp: bool,
-    /// What is mounted over parts of /proc and /sys. The kernel then gives a
-    /// user namespace no other /proc, which would show them.
+    /// The mounts over parts of /proc and /sys. With such mounts, the kernel
+    /// refuses a user namespace a new /proc, which would show the covered files.
     pub covered: Vec<String>,
-    /// Whether `/sys` can only be read, as in most containers.
+    /// Whether `/sys` is read-only, as in most containers.
     pub sys_read_only: bool,
     /// Whether root runs this.
     pub root: bool,
-    /// Whether systemd is the machine's first process (sd_booted(3)).
+    /// Whether systemd is the machine's init (sd_booted(3)).
     pub systemd: bool,
-    /// Whether the root is that of a chroot(2), in which the kernel gives no
-    /// user namespace.
+    /// Whether the root is that of a chroot(2), in which the kernel allows no
+    /// user namespaces.
     pub chroot: bool,
 }
 
 /// The kinds of namespaces that a sandbox has.
 const KINDS: [&str; 6] = ["user", "pid", "mnt", "net", "uts", "ipc"];
 
-/// Where the kernel has folders that only serve to mount something there, so
-/// that nothing is hidden by it.
+/// The kernel's folders that exist only as mount points, so that a mount hides
+/// nothing.
 const MOUNT_POINTS: [&str; 8] = [
     "/proc/sys/fs/binfmt_misc",
     "/proc/fs/nfsd",
@@ -101,28 +101,28 @@ impl Facts {
         }
     }
 
-    /// Whether this is the Windows Subsystem for Linux, and whether that has
-    /// no kernel of Linux at all.
+    /// Returns the version of the Windows Subsystem for Linux, if this is one.
+    /// Version 1 has no Linux kernel at all.
     pub(super) fn wsl(&self) -> Option<u8> {
         let release = self.release.to_lowercase();
         let first = release.contains("microsoft") && !release.contains("wsl2") && release.starts_with("4.4.");
         release.contains("microsoft").then_some(if first { 1 } else { 2 })
     }
 
-    /// Whether the kernel is at least of this release.
+    /// Tells whether the kernel has at least this release.
     pub(super) fn kernel_is(&self, major: u32, minor: u32) -> bool {
         let mut numbers =
             self.release.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse().unwrap_or(0));
         (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (major, minor)
     }
 
-    /// Whether SELinux holds this process as it holds containers.
+    /// Tells whether SELinux confines this process as a container.
     pub(super) fn selinux_container(&self) -> bool {
         self.confined_by.as_ref().is_some_and(|context| context.contains(":container_"))
     }
 }
 
-/// What confines, by a security module's own words.
+/// Returns the confinement, in the security module's own words.
 fn confining(context: &str) -> Option<String> {
     let context = context.trim_matches(['\0', '\n', ' ']);
     let free = ["", "unconfined", "kernel"].contains(&context) || context.contains("unconfined");
@@ -133,7 +133,7 @@ fn mount_points(mountinfo: &str) -> impl Iterator<Item = &str> {
     mountinfo.lines().filter_map(|line| line.split(' ').nth(4))
 }
 
-/// What is mounted over parts of /proc and /sys.
+/// Returns the mounts over parts of /proc and /sys.
 fn covered(mountinfo: &str) -> Vec<String> {
     let inside = |point: &&str| point.starts_with("/proc/") || point.starts_with("/sys/");
     let serves = |point: &str| MOUNT_POINTS.iter().any(|known| Path::new(point).starts_with(known));

@@ -1,10 +1,10 @@
-//! Why this machine gives no sandbox, and what its owner can do about it.
+//! Explains why a machine can't run sandboxes, and what its owner can do.
 //!
-//! What helps follows from [`Facts`], which are read from the machine or
-//! written down by a test, and from the step at which the kernel refused. One
-//! machine may have several hindrances, of which the kernel names the first
-//! only: a container on a host that restricts user namespaces has its own
-//! filter and its host's AppArmor. All that are seen are named.
+//! The remedy follows from [`Facts`], which come from the machine or from a test,
+//! and from the step that the kernel refused. A machine may have several
+//! obstacles, and the kernel reports only the first: a container on a host that
+//! restricts user namespaces has its own seccomp filter and its host's AppArmor.
+//! The remedy names all that are visible.
 
 mod apparmor;
 mod facts;
@@ -20,22 +20,22 @@ pub use remedy::{Copied, Remedy};
 use super::SandboxError;
 use std::thread;
 
-/// What helps against `error` on this very machine.
+/// Returns the remedy for `error` on this machine.
 pub fn remedy(error: &SandboxError) -> Option<Remedy> {
     Facts::of_this_machine().remedy(error)
 }
 
-/// The words of `error`, and what helps against it in a line.
+/// Returns the message of `error`, with its remedy in one line.
 pub fn with_remedy(error: &SandboxError) -> String {
     remedy(error).map_or(error.to_string(), |remedy| format!("{error}; {remedy}"))
 }
 
-/// Starts a thread, which does nothing.
+/// Starts a thread that does nothing.
 ///
 /// # Errors
 ///
-/// If none can be started: older container engines refuse clone3(2) so that
-/// the C library does not go on with clone(2).
+/// If the thread can't be started: older container engines refuse clone3(2) in a
+/// way that keeps the C library from falling back to clone(2).
 pub fn try_thread() -> Result<(), SandboxError> {
     let started = thread::Builder::new().spawn(|| {});
     drop(started.map_err(|error| SandboxError::io("start a thread", &error))?.join());

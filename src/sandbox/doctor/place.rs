@@ -1,41 +1,41 @@
-//! Where nslab runs: on a machine of its own, or in somebody's container.
+//! The kind of place in which nslab runs: a machine, or a kind of container.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Where nslab runs.
+/// The kind of place in which nslab runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Place {
     /// On a machine, real or virtual.
     #[default]
     Machine,
-    /// In a job of GitHub Actions, on the runner itself.
+    /// A job of GitHub Actions, on the runner itself.
     GitHubRunner,
-    /// The same, in a container of the job's.
+    /// A job of GitHub Actions, in a container.
     GitHubContainer,
-    /// In a job of GitLab CI, in a container.
+    /// A job of GitLab CI, in a container.
     GitLabContainer,
-    /// In a development container (containers.dev), as of an editor.
+    /// A development container (containers.dev), as of an editor.
     DevContainer,
-    /// In a codespace, which is one of GitHub's.
+    /// A GitHub codespace.
     Codespace,
-    /// In a pod of Kubernetes.
+    /// A Kubernetes pod.
     Kubernetes,
-    /// In a container of Podman or its kin.
+    /// A container of Podman or a similar engine.
     Podman,
-    /// In a container of LXC, LXD or Incus.
+    /// A container of LXC, LXD or Incus.
     Lxc,
-    /// In a container of Docker.
+    /// A Docker container.
     Docker,
-    /// In another container.
+    /// Another container.
     Container,
 }
 
-/// What tells a place, apart from the machine so that a test can write it.
+/// The signs of a place, separate from the machine so that a test can set them.
 pub(super) struct Signs<'a> {
     pub environment: &'a BTreeMap<String, String>,
     pub cgroup: &'a str,
-    /// What `/run/systemd/container` says.
+    /// The content of `/run/systemd/container`.
     pub manager: &'a str,
     pub exists: &'a dyn Fn(&Path) -> bool,
 }
@@ -47,7 +47,7 @@ impl Place {
         let exists = |path: &str| (signs.exists)(Path::new(path));
         let podman = exists("/run/.containerenv") || is("container", "podman") || signs.manager == "podman";
         let docker = exists("/.dockerenv") || signs.cgroup.contains("/docker/");
-        // A pod has neither of the two files, and a container in it might.
+        // A pod has neither of the two files, but a container in it might.
         let kubernetes = set("KUBERNETES_SERVICE_HOST")
             || exists("/var/run/secrets/kubernetes.io")
             || signs.cgroup.contains("kubepods");
@@ -69,7 +69,7 @@ impl Place {
         }
     }
 
-    /// Whether the kernel's switches are those of a machine outside.
+    /// Tells whether the kernel's settings belong to a machine outside.
     pub fn is_container(self) -> bool {
         !matches!(self, Self::Machine | Self::GitHubRunner)
     }
@@ -99,8 +99,8 @@ mod tests {
         assert_eq!(place(&[("container", "podman")], "", "", &[]), Place::Podman);
         assert_eq!(place(&[("container", "lxc")], "", "", &[]), Place::Lxc);
         assert_eq!(place(&[], "", "systemd-nspawn", &[]), Place::Container);
-        // A pod of a node with containerd, one with its account alone, one of
-        // cgroup v1.
+        // A pod on a node with containerd, one with nothing but its service
+        // account, one with cgroup v1.
         assert_eq!(place(&[("KUBERNETES_SERVICE_HOST", "10.96.0.1")], "0::/\n", "", &[]), Place::Kubernetes);
         assert_eq!(place(&[], "0::/\n", "", &["/var/run/secrets/kubernetes.io"]), Place::Kubernetes);
         assert_eq!(place(&[], "4:memory:/kubepods/burstable/pod1/2\n", "", &[]), Place::Kubernetes);

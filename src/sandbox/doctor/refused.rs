@@ -1,17 +1,17 @@
-//! From what was refused, and the facts, to what helps.
+//! Finds the remedy for a refused step, from the facts.
 
 use super::apparmor;
 use super::{Facts, Place, Remedy};
 use crate::sandbox::SandboxError;
 use nix::errno::Errno;
 
-/// How many namespaces of a kind are enough.
+/// A sufficient number of namespaces of a kind.
 const ENOUGH: u32 = 15_000;
-/// The switch by which Ubuntu has AppArmor restrict user namespaces.
+/// The command that turns off Ubuntu's restriction of user namespaces.
 const APPARMOR_OFF: &str = "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0";
 
 impl Facts {
-    /// What helps against `error` where these hold.
+    /// Returns the remedy for `error` on a machine with these facts.
     pub fn remedy(&self, error: &SandboxError) -> Option<Remedy> {
         if self.wsl() == Some(1) {
             let upgrade = "WSL 1 has no namespaces: `wsl --set-version DISTRIBUTION 2`, in Windows";
@@ -23,7 +23,7 @@ impl Facts {
             Errno::ENOSYS if !self.kernel_is(5, 12) => {
                 Remedy::new("nslab needs Linux 5.12 or newer (mount_setattr(2))")
             }
-            // So older container engines refuse what they don't know.
+            // Older container engines refuse unknown system calls in this way.
             Errno::ENOSYS if self.seccomp => return self.refused(),
             Errno::ENOSYS | Errno::EINVAL => Remedy::new(
                 "this kernel lacks a kind of namespace: it needs CONFIG_USER_NS, CONFIG_NET_NS and CONFIG_PID_NS",
@@ -34,7 +34,7 @@ impl Facts {
         Some(remedy)
     }
 
-    /// Where no more namespaces may be made.
+    /// Returns the remedy if no more namespaces may be created.
     fn too_many(&self) -> Remedy {
         if self.none_of.is_empty() {
             let above = match self.nested || self.place.is_container() {
@@ -50,8 +50,8 @@ impl Facts {
             self.none_of.iter().map(|kind| format!("user.max_{kind}_namespaces={ENOUGH}")).collect();
         let kinds = self.none_of.join(", ");
         let command = format!("sudo sysctl -w {}", switches.join(" "));
-        // The limits of a user namespace are its own; those of a container
-        // without one are its host's.
+        // A user namespace has its own limits; a container without one has its
+        // host's.
         let host = if self.place.is_container() && !self.nested { " on the host" } else { "" };
         let remedy = Remedy::new(format!("allow {kinds} namespaces{host}: `{command}`"));
         if self.nixos && self.none_of.iter().any(|kind| kind == "user") {
@@ -65,7 +65,7 @@ impl Facts {
         remedy.copied(format!("to stay{host}, in a terminal"), keep)
     }
 
-    /// Where somebody has forbidden it: everything that is known to.
+    /// Returns the remedy if a policy forbids it: all known policies.
     fn refused(&self) -> Option<Remedy> {
         let mut remedy = Remedy::default();
         if self.chroot {
@@ -99,14 +99,15 @@ impl Facts {
         (!remedy.line.is_empty()).then_some(remedy)
     }
 
-    /// Least first: nslab alone, and then every program.
+    /// Returns the remedies for AppArmor: first for nslab alone, then for all
+    /// programs.
     fn apparmor(&self, host: &str) -> Remedy {
         match self.place {
             Place::GitHubRunner => Remedy::new(
                 "AppArmor restricts user namespaces on this runner: switch that off in a step before",
             )
             .copied("in the job's `steps:`, first", format!("- run: sudo {APPARMOR_OFF}")),
-            // In a container that may, with the privileges that it is given.
+            // In a privileged container, which may change it.
             Place::GitHubContainer => {
                 Remedy::new("AppArmor restricts user namespaces on this runner: switch that off, too")
                     .copied("in the job's `steps:`, first", format!("- run: {APPARMOR_OFF}"))
@@ -122,7 +123,7 @@ impl Facts {
         }
     }
 
-    /// What a program may not do that somebody has started so.
+    /// Returns the remedy for a policy on the program itself.
     fn program_is_held(&self) -> Remedy {
         let mut remedy = Remedy::default();
         if self.seccomp {
@@ -155,7 +156,7 @@ impl Facts {
         format!("`{}`{more}", self.covered.first().map(String::as_str).unwrap_or_default())
     }
 
-    /// What a container needs, in the words of whoever runs it.
+    /// Returns the options that a container needs, in the terms of its engine.
     fn container(&self) -> Remedy {
         let options = self.options();
         let flags =
@@ -173,14 +174,15 @@ impl Facts {
                 Remedy::new(format!("give the {what} `runArgs`, written out below, and rebuild it"))
                     .copied("in .devcontainer/devcontainer.json", run_args)
             }
-            // Where the host restricts as well, somebody in there has to lift it.
+            // If the host restricts it as well, a step in the container has to
+            // lift that.
             Place::GitHubContainer if self.apparmor_restricts => {
                 Remedy::new("give the job's container `options: --privileged`")
                     .copied("in the job", "container:\n  image: IMAGE\n  options: --privileged")
             }
             Place::GitHubContainer => Remedy::new(format!("give the job's container `options: {flags}`"))
                 .copied("in the job", format!("container:\n  image: IMAGE\n  options: {flags}")),
-            // Its settings know of no uncovered /proc but this.
+            // Its settings offer no other way to uncover /proc.
             Place::GitLabContainer => {
                 Remedy::new("have the runner start its containers with `privileged = true`")
                     .copied("in the runner's config.toml", "[runners.docker]\n  privileged = true")
@@ -195,7 +197,7 @@ impl Facts {
         }
     }
 
-    /// The values of `--security-opt` that lift what is seen here.
+    /// Returns the `--security-opt` values that lift the visible restrictions.
     fn options(&self) -> Vec<&'static str> {
         let uncovered = if self.place == Place::Podman { "unmask=ALL" } else { "systempaths=unconfined" };
         let apparmor = self.apparmor_restricts
@@ -214,7 +216,7 @@ impl Facts {
         options
     }
 
-    /// What helps where the kernel lacks what modules have.
+    /// Returns the remedy if the kernel lacks these modules.
     pub fn load(&self, modules: &str) -> String {
         let command = match modules.split_once(' ') {
             None => format!("load the module: `sudo modprobe {modules}`"),
@@ -227,16 +229,17 @@ impl Facts {
         }
     }
 
-    /// What helps where `ip netns exec` can't mount a `/sys` of its own: it
-    /// wants one that can be written, which the kernel gives to those only who
-    /// see one.
+    /// Returns the remedy if `ip netns exec` can't mount its own `/sys`: it needs
+    /// a writable one, which the kernel allows only to a process that already
+    /// sees one.
     pub fn writable_sys(&self) -> Option<Remedy> {
         let remedy = match self.place {
             _ if !self.sys_read_only => return None,
             Place::Docker | Place::Podman => {
                 "start the container with `-v /sys:/sys`, too, which shows it the host's /sys, to be written"
             }
-            // That is no more than root of the pod's own user namespace.
+            // Here, privileged is no more than root in the pod's own user
+            // namespace.
             Place::Kubernetes => "with `hostUsers: false`, set `privileged: true` in the `securityContext`",
             place if place.is_container() => "start the container as a privileged one",
             _ => "have /sys mounted so that it can be written",
@@ -244,7 +247,7 @@ impl Facts {
         Some(Remedy::new(remedy))
     }
 
-    /// What helps where the kernel's switches can't be written.
+    /// Returns the remedy if the kernel's settings can't be written.
     pub fn uncover(&self) -> Option<Remedy> {
         match self.covered.is_empty() {
             true => None,
@@ -254,7 +257,7 @@ impl Facts {
     }
 }
 
-/// Commands, as one.
+/// Joins commands into one.
 fn several(commands: &[String]) -> String {
     match commands {
         [one] => one.clone(),
@@ -281,7 +284,7 @@ mod tests {
         facts.remedy(&SandboxError::new(step, errno)).unwrap_or_default()
     }
 
-    /// What is told where a user namespace is refused: the line and the texts.
+    /// Returns the line and the texts for a refused user namespace.
     fn told(facts: &Facts) -> String {
         let remedy = remedy(facts, "create a user namespace", Errno::EPERM);
         format!("{remedy}\n{}", remedy.texts())
@@ -291,7 +294,7 @@ mod tests {
         Facts { program: "/opt/nslab".into(), release: "6.8.0-45-generic".into(), ..Facts::default() }
     }
 
-    /// A container as Docker starts it.
+    /// Returns the facts of a container as Docker starts it.
     fn docker() -> Facts {
         Facts {
             place: Place::Docker,
@@ -326,7 +329,7 @@ mod tests {
                  sudo apparmor_parser -r /etc/apparmor.d/nslab\n"
             );
         }
-        // Who has it needs no other.
+        // A machine with the profile needs no other.
         let installed = Facts { own_profile: true, ..ubuntu };
         assert_eq!(told(&installed), "\n");
     }
@@ -346,7 +349,7 @@ mod tests {
         let label = "system_u:system_r:container_t:s0:c1,c2";
         let fedora = Facts { confined_by: Some(label.into()), ..podman };
         assert!(told(&fedora).contains("--security-opt label=disable --security-opt unmask=ALL"));
-        // One of which nothing is seen.
+        // A container without visible restrictions.
         let bare = Facts { place: Place::Docker, ..facts() };
         assert!(told(&bare).contains("seccomp=unconfined --security-opt apparmor=unconfined"));
     }

@@ -1,20 +1,20 @@
-//! What helps, as it is told.
+//! The form of a remedy.
 
 use std::fmt;
 
-/// What helps: in a line, and, where it is longer than that, in texts to copy.
+/// A remedy: one line, and texts to copy if it is longer than that.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Remedy {
-    /// All of it, in a line.
+    /// All of it, in one line.
     pub line: String,
-    /// Commands or settings, written out.
+    /// Commands or settings, in full.
     pub copied: Vec<Copied>,
 }
 
-/// A text to be copied as it is.
+/// A text to copy as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Copied {
-    /// Where it goes.
+    /// The place for the text.
     pub to: String,
     /// The text, without a line break at its end.
     pub text: String,
@@ -30,7 +30,7 @@ impl Remedy {
         self
     }
 
-    /// This, and then another.
+    /// Appends another remedy.
     pub(super) fn and(mut self, other: Self) -> Self {
         if self.line.is_empty() {
             return other;
@@ -42,7 +42,8 @@ impl Remedy {
         self
     }
 
-    /// The texts, each below where it goes; empty where the line says it all.
+    /// Returns the texts, each below its place; empty if the line says
+    /// everything.
     pub fn texts(&self) -> String {
         let texts = self.copied.iter().map(|Copied { to, text }| format!("{to}:\n\n{text}\n"));
         texts.collect::<Vec<_>>().join("\n")
