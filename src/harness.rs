@@ -1,7 +1,7 @@
 //! Labs as test cases of `cargo test`, `cargo nextest run` and `nslab test`.
 //!
-//! A test target of your own is these lines in `tests/labs.rs`, with
-//! `harness = false` for it in `Cargo.toml`:
+//! Your own test target is these lines in `tests/labs.rs`, with `harness = false`
+//! for it in `Cargo.toml`:
 //!
 //! ```no_run
 //! fn main() -> std::process::ExitCode {
@@ -10,8 +10,8 @@
 //! ```
 //!
 //! Each check of each lab below the folder is one test case. A lab runs once,
-//! however many of its checks were asked for; labs run side by side, ahead of
-//! the test cases that wait for them.
+//! however many of its checks are selected. Labs run in parallel, ahead of the
+//! test cases that wait for them.
 
 mod pool;
 mod print;
@@ -32,11 +32,10 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-/// What a test target does: runs the labs below `folder` as the flags of
-/// `cargo test` say.
+/// The main function of a test target: runs the labs below `folder` with the
+/// flags of `cargo test`.
 ///
-/// Call it from `main` before anything else: a sandbox has to begin before
-/// there are threads.
+/// Call it first in `main`: a sandbox must be started before other threads.
 pub fn main(folder: impl AsRef<Path>) -> ExitCode {
     let arguments = Arguments::from_args();
     let asked = Asked { paths: vec![folder.as_ref().into()], ..Asked::default() };
@@ -50,39 +49,39 @@ pub fn main(folder: impl AsRef<Path>) -> ExitCode {
     }
 }
 
-/// What is to be run.
+/// The selection of labs to run.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Asked {
     /// Labs, and folders of labs.
     pub paths: Vec<PathBuf>,
-    /// Takes each new text of a snapshot as the right one.
+    /// Whether each new text of a snapshot is accepted.
     pub accept: bool,
-    /// How labs are run.
+    /// The settings of the runs.
     pub settings: Settings,
 }
 
-/// What came of it.
+/// The result of a run.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Summary {
     /// Whether a test case failed.
     pub failed: bool,
     /// Whether a lab is invalid.
     pub invalid: bool,
-    /// Whether there was no sandbox, and so nothing could be measured.
+    /// Whether there was no sandbox, so that nothing could be measured.
     pub nothing_measured: bool,
-    /// Whether it is our own fault.
+    /// Whether there was a bug in nslab.
     pub bug: bool,
 }
 
-/// Runs labs as test cases, and prints what came of each.
+/// Runs labs as test cases, and prints each result.
 pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, String> {
     if arguments.test_threads == Some(0) {
         return Err("--test-threads is at least 1".into());
     }
     die_with_a_closed_pipe();
     crate::check::prepare(asked.accept);
-    // Before any thread. The first sandbox makes itself ready while the labs
-    // are read, and tells whether there can be any.
+    // Before any thread. The first sandbox prepares itself while the labs are
+    // read, and shows whether sandboxes are possible.
     let mut stage = Stage::new();
     let prepared = run::prepare(For::Labs, &mut stage);
     let paths = find(&asked.paths)?;
@@ -90,8 +89,8 @@ pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, Strin
     let update = if arguments.list { Update::Never } else { Update::Insta };
     let entries: Vec<Entry> =
         paths.iter().map(|path| Entry::read(&compiler, path, update, arguments)).collect();
-    // The process is about to end; to free each function of the vocabulary
-    // first takes longer than to read a lab.
+    // The process ends soon; freeing each function of the vocabulary takes longer
+    // than reading a lab.
     std::mem::forget(compiler);
     let runs: Vec<Arc<LabRun>> = entries.iter().filter_map(Entry::lab_run).collect();
     let wanted: Vec<Arc<LabRun>> =
@@ -118,7 +117,7 @@ pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, Strin
             Entry::Invalid(invalid) => trials.push(invalid_trial(*invalid, &tally)),
         }
     }
-    // Who accepts some of the checks does not say that the others are wrong.
+    // Accepting some of the checks does not make the other snapshots stale.
     let all = arguments.filter.is_none() && arguments.skip.is_empty();
     if !asked.accept || all || arguments.list {
         trials.extend(stale::trials(&asked.paths, &runs, untouched, asked.accept && !arguments.list));
@@ -130,10 +129,10 @@ pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, Strin
             let pool = Pool::new(wanted, first, launcher);
             run_trials(pool, &settings, arguments, trials)
         }
-        // There is nothing to wait for, and there may be no thread to be had.
+        // There is nothing to wait for, and threads may be unavailable.
         _ => print::run(&Arguments { test_threads: Some(1), ..arguments.clone() }, trials),
     };
-    // Once, below the line that stands behind each test case.
+    // Once, below the lines of the test cases.
     let remedy = able.as_ref().err().filter(|_| !arguments.list).and_then(doctor::remedy);
     if let Some(remedy) = remedy.filter(|remedy| !remedy.copied.is_empty()) {
         eprint!("{}", remedy.texts());
@@ -152,7 +151,7 @@ pub(crate) fn run(asked: &Asked, arguments: &Arguments) -> Result<Summary, Strin
     })
 }
 
-/// Runs the test cases, and beside them the labs that they wait for.
+/// Runs the test cases, and in parallel the labs that they wait for.
 fn run_trials(
     pool: Pool,
     settings: &Settings,
@@ -160,10 +159,10 @@ fn run_trials(
     trials: Vec<Trial>,
 ) -> Result<libtest_mimic::Conclusion, String> {
     if let [lab_run] = &pool.wanted[..] {
-        // There is nothing to run beside it, and a thread costs more than one
-        // check after the other: the first of them runs the lab.
+        // Nothing runs in parallel, and a thread costs more than running the
+        // checks one by one: the first of them runs the lab.
         let (lab_run, pool, settings) = (lab_run.clone(), Arc::new(pool), settings.clone());
-        // Weak: the pool has the course, and is to end with this function.
+        // Weak: the pool owns this closure, and must end with this function.
         let worker = Arc::downgrade(&pool);
         let _ = lab_run.begin.set(Box::new(move || {
             if let Some(pool) = worker.upgrade() {
@@ -183,25 +182,25 @@ fn run_trials(
     })
 }
 
-/// What the test cases have seen.
+/// The observations of the test cases.
 #[derive(Default)]
 struct Tally {
     invalid: AtomicBool,
     bug: AtomicBool,
 }
 
-/// A file at its way from text to outcomes.
+/// A file, as a lab or as an error.
 enum Entry {
     Lab(Arc<LabRun>),
     Invalid(Box<Invalid>),
 }
 
-/// A lab, and what came of it once it has run.
+/// A lab, with its outcomes once it has run.
 struct LabRun {
     lab: Lab,
     shelf: Shelf,
     outcomes: OnceLock<Result<BTreeMap<String, Outcome>, SandboxError>>,
-    /// Runs the lab, where no worker does.
+    /// Runs the lab, if no worker does.
     begin: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
@@ -218,7 +217,7 @@ impl Entry {
         }
     }
 
-    /// Where the snapshots of a lab are that can't be read.
+    /// Returns the snapshot folder of a lab that can't be read.
     fn untouched(&self) -> Option<PathBuf> {
         match self {
             Self::Lab(_) => None,
@@ -238,7 +237,7 @@ impl Entry {
 }
 
 impl LabRun {
-    /// The names of the lab's checks; an empty one for a lab without any.
+    /// Returns the names of the lab's checks; one empty name if it has none.
     fn checks(&self) -> Vec<&str> {
         let checks: Vec<&str> = self.lab.checks.iter().map(|check| check.name.as_str()).collect();
         if checks.is_empty() { vec![""] } else { checks }
@@ -248,7 +247,7 @@ impl LabRun {
         test_name(&self.lab, check)
     }
 
-    /// Tells whether one of the lab's test cases will be run.
+    /// Tells whether one of the lab's test cases will run.
     fn is_wanted(&self, arguments: &Arguments) -> bool {
         self.checks().into_iter().any(|check| {
             let ignored = self.tool(check).is_some() && !is_required();
@@ -257,15 +256,14 @@ impl LabRun {
         })
     }
 
-    /// The tool without which a check can't be measured, where this machine
-    /// lacks it.
+    /// Returns the tool that a check needs and this machine lacks.
     fn tool(&self, check: &str) -> Option<&ToolUse> {
         let declared = self.lab.checks.iter().find(|declared| declared.name == check);
         self.lab.tool.as_ref().or_else(|| declared?.tool.as_ref())
     }
 }
 
-/// What a check is called as a test case; a lab without any is one itself.
+/// Returns a check's name as a test case. A lab without checks is one test case.
 fn test_name(lab: &Lab, check: &str) -> String {
     visible_in_line(&match check {
         "" => lab.source.name.to_string(),
@@ -273,20 +271,20 @@ fn test_name(lab: &Lab, check: &str) -> String {
     })
 }
 
-/// Tells whether libtest's filters leave a test case in.
+/// Tells whether libtest's filters select a test case.
 fn is_selected(arguments: &Arguments, name: &str) -> bool {
     let fits =
         |filter: &String| if arguments.exact { name == filter } else { name.contains(filter.as_str()) };
     arguments.filter.as_ref().is_none_or(fits) && !arguments.skip.iter().any(fits)
 }
 
-/// Whether what can't be measured counts as failed.
+/// Tells whether unmeasured checks count as failed.
 fn is_required() -> bool {
     std::env::var_os("NSLAB_REQUIRE").is_some_and(|value| value == "1")
 }
 
-/// Whether nextest runs us. It shows a test case that is ignored while it
-/// runs as passed, and nothing may count as passed that was not measured.
+/// Tells whether nextest runs this process. It shows a test case that turns out
+/// ignored as passed, and an unmeasured check must not count as passed.
 fn is_nextest() -> bool {
     std::env::var_os("NEXTEST").is_some()
 }
@@ -307,14 +305,14 @@ fn lab_trials(
                 Some(reason) => report_unmeasured(&reason),
                 None => report_outcome(&lab_run, &check, &tally),
             });
-            // Where it has to fail, or to give its reason, it has to run.
+            // It must run if it has to fail, or to print its reason.
             let silent = arguments.list || arguments.ignored || arguments.include_ignored || is_nextest();
             trial.with_ignored_flag(known.is_some() && !is_required() && silent)
         })
         .collect()
 }
 
-/// Why a check can't be measured on this machine, where that is known before
+/// Returns why a check can't be measured on this machine, if that is known before
 /// the lab runs.
 fn known_unmeasured(lab_run: &LabRun, check: &str, able: &Result<(), SandboxError>) -> Option<String> {
     if let Err(error) = able {
@@ -377,7 +375,7 @@ fn invalid_trial(invalid: Invalid, tally: &Arc<Tally>) -> Trial {
     })
 }
 
-/// The labs that were asked for. None at all is an error, not a pass.
+/// Returns the selected labs. None at all is an error, not a pass.
 fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
     let mut labs = Vec::new();
     for path in paths {
@@ -401,7 +399,7 @@ fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
     Ok(labs)
 }
 
-/// Two labs of the same name would be one test case.
+/// Checks that names are unique: two labs of one name would be one test case.
 fn check_names(trials: &[Trial]) -> Result<(), String> {
     let mut names: Vec<&str> = trials.iter().map(Trial::name).collect();
     names.sort_unstable();
@@ -414,8 +412,8 @@ fn check_names(trials: &[Trial]) -> Result<(), String> {
     }
 }
 
-/// Ends this process where nobody reads what it prints, as every program of a
-/// pipeline does (`nslab test | head -1`), without a word.
+/// Ends this process silently when its output pipe is closed, as other programs
+/// do (`nslab test | head -1`).
 pub(crate) fn die_with_a_closed_pipe() {
     use nix::sys::signal::{SigHandler, Signal, signal};
     // SAFETY: the default action is no handler of ours.

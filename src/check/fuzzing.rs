@@ -1,6 +1,6 @@
 //! A snapshot's file, for the fuzzers.
 
-/// Reads bytes as an accepted text; what passes, insta gets to read as well.
+/// Reads bytes as an accepted text; insta also reads what passes.
 pub fn snapshot(bytes: &[u8]) {
     super::snapshot::read_bytes(bytes);
 }

@@ -4,12 +4,12 @@ use crate::event::{Event, Expectation, Observed, Question, Stop, Unmeasured};
 use crate::lab::{Declared, Kind, Lab, Place};
 use std::collections::BTreeMap;
 
-/// Hears the events of one lab and says what became of its checks.
+/// Receives the events of one lab and decides the outcomes of its checks.
 pub struct Judge<'a> {
     lab: &'a Lab,
     shelf: &'a Shelf,
-    /// The verdict on each check that was reached. In a loop, the first round
-    /// that failed counts.
+    /// The verdict on each reached check. In a loop, the first failed round
+    /// counts.
     reached: BTreeMap<String, (Place, Verdict)>,
     /// The checks that each of them needs.
     needs: BTreeMap<String, Vec<String>>,
@@ -17,19 +17,19 @@ pub struct Judge<'a> {
     questions: BTreeMap<(Place, String), Question>,
     stop: Option<Stop>,
     ended: bool,
-    /// The first thing that the lab was refused because the machine lacks it: a
-    /// check that fails later is not measured.
+    /// The first thing that failed because the machine lacks a feature. A check
+    /// that fails after it is not measured.
     lacked: Option<Unmeasured>,
-    /// The same of what was handed in, which is judged as a whole.
+    /// The same for the submission, which is judged as a whole.
     spoilt: Option<Unmeasured>,
-    /// Whether the script in the gap is at work.
+    /// Whether the script in the gap is running.
     in_gap: bool,
-    /// The changes that the submission has made and was not allowed to make.
+    /// The forbidden changes that the submission has made.
     trespasses: Vec<String>,
 }
 
 impl<'a> Judge<'a> {
-    /// Begins to judge a lab whose snapshots are on `shelf`.
+    /// Creates the judge of a lab whose snapshots are on `shelf`.
     pub fn new(lab: &'a Lab, shelf: &'a Shelf) -> Self {
         Self {
             lab,
@@ -46,7 +46,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Hears an event; where it is an expectation, gives its verdict.
+    /// Takes an event; returns the verdict if it is an expectation.
     pub fn hear(&mut self, event: &Event) -> Option<Verdict> {
         match event {
             Event::Asked(question) => self.keep(question),
@@ -81,8 +81,8 @@ impl<'a> Judge<'a> {
         None
     }
 
-    /// Takes back the checks that hold because somebody answered who does not
-    /// any more, and those that need one of them.
+    /// Withdraws the checks that passed because of an answer that did not come
+    /// again, and those that need one of them.
     fn withdraw(&mut self, place: Place, command: &str) {
         let rests_on_it = |check: &&Declared| {
             check.kind != Kind::Refute && check.evidence.iter().any(|span| span.contains(place))
@@ -158,7 +158,8 @@ impl<'a> Judge<'a> {
             Observed::Value { met: true, .. } => Verdict::Passed,
             Observed::Value { expected, seen, .. } => {
                 let evidence = self.evidence(declared);
-                // An answer that is asked for right here shows itself already.
+                // The value of a check with the question in its own call already
+                // shows the answer.
                 let told = evidence
                     .iter()
                     .any(|question| seen.ends_with(&question.text) && !question.text.is_empty());
@@ -186,7 +187,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// A check that failed after the machine's lack had shown is not measured.
+    /// Turns a failure into "not measured" if a feature was missing before it.
     fn excuse(&self, verdict: Verdict) -> Verdict {
         match (&self.lacked, verdict) {
             (Some(what), Verdict::Failed(failure)) if !failure.bug => not_measured(what),
@@ -208,9 +209,9 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// The verdict on a check of somebody who has changed what must be left
-    /// alone: another task was done, and what the checks see tells nothing of
-    /// this one.
+    /// Returns the verdict on a check if the submission has changed things that
+    /// it must leave alone: it has then done another task, and the checks say
+    /// nothing about this one.
     fn trespass(&self, name: &str, place: Place) -> Option<Verdict> {
         let first = self.trespasses.first()?;
         self.lab.judging().find(|check| check.name == name)?;
@@ -222,11 +223,11 @@ impl<'a> Judge<'a> {
         Some(Verdict::failed(Failure { place, message, elsewhere: true, ..Failure::default() }))
     }
 
-    /// Keeps a question that a check may be about. Others are let go: a loop
-    /// asks without end, and an answer may be long.
+    /// Keeps a question that a check may be about. Others are dropped: a loop can
+    /// ask endlessly, and an answer may be long.
     fn keep(&mut self, question: &Question) {
         if question.helper.is_some() {
-            // Its place is one of another file.
+            // Its place is in another file.
             return;
         }
         let place = question.place;
@@ -235,16 +236,15 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// The questions that a check is about: the last one asked at each place
-    /// from which its value comes.
+    /// Returns the questions that a check is about: the last one asked at each
+    /// place from which its value comes.
     fn evidence(&self, declared: &Declared) -> Vec<Question> {
         let is_evidence =
             |question: &&Question| declared.evidence.iter().any(|span| span.contains(question.place));
         self.questions.values().filter(is_evidence).cloned().collect()
     }
 
-    /// Gives an outcome for each declared check, in the order of their
-    /// places.
+    /// Returns an outcome for each declared check, in the order of their places.
     pub fn finish(mut self) -> Vec<Outcome> {
         let lab = self.lab;
         let mut stopped = self.stop.take();
@@ -281,8 +281,8 @@ impl<'a> Judge<'a> {
         outcomes
     }
 
-    /// The first check that a lab did not get to fails with what stopped it,
-    /// the others are skipped.
+    /// Returns the verdict on an unreached check: the first one fails with the
+    /// reason for the stop, the others are skipped.
     fn unreached(&mut self, declared: &Declared, stopped: &mut Option<Stop>) -> Verdict {
         match (stopped.take(), &self.stop) {
             (Some(stop @ Stop::NotMeasured(_)), _) => {
@@ -308,7 +308,8 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// A lab that stops after its last check is broken all the same.
+    /// Fails the last check if the lab stopped after it: the lab is broken
+    /// anyway.
     fn stopped_late(&self, stop: &Stop, outcomes: &mut [Outcome]) {
         if matches!(stop, Stop::NotMeasured(_)) {
             return;
@@ -336,7 +337,7 @@ fn not_measured(what: &Unmeasured) -> Verdict {
     Verdict::NotMeasured { reason: what.reason.clone(), remedy: what.remedy.clone() }
 }
 
-/// What a stop means for a check that was not reached.
+/// Returns the verdict on an unreached check, from the reason for the stop.
 fn stop_verdict(stop: &Stop) -> Verdict {
     match stop {
         Stop::NotMeasured(what) => not_measured(what),

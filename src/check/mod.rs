@@ -1,7 +1,7 @@
-//! Expectations and what became of them.
+//! Expectations and their outcomes.
 //!
-//! *Takes* a lab's declared checks and the events of its run, *gives* one
-//! outcome for each, *never* knows how they came about. One file of it owns
+//! *Takes* a lab's declared checks and the events of its run, *gives* one outcome
+//! for each, *never* knows how the events came about. Only one of its files uses
 //! insta.
 
 pub(crate) mod fuzzing;

@@ -1,65 +1,65 @@
 use crate::event::Question;
 use crate::lab::Place;
 
-/// What became of one check.
+/// The outcome of one check.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// The name of the check; `None` for a lab that declares none, which is
-    /// itself one test case.
+    /// The name of the check; `None` for a lab without checks, which is itself
+    /// one test case.
     pub name: Option<String>,
-    /// Where the check stands.
+    /// The place of the check.
     pub place: Place,
-    /// What became of it.
+    /// The verdict on it.
     pub verdict: Verdict,
 }
 
-/// One of four, never a fifth.
+/// The four possible verdicts.
 #[derive(Debug, Clone)]
 pub enum Verdict {
     /// It holds.
     Passed,
     /// It does not.
     Failed(Box<Failure>),
-    /// Nobody could say: a check that it needs failed, or the lab stopped
-    /// before it. With the reason.
+    /// There is no answer, for this reason: a check that it needs failed, or the
+    /// lab stopped before it.
     Skipped(String),
-    /// The machine could not do it.
+    /// The machine can't measure it.
     NotMeasured {
-        /// What the machine lacks.
+        /// The missing feature of the machine.
         reason: String,
-        /// What its owner can do about it.
+        /// The remedy for the machine's owner.
         remedy: Option<String>,
     },
 }
 
-/// Why a check failed.
+/// The reason why a check failed.
 #[derive(Debug, Clone, Default)]
 pub struct Failure {
-    /// Where to look: the round of a loop that failed, or what stopped the
-    /// lab.
+    /// The place to look at: the failed round of a loop, or the statement that
+    /// stopped the lab.
     pub place: Place,
-    /// The helper file in which that place is.
+    /// The helper file of that place, if any.
     pub helper: Option<String>,
-    /// What is wrong, in one line.
+    /// The error message, in one line.
     pub message: String,
-    /// What was expected.
+    /// The expected value.
     pub expected: Option<String>,
-    /// What was seen.
+    /// The observed value.
     pub seen: Option<String>,
-    /// The difference between the accepted text and the one that was seen.
+    /// The difference between the accepted text and the observed one.
     pub diff: Option<String>,
     /// The questions that the check is about, with their answers.
     pub evidence: Vec<Question>,
-    /// Why nobody answered, as a replay has found it.
+    /// The reason why there was no answer, as found by a replay.
     pub why: Option<String>,
-    /// The command that was refused.
+    /// The refused command.
     pub command: Option<String>,
-    /// What helps.
+    /// Help for the user.
     pub hints: Vec<String>,
-    /// Whether it is about something else than the check, whose own hint does
-    /// not help.
+    /// Whether the failure is not about the check, so that the check's own hint
+    /// does not help.
     pub elsewhere: bool,
-    /// Whether it is our own fault.
+    /// Whether it is a bug in nslab.
     pub bug: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Accepted texts, kept by insta. No other file knows it.
+//! Accepted texts, kept by insta. No other file uses insta.
 
 use super::outcome::Failure;
 use crate::lab::{Folder, HeldFile, LabName, Place, slug};
@@ -11,35 +11,35 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
-/// Whether a text that was not accepted yet is kept for review.
+/// Whether new texts are kept for review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Update {
-    /// As insta is told to (`INSTA_UPDATE`).
+    /// As `INSTA_UPDATE` says.
     Insta,
     /// Nothing is written.
     Never,
 }
 
-/// Where the snapshots of one lab are: `snapshots/<subject>/<lab>/` beside
-/// the nearest folder named `labs`, or `snapshots/<lab>/` beside the lab.
+/// The folder of a lab's snapshots: `snapshots/<subject>/<lab>/` beside the
+/// nearest folder named `labs`, or `snapshots/<lab>/` beside the lab.
 #[derive(Debug, Clone)]
 pub struct Shelf {
     folder: PathBuf,
-    /// The root against which the lab is named in a snapshot's header.
+    /// The root of the lab's path in a snapshot's header.
     root: PathBuf,
     lab: PathBuf,
     update: Update,
-    /// The checks whose texts may be kept, where not all were asked for.
+    /// The checks whose texts may be kept, unless all were asked for.
     only: Option<BTreeSet<String>>,
 }
 
-/// Readies insta for this process. Call it before any other thread starts:
-/// it sets variables of the environment.
+/// Prepares insta for this process. Call it before any other thread starts: it
+/// sets environment variables.
 ///
-/// Every difference is shown once, by us, and so insta must not. `accept`
-/// takes each new text as the right one.
+/// nslab shows every difference once, so insta must not. `accept` accepts each
+/// new text.
 pub fn prepare(accept: bool) {
-    // SAFETY: nobody else reads the environment, there is no other thread.
+    // SAFETY: no other thread exists that could read the environment.
     unsafe {
         std::env::set_var("INSTA_OUTPUT", "none");
         if accept {
@@ -49,7 +49,7 @@ pub fn prepare(accept: bool) {
 }
 
 impl Shelf {
-    /// The shelf of the lab at `path`.
+    /// Returns the shelf of the lab at `path`.
     pub fn of(path: &Path, name: &LabName, update: Update) -> Self {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
         let labs = path.ancestors().skip(1).find(|folder| folder.ends_with("labs"));
@@ -59,12 +59,12 @@ impl Shelf {
         Self { folder, root: root.into(), lab, update, only: None }
     }
 
-    /// Keeps texts of these checks only; the others are compared.
+    /// Restricts updates to these checks; the others are only compared.
     pub fn only(self, checks: impl Iterator<Item = String>) -> Self {
         Self { only: Some(checks.collect()), ..self }
     }
 
-    /// The folder of the lab's snapshots.
+    /// Returns the folder of the lab's snapshots.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -74,11 +74,11 @@ impl Shelf {
         let file = self.folder.join(format!("{}.snap", slug(name)));
         let pending = file.with_extension("snap.new");
         let accepted = self.body_of(name, &file)?;
-        // insta reads it, and may delete what it says.
+        // insta reads this file, and may delete it.
         self.body_of(name, &pending)?;
         let same = accepted.as_deref().is_some_and(|accepted| accepted == normal(text));
-        // insta must hear of a snapshot whose file it counts, or whose
-        // pending text has become right.
+        // insta must see a snapshot if it tracks references, or if a pending text
+        // has become the accepted one.
         let unconcerned = !pending.exists() && std::env::var_os("INSTA_SNAPSHOT_REFERENCES_FILE").is_none();
         let keep = self.update != Update::Never && self.only.as_ref().is_none_or(|only| only.contains(name));
         if !keep || (same && unconcerned) {
@@ -94,10 +94,10 @@ impl Shelf {
         }
     }
 
-    /// The text of a snapshot's file, where there is one.
+    /// Returns the text of a snapshot's file, if there is one.
     ///
-    /// It is a file in a folder that is below the root, or else it is neither
-    /// read nor written: by a link, it could be any of the machine.
+    /// The file must be in a folder below the root, or it is neither read nor
+    /// written: through a symbolic link, it could be any file of the machine.
     fn body_of(&self, name: &str, file: &Path) -> Result<Option<String>, Box<Failure>> {
         let unreadable = |error: &io::Error| {
             let message = format!("failed to read `{}`: {}", self.shown(file), words(&error.to_string()));
@@ -114,7 +114,7 @@ impl Shelf {
         body.map(Some).ok_or_else(|| Box::new(self.damaged(name, file)))
     }
 
-    /// Looks at a file in the folder, which is below the root.
+    /// Opens a file in the folder, which must be below the root.
     fn look(&self, file: &Path) -> io::Result<HeldFile> {
         let leads_away = |error: io::Error| match error.raw_os_error() {
             Some(libc::EXDEV) => io::Error::new(
@@ -128,8 +128,8 @@ impl Shelf {
         folder.look(file.file_name().unwrap_or_default())
     }
 
-    /// Has insta compare, and keep the text as its settings say. Tells
-    /// whether the text is accepted.
+    /// Lets insta compare, and keep the text as its settings say. Tells whether
+    /// the text is accepted.
     fn ask_insta(&self, slug: &str, text: &str, place: Place) -> Result<bool, String> {
         be_quiet_about_expected_panics();
         let mut settings = insta::Settings::clone_current();
@@ -138,7 +138,7 @@ impl Shelf {
         settings.set_omit_expression(true);
         let value: SnapshotValue = (slug.to_string(), text).into();
         let lab = self.lab.to_string_lossy();
-        // insta says that texts differ with a panic.
+        // insta panics if texts differ.
         EXPECTED.set(true);
         let said = catch_unwind(AssertUnwindSafe(|| {
             settings.bind(|| {
@@ -195,10 +195,10 @@ impl Shelf {
         file.strip_prefix(&self.root).unwrap_or(file).display().to_string()
     }
 
-    /// The snapshots in the folder that none of `names` asserts.
+    /// Returns the snapshots in the folder that none of `names` asserts.
     pub fn stale(&self, names: &[&str]) -> Vec<PathBuf> {
         let asserted: BTreeSet<String> = names.iter().map(|name| format!("{}.snap", slug(name))).collect();
-        // They may be deleted: those of a folder elsewhere are none of ours.
+        // They may be deleted: a folder outside of the root is not ours.
         let below = self.folder.strip_prefix(&self.root).unwrap_or(&self.folder);
         let folder = Folder::open(&self.root).and_then(|root| root.look_below(below)?.into_folder());
         let names = folder.and_then(|folder| folder.names()).unwrap_or_default();
@@ -210,40 +210,40 @@ impl Shelf {
     }
 }
 
-/// The words of an I/O error: without the number, and without the path that
-/// insta puts before them.
+/// Returns the message of an I/O error, without the number, and without the path
+/// that insta puts before it.
 fn words(error: &str) -> &str {
     let error = error.rfind("\": ").map_or(error, |at| &error[at + 3..]);
     error.rfind(" (os error").map_or(error, |at| &error[..at])
 }
 
-/// The largest file, in bytes: more than a script can make of a text.
+/// The largest file, in bytes: a script can't produce a longer text.
 const LARGEST: u64 = 32 << 20;
 
-/// The keys that the header of a snapshot file may have, one on each line.
+/// The keys that the header of a snapshot file may have, one per line.
 const SAID: [&str; 5] = ["source", "expression", "description", "assertion_line", "input_file"];
 
-/// The text of a snapshot file, below its header.
+/// Returns the text of a snapshot file, below its header.
 ///
-/// A header that insta may have written of a text, and no other: it reads it as
-/// YAML, which may be nested without end, and which may say that there is no
-/// text but another file, of any name, that is then read, and deleted.
+/// Accepts only headers that insta writes for a text. insta reads the header as
+/// YAML, which may be nested without limit. It may also name another file in
+/// place of a text, which insta would read and delete.
 fn body(file: &str) -> Option<String> {
     let file = file.replace("\r\n", "\n");
     let (header, body) = file.strip_prefix("---\n")?.split_once("\n---\n")?;
     (!header.is_empty() && header.lines().all(is_plain)).then(|| normal(body))
 }
 
-/// Tells whether a line of a header is a name of [`SAID`] and a plain value.
+/// Tells whether a header line is a key of [`SAID`] and a plain value.
 fn is_plain(line: &str) -> bool {
     let Some((name, value)) = line.split_once(": ") else { return false };
     let is_number = !value.is_empty() && value.len() < 10 && value.bytes().all(|byte| byte.is_ascii_digit());
-    // As insta writes it: between quotes, where it could be anything but a text.
+    // In insta's form: in quotes, if YAML could read it as another type.
     let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
     let is_text = match quoted {
         Some(text) => is_escaped(text),
         None => {
-            // `.nan` is a number to insta, at which it panics (1.49).
+            // insta reads `.nan` as a number and panics (1.49).
             let is_path = value.starts_with('.') && value.contains('/');
             (is_path || value.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '_')))
                 && !value.contains(": ")
@@ -256,7 +256,7 @@ fn is_plain(line: &str) -> bool {
         && !value.contains(char::is_control)
 }
 
-/// Tells whether a text can stand between quotes, with what it escapes.
+/// Tells whether a text can be between quotes, with its escapes.
 fn is_escaped(text: &str) -> bool {
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
@@ -272,8 +272,8 @@ fn is_escaped(text: &str) -> bool {
     true
 }
 
-/// Reads a file's bytes, for the fuzzers: what is a snapshot to us is one to
-/// insta as well, of the same text.
+/// Reads a file's bytes, for the fuzzers: a snapshot for nslab must be a snapshot
+/// for insta, with the same text.
 pub(super) fn read_bytes(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let Some(body) = body(text) else { return };
@@ -291,16 +291,16 @@ pub(super) fn read_bytes(bytes: &[u8]) {
     }
 }
 
-/// A text without the line breaks at its end, which a file adds, and with those
-/// of Linux: however many carriage returns a terminal has put before one, insta
-/// leaves out one whenever it reads the text.
+/// Returns a text without the line breaks at its end, which a file adds, and with
+/// Linux line ends: a terminal may write several carriage returns before one, and
+/// insta drops one at each reading.
 fn normal(text: &str) -> String {
     let lines: Vec<&str> = text.trim_end().split('\n').map(|line| line.trim_end_matches('\r')).collect();
     lines.join("\n")
 }
 
 thread_local! {
-    /// Whether a panic on this thread is insta's way to say that texts differ.
+    /// Whether a panic on this thread is insta's report of a difference.
     static EXPECTED: Cell<bool> = const { Cell::new(false) };
 }
 

@@ -1,23 +1,22 @@
-//! What a student is shown of a long text: a program may print millions of
-//! lines, and the marks of a whole class are kept.
+//! Shortens long texts for students: a program may print millions of lines, and
+//! the marks of a whole class are kept.
 
-/// Of more lines than this, the first and the last are kept.
+/// The most lines; of a longer text, the first and the last ones are kept.
 const LINES: usize = 100;
-/// Of a longer line, so many characters are kept.
+/// The most characters of a line.
 const WIDTH: usize = 500;
 
-/// The text in at most about so many bytes, with what there is too much of
-/// left out, and said to be.
+/// Shortens a text to about this many bytes, and marks what it leaves out.
 pub(super) fn brief(text: &str, bytes: usize) -> String {
     let lines: Vec<&str> = text.trim_end().lines().collect();
     let most = LINES.min(lines.len());
-    // The beginning says more than the end.
+    // The beginning usually says more than the end.
     let (first, last) = if lines.len() > LINES { (most - most / 5, most / 5) } else { (most, 0) };
     let mut left = bytes;
     let mut head = Vec::new();
     for line in &lines[..first] {
         let line = narrow(line);
-        // A first line is kept, however long it is.
+        // The first line is kept, whatever its length.
         if line.len() > left && !head.is_empty() {
             break;
         }

@@ -4,14 +4,15 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A script that somebody may hand in, and the points that it deserves: another
-/// solution, or a counter-example, which is none.
+/// A script that a student may hand in, and the points that it deserves: another
+/// solution, or a counter-example, which is wrong.
 ///
-/// It lies beside the reference solution, in a folder of the exercise's name:
-/// `solutions/router/right-default-routes.sh`, `solutions/router/wrong-own-cable.sh`.
+/// It lies beside the reference solution, in a folder with the exercise's name:
+/// `solutions/router/right-default-routes.sh`,
+/// `solutions/router/wrong-own-cable.sh`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Example {
-    /// The script, with what is drawn filled in.
+    /// The script, with the drawn values filled in.
     pub solution: Solution,
     /// The points that it deserves.
     pub deserves: u64,
@@ -19,14 +20,14 @@ pub struct Example {
     pub is_right: bool,
 }
 
-/// Why an example can't be tried.
+/// The reason why an example can't be tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsound {
     /// The file or folder.
     pub path: String,
-    /// What is wrong: lower case, no full stop.
+    /// The error message: lower case, no full stop.
     pub error: String,
-    /// What helps.
+    /// Help for the user.
     pub hint: Option<String>,
 }
 
@@ -40,12 +41,12 @@ impl fmt::Display for Unsound {
 const RIGHT: &str = "right-";
 const WRONG: &str = "wrong-";
 
-/// The examples of an exercise, by name.
+/// Returns the examples of an exercise, by name.
 ///
 /// # Errors
 ///
-/// If a file can't be read, or a counter-example does not say what it deserves of the
-/// points that there are.
+/// If a file can't be read, or a counter-example does not state the points that
+/// it deserves and the points that there are.
 pub fn examples(lab: &Lab) -> Result<Vec<Example>, Unsound> {
     let Some(folder) = folder(lab) else { return Ok(Vec::new()) };
     let worth = lab.judging().map(|check| u64::from(check.points)).sum();
@@ -83,14 +84,14 @@ fn begins_with(path: &Path, prefix: &str) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix))
 }
 
-/// The folder of an exercise's examples.
+/// Returns the folder of an exercise's examples.
 fn folder(lab: &Lab) -> Option<PathBuf> {
     let reference = Path::new(&lab.gap.as_ref()?.reference.path);
     Some(reference.parent()?.join(lab.source.path.file_stem()?))
 }
 
-/// What the first line says, as `# deserves: 2 of 7`; of a script of our own
-/// vocabulary `// deserves: 2 of 7`.
+/// Returns the points in the first line, such as `# deserves: 2 of 7`, or `//
+/// deserves: 2 of 7` in a `.rhai` script.
 fn deserved(text: &str, worth: u64) -> Result<u64, (String, String)> {
     let form = || format!("write `# deserves: 0 of {worth}`, or `// deserves: …` in a `.rhai` file");
     let mut lines = text.lines().skip_while(|line| line.starts_with("#!"));

@@ -4,18 +4,18 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 use std::fmt;
 use std::hash::Hasher;
 
-/// What tells one text from another without keeping it: 128 bits that are the
-/// same on each machine and with each version.
+/// A hash that tells one text from another: 128 bits that are the same on each
+/// machine and with each version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Fingerprint(u128);
 
 impl Fingerprint {
-    /// The fingerprint of some texts in their order.
+    /// Returns the fingerprint of some texts in order.
     pub fn of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
         let mut hasher = SipHasher13::new();
         for text in texts {
-            // With its length, so that no text runs over into the next.
+            // The length, so that texts can't run into each other.
             hasher.write(&(text.len() as u64).to_le_bytes());
             hasher.write(text.as_bytes());
         }
@@ -38,7 +38,7 @@ impl From<Fingerprint> for String {
 impl TryFrom<String> for Fingerprint {
     type Error = String;
 
-    /// As it is written, in 32 digits: from a file it may be anything.
+    /// Accepts only the form of 32 digits: a file may contain anything.
     fn try_from(text: String) -> Result<Self, String> {
         let fingerprint = u128::from_str_radix(&text, 16).map(Self).ok();
         let as_written = fingerprint.filter(|fingerprint| fingerprint.to_string() == text);
@@ -46,8 +46,8 @@ impl TryFrom<String> for Fingerprint {
     }
 }
 
-/// The fingerprint of what an exercise asks: its text, that of its helpers,
-/// and the seed of its variants, where one holds for the whole class.
+/// Returns the fingerprint of an exercise's task: its text, its helpers' texts,
+/// and the seed of its variants, if there is one for the whole class.
 ///
 /// The reference solution earns nobody a point, and is left out.
 pub fn of_exercise(lab: &Lab, seed: Option<&str>) -> Fingerprint {
@@ -60,7 +60,7 @@ pub fn of_exercise(lab: &Lab, seed: Option<&str>) -> Fingerprint {
 mod tests {
     use super::*;
 
-    /// Files that were written by one version are read by the next.
+    /// The next version must read the files of this one.
     #[test]
     fn a_fingerprint_stays() {
         assert_eq!(Fingerprint::of(["ip link"]).to_string(), "9199fbe1ee5d1f161ef52c13878049b0");

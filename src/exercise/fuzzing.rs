@@ -1,12 +1,12 @@
-//! What is handed in, and what is kept of it, for the fuzzers.
+//! Submissions and results files, for the fuzzers.
 
 use super::brief::brief;
 use super::handed_in;
 use super::{Gradebook, results};
 use std::path::Path;
 
-/// Reads bytes as files of several names, and shortens them as what a program
-/// has printed.
+/// Reads bytes as files of several names, and shortens them as a program's
+/// output.
 pub fn submission(bytes: &[u8]) {
     for name in ["alice.sh", "alice.rhai", "alice"] {
         if let Ok(handed_in) = handed_in::of_bytes(Path::new(name), bytes.to_vec()) {

@@ -4,18 +4,18 @@ use super::results::Heading;
 use super::shard::Shard;
 use serde::{Deserialize, Serialize};
 
-/// What a class has earned in one exercise.
+/// The results of a class in one exercise.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gradebook {
     /// The name of the exercise, as `exercises/mask`.
     pub exercise: String,
-    /// What the exercise asks, to know another version of it.
+    /// The fingerprint of the task, to recognize another version of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<Fingerprint>,
-    /// Which part of the class this is, where it is a part.
+    /// The part of the class, if this is a part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<Shard>,
-    /// How many students were not graded, where the run was interrupted.
+    /// The number of students who were not graded, if the run was interrupted.
     #[serde(default, skip_serializing_if = "is_none")]
     pub missing: usize,
     /// The students, by name.
@@ -23,14 +23,14 @@ pub struct Gradebook {
 }
 
 impl Gradebook {
-    /// A gradebook of students in any order.
+    /// Creates a gradebook of students in any order.
     pub fn new(of: &Heading, shard: Option<Shard>, mut results: Vec<Graded>) -> Self {
         results.sort_by(|a, b| a.student.cmp(&b.student));
         let fingerprint = Some(of.fingerprint);
         Self { exercise: of.exercise.clone(), fingerprint, shard, missing: 0, results }
     }
 
-    /// The names of all checks, in the order of the exercise.
+    /// Returns the names of all checks, in the order of the exercise.
     pub fn checks(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
         for mark in self.results.iter().flat_map(|graded| &graded.checks) {

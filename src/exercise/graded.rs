@@ -7,63 +7,63 @@ use serde::{Deserialize, Serialize};
 
 /// The most bytes of a text that is kept with a grade.
 const TEXT: usize = 8 << 10;
-/// The same of a remark, of which there may be several.
+/// The most bytes of a remark, of which there may be several.
 const REMARK: usize = 2 << 10;
 
-/// What one student has earned.
+/// The result of one student.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Graded {
     /// The student's name.
     pub student: String,
     /// The points that were earned.
     pub points: u64,
-    /// The points that could be earned: those of the checks that were
-    /// measured, or whose outcome is the student's own doing.
+    /// The points that could be earned: those of the checks that were measured,
+    /// or that failed through the student's own doing.
     pub max: u64,
     /// Each check that judges, in the order of the exercise.
     pub checks: Vec<Mark>,
-    /// What went wrong in the submission, apart from what the checks say.
+    /// Faults of the submission, beyond what the checks say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
-    /// The fault at which the exercise itself has stopped while it judged.
+    /// The fault that stopped the exercise itself during judging.
     #[serde(skip)]
     pub stopped: Option<Fault>,
 }
 
-/// What became of one check of one student.
+/// The result of one check of one student.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// The name of the check.
     pub name: String,
-    /// Whether it passed; `None` where nobody could say.
+    /// Whether it passed; `None` if it could not be measured.
     pub passed: Option<bool>,
     /// The points that it earned.
     pub points: u64,
-    /// The points that it could earn: none where it was not measured.
+    /// The points that it could earn: 0 if it was not measured.
     pub max: u64,
-    /// Why it has not passed.
+    /// The reason why it has not passed.
     pub rationale: Option<String>,
-    /// What was expected.
+    /// The expected value.
     pub expected: Option<String>,
-    /// What was seen: what a command printed, or a table.
+    /// The observed value: the output of a command, or a table.
     pub actual: Option<String>,
-    /// What helps the student on.
+    /// Help for the student.
     pub hint: Option<String>,
-    /// The check that it needs: of several, the one that has not passed.
+    /// The check that it needs; of several, the one that has not passed.
     pub dependency: Option<String>,
-    /// Why it was not measured, for the instructor: it is never the student's
-    /// fault, and costs nothing.
+    /// The reason why it was not measured, for the instructor. It is never the
+    /// student's fault, and costs nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unmeasured: Option<String>,
 }
 
 impl Graded {
-    /// The marks that the outcomes of an exercise come to.
+    /// Returns the marks for the outcomes of an exercise.
     ///
-    /// `remarks` is what went wrong in the submission; `None` where the lab
-    /// has never come to its gap. Checks before the gap are about what is
-    /// given, and earn nothing; where one has not passed, what was given was
-    /// not as it must be, and nothing of what was handed in is measured.
+    /// `remarks` are the faults of the submission; `None` if the lab has never
+    /// reached its gap. Checks before the gap are about the given part, and earn
+    /// nothing. If one of them has not passed, the given part is broken, and
+    /// nothing of the submission is measured.
     pub fn of(student: &str, lab: &Lab, outcomes: &[Outcome], remarks: Option<&[String]>) -> Self {
         let outcome = |check: &Declared| {
             outcomes.iter().find(|outcome| outcome.name.as_deref() == Some(check.name.as_str()))
@@ -86,7 +86,7 @@ impl Graded {
         Self::adding_up(student, checks, remarks)
     }
 
-    /// The marks of somebody whose submission can't be run.
+    /// Returns the marks of a submission that can't be run.
     pub fn unfit(student: &str, lab: &Lab, unfit: &Unfit) -> Self {
         let mark = |check: &Declared| match unfit {
             Unfit::Work(reason) => {
@@ -112,8 +112,7 @@ impl Graded {
         self.checks.iter().all(|mark| mark.passed == Some(true))
     }
 
-    /// What could not be measured: the names of the checks, by reason, in
-    /// their order.
+    /// Returns the names of the unmeasured checks by reason, in their order.
     pub fn unmeasured(&self) -> Vec<(&str, Vec<&str>)> {
         let mut found: Vec<(&str, Vec<&str>)> = Vec::new();
         for mark in &self.checks {
@@ -126,7 +125,7 @@ impl Graded {
         found
     }
 
-    /// Tells whether the points are those of the checks.
+    /// Tells whether the points are the sum of the checks' points.
     pub(super) fn adds_up(&self) -> bool {
         let sum =
             |of: fn(&Mark) -> u64| self.checks.iter().try_fold(0_u64, |sum, mark| sum.checked_add(of(mark)));
@@ -149,8 +148,8 @@ impl Mark {
         Self { max: 0, unmeasured: Some(reason), ..Self::blank(check) }
     }
 
-    /// The mark of one check, after those before it; `ours` is a fault of ours
-    /// at which the lab has stopped.
+    /// Returns the mark of one check, given those before it. `ours` is the bug in
+    /// nslab that stopped the lab, if any.
     fn of(check: &Declared, outcome: &Outcome, before: &[Self], ours: Option<&str>) -> Self {
         let blank = Self::blank(check);
         match &outcome.verdict {
@@ -173,13 +172,13 @@ impl Mark {
                 let in_the_way =
                     check.needs.iter().find(|need| of(need).is_some_and(|mark| mark.passed != Some(true)));
                 let dependency = in_the_way.or(check.needs.first()).cloned();
-                // Who has not to pay for one check pays for none that needs it.
+                // A check that needs an unmeasured check costs nothing, either.
                 let free = match in_the_way.and_then(|need| of(need)) {
                     Some(needed) => needed
                         .unmeasured
                         .as_ref()
                         .map(|_| format!("it needs `{}`, which was not measured", needed.name)),
-                    // The lab has stopped before it.
+                    // The lab stopped before it.
                     None => ours.map(String::from),
                 };
                 match free {
@@ -191,8 +190,8 @@ impl Mark {
     }
 }
 
-/// Why nothing is measured that was handed in, where what is given was not as
-/// it must be.
+/// Returns the reason why nothing of the submission is measured, if the given
+/// part is broken.
 fn given(lab: &Lab, outcomes: &[Outcome], came_to_the_gap: bool) -> Option<String> {
     let judging: Vec<&str> = lab.judging().map(|check| check.name.as_str()).collect();
     let before = |outcome: &&Outcome| outcome.name.as_deref().is_none_or(|name| !judging.contains(&name));
@@ -211,14 +210,15 @@ fn given(lab: &Lab, outcomes: &[Outcome], came_to_the_gap: bool) -> Option<Strin
     Some(format!("the exercise has stopped before the submission: {found}"))
 }
 
-/// Why a check has failed: what it says of itself, and what `why` says.
+/// Returns the reason why a check failed: its own message, and the answer of
+/// `why`.
 fn rationale(failure: &Failure) -> String {
     let said = [Some(&failure.message), failure.why.as_ref()];
     said.into_iter().flatten().map(|text| brief(text, TEXT)).collect::<Vec<_>>().join("\n\n")
 }
 
-/// What was seen, in the order in which a person looks: the value, the
-/// answers that it comes from, the difference.
+/// Returns the observation in the order in which a person reads it: the value,
+/// the answers behind it, the difference.
 fn actual(failure: &Failure) -> Option<String> {
     let command = failure.command.as_ref().map(|command| format!("$ {command}"));
     let seen = failure.seen.clone();
@@ -226,7 +226,7 @@ fn actual(failure: &Failure) -> Option<String> {
         let text = if question.text.trim().is_empty() { "(nothing)" } else { question.text.trim_end() };
         format!("$ {}\n{text}", question.command)
     });
-    // The first line says which is which.
+    // The first line explains the two sides.
     let diff = failure.diff.as_ref().map(|diff| {
         let diff = diff.trim_end().replacen("left", "accepted", 1).replacen("right", "seen", 1);
         anstream::adapter::strip_str(&diff).to_string()
@@ -236,8 +236,8 @@ fn actual(failure: &Failure) -> Option<String> {
     (!parts.is_empty()).then(|| brief(&parts.join("\n"), 2 * TEXT))
 }
 
-/// What helps: what the exercise says, or else what the failure does. How to
-/// accept a snapshot is nothing that a student can do.
+/// Returns the hint: the exercise's, or else the failure's. A student can't
+/// accept a snapshot, so that hint is left out.
 fn hint(check: &Declared, failure: &Failure) -> Option<String> {
     let found = || (!failure.hints.is_empty()).then(|| failure.hints.join("\n"));
     if failure.elsewhere {
@@ -265,7 +265,7 @@ mod tests {
         }
     }
 
-    /// An exercise with its gap in line 5.
+    /// Returns an exercise with its gap in line 5.
     fn lab(checks: Vec<Declared>) -> Lab {
         let source =
             LabSource { name: LabName::of("x.rhai".as_ref()), path: "x.rhai".into(), text: String::new() };
@@ -291,7 +291,7 @@ mod tests {
         Verdict::NotMeasured { reason: reason.into(), remedy: Some("get more".into()) }
     }
 
-    /// Each check in a line: its mark, its points, and why.
+    /// Returns each check in a line: its mark, its points, and the reason.
     fn shown(graded: &Graded) -> String {
         let mut text = format!("{} of {}", graded.points, graded.max);
         for mark in &graded.checks {

@@ -6,25 +6,24 @@ use std::path::Path;
 /// The largest submission, in bytes.
 pub const LARGEST: u64 = 1 << 20;
 
-/// Shells whose scripts bash runs as they are meant.
+/// The shells whose scripts bash runs as intended.
 const SHELLS: [&str; 6] = ["sh", "bash", "dash", "ash", "ksh", "zsh"];
 
-/// What somebody has handed in, ready to be run.
+/// A submission, ready to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandedIn {
     /// The script.
     pub solution: Solution,
-    /// What was set right in it.
+    /// The corrections made to it.
     pub remarks: Vec<String>,
 }
 
-/// Why a submission can't be run.
+/// The reason why a submission can't be run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unfit {
-    /// It is nothing that can be graded: no points.
+    /// It can't be graded: no points.
     Work(String),
-    /// It could not be read here, which is not the student's fault: not
-    /// measured.
+    /// It could not be read here, which is not the student's fault: not measured.
     Machine(String),
 }
 
@@ -33,12 +32,12 @@ impl Unfit {
         Self::Work(reason.into())
     }
 
-    /// Nobody but the machine's owner can help.
+    /// Returns a failure that only the machine's owner can fix.
     pub(super) fn failed(what: &str, error: &io::Error) -> Self {
         Self::Machine(format!("failed to read {what}: {}", words(error)))
     }
 
-    /// What tells it from another one, and from what can be run.
+    /// Returns a hash that tells it from others, and from runnable submissions.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of([self.reason()])
     }
@@ -52,7 +51,7 @@ impl Unfit {
 }
 
 impl HandedIn {
-    /// Reads a file that somebody else has made, and that was found at `path`.
+    /// Reads a submission that was found at `path`.
     ///
     /// # Errors
     ///
@@ -61,7 +60,7 @@ impl HandedIn {
         if !found.is_file() {
             return Err(Unfit::work(format!("the submission is {}, and no file", found.what())));
         }
-        // It may grow while it is read.
+        // The file may grow while it is read.
         let too_long = |size: u64| {
             let (size, limit) = (size.max(LARGEST + 1).div_ceil(1 << 20), LARGEST >> 20);
             Unfit::work(format!("the submission is {size} MiB long: {limit} MiB is the most"))
@@ -73,19 +72,19 @@ impl HandedIn {
         if bytes.len() as u64 > LARGEST { Err(too_long(LARGEST + 1)) } else { of_bytes(path, bytes) }
     }
 
-    /// What tells it from another one.
+    /// Returns a hash that tells it from others.
     pub fn fingerprint(&self) -> Fingerprint {
         let language = match self.solution.language {
             Language::Shell => "sh",
             Language::Rhai => "rhai",
         };
-        // What was set right in it is told with the grade.
+        // The grade reports the corrections.
         let remarks = self.remarks.iter().map(String::as_str);
         Fingerprint::of([language, &self.solution.text].into_iter().chain(remarks))
     }
 }
 
-/// A submission of what a file of this name contains.
+/// Returns the submission with the content of a file of this name.
 pub(super) fn of_bytes(path: &Path, bytes: Vec<u8>) -> Result<HandedIn, Unfit> {
     let mut remarks = Vec::new();
     let text = text(bytes, &mut remarks)?;
@@ -94,8 +93,8 @@ pub(super) fn of_bytes(path: &Path, bytes: Vec<u8>) -> Result<HandedIn, Unfit> {
     Ok(HandedIn { solution, remarks })
 }
 
-/// The text of a submission, with the line ends and without the mark that
-/// other systems write.
+/// Returns the text of a submission, with Linux line ends and without a byte
+/// order mark.
 fn text(bytes: Vec<u8>, remarks: &mut Vec<String>) -> Result<String, Unfit> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(Unfit::work("the submission is UTF-16 text: save it as UTF-8"));
@@ -125,8 +124,8 @@ fn text(bytes: Vec<u8>, remarks: &mut Vec<String>) -> Result<String, Unfit> {
     Ok(text.replace("\r\n", "\n"))
 }
 
-/// What a submission is written in. A script of another language is none,
-/// whatever its file is called.
+/// Returns the language of a submission. A script with the shebang of another
+/// language is refused, whatever its name.
 fn language(path: &Path, text: &str) -> Result<Language, Unfit> {
     let written_for = interpreter(text);
     let is_shell = written_for.is_some_and(|program| SHELLS.contains(&program));
@@ -146,7 +145,7 @@ fn language(path: &Path, text: &str) -> Result<Language, Unfit> {
     }
 }
 
-/// The program for which a script is written, by its first line.
+/// Returns the program in the script's shebang line.
 fn interpreter(text: &str) -> Option<&str> {
     let line = text.lines().next()?.strip_prefix("#!")?;
     let mut words = line.split_whitespace();
@@ -160,7 +159,7 @@ fn interpreter(text: &str) -> Option<&str> {
     Some(&program[base(program)..])
 }
 
-/// The words of an I/O error, without the number.
+/// Returns the message of an I/O error, without the number.
 pub(super) fn words(error: &io::Error) -> String {
     let text = error.to_string();
     text.rfind(" (os error").map_or(text.as_str(), |at| &text[..at]).to_string()

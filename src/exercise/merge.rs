@@ -12,17 +12,17 @@ use std::path::{Path, PathBuf};
 pub struct Merged {
     /// All students of all parts.
     pub book: Gradebook,
-    /// What seems to be missing.
+    /// Notices about what seems to be missing.
     pub notices: Vec<String>,
 }
 
-/// Joins gradebooks, as `--format json` prints them, and results files, as
-/// `--resume` writes them, to one.
+/// Joins gradebooks (of `--format json`) and results files (of `--resume`) into
+/// one gradebook.
 ///
 /// # Errors
 ///
-/// If a file can't be read or is neither, where they are of several
-/// exercises, or disagree about a student.
+/// If a file can't be read or is neither, or if files are of several exercises or
+/// disagree about a student.
 pub fn merge(paths: &[PathBuf]) -> Result<Merged, ResultsError> {
     let mut notices = Vec::new();
     let mut first: Option<(&Path, Gradebook)> = None;
@@ -55,7 +55,8 @@ pub fn merge(paths: &[PathBuf]) -> Result<Merged, ResultsError> {
     Ok(Merged { book: Gradebook { shard: None, missing, results, ..book }, notices })
 }
 
-/// Reads a gradebook or a results file. Gives also what is missing in it.
+/// Reads a gradebook or a results file. Also returns a notice if it is
+/// incomplete.
 fn gradebook(path: &Path) -> Result<(Gradebook, Option<String>), ResultsError> {
     let shown = path.display();
     let failed = |error| ResultsError::new(format!("failed to read `{shown}`: {}", words(&error)), None);
@@ -88,7 +89,7 @@ fn gradebook(path: &Path) -> Result<(Gradebook, Option<String>), ResultsError> {
     Ok((book, notice))
 }
 
-/// The gradebook in a file, where it is one.
+/// Returns the gradebook in a file, if it is one.
 pub(super) fn book_of(bytes: &[u8], path: &Path) -> Result<Option<Gradebook>, ResultsError> {
     let Ok(book) = serde_json::from_slice::<Gradebook>(bytes) else { return Ok(None) };
     match book.results.iter().find(|graded| !graded.adds_up()) {
@@ -105,7 +106,7 @@ fn students(count: usize) -> String {
     if count == 1 { "1 student".into() } else { format!("{count} students") }
 }
 
-/// Looks that two files are of one exercise, and one text of it.
+/// Checks that two files are of the same exercise, and the same text of it.
 fn one_exercise(
     other: &Path,
     known: &mut Gradebook,
@@ -137,8 +138,8 @@ fn one_exercise(
     }
 }
 
-/// What two files say of one student, where they don't disagree: what one of
-/// them could not measure, the other one may have measured.
+/// Returns what two files say about one student, unless they disagree. One of
+/// them may have measured what the other one could not.
 fn agreed(other: &Path, known: Graded, path: &Path, graded: Graded) -> Result<Graded, ResultsError> {
     let marks = |mark: &Mark| (mark.name.clone(), mark.passed, mark.points, mark.max);
     let open = |mark: &Mark| mark.unmeasured.is_some();
@@ -167,7 +168,7 @@ fn agreed(other: &Path, known: Graded, path: &Path, graded: Graded) -> Result<Gr
     Err(ResultsError::new(message, Some("leave out the file that does not count")))
 }
 
-/// The parts of a class that nobody has named.
+/// Returns the missing parts of a class.
 fn parts_missing(shards: &BTreeSet<Option<Shard>>) -> Option<String> {
     let parts: BTreeSet<u32> = shards.iter().map(|shard| shard.map_or(1, |shard| shard.parts)).collect();
     let [parts] = parts.into_iter().collect::<Vec<_>>()[..] else { return None };
@@ -202,7 +203,7 @@ mod tests {
             fs::write(self.0.join(name), serde_json::to_string(book).unwrap()).unwrap();
         }
 
-        /// Merges files of the folder; where that fails, says how.
+        /// Merges files of the folder; returns the error as text.
         fn merge(&self, names: &[&str]) -> Result<Merged, String> {
             let paths: Vec<PathBuf> = names.iter().map(|name| self.0.join(name)).collect();
             let folder = format!("{}/", self.0.display());

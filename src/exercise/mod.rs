@@ -1,4 +1,4 @@
-//! Exercises: who has handed something in, what it earns, and the gradebook.
+//! Exercises: the submissions, what they earn, and the gradebook.
 //!
 //! *Takes* a lab with a gap and the outcomes of its checks, *gives* marks as
 //! plain data, and keeps them in files; *never* runs anything.

@@ -1,29 +1,28 @@
-//! A solution with one thing wrong in it, in each way that one thinks of.
+//! Mutants: copies of a solution, each with one error.
 //!
-//! Each command is left out; addresses, masks, ports, tables, protocols, names
-//! of devices and of namespaces, and words that turn something on or off become
-//! others. Some mutants do the same as before: they are for a person to judge. Behind
-//! `nslab: any` in a comment at the end of its line, what is typed there may be
-//! another: the command is left out, and not changed. `nslab: optional` lets it
-//! be.
+//! Each command is left out once. Addresses, masks, ports, tables, protocols,
+//! names of devices and namespaces, and on/off words are replaced. Some mutants
+//! do the same as the solution: a person must judge them. The comment `nslab:
+//! any` at the end of a line says that its values may differ: its command is left
+//! out, but not changed. `nslab: optional` protects the whole line.
 
 use crate::lab::{Language, Solution};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-/// A solution with one thing wrong.
+/// A solution with one error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mutant {
     /// The line that was changed, from 1.
     pub line: usize,
-    /// What was changed, as `/24 → /32`.
+    /// The change, such as `/24 → /32`.
     pub what: String,
     /// The whole text.
     pub text: String,
 }
 
-/// Words that are mistaken for each other: each becomes the other, and of
-/// several the first.
+/// Words that people confuse: each becomes the other; with several partners, the
+/// first.
 const OPPOSITES: [(&str, &str); 18] = [
     ("up", "down"),
     ("ACCEPT", "DROP"),
@@ -45,14 +44,14 @@ const OPPOSITES: [(&str, &str); 18] = [
     ("blackhole", "prohibit"),
 ];
 
-/// Words behind which the name of a device stands, and those with that of a
-/// namespace: one is mistaken for another.
+/// Words that come before the name of a device, and words that come before the
+/// name of a namespace: one name is confused with another.
 const NAMED: [&[&str]; 2] = [
     &["dev", "master", "nomaster", "set", "-i", "-o", "iifname", "oifname", "iif:", "oif:", "dev:"],
     &["netns", "-n", "exec"],
 ];
 
-/// Words behind which a number stands that is one beside: a port, a table.
+/// Words that come before a number, such as a port or a table.
 const NUMBERS: [&str; 14] = [
     "--dport",
     "--sport",
@@ -70,7 +69,7 @@ const NUMBERS: [&str; 14] = [
     "fwmark",
 ];
 
-/// All mutants of a solution, in the order of its lines.
+/// Returns all mutants of a solution, in the order of its lines.
 pub fn mutants(of: &Solution) -> Vec<Mutant> {
     let text = &of.text;
     let commands = match of.language {
@@ -92,7 +91,7 @@ pub fn mutants(of: &Solution) -> Vec<Mutant> {
             }
             continue;
         }
-        // A block has one command at least.
+        // A block needs at least one command.
         let nothing = if of.language == Language::Shell { ":" } else { "" };
         let lines = "\n".repeat(whole.matches('\n').count());
         let instead = format!("{nothing}{lines}");
@@ -113,13 +112,14 @@ pub fn mutants(of: &Solution) -> Vec<Mutant> {
     all
 }
 
-/// A command that is left out leaves its lines, so that all others stay.
+/// Returns a mutant. A removed command leaves its line breaks, so that other
+/// lines keep their numbers.
 fn mutant(text: &str, at: Range<usize>, instead: &str, what: String) -> Mutant {
     let line = text[..at.start].matches('\n').count() + 1;
     Mutant { line, what, text: format!("{}{instead}{}", &text[..at.start], &text[at.end..]) }
 }
 
-/// A text in one line, and not too long a one.
+/// Returns a text in one line, shortened if it is long.
 fn one_line(text: &str) -> String {
     let text = text.split_whitespace().filter(|word| *word != "\\").collect::<Vec<_>>().join(" ");
     match text.char_indices().nth(70) {
@@ -128,14 +128,14 @@ fn one_line(text: &str) -> String {
     }
 }
 
-/// What stands behind a command on its line.
+/// Returns the rest of a command's line.
 fn comment(text: &str, end: usize) -> &str {
     text[end..].split('\n').next().unwrap_or_default()
 }
 
-/// The commands of a shell script: what stands between line ends, `;` and
-/// `&&`, quotes, backslashes and here-documents being minded. Words of the
-/// language that begin or end a block are none.
+/// Returns the commands of a shell script: the parts between line ends, `;` and
+/// `&&`, with respect for quotes, backslashes and here-documents. Keywords that
+/// begin or end a block are no commands.
 fn shell_commands(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let (mut start, mut quote, mut here) = (0, None, Vec::<String>::new());
@@ -161,7 +161,7 @@ fn shell_commands(text: &str) -> Vec<Range<usize>> {
                 at += 1;
             }
             (None, b'\n') if !here.is_empty() => {
-                // The document belongs to the command.
+                // The here-document belongs to the command.
                 let mut end = at + 1;
                 for line in text[at + 1..].split_inclusive('\n') {
                     end += line.len();
@@ -196,7 +196,7 @@ fn shell_commands(text: &str) -> Vec<Range<usize>> {
 }
 
 fn push(text: &str, range: Range<usize>, found: &mut Vec<Range<usize>>) {
-    // A command may stand behind these.
+    // A command may follow these.
     const BEFORE: [&str; 5] = ["do", "then", "else", "{", "("];
     const BLOCKS: [&str; 9] = ["while", "until", "if", "elif", "fi", "done", "case", "esac", "}"];
     let Range { mut start, end } = range;
@@ -215,8 +215,8 @@ fn push(text: &str, range: Range<usize>, found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// The statements of a script of our own vocabulary: what ends with `;`
-/// outside of all brackets, strings and comments.
+/// Returns the statements of a `.rhai` script: they end with `;` outside of all
+/// brackets, strings and comments.
 fn statements(text: &str) -> Vec<Range<usize>> {
     let (mut found, mut depth, mut quote, mut start) = (Vec::new(), 0_usize, None, None);
     let mut letters = text.char_indices().peekable();
@@ -234,7 +234,7 @@ fn statements(text: &str) -> Vec<Range<usize>> {
             (None, ')' | ']' | '}') => depth = depth.saturating_sub(1),
             (None, ';') if depth == 0 => {
                 let begin = start.take().unwrap_or(at);
-                // What later statements use can't be left out.
+                // Later statements may use the variable.
                 if !text[begin..].starts_with("let ") && !text[begin..].starts_with("const ") {
                     found.push(begin..at + 1);
                 }
@@ -249,7 +249,7 @@ fn statements(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// The words of a command: what stands between blanks, quotes, brackets,
+/// Returns the words of a command: the parts between blanks, quotes, brackets,
 /// commas and `=`.
 fn words(command: &str) -> impl Iterator<Item = Range<usize>> {
     let parts = |c: char| !(c.is_whitespace() || "\"'`(),;=[]{}".contains(c));
@@ -262,7 +262,7 @@ fn words(command: &str) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// Names that stand where another could stand, with the kind of them.
+/// Returns the names that could be confused, each with its kind.
 fn names(text: &str) -> BTreeSet<(usize, &str)> {
     let all: Vec<&str> = words(text).map(|word| &text[word]).collect();
     let pairs = all.windows(2).filter_map(|pair| Some((kind(pair[0])?, pair[1])));
@@ -270,12 +270,12 @@ fn names(text: &str) -> BTreeSet<(usize, &str)> {
     pairs.filter(|(_, name)| kind(name).is_none() && !name.starts_with(['-', '$'])).collect()
 }
 
-/// What is named behind a word.
+/// Returns the kind of name that comes after a word.
 fn kind(before: &str) -> Option<usize> {
     NAMED.iter().position(|words| words.contains(&before))
 }
 
-/// What could stand in place of a word, wrongly.
+/// Returns the wrong replacements for a word.
 fn changed(word: &str, before: &str, names: &BTreeSet<(usize, &str)>) -> Vec<String> {
     let opposite = OPPOSITES.iter().find_map(|(one, other)| match word {
         _ if word == *one => Some(*other),
@@ -285,7 +285,7 @@ fn changed(word: &str, before: &str, names: &BTreeSet<(usize, &str)>) -> Vec<Str
     if let Some(opposite) = opposite {
         return vec![opposite.into()];
     }
-    // Of a method, as `red.up`, its name.
+    // The method name of `red.up`.
     if let Some((before, "up")) = word.rsplit_once('.') {
         return vec![format!("{before}.down")];
     }
@@ -297,7 +297,7 @@ fn changed(word: &str, before: &str, names: &BTreeSet<(usize, &str)>) -> Vec<Str
         let masks: BTreeSet<u8> =
             masks.into_iter().filter(|wrong| *wrong != mask && *wrong <= longest).collect();
         let wrong = masks.into_iter().map(|wrong| format!("{address}/{wrong}"));
-        // Of a network, the hosts in it are not another one.
+        // Other hosts in the same network are the same network.
         let is_network = network(address, mask) == network(address, longest);
         let another = |other: &&String| !is_network || network(other, mask) != network(address, mask);
         let others = others.iter().filter(another).map(|other| format!("{other}/{mask}"));
@@ -332,7 +332,7 @@ fn changed(word: &str, before: &str, names: &BTreeSet<(usize, &str)>) -> Vec<Str
     Vec::new()
 }
 
-/// The bits of an address that a mask leaves.
+/// Returns the network bits of an address.
 fn network(address: &str, mask: u8) -> Option<u128> {
     let (bits, longest) = match address.parse().ok()? {
         std::net::IpAddr::V4(address) => (u128::from(u32::from(address)), 32),
@@ -342,8 +342,8 @@ fn network(address: &str, mask: u8) -> Option<u128> {
     Some(bits.checked_shr(behind).and_then(|bits| bits.checked_shl(behind)).unwrap_or(0))
 }
 
-/// Others that an address could be mistaken for: another host in its network,
-/// and the same host in another network.
+/// Returns addresses that could be confused with this one: another host in its
+/// network, and the same host in another network.
 fn other_addresses(text: &str) -> Option<[String; 2]> {
     match text.parse().ok()? {
         std::net::IpAddr::V4(address) => {

@@ -15,26 +15,26 @@ use std::time::{Duration, Instant};
 /// The version of the format.
 const FORMAT: u32 = 1;
 
-/// How each results file begins.
+/// The beginning of each results file.
 const BEGINNING: &str = r#"{"results":{"format":"#;
 
-/// How long what was written may lie in the machine's memory alone.
+/// The longest time before written results are synced to disk.
 const SYNC: Duration = Duration::from_secs(1);
 
-/// The first line of a results file: what the results are of.
+/// The first line of a results file: the exercise of the results.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heading {
     /// The name of the exercise.
     pub exercise: String,
-    /// What it asks.
+    /// The fingerprint of its task.
     pub fingerprint: Fingerprint,
 }
 
-/// A line of a results file. Its first word tells what it is.
+/// A line of a results file. Its first key is its kind.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Line {
-    /// The first one.
+    /// The first line.
     Results {
         format: u32,
         #[serde(flatten)]
@@ -42,32 +42,32 @@ enum Line {
     },
     /// One student.
     Graded {
-        /// What was handed in.
+        /// The fingerprint of the submission.
         submission: Fingerprint,
         #[serde(flatten)]
         graded: Graded,
     },
-    /// All of the class were graded, or all of a part of it.
+    /// The whole class, or a whole part of it, was graded.
     Done {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         shard: Option<Shard>,
     },
 }
 
-/// What a results file says.
+/// The content of a results file.
 #[derive(Debug)]
 pub(super) struct Kept {
     pub heading: Heading,
-    /// The last that was said of each student.
+    /// The last line about each student.
     pub graded: BTreeMap<String, (Fingerprint, Graded)>,
-    /// The part of the class that was graded to its end, where one was.
+    /// The part of the class that was graded completely, if any.
     pub done: Option<Option<Shard>>,
-    /// How many bytes are whole lines.
+    /// The number of bytes in whole lines.
     whole: u64,
 }
 
-/// A file that keeps what was graded as it is graded, one line a student, so
-/// that an interrupted run goes on where it was.
+/// A file that keeps each grade as it comes, one line per student, so that an
+/// interrupted run can continue.
 #[derive(Debug)]
 pub struct Results {
     path: PathBuf,
@@ -75,17 +75,17 @@ pub struct Results {
     #[expect(dead_code, reason = "it ends when it is dropped")]
     lock: Option<Flock<File>>,
     known: BTreeMap<String, (Fingerprint, Graded)>,
-    /// Where the next line begins.
+    /// The position of the next line.
     end: u64,
     synced: Instant,
 }
 
-/// Why results can't be kept.
+/// The reason why results can't be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResultsError {
-    /// What is wrong.
+    /// The error message.
     pub message: String,
-    /// What helps.
+    /// Help for the user.
     pub hint: Option<String>,
 }
 
@@ -109,13 +109,13 @@ impl ResultsError {
 }
 
 impl Results {
-    /// Opens the results file of an exercise, or begins one.
+    /// Opens the results file of an exercise, or creates it.
     ///
     /// # Errors
     ///
-    /// If it can't be read or written, is in use, or is of something else.
+    /// If it can't be read or written, is in use, or belongs to something else.
     pub fn open(path: &Path, heading: &Heading) -> Result<Self, ResultsError> {
-        // A device or a pipe keeps nothing, and may be read without end.
+        // A device or a pipe keeps nothing, and may be endless.
         match path.metadata() {
             Ok(found) if !found.is_file() => {
                 let message = format!("`{}` is no file that results can be kept in", path.display());
@@ -145,26 +145,26 @@ impl Results {
         Ok(results)
     }
 
-    /// What is known of a student who has handed this in. What could not be
-    /// measured is to be tried again.
+    /// Returns the known grade of a student's submission, unless something was
+    /// not measured: that should be tried again.
     pub fn known(&self, student: &str, submission: &Fingerprint) -> Option<&Graded> {
         let (of, graded) = self.known.get(student)?;
         (of == submission && graded.unmeasured().is_empty()).then_some(graded)
     }
 
-    /// Keeps what one student has earned: when this returns, a killed run has
-    /// not lost it.
+    /// Keeps the grade of one student. After this returns, a killed run does not
+    /// lose it.
     ///
     /// # Errors
     ///
-    /// If it can't be written. What was kept before is there still.
+    /// If it can't be written. Earlier results are not lost.
     pub fn keep(&mut self, submission: &Fingerprint, graded: &Graded) -> Result<(), ResultsError> {
         self.append(&Line::Graded { submission: *submission, graded: graded.clone() })?;
-        // A file of another machine may be refused as late as here.
+        // A network file system may report an error as late as this.
         if self.synced.elapsed() >= SYNC { self.sync() } else { Ok(()) }
     }
 
-    /// Notes that the class, or a part of it, was graded to its end.
+    /// Records that the class, or a part of it, was graded completely.
     ///
     /// # Errors
     ///
@@ -179,7 +179,7 @@ impl Results {
             serde_json::to_vec(line).map_err(|error| ResultsError::io("write", &self.path, &error.into()))?;
         text.push(b'\n');
         if let Err(error) = self.file.write_all(&text) {
-            // A part of a line says nothing, and nothing may follow it.
+            // An incomplete line is useless, and no other line may follow it.
             let _ = self.cut();
             return Err(ResultsError::io("write", &self.path, &error));
         }
@@ -187,7 +187,7 @@ impl Results {
         Ok(())
     }
 
-    /// Takes away what follows the last whole line.
+    /// Truncates the file after the last whole line.
     fn cut(&mut self) -> Result<(), ResultsError> {
         let cut = self.file.set_len(self.end).and_then(|()| self.file.seek(SeekFrom::Start(self.end)));
         cut.map(|_| ()).map_err(|error| ResultsError::io("write", &self.path, &error))
@@ -199,11 +199,11 @@ impl Results {
     }
 }
 
-/// The largest file of results, in bytes: one student's are kept in a hundred
-/// kilobytes at most.
+/// The largest results file, in bytes: one student needs a hundred kilobytes at
+/// most.
 const LARGEST: u64 = 512 << 20;
 
-/// Reads a file, which may be a pipe, or grow without end.
+/// Reads a file with a size limit: it may be a pipe, or grow endlessly.
 pub(super) fn bounded(file: &File, path: &Path) -> Result<Vec<u8>, ResultsError> {
     let mut bytes = Vec::new();
     let read = file.take(LARGEST + 1).read_to_end(&mut bytes);
@@ -217,7 +217,7 @@ pub(super) fn bounded(file: &File, path: &Path) -> Result<Vec<u8>, ResultsError>
     }
 }
 
-/// Keeps others from writing into the same file, until it is closed.
+/// Locks the file against other runs until it is closed.
 fn lock(file: &File, path: &Path) -> Result<Option<Flock<File>>, ResultsError> {
     let same = file.try_clone().map_err(|error| ResultsError::io("open", path, &error))?;
     match Flock::lock(same, FlockArg::LockExclusiveNonblock) {
@@ -227,12 +227,12 @@ fn lock(file: &File, path: &Path) -> Result<Option<Flock<File>>, ResultsError> {
             let hint = "give each run a results file of its own, and merge them";
             Err(ResultsError::new(message, Some(hint)))
         }
-        // Some file systems of other machines have no locks.
+        // Some network file systems have no locks.
         Err(_) => Ok(None),
     }
 }
 
-/// Says that a file has results of something else.
+/// Returns the error that a file has results of something else.
 fn other(path: &Path, kept: &Heading, wanted: &Heading) -> ResultsError {
     let path = path.display();
     if kept.exercise != wanted.exercise {
@@ -249,9 +249,9 @@ fn other(path: &Path, kept: &Heading, wanted: &Heading) -> ResultsError {
     )
 }
 
-/// Reads a results file; `None` where nothing is in it.
+/// Reads a results file; `None` if it is empty.
 ///
-/// A last line without an end was torn when a run was killed, and is left out.
+/// An incomplete last line was cut off when a run was killed, and is left out.
 pub(super) fn read(text: &[u8], path: &Path) -> Result<Option<Kept>, ResultsError> {
     let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     let damaged = |line: usize, what: String| {
@@ -297,13 +297,13 @@ pub(super) fn read(text: &[u8], path: &Path) -> Result<Option<Kept>, ResultsErro
     Ok(kept)
 }
 
-/// Tells whether a text may be what is left of one that begins so.
+/// Tells whether a text may be the rest of a text with this beginning.
 fn torn_from(text: &[u8], beginning: &str) -> bool {
     let shorter = text.len().min(beginning.len());
     text[..shorter] == beginning.as_bytes()[..shorter]
 }
 
-/// The error for a first line of another format, whatever else that line has.
+/// Returns the error for a first line of another format version.
 fn other_format(line: &[u8], path: &Path) -> Option<ResultsError> {
     #[derive(Deserialize)]
     struct Beginning {
@@ -320,7 +320,7 @@ fn other_format(line: &[u8], path: &Path) -> Option<ResultsError> {
     })
 }
 
-/// Says that a file is of somebody else's.
+/// Returns the error that a file is no results file.
 pub(super) fn stranger(path: &Path) -> ResultsError {
     let message = format!("`{}` is no results file of `nslab grade`", path.display());
     ResultsError::new(message, Some("name a new file, or one that `--resume` has written"))

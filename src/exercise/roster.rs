@@ -7,30 +7,30 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-/// A student, and where the submission is.
+/// A student, and the place of the submission.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// The student's name, from that of the file or the folder.
+    /// The student's name, from the file's or the folder's name.
     pub student: String,
-    /// What was found under that name: one thing, or it can't be graded.
+    /// The candidates with that name; more than one can't be graded.
     found: Vec<Candidate>,
 }
 
-/// A file or a folder, by its name in the folder of the class.
+/// A file or a folder, by its name in the class's folder.
 #[derive(Debug, Clone)]
 struct Candidate {
     class: Folder,
     name: OsString,
-    /// For a person.
+    /// The path for messages.
     path: PathBuf,
 }
 
-/// Why there is nobody to be graded.
+/// The reason why there is nobody to grade.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RosterError {
-    /// What is wrong.
+    /// The error message.
     pub message: String,
-    /// What helps.
+    /// Help for the user.
     pub hint: Option<String>,
 }
 
@@ -43,14 +43,14 @@ impl fmt::Display for RosterError {
 
 impl std::error::Error for RosterError {}
 
-/// The students whose submissions are at some paths, by name: a file is one
-/// student's, and each entry of a folder is one student's file or folder.
-/// Where several paths are named, as by `subs/*`, a folder may be a student's
-/// itself. Hidden ones are nobody's. Nothing is read yet.
+/// Returns the students whose submissions are at some paths, by name. A file is
+/// one student's, and each entry of a folder is one student's file or folder.
+/// With several paths, as from `subs/*`, a folder may be one student's. Hidden
+/// entries are ignored. No submission is read yet.
 ///
 /// # Errors
 ///
-/// If a path is not there or can't be read, or nobody has handed in.
+/// If a path does not exist or can't be read, or there is no submission.
 pub fn roster(paths: &[PathBuf]) -> Result<Vec<Entry>, RosterError> {
     let mut students: BTreeMap<String, Vec<Candidate>> = BTreeMap::new();
     for path in paths {
@@ -60,7 +60,7 @@ pub fn roster(paths: &[PathBuf]) -> Result<Vec<Entry>, RosterError> {
         };
         for found in named(path, paths.len() == 1).map_err(failed)?? {
             let same = students.entry(found.student()).or_default();
-            // It may be named twice.
+            // The same entry may be named twice.
             let identity = found.identity().map_err(failed)?;
             if same.iter().all(|other| other.identity().is_ok_and(|other| other != identity)) {
                 same.push(found);
@@ -74,7 +74,7 @@ pub fn roster(paths: &[PathBuf]) -> Result<Vec<Entry>, RosterError> {
     Ok(students.into_iter().map(entry).collect())
 }
 
-/// What a path stands for that somebody has typed, alone or among others.
+/// Returns the candidates at a path that the user typed, alone or among others.
 fn named(path: &Path, alone: bool) -> io::Result<Result<Vec<Candidate>, RosterError>> {
     let typed = path.symlink_metadata()?;
     if alone && typed.is_symlink() && path.is_dir() {
@@ -106,11 +106,11 @@ fn named(path: &Path, alone: bool) -> io::Result<Result<Vec<Candidate>, RosterEr
 }
 
 impl Entry {
-    /// Reads what the student has handed in.
+    /// Reads the student's submission.
     ///
     /// # Errors
     ///
-    /// If that can't be run.
+    /// If it can't be run.
     pub fn read(&self) -> Result<HandedIn, Unfit> {
         match &self.found[..] {
             [found] => found.read(),
@@ -123,13 +123,13 @@ impl Entry {
 }
 
 impl Candidate {
-    /// What is at a path that somebody has typed. Links on the way are theirs;
-    /// one at its end is the student's.
+    /// Returns the candidate at a path that the user typed. Symbolic links on the
+    /// path are the user's; one at its end is the student's.
     fn at(path: &Path) -> io::Result<Self> {
         let whole;
         let (folder, name) = match path.components().next_back() {
             Some(Component::Normal(name)) => (path.parent().unwrap_or(Path::new("")), name),
-            // As `subs/alice/..`.
+            // Such as `subs/alice/..`.
             _ => {
                 whole = path.canonicalize()?;
                 (whole.parent().unwrap_or(Path::new("/")), whole.file_name().unwrap_or(OsStr::new(".")))
@@ -168,10 +168,10 @@ impl Candidate {
         }
     }
 
-    /// What stands behind a link by which a volume of Kubernetes shows a file:
-    /// `alice.sh` is `..data/alice.sh`, and `..data` is the folder of the last
-    /// change, as `..2026_11_29`. It is looked up by these names, and no link is
-    /// followed; there is no other one for a submission.
+    /// Returns the file behind a symbolic link of a Kubernetes volume: `alice.sh`
+    /// points to `..data/alice.sh`, and `..data` to the folder of the last
+    /// change, such as `..2026_11_29`. The names are looked up one by one, and no
+    /// link is followed. No other link may be a submission.
     fn in_volume(&self, link: &lab::HeldFile) -> Option<lab::HeldFile> {
         let data = OsStr::new("..data");
         (link.target().ok()? == Path::new(data).join(&self.name)).then_some(())?;
@@ -182,8 +182,8 @@ impl Candidate {
         folder.look(&self.name).ok().filter(|found| !found.is_link())
     }
 
-    /// The student whose file or folder this is. What would steer what shows the
-    /// name is written out.
+    /// Returns the name of the student. Characters that would affect a terminal
+    /// are escaped.
     fn student(&self) -> String {
         let is_folder = self.class.look(&self.name).is_ok_and(|found| found.is_folder());
         let name = Path::new(&self.name);
@@ -201,29 +201,28 @@ fn away() -> Unfit {
     Unfit::work("the submission is a symbolic link: hand in the file itself")
 }
 
-/// What is in a folder, by name, without what is hidden.
+/// Returns the names in a folder, in order, without hidden ones.
 fn visible(folder: &Folder) -> io::Result<Vec<OsString>> {
     let mut names = folder.names()?;
     names.retain(|name| !name.as_encoded_bytes().starts_with(b"."));
     Ok(names)
 }
 
-/// Those that are scripts by their names.
+/// Returns the names of scripts.
 fn scripts(names: &[OsString]) -> Vec<&OsStr> {
     let is_script =
         |name: &&OsStr| Path::new(name).extension().is_some_and(|last| last == "sh" || last == "rhai");
     names.iter().map(OsString::as_os_str).filter(is_script).collect()
 }
 
-/// Whether a folder is that of a class, and not of one student, who hands in
-/// a single script.
+/// Tells whether a folder is a class's. A student's folder has a single script.
 fn holds_several(folder: &Folder) -> io::Result<bool> {
     let names = visible(folder)?;
     let is_folder = |name: &OsString| folder.look(name).is_ok_and(|found| found.is_folder());
     Ok(scripts(&names).len() > 1 || names.iter().any(is_folder))
 }
 
-/// Some of these, as a list.
+/// Returns a list of the first few.
 fn list(names: impl ExactSizeIterator<Item = String>) -> String {
     let more = names.len().saturating_sub(5);
     let names: Vec<String> = names.take(5).map(|name| format!("`{name}`")).collect();
@@ -256,7 +255,8 @@ mod tests {
             fs::write(self.path(path), text).unwrap();
         }
 
-        /// Each student in a line: what was handed in, or why that is none.
+        /// Returns each student in a line: the submission, or the reason against
+        /// it.
         fn read(&self, paths: &[&str]) -> Vec<String> {
             let paths: Vec<PathBuf> = paths.iter().map(|path| self.path(path)).collect();
             let line = |entry: &Entry| match entry.read() {
@@ -402,7 +402,7 @@ mod tests {
         assert_eq!(class.read(&["subs"]), lines);
         let named = ["subs/alice.sh", "subs/bob.sh", "subs/copycat.sh"];
         assert_eq!(class.read(&named), lines[..3]);
-        // As `subs/*/` has them.
+        // The form of `subs/*/`.
         let named = ["subs/jack/", "subs/bob.sh", "subs/kate/"];
         assert_eq!(class.read(&named), [lines[1].clone(), lines[9].clone(), lines[10].clone()]);
         symlink("subs", class.path("class")).unwrap();
@@ -413,7 +413,7 @@ mod tests {
         );
     }
 
-    /// What a volume of Kubernetes shows is a link of one form, and of no other.
+    /// A Kubernetes volume has symbolic links of one form only.
     #[test]
     fn a_volume_shows_its_own_files_alone() {
         let class = Class::new("volume");
@@ -456,8 +456,7 @@ mod tests {
         assert_eq!(texts, ["alice's", "bob's"]);
     }
 
-    /// Somebody puts links in the place of what is handed in, and takes them
-    /// away, without end.
+    /// A process replaces submissions by symbolic links and back, endlessly.
     #[test]
     fn what_changes_between_looking_and_reading_leads_nowhere() {
         use std::sync::atomic::{AtomicBool, Ordering};
@@ -537,7 +536,7 @@ mod tests {
         );
     }
 
-    /// As root nothing is unreadable.
+    /// For root, every file is readable.
     #[test]
     fn what_can_not_be_read_costs_nothing() {
         use std::os::unix::fs::PermissionsExt;

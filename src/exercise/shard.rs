@@ -7,17 +7,16 @@ use std::str::FromStr;
 /// The most parts of a class.
 const MOST: u32 = 100_000;
 
-/// One of several parts of a class, as `2/5`.
+/// One of several parts of a class, such as `2/5`.
 ///
-/// A student's part depends on the student's name and nothing else, so that
-/// the parts don't overlap and leave nobody out, whoever lists them, and one
-/// more student moves nobody.
+/// A student's part depends on nothing but the student's name. So the parts don't
+/// overlap and are complete, whoever lists them, and a new student moves nobody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Shard {
-    /// How many parts there are.
+    /// The number of parts.
     pub parts: u32,
-    /// Which one this is, from 1.
+    /// The number of this part, from 1.
     pub part: u32,
 }
 
@@ -98,7 +97,7 @@ mod tests {
         }
     }
 
-    /// Parts are graded on several machines, perhaps not of one version.
+    /// Parts are graded on several machines, perhaps with different versions.
     #[test]
     fn a_part_stays() {
         let of = |student: &str| parts(10).find(|shard| shard.holds(student)).map(|shard| shard.part);

@@ -1,4 +1,4 @@
-//! Labs that run ahead of the test cases that ask for them.
+//! Labs that run ahead of their test cases.
 
 use super::LabRun;
 use crate::check::{Outcome, Verdict};
@@ -7,32 +7,33 @@ use crate::sandbox::{Launcher, Sandbox, SandboxError};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// How many sandboxes are let go together: all, when all results are out.
+/// The number of sandboxes that are dropped together: all, after all results.
 const TOGETHER: usize = 256;
 
-/// Labs that are to be run, by workers that take the next one each.
+/// The labs to run. Each worker takes the next one.
 pub(super) struct Pool {
     pub wanted: Vec<Arc<LabRun>>,
     next: AtomicUsize,
-    /// Of the first lab, which has been ordered there.
+    /// The sandbox of the first lab, which has its order already.
     first: Mutex<Option<Sandbox>>,
     finished: Finished,
     launcher: Launcher,
 }
 
 impl Pool {
-    /// A pool whose first lab has a sandbox already.
+    /// Creates a pool whose first lab has a sandbox already.
     pub fn new(wanted: Vec<Arc<LabRun>>, first: Sandbox, launcher: Launcher) -> Self {
         let (next, finished) = (AtomicUsize::default(), Finished::of(TOGETHER));
         Self { wanted, next, first: Mutex::new(Some(first)), finished, launcher }
     }
 
-    /// Runs labs until all are taken, as one of several workers.
+    /// Runs labs until none is left, as one of several workers.
     pub fn work(&self, settings: &Settings) {
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(lab_run) = self.wanted.get(number) else { return };
-            // The first lab's sandbox has its order already: nobody else's.
+            // This sandbox has the order of the first lab, so no other lab may
+            // use it.
             let first = self.first.lock().ok().filter(|_| number == 0).and_then(|mut first| first.take());
             let before = Machine::now();
             let mut outcome = self.run(lab_run, first, settings);
@@ -48,7 +49,7 @@ impl Pool {
                     .map(|outcome| (outcome.name.clone().unwrap_or_default(), outcome))
                     .collect()
             });
-            // Each is set once: a course is taken by one worker.
+            // Set only once: one worker takes each lab.
             let _ = lab_run.outcomes.set(outcome);
         }
     }

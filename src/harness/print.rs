@@ -1,10 +1,10 @@
-//! Prints what test cases come to, where there is room for it.
+//! Prints the results of test cases, and handles a full disk.
 
 use libtest_mimic::{Arguments, Conclusion, Trial};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-/// Runs the test cases and prints each. Where the output can't be written
-/// (a full disk), the library panics, in words that help nobody.
+/// Runs the test cases and prints each. If the output can't be written (a full
+/// disk), the library panics with an unhelpful message.
 pub(super) fn run(arguments: &Arguments, trials: Vec<Trial>) -> Result<Conclusion, String> {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -22,7 +22,7 @@ pub(super) fn run(arguments: &Arguments, trials: Vec<Trial>) -> Result<Conclusio
     })
 }
 
-/// The system's words, where a panic is about an error of the system's.
+/// Returns the system's message, if a panic is about a system error.
 fn lost(panic: &str) -> Option<String> {
     let (_, words) = panic.split_once("Os { code: ")?.1.split_once("message: \"")?;
     Some(words.split('"').next()?.into())

@@ -1,4 +1,4 @@
-//! Snapshots that nobody asserts any more.
+//! Snapshots that no check asserts any more.
 
 use super::LabRun;
 use crate::lab::{Kind, visible_in_line};
@@ -6,11 +6,11 @@ use libtest_mimic::Trial;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Snapshots that no check asserts are failing test cases of their own; those
-/// that are accepted away are deleted.
+/// Returns a failing test case for each snapshot that no check asserts. With
+/// `accept`, deletes them.
 ///
-/// What is in `untouched` folders, those of labs that can't be read, may be
-/// asserted again once the lab is mended.
+/// The `untouched` folders belong to labs that can't be read; a fixed lab may
+/// assert their snapshots again.
 pub(super) fn trials(
     paths: &[PathBuf],
     runs: &[Arc<LabRun>],
@@ -30,7 +30,7 @@ pub(super) fn trials(
         stale.extend(lab_run.shelf.stale(&names));
         folders.push(lab_run.shelf.folder().to_path_buf());
     }
-    // Of labs that are not there any more, where the whole folder was asked for.
+    // Snapshots of deleted labs, if the whole folder was selected.
     for path in paths.iter().filter(|path| path.is_dir() && path.ends_with("labs")) {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
         let Some(root) = path.parent() else { continue };
@@ -64,9 +64,10 @@ pub(super) fn trials(
         .collect()
 }
 
-/// The snapshots below a folder, by name.
+/// Returns the snapshots below a folder, by name.
 fn snapshots_below(folder: &Path) -> Vec<PathBuf> {
-    // What a link leads to is not of these labs, and would be deleted.
+    // Files behind a symbolic link don't belong to these labs, and could be
+    // deleted.
     if folder.is_symlink() {
         return Vec::new();
     }

@@ -1,7 +1,7 @@
 use super::{Place, Span};
 use std::fmt;
 
-/// Which expectation a check is.
+/// The kind of expectation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// `check(name, value)`: the value must hold.
@@ -15,7 +15,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The kind that a function of this name declares.
+    /// Returns the kind that a function of this name declares.
     pub fn of(function: &str) -> Option<Self> {
         match function {
             "check" => Some(Self::Check),
@@ -38,27 +38,27 @@ impl fmt::Display for Kind {
     }
 }
 
-/// An expectation as it stands in the lab file, found without running it.
+/// An expectation in the lab file, found without running it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Declared {
     /// The name, unique in its lab.
     pub name: String,
-    /// Which expectation it is.
+    /// The kind of expectation.
     pub kind: Kind,
-    /// Where it stands.
+    /// The place of the call.
     pub place: Place,
-    /// Where its value comes from: the call itself, and the `let` statements
-    /// of the variables that it uses. Questions asked there are its evidence.
+    /// The places that its value comes from: the call itself, and the `let`
+    /// statements of its variables. Questions asked there are its evidence.
     pub evidence: Vec<Span>,
-    /// The outside tool without which the lab stops before this check, where
-    /// the file alone tells.
+    /// The outside tool without which the lab stops before this check, if the
+    /// file alone shows that.
     pub tool: Option<ToolUse>,
-    /// What it is worth in an exercise.
+    /// The points in an exercise.
     pub points: u32,
-    /// What to tell somebody whose check failed, where the file alone tells.
+    /// Help for a student whose check failed, if the file alone shows it.
     pub hint: Option<String>,
-    /// Names of earlier checks without which it says nothing, where the file
-    /// alone tells.
+    /// Earlier checks that must pass for this one to mean something, if the file
+    /// alone shows them.
     pub needs: Vec<String>,
 }
 
@@ -67,6 +67,6 @@ pub struct Declared {
 pub struct ToolUse {
     /// The program, as `ip`.
     pub program: String,
-    /// Where the lab asks for it.
+    /// The place in the lab that uses it.
     pub place: Place,
 }

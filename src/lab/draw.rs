@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::Hasher;
 
-/// What an exercise draws for each student: `pick("lan", ["10.0.1", "10.0.2"])`.
+/// A draw of an exercise for each student: `pick("lan", ["10.0.1", "10.0.2"])`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draw {
-    /// What it is called, and stands for it in texts as `{lan}`.
+    /// The name, which texts use as `{lan}`.
     pub key: String,
-    /// What is drawn from.
+    /// The possible values.
     pub items: Items,
-    /// Where it stands.
+    /// The place of the call.
     pub place: Place,
 }
 
-/// What is drawn from.
+/// The possible values of a draw.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Items {
     /// A list.
@@ -24,7 +24,7 @@ pub enum Items {
     Range(i64, i64),
 }
 
-/// One of them.
+/// A possible value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
     /// A text.
@@ -43,7 +43,7 @@ impl fmt::Display for Item {
 }
 
 impl Items {
-    /// How many there are.
+    /// Returns the number of values.
     pub fn len(&self) -> u64 {
         match self {
             Self::Listed(items) => items.len() as u64,
@@ -57,8 +57,8 @@ impl Items {
         self.len() == 0
     }
 
-    /// What is drawn under a key with a seed: the same on every machine and by
-    /// every version, as `chosen` is.
+    /// Returns the value drawn for a key with a seed. It is the same on every
+    /// machine and in every version, as `chosen` is.
     pub fn draw(&self, seed: &str, key: &str) -> Option<Item> {
         let n = (!self.is_empty()).then(|| chosen(seed, key, self.len()))?;
         match self {
@@ -68,8 +68,8 @@ impl Items {
     }
 }
 
-/// A number below `count`: the SipHash-2-4, with a key of zeros, of the seed,
-/// a zero byte and the key, scaled down. The empty seed gives 0, the first.
+/// Returns a number below `count`: the SipHash-2-4, with a key of zeros, of the
+/// seed, a zero byte and the key, scaled down. The empty seed gives 0, the first.
 pub fn chosen(seed: &str, key: &str, count: u64) -> u64 {
     if seed.is_empty() {
         return 0;
@@ -81,12 +81,12 @@ pub fn chosen(seed: &str, key: &str, count: u64) -> u64 {
     ((u128::from(hasher.finish()) * u128::from(count)) >> 64) as u64
 }
 
-/// What was drawn with a seed, by its key.
+/// The values drawn with a seed, by key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Picks(BTreeMap<String, String>);
 
 impl Picks {
-    /// Draws.
+    /// Draws the values.
     pub fn of(draws: &[Draw], seed: &str) -> Self {
         let picks = draws.iter().filter_map(|draw| {
             let item = draw.items.draw(seed, &draw.key)?;
@@ -95,12 +95,12 @@ impl Picks {
         Self(picks.collect())
     }
 
-    /// Each with its key.
+    /// Returns each value with its key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, pick)| (key.as_str(), pick.as_str()))
     }
 
-    /// Puts what was drawn in the place of each `{key}`.
+    /// Replaces each `{key}` by its drawn value.
     pub fn fill(&self, text: &str) -> String {
         let mut filled = String::new();
         let mut from = 0;
@@ -115,12 +115,13 @@ impl Picks {
     }
 }
 
-/// Each `{key}` of a text, with where it begins. `${key}` is none: it is a
-/// variable of the script that it stands in.
+/// Returns each `{key}` of a text with its position, but not `${key}`, which is a
+/// variable of the script.
 pub fn blanks(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.match_indices('{').filter_map(|(at, _)| {
         let rest = &text[at + 1..];
-        // Not up to the next bracket, which may be far for each of many.
+        // Does not search for the next bracket, which may be far away for each of
+        // many.
         let key = &rest[..rest.find(|c| !is_of_key(c)).unwrap_or(rest.len())];
         let closes = rest[key.len()..].starts_with('}');
         let is_variable = text[..at].ends_with(['$', '#']);
@@ -128,7 +129,7 @@ pub fn blanks(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// Tells whether a text can be the key of what is drawn.
+/// Tells whether a text can be the key of a draw.
 pub fn is_key(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(is_of_key)
 }
@@ -149,7 +150,7 @@ mod tests {
         Items::Listed(["a", "b", "c", "d"].map(|letter| Item::Text(letter.into())).to_vec())
     }
 
-    /// A change of these draws every student's exercise anew.
+    /// A change of these values would change every student's exercise.
     #[test]
     fn a_seed_draws_the_same_for_ever() {
         let drawn = |seed: &str| {

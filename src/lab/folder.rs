@@ -1,6 +1,5 @@
-//! Folders and files that are somebody else's: opened once, so that nothing
-//! that changes between looking and reading makes a difference, and so that no
-//! link leads away.
+//! Folders and files of others. Each is opened once, so that changes between the
+//! check and the reading have no effect, and no symbolic link leads outside.
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat};
@@ -13,23 +12,24 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-/// A folder that is open: it stays the same wherever its path leads later.
+/// An open folder: it stays the same if its path changes.
 #[derive(Debug, Clone)]
 pub struct Folder(Arc<OwnedFd>);
 
-/// What was found in a folder: it is held, and nothing was done to it yet, so
-/// that a device does nothing, and a pipe waits for nobody.
+/// An entry of a folder. It is held open but not yet read, so that a device is
+/// not triggered, and a pipe does not block.
 #[derive(Debug)]
 pub struct HeldFile {
     held: OwnedFd,
     stat: FileStat,
 }
 
-/// How often a resolution is tried again that somebody has disturbed.
+/// The number of tries of a path resolution that others disturb.
 const TRIES: usize = 100;
 
 impl Folder {
-    /// Opens a folder that the user has named. Links on the way are the user's.
+    /// Opens a folder that the user has named. Symbolic links on the path are the
+    /// user's.
     ///
     /// # Errors
     ///
@@ -40,29 +40,29 @@ impl Folder {
         Ok(Self(Arc::new(nix::fcntl::open(path, flags, Mode::empty())?)))
     }
 
-    /// Looks at what has this name in it. A link is found as such.
+    /// Returns the entry with this name. A symbolic link is returned as such.
     ///
     /// # Errors
     ///
-    /// If there is nothing, or it can't be searched.
+    /// If there is none, or the folder can't be searched.
     pub fn look(&self, name: &OsStr) -> io::Result<HeldFile> {
         let held = self.resolve(Path::new(name), false)?;
         Ok(HeldFile { stat: fstat(&held)?, held })
     }
 
-    /// Looks at what a path below it leads to. Links are followed as long as
-    /// they stay below it.
+    /// Returns the target of a path below this folder. Symbolic links are
+    /// followed as long as they stay below it.
     ///
     /// # Errors
     ///
-    /// If there is nothing, or it leads away (`EXDEV`).
+    /// If there is none, or it leads outside (`EXDEV`).
     pub fn look_below(&self, path: &Path) -> io::Result<HeldFile> {
         let held = self.resolve(path, true)?;
         Ok(HeldFile { stat: fstat(&held)?, held })
     }
 
-    /// The kernel resolves the path, and looks at each step of it that it stays
-    /// below this folder (openat2(2)).
+    /// The kernel resolves the path, and checks at each step that it stays below
+    /// this folder (openat2(2)).
     fn resolve(&self, path: &Path, follow: bool) -> nix::Result<OwnedFd> {
         let (mut flags, mut resolve) = (OFlag::O_PATH | OFlag::O_CLOEXEC, ResolveFlag::RESOLVE_BENEATH);
         if !follow {
@@ -72,9 +72,9 @@ impl Folder {
         let how = OpenHow::new().flags(flags).resolve(resolve);
         for _ in 0..TRIES {
             match openat2(&*self.0, path, how) {
-                // Somebody has moved a folder meanwhile.
+                // A folder was moved meanwhile.
                 Err(Errno::EAGAIN) => {}
-                // A kernel before 5.6, or a filter that knows none after.
+                // A kernel before 5.6, or a seccomp filter without newer calls.
                 Err(Errno::ENOSYS | Errno::EPERM) => return self.walk(path),
                 opened => return opened,
             }
@@ -82,7 +82,7 @@ impl Folder {
         Err(Errno::EAGAIN)
     }
 
-    /// The same step by step, without following any link.
+    /// Resolves a path step by step, without following any symbolic link.
     fn walk(&self, path: &Path) -> nix::Result<OwnedFd> {
         let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let mut here = self.0.try_clone().map_err(|_| Errno::EMFILE)?;
@@ -96,7 +96,7 @@ impl Folder {
         Ok(here)
     }
 
-    /// The names of all that is in it, in their order.
+    /// Returns the names of all entries, in order.
     ///
     /// # Errors
     ///
@@ -116,11 +116,11 @@ impl Folder {
         Ok(names)
     }
 
-    /// What tells it from all other folders.
+    /// Returns an identity that no other folder has.
     ///
     /// # Errors
     ///
-    /// If the kernel does not say it.
+    /// If the kernel does not report it.
     pub fn identity(&self) -> io::Result<(u64, u64)> {
         let stat = fstat(&*self.0)?;
         Ok((stat.st_dev, stat.st_ino))
@@ -132,7 +132,7 @@ impl HeldFile {
         SFlag::from_bits_truncate(self.stat.st_mode) & SFlag::S_IFMT
     }
 
-    /// Tells whether it is a file that can be read and does nothing else.
+    /// Tells whether it is a regular file, which is safe to read.
     pub fn is_file(&self) -> bool {
         self.kind() == SFlag::S_IFREG
     }
@@ -142,12 +142,12 @@ impl HeldFile {
         self.kind() == SFlag::S_IFDIR
     }
 
-    /// Tells whether it is a link.
+    /// Tells whether it is a symbolic link.
     pub fn is_link(&self) -> bool {
         self.kind() == SFlag::S_IFLNK
     }
 
-    /// What it is, for a person.
+    /// Returns its kind, for messages.
     pub fn what(&self) -> &'static str {
         match self.kind() {
             SFlag::S_IFREG => "a file",
@@ -159,12 +159,12 @@ impl HeldFile {
         }
     }
 
-    /// How many bytes it has, by what the kernel says before it is read.
+    /// Returns its size in bytes, as the kernel reports it before reading.
     pub fn size(&self) -> u64 {
         self.stat.st_size.try_into().unwrap_or_default()
     }
 
-    /// Where a link leads, as it says itself.
+    /// Returns the text of a symbolic link.
     ///
     /// # Errors
     ///
@@ -173,7 +173,7 @@ impl HeldFile {
         Ok(readlinkat(&self.held, "")?.into())
     }
 
-    /// The folder that it is.
+    /// Returns it as a folder.
     ///
     /// # Errors
     ///
@@ -185,7 +185,7 @@ impl HeldFile {
         }
     }
 
-    /// Reads the file that it is, one byte more than `most` at most.
+    /// Reads the file, at most one byte more than `most`.
     ///
     /// # Errors
     ///
@@ -195,7 +195,7 @@ impl HeldFile {
             let what = self.what();
             return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is {what}, and no file")));
         }
-        // What is held is opened, and not what its name may stand for by now.
+        // Opens the held file itself, not the file that now has its name.
         let again = format!("/proc/self/fd/{}", self.held.as_raw_fd());
         let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
         let file = File::from(nix::fcntl::open(again.as_str(), flags, Mode::empty())?);
@@ -205,16 +205,17 @@ impl HeldFile {
     }
 }
 
-/// The longest file that belongs to a lab, in bytes.
+/// The longest file of a lab, in bytes.
 pub const LONGEST: u64 = 1 << 20;
 
-/// Reads a file that belongs to a lab: the lab itself, or one beside or below
-/// it. What a link leads to has to be in the folder that all labs are below (the
-/// nearest one named `labs`), or else in the file's own.
+/// Reads a file of a lab: the lab itself, or one beside or below it. The target
+/// of a symbolic link must be in the folder of all labs (the nearest one named
+/// `labs`), or else in the file's own folder.
 ///
 /// # Errors
 ///
-/// If it is not there, leads away, is no file, or is longer than [`LONGEST`].
+/// If it does not exist, leads outside, is no file, or is longer than
+/// [`LONGEST`].
 pub fn read_beside(path: &Path) -> io::Result<Vec<u8>> {
     let (root, below) = root_of(path)?;
     let bytes = Folder::open(&root)?.look_below(&below).map_err(|error| away(error, &root))?.read(LONGEST)?;
@@ -225,7 +226,7 @@ pub fn read_beside(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The folder that all labs are below, and the way from there.
+/// Returns the folder of all labs, and the path from there.
 fn root_of(path: &Path) -> io::Result<(PathBuf, PathBuf)> {
     let path = std::path::absolute(path)?;
     let is_plain = |below: &Path| !below.components().any(|part| part == Component::ParentDir);
@@ -235,7 +236,7 @@ fn root_of(path: &Path) -> io::Result<(PathBuf, PathBuf)> {
     Ok((root.into(), path.strip_prefix(root).unwrap_or(&path).into()))
 }
 
-/// The kernel's refusal to leave a folder, in other words.
+/// Replaces the kernel's `EXDEV` by a clear message.
 fn away(error: io::Error, root: &Path) -> io::Error {
     if error.raw_os_error() != Some(Errno::EXDEV as i32) {
         return error;
@@ -254,7 +255,8 @@ mod tests {
     struct Scratch(PathBuf);
 
     impl Scratch {
-        /// A folder beside a secret, with links of all kinds in it.
+        /// Creates a folder beside a secret, with symbolic links of all kinds in
+        /// it.
         fn new(name: &str) -> Self {
             let scratch = std::env::temp_dir().join(format!("nslab-folder-{}-{name}", std::process::id()));
             fs::create_dir_all(scratch.join("own/below")).unwrap();
@@ -350,7 +352,7 @@ mod tests {
         assert_eq!(root("/p/labs/cable/mask.rhai"), pair("/p/labs", "cable/mask.rhai"));
         assert_eq!(root("/p/labs/a/labs/b.rhai"), pair("/p/labs/a/labs", "b.rhai"));
         assert_eq!(root("/p/try.rhai"), pair("/p", "try.rhai"));
-        // The user may have typed it so.
+        // The user may have typed it like this.
         assert_eq!(root("/p/labs/../try.rhai"), pair("/p/labs/..", "try.rhai"));
     }
 }

@@ -1,9 +1,9 @@
 use super::{Gap, Lab, LabSource, Language, Place, Solution};
 
 impl Lab {
-    /// The lab up to where somebody works in it, and then what was typed
-    /// there: at its gap, after a step (of a shell lab, after a line), or at
-    /// its end.
+    /// Returns the lab up to the point where a person works in it, followed by
+    /// the typed commands: at its gap, after a step (in a shell lab, after a
+    /// line), or at its end.
     pub fn up_to_here(&self, at: Option<&str>, typed: Solution) -> Self {
         let lines: Vec<&str> = self.source.text.lines().collect();
         let last = match (at, self.language, &self.gap) {
@@ -29,7 +29,7 @@ impl Lab {
     }
 }
 
-/// How many lines there are until the step after this one, which is named by
+/// Returns the number of lines before the step after this one. A step is named by
 /// its number or by how its text begins.
 fn end_of_step(lines: &[&str], wanted: &str) -> usize {
     let steps = lines.iter().enumerate().filter_map(|(n, line)| {

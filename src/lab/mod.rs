@@ -1,8 +1,8 @@
-//! What a lab says, before anything runs: its name, its text, its declared
-//! checks and their places.
+//! A lab as data, before anything runs: its name, its text, its declared checks
+//! and their places.
 //!
-//! *Takes* a path and the text found there, *gives* plain data, *never*
-//! touches the kernel or compiles a script.
+//! *Takes* a path and the text found there, *gives* plain data, *never* touches
+//! the kernel or compiles a script.
 
 mod declared;
 mod draw;

@@ -15,7 +15,7 @@ use std::path::Path;
 pub struct LabName(String);
 
 impl LabName {
-    /// The name of the lab at `path`.
+    /// Returns the name of the lab at `path`.
     pub fn of(path: &Path) -> Self {
         let stem = path.with_extension("");
         let parts: Vec<_> =
@@ -28,7 +28,7 @@ impl LabName {
         Self(parts[from..].join("/"))
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -14,7 +14,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// Makes a place.
+    /// Creates a place.
     pub fn new(line: u32, column: u32) -> Self {
         Self { line, column }
     }
@@ -31,7 +31,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// From one place to another, both included.
+/// A range from one place to another, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     /// The first place.
@@ -41,7 +41,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// Tells whether `place` lies inside.
+    /// Tells whether `place` is inside.
     pub fn contains(&self, place: Place) -> bool {
         self.first <= place && place <= self.last
     }

@@ -2,7 +2,7 @@ use super::{Declared, Draw, LabName, Picks, Place, ToolUse};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// The text of a lab, and what it is called.
+/// The text of a lab, with its name.
 #[derive(Debug, Clone)]
 pub struct LabSource {
     /// `<subject>/<lab>`.
@@ -24,7 +24,7 @@ pub struct Helper {
     pub text: String,
 }
 
-/// What a lab is written in.
+/// The language of a lab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Language {
     /// A script of nslab's own vocabulary, a `.rhai` file.
@@ -34,7 +34,7 @@ pub enum Language {
 }
 
 impl Language {
-    /// The language of the file at `path`, where that is a lab.
+    /// Returns the language of the file at `path`, if it is a lab.
     pub fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()? {
             "rhai" => Some(Self::Rhai),
@@ -43,24 +43,23 @@ impl Language {
         }
     }
 
-    /// The language of a text whose file does not say it: what its first line
-    /// asks for.
+    /// Returns the language of a text whose file name does not show it: by its
+    /// first line.
     pub fn of_text(text: &str) -> Self {
         let first = text.lines().next().unwrap_or_default();
         if first.starts_with("#!") && first.trim_end().ends_with("sh") { Self::Shell } else { Self::Rhai }
     }
 }
 
-/// The gap of an exercise: what stands before it is given, what stands after
-/// it is judged.
+/// The gap of an exercise: the part before it is given, the part after it judges.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
-    /// Where it is.
+    /// The place of the gap.
     pub place: Place,
-    /// The reference solution as it is written, with a `{key}` for what is
-    /// drawn: [`Lab::reference`] has it filled in.
+    /// The reference solution as written, with a `{key}` for each drawn value.
+    /// [`Lab::reference`] has the values filled in.
     pub reference: Solution,
-    /// What somebody has handed in, which runs in place of the reference.
+    /// The submission, which runs in place of the reference.
     pub handed_in: Option<Solution>,
 }
 
@@ -71,31 +70,31 @@ pub struct Solution {
     pub path: String,
     /// The whole text.
     pub text: String,
-    /// What it is written in.
+    /// The language of the script.
     pub language: Language,
 }
 
-/// A lab that was read and is sound.
+/// A lab that was read and is valid.
 #[derive(Debug, Clone)]
 pub struct Lab {
     /// Its text and name.
     pub source: LabSource,
-    /// What it is written in.
+    /// The language of the lab.
     pub language: Language,
-    /// The outside tool without which it can't even begin.
+    /// The outside tool without which it can't even start.
     pub tool: Option<ToolUse>,
     /// Its checks, in the order of their places.
     pub checks: Vec<Declared>,
     /// The helper files that it imports.
     pub helpers: Vec<Helper>,
-    /// What is drawn for each student.
+    /// The draws for each student.
     pub draws: Vec<Draw>,
-    /// Where it is an exercise, its gap.
+    /// The gap, if it is an exercise.
     pub gap: Option<Gap>,
 }
 
 impl Lab {
-    /// The exercise with what somebody has handed in for it.
+    /// Returns the exercise with a submission.
     ///
     /// A lab that is no exercise stays as it is.
     pub fn with(&self, handed_in: Solution) -> Self {
@@ -103,23 +102,23 @@ impl Lab {
         Self { gap, ..self.clone() }
     }
 
-    /// What is drawn for a student: the seed is the student's name.
+    /// Returns the values drawn for a student: the seed is the student's name.
     pub fn picks(&self, seed: &str) -> Picks {
         Picks::of(&self.draws, seed)
     }
 
-    /// The description as a student reads it, with the student's own numbers.
+    /// Returns the description for a student, with the student's own values.
     pub fn task(&self, seed: &str) -> String {
         self.picks(seed).fill(&self.source.description())
     }
 
-    /// The reference solution of a student's own variant.
+    /// Returns the reference solution of a student's own variant.
     pub fn reference(&self, seed: &str) -> Option<Solution> {
         let reference = self.gap.as_ref()?.reference.clone();
         Some(Solution { text: self.picks(seed).fill(&reference.text), ..reference })
     }
 
-    /// The checks that judge what was handed in: those after the gap.
+    /// Returns the checks that judge the submission: those after the gap.
     pub fn judging(&self) -> impl Iterator<Item = &Declared> {
         let gap = self.gap.as_ref().map(|gap| gap.place);
         self.checks.iter().filter(move |check| gap.is_some_and(|gap| gap < check.place))
@@ -127,7 +126,7 @@ impl Lab {
 }
 
 impl LabSource {
-    /// The lab's description: its leading `//!` lines.
+    /// Returns the lab's description: its leading `//!` lines.
     pub fn description(&self) -> String {
         let lines: Vec<&str> = self
             .text
@@ -152,7 +151,8 @@ pub fn excerpt(text: &str, place: Place) -> Option<String> {
     let line = text.lines().nth(place.line.checked_sub(1)? as usize)?;
     let number = place.line.to_string();
     let margin = " ".repeat(number.len());
-    // A tab stays a tab, so that the caret stands right however wide it is.
+    // A tab stays a tab, so that the caret is in the right column at any tab
+    // width.
     let indent: String = line
         .chars()
         .take(place.column.saturating_sub(1) as usize)

@@ -1,10 +1,10 @@
-/// Tells whether a character does something to the text around it, or is not
-/// seen at all: it moves a terminal's cursor, turns the direction of a line
-/// (the bidirectional algorithm's marks), breaks it, or hides between two
-/// letters (what Unicode calls default-ignorable).
+/// Tells whether a character affects the text around it, or is invisible: it
+/// moves a terminal's cursor, changes the direction of a line (marks of the
+/// bidirectional algorithm), breaks it, or hides between two letters (Unicode's
+/// default-ignorable characters).
 ///
-/// A line break and a tab are among them. What chooses between two forms of
-/// the sign before it, as between text and emoji (`\u{fe0e}`, `\u{fe0f}`), is
+/// Line breaks and tabs are included. Characters that choose a variant of the
+/// character before them, such as text or emoji (`\u{fe0e}`, `\u{fe0f}`), are
 /// not.
 ///
 /// ```
@@ -21,7 +21,8 @@ pub fn steers(c: char) -> bool {
             | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// A text as it is shown within a line: without line breaks and tabs as well.
+/// Returns a text for display within a line: line breaks and tabs are escaped,
+/// too.
 ///
 /// ```
 /// assert_eq!(nslab::lab::visible_in_line("a\nb"), "a^Jb");
@@ -30,12 +31,12 @@ pub fn visible_in_line(text: &str) -> String {
     visible(text).replace('\n', "^J").replace('\t', "^I")
 }
 
-/// A text as it is shown to a person: without what [steers] it, but for line
-/// breaks and tabs. Controls are in the notation of `cat -v`, all else as
-/// `\u{202e}`.
+/// Returns a text for display to a person: with the characters that [`steers`]
+/// names escaped, except line breaks and tabs. Control characters get the
+/// notation of `cat -v`, others that of `\u{202e}`.
 ///
-/// Whatever a stranger has written, in a file, a name or by a program, comes
-/// to a person through this.
+/// All texts of unknown origin, from a file, a name or a program, pass through
+/// this before a person sees them.
 ///
 /// ```
 /// assert_eq!(nslab::lab::visible("a\x1b[2J\tb\u{202e}c"), "a^[[2J\tb\\u{202e}c");

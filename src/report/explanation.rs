@@ -2,10 +2,10 @@ use super::trail::drawing;
 use crate::event::{Cause, Explanation, Stop};
 use crate::lab::{Lab, Place, visible};
 
-/// How wide an answer is.
+/// The width of an answer.
 const WIDTH: usize = 80;
 
-/// Whether to paint: a terminal's colours only stress what the words say.
+/// Whether to use colours. They only stress what the words say.
 #[derive(Clone, Copy)]
 pub(super) enum Ink {
     Plain,
@@ -37,13 +37,13 @@ impl Ink {
     }
 }
 
-/// Why one can't reach another, for a person: the sentence that matters
-/// first, then the path, what to look at, the cure, and whether it is proved.
+/// Formats an answer to a question of why for a person: the main sentence first,
+/// then the path, the evidence, the cure, and whether it is proved.
 pub fn explanation(lab: &Lab, why: &Explanation) -> String {
     told(lab, why, Ink::Plain)
 }
 
-/// The same in the colours of a terminal.
+/// Formats the same with terminal colours.
 pub fn explanation_in_colour(lab: &Lab, why: &Explanation) -> String {
     told(lab, why, Ink::Coloured)
 }
@@ -59,7 +59,7 @@ fn told(lab: &Lab, why: &Explanation, ink: Ink) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
-/// Where the lab went no further.
+/// Formats the place at which the lab stopped.
 fn stopped(lab: &Lab, stop: &Stop) -> String {
     let path = lab.source.path.display().to_string();
     let at = |path: &str, place: Place| match place.is_known() {
@@ -80,7 +80,7 @@ fn stopped(lab: &Lab, stop: &Stop) -> String {
     format!("{}\nThis is about the network as it was then.\n", paragraph(&first, "", ""))
 }
 
-/// The sentence that matters.
+/// Formats the main sentence.
 fn headline(why: &Explanation, ink: Ink) -> String {
     let Explanation { from, to, symptom, .. } = why;
     let of = |cause: &Cause| visible(&cause.text);
@@ -112,7 +112,7 @@ fn headline(why: &Explanation, ink: Ink) -> String {
             );
             text += &stressed(&what, ink, Ink::bad);
         }
-        // What no command mends needs no proof.
+        // A cause without a fix command needs no proof.
         ([cause], false, proved) if proved || why.fix.is_empty() => {
             text += &stressed(&format!("{from} can't reach {to}: {}", of(cause)), ink, Ink::bad);
             text += &one(cause);
@@ -134,7 +134,7 @@ fn headline(why: &Explanation, ink: Ink) -> String {
     text
 }
 
-/// What to type, and whether that is proved.
+/// Formats the commands to type, and whether they are proved.
 fn cure(why: &Explanation, ink: Ink) -> String {
     if why.reached {
         return String::new();
@@ -160,7 +160,7 @@ fn cure(why: &Explanation, ink: Ink) -> String {
     format!("{}{}\n", commands("try", &why.fix, ink), visible(&said))
 }
 
-/// Commands below a label.
+/// Formats commands below a label.
 fn commands(label: &str, commands: &[String], ink: Ink) -> String {
     let lines = commands.iter().flat_map(|command| command.lines());
     let lines: String = lines.map(|line| format!("    {}\n", visible(line))).collect();
@@ -172,7 +172,7 @@ fn stressed(text: &str, ink: Ink, paint: fn(Ink, &str) -> String) -> String {
     lines.lines().map(|line| format!("{}\n", paint(ink, line))).collect()
 }
 
-/// A paragraph in lines of at most [`WIDTH`].
+/// Formats a paragraph in lines of at most [`WIDTH`].
 pub(super) fn paragraph(text: &str, first: &str, others: &str) -> String {
     let mut lines = Vec::new();
     let mut line = first.to_string();
@@ -205,7 +205,7 @@ mod tests {
         Lab { source, language: Language::Shell, tool: None, checks, helpers, draws: Vec::new(), gap: None }
     }
 
-    /// `red>eth0 r0>router router>r1`: out of red by eth0, and so on.
+    /// Parses `red>eth0 r0>router router>r1`: out of red by eth0, and so on.
     fn trail(what: Passed, way: &str, end: TrailEnd) -> Trail {
         let about = matches!(what, Passed::ArpRequest | Passed::ArpReply).then(|| "10.0.2.2".to_string());
         Trail { what, about, steps: way.split_whitespace().map(step).collect(), end }

@@ -2,35 +2,35 @@ use crate::event::{Action, Event, Question};
 use crate::lab::{Kind, Lab, Language, visible};
 use std::fmt::Write;
 
-/// A lab as a shell script: the commands that one would type to do the same.
+/// A lab as a shell script with the equivalent commands.
 #[derive(Debug)]
 pub struct Export<'a> {
     lab: &'a Lab,
-    /// What every namespace is given, as words for `sysctl -qw`.
+    /// The settings of every namespace, as arguments of `sysctl -qw`.
     sysctls: String,
     body: String,
-    /// The processes that were started, as the lab knew them.
+    /// The started processes, by the PIDs that the lab saw.
     started: Vec<i32>,
     background: bool,
-    /// How long the body was when it was last waited for a program that begins.
+    /// The length of the body at the last wait for a background program.
     waited_at: usize,
 }
 
-/// Waits until a program in the background can be asked.
+/// A pause until a program in the background is ready.
 const WAIT: &str = "sleep 1\n";
 
-/// Commands that can say no to a question.
+/// Commands that succeed whatever the answer is.
 const SURE: [&str; 4] = ["ip", "bridge", "sysctl", "true"];
 
 impl<'a> Export<'a> {
-    /// Begins to export a lab whose namespaces are all given these sysctls.
+    /// Starts to export a lab whose namespaces all get these sysctls.
     pub fn new(lab: &'a Lab, sysctls: &[(&str, &str)]) -> Self {
         let sysctls: Vec<String> = sysctls.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let sysctls = sysctls.join(" ");
         Self { lab, sysctls, body: String::new(), started: Vec::new(), background: false, waited_at: 0 }
     }
 
-    /// Takes an event in.
+    /// Adds an event.
     pub fn event(&mut self, event: &Event) {
         match event {
             Event::Title(title) => self.comment(&format!("# {title}")),
@@ -58,8 +58,8 @@ impl<'a> Export<'a> {
         }
     }
 
-    /// The reference solution, where it is a script of bash itself. As there,
-    /// a command that fails does not stop the rest.
+    /// Adds the reference solution, if it is a bash script. As in the lab, a
+    /// failed command does not stop the rest.
     fn gap(&mut self) {
         let Some(reference) = self.lab.reference("") else { return };
         self.body.push('\n');
@@ -75,11 +75,11 @@ impl<'a> Export<'a> {
             let _ = writeln!(self.body, "{command} || true");
             return self.comment(&format!("#   refused: {}", refusal.error));
         }
-        // A process may have ended by itself before it is ended.
+        // A process may have ended by itself.
         let ends = ["kill", "pkill", "fuser"].contains(&program(&command).as_str());
         let forgiven = if ends || lists_rules(&command) { " || true" } else { "" };
         if command.ends_with('&') && self.body.len() == self.waited_at {
-            // Those that begin one after the other are waited for once.
+            // Programs that start in a row share one wait.
             self.body.truncate(self.body.len() - WAIT.len());
         }
         let _ = match command.split_once("; ").filter(|_| ends) {
@@ -109,23 +109,22 @@ impl<'a> Export<'a> {
 
     fn ask(&mut self, question: &Question) {
         let command = self.command(&question.command);
-        // Only a replay can say why: a script is none. And to ask for all ports
-        // takes others an hour.
+        // `nslab why` needs a replay, which a script can't do. A scan of all ports
+        // takes nmap an hour.
         if ["nslab", "nmap"].contains(&program(&command).as_str()) {
             return self.comment(&format!("# {command}"));
         }
-        // Its last line says so where it has failed.
+        // The last line of a failed command reports its exit code.
         let failed = question.text.lines().last().is_some_and(|line| line.starts_with("exit code "));
         let sure = SURE.contains(&program(&command).as_str());
         let forgiven = if sure && !failed { "" } else { " || true" };
         let _ = writeln!(self.body, "{command}{forgiven}");
     }
 
-    /// A command as it is right in a script: processes have other numbers
-    /// there.
+    /// Adapts a command to the script, in which processes have other PIDs.
     fn command(&self, command: &str) -> String {
-        // `1` is the sandbox's first process; in the script's place there may
-        // be another one.
+        // `1` is the sandbox's init; where the script runs, that may be another
+        // process.
         let mut command = match command.strip_suffix(" netns 1") {
             Some(rest) => format!("{rest} netns $$"),
             None => command.to_string(),
@@ -138,7 +137,7 @@ impl<'a> Export<'a> {
         command
     }
 
-    /// The whole script.
+    /// Returns the whole script.
     pub fn script(&self) -> String {
         let mut text = format!(
             "#!/usr/bin/env bash\n\
@@ -178,8 +177,8 @@ impl<'a> Export<'a> {
     }
 }
 
-/// A link that is new, as `red: + eth0@veth0: mtu 1500 state DOWN veth 02:…`
-/// tells of it: its namespace, its name, its hardware address.
+/// Parses the report of a new link, `red: + eth0@veth0: mtu 1500 state DOWN veth
+/// 02:…`: its namespace, its name, its hardware address.
 fn born(change: &str) -> Option<(&str, &str, &str)> {
     let (netns, link) = change.split_once(": + ")?;
     let (name, words) = link.split_once(": mtu ")?;
@@ -188,27 +187,27 @@ fn born(change: &str) -> Option<(&str, &str, &str)> {
     Some((netns, name, words.split(' ').find(is_mac)?))
 }
 
-/// Tells whether a command only lists rules. What nft has written, `iptables`
-/// does not list on every machine.
+/// Tells whether a command only lists rules. `iptables` can't list nft's rules on
+/// every machine.
 fn lists_rules(command: &str) -> bool {
     let words = shell_words::split(command).unwrap_or_default();
     let lists = ["-S", "-L", "-nL", "-vnL", "--list", "--list-rules"];
     program(command).ends_with("tables") && words.iter().any(|word| lists.contains(&word.as_str()))
 }
 
-/// A name as it is typed.
+/// Returns a name with shell quotes if necessary.
 fn quoted(name: &str) -> String {
     shell_words::quote(name).into_owned()
 }
 
-/// The program that a command runs, in whatever namespace.
+/// Returns the program that a command runs, in any namespace.
 fn program(command: &str) -> String {
     let words = shell_words::split(command).unwrap_or_default();
     let at = if words.starts_with(&["ip", "netns", "exec"].map(String::from)) { 4 } else { 0 };
     words.get(at).cloned().unwrap_or_default()
 }
 
-/// Puts a variable in the place of a number that stands behind a word.
+/// Replaces a number after a word by a variable.
 fn number(command: &str, before: &str, number: &str, variable: &str) -> String {
     let wanted = format!("{before}{number}");
     let mut done = String::new();
@@ -220,7 +219,7 @@ fn number(command: &str, before: &str, number: &str, variable: &str) -> String {
         if goes_on {
             done.push_str(&wanted);
         } else {
-            // A variable in single quotes would be text.
+            // In single quotes, a variable would not be expanded.
             let quoted = done.matches('\'').count() % 2 == 1;
             let variable = if quoted { format!("'{variable}'") } else { variable.to_string() };
             done.push_str(before);

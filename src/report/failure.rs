@@ -3,8 +3,8 @@ use crate::event::{Fault, Stop};
 use crate::lab::{Lab, LabSource, Place, excerpt, visible, visible_in_line};
 use std::fmt::Write;
 
-/// A failed check as a reader needs it: what and where, what was expected and
-/// what was seen, and what helps.
+/// Formats a failed check for a reader: the message and place, the expected and
+/// the observed value, and the hints.
 pub fn failure(lab: &Lab, outcome: &Outcome) -> String {
     let Verdict::Failed(failure) = &outcome.verdict else { return String::new() };
     let Failure { place, message, expected, seen, diff, evidence, command, hints, .. } = &**failure;
@@ -25,7 +25,7 @@ pub fn failure(lab: &Lab, outcome: &Outcome) -> String {
         labelled(&mut text, "why", why);
     }
     if let Some(diff) = diff {
-        // The first line says which is which.
+        // The first line explains the two sides.
         let diff = diff.trim_end().replacen("left", "accepted", 1).replacen("right", "seen", 1);
         let _ = writeln!(text, "{}", anstream::adapter::strip_str(&diff));
     }
@@ -35,7 +35,7 @@ pub fn failure(lab: &Lab, outcome: &Outcome) -> String {
     visible(text.trim_end())
 }
 
-/// A lab that can't be run, or a refused act, at its place.
+/// Formats an invalid lab, or a refused action, with its place.
 pub fn fault(source: &LabSource, helper: Option<&str>, fault: &Fault) -> String {
     let helper = fault.helper.as_deref().zip(helper);
     let mut text = headline(source, helper, fault.place, &fault.message);
@@ -48,7 +48,7 @@ pub fn fault(source: &LabSource, helper: Option<&str>, fault: &Fault) -> String 
     visible(text.trim_end())
 }
 
-/// Why a script did not come to its end.
+/// Formats the reason why a script did not reach its end.
 pub fn stop(lab: &Lab, stop: &Stop) -> String {
     match stop {
         Stop::Fault(fault) => {
@@ -63,7 +63,7 @@ pub fn stop(lab: &Lab, stop: &Stop) -> String {
     }
 }
 
-/// Why a check was not measured, in one line.
+/// Formats the reason why a check was not measured, in one line.
 pub fn not_measured(reason: &str, remedy: Option<&str>) -> String {
     visible(&match remedy {
         Some(remedy) => format!("not measured: {reason}; {remedy}"),
@@ -76,7 +76,7 @@ fn helper_text<'a>(lab: &'a Lab, failure: &'a Failure) -> Option<(&'a str, &'a s
     Some((path, text_of(lab, path)?))
 }
 
-/// The text of a file that came along with a lab.
+/// Returns the text of a file that belongs to a lab.
 fn text_of<'a>(lab: &'a Lab, path: &str) -> Option<&'a str> {
     let helpers = lab.helpers.iter().map(|helper| (&helper.path, &helper.text));
     let solutions = lab.gap.iter().flat_map(|gap| [Some(&gap.reference), gap.handed_in.as_ref()]);
@@ -84,7 +84,7 @@ fn text_of<'a>(lab: &'a Lab, path: &str) -> Option<&'a str> {
     helpers.chain(solutions).find(|(known, _)| *known == path).map(|(_, text)| text.as_str())
 }
 
-/// `labs/cable/first.rhai:12:5: …`, with the line shown.
+/// Formats `labs/cable/first.rhai:12:5: …`, with the source line.
 fn headline(source: &LabSource, helper: Option<(&str, &str)>, place: Place, message: &str) -> String {
     let path = visible_in_line(&source.path.display().to_string());
     let (path, lines) = helper.unwrap_or((&path, &source.text));
@@ -98,7 +98,7 @@ fn headline(source: &LabSource, helper: Option<(&str, &str)>, place: Place, mess
     text
 }
 
-/// A label, and the text below it, set in.
+/// Adds a label with the indented text below it.
 fn labelled(text: &mut String, label: &str, value: &str) {
     if value.trim().is_empty() {
         let _ = writeln!(text, "{label}\n    (nothing)");
@@ -110,11 +110,11 @@ fn labelled(text: &mut String, label: &str, value: &str) {
     }
 }
 
-/// Sets lines in; of more than `most`, the first and the last.
+/// Adds indented lines; of more than `most`, the first and the last.
 pub(super) fn set_in(text: &mut String, indent: &str, value: &str, most: usize) {
     let lines: Vec<&str> = value.lines().collect();
     let more = lines.len().saturating_sub(most);
-    // The beginning says more than the end.
+    // The beginning usually says more than the end.
     let first = most - most / 5;
     for (n, line) in lines.iter().enumerate() {
         if more == 0 || n < first || n >= first + more {
@@ -125,5 +125,5 @@ pub(super) fn set_in(text: &mut String, indent: &str, value: &str, most: usize) 
     }
 }
 
-/// Of a long text, so many lines are shown: a program may print millions.
+/// The most lines of a text: a program may print millions.
 const MOST: usize = 100;

@@ -1,4 +1,4 @@
-//! Grades as a person reads them, and as other programs do.
+//! Grades as text for people, and in formats for programs.
 
 mod gradescope;
 mod json;
@@ -17,23 +17,23 @@ use crate::lab::{visible, visible_in_line};
 use std::fmt::Write;
 use unicode_width::UnicodeWidthStr;
 
-/// Of what was seen, so many lines are told.
+/// The most lines of an observed value.
 const MOST: usize = 100;
 
-/// What one student has earned: each check, and of one that has not passed
-/// what was expected, what was seen, and what helps.
+/// Formats the result of one student: each check, and for those not passed the
+/// expected and the observed value, and the hint.
 pub fn student(graded: &Graded, coloured: bool) -> String {
     told(graded, ink(coloured))
 }
 
-/// What comes after the last student: the class as a table, and what could
-/// not be measured.
+/// Formats the part after the last student: the class as a table, and the
+/// unmeasured checks.
 pub fn closing(book: &Gradebook, coloured: bool) -> String {
     let ink = ink(coloured);
     format!("{}{}", table(book, ink), unmeasured(book, ink))
 }
 
-/// A whole gradebook for a person.
+/// Formats a whole gradebook for a person.
 pub fn text(book: &Gradebook, coloured: bool) -> String {
     let students: String =
         book.results.iter().map(|graded| format!("{}\n", student(graded, coloured))).collect();
@@ -69,7 +69,7 @@ fn told(graded: &Graded, ink: Ink) -> String {
     text
 }
 
-/// Why a check has failed.
+/// Formats the reasons why a check failed.
 fn reasons(text: &mut String, graded: &Graded, mark: &Mark, ink: Ink) {
     let mut part = |label: &str, value: &Option<String>| {
         let Some(value) = value.as_deref().filter(|value| !value.trim().is_empty()) else { return };
@@ -87,7 +87,7 @@ fn reasons(text: &mut String, graded: &Graded, mark: &Mark, ink: Ink) {
     part("hint", &mark.hint);
 }
 
-/// The rationale without what the line above it has said.
+/// Returns the rationale without what the line above it says already.
 fn why(graded: &Graded, mark: &Mark) -> Option<String> {
     let rationale = mark.rationale.as_deref()?;
     if graded.remarks.iter().any(|remark| remark == rationale) {
@@ -106,7 +106,7 @@ fn earned(points: u64, max: u64) -> String {
     }
 }
 
-/// The class, a line each. A name may be of letters that are two columns
+/// Formats the class as a table. A name may have letters that are two columns
 /// wide.
 fn table(book: &Gradebook, ink: Ink) -> String {
     let rows: Vec<[String; 3]> = book
@@ -146,7 +146,7 @@ fn table(book: &Gradebook, ink: Ink) -> String {
     text
 }
 
-/// What could not be measured, for the instructor.
+/// Formats the unmeasured checks, for the instructor.
 fn unmeasured(book: &Gradebook, ink: Ink) -> String {
     let lines = not_measured(book);
     if lines.is_empty() {
@@ -156,7 +156,7 @@ fn unmeasured(book: &Gradebook, ink: Ink) -> String {
     format!("\n{}\n{lines}", ink.bold("For the instructor: not measured, and taken out of the points"))
 }
 
-/// What could not be measured, a line for each student and reason.
+/// Lists the unmeasured checks, a line for each student and reason.
 pub fn not_measured(book: &Gradebook) -> Vec<String> {
     let mut lines = Vec::new();
     for graded in &book.results {
@@ -186,7 +186,7 @@ mod tests {
         Graded { student: student.into(), points, max, checks, ..Graded::default() }
     }
 
-    /// A class of whom each has another thing, some of them odd.
+    /// Returns a class in which each student has another case, some of them odd.
     pub(super) fn class() -> Gradebook {
         let failed = Mark {
             rationale: Some("check `blue reaches red` failed\n\nblue can't reach 10.0.0.1: eth0 is DOWN".into()),
@@ -392,7 +392,7 @@ alice,1,5,1,0,0
     #[test]
     fn as_junit() {
         let text = junit(&class());
-        // A reader as strict as the standard.
+        // A parser as strict as the standard.
         let read = roxmltree::Document::parse(&text).unwrap();
         let suites: Vec<_> = read.root_element().children().filter(|node| node.is_element()).collect();
         assert_eq!(suites.len(), 4);
@@ -482,7 +482,7 @@ hint: is its link up?</failure>
         );
     }
 
-    /// Whatever a program prints.
+    /// Programs may print any character.
     #[test]
     fn each_character_can_be_said() {
         let all: String =

@@ -1,7 +1,7 @@
 //! Outcomes and events as text.
 //!
-//! *Takes* a lab, its events and its outcomes, *gives* text for a person,
-//! *never* decides anything.
+//! *Takes* a lab, its events and its outcomes, *gives* text for a person, *never*
+//! decides anything.
 
 mod explanation;
 mod export;

@@ -5,11 +5,11 @@ use crate::event::{Event, Stop, Unmeasured};
 use crate::lab::{Lab, visible};
 use std::fmt::Write;
 
-/// Of a long text, so many lines are told: whole tables, and not all of what a
-/// program prints by the million.
+/// The most lines of a text: enough for whole tables, but a program may print
+/// millions.
 const MOST: usize = 1000;
 
-/// A lab told step by step: each command, what it changed, what was seen.
+/// A lab told step by step: each command, its changes, its answer.
 #[derive(Debug, Default)]
 pub struct Narration {
     began: bool,
@@ -17,12 +17,12 @@ pub struct Narration {
     path: String,
     /// The commands of a shell lab that failed, with their places.
     failed: Vec<String>,
-    /// Where a lab ended, for want of what.
+    /// The place where a lab stopped, and the feature it lacked.
     ended: Option<Unmeasured>,
 }
 
 impl Narration {
-    /// What comes before the first step.
+    /// Returns the text before the first step.
     pub fn opening(&mut self, lab: &Lab) -> String {
         self.path = lab.source.path.display().to_string();
         let mut text = format!("{}\n", lab.source.name);
@@ -33,7 +33,7 @@ impl Narration {
         visible(&text)
     }
 
-    /// What an event looks like; `verdict` is that of an expectation.
+    /// Returns the text of an event; `verdict` is that of an expectation.
     pub fn event(&mut self, event: &Event, verdict: Option<&Verdict>) -> String {
         let mut text = String::new();
         if !self.began && !matches!(event, Event::Title(_) | Event::Step { .. }) {
@@ -62,7 +62,7 @@ impl Narration {
             }
             Event::Ran(ran) => {
                 set_in(&mut text, "  ", &format!("$ {}", ran.command), MOST);
-                // All of it: the reader of a shell lab has typed that command.
+                // All lines: the reader of a shell lab wrote that command.
                 for line in ran.output.lines() {
                     let _ = writeln!(text, "{}", format!("    {line}").trim_end());
                 }
@@ -78,8 +78,8 @@ impl Narration {
                     if let Some(hint) = &ran.hint {
                         set_in(&mut text, "    ", &format!("hint: {hint}"), MOST);
                     }
-                    // What we ended by a signal has not failed; a ping that
-                    // got no answer has, and says so by its own code.
+                    // A command that nslab ended by a signal has not failed. A
+                    // ping without an answer has failed by its own exit code.
                     let by_signal = ran.ended.is_some() && code > 128;
                     if !ran.asks && !is_question(&ran.command) && !by_signal {
                         self.failed.push(format!("{path}:{}: {}", ran.place, ran.command));
@@ -130,7 +130,7 @@ impl Narration {
         visible(&text)
     }
 
-    /// What comes after the last step: the failures, and the counts.
+    /// Returns the text after the last step: the failures, and the counts.
     pub fn closing(&mut self, lab: &Lab, outcomes: &[Outcome]) -> String {
         let mut text = String::new();
         for outcome in outcomes {
@@ -163,7 +163,7 @@ impl Narration {
                 let _ = writeln!(text, "not measured: {name}: {reason}\nhint: {remedy}");
             }
         }
-        // A check that waits for it says so; there may be none.
+        // An unmeasured check reports it; there may be none.
         let told = outcomes.iter().any(|outcome| matches!(outcome.verdict, Verdict::NotMeasured { .. }));
         if let Some(Unmeasured { place, reason, remedy }) = self.ended.take().filter(|_| !told) {
             let path = &self.path;
@@ -174,9 +174,9 @@ impl Narration {
     }
 }
 
-/// Tells whether a command of a shell is there to be false at times.
+/// Tells whether a shell command may be false without a fault.
 fn is_question(command: &str) -> bool {
-    // The last one of a pipeline has the exit code.
+    // The last command of a pipeline sets the exit code.
     let last = command.rsplit(" | ").next().unwrap_or_default();
     let word = last.split_whitespace().next().unwrap_or_default();
     ["[", "[[", "test", "let", "read", "true", "false", "return", "grep"].contains(&word)

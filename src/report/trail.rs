@@ -1,17 +1,17 @@
-//! The ways of packets, a line each: there from left to right, back from
+//! The paths of packets, one line each: requests from left to right, replies from
 //! right to left.
 
 use super::explanation::{Ink, paragraph};
 use crate::event::{Explanation, Passed, Trail, TrailEnd, TrailStep};
 use crate::lab::visible;
 
-/// How wide a drawing is.
+/// The width of a drawing.
 const WIDTH: usize = 80;
 const THERE: &str = "──▶";
 const BACK: &str = "◀──";
 const LOST: &str = "✗";
 
-/// A visit to a namespace: in by some interfaces, out by others.
+/// A visit to a namespace: the interfaces of arrival and of departure.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Visit {
     ns: String,
@@ -20,7 +20,7 @@ struct Visit {
 }
 
 impl Visit {
-    /// As it is drawn from left to right, or the other way round.
+    /// Returns its text from left to right, or mirrored.
     fn text(&self, back: bool) -> String {
         let (mut left, mut right) = (self.into.clone(), self.out.clone());
         if back {
@@ -33,7 +33,7 @@ impl Visit {
     }
 }
 
-/// All ways, and where the packet was seen last.
+/// Draws all paths, and says where the packet was seen last.
 pub(super) fn drawing(why: &Explanation, ink: Ink) -> String {
     let widest = why.trails.iter().map(|trail| label(trail.what).len()).max().unwrap_or_default();
     let mut text = String::new();
@@ -48,7 +48,7 @@ pub(super) fn drawing(why: &Explanation, ink: Ink) -> String {
         let room = WIDTH - widest - 4;
         let rows = rows(&pieces, room);
         let width = |row: &str| row.chars().count();
-        // The answer stands below the question, from where it comes.
+        // A reply is drawn below the end of its request.
         let from = visits.first().map(|visit| visit.ns.as_str());
         let indent = match (&there, &rows[..]) {
             (Some((asked, end)), [row]) if back => {
@@ -104,7 +104,7 @@ fn visits(trail: &Trail, from: &str) -> Vec<Visit> {
     visits
 }
 
-/// What is drawn, in the order in which it went, and the mark at its end.
+/// Returns the parts of a drawing in travel order, and the mark at the end.
 fn pieces(trail: &Trail, visits: &[Visit], back: bool) -> (Vec<String>, String) {
     let arrow = if back { BACK } else { THERE };
     let mut pieces = Vec::new();
@@ -132,7 +132,7 @@ fn pieces(trail: &Trail, visits: &[Visit], back: bool) -> (Vec<String>, String) 
     (pieces, mark)
 }
 
-/// Pieces in as many rows as they need, broken behind an arrow.
+/// Splits the parts into rows, each broken after an arrow.
 fn rows(pieces: &[String], room: usize) -> Vec<String> {
     let mut rows: Vec<String> = vec![String::new()];
     for piece in pieces {
@@ -149,7 +149,8 @@ fn rows(pieces: &[String], room: usize) -> Vec<String> {
     rows
 }
 
-/// In words: the last place where it was seen and the first where it was not.
+/// Returns the last place where the packet was seen, and the first where it was
+/// not, in words.
 fn last_seen(trail: &Trail) -> Option<String> {
     let about = trail.about.as_deref().unwrap_or_default();
     let what = match trail.what {

@@ -138,7 +138,7 @@ impl Share {
         self.procs.as_raw_fd()
     }
 
-    /// How many processes the kernel has killed because of the memory limit.
+    /// Returns the number of processes that the kernel has killed because of the memory limit.
     pub fn ended(&self) -> io::Result<u64> {
         let mut text = [0; 1024];
         let file = fs::File::from(self.events.try_clone()?);

@@ -3,15 +3,15 @@ use crate::exercise::{Gradebook, Graded, Mark};
 use crate::lab::visible;
 use serde_json::{Value, json};
 
-/// The `results.json` of Gradescope, which is of one student.
+/// Returns Gradescope's `results.json`, which is for one student.
 ///
-/// Its points for an assignment are fixed there, so that what was not
-/// measured can't be taken out of them: the student is told so, and the
-/// instructor finds it in `extra_data`.
+/// Gradescope fixes the points of an assignment, so unmeasured checks can't be
+/// subtracted from them. The student gets a note, and the instructor finds the
+/// checks in `extra_data`.
 ///
 /// # Errors
 ///
-/// If there is not just one student.
+/// If there is not exactly one student.
 pub fn gradescope(book: &Gradebook) -> Result<String, String> {
     one_student(book.results.len())?;
     let Some(graded) = book.results.first() else { return Err("nobody was graded".into()) };
@@ -48,12 +48,12 @@ pub fn gradescope(book: &Gradebook) -> Result<String, String> {
     Ok(format!("{results:#}\n"))
 }
 
-/// Looks that there is one student: Gradescope runs a grader for each
+/// Checks that there is one student: Gradescope runs a grader for each
 /// submission.
 ///
 /// # Errors
 ///
-/// If there is another number of them.
+/// If there is another number of students.
 pub fn one_student(count: usize) -> Result<(), String> {
     match count {
         1 => Ok(()),
@@ -73,7 +73,8 @@ fn test(graded: &Graded, mark: &Mark) -> Value {
         "output_format": "text",
         "visibility": "visible",
     });
-    // What has no status gets one from its points, and 0 of 0 would be full.
+    // Without a status, Gradescope computes one from the points, and 0 of 0 would
+    // be full marks.
     let status = if mark.passed == Some(true) { "passed" } else { "failed" };
     if mark.unmeasured.is_none() {
         test["status"] = status.into();
@@ -81,7 +82,7 @@ fn test(graded: &Graded, mark: &Mark) -> Value {
     test
 }
 
-/// What a student reads below a check.
+/// Returns the text for the student below a check.
 fn output(graded: &Graded, mark: &Mark) -> String {
     if mark.unmeasured.is_some() {
         return "This could not be measured, and costs you nothing.".into();

@@ -1,15 +1,15 @@
 use crate::exercise::{Gradebook, Graded, Mark};
 use crate::lab::visible;
 
-/// A gradebook as one JSON object.
+/// Returns a gradebook as one JSON object.
 ///
-/// What would steer a terminal is made visible here, too: `jq -r` prints what
-/// a string says.
+/// Terminal control characters are escaped here, too: `jq -r` prints strings as
+/// they are.
 pub fn json(book: &Gradebook) -> String {
     let mut shown = book.clone();
     show(&mut shown.exercise);
     shown.results.iter_mut().for_each(student);
-    // Plain data of strings and numbers, which JSON can say.
+    // Plain data of strings and numbers, which JSON can represent.
     let text = serde_json::to_string_pretty(&shown).unwrap_or_default();
     format!("{text}\n")
 }

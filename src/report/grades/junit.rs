@@ -3,7 +3,8 @@ use crate::exercise::{Gradebook, Graded, Mark};
 use crate::lab::visible;
 use std::fmt::Write;
 
-/// A gradebook as JUnit XML: a suite a student, a case a check.
+/// Returns a gradebook as JUnit XML: a suite for each student, a case for each
+/// check.
 ///
 /// A check that was not measured, or whose `needs` failed, is skipped.
 pub fn junit(book: &Gradebook) -> String {
@@ -28,7 +29,7 @@ fn suite(text: &mut String, book: &Gradebook, graded: &Graded) {
         let _ = writeln!(text, "      <property name=\"{name}\" value=\"{value}\"/>");
     }
     text.push_str("    </properties>\n");
-    // Viewers put cases together by their class.
+    // Viewers group cases by their class.
     let class = attribute(&format!("{}.{}", book.exercise, graded.student));
     for mark in &graded.checks {
         case(text, &class, mark);
@@ -83,24 +84,24 @@ fn counts<'a>(marks: impl Iterator<Item = &'a Mark>) -> String {
     format!("tests=\"{}\" failures=\"{failed}\" errors=\"0\"", marks.len())
 }
 
-/// A text between quotes, where a line break of its own would become a space.
+/// Escapes a text between quotes, where a raw line break would become a space.
 fn attribute(text: &str) -> String {
     escaped(text).replace('"', "&quot;").replace('\n', "&#10;").replace('\t', "&#9;")
 }
 
-/// A text between tags.
+/// Escapes a text between tags.
 fn body(text: &str) -> String {
     escaped(text)
 }
 
-/// Without the characters that XML can't have, not even escaped.
+/// Escapes a text, without the characters that XML forbids even in escaped form.
 fn escaped(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in visible(text).chars() {
         match c {
             '&' => shown.push_str("&amp;"),
             '<' => shown.push_str("&lt;"),
-            // `]]>` has a meaning.
+            // `]]>` is special in XML.
             '>' => shown.push_str("&gt;"),
             '\u{fffe}' | '\u{ffff}' => shown.extend(c.escape_unicode()),
             c => shown.push(c),

@@ -1,8 +1,8 @@
 use crate::exercise::{Gradebook, Mark};
 use crate::lab::visible;
 
-/// A gradebook for a spreadsheet: a row a student, with the points of each
-/// check. What was not measured is an empty cell.
+/// Returns a gradebook as CSV: a row for each student, with the points of each
+/// check. An unmeasured check is an empty cell.
 pub fn csv(book: &Gradebook) -> String {
     let checks = book.checks();
     let head = ["student", "points", "max"].into_iter().chain(checks.iter().copied());
@@ -18,15 +18,15 @@ pub fn csv(book: &Gradebook) -> String {
     }
     let mut writer = csv::Writer::from_writer(Vec::new());
     for row in rows {
-        // To write into memory does not fail, and all rows are of one length.
+        // Writing to memory can't fail, and all rows have the same length.
         let _ = writer.write_record(row);
     }
     let bytes = writer.into_inner().unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A cell that a spreadsheet takes for a text: what begins like a formula
-/// gets a quote before it, as OWASP advises.
+/// Returns a cell that a spreadsheet reads as text: a quote comes before anything
+/// like a formula, as OWASP advises.
 fn text(text: &str) -> String {
     let shown = visible(text);
     let first = shown.trim_start().chars().next();

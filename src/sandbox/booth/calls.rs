@@ -148,7 +148,7 @@ impl Notices {
 
     fn send(&self, call: &Call, error: i32, flags: u32) {
         let answer = seccomp_notif_resp { id: call.id, val: 0, error, flags };
-        // Where the caller is gone, nobody wants to know.
+        // If the caller is gone, the answer is lost, which is fine.
         // SAFETY: lives through the call.
         unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND as _, &raw const answer) };
     }
