@@ -1,32 +1,32 @@
-//! Words that are the shell's own, and which commands between them only ask.
+//! The shell's keywords, and the commands between them whose exit code is an
+//! answer.
 
 use super::scan::Simple;
 use std::ops::Range;
 
-/// Words after which another command begins.
+/// Keywords that come before another command.
 pub(super) const BEFORE: [&str; 7] = ["then", "else", "elif", "do", "!", "time", "coproc"];
-/// Words that begin a compound command, and a command in it.
+/// Keywords that open a compound command, followed by a command.
 pub(super) const OPENS: [&str; 4] = ["if", "while", "until", "{"];
-/// Words that begin a compound command, and words of its own.
+/// Keywords that open a compound command, followed by words of its own.
 pub(super) const HEADERS: [&str; 4] = ["for", "case", "select", "function"];
-/// Words that end one.
+/// Keywords that close a compound command.
 pub(super) const CLOSES: [&str; 4] = ["fi", "done", "esac", "}"];
 
-/// Finds the commands whose exit code is an answer, and no failure: those
-/// before `then` and `do`, before `||` and behind `!`. Commands are named by
-/// their numbers.
+/// Finds the commands whose exit code is an answer, not a failure: those before
+/// `then` and `do`, before `||` and after `!`. Commands are named by their
+/// numbers.
 #[derive(Debug, Default)]
 pub(super) struct Conditions {
-    /// The compound commands that are open, each with the first command of its
-    /// condition, while it is in one.
+    /// The open compound commands. Each has the first command of its condition
+    /// while it is in one.
     open: Vec<Option<usize>>,
     negated: Option<usize>,
     pub found: Vec<Range<usize>>,
 }
 
 impl Conditions {
-    /// Goes over a word that is the shell's own; `next` is the command that
-    /// comes after it.
+    /// Takes a keyword; `next` is the number of the command after it.
     pub fn word(&mut self, word: &str, next: usize) {
         match word {
             "if" | "while" | "until" => self.open.push(Some(next)),
@@ -64,7 +64,7 @@ impl Conditions {
         }
     }
 
-    /// Comes to the end of a pipeline.
+    /// Takes the end of a pipeline.
     pub fn end_pipeline(&mut self, next: usize) {
         self.found.extend(self.negated.take().map(|begin| begin..next));
     }

@@ -1,33 +1,33 @@
-//! What a shell shows in front of the lines with which a command goes on, and
-//! what people paste along.
+//! Removes continuation prompts: a shell shows them before the further lines of a
+//! command, and people paste them along.
 
 use super::paste::Parsed;
 use super::prompt::prompt_of;
 use super::scan::Scan;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Words that zsh has in front of its `> `, for what is open.
+/// Words that zsh shows before its `> ` for open constructs.
 const OPEN: [&str; 23] = [
     "always", "bquote", "case", "cmdand", "cmdor", "cmdsubst", "cursh", "do", "dquote", "elif", "else",
     "for", "function", "heredoc", "if", "pipe", "quote", "repeat", "select", "subsh", "then", "until",
     "while",
 ];
 
-/// The lines of which such a prompt was taken.
+/// The lines whose continuation prompt was removed.
 #[derive(Debug, Default)]
 pub(super) struct Continued {
-    /// How many characters each has lost, by its number.
+    /// The number of characters that each line has lost, by line number.
     pub widths: BTreeMap<u32, usize>,
     tried: BTreeSet<u32>,
 }
 
 impl Continued {
-    /// Looks behind the lines with a prompt, and takes the `> ` of those with
-    /// which the next such command goes on; tells whether there was one.
+    /// Searches the lines after those with a prompt, and removes the continuation
+    /// prompts of the next command. Tells whether there was one.
     ///
-    /// It is one only where the line before it can't be all, and all of them
-    /// are a command, or nothing comes behind them that could belong to it: a
-    /// `> ` may be text.
+    /// A `> ` may be text. It counts as a prompt only if the line before it is
+    /// incomplete, and if the lines together are a command, or no more lines
+    /// follow that could belong to it.
     pub fn take<E>(
         &mut self,
         lines: &mut [String],
@@ -69,7 +69,7 @@ pub(super) fn ends_with_backslash(line: &str) -> bool {
     line.chars().rev().take_while(|c| *c == '\\').count() % 2 == 1
 }
 
-/// How many characters of a line are such a prompt.
+/// Returns the width of a line's continuation prompt, in characters.
 fn continuation(line: &str) -> Option<usize> {
     let text = line.trim_start();
     let (words, rest) = text.split_once('>')?;

@@ -1,18 +1,18 @@
-//! What a script's end says of the lab.
+//! Decides the result of a lab from the way its script ended.
 
 use super::session::Story;
 use crate::event::{Fault, Ran, Stop};
 use crate::lab::Place;
 use crate::net::{Exit, last_words};
 
-/// A shell lab passes when bash has come to its end, or has been sent there by
-/// an `exit` that says that all is well.
+/// Checks the end of a script: a shell lab passes if bash reaches the end, or
+/// stops at an `exit` with success.
 pub(super) fn judge(story: &Story, exit: Exit) -> Result<(), Stop> {
     let last = story.ran.as_ref();
     let word = last.and_then(|ran| ran.command.split_whitespace().next()).unwrap_or_default();
     let (message, blamed, hint) = match exit {
         _ if story.reached_end => return Ok(()),
-        // What has taken bash's place was interrupted by us.
+        // The program of this `exec` was interrupted by nslab.
         _ if word == "exec" && last.is_some_and(|ran| ran.ended.is_some()) => return Ok(()),
         Exit::Signal(signal) => (
             format!("bash was killed by {} before it came to the end of the script", name(signal)),
@@ -41,12 +41,12 @@ pub(super) fn judge(story: &Story, exit: Exit) -> Result<(), Stop> {
     }))
 }
 
-/// The line in which a command that failed says why.
+/// Returns the output line in which a failed command gives the reason.
 pub fn said(ran: &Ran) -> Option<&str> {
     last_words(&ran.output)
 }
 
-/// What a command said that failed.
+/// Returns the reason of a failed command.
 fn words(ran: Option<&Ran>, code: i32) -> String {
     match ran.and_then(said) {
         Some(said) => format!("{said} (exit code {code})"),

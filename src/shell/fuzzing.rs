@@ -1,4 +1,4 @@
-//! A shell lab's text, and what is told of its commands, for the fuzzers.
+//! A shell lab's text, and bash's reports about its commands, for the fuzzers.
 
 use super::paste::{Complaint, Parsed, Script};
 use super::told::Heard;
@@ -6,11 +6,10 @@ use crate::lab::{LabName, LabSource};
 use std::convert::Infallible;
 use std::path::PathBuf;
 
-/// How often bash is asked at most, in a run: each time takes it a
-/// millisecond.
+/// The most questions to bash in a run: each takes it a millisecond.
 const PATIENCE: usize = 100;
 
-/// Reads a script; `answers` says what bash says to what it is asked.
+/// Reads a script; `answers` are bash's answers to the questions.
 pub fn script(answers: u8, text: &str) {
     let path = PathBuf::from("/nonexistent/lab.sh");
     let source = LabSource { name: LabName::of(&path), path, text: text.into() };
@@ -36,8 +35,8 @@ pub fn script(answers: u8, text: &str) {
     });
 }
 
-/// Reads what comes by the pipe through which bash tells of its commands,
-/// which programs of the lab can write into.
+/// Reads bytes from the pipe of bash's reports, which programs of the lab can
+/// write to.
 pub fn told(bytes: &[u8]) {
     let mut heard = Heard::default();
     for chunk in bytes.chunks(16 * 1024) {

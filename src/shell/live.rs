@@ -1,8 +1,8 @@
-//! Somebody at work in a lab: a shell of the person's own on a terminal, and
-//! what may be asked in it.
+//! A person at work in a lab: a shell on a terminal, and the questions asked in
+//! it.
 //!
-//! What is typed is written down line by line, so that it can be run again as
-//! a script: that is how it is graded, and how `why` finds out.
+//! Each typed line is recorded, so that all of them can run again as a script.
+//! Grading and `why` work on that script.
 
 use super::prelude::FOLDER;
 use crate::event::{Live, LiveAsk, Order, Stop};
@@ -13,23 +13,23 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Questions come through this pipe.
+/// The pipe of the questions.
 const ASK: &str = "/run/nslab/live/ask";
-/// What was typed.
+/// The file of the typed lines.
 const TYPED: &str = "/run/nslab/live/typed";
-/// What the person's shell reads first; zsh looks for it under this name, and
-/// fish under the other.
+/// The startup file of the person's shell. zsh reads the first name, fish the
+/// second one.
 const FIRST: &str = "/run/nslab/live/.zshrc";
 const FIRST_OF_FISH: &str = "/run/nslab/live/fish/config.fish";
-/// Writes down what was typed.
+/// The script that records typed lines.
 const NOTE: &str = "/run/nslab/live/note";
-/// The commands `check`, `why` and `submit`.
+/// The folder of the commands `check`, `why` and `submit`.
 const COMMANDS: &str = "/run/nslab/live/bin";
 
-/// Asks something of the nslab outside; gives the answer.
+/// Sends a question to nslab outside, and returns the answer.
 pub type Desk<'a> = &'a dyn Fn(LiveAsk) -> Option<String>;
 
-/// Lets somebody work in the network of a lab, until the shell ends.
+/// Lets a person work in the network of a lab, until the shell ends.
 ///
 /// # Errors
 ///
@@ -37,7 +37,7 @@ pub type Desk<'a> = &'a dyn Fn(LiveAsk) -> Option<String>;
 pub fn live(network: &Network, order: &Order, terminal: Option<OwnedFd>, desk: Desk) -> Result<(), Stop> {
     match (&order.live, terminal) {
         (Some(live), Some(terminal)) => work(network, live, &terminal, desk).map_err(super::run::fault),
-        // Nobody is there.
+        // There is no person.
         _ => Ok(()),
     }
 }
@@ -61,19 +61,19 @@ fn listen(fds: &[BorrowedFd]) {
     let _ = poll(&mut fds, PollTimeout::NONE);
 }
 
-/// The words of the next question: where the answer is waited for, the
-/// command, and its arguments.
+/// Returns the words of the next question: the pipe for the answer, the command,
+/// and its arguments.
 fn question(ask: &OwnedFd, waiting: &mut Vec<u8>) -> Option<Vec<String>> {
     let mut chunk = [0; 4096];
     while let Ok(length @ 1..) = nix::unistd::read(ask, &mut chunk) {
         waiting.extend_from_slice(&chunk[..length]);
     }
-    // How many words there are comes first.
+    // The first field is the number of words.
     let mut fields =
         waiting.split(|byte| *byte == 0).map(|field| String::from_utf8_lossy(field).into_owned());
     let count: usize = fields.next()?.parse().ok()?;
     let words: Vec<String> = fields.take(count + 1).collect();
-    // The last one is what comes after the last zero.
+    // The last field is the part after the last zero byte.
     if words.len() <= count {
         return None;
     }
@@ -83,7 +83,7 @@ fn question(ask: &OwnedFd, waiting: &mut Vec<u8>) -> Option<Vec<String>> {
     Some(words.into_iter().take(count).collect())
 }
 
-/// Answers a question, where somebody waits for it.
+/// Answers a question, if somebody waits for the answer.
 fn answer(network: &Network, words: &[String], desk: Desk) {
     let [to, command, words @ ..] = words else { return };
     let typed = read(network, TYPED);
@@ -94,7 +94,7 @@ fn answer(network: &Network, words: &[String], desk: Desk) {
         _ => LiveAsk::Submit { typed, words },
     };
     let said = desk(asked).unwrap_or_else(|| "nslab does not answer\n".into());
-    // Who was interrupted waits no more.
+    // After an interrupt, nobody waits any more.
     let until = Instant::now() + Duration::from_secs(1);
     while Instant::now() < until {
         match network.open(Path::new(to), OFlag::O_WRONLY | OFlag::O_NONBLOCK) {
@@ -130,7 +130,8 @@ fn read(network: &Network, path: &str) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// The shell, whose terminal is its own: Ctrl-C reaches what runs in it.
+/// Returns the command line of the shell. The terminal is its controlling
+/// terminal, so Ctrl-C reaches its programs.
 fn argv(live: &Live) -> Vec<String> {
     let name = live.shell.rsplit('/').next().unwrap_or_default();
     let run = match name {
@@ -149,7 +150,7 @@ fn folder() -> &'static str {
     FIRST.rsplit_once('/').map_or("/", |(folder, _)| folder)
 }
 
-/// What the shell and those who work in it find.
+/// Returns the files for the shell and the person.
 fn furniture(live: &Live) -> Vec<Placed> {
     let file = |path: String, text: String, mode| Placed { path, text: Some(text), mode };
     let name = live.shell.rsplit('/').next().unwrap_or_default();
@@ -164,7 +165,7 @@ fn furniture(live: &Live) -> Vec<Placed> {
         file(NOTE.into(), TAKE_NOTE.into(), 0o755),
         file(FIRST.into(), first.clone(), 0o644),
         file(FIRST_OF_FISH.into(), FISH.into(), 0o644),
-        // For a shell in a namespace, which nobody tells what to read.
+        // For a shell in a namespace, which gets no option for its startup file.
         file("/tmp/.bashrc".into(), first, 0o644),
         file(format!("{FOLDER}/bin/sudo"), super::prelude::SUDO.into(), 0o755),
     ];
@@ -174,7 +175,7 @@ fn furniture(live: &Live) -> Vec<Placed> {
     files
 }
 
-/// Asks, and prints the answer. Each has a pipe of its own for that.
+/// Asks, and prints the answer. Each question has its own pipe for that.
 const COMMAND: &str = r#"#!/bin/sh
 answer=/run/nslab/live/answer.$$
 mkfifo "$answer" || exit 70
@@ -183,8 +184,7 @@ trap 'rm -f "$answer"' EXIT
 cat "$answer"
 "#;
 
-/// Writes down a command line for bash, with the namespace in which it was
-/// typed.
+/// Records a command line of bash, with the namespace in which it was typed.
 const TAKE_NOTE: &str = r#"#!/bin/sh
 case $1 in
     check|'check '*|why|'why '*|submit|'submit '*|exit|'exit '*|logout|history*|'') exit ;;
@@ -198,7 +198,7 @@ else
 fi >> /run/nslab/live/typed
 "#;
 
-/// What bash and zsh read.
+/// The startup file of bash and zsh.
 const COMMON: &str = r#"
 PATH=/run/nslab/live/bin:/run/nslab/shell/bin:$PATH
 __nslab_here() { ip netns identify 2> /dev/null | grep . || echo host; }

@@ -1,13 +1,11 @@
-//! Shell labs: scripts of bash(1), run by the real bash, told command by
-//! command.
+//! Shell labs: scripts of bash(1), run by the real bash, told command by command.
 //!
-//! Bash runs the whole script, so that functions, loops, traps and quotes are
-//! its own business. A trap tells of each command before it runs, and waits
-//! until it was seen what the one before has printed and changed.
+//! Bash runs the whole script, so functions, loops, traps and quotes need no work
+//! here. A trap reports each command before it runs, and waits until the output
+//! and the changes of the command before it were read.
 //!
-//! *Takes* the text of a lab and rooms to run it in, *gives* a stream of
-//! events, *never* runs a command itself, nor parses one where bash can be
-//! asked.
+//! *Takes* the text of a lab and rooms to run it in, *gives* a stream of events,
+//! *never* runs a command itself, nor parses one if bash can be asked.
 
 mod condition;
 mod continued;

@@ -1,9 +1,9 @@
-/// Of what a command prints, so many bytes are kept from its beginning, and
-/// so many from its end.
+/// The most bytes of a command's output that are kept from its beginning, and
+/// from its end.
 const HEAD: usize = 256 * 1024;
 const TAIL: usize = 64 * 1024;
 
-/// What a command has printed: all of it, or its two ends.
+/// The output of a command: all of it, or its beginning and its end.
 #[derive(Debug, Default)]
 pub(super) struct Output {
     head: Vec<u8>,
@@ -12,7 +12,7 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Takes in what was printed.
+    /// Appends output.
     pub fn take(&mut self, bytes: &[u8]) {
         let (head, rest) = bytes.split_at(bytes.len().min(HEAD - self.head.len()));
         self.head.extend_from_slice(head);
@@ -24,7 +24,7 @@ impl Output {
         }
     }
 
-    /// As text, with a word on what is left out.
+    /// Returns the text, with a note about the omitted part.
     pub fn text(&self) -> String {
         let mut text = String::from_utf8_lossy(&self.head).into_owned();
         if self.more > 0 {

@@ -1,31 +1,31 @@
-//! From what people paste to what bash can run.
+//! Turns pasted text into a script for bash, line by line.
 //!
-//! Line by line: a prompt becomes blanks, so that every column stays where it
-//! was; a line that bash can't parse becomes a command that fails, so that
-//! the others run. What bash can parse it gets as it stands.
+//! A prompt becomes blanks, so that columns stay the same. A line that bash can't
+//! parse becomes a failing command, so that the others run. Bash gets everything
+//! else as it is.
 
 use super::continued::{Continued, ends_with_backslash};
 use super::prompt::prompt_of;
 use super::scan::Scan;
 use std::collections::BTreeMap;
 
-/// What bash says of a text that it can't parse.
+/// Bash's complaint about a text that it can't parse.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Complaint {
-    /// The line, as bash counts.
+    /// The line, in bash's count.
     pub line: u32,
-    /// The text of the line, where bash shows it.
+    /// The text of the line, if bash shows it.
     pub text: Option<String>,
-    /// Its words.
+    /// The message.
     pub words: String,
-    /// Whether the text ended before a command did.
+    /// Whether the text ended in the middle of a command.
     pub at_end: bool,
-    /// The delimiter of a here-document that is not closed: the line is the
-    /// one that begins it.
+    /// The delimiter of an unclosed here-document. The line is then its first
+    /// one.
     pub here: Option<String>,
 }
 
-/// What bash says of a text.
+/// Bash's answer about a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Parsed {
     /// It can be run.
@@ -34,46 +34,45 @@ pub(super) enum Parsed {
     Wrong(Complaint),
 }
 
-/// A text as bash gets it.
+/// A text in the form for bash.
 #[derive(Debug, Default)]
 pub(super) struct Script {
-    /// The text for bash: as many lines as there were, and an `exit` below.
+    /// The text for bash: the same number of lines, and an `exit` below.
     pub text: String,
-    /// Where its commands are.
+    /// The places of its commands.
     pub scan: Scan,
     /// The lines that bash can't parse.
     pub unparsable: BTreeMap<u32, Unparsable>,
-    /// The line of that `exit`. Bash comes there when it has run all others.
+    /// The line of that `exit`. Bash reaches it after all other lines.
     pub end: u32,
-    /// How many characters of a line the text does not have: a prompt that is
-    /// shown where a command goes on.
+    /// The width of the continuation prompts that the text lacks, by line.
     pub widths: BTreeMap<u32, usize>,
 }
 
-/// A line, with those that a backslash joins to it, that bash can't parse.
+/// A line that bash can't parse, with the lines that backslashes join to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unparsable {
     /// The line as it was written.
     pub text: String,
-    /// Bash's words.
+    /// Bash's message.
     pub words: String,
-    /// Whether not even a failing command can stand there.
+    /// Whether not even a failing command is possible there.
     pub left_out: bool,
-    /// The last line that belongs to it.
+    /// The last of the joined lines.
     last: u32,
 }
 
-/// Fails with the code that bash has for a syntax error, without a word.
+/// Fails silently with bash's exit code for a syntax error.
 const FAILING: &str = "[ 0 0 ] 2> /dev/null";
 
-/// The code that bash has for a syntax error.
+/// Bash's exit code for a syntax error.
 pub(super) const SYNTAX_ERROR: i32 = 2;
 
-/// How often a text that ends too early is looked through for the reason.
+/// The most tries to find the reason why a text ends too early.
 const TRIES: usize = 100;
 
 impl Script {
-    /// Makes a script of a text; `check` asks bash whether it can parse one.
+    /// Makes a script from a text; `check` asks bash whether it can parse a text.
     pub fn of<E>(text: &str, mut check: impl FnMut(&str) -> Result<Parsed, E>) -> Result<Self, E> {
         let mut lines: Vec<String> = text.lines().map(String::from).collect();
         let mut unparsable: BTreeMap<u32, Unparsable> = BTreeMap::new();
@@ -88,7 +87,7 @@ impl Script {
                 Parsed::Sound => return Ok(Self::finish(&cleaned, scan, unparsable, continued.widths)),
             };
             if lines.is_empty() {
-                // So that there is a line that it is about.
+                // The complaint needs a line that it is about.
                 lines.push(String::new());
                 continue;
             }
@@ -117,7 +116,8 @@ impl Script {
                 }
                 Some(known) if !known.left_out => known.left_out = true,
                 Some(known) => {
-                    // Nothing helps: all that is left is told as one.
+                    // No single line helps: treat the rest as one unparsable
+                    // part.
                     let last = lines.len() as u32;
                     let first = if known.last == last { 1 } else { line };
                     let text = lines[first as usize - 1..].join("\n").trim().to_string();
@@ -135,15 +135,15 @@ impl Script {
         unparsable: BTreeMap<u32, Unparsable>,
         widths: BTreeMap<u32, usize>,
     ) -> Self {
-        // Below a blank line, to which a backslash may join the last one.
+        // Below a blank line, in case a backslash ends the last line.
         let text = format!("{}\nexit\n", watched_traps(cleaned, &scan));
         let end = cleaned.lines().count() as u32 + 2;
         Self { text, scan, unparsable, end, widths }
     }
 }
 
-/// The line of a complaint. Behind a here-document bash is further than the
-/// line that it means, and shows.
+/// Returns the line of a complaint. After a here-document, bash's count is beyond
+/// the line that it means and shows.
 fn shown(text: &str, complaint: &Complaint) -> u32 {
     let lines: Vec<&str> = text.lines().collect();
     let up_to = lines.len().min(complaint.line as usize);
@@ -152,7 +152,7 @@ fn shown(text: &str, complaint: &Complaint) -> u32 {
     found.map_or(complaint.line, |at| at as u32 + 1)
 }
 
-/// The lines that backslashes join to this one, from the first to the last.
+/// Returns the first and the last line that backslashes join to this one.
 fn joined(lines: &[String], line: u32) -> (u32, u32) {
     let goes_on = |line: u32| lines.get(line as usize - 1).is_some_and(|text| ends_with_backslash(text));
     let (mut first, mut last) = (line, line);
@@ -165,9 +165,9 @@ fn joined(lines: &[String], line: u32) -> (u32, u32) {
     (first, last)
 }
 
-/// The last line of a here-document that is not closed: one that is nearly
-/// its delimiter, or the last one before the next prompt, where it began with
-/// one. Otherwise nobody knows, and what is below it are commands.
+/// Returns the last line of an unclosed here-document: a line that is nearly its
+/// delimiter, or, if it began at a prompt, the last line before the next prompt.
+/// Otherwise its end is unknown, and the lines below it count as commands.
 fn end_of_here(lines: &[String], first: u32, last: u32, delimiter: &str) -> u32 {
     let prompted = prompt_of(&lines[first as usize - 1]) > 0;
     for (at, line) in (last..).zip(&lines[last as usize..]) {
@@ -181,8 +181,8 @@ fn end_of_here(lines: &[String], first: u32, last: u32, delimiter: &str) -> u32 
     last
 }
 
-/// The text with blanks for prompts and fences, and without what can't be
-/// parsed.
+/// Returns the text with blanks in place of prompts and fences, and without
+/// unparsable lines.
 fn clean(lines: &[String], unparsable: &BTreeMap<u32, Unparsable>) -> (String, Scan) {
     let mut kept: Vec<String> = lines.iter().map(|line| line.trim_end_matches('\r').to_string()).collect();
     for (first, what) in unparsable {
@@ -203,8 +203,8 @@ fn clean(lines: &[String], unparsable: &BTreeMap<u32, Unparsable>) -> (String, S
     (join(&kept), scan)
 }
 
-/// Finds the compound command that is not finished: the last line where one
-/// may begin and before which all is well.
+/// Finds the unfinished compound command: the last line that may begin one and
+/// before which everything is correct.
 fn unfinished<E>(
     text: &str,
     scan: &Scan,
@@ -228,8 +228,8 @@ fn unfinished<E>(
     Ok(None)
 }
 
-/// The script's own DEBUG trap is called from the one that watches the
-/// script; a `trap` of bash's would take its place.
+/// Redirects the script's own DEBUG traps, so that the watching trap calls them:
+/// a `trap` of the script would replace it.
 fn watched_traps(text: &str, scan: &Scan) -> String {
     let mut lines: Vec<String> = text.lines().map(String::from).collect();
     let mut simples: Vec<_> = scan.simples.iter().collect();
@@ -249,7 +249,7 @@ fn watched_traps(text: &str, scan: &Scan) -> String {
 mod tests {
     use super::*;
 
-    /// Says of each text that has `(x)` what bash says of it.
+    /// Answers with a complaint for each text with `(x)`.
     fn check(text: &str) -> Result<Parsed, ()> {
         let complaint =
             |at| Complaint { line: at as u32 + 1, text: None, words: "no".into(), at_end: false, here: None };

@@ -1,32 +1,32 @@
-//! What bash reads before the script (`BASH_ENV` of bash(1)), and the tools
-//! that pasted commands take for granted.
+//! The file that bash reads before the script (`BASH_ENV` of bash(1)), and the
+//! tools that pasted commands expect.
 
-/// What our names in the script's bash begin with.
+/// The prefix of nslab's names in the script's bash.
 pub(super) const PREFIX: &str = "__nslab_";
 
-/// Where it all is, in the sandbox.
+/// The folder of these files in the sandbox.
 pub(super) const FOLDER: &str = "/run/nslab/shell";
-/// Bash tells here what it is about to run.
+/// The pipe on which bash reports its next command.
 pub(super) const TOLD: &str = "/run/nslab/shell/told";
-/// And waits here until it may.
+/// The pipe on which bash waits until it may go on.
 pub(super) const GO: &str = "/run/nslab/shell/go";
 /// The prelude.
 pub(super) const PRELUDE: &str = "/run/nslab/shell/prelude";
-/// The tools.
+/// The folder of the tools.
 pub(super) const TOOLS: &str = "/run/nslab/shell/bin";
 
-/// What bash does when it is interrupted itself: it goes on.
+/// The command by which bash handles an interrupt: it goes on.
 pub(super) const INTERRUPTED: &str = ": __nslab_interrupted";
 
-/// How many words bash tells of a command.
+/// The number of fields of a report.
 pub(super) const FIELDS: usize = 8;
 
-/// The trap tells of each command before it runs, and waits.
+/// Returns the prelude. Its trap reports each command before it runs, and waits.
 ///
-/// It leaves `$?`, `$_` and `set -x` as they were, and says nothing under
-/// `set -x`. A DEBUG trap of the script's own is called from it, where bash
-/// would have called that. With a trap for SIGINT, a `wait` without end can be
-/// interrupted without ending the script. `$-` has a `T` too many.
+/// It preserves `$?`, `$_` and `set -x`, and prints nothing under `set -x`. It
+/// calls a DEBUG trap of the script at the times at which bash would. A trap for
+/// SIGINT allows interrupting an endless `wait` without ending the script. `$-`
+/// has an additional `T`.
 pub(super) fn prelude() -> String {
     let trap = [
         "{ __nslab_s=$? __nslab_u=${_-} __nslab_x=$-; set +x; } 2>/dev/null",
@@ -61,7 +61,7 @@ pub(super) fn prelude() -> String {
     )
 }
 
-/// Whoever asks for root in a sandbox has it.
+/// Any user of a sandbox can be root.
 pub(super) const SUDO: &str = r#"#!/bin/sh
 while [ $# -gt 0 ]; do
     case $1 in

@@ -1,6 +1,6 @@
-//! What people paste along with a command.
+//! Prompts and fences that people paste along with a command.
 
-/// How many characters of a line are a prompt, or a fence of Markdown.
+/// Returns the width of a line's prompt, or Markdown fence, in characters.
 pub(super) fn prompt(line: &[char]) -> usize {
     let indent = line.iter().take_while(|c| c.is_whitespace()).count();
     let text = &line[indent..];
@@ -9,8 +9,8 @@ pub(super) fn prompt(line: &[char]) -> usize {
         return indent + text.len();
     }
     let Some(first) = text.first() else { return 0 };
-    // `$`, zsh's `%`, and what themes have for them; a letter that was lost on
-    // the way as well.
+    // `$`, zsh's `%`, and the signs of themes; also a character that was garbled
+    // on the way.
     let sign = matches!(first, '$' | '%') || (!first.is_ascii() && !first.is_alphanumeric());
     if sign && blank(1) {
         return indent + 1;
@@ -30,7 +30,7 @@ pub(super) fn prompt(line: &[char]) -> usize {
     }
 }
 
-/// The same of a text.
+/// Returns the same for a text.
 pub(super) fn prompt_of(line: &str) -> usize {
     let line: Vec<char> = line.lines().next().unwrap_or_default().chars().collect();
     prompt(&line)

@@ -5,12 +5,11 @@ use crate::net::is_installed;
 use std::fs;
 use std::path::Path;
 
-/// Reads a shell lab. What bash can't parse in it fails when its line is
-/// reached.
+/// Reads a shell lab. A line that bash can't parse fails when it is reached.
 ///
 /// # Errors
 ///
-/// If there is no command in it.
+/// If it has no command.
 pub fn read(mut source: LabSource) -> Result<Lab, Fault> {
     if let Some(text) = source.text.strip_prefix('\u{feff}') {
         source.text = text.to_string();
@@ -34,7 +33,7 @@ pub fn read(mut source: LabSource) -> Result<Lab, Fault> {
     })
 }
 
-/// The files beside the lab that it names, which it may read with `source`.
+/// Returns the files beside the lab that it names, which it may `source`.
 fn beside(source: &LabSource) -> Vec<Helper> {
     let folder = source.path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let Ok(entries) = fs::read_dir(folder.unwrap_or(Path::new("."))) else { return Vec::new() };
@@ -43,7 +42,7 @@ fn beside(source: &LabSource) -> Vec<Helper> {
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
             let named = source.text.contains(&name) && Some(name.as_ref()) != source.path.file_name();
-            // A large one, and one that leads away, does not travel.
+            // Large files, and links that lead outside, are left out.
             let bytes = if named { read_beside(&entry.path()).ok()? } else { return None };
             let text = String::from_utf8(bytes).ok()?;
             Some(Helper { path: source.path.with_file_name(&name).display().to_string(), import: name, text })

@@ -13,8 +13,8 @@ use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Runs a shell lab in a sandbox, and tells what happens until it ends or
-/// stops. Where somebody is to work in it, `live` lets them, then.
+/// Runs a shell lab in a sandbox, and reports events until it ends or stops.
+/// Afterwards `live` lets a person work in it, if the order says so.
 pub fn run(
     order: &Order,
     rooms: Box<dyn Rooms>,
@@ -37,7 +37,7 @@ pub fn run(
     };
     let mut ran = try_run(order, &network, &told);
     if order.live.is_some() {
-        // However far it has come: that is what somebody wants to look at.
+        // Wherever it has stopped: the person wants to look at that.
         ran = live(&network);
     }
     let ending = ran.map_or_else(Event::Stopped, |()| Event::Ended);
@@ -47,12 +47,11 @@ pub fn run(
     tell(ending);
 }
 
-/// Runs a shell script in the gap of an exercise, in the network that is
-/// given there.
+/// Runs a shell script in the gap of an exercise, in the network given there.
 ///
 /// # Errors
 ///
-/// If bash does not come to the end of the script.
+/// If bash does not reach the end of the script.
 pub fn fill(
     network: &Network,
     order: &Order,
@@ -60,7 +59,7 @@ pub fn fill(
     tell: &dyn Fn(Event),
 ) -> Result<(), Stop> {
     look_for_bash()?;
-    // Where it lies is nobody's business inside.
+    // Programs inside must not see where the file is.
     let name = Path::new(&submission.path).file_name().unwrap_or(OsStr::new("solution.sh"));
     let order = Order {
         path: name.to_string_lossy().into_owned(),
@@ -129,8 +128,8 @@ fn try_run(order: &Order, network: &Network, tell: &dyn Fn(Event)) -> Result<(),
     ending::judge(&story, exit?)
 }
 
-/// What the machine lacks, where that is why a command has failed. A condition
-/// that asks for it has its answer.
+/// Returns what the machine lacks, if a command has failed for that reason. For a
+/// condition, the failure is an answer.
 fn lacked(network: &Network, ran: &Ran) -> Option<Unmeasured> {
     if ran.asks || ran.ended.is_some() || ran.code.is_none_or(|code| code == 0) {
         return None;
@@ -139,7 +138,7 @@ fn lacked(network: &Network, ran: &Ran) -> Option<Unmeasured> {
     Some(Unmeasured { place: ran.place, reason, remedy: Some(remedy) })
 }
 
-/// What a script finds in every sandbox.
+/// Returns the files that every sandbox of a script needs.
 fn furniture() -> Vec<Placed> {
     let file = |path: String, text: String, mode| Placed { path, text: Some(text), mode };
     let pipe = |path: &str| Placed { path: path.into(), text: None, mode: 0o600 };
@@ -151,17 +150,17 @@ fn furniture() -> Vec<Placed> {
     ]
 }
 
-/// Where the script runs, and where it is.
+/// The paths of the script in the sandbox.
 struct Home {
     /// The folder in which it begins, private and writable.
     folder: PathBuf,
-    /// Where bash finds it under its own path.
+    /// The path under which bash finds it by its own name.
     script: PathBuf,
 }
 
 impl Home {
     fn of(path: &Path) -> Self {
-        // As deep as the path leads up.
+        // Deep enough for the `..` parts of the path.
         let ups = path.components().filter(|part| *part == Component::ParentDir).count();
         let folder = (0..=ups).fold(PathBuf::from("/tmp"), |folder, _| folder.join("lab"));
         let mut script = folder.clone();
@@ -177,7 +176,7 @@ impl Home {
         Self { folder, script }
     }
 
-    /// The script, and the files beside it.
+    /// Returns the script, and the files beside it.
     fn files(&self, order: &Order, script: &Script) -> Vec<Placed> {
         let file = |path: &Path, text: &str| {
             let text = Some(text.to_string());
@@ -199,7 +198,7 @@ impl Home {
 fn parse(network: &Network, order: &Order, text: &str) -> Result<Parsed, NetError> {
     let path = format!("{FOLDER}/text");
     network.place(&[Placed { path: path.clone(), text: Some(text.into()), mode: 0o644 }])?;
-    // An option that the script sets is not set while it is only parsed.
+    // With `-n`, bash does not set the script's options.
     let extended = if text.contains("extglob") { "-O extglob " } else { "" };
     let answer = network.exec(&network.host(), &format!("bash {extended}-n {path}"), Limits::default())?;
     if let Some(complaint) = open_here(&answer.stderr, &path, order, text, answer.code) {
@@ -227,8 +226,8 @@ fn parse(network: &Network, order: &Order, text: &str) -> Result<Parsed, NetErro
     Ok(Parsed::Wrong(Complaint { line: *line, text, words, at_end, here: None }))
 }
 
-/// A here-document that goes on to the end of the text, of which bash only
-/// warns.
+/// Finds a here-document that is not closed before the end of the text. Bash only
+/// warns about it.
 fn open_here(said: &str, path: &str, order: &Order, text: &str, code: i32) -> Option<Complaint> {
     let begin = format!("{path}: line ");
     let warnings = said.lines().filter_map(|line| line.strip_prefix(&begin)?.split_once(": warning: "));
@@ -239,7 +238,7 @@ fn open_here(said: &str, path: &str, order: &Order, text: &str, code: i32) -> Op
         else {
             continue;
         };
-        // In `$(…)`, the end may be the bracket.
+        // In `$(…)`, the bracket may close it.
         let at_end = code != 0 || line.parse().is_ok_and(|line: usize| line >= text.lines().count());
         if let (true, Ok(at), Some(delimiter)) = (at_end, at.parse(), rest.strip_suffix("')")) {
             let words = format!("{}: line {line}: warning: {words}", order.path);

@@ -1,9 +1,9 @@
-//! Where the commands of a shell text stand.
+//! Finds the places of the commands in a shell text.
 //!
-//! Bash runs the text, and bash says what it can't parse; this only finds the
-//! place of what bash says that it is about to run, and the lines on which a
-//! new command begins (where a prompt that was pasted along is none of bash's
-//! business). What it gets wrong costs a column, never a command.
+//! Bash runs the text, and reports what it can't parse. This only finds the
+//! places of the commands that bash reports, and the lines on which a new command
+//! begins (bash can't judge pasted prompts). An error here costs a column, never
+//! a command.
 
 mod words;
 
@@ -11,41 +11,40 @@ use super::condition::{BEFORE, CLOSES, Conditions, HEADERS, OPENS};
 use super::prompt::prompt;
 use std::rc::Rc;
 
-/// A simple command as it stands in the text.
+/// A simple command in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Simple {
     /// Its line, from 1.
     pub line: u32,
     /// The line of its end.
     pub last: u32,
-    /// Where it ends in the text, in characters.
+    /// The position of its end in the text, in characters.
     end: usize,
     /// Its column in characters, from 1.
     pub column: u32,
     /// The text.
     pub text: String,
-    /// The pipeline in which it stands, by its number, and the whole text of
-    /// that, where it has only simple commands.
+    /// The number of its pipeline, and the pipeline's whole text, if it has only
+    /// simple commands.
     pub pipeline: usize,
     pub whole: Option<Rc<str>>,
-    /// Whether it stands in `$(…)` or the like: what it prints, nobody sees.
+    /// Whether it is in `$(…)` or the like, so that its output is not shown.
     pub captured: bool,
-    /// Whether it stands in `{ …; } &` or the like.
+    /// Whether it is in `{ …; } &` or the like.
     pub background: bool,
-    /// Whether its exit code is an answer, as that of a condition.
+    /// Whether its exit code is an answer, as in a condition.
     pub asks: bool,
 }
 
-/// What was found in a text.
+/// The findings about a text.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
     pub simples: Vec<Simple>,
     /// Whether a new command may begin on a line, from line 1 at index 0.
     pub fresh: Vec<bool>,
-    /// The line of a quote or bracket that is not closed.
+    /// The line of an unclosed quote or bracket.
     pub open: Option<u32>,
-    /// The lines that begin with a prompt that was pasted along, and how many
-    /// characters of them are one.
+    /// The lines that begin with a pasted prompt, and its width in characters.
     pub prompts: Vec<(u32, usize)>,
 }
 
@@ -63,7 +62,7 @@ impl Scan {
     }
 }
 
-/// What ends a list of commands.
+/// The end of a list of commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Until {
     End,
@@ -78,8 +77,8 @@ struct Here {
     tabs: bool,
 }
 
-/// How deep commands may stand within commands. Bash can do more; what is
-/// deeper has no place here.
+/// The deepest nesting of commands. Bash allows more, but deeper commands get no
+/// place here.
 const DEEPEST: usize = 50;
 
 #[derive(Debug, Default)]
@@ -89,22 +88,22 @@ struct Scanner {
     line: u32,
     column: u32,
     pipelines: usize,
-    /// How many lists, quotes and expansions are open.
+    /// The number of open lists, quotes and expansions.
     depth: usize,
     pending: Vec<Here>,
     conditions: Conditions,
     found: Scan,
 }
 
-/// What stands where a command begins.
+/// The first word of a command.
 enum Head {
     /// A simple command, by its number.
     Simple(usize),
-    /// What goes before another command.
+    /// A keyword before another command.
     Before,
     /// The beginning of a compound command.
     Opens,
-    /// Its end.
+    /// The end of a compound command.
     Closes,
 }
 
@@ -140,7 +139,7 @@ impl Scanner {
         }
     }
 
-    /// Goes one deeper; where that is too deep, nothing more is found.
+    /// Reads one level deeper; beyond the limit, nothing more is found.
     fn deeper(&mut self, read: impl FnOnce(&mut Self)) {
         if self.depth == DEEPEST {
             self.at = self.text.len();
@@ -151,13 +150,13 @@ impl Scanner {
         self.depth -= 1;
     }
 
-    /// Reads commands until what ends them.
+    /// Reads commands until their end.
     fn list(&mut self, until: Until, captured: bool) {
         self.deeper(|scanner| scanner.commands(until, captured));
     }
 
     fn commands(&mut self, until: Until, captured: bool) {
-        // The commands of the pipeline, and of the and-or list, at hand.
+        // The commands of the current pipeline, and of the current and-or list.
         let (mut pipe_start, mut list_start) = (None, self.found.simples.len());
         let mut direct: Vec<usize> = Vec::new();
         let mut compound = false;
@@ -185,7 +184,7 @@ impl Scanner {
                 }
                 '|' if !self.starts("||") => {
                     self.skip(if self.starts("|&") { 2 } else { 1 });
-                    // A pipeline goes on over the end of a line.
+                    // A pipeline continues on the next line.
                     while matches!(self.peek(0), ' ' | '\t' | '\n') && !self.at_end() {
                         if self.peek(0) == '\n' { self.newline(false) } else { self.bump() }
                     }
@@ -246,7 +245,8 @@ impl Scanner {
             let end = direct.last().map_or(self.at, |last| self.found.simples[*last].end);
             self.text[start..end].iter().collect::<String>().trim_end().to_string()
         });
-        // A pipeline's commands share its text, which is as long as all of them.
+        // The commands of a pipeline share its text, which is as long as all of
+        // them.
         let whole: Option<Rc<str>> = whole.map(Into::into);
         for simple in direct.drain(..) {
             let simple = &mut self.found.simples[simple];
@@ -256,8 +256,8 @@ impl Scanner {
         (*start, *compound) = (None, false);
     }
 
-    /// The pipeline that was read last runs in the background: its `&` belongs
-    /// to it.
+    /// Adds the `&` to the text of the last pipeline, which runs in the
+    /// background.
     fn background(&mut self) {
         let last = self.pipelines - 1;
         let mut simples =
@@ -267,7 +267,7 @@ impl Scanner {
         simples.for_each(|simple| simple.whole.clone_from(&whole));
     }
 
-    /// Skips what separates words on a line.
+    /// Skips blanks and joined line ends.
     fn blanks(&mut self) {
         loop {
             match self.peek(0) {
@@ -284,7 +284,7 @@ impl Scanner {
         }
     }
 
-    /// Goes over the end of a line, and over the here-documents below it.
+    /// Skips the end of a line, and the here-documents below it.
     fn newline(&mut self, fresh: bool) {
         self.bump();
         for here in std::mem::take(&mut self.pending) {
@@ -309,7 +309,7 @@ impl Scanner {
         }
     }
 
-    /// Goes over a prompt.
+    /// Skips a prompt.
     fn prompt(&mut self) {
         let rest = &self.text[self.at.min(self.text.len())..];
         let end = rest.iter().position(|c| *c == '\n').unwrap_or(rest.len());
@@ -320,7 +320,7 @@ impl Scanner {
         }
     }
 
-    /// Reads a simple command, or a word that is the shell's own.
+    /// Reads a simple command, or a keyword.
     fn command(&mut self, until: Until, captured: bool) -> Head {
         let (start, line, column) = (self.at, self.line, self.column);
         let first = self.word(until);
@@ -338,7 +338,7 @@ impl Scanner {
         self.blanks();
         let header = HEADERS.contains(&first.as_str());
         if header || self.starts("()") {
-            // A header. What is below it are commands again.
+            // A header. Commands follow below it.
             while !self.at_end() && !matches!(self.peek(0), '\n' | ';' | '{') {
                 if self.starts("((") {
                     self.delimited("))", true);
@@ -372,7 +372,7 @@ impl Scanner {
                     let before = self.at;
                     self.word(until);
                     if self.at == before {
-                        // A bracket where none belongs: bash will say so.
+                        // A misplaced bracket: bash will complain.
                         self.bump();
                     }
                 }

@@ -1,4 +1,4 @@
-//! Follows a script from its first command to bash's end.
+//! Follows a script from its first command to the end of bash.
 
 use super::output::Output;
 use super::paste::{SYNTAX_ERROR, Script};
@@ -10,11 +10,10 @@ use crate::lab::Place;
 use crate::net::{Exit, NetError, Network, Terminal};
 use std::time::{Duration, Instant};
 
-/// How long a command that was interrupted may take to end, before it is
-/// ended with more force.
+/// The time limit for an interrupted command, after which it is ended by force.
 const AFTER_INTERRUPT: Duration = Duration::from_secs(1);
 
-/// A script at work.
+/// A running script.
 pub(super) struct Session<'a> {
     network: &'a Network,
     terminal: Terminal,
@@ -25,43 +24,43 @@ pub(super) struct Session<'a> {
     tell: &'a dyn Fn(Event),
     acts: u32,
     current: Option<Current>,
-    /// Up to which line the script's comments were told.
+    /// The last line whose comments were reported.
     noted: u32,
-    /// The last line whose commands are to run, and whether it is behind us.
+    /// The last line whose commands are to run, and whether it was passed.
     last_line: Option<u32>,
     beyond: bool,
-    /// How deep in functions the condition stands that is being asked.
+    /// The function depth of the condition that is being evaluated.
     asking: Option<u32>,
     story: Story,
 }
 
-/// What is known of a script when it has ended.
+/// The facts about a script that has ended.
 #[derive(Debug, Default)]
 pub(super) struct Story {
-    /// Whether bash came to the end of the file.
+    /// Whether bash reached the end of the file.
     pub reached_end: bool,
-    /// The last commands that were told, and the shell's options then.
+    /// The last reported command, and the shell's options at that time.
     pub ran: Option<Ran>,
-    /// The last one of these that failed.
+    /// The last one that failed.
     pub failed: Option<Ran>,
     pub options: String,
 }
 
-/// The command that runs.
+/// The running command.
 struct Current {
     told: Told,
     place: Place,
     command: String,
     /// Its number in the scan, and its pipeline's.
     simple: Option<(usize, usize)>,
-    /// What bash could not say itself.
+    /// Bash's message about an unparsable line.
     words: Option<String>,
     output: Output,
-    /// Whether it has called a function, so that its status is not known.
+    /// Whether it has called a function, so that its status is unknown.
     called: bool,
-    /// The processes that were there before it.
+    /// The processes that existed before it.
     before: Vec<(i32, i32)>,
-    /// When it will be interrupted, and how often it was.
+    /// The time of its next interrupt, and the number of interrupts so far.
     until: Instant,
     interrupts: u32,
 }
@@ -100,8 +99,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// What is known at the end, and the terminal, to which what runs on in
-    /// the background still prints.
+    /// Returns the facts at the end, and the terminal, on which background
+    /// programs still print.
     pub fn finish(self) -> (Story, Terminal) {
         (self.story, self.terminal)
     }
@@ -109,7 +108,7 @@ impl<'a> Session<'a> {
     /// Follows the script until bash has ended.
     pub fn follow(&mut self) -> Result<Exit, Stop> {
         loop {
-            // Somebody may tell without end.
+            // A program may report endlessly.
             while Instant::now() < self.deadline
                 && let Some(told) = self.talk.next()
             {
@@ -119,7 +118,7 @@ impl<'a> Session<'a> {
                 }
             }
             if let Some(exit) = self.network.exit_of_terminal(&self.terminal) {
-                // Its last words may have come between.
+                // The last reports may have come in between.
                 while Instant::now() < self.deadline
                     && let Some(told) = self.talk.next()
                 {
@@ -161,7 +160,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Hears of a command that is about to run, and lets it.
+    /// Takes the report of a command that is about to run, and lets it run.
     fn hear(&mut self, told: Told) -> Result<(), Stop> {
         let parents = self.network.parents();
         match self.what_is(&told, &parents) {
@@ -190,8 +189,8 @@ impl<'a> Session<'a> {
                 self.close(Some(told.status).filter(|_| !self.has_called(&told)))?;
                 self.story.reached_end = true;
                 self.beyond = true;
-                // Bash waits for its turn, which does not come; what it has
-                // started goes on.
+                // Bash waits for its turn, which does not come. Programs that it
+                // has started go on.
                 self.network.signal(&[self.terminal.pid()], "KILL");
                 let soon = Instant::now() + AFTER_INTERRUPT;
                 while self.network.exit_of_terminal(&self.terminal).is_none() && Instant::now() < soon {
@@ -204,12 +203,12 @@ impl<'a> Session<'a> {
                 self.open(told, simple, parents);
             }
         }
-        // Where nobody waits any more, nobody needs to be told.
+        // If no shell waits any more, this may fail.
         let _ = self.talk.go();
         Ok(())
     }
 
-    /// Tells whether a command stands below the last line that is to run.
+    /// Tells whether a command is below the last line that is to run.
     fn is_beyond(&self, told: &Told) -> bool {
         self.last_line.is_some_and(|last| told.line > last)
             && told.file == self.order.path
@@ -218,7 +217,7 @@ impl<'a> Session<'a> {
     }
 
     fn has_called(&self, told: &Told) -> bool {
-        // What these run tells of itself before they have ended.
+        // These commands run others that report before they have ended.
         let runs = |command: &str| matches!(first_word(command), Some("eval" | "source" | "."));
         let called = |current: &Current| {
             current.called || told.depth > current.told.depth || runs(&current.told.command)
@@ -230,7 +229,7 @@ impl<'a> Session<'a> {
         Duration::from_millis(self.order.patience_ms)
     }
 
-    /// Tells what a command is to the reader.
+    /// Tells what a command means for the reader.
     fn what_is(&self, told: &Told, parents: &[(i32, i32)]) -> What {
         let main = self.terminal.pid();
         if told.command == INTERRUPTED {
@@ -246,7 +245,7 @@ impl<'a> Session<'a> {
             return What::Background;
         }
         if let Some(current) = &self.current {
-            // In a trap, bash tells of the command that has sprung it.
+            // For a trap, bash reports the command that triggered it.
             let same = (&told.command, told.pid) == (&current.told.command, current.told.pid);
             let at = current.simple.map(|(at, _)| at);
             if same && (simple.is_none() || simple == at) {
@@ -256,7 +255,7 @@ impl<'a> Session<'a> {
             if there && !is_above(told.pid, current.told.pid, &current.before) {
                 return What::Background;
             }
-            // A function begins: bash tells of the call once more.
+            // A function begins: bash reports its call again.
             if told.depth > current.told.depth && told.command == current.told.command {
                 return What::PartOfCurrent;
             }
@@ -306,7 +305,7 @@ impl<'a> Session<'a> {
             let text = squeeze(&simple.text);
             wanted == text || (!text.is_empty() && wanted.starts_with(&text))
         };
-        // Of several that are the same, the next one.
+        // Of several equal ones, the next one.
         let next = on_line.iter().filter(fits).find(|(at, _)| last.is_none_or(|last| *at > last));
         let alike = |(_, simple): &&(usize, &Simple)| first_word(&simple.text) == first_word(&told.command);
         let alike = || on_line.iter().filter(alike).find(|(at, _)| last.is_none_or(|last| *at > last));
@@ -330,7 +329,7 @@ impl<'a> Session<'a> {
             self.notes(told.line);
         }
         self.story.options.clone_from(&told.options);
-        // What a condition calls asks as well.
+        // Commands that a condition calls are conditions, too.
         self.asking = self.asking.filter(|depth| told.depth > *depth);
         if self.asking.is_none() && found.is_some_and(|(_, simple)| simple.asks) {
             self.asking = Some(told.depth);
@@ -349,7 +348,7 @@ impl<'a> Session<'a> {
         });
     }
 
-    /// The command that has set the trap for the end.
+    /// Finds the command that has set the EXIT trap.
     fn exit_trap(&self) -> Option<usize> {
         let sets = |simple: &Simple| {
             let mut words = simple.text.split_whitespace();
@@ -358,12 +357,12 @@ impl<'a> Session<'a> {
         self.script.scan.simples.iter().rposition(sets)
     }
 
-    /// How many characters of a line bash does not see.
+    /// Returns the number of a line's characters that bash does not see.
     fn hidden(&self, line: u32) -> u32 {
         self.script.widths.get(&line).map_or(0, |width| *width as u32)
     }
 
-    /// Where the text of a line begins.
+    /// Returns the beginning of a line's text.
     fn beginning(&self, line: u32) -> Place {
         let at = (line as usize).saturating_sub(1);
         let text = self.order.text.lines().nth(at).unwrap_or_default();
@@ -373,7 +372,7 @@ impl<'a> Session<'a> {
         Place::new(line.max(1), if width > 0 { width + blanks } else { indent } as u32 + 1)
     }
 
-    /// Tells the comments above a line, and what was left out there.
+    /// Reports the comments above a line, and the omitted lines there.
     fn notes(&mut self, line: u32) {
         let lines: Vec<&str> = self.order.text.lines().collect();
         let last = line.min(lines.len() as u32 + 1);
@@ -392,7 +391,7 @@ impl<'a> Session<'a> {
         self.noted = self.noted.max(last.saturating_sub(1));
     }
 
-    /// Tells of the command that has run, and what it has changed.
+    /// Reports the finished command, and its changes.
     fn close(&mut self, code: Option<i32>) -> Result<(), Stop> {
         let stop = |error: NetError| super::run::fault(error);
         let Some(mut current) = self.current.take() else {
@@ -414,11 +413,11 @@ impl<'a> Session<'a> {
             None => (current.output.text(), code),
         };
         let file = current.told.file;
-        // Under the name that it has here, where it came along.
+        // A file that came with the order is reported by its path here.
         let came = self.order.helpers.iter().find(|helper| file.rsplit('/').next() == Some(&helper.import));
         let file = came.map_or(file.clone(), |helper| helper.path.clone());
         let helper = Some(file).filter(|file| *file != self.order.path && !file.is_empty());
-        // A program that is not there has answered nothing.
+        // A missing program has answered nothing.
         let asks = self.asking.is_some() && !matches!(code, Some(126 | 127));
         let (place, command) = (current.place, current.command);
         self.report(Ran { n: 0, helper, place, command, output, code, asks, ended, changes, hint: None });
@@ -437,7 +436,7 @@ impl<'a> Session<'a> {
         (self.tell)(Event::Ran(ran));
     }
 
-    /// Presses Ctrl-C, and harder when that does not help.
+    /// Sends Ctrl-C, and stronger signals if that does not help.
     fn interrupt(&mut self) {
         let parents = self.network.parents();
         let Some(current) = &mut self.current else { return };
@@ -463,17 +462,17 @@ impl<'a> Session<'a> {
     }
 }
 
-/// What a command is to the reader.
+/// The meaning of a command for the reader.
 enum What {
-    /// One more, where it was found.
+    /// A new command, with its number if it was found.
     New(Option<usize>),
-    /// The next one of the pipeline that runs.
+    /// The next command of the running pipeline.
     Next(Option<usize>),
-    /// Something that the one that runs does to get on.
+    /// A step of the running command.
     PartOfCurrent,
-    /// Something that runs beside it.
+    /// A command that runs in the background.
     Background,
-    /// The beginning of a loop's round, which does nothing by itself.
+    /// The beginning of a loop's round, which has no effect itself.
     Header,
     /// The end of the script.
     End,
@@ -483,7 +482,7 @@ fn first_word(command: &str) -> Option<&str> {
     command.split_whitespace().next()
 }
 
-/// Tells whether a process is another, or above it.
+/// Tells whether a process is the same as another, or an ancestor of it.
 fn is_above(pid: i32, mut below: i32, parents: &[(i32, i32)]) -> bool {
     for _ in 0..=parents.len() {
         if below == pid {

@@ -2,18 +2,18 @@ use super::prelude::FIELDS;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// What bash tells of a command that it is about to run.
+/// Bash's report of a command that it is about to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Told {
     /// The status of the command before it.
     pub status: i32,
     /// Its line in its file.
     pub line: u32,
-    /// The shell that runs it: the script's own, or one below it.
+    /// The PID of the shell that runs it: the script's own, or a subshell.
     pub pid: i32,
-    /// How deep in functions and sourced files it is.
+    /// The nesting depth of functions and sourced files.
     pub depth: u32,
-    /// The shell's options, as `$-` has them.
+    /// The shell's options, from `$-`.
     pub options: String,
     /// The file from which it was read.
     pub file: String,
@@ -21,12 +21,11 @@ pub(super) struct Told {
     pub command: String,
 }
 
-/// The most that waits without being understood, in bytes: far more than bash
-/// tells of a command. Programs of the lab can write there, too.
+/// The most unread bytes: far more than one report of bash. Programs of the lab
+/// can write to the pipe, too.
 const MOST: usize = 32 * 1024;
 
-/// The pipe through which bash tells, and the one through which it is told to
-/// go on.
+/// The pipe of bash's reports, and the pipe that lets bash go on.
 #[derive(Debug)]
 pub(super) struct Talk {
     told: OwnedFd,
@@ -34,7 +33,7 @@ pub(super) struct Talk {
     heard: Heard,
 }
 
-/// What was heard, and is not understood yet.
+/// The received bytes that are not parsed yet.
 #[derive(Debug, Default)]
 pub(super) struct Heard(Vec<u8>);
 
@@ -43,12 +42,12 @@ impl Talk {
         Self { told, go, heard: Heard::default() }
     }
 
-    /// Becomes readable when bash tells something.
+    /// Becomes readable when bash reports something.
     pub fn as_fd(&self) -> BorrowedFd<'_> {
         self.told.as_fd()
     }
 
-    /// The next command of which bash has told.
+    /// Returns the next command that bash has reported.
     pub fn next(&mut self) -> Option<Told> {
         let mut chunk = [0; MOST / 2];
         if self.heard.0.len() < MOST
@@ -59,7 +58,7 @@ impl Talk {
         self.heard.next()
     }
 
-    /// Lets a shell that waits go on.
+    /// Lets a waiting shell go on.
     pub fn go(&self) -> io::Result<()> {
         nix::unistd::write(&self.go, b"\n")?;
         Ok(())
@@ -67,12 +66,12 @@ impl Talk {
 }
 
 impl Heard {
-    /// Takes in what has come.
+    /// Appends received bytes.
     pub fn take(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }
 
-    /// The next command in it.
+    /// Returns the next reported command.
     pub fn next(&mut self) -> Option<Told> {
         loop {
             let mut ends = self.0.iter().enumerate().filter(|(_, byte)| **byte == 0);
@@ -87,7 +86,7 @@ impl Heard {
                 .split(|byte| *byte == 0)
                 .map(|field| String::from_utf8_lossy(field).into_owned())
                 .collect();
-            // A program of the lab can write into the pipe as well.
+            // A program of the lab can write to the pipe, too.
             if let Some(told) = Told::read(&fields) {
                 return Some(told);
             }
@@ -131,7 +130,7 @@ mod tests {
                 assert!(talk.heard.0.len() < 2 * MOST);
             }
         }
-        // What bash tells later is heard all the same, once that is behind.
+        // Later reports of bash are still read after that.
         nix::unistd::write(&theirs, b"\0\0\0\0\0\0\0\0").unwrap();
         nix::unistd::write(&theirs, b"0\x001\x007\x000\x001\0h\0a.sh\0true\0").unwrap();
         let told = (0..4).find_map(|_| talk.next()).unwrap();

@@ -1,20 +1,20 @@
-//! Tables as net-tools print them: `route -n` and `arp -n`.
+//! Tables in the format of net-tools: `route -n` and `arp -n`.
 
 use super::{NeighState, Neighbour, Route};
 use std::net::Ipv4Addr;
 
-/// `route -n` (route(8)), which knows IPv4 alone.
+/// Formats `route -n` (route(8)), which knows only IPv4.
 pub(super) fn routes(routes: &[Route]) -> String {
     let mut text = String::from("Kernel IP routing table\n");
     text += "Destination     Gateway         Genmask         Flags Metric Ref    Use Iface";
     for route in routes {
         let Some((dst, mask, host)) = destination(&route.dst) else { continue };
         let refused = matches!(route.kind.as_str(), "unreachable" | "prohibit");
-        // What is local is in a table that it does not read.
+        // route(8) does not read the table of local routes.
         if matches!(route.kind.as_str(), "local" | "broadcast" | "anycast" | "multicast") {
             continue;
         }
-        // Of several ways it knows the first.
+        // It shows only the first of several next hops.
         let first = route.more.iter().find_map(|word| word.strip_prefix("nexthop "));
         let word = |name: &str| {
             let mut words = first?.split(' ').skip_while(|word| *word != name);
@@ -39,7 +39,7 @@ pub(super) fn routes(routes: &[Route]) -> String {
     text
 }
 
-/// The network, its mask, and whether it is a single host's.
+/// Returns the network, its mask, and whether it is a single host's.
 fn destination(dst: &str) -> Option<(String, Ipv4Addr, bool)> {
     let (address, length) = match dst.split_once('/') {
         Some((address, length)) => (address, length.parse().ok()?),
@@ -51,7 +51,7 @@ fn destination(dst: &str) -> Option<(String, Ipv4Addr, bool)> {
     Some((address.to_string(), mask.into(), length == 32))
 }
 
-/// `arp -n` (arp(8)), which knows IPv4 alone.
+/// Formats `arp -n` (arp(8)), which knows only IPv4.
 pub(super) fn neighbours(neighbours: &[Neighbour]) -> String {
     let rows: Vec<&Neighbour> =
         neighbours.iter().filter(|neighbour| neighbour.ip.parse::<Ipv4Addr>().is_ok()).collect();

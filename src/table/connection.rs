@@ -2,36 +2,35 @@ use super::{Row, Value};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The lowest port that the kernel picks for who asks for none
-/// (`ip_local_port_range`).
+/// The lowest port that the kernel chooses for a socket (`ip_local_port_range`).
 const PICKED: u16 = 32_768;
 
-/// A connection that the kernel keeps track of: a line of `conntrack -L`.
+/// A tracked connection of the kernel: a line of `conntrack -L`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connection {
     /// `tcp`, `udp`, `icmp`, …
     pub proto: String,
-    /// Who began it.
+    /// The address that opened it.
     pub src: String,
-    /// Whom it was to reach.
+    /// The original destination address.
     pub dst: String,
-    /// The port that it comes from; ICMP has none.
+    /// The original source port; ICMP has none.
     pub sport: Option<u16>,
-    /// The port that it was to reach.
+    /// The original destination port.
     pub dport: Option<u16>,
     /// Type and code of ICMP.
     pub icmp: Option<(u8, u8)>,
-    /// Who answers.
+    /// The source address of the reply.
     pub reply_src: String,
-    /// Whom the answer is sent to.
+    /// The destination address of the reply.
     pub reply_dst: String,
-    /// The port that the answer comes from.
+    /// The source port of the reply.
     pub reply_sport: Option<u16>,
-    /// The port that it is sent to.
+    /// The destination port of the reply.
     pub reply_dport: Option<u16>,
-    /// TCP's word, as `ESTABLISHED`; `REPLIED` or `UNREPLIED` of others.
+    /// The TCP state, as `ESTABLISHED`; for others `REPLIED` or `UNREPLIED`.
     pub state: String,
-    /// Whether an answer has been seen.
+    /// Whether a reply has been seen.
     pub replied: bool,
 }
 
@@ -55,8 +54,8 @@ impl Row for Connection {
 }
 
 impl fmt::Display for Connection {
-    /// As `conntrack -L` prints it, without clocks and without what the
-    /// kernel picks: the ports of who asked for none, the numbers of ICMP.
+    /// Formats it as `conntrack -L` does, without timeouts and without the
+    /// kernel's choices: ephemeral ports, and ICMP identifiers.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.proto)?;
         if self.proto == "tcp" {

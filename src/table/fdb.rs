@@ -2,10 +2,10 @@ use super::{Row, Value};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// How an entry came into a bridge's forwarding database.
+/// The origin of an entry in a bridge's forwarding database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum FdbState {
-    /// Learned from a frame that came in at the port; forgotten in time.
+    /// Learned from a frame that came in at the port; it expires.
     Learned,
     /// Set by hand.
     Static,
@@ -28,9 +28,9 @@ impl fmt::Display for FdbState {
 pub struct FdbEntry {
     /// The hardware address.
     pub mac: String,
-    /// The port behind which it is.
+    /// The port that leads to it.
     pub port: String,
-    /// How it came here.
+    /// The origin of the entry.
     pub state: FdbState,
 }
 

@@ -11,13 +11,12 @@ pub struct FirewallRow {
     pub table: String,
     /// The chain.
     pub chain: String,
-    /// The rule in nft's words, without counters; of the chain itself none.
+    /// The rule in nft's words, without counters; `None` for the chain itself.
     pub rule: Option<String>,
-    /// What becomes of a packet that no rule of the chain is about, where
-    /// packets come by it.
+    /// The verdict on packets that match no rule of the chain, if it is a base
+    /// chain.
     pub policy: Option<String>,
-    /// Where packets come by it, in nft's words, in the row of the chain
-    /// itself.
+    /// The hook of a base chain, in nft's words, in the row of the chain itself.
     pub hook: Option<String>,
 }
 
@@ -36,8 +35,8 @@ impl Row for FirewallRow {
 }
 
 impl fmt::Display for FirewallRow {
-    /// What nft needs to make it: `ip filter FORWARD { type … }` for a chain,
-    /// `ip filter FORWARD tcp dport 80 accept` for a rule.
+    /// Formats it as nft's arguments to add it: `ip filter FORWARD { type … }`
+    /// for a chain, `ip filter FORWARD tcp dport 80 accept` for a rule.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.family, self.table, self.chain)?;
         match (&self.rule, &self.hook) {

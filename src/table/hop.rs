@@ -2,17 +2,15 @@ use super::{Row, Value};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A hop on the way to somebody: a line of `traceroute -n -q1`, but for the
-/// time.
+/// A hop on a path: a line of `traceroute -n -q1`, without the time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hop {
-    /// After how many hops the probe was to end.
+    /// The TTL of the probe.
     pub ttl: u8,
-    /// Who has answered; nobody, and the line has a `*`.
+    /// The address that answered; without an answer, the line has a `*`.
     pub addr: Option<String>,
-    /// What was said, where that is the end: `!H` for a host that can't be
-    /// reached, `!N` for a network, `!X` for one that is forbidden
-    /// (traceroute(8)).
+    /// The error that ends the path: `!H` for an unreachable host, `!N` for an
+    /// unreachable network, `!X` for a prohibited one (traceroute(8)).
     pub error: Option<String>,
 }
 

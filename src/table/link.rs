@@ -2,15 +2,15 @@ use super::{Row, Value};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The state of a link, as `ip link` prints it (RFC 2863's operational
-/// states, in the kernel's spelling).
+/// The state of a link, as `ip link` prints it (the operational states of RFC
+/// 2863, in the kernel's spelling).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum LinkState {
-    /// Switched on, with a carrier.
+    /// Set up, with a carrier.
     Up,
-    /// Switched off, or nobody at the other end.
+    /// Set down, or without a carrier.
     Down,
-    /// Switched on, but the link it stands on, or the other end, is not.
+    /// Set up, but its lower device, or the other end, is not.
     LowerLayerDown,
     /// Waiting for an event, such as the end of an authentication.
     Dormant,
@@ -18,7 +18,7 @@ pub enum LinkState {
     Testing,
     /// The device is not there.
     NotPresent,
-    /// The driver does not say; what `lo` is when it is switched on.
+    /// The driver does not report it, as `lo` that is up.
     Unknown,
 }
 
@@ -41,7 +41,7 @@ impl fmt::Display for LinkState {
 pub struct Link {
     /// The interface name.
     pub name: String,
-    /// The driver's word: `veth`, `bridge`, `macvlan`, or `loopback`.
+    /// The driver's name: `veth`, `bridge`, `macvlan`, or `loopback`.
     pub kind: String,
     /// The hardware address.
     pub mac: String,
@@ -49,7 +49,7 @@ pub struct Link {
     pub mtu: u32,
     /// The operational state.
     pub state: LinkState,
-    /// The bridge that it is a port of.
+    /// The bridge whose port it is.
     pub master: Option<String>,
     /// The other end of a veth, or the parent of a macvlan.
     pub peer: Option<String>,

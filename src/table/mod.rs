@@ -1,8 +1,8 @@
-//! What was observed, as rows, and their one canonical rendering.
+//! Observations as rows, and their canonical text.
 //!
-//! *Takes* plain values that `net` read from the kernel, *gives* rows and
-//! text, *never* asks the kernel itself. Rows are sorted, and times and
-//! counters are left out, so that the same network gives the same bytes.
+//! *Takes* plain values that `net` read from the kernel, *gives* rows and text,
+//! *never* asks the kernel itself. Rows are sorted, and times and counters are
+//! left out, so that the same network gives the same bytes.
 
 mod addr;
 mod classic;
@@ -38,7 +38,7 @@ use std::fmt;
 /// A field of a row, as a script sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
-    /// The kernel says nothing here.
+    /// The kernel reports nothing here.
     Absent,
     /// A word.
     Text(String),
@@ -56,14 +56,14 @@ impl Value {
 
 /// A row of a table: its fields, and its one line of text.
 pub trait Row: fmt::Display {
-    /// The names of the fields, in their order.
+    /// The names of the fields, in order.
     const FIELDS: &'static [&'static str];
 
-    /// The values, in the order of [`Row::FIELDS`].
+    /// Returns the values, in the order of [`Row::FIELDS`].
     fn values(&self) -> Vec<Value>;
 }
 
-/// A table as it was observed.
+/// An observed table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Table {
     /// `ip link`
@@ -113,7 +113,7 @@ macro_rules! each_table {
 }
 
 impl Table {
-    /// What the table is called in scripts.
+    /// Returns the table's name in scripts.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Links(_) => "links",
@@ -131,7 +131,7 @@ impl Table {
         }
     }
 
-    /// The number of rows.
+    /// Returns the number of rows.
     pub fn len(&self) -> usize {
         each_table!(self, rows => rows.len())
     }
@@ -141,7 +141,7 @@ impl Table {
         self.len() == 0
     }
 
-    /// The names of a row's fields.
+    /// Returns the names of a row's fields.
     pub fn fields(&self) -> &'static [&'static str] {
         fn of<R: Row>(_: &[R]) -> &'static [&'static str] {
             R::FIELDS
@@ -149,18 +149,18 @@ impl Table {
         each_table!(self, rows => of(rows))
     }
 
-    /// The values of a row, in the order of [`Table::fields`].
+    /// Returns the values of a row, in the order of [`Table::fields`].
     pub fn values(&self, row: usize) -> Option<Vec<Value>> {
         each_table!(self, rows => rows.get(row).map(Row::values))
     }
 
-    /// The rows as text, a line each.
+    /// Returns the rows as text, one line each.
     pub fn lines(&self) -> Vec<String> {
         each_table!(self, rows => rows.iter().map(ToString::to_string).collect())
     }
 
-    /// The table as net-tools print it, `route -n` and `arp -n`, which know
-    /// IPv4 alone; `None` where they have no such table.
+    /// Returns the table in the format of net-tools, `route -n` and `arp -n`,
+    /// which know only IPv4; `None` if they have no such table.
     pub fn classic(&self) -> Option<String> {
         match self {
             Self::Routes(rows) if rows.iter().any(|row| row.dst.contains(':')) => None,
@@ -170,7 +170,7 @@ impl Table {
         }
     }
 
-    /// The same table with only the rows at which `keep` says yes.
+    /// Returns the table with only the rows for which `keep` is true.
     pub fn retain(mut self, keep: &[bool]) -> Self {
         let mut keep = keep.iter().copied();
         each_table!(&mut self, rows => rows.retain(|_| keep.next().unwrap_or(false)));
@@ -179,7 +179,7 @@ impl Table {
 }
 
 impl fmt::Display for Table {
-    /// A line for each row, without a line break at the end.
+    /// Formats one line for each row, without a line break at the end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.lines().join("\n"))
     }

@@ -2,15 +2,15 @@ use super::{Row, Value};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What a neighbour entry means.
+/// The state of a neighbour entry.
 ///
-/// The kernel moves an entry through finer states by the clock; these are
-/// the ones a reader can rely on.
+/// The kernel moves an entry through finer states by timers; these are the ones
+/// that do not depend on time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum NeighState {
     /// The address is known: REACHABLE, STALE, DELAY or PROBE.
     Resolved,
-    /// Nobody has answered, or not yet: INCOMPLETE or FAILED.
+    /// No answer, or not yet: INCOMPLETE or FAILED.
     Failed,
     /// Set by hand: PERMANENT.
     Permanent,
@@ -36,7 +36,7 @@ pub struct Neighbour {
     pub mac: Option<String>,
     /// The interface.
     pub dev: String,
-    /// What the entry means.
+    /// The state of the entry.
     pub state: NeighState,
 }
 

@@ -2,23 +2,22 @@ use super::{Row, Value};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A packet that was captured.
+/// A captured packet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Packet {
     /// Its number, from 1.
     pub n: u32,
-    /// The sender: its address, or its hardware address where there is no
-    /// other.
+    /// The sender: its address, or its hardware address if there is no other.
     pub src: String,
     /// The receiver.
     pub dst: String,
     /// `ARP`, `ICMP`, `ICMPv6`, `TCP`, `UDP`, `DNS`, `DHCP`, `VXLAN`, …
     pub proto: String,
-    /// What it says, in tcpdump's words; without what the kernel picks or
-    /// counts.
+    /// The contents, in tcpdump's words, without the kernel's choices and
+    /// counters.
     pub info: String,
-    /// The link at which it was seen, and whether it came `In` or went `Out`,
-    /// where all links were looked at.
+    /// The link at which it was seen, and `In` or `Out`, if all links were
+    /// captured.
     pub at: Option<String>,
 }
 

@@ -4,17 +4,17 @@ use std::fmt;
 
 /// A process of the lab: a line of `ps`.
 ///
-/// Which pid a process gets is the kernel's choice, so that the line of text
-/// has only the one that a pid namespace of its own gives it.
+/// The kernel chooses the PIDs, so the line of text has only the PID in a PID
+/// namespace of its own.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ProcessRow {
-    /// Its pid in the sandbox.
+    /// Its PID in the sandbox.
     pub pid: i64,
-    /// Its pid in its own pid namespace.
+    /// Its PID in its own PID namespace.
     pub ns_pid: i64,
     /// The command and its arguments.
     pub command: String,
-    /// Whether it is in a pid namespace of its own.
+    /// Whether it has a PID namespace of its own.
     pub nested: bool,
 }
 

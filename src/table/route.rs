@@ -5,16 +5,16 @@ use std::fmt;
 /// A route: a line of `ip route`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
-    /// `default`, or an address with its prefix length (without it where it
-    /// is a single address, as `ip` writes it).
+    /// `default`, or an address with its prefix length (without it for a single
+    /// address, as `ip` writes it).
     pub dst: String,
     /// The gateway.
     pub via: Option<String>,
     /// The interface.
     pub dev: Option<String>,
-    /// The source address that the kernel prefers on this route.
+    /// The preferred source address.
     pub src: Option<String>,
-    /// The metric; of two routes to the same place, the smaller one counts.
+    /// The metric; of two routes to the same destination, the smaller one wins.
     pub metric: Option<u32>,
     /// `main`, `local`, `default`, or a number.
     pub table: String,
@@ -23,7 +23,7 @@ pub struct Route {
     pub kind: String,
     /// `global`, `link`, `host`, …
     pub scope: String,
-    /// Who made it: `kernel`, `boot`, `static`, `ra`, or a number.
+    /// The origin: `kernel`, `boot`, `static`, `ra`, or a number.
     pub protocol: String,
     /// `onlink`, `linkdown`, `dead`, `pervasive`, in the order of `ip`.
     pub flags: Vec<String>,
@@ -49,7 +49,8 @@ impl Row for Route {
 }
 
 impl fmt::Display for Route {
-    /// As `ip route show table …` prints it, which does not repeat the table.
+    /// Formats it as `ip route show table …` does, which does not repeat the
+    /// table.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.kind != "unicast" {
             write!(f, "{} ", self.kind)?;
@@ -59,7 +60,7 @@ impl fmt::Display for Route {
             ("via", self.via.as_deref()),
             ("dev", self.dev.as_deref()),
             ("proto", Some(self.protocol.as_str()).filter(|who| *who != "boot")),
-            // `ip` names a scope only where it is not the whole world.
+            // `ip` omits the scope `global`.
             ("scope", Some(self.scope.as_str()).filter(|scope| *scope != "global")),
             ("src", self.src.as_deref()),
         ];

@@ -5,25 +5,25 @@ use std::fmt;
 /// A rule that chooses a routing table: a line of `ip rule`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleRow {
-    /// Where it stands; smaller ones come first.
+    /// The priority; smaller ones come first.
     pub pref: u32,
-    /// `all`, or where a packet comes from.
+    /// `all`, or the source of the packets.
     pub from: String,
-    /// Where it goes to.
+    /// The destination of the packets.
     pub to: Option<String>,
-    /// The interface by which it came.
+    /// The incoming interface.
     pub iif: Option<String>,
     /// The firewall's mark, as `0x1` or `0x1/0xff`.
     pub fwmark: Option<String>,
-    /// The table to look into: `main`, `local`, `default`, or a number.
+    /// The table to look up: `main`, `local`, `default`, or a number.
     pub table: Option<String>,
     /// `lookup`, `prohibit`, `unreachable`, `blackhole`, `goto 100`, `nop`.
     pub action: String,
-    /// Whether it is about all other packets.
+    /// Whether the match is inverted.
     pub not: bool,
     /// Further words that `ip` prints before the action, such as `oif eth0`.
     pub more: Vec<String>,
-    /// Those that it prints after it.
+    /// Further words that `ip` prints after it.
     pub end: Vec<String>,
 }
 
@@ -44,7 +44,7 @@ impl Row for RuleRow {
 }
 
 impl fmt::Display for RuleRow {
-    /// As `ip rule` prints it.
+    /// Formats it as `ip rule` does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:\t{}from {}", self.pref, if self.not { "not " } else { "" }, self.from)?;
         for (word, value) in [("to", &self.to), ("fwmark", &self.fwmark), ("iif", &self.iif)] {

@@ -4,21 +4,20 @@ use std::fmt;
 
 /// A socket: a line of `ss -tua`.
 ///
-/// Which port a client gets is the kernel's choice, so that the line of text
-/// does not have it.
+/// The kernel chooses a client's port, so the line of text does not have it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SocketRow {
     /// `tcp` or `udp`.
     pub proto: String,
-    /// Its own address and port.
+    /// The local address and port.
     pub local: String,
-    /// The other side's.
+    /// The remote address and port.
     pub remote: String,
     /// `LISTEN`, `ESTAB`, `CLOSE-WAIT` or `UNCONN`.
     pub state: String,
-    /// Whether the kernel has chosen its own port.
+    /// Whether the kernel has chosen the local port.
     pub local_chosen: bool,
-    /// Whether the kernel has chosen the other side's.
+    /// Whether the kernel has chosen the remote port.
     pub remote_chosen: bool,
 }
 

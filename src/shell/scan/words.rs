@@ -38,7 +38,7 @@ impl Scanner {
         }
     }
 
-    /// Reads a word; gives its text.
+    /// Reads a word, and returns its text.
     pub(super) fn word(&mut self, until: Until) -> String {
         let start = self.at;
         while !self.at_end() {
@@ -122,7 +122,7 @@ impl Scanner {
         }
     }
 
-    /// Goes over what closes something that was opened on `line`.
+    /// Skips the character that closes what was opened on `line`.
     pub(super) fn close(&mut self, line: u32) {
         if self.at_end() {
             self.found.open.get_or_insert(line);

@@ -8,45 +8,44 @@ use std::net::{IpAddr, Ipv6Addr};
 pub struct Difference {
     /// The addresses.
     pub block: Block,
-    /// The row of the first table that they meet, and the way that it gives
-    /// them; `None` where there is none.
+    /// The matching row of the first table, and its way; `None` if there is none.
     pub first: Option<(Block, Way)>,
     /// The same for the second one.
     pub second: Option<(Block, Way)>,
 }
 
-/// Whether two tables forward alike.
+/// Whether two tables forward equally.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Comparison {
-    /// Where they do not, first.
+    /// The first difference.
     pub difference: Option<Difference>,
-    /// The rule for whose packets alone it is so.
+    /// The rule whose packets the difference is about, if not all.
     pub rule: Option<String>,
-    /// What else decides about packets than routes.
+    /// Something besides routes that decides about packets.
     pub obstacle: Option<String>,
 }
 
 impl Comparison {
-    /// Compares two tables. Link-local addresses of IPv6 are left out: no
-    /// packet to one is ever forwarded.
+    /// Compares two tables. Link-local IPv6 addresses are left out, because
+    /// packets to them are never forwarded.
     ///
     /// # Errors
     ///
     /// If a row can't be read.
     pub fn of(first: &[Row], second: &[Row]) -> Result<Self, Unreadable> {
         let families = (is_v6(first), is_v6(second));
-        // A bare `default` is of the family of those around it.
+        // A bare `default` has the family of the rows around it.
         let one = Forwarding::read(first, families.0.or(families.1).unwrap_or(false))?;
         let two = Forwarding::read(second, families.1.or(families.0).unwrap_or(false))?;
         Ok(Self { difference: first_difference(&one, &two), rule: None, obstacle: None })
     }
 
-    /// Tells whether they forward alike.
+    /// Tells whether they forward equally.
     pub fn ok(&self) -> bool {
         self.difference.is_none() && self.obstacle.is_none()
     }
 
-    /// What differs.
+    /// Returns the difference, as text.
     pub fn error(&self) -> Option<String> {
         let difference = self.difference.as_ref().map(|difference| match &self.rule {
             Some(rule) => format!("for packets of the rule `{rule}`, {}", difference.text()),
@@ -55,7 +54,7 @@ impl Comparison {
         difference.or_else(|| self.obstacle.clone())
     }
 
-    /// The answer in a sentence.
+    /// Returns the answer as a sentence.
     pub fn text(&self) -> String {
         self.error().unwrap_or_else(|| "both forward alike".into())
     }
@@ -68,16 +67,17 @@ impl Difference {
             Some((_, way)) => way.clause(),
         };
         let met = |met: &Option<(Block, Way)>| met.as_ref().map(|(block, _)| *block);
-        // Nobody thinks of the part of all addresses that has no row of its own.
+        // A part of all addresses without a row of its own means nothing to a
+        // reader.
         let rest = met(&self.first).filter(|block| block.length() == 0 && met(&self.second) == Some(*block));
         let about = rest.unwrap_or(self.block);
-        // The row is named where it is about others, too.
+        // A row for more addresses than these is named.
         let row = |met: &Option<(Block, Way)>| match met {
             Some((block, _)) if *block != about => format!("{block} in "),
             _ => String::new(),
         };
         let (first, second) = (clause(&self.first), clause(&self.second));
-        // A word that both begin with is said once.
+        // A common first word is said once.
         let short = second.strip_prefix("goes ").filter(|_| first.starts_with("goes "));
         format!(
             "{about} {first} by {}the first table, and {} by {}the second",
@@ -88,13 +88,13 @@ impl Difference {
     }
 }
 
-/// The first difference between two, of IPv4 before IPv6.
+/// Returns the first difference between two tables, IPv4 before IPv6.
 pub(super) fn first_difference(one: &dyn Ways, two: &dyn Ways) -> Option<Difference> {
     [false, true].into_iter().find_map(|v6| difference(one, two, v6))
 }
 
-/// The first difference between two tables: nothing changes but at the borders
-/// of blocks, so one address behind each is asked for.
+/// Returns the first difference between two tables. Only the borders of blocks
+/// matter, so one address after each border is looked up.
 fn difference(one: &dyn Ways, two: &dyn Ways, v6: bool) -> Option<Difference> {
     let every = Block::around(address(0, v6), 0);
     let end = every.last_bits();
@@ -112,7 +112,7 @@ fn difference(one: &dyn Ways, two: &dyn Ways, v6: bool) -> Option<Difference> {
         is_counted(at) && !agree(first, second)
     };
     let start = borders.iter().copied().find(|at| differs(*at))?;
-    // As far as both go on in the same way, it is one difference.
+    // The difference extends as long as both tables stay the same.
     let mut behind = borders.range(start + 1..).copied();
     let last = behind.find(|at| !is_counted(*at) || ways(*at) != ways(start)).map_or(end, |next| next - 1);
     let (first, second) = met(start);
@@ -129,13 +129,13 @@ fn link_local() -> Block {
     Block::around(IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0)), 10)
 }
 
-/// Tells whether two ways are one. Where one of them does not say its
-/// interface, any will do.
+/// Tells whether two ways are equal. A way without an interface matches any
+/// interface.
 fn agree(first: Option<&Way>, second: Option<&Way>) -> bool {
     match (first, second) {
         (Some(Way::To(first)), Some(Way::To(second))) => {
             let mut left: Vec<&(NextHop, u32)> = second.iter().collect();
-            // Those that name their interface choose first.
+            // Hops with an interface choose first.
             let mut ordered: Vec<&(NextHop, u32)> = first.iter().collect();
             ordered.sort_by_key(|(hop, _)| hop.dev.is_none());
             left.sort_by_key(|(hop, _)| hop.dev.is_none());
@@ -194,7 +194,7 @@ mod tests {
             compared(&whole, &["10.1.0.0/25 via 10.0.0.2"]),
             "10.1.0.128/25 goes via 10.0.0.2 by 10.1.0.0/24 in the first table, and nowhere by the second"
         );
-        // One for many covers them, and what they left out as well.
+        // One route for many covers their gaps, too.
         let all = ["10.1.0.0/25 via 10.0.0.2", "10.1.0.128/26 via 10.0.0.2", "10.1.0.192/26 via 10.0.0.2"];
         assert_eq!(compared(&all, &whole), ALIKE);
         assert_eq!(
@@ -245,7 +245,7 @@ mod tests {
             compared(&["10.4.0.0/16 type blackhole"], &["10.4.0.0/16 type prohibit"]),
             "10.4.0.0/16 ends at a route of type blackhole by the first table, and ends at a route of type prohibit by the second"
         );
-        // It sends to the next table, as if there were nothing.
+        // A `throw` route leads to the next table, as if it did not exist.
         assert_eq!(compared(&["10.4.0.0/16 type throw"], &[]), ALIKE);
         assert!(
             !Comparison::of(&rows(&[default, "10.4.0.0/16 type throw"]), &rows(&[default])).unwrap().ok()
@@ -301,7 +301,7 @@ mod tests {
             compared(&["default via fd00::2"], &["default via fd00::2", "ff00::/8 dev a"]),
             "ff00::/8 goes via fd00::2 by default in the first table, and straight to dev a by the second"
         );
-        // A bare default is of the family of its neighbours.
+        // A bare `default` has the family of the rows around it.
         assert_eq!(
             compared(&["default dev a", "fd01::/64 via fd00::2"], &["::/0 dev a", "fd01::/64 via fd00::2"]),
             ALIKE
@@ -343,7 +343,7 @@ mod tests {
         assert!(refused("fd00::/64 via 10.0.0.1").starts_with("an IPv6 route has no IPv4 gateway"));
     }
 
-    /// Numbers that look like dice and are the same each time (xorshift).
+    /// Pseudo-random numbers that are the same each time (xorshift).
     struct Dice(u64);
 
     impl Dice {
@@ -355,7 +355,7 @@ mod tests {
         }
     }
 
-    /// The slow way: every row is looked at.
+    /// The slow reference: checks every row.
     fn slow(rows: &[Row], to: u128, v6: bool) -> Option<(&str, Option<&str>)> {
         let holds = |row: &&Row| {
             let block = Block::read(&row.dst, v6).unwrap();
@@ -385,7 +385,7 @@ mod tests {
             let table = |dice: &mut Dice| -> Vec<Row> {
                 (0..dice.below(6))
                     .map(|_| {
-                        // A small world, so that blocks meet.
+                        // A small address range, so that blocks overlap.
                         let length = most - dice.below(5) as u8;
                         let first = Block::around(address(base + u128::from(dice.below(16)), v6), length);
                         let is_default = dice.below(12) == 0;

@@ -2,7 +2,7 @@ use super::Unreadable;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// All addresses that begin alike: `10.0.0.0/24`.
+/// All addresses with the same prefix: `10.0.0.0/24`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Block {
     is_v6: bool,
@@ -11,12 +11,12 @@ pub struct Block {
 }
 
 impl Block {
-    /// Reads the destination of a route. `default` is that of IPv6 where
-    /// `is_v6` says so.
+    /// Reads the destination of a route. `is_v6` says whether `default` is that
+    /// of IPv6.
     ///
     /// # Errors
     ///
-    /// If it is no destination that `ip route add` would take.
+    /// If `ip route add` would not accept it as a destination.
     pub fn read(dst: &str, is_v6: bool) -> Result<Self, Unreadable> {
         if dst == "default" {
             return Ok(Self { is_v6, first: 0, length: 0 });
@@ -45,7 +45,7 @@ impl Block {
         }
     }
 
-    /// The block of this length that an address is in.
+    /// Returns the block of this length that contains an address.
     pub fn around(address: IpAddr, length: u8) -> Self {
         let is_v6 = address.is_ipv6();
         let behind = most(is_v6) - length.min(most(is_v6));
@@ -53,22 +53,22 @@ impl Block {
         Self { is_v6, first: first.checked_shl(behind.into()).unwrap_or(0), length }
     }
 
-    /// Tells whether these are addresses of IPv6.
+    /// Tells whether these are IPv6 addresses.
     pub fn is_v6(&self) -> bool {
         self.is_v6
     }
 
-    /// How many bits are alike.
+    /// Returns the length of the prefix, in bits.
     pub fn length(&self) -> u8 {
         self.length
     }
 
-    /// The first address.
+    /// Returns the first address.
     pub fn first(&self) -> IpAddr {
         address(self.first, self.is_v6)
     }
 
-    /// The last address.
+    /// Returns the last address.
     pub fn last(&self) -> IpAddr {
         address(self.last_bits(), self.is_v6)
     }
@@ -81,16 +81,17 @@ impl Block {
         self.first | self.behind()
     }
 
-    /// All bits behind the prefix.
+    /// Returns the mask of all bits after the prefix.
     fn behind(&self) -> u128 {
         let bits = most(self.is_v6) - self.length;
         1u128.checked_shl(bits.into()).map_or(u128::MAX, |size| size - 1)
     }
 
-    /// The largest block that begins at `first` and does not go beyond `last`.
+    /// Returns the largest block that begins at `first` and does not exceed
+    /// `last`.
     pub(super) fn between(first: u128, last: u128, is_v6: bool) -> Self {
         let blocks = (0..=most(is_v6)).map(|length| Self { is_v6, first, length });
-        // A block begins where all bits behind its prefix are 0.
+        // A block begins at an address whose bits after the prefix are 0.
         let mut fitting =
             blocks.filter(|block| first & block.behind() == 0 && block.behind() <= last - first);
         fitting.next().unwrap_or(Self { is_v6, first, length: most(is_v6) })
@@ -98,7 +99,7 @@ impl Block {
 }
 
 impl fmt::Display for Block {
-    /// As `ip route` shows it.
+    /// Formats it as `ip route` does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.length {
             0 => f.write_str("default"),

@@ -1,9 +1,9 @@
-//! What a routing table does with packets, whatever its rows are.
+//! Compares what routing tables do with packets, whatever their rows are.
 //!
-//! Two tables forward alike where every address goes the same way by both:
-//! by the longest prefix that it is in and, of rows with the same prefix, the
-//! smallest metric. So two halves are as good as the whole, one route for
-//! many as good as many, and an order or a metric of one's own does not count.
+//! Two tables are equal if every address goes the same way by both: by the
+//! longest matching prefix and, among rows with the same prefix, the smallest
+//! metric. So two halves count as the whole, one route for many counts as many,
+//! and a different order or metric has no effect.
 
 mod alike;
 mod block;
@@ -18,55 +18,56 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
-/// One hop on the way of a packet.
+/// One hop on the path of a packet.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NextHop {
-    /// The gateway; without one the destination is on the link.
+    /// The gateway; without one, the destination is on the link.
     pub via: Option<IpAddr>,
-    /// The interface; where none is said, any will do.
+    /// The interface; if `None`, any matches.
     pub dev: Option<String>,
 }
 
-/// What becomes of a packet.
+/// The way of a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Way {
-    /// It goes to one of these, each with its share.
+    /// To one of these hops, each with its weight.
     To(Vec<(NextHop, u32)>),
-    /// A route ends it: `blackhole`, `unreachable`, `prohibit`, `local`, ….
+    /// To no hop, but to a route of type `blackhole`, `unreachable`, `prohibit`,
+    /// `local`, ….
     Ends(String),
 }
 
-/// A route as it is compared: a row of a table, or a map of a script.
+/// A route to compare: a row of a table, or a map of a script.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Row {
     /// `default`, an address, or an address with its prefix length.
     pub dst: String,
     /// The gateway.
     pub via: Option<String>,
-    /// The interface; where none is said, any will do.
+    /// The interface; if `None`, any matches.
     pub dev: Option<String>,
-    /// Several ways, as a table shows them: `nexthop via … dev … weight 1`.
+    /// Several next hops, as a table shows them: `nexthop via … dev … weight 1`.
     pub hops: Vec<String>,
-    /// `unicast` where none is said.
+    /// The type; `unicast` by default.
     pub kind: Option<String>,
-    /// 0 where none is said.
+    /// The metric; 0 by default.
     pub metric: u32,
-    /// Whether `default` is that of IPv6, where the row itself says so.
+    /// Whether the row itself says that its `default` is that of IPv6.
     pub is_v6: bool,
-    /// Whether the kernel passes it over.
+    /// Whether the kernel skips it.
     pub is_dead: bool,
 }
 
-/// Why a row can't be read, and what would be right.
+/// The reason why a row can't be read, and a correct form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
-    /// What is wrong: lower case, no full stop.
+    /// The error message: lower case, no full stop.
     pub error: String,
-    /// What helps.
+    /// Help for the user.
     pub hint: String,
 }
 
-/// The kinds of routes, as ip-route(8) has them.
+/// The types of routes, as in ip-route(8).
 const KINDS: [&str; 10] = [
     "unicast",
     "local",
@@ -80,13 +81,13 @@ const KINDS: [&str; 10] = [
     "anycast",
 ];
 
-/// A routing table, ready to be asked for the way to an address.
+/// A routing table for lookups.
 #[derive(Debug, Clone, Default)]
 pub struct Forwarding {
-    /// What is said of each block: the metric, and the way; `None` where the
-    /// table says that another one is to be asked (`throw`).
+    /// The metric and the way of each block; no way if the table refers to
+    /// another one (`throw`).
     blocks: BTreeMap<Block, (u32, Option<Way>)>,
-    /// The lengths of prefixes that occur in IPv4 and in IPv6.
+    /// The prefix lengths in use, for IPv4 and for IPv6.
     lengths: [BTreeSet<u8>; 2],
 }
 
@@ -99,7 +100,7 @@ impl From<&Route> for Row {
             hops: route.more.iter().filter(|word| word.starts_with("nexthop")).cloned().collect(),
             kind: Some(route.kind.clone()),
             metric: route.metric.unwrap_or(0),
-            // The kernel gives each route of IPv6 a preference, and only those.
+            // The kernel gives a preference to each IPv6 route, and to no others.
             is_v6: route.more.iter().any(|word| word.starts_with("pref ")),
             is_dead: route.flags.iter().any(|flag| flag == "dead"),
         }
@@ -107,7 +108,7 @@ impl From<&Route> for Row {
 }
 
 impl Row {
-    /// The family, where the row tells it by itself.
+    /// Returns the family, if the row itself shows it.
     fn family(&self) -> Option<bool> {
         let told =
             self.is_v6 || [Some(&self.dst), self.via.as_ref()].iter().flatten().any(|t| t.contains(':'));
@@ -116,19 +117,19 @@ impl Row {
     }
 }
 
-/// Tells whether a table is about IPv6, as far as its rows say.
+/// Tells whether a table is for IPv6, if its rows show it.
 pub fn is_v6(rows: &[Row]) -> Option<bool> {
     let families: Vec<bool> = rows.iter().filter_map(Row::family).collect();
     families.first().copied().filter(|first| families.iter().all(|family| family == first))
 }
 
 impl Forwarding {
-    /// Reads a table. `default` without a gateway is that of IPv6 where
-    /// `is_v6` says so.
+    /// Reads a table. `is_v6` says whether a `default` without a gateway is that
+    /// of IPv6.
     ///
     /// # Errors
     ///
-    /// If a row says nothing that a packet could follow.
+    /// If a row has no way that a packet could follow.
     pub fn read(rows: &[Row], is_v6: bool) -> Result<Self, Unreadable> {
         let mut table = Self::default();
         for row in rows.iter().filter(|row| !row.is_dead) {
@@ -136,7 +137,7 @@ impl Forwarding {
             let way = way(row, block)?;
             table.lengths[usize::from(block.is_v6())].insert(block.length());
             let known = table.blocks.get(&block).map(|(metric, _)| *metric);
-            // Of equals, the kernel takes the first.
+            // Of equal routes, the kernel uses the first.
             if known.is_none_or(|known| row.metric < known) {
                 table.blocks.insert(block, (row.metric, way));
             }
@@ -145,13 +146,12 @@ impl Forwarding {
     }
 }
 
-/// Whatever sends packets to addresses some way.
+/// A set of routes that decides the ways of packets.
 trait Ways {
-    /// The way to an address, and the row that says so; `None` where none is
-    /// known.
+    /// Returns the way to an address, with its row; `None` if there is none.
     fn way(&self, to: IpAddr) -> Option<(Block, &Way)>;
 
-    /// The blocks at whose borders the way may change.
+    /// Returns the blocks at whose borders the way may change.
     fn blocks(&self) -> Vec<Block>;
 }
 
@@ -169,7 +169,7 @@ impl Ways for Forwarding {
     }
 }
 
-/// What a row does; `None` where it sends the packet to another table.
+/// Returns the way of a row; `None` if it refers to another table.
 fn way(row: &Row, block: Block) -> Result<Option<Way>, Unreadable> {
     let kind = row.kind.as_deref().unwrap_or("unicast");
     if !KINDS.contains(&kind) {
@@ -183,7 +183,7 @@ fn way(row: &Row, block: Block) -> Result<Option<Way>, Unreadable> {
             let at = row.dev.as_ref().map(|dev| format!(" at {dev}")).unwrap_or_default();
             return Ok(Some(Way::Ends(format!("{kind}{at}"))));
         }
-        // In IPv6 these are bound to `lo`, which says nothing.
+        // In IPv6 these have `dev lo`, which means nothing.
         _ => return Ok(Some(Way::Ends(kind.into()))),
     }
     let mut hops = Vec::new();
@@ -203,7 +203,7 @@ fn way(row: &Row, block: Block) -> Result<Option<Way>, Unreadable> {
 fn gateway(via: Option<&str>, block: Block) -> Result<Option<IpAddr>, Unreadable> {
     let Some(via) = via else { return Ok(None) };
     match via.parse::<IpAddr>() {
-        // `route -n` shows 0.0.0.0 where there is none.
+        // `route -n` shows 0.0.0.0 if there is no gateway.
         Ok(ip) if ip.is_unspecified() => Ok(None),
         Ok(ip) if ip.is_ipv4() && block.is_v6() => Err(Unreadable {
             error: format!("an IPv6 route has no IPv4 gateway, as {via}"),
@@ -217,7 +217,7 @@ fn gateway(via: Option<&str>, block: Block) -> Result<Option<IpAddr>, Unreadable
     }
 }
 
-/// Puts hops in order, each once, with the smallest weights that say the same.
+/// Sorts and merges hops, with the smallest weights of the same ratio.
 fn shares(hops: Vec<(NextHop, u32)>) -> Vec<(NextHop, u32)> {
     let mut shares: BTreeMap<NextHop, u32> = BTreeMap::new();
     for (hop, weight) in hops {
@@ -244,7 +244,7 @@ impl fmt::Display for NextHop {
 }
 
 impl Way {
-    /// As a clause about a block: `goes via 10.0.0.2 dev eth0`.
+    /// Formats it as a clause about a block: `goes via 10.0.0.2 dev eth0`.
     fn clause(&self) -> String {
         match self {
             Self::Ends(kind) if kind.starts_with("local") => format!("is taken in ({kind})"),

@@ -2,24 +2,24 @@ use super::alike::first_difference;
 use super::{Block, Comparison, Forwarding, Row, Unreadable, Way, Ways, is_v6};
 use std::net::IpAddr;
 
-/// A rule, and the table that it asks: a line of `ip rule`.
+/// A rule, and its table: a line of `ip rule`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lookup {
     /// The rule, as `ip rule` prints it.
     pub rule: String,
-    /// Whether it is for packets of one kind alone: from somewhere, marked, ….
+    /// Whether it matches only some packets, by source, mark, ….
     pub some: bool,
-    /// Where its packets go to, if only to there.
+    /// The destination that it matches, if it matches only one.
     pub to: Option<String>,
-    /// The rows of its table. A rule that ends packets itself has a table of
-    /// one row.
+    /// The rows of its table. A rule that ends packets itself has a table of one
+    /// row.
     pub rows: Vec<Row>,
 }
 
-/// Tables that are asked one after the other.
+/// Tables that are looked up in order.
 struct Ruled<'a>(Vec<&'a Part>);
 
-/// One of them, and for which destinations it is asked.
+/// One of these tables, and the destinations that it is for.
 struct Part {
     to: Option<Block>,
     table: Forwarding,
@@ -41,9 +41,8 @@ fn is_in(block: Block, ip: IpAddr) -> bool {
 }
 
 impl Comparison {
-    /// Compares what rules and their tables do, in the order in which they are
-    /// asked, with one table. A rule for some packets alone must do with them
-    /// what is done with all the others.
+    /// Compares the result of rules and their tables, in order, with one table. A
+    /// rule for some packets must treat them like all others.
     ///
     /// # Errors
     ///
@@ -57,8 +56,8 @@ impl Comparison {
         });
         let parts: Vec<Part> = parts.collect::<Result<_, Unreadable>>()?;
         let wanted = Forwarding::read(wanted, v6)?;
-        // Those that are always asked, and at most one other. Where none of the
-        // others changes anything by itself, whichever is asked first does not.
+        // The rules for all packets, and at most one other. If no other rule
+        // changes anything alone, their order does not matter, either.
         let asked = |one: Option<usize>| {
             let is_asked = |n: usize| !lookups[n].some || one == Some(n);
             Ruled((0..parts.len()).filter(|n| is_asked(*n)).map(|n| &parts[n]).collect())
