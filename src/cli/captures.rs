@@ -1,4 +1,4 @@
-//! `nslab run --captures DIR`: what a lab captured, as files.
+//! `nslab run --captures DIR`: writes a lab's captures into files.
 
 use crate::event::Captured;
 use crate::run::words;
@@ -10,22 +10,22 @@ use std::path::{Path, PathBuf};
 /// The folder for the files of one lab.
 pub(super) struct Captures {
     folder: PathBuf,
-    /// What could not be written.
+    /// The error of a failed write.
     pub failed: Option<String>,
 }
 
 impl Captures {
-    /// Makes the folder where there is none.
+    /// Creates the folder if it does not exist.
     pub fn in_folder(folder: &Path) -> Result<Self, String> {
         let failed = |error: io::Error| format!("failed to make `{}`: {}", folder.display(), words(&error));
         fs::create_dir_all(folder).map_err(failed)?;
         Ok(Self { folder: folder.into(), failed: None })
     }
 
-    /// Writes one file, and says so.
+    /// Writes one file, and returns a line about it.
     pub fn write(&mut self, captured: &Captured) -> String {
         let path = self.folder.join(&captured.name);
-        // Somebody else may have put a link there.
+        // O_NOFOLLOW: another user may have put a symbolic link there.
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).custom_flags(nix::libc::O_NOFOLLOW);
         match options.open(&path).and_then(|mut file| file.write_all(&captured.pcap)) {

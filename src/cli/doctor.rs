@@ -26,7 +26,7 @@ pub(super) fn run(typed: &Doctor) -> ExitCode {
     Findings { nothing_measured: !report.can_run_labs, ..Findings::default() }.into()
 }
 
-/// What was found.
+/// The results.
 #[derive(Debug, Serialize)]
 struct Report {
     can_run_labs: bool,
@@ -34,21 +34,21 @@ struct Report {
     abilities: Vec<Ability>,
 }
 
-/// Something that labs may need, and whether this machine has it.
+/// A feature that labs may need, and whether this machine has it.
 #[derive(Debug, Default, Serialize)]
 struct Ability {
     name: String,
     ok: bool,
-    /// What the machine said.
+    /// The machine's error message.
     error: Option<String>,
-    /// What its lack means for labs.
+    /// The consequence for labs if it is missing.
     cost: Option<String>,
     remedy: Option<String>,
-    /// Texts of the remedy, to be copied as they are.
+    /// Texts of the remedy, to copy as they are.
     copied: Vec<Text>,
 }
 
-/// A text of a remedy, and where it goes.
+/// A text of a remedy, and its place.
 #[derive(Debug, Serialize)]
 struct Text {
     to: String,
@@ -89,8 +89,8 @@ fn examine() -> Report {
         Err(error) => {
             let remedy = facts.remedy(&error);
             let missing = Ability::missing(sandbox, error.to_string(), "no lab can be measured", remedy);
-            // Without one nothing else can be tried, and nothing is called ok
-            // that was not.
+            // Without a sandbox, nothing else can be tried, and nothing may be
+            // reported as working.
             return Report { can_run_labs: false, kernel, abilities: vec![missing] };
         }
     };
@@ -103,15 +103,15 @@ fn examine() -> Report {
     Report { can_run_labs: true, kernel, abilities }
 }
 
-/// The launcher and the compiler with which each thing is tried.
+/// The launcher and the compiler for all attempts.
 struct Bench {
     launcher: Launcher,
     compiler: Compiler,
     facts: Facts,
 }
 
-/// Why something does not work: the words of the machine, and what helps,
-/// where the lab knew.
+/// The reason why something does not work: the machine's error message, and the
+/// remedy, if the lab knew one.
 struct Complaint {
     words: String,
     remedy: Option<String>,
@@ -177,7 +177,7 @@ impl Bench {
         }
     }
 
-    /// Runs a lab; says what is wrong, if anything is.
+    /// Runs a lab. Returns the complaint, if there is one.
     fn attempt(&self, lab: &str) -> Option<Complaint> {
         let outcomes = self.launcher.open().and_then(|mut sandbox| self.outcomes(&mut sandbox, lab));
         match outcomes {
@@ -203,7 +203,8 @@ impl Complaint {
             Verdict::Failed(failure) => {
                 let seen = failure.seen.as_ref().or(failure.evidence.first().map(|question| &question.text));
                 let mut lines = seen.map(|seen| seen.lines().rev()).into_iter().flatten();
-                // The machine's own words; that a check came to nothing is no news.
+                // The machine's own message. That a check failed is known
+                // already.
                 let says = |line: &&str| {
                     *line != "false" && !line.starts_with("exit code ") && !line.starts_with("hint: ")
                 };
@@ -219,7 +220,7 @@ impl Complaint {
     }
 }
 
-/// What a lab threw, in its last line, or the whole message.
+/// Returns the last line of what a lab threw, or the whole message.
 fn thrown(message: &str) -> String {
     let thrown =
         message.split_once("the script threw `").map(|(_, thrown)| thrown.trim_end().trim_end_matches('`'));
@@ -239,7 +240,7 @@ impl fmt::Display for Report {
                 }
             }
         }
-        // To be copied, they stand at the beginning of their lines.
+        // Unindented, so that they can be copied.
         for Text { to, text } in self.abilities.iter().flat_map(|ability| &ability.copied) {
             writeln!(f, "\n{to}:\n\n{text}")?;
         }

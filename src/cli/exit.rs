@@ -8,12 +8,12 @@ const FAILED: u8 = 1;
 pub(super) const USAGE: u8 = 2;
 /// A lab is invalid.
 const INVALID: u8 = 3;
-/// Nothing could be measured: the sandbox can't be had.
+/// Nothing could be measured: no sandbox can be created.
 pub(super) const NOTHING_MEASURED: u8 = 4;
-/// A fault of ours (`EX_SOFTWARE` of sysexits(3)).
+/// A bug in nslab (`EX_SOFTWARE` of sysexits(3)).
 const BUG: u8 = 70;
 
-/// What happened, of which the gravest decides.
+/// The events of a run; the most serious one decides.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Findings {
     pub failed: bool,

@@ -21,7 +21,7 @@ pub(super) fn run(typed: &Export) -> ExitCode {
         Err(code) => return code,
     };
     if lab.language == Language::Shell {
-        // It is one already.
+        // It is a shell script already.
         return print(&lab.source.text, Findings::default());
     }
     let shelf = Shelf::of(&typed.lab, &lab.source.name, Update::Never);
@@ -58,7 +58,7 @@ fn print(text: &str, findings: Findings) -> ExitCode {
     }
 }
 
-/// Why a lab has stopped half-way.
+/// Returns the reason why a lab stopped half-way.
 fn words(lab: &Lab, stop: &Stop) -> String {
     match stop {
         Stop::Fault(fault) => {

@@ -25,7 +25,7 @@ pub(super) fn run(typed: &Grade) -> ExitCode {
     if let Err(code) = one::look_at(path) {
         return code;
     }
-    // Before the launcher begins, which must not end of a Ctrl-C before we do.
+    // Before the launcher starts, so that Ctrl-C does not kill it first.
     hear_interrupts();
     let (lab, prepared) = match one::read(path, For::Strangers) {
         Ok(read) => read,
@@ -62,7 +62,7 @@ fn test_itself(typed: &Grade, lab: Lab, prepared: one::Prepared) -> ExitCode {
         patience_ms: typed.patience.patience,
         linger: true,
         explains: false,
-        // So that it says the same each time.
+        // A fixed secret, so that the result is the same each time.
         secret: "self-test".into(),
         ..Settings::default()
     };
@@ -72,15 +72,15 @@ fn test_itself(typed: &Grade, lab: Lab, prepared: one::Prepared) -> ExitCode {
     }
 }
 
-/// A seed that nobody can know: the keys of a fresh hasher are the kernel's
-/// random bytes.
+/// Returns a seed that nobody can predict: a new hasher's keys are random bytes
+/// from the kernel.
 fn unforeseen() -> String {
     let number = || RandomState::new().build_hasher().finish();
     format!("{:016x}{:016x}", number(), number())
 }
 
-/// Has a Ctrl-C, and a `kill`, end the grading in good order. The next one
-/// ends it at once.
+/// Makes Ctrl-C and `kill` end the grading cleanly. A second one kills it at
+/// once.
 fn hear_interrupts() {
     extern "C" fn interrupted(_: nix::libc::c_int) {
         INTERRUPTED.store(true, Ordering::Relaxed);
@@ -93,7 +93,7 @@ fn hear_interrupts() {
     }
 }
 
-/// Joins results to one gradebook.
+/// Joins results into one gradebook.
 fn merge(typed: &Grade) -> ExitCode {
     match exercise::merge(&typed.merge) {
         Ok(merged) => {
@@ -109,7 +109,7 @@ fn merge(typed: &Grade) -> ExitCode {
     }
 }
 
-/// Prints a whole gradebook, and gives the exit code.
+/// Prints a whole gradebook, and returns the exit code.
 fn print(book: &Gradebook, format: Format) -> ExitCode {
     let text = match format {
         Format::Text => grades::text(book, is_coloured()),
@@ -125,8 +125,7 @@ fn print(book: &Gradebook, format: Format) -> ExitCode {
         },
     };
     say(&text);
-    // A person finds it at the end of the text; the other formats are read by
-    // programs.
+    // The text format has this at its end; programs read the other formats.
     if !matches!(format, Format::Text) {
         for line in grades::not_measured(book) {
             eprintln!("note: not measured: {line}");
@@ -135,7 +134,7 @@ fn print(book: &Gradebook, format: Format) -> ExitCode {
     found(book)
 }
 
-/// The exit code that a gradebook means.
+/// Returns the exit code for a gradebook.
 fn found(book: &Gradebook) -> ExitCode {
     let failed = !book.results.iter().all(Graded::is_full);
     let nothing_measured = failed && book.results.iter().all(|graded| graded.max == 0);
@@ -146,7 +145,7 @@ fn is_coloured() -> bool {
     anstream::stdout().current_choice() != anstream::ColorChoice::Never
 }
 
-/// Prints some text, where somebody reads it.
+/// Prints text to stdout; exits if that fails.
 pub(super) fn say(text: &str) {
     let mut out = io::stdout().lock();
     if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -155,17 +154,17 @@ pub(super) fn say(text: &str) {
     }
 }
 
-/// An exercise and those who have handed something in.
+/// An exercise with its submissions.
 struct Class<'a> {
     typed: &'a Grade,
     heading: Heading,
     students: Vec<Entry>,
-    /// What is kept of those that were graded.
+    /// The file that keeps the grades.
     results: Mutex<Option<Results>>,
     grader: Grader,
 }
 
-/// One student, graded now or before; or why that can't be kept.
+/// A student graded now or before; or the reason why that can't be kept.
 type Done = Result<Graded, ResultsError>;
 
 impl<'a> Class<'a> {
@@ -201,7 +200,7 @@ impl<'a> Class<'a> {
             Ok(one) => {
                 graded.insert(number, one);
                 progress.one_more();
-                // In the order of their names, as far as they are known.
+                // In the order of names, as far as all before are known.
                 while let Some(one) = graded.get(&told).filter(|_| matches!(self.typed.format, Format::Text))
                 {
                     progress.beside(|| say(&format!("{}\n", grades::student(one, is_coloured()))));
@@ -209,7 +208,7 @@ impl<'a> Class<'a> {
                 }
             }
             Err(error) => {
-                // What can't be kept is not worth doing.
+                // Grades that can't be kept are useless, so the run ends.
                 lost.get_or_insert(error);
                 INTERRUPTED.store(true, Ordering::Relaxed);
             }
@@ -256,7 +255,7 @@ impl<'a> Class<'a> {
         }
     }
 
-    /// Grades a student, and keeps that.
+    /// Grades a student, and keeps the grade.
     fn student(&self, launcher: &Launcher, entry: &Entry, supply: &mut Supply) -> Done {
         let student = &entry.student;
         let seed = self.typed.seed.as_deref().unwrap_or(student);
@@ -286,7 +285,7 @@ impl<'a> Class<'a> {
     }
 }
 
-/// A bar for somebody who waits at a terminal.
+/// A progress bar on a terminal.
 pub(super) struct Progress(ProgressBar);
 
 impl Progress {
@@ -304,7 +303,7 @@ impl Progress {
         self.0.inc(1);
     }
 
-    /// Prints something where the bar is.
+    /// Prints in place of the bar.
     pub fn beside(&self, print: impl FnOnce()) {
         self.0.suspend(print);
     }

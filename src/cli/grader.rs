@@ -1,4 +1,4 @@
-//! Grades one solution of an exercise, as often as it takes to measure it.
+//! Grades one solution of an exercise, repeating it until everything is measured.
 
 use super::grade::INTERRUPTED;
 use super::turns::Turns;
@@ -12,11 +12,11 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-/// How often a solution is run where something could not be measured. What
-/// another process has taken of the machine it may have given back by then.
+/// The most runs of a solution if something could not be measured. Other
+/// processes may have released resources by the next run.
 const TRIES: u32 = 3;
 
-/// An exercise, and how solutions of it are run.
+/// An exercise, with the settings for its solutions.
 pub(super) struct Grader {
     pub lab: Lab,
     settings: Settings,
@@ -30,8 +30,8 @@ impl Grader {
         Self { lab, settings, shelf, turns: Turns::default() }
     }
 
-    /// The tool of the reference solution that this machine lacks: who can't
-    /// have it is not to blame.
+    /// Returns the tool of the reference solution that this machine lacks. A
+    /// student who can't have it is not to blame.
     fn lacks(&self) -> Option<String> {
         let gap = self.lab.gap.as_ref()?.place;
         let tool =
@@ -40,7 +40,7 @@ impl Grader {
         Some(format!("`{}` is not installed; install it: `apt-get install {package}`", tool.program))
     }
 
-    /// Runs a solution of the variant that `seed` draws, once.
+    /// Runs a solution once, in the variant that `seed` draws.
     ///
     /// # Errors
     ///
@@ -55,7 +55,7 @@ impl Grader {
         self.attempt(launcher, sandbox, whose, handed_in).map(|(graded, _)| graded)
     }
 
-    /// The same, and whether something was used up that all sandboxes share.
+    /// Does the same, and tells whether a shared resource ran out.
     fn attempt(
         &self,
         launcher: &Launcher,
@@ -74,7 +74,7 @@ impl Grader {
         Ok((Graded { stopped, ..graded }, ran_out))
     }
 
-    /// The same, until all is measured.
+    /// Does the same until everything is measured.
     pub fn grade(
         &self,
         launcher: &Launcher,
@@ -91,8 +91,8 @@ impl Grader {
         let mut tries = 0;
         loop {
             tries += 1;
-            // Whose neighbours have taken too much of the machine gets it for
-            // itself the next time.
+            // If other submissions used too much of the machine, the next run
+            // gets the machine alone.
             let with_others = (tries == 1).then(|| self.turns.beside_others());
             let alone = (tries > 1).then(|| {
                 let alone = self.turns.alone();
@@ -108,7 +108,7 @@ impl Grader {
             drop((with_others, alone));
             let (graded, ran_out) =
                 graded.unwrap_or_else(|error| (machine(doctor::with_remedy(&error)), false));
-            // A submission that ran alone has itself used up what it found used up.
+            // A submission that ran alone has used up the resource itself.
             let is_lost_to_others = tries == 1 && ran_out && !graded.is_full();
             let is_measured = graded.unmeasured().is_empty() && !before.has_new_modules();
             if tries == TRIES || (is_measured && !is_lost_to_others) || INTERRUPTED.load(Ordering::Relaxed) {

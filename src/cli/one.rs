@@ -1,4 +1,4 @@
-//! One lab that was named by its file, as `run` and `export` take it.
+//! The one lab of the `run` and `export` commands.
 
 use super::exit::{Findings, USAGE};
 use crate::lab::Lab;
@@ -9,11 +9,11 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// The launcher, and a sandbox that makes itself ready.
+/// The launcher, and a sandbox that prepares itself.
 pub(super) type Prepared = Result<(Launcher, Sandbox), SandboxError>;
 
-/// Reads a lab while its sandbox, which is for these, makes itself ready. Where it
-/// can't be read, says why, and gives the exit code.
+/// Reads a lab while its sandbox prepares itself. If it can't be read, prints the
+/// reason and returns the exit code.
 pub(super) fn read(path: &Path, sandboxes: For) -> Result<(Lab, Prepared), ExitCode> {
     let mut stage = Stage::new();
     let prepared = run::prepare(sandboxes, &mut stage);
@@ -26,7 +26,7 @@ pub(super) fn read(path: &Path, sandboxes: For) -> Result<(Lab, Prepared), ExitC
     }
 }
 
-/// Says why there is no sandbox, and what helps; gives the exit code.
+/// Prints why there is no sandbox, with the remedy; returns the exit code.
 pub(super) fn without_sandbox(error: &SandboxError) -> ExitCode {
     eprintln!("error: {error}");
     if let Some(remedy) = doctor::remedy(error) {
@@ -38,8 +38,8 @@ pub(super) fn without_sandbox(error: &SandboxError) -> ExitCode {
     Findings { nothing_measured: true, ..Findings::default() }.into()
 }
 
-/// Looks that what was typed is the path of a file. Where it is not, says so,
-/// and gives the exit code.
+/// Checks that an argument is the path of a file. If not, prints the reason and
+/// returns the exit code.
 pub(super) fn look_at(path: &Path) -> Result<(), ExitCode> {
     let shown = path.display();
     let error = match fs::metadata(path) {

@@ -1,5 +1,5 @@
-//! `nslab grade --self-test`: whether an exercise can be solved, and whether
-//! its checks see what is wrong.
+//! `nslab grade --self-test`: tests whether an exercise can be solved, and
+//! whether its checks notice errors.
 
 use super::exit::{Findings, USAGE};
 use super::grade::{INTERRUPTED, Progress};
@@ -12,22 +12,23 @@ use crate::sandbox::{Launcher, Sandbox};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
-/// A solution that is tried, and what must come of it.
+/// A solution to try, and its required result.
 enum Tried {
-    /// The reference, of the variant of this seed: full marks.
+    /// The reference of this seed's variant: full marks.
     Reference(String),
-    /// Nothing is done: not full marks.
+    /// An empty solution: not full marks.
     Nothing,
-    /// The reference with one thing wrong: not full marks.
+    /// The reference with one error: not full marks.
     Mutant(Mutant),
-    /// Another solution, or a counter-example: exactly the points that it deserves.
+    /// Another solution, or a counter-example: exactly the points that it
+    /// deserves.
     Example(Example),
 }
 
-/// How many variants the reference must solve, where something is drawn.
+/// The number of variants that the reference must solve, if something is drawn.
 const VARIANTS: usize = 12;
 
-/// Tests an exercise, and says what is wrong with it.
+/// Tests an exercise, and prints what is wrong with it.
 pub(super) fn run(grader: &Grader, launcher: &Launcher, first: Sandbox) -> ExitCode {
     let Some(reference) = grader.lab.reference("") else { return ExitCode::from(USAGE) };
     let examples = match examples(&grader.lab) {
@@ -40,7 +41,7 @@ pub(super) fn run(grader: &Grader, launcher: &Launcher, first: Sandbox) -> ExitC
             return Findings { invalid: true, ..Findings::default() }.into();
         }
     };
-    // Those that wait longest come first, and the others go on beside them.
+    // The slowest ones start first, so that the others run in parallel.
     let mut all: Vec<Tried> = examples.into_iter().map(Tried::Example).collect();
     all.extend([Tried::Reference(String::new()), Tried::Nothing]);
     if !grader.lab.draws.is_empty() {
@@ -71,7 +72,7 @@ pub(super) fn run(grader: &Grader, launcher: &Launcher, first: Sandbox) -> ExitC
 }
 
 impl Tried {
-    /// The script that is run, and the seed of the variant.
+    /// Returns the script to run, and the seed of the variant.
     fn solution(&self, grader: &Grader, reference: &Solution) -> (String, Solution) {
         match self {
             Self::Reference(seed) => {
@@ -89,7 +90,7 @@ impl Tried {
         }
     }
 
-    /// The solution, as it is told.
+    /// Returns the name of the solution in the report.
     fn told(&self, path: &str) -> String {
         match self {
             Self::Reference(seed) if seed.is_empty() => "the reference solution".into(),
@@ -101,7 +102,7 @@ impl Tried {
     }
 }
 
-/// What the self-test says.
+/// The report of the self-test.
 #[derive(Default)]
 struct Report {
     text: String,
@@ -157,7 +158,7 @@ impl Report {
         self.text += &format!("{} {text}\n", if good { "✓" } else { "✗" });
     }
 
-    /// Why the reference has no full marks.
+    /// Adds the reasons why the reference has no full marks.
     fn details(&mut self, graded: &Graded) {
         for mark in graded.checks.iter().filter(|mark| mark.passed != Some(true)) {
             let why = mark.unmeasured.as_ref().or(mark.rationale.as_ref());
@@ -169,7 +170,7 @@ impl Report {
         }
     }
 
-    /// What the task says of the points must be so.
+    /// Checks that the task's text states the right points.
     fn promised(&mut self, grader: &Grader, worth: u64) {
         let task = grader.lab.source.description();
         let words: Vec<&str> = task.split_whitespace().collect();
@@ -186,7 +187,7 @@ impl Report {
         }
     }
 
-    /// Each mutant must lose a point.
+    /// Checks that each mutant loses a point.
     fn mutants(&mut self, path: &str, tried: &[(Tried, Graded)], worth: u64) {
         let mutants: Vec<(&Mutant, &Graded)> = tried
             .iter()
@@ -219,8 +220,8 @@ impl Report {
         }
     }
 
-    /// Each other solution has full marks, and each counter-example what it
-    /// deserves.
+    /// Checks that each other solution has full marks, and each counter-example
+    /// the points that it deserves.
     fn examples(&mut self, tried: &[(Tried, Graded)], worth: u64, are_right: bool) {
         let examples: Vec<(&Example, &Graded)> = tried
             .iter()
@@ -229,7 +230,7 @@ impl Report {
                 _ => None,
             })
             .collect();
-        // The exercise can't mend what this machine lacks.
+        // A lack of this machine is no fault of the exercise.
         let (measured, rest): (Vec<_>, Vec<_>) =
             examples.into_iter().partition(|(_, graded)| graded.unmeasured().is_empty());
         let wrong: Vec<_> =
@@ -257,7 +258,7 @@ impl Report {
         }
     }
 
-    /// Each check must fail where something is wrong.
+    /// Checks that each check can fail.
     fn blind(&mut self, grader: &Grader, tried: &[(Tried, Graded)]) {
         let never_fails = |name: &str| {
             let of = |graded: &Graded| {
@@ -276,8 +277,8 @@ impl Report {
         }
     }
 
-    /// The exercise must come to its end whatever was done: of what it has not
-    /// asked, nothing is known, and nothing is earned.
+    /// Checks that the exercise reaches its end with every solution: a check that
+    /// is not reached shows nothing and earns nothing.
     fn stops(&mut self, grader: &Grader, path: &str, tried: &[(Tried, Graded)]) {
         let mut stops: Vec<(&Fault, Vec<String>)> = Vec::new();
         for (tried, graded) in tried {

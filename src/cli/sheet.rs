@@ -1,4 +1,4 @@
-//! `nslab grade --sheet`: what each student is asked, and what would be right.
+//! `nslab grade --sheet`: prints each student's task, and the answer key.
 
 use super::Grade;
 use super::exit::USAGE;
@@ -8,7 +8,7 @@ use crate::lab::{Lab, visible};
 use std::fmt::Write;
 use std::process::ExitCode;
 
-/// Prints the tasks, and then the answer key.
+/// Prints the tasks, then the answer key.
 pub(super) fn print(typed: &Grade, lab: &Lab) -> ExitCode {
     let students = match students(typed) {
         Ok(students) => students,
@@ -42,8 +42,8 @@ pub(super) fn print(typed: &Grade, lab: &Lab) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// For whom it is: who has handed something in, and mere names; without any,
-/// nobody in particular.
+/// Returns the students: those with submissions, and those given by name only.
+/// Without any, returns one empty name.
 fn students(typed: &Grade) -> Result<Vec<String>, String> {
     let (paths, names): (Vec<_>, Vec<_>) = typed.submissions.iter().cloned().partition(|path| path.exists());
     let mut students: Vec<String> = names.iter().map(|name| name.display().to_string()).collect();

@@ -20,10 +20,10 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-/// How long somebody may work, in milliseconds: a day.
+/// The longest working time, in milliseconds: a day.
 const DAY: u64 = 86_400_000;
 
-/// Set when the window has another size.
+/// Set when the window's size changes.
 static RESIZED: AtomicBool = AtomicBool::new(false);
 
 /// `nslab shell`
@@ -91,8 +91,8 @@ pub(super) fn run(typed: &Shell) -> ExitCode {
     }
 }
 
-/// The person's own shell, where it is on the way of programs inside and can
-/// tell what is typed.
+/// Returns the person's own shell, if programs inside can find it and it can
+/// report typed commands; else bash or sh.
 fn shell() -> String {
     let can_tell =
         |path: &Path| path.file_name().is_some_and(|name| Live::SHELLS.iter().any(|known| name == *known));
@@ -103,7 +103,7 @@ fn shell() -> String {
     own.into_iter().chain(bash()).find(|path| Path::new(path).is_file()).unwrap_or("/bin/sh".into())
 }
 
-/// What is to be done, and how one asks.
+/// Prints the task, and the commands for questions.
 fn greet(lab: &Lab, seed: &str) {
     let task = lab.task(seed);
     if !task.is_empty() {
@@ -117,8 +117,8 @@ fn greet(lab: &Lab, seed: &str) {
     let _ = io::stdout().flush();
 }
 
-/// Answers what is asked in the shell: what was typed is run again, from the
-/// beginning, in a sandbox of its own.
+/// Answers questions from the shell: runs the typed commands again, from the
+/// beginning, in a sandbox of their own.
 struct Desk<'a> {
     lab: &'a Lab,
     launcher: &'a Launcher,
@@ -136,7 +136,8 @@ impl Desk<'_> {
     }
 
     fn settings(&self) -> Settings {
-        // What somebody ended with a Ctrl-C is ended sooner.
+        // The person has already stopped long commands by Ctrl-C, so they end
+        // sooner here.
         Settings { seed: self.seed.into(), patience_ms: 1000, ..Settings::default() }
     }
 
@@ -182,7 +183,7 @@ fn solution(typed: &str) -> Solution {
     Solution { path: "typed.sh".into(), text: typed.into(), language: Language::Shell }
 }
 
-/// Writes what was typed into a file that is not there yet.
+/// Writes the typed commands into a new file.
 fn submit(typed: &str, words: &[String]) -> String {
     let [path] = words else { return "write `submit FILE`, as `submit mask.sh`\n".into() };
     let commands = typed.lines().count();
@@ -201,7 +202,7 @@ fn submit(typed: &str, words: &[String]) -> String {
     }
 }
 
-/// A terminal for the shell: our end, and the shell's.
+/// Creates a terminal for the shell, and returns our end and the shell's.
 fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     let ends = openpty(None, None)?;
     resize(&ends.master);
@@ -219,11 +220,11 @@ fn resize(ours: &OwnedFd) {
     }
 }
 
-/// The person's terminal as it was, when this is dropped.
+/// Restores the person's terminal when it is dropped.
 struct Raw(Option<Termios>);
 
 impl Raw {
-    /// Has each key go to the shell as it is.
+    /// Sets raw mode: each key goes to the shell.
     fn begin() -> Self {
         let before = termios::tcgetattr(io::stdin()).ok();
         if let Some(before) = &before {
@@ -243,8 +244,7 @@ impl Drop for Raw {
     }
 }
 
-/// Carries what is typed to the shell, and what it prints to the person, until
-/// the shell has ended.
+/// Copies keys to the shell, and its output to the person, until the shell ends.
 fn converse(ours: &OwnedFd, ended: BorrowedFd) {
     extern "C" fn resized(_: nix::libc::c_int) {
         RESIZED.store(true, Ordering::Relaxed);
@@ -278,7 +278,7 @@ fn converse(ours: &OwnedFd, ended: BorrowedFd) {
         if pressed {
             let mut keys = [0; 4096];
             match nix::unistd::read(&stdin, &mut keys) {
-                // The end of what is typed, as Ctrl-D says it.
+                // End of input is the same as Ctrl-D.
                 Ok(0) => {
                     typing = false;
                     press(ours, b"\x04");
@@ -296,7 +296,7 @@ fn press(ours: &OwnedFd, mut keys: &[u8]) {
         match nix::unistd::write(ours, keys) {
             Ok(written) => keys = &keys[written..],
             Err(nix::Error::EAGAIN) => {
-                // The shell prints before it reads on.
+                // The shell prints before it reads more.
                 show(ours);
                 let mut fds = [PollFd::new(ours.as_fd(), PollFlags::POLLOUT | PollFlags::POLLIN)];
                 let _ = poll(&mut fds, PollTimeout::from(100_u16));

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 /// `nslab test`
 pub(super) fn run(typed: Test) -> ExitCode {
     let flags: Vec<String> = std::iter::once("nslab test --".to_string()).chain(typed.libtest).collect();
-    // Nothing typed is nothing to read.
+    // Without flags, there is nothing to parse.
     let arguments = match flags.len() {
         1 => Ok(Arguments::default()),
         _ => Arguments::try_parse_from(flags),

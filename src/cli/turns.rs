@@ -1,30 +1,30 @@
-//! A lock for work that runs beside other work, and for work that runs alone.
+//! A lock for work in parallel with other work, and for work alone.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Lets several workers run at a time, or one alone. A worker that wants to be
-/// alone waits until no other one runs. Others may begin meanwhile: if they waited
-/// as well, until the slowest has ended, the whole class would take longer.
+/// alone waits until no other one runs. New ones may start meanwhile: if they
+/// waited until the slowest has ended, the whole class would take longer.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     at_work: Mutex<usize>,
     nobody: Condvar,
 }
 
-/// One of several at work, until it is dropped.
+/// The guard of one of several workers.
 pub(super) struct Beside<'a>(&'a Turns);
 
-/// The only one at work, until it is dropped.
+/// The guard of the only worker.
 pub(super) struct Alone<'a>(#[expect(dead_code, reason = "held until it is dropped")] MutexGuard<'a, usize>);
 
 impl Turns {
-    /// Waits for one who is alone, if there is one.
+    /// Waits while a worker runs alone, if one does.
     pub fn beside_others(&self) -> Beside<'_> {
         *self.at_work.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         Beside(self)
     }
 
-    /// Waits until nobody is at work.
+    /// Waits until no worker runs.
     pub fn alone(&self) -> Alone<'_> {
         let at_work = self.at_work.lock().unwrap_or_else(PoisonError::into_inner);
         let at_work = self.nobody.wait_while(at_work, |at_work| *at_work > 0);
@@ -37,7 +37,7 @@ impl Drop for Beside<'_> {
         let mut at_work = self.0.at_work.lock().unwrap_or_else(PoisonError::into_inner);
         *at_work -= 1;
         if *at_work == 0 {
-            // Those who want to be alone go one after the other.
+            // Several that want to be alone run one after another.
             self.0.nobody.notify_all();
         }
     }
@@ -82,7 +82,7 @@ mod tests {
         let first = turns.beside_others();
         thread::scope(|scope| {
             let waits = scope.spawn(|| drop(turns.alone()));
-            // With a lock that lets who waits go first, this would not return.
+            // A lock that prefers waiting workers would deadlock here.
             for _ in 0..100 {
                 drop(turns.beside_others());
                 thread::yield_now();

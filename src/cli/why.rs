@@ -58,7 +58,7 @@ pub(super) fn run(typed: &Why) -> ExitCode {
                     let json = serde_json::to_string(&explanation).expect("plain data");
                     writeln!(out, "{json}")
                 }
-                // Without colour where nobody sees it.
+                // No colour if the output is not a terminal.
                 false => write!(out, "{}", report::explanation_in_colour(&lab, &explanation)),
             };
             if let Err(error) = printed.and_then(|()| out.flush()) {

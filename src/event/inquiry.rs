@@ -118,7 +118,7 @@ pub struct Findings {
     pub others: Vec<Suspect>,
     /// Whether the target was reached in the end.
     pub mended: bool,
-    /// What the machine lacks to try cures, and what helps.
+    /// The feature that the machine lacks to try cures, and the remedy.
     pub lacking: Option<Lack>,
     /// All known facts of each round, if they are wanted.
     pub known: Vec<serde_json::Value>,

@@ -1,38 +1,38 @@
-//! Asks again what was answered well, once a submission is judged.
+//! Repeats questions that had a good answer, after a submission is judged.
 //!
-//! A network that lets the first connection pass and no other, or one that is
-//! right for a moment, answers a single question as a good one does. So each
-//! question that somebody answered is asked once more, the last one first: at
-//! the lab's end, or before the judge changes something.
+//! A network may pass only the first connection, or be right for a moment only.
+//! To a single question, it then answers as a good one does. So each question
+//! with an answer is asked once more, the last one first: at the lab's end, or
+//! before the judge changes something.
 
 use crate::lab::Place;
 use crate::net::Network;
 use std::cell::{Cell, RefCell};
 
-/// How often a question is asked again before an answer that does not come is
-/// held against a submission: the machine may be busy.
+/// The most repeats of a question before a missing answer counts against a
+/// submission: the machine may be busy.
 const TRIES: usize = 3;
 
-/// How many questions are kept; of more, the last.
+/// The most kept questions; of more, the last ones.
 const MOST: usize = 256;
 
-/// A question that was answered well.
+/// A question that had a good answer.
 pub(super) struct Answered {
     pub place: Place,
     pub command: String,
     pub ask: Box<dyn Fn(&Network) -> bool>,
 }
 
-/// The questions to be asked again.
+/// The questions to repeat.
 #[derive(Default)]
 pub(super) struct Again {
-    /// Whether a submission has had its turn.
+    /// Whether a submission has run.
     is_judging: Cell<bool>,
     answered: RefCell<Vec<Answered>>,
 }
 
 impl Again {
-    /// From now on questions are kept.
+    /// Starts to keep questions.
     pub fn begin(&self) {
         self.is_judging.set(true);
     }
@@ -48,8 +48,8 @@ impl Again {
         }
     }
 
-    /// Asks all of them again; gives those to which no answer came. Those that
-    /// are not asked before `is_late` are let go.
+    /// Repeats all questions, and returns those without an answer. Questions that
+    /// are not repeated before `is_late` are dropped.
     pub fn ask(&self, network: &Network, is_late: impl Fn() -> bool) -> Vec<(Place, String)> {
         let answered = self.answered.take().into_iter().rev();
         let lost =

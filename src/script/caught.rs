@@ -1,11 +1,10 @@
-//! What a `catch` catches: what was refused, and what a script throws. A
-//! mistake in the script itself stops the lab wherever it stands, or a `try`
-//! would hide it.
+//! Limits `catch` to refusals and to what a script throws. An error in the script
+//! itself must stop the lab anywhere, or a `try` would hide it.
 //!
-//! The language catches both. So the body of each `try` becomes a block that
-//! turns a mistake into what nothing catches: `try { … }` is run as
-//! `try{@{…}}`. As far as there are blanks for it, which is everywhere but in
-//! `try{…}`, all else stays in its place.
+//! The language catches both. So the body of each `try` is wrapped into a block
+//! that turns an error into one that nothing catches: `try { … }` runs as
+//! `try{@{…}}`. The additions take the place of blanks, so that all else keeps
+//! its place, except in `try{…}` without blanks.
 
 use super::fault;
 use super::world::Halt;
@@ -15,7 +14,7 @@ use rhai::{
 };
 use std::collections::BTreeMap;
 
-/// Gives the language such a block.
+/// Registers the syntax of this block.
 pub(super) fn register(engine: &mut Engine) {
     let syntax = engine.register_custom_syntax(["@", "$block$"], false, watch);
     syntax.expect("a symbol that the language does not use, and a block, are a syntax");
@@ -45,12 +44,12 @@ fn is_mistake(error: &EvalAltResult) -> bool {
     }
 }
 
-/// Compiles a script to be run.
+/// Compiles a script to run.
 pub(super) fn compile(engine: &Engine, text: &str) -> Result<AST, ParseError> {
     compile_with(engine, &Scope::new(), text)
 }
 
-/// Compiles a script to be run with these variables.
+/// Compiles a script to run with these variables.
 pub(super) fn compile_with(engine: &Engine, scope: &Scope, text: &str) -> Result<AST, ParseError> {
     let ast = engine.compile_with_scope(scope, text)?;
     let mut bodies = Vec::new();
@@ -63,7 +62,7 @@ pub(super) fn compile_with(engine: &Engine, scope: &Scope, text: &str) -> Result
     if bodies.is_empty() { Ok(ast) } else { engine.compile_with_scope(scope, watched(text, &bodies)) }
 }
 
-/// The text with such blocks in the bodies, which begin and end there.
+/// Returns the text with these blocks in the `try` bodies at these places.
 fn watched(text: &str, bodies: &[(Position, Position)]) -> String {
     let lines: Vec<Vec<char>> = text.split('\n').map(|line| line.chars().collect()).collect();
     let at = |place: Position| Some((place.line()? - 1, place.position()? - 1));

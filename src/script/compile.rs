@@ -1,4 +1,4 @@
-//! Reads a lab without running it: its checks, and what is wrong with it.
+//! Reads a lab without running it: finds its checks, and its errors.
 
 use super::draws;
 use super::engine::Stage;
@@ -12,10 +12,10 @@ use rhai::AST;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Reads labs.
+/// A reader of labs.
 pub struct Compiler {
     pub(super) stage: Stage,
-    /// The numbers of arguments that each function takes.
+    /// The possible numbers of arguments of each function.
     pub(super) arities: BTreeMap<String, BTreeSet<usize>>,
 }
 
@@ -25,8 +25,8 @@ impl Default for Compiler {
     }
 }
 
-/// Functions that the language has without registering them, with the
-/// numbers of arguments that they take.
+/// The language's built-in functions that are not registered, with their numbers
+/// of arguments.
 const KEYWORDS: [(&str, &[usize]); 9] = [
     ("print", &[0, 1]),
     ("debug", &[0, 1]),
@@ -39,15 +39,15 @@ const KEYWORDS: [(&str, &[usize]); 9] = [
     ("curry", &[2, 3, 4, 5, 6, 7, 8]),
 ];
 
-/// How much text is read again, in bytes, to find the place of what is not
-/// closed.
+/// The most text, in bytes, that is parsed again to find an unclosed comment.
 const PATIENCE: usize = 4 << 20;
 
 impl Compiler {
-    /// Makes a compiler of a stage that is not needed for a script.
+    /// Creates a compiler from a stage that no script needs.
     pub fn new(stage: Stage) -> Self {
         let found = RefCell::new(BTreeMap::<String, BTreeSet<usize>>::new());
-        // Most names have several functions: one string is made for each name.
+        // Most names have several functions: create only one string for each
+        // name.
         let _: Vec<()> = stage.engine.collect_fn_metadata(
             None,
             |info| {
@@ -71,10 +71,10 @@ impl Compiler {
     ///
     /// # Errors
     ///
-    /// If its text is no script, calls what is not there, or declares its
-    /// checks so that they can't be found without running it.
+    /// If its text is no valid script, calls a function that does not exist, or
+    /// declares its checks in a way that can't be found without running it.
     pub fn read(&self, mut source: LabSource) -> Result<Lab, Fault> {
-        // Some editors begin a file with a byte order mark.
+        // Some editors put a byte order mark at the beginning.
         if let Some(text) = source.text.strip_prefix('\u{feff}') {
             source.text = text.to_string();
         }
@@ -110,14 +110,15 @@ impl Compiler {
         }
     }
 
-    /// Finds the comment in which a script ends. The language takes that for
-    /// its end in silence, and the checks in it would be gone.
+    /// Finds an unclosed comment at the end of a script. The language accepts it
+    /// silently, and the checks in it would be lost.
     fn open_comment(&self, text: &str) -> Option<Place> {
-        // In a comment, nothing is wrong.
+        // In a comment, no text is a syntax error.
         let is_comment = |end: usize| self.stage.engine.compile(format!("{}\n)", &text[..end])).is_ok();
         let mut starts = text.rmatch_indices("/*").map(|(start, _)| start).peekable();
         starts.peek().filter(|_| is_comment(text.len()))?;
-        // Each of them may be within the one before. Of thousands, any will do.
+        // Each `/*` may be within the comment before. With thousands of them, any
+        // will do.
         let mut left = PATIENCE;
         let start = starts.find(|start| {
             left = left.saturating_sub(*start + 1);
@@ -129,7 +130,7 @@ impl Compiler {
         Some(Place::new(line as u32, column as u32))
     }
 
-    /// Goes through a tree, and says what is wrong in it.
+    /// Walks a tree, and reports its errors.
     pub(super) fn survey(&self, ast: &AST) -> Result<Read, Fault> {
         let mut walk = Walk::new(self, ast);
         ast.walk(&mut |path| {

@@ -1,4 +1,4 @@
-//! What an exercise draws for each student: found without running it.
+//! The draws of an exercise for each student, found without running it.
 
 use super::fault::at;
 use super::suggest::nearest;
@@ -9,7 +9,7 @@ use rhai::{Array, Dynamic, Expr, FnCallExpr, INT};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Range, RangeInclusive};
 
-/// The longest text that is drawn, in bytes.
+/// The longest text of a draw, in bytes.
 const LONGEST: usize = 200;
 
 /// Reads a call of `pick`.
@@ -63,7 +63,7 @@ fn items(value: Dynamic) -> Option<Items> {
     items.collect::<Option<Vec<_>>>().map(Items::Listed)
 }
 
-/// A key that is drawn a second time.
+/// Finds a key that is drawn twice.
 pub(super) fn drawn_twice(draws: &[Draw]) -> Option<Fault> {
     let mut firsts: BTreeMap<&str, &Draw> = BTreeMap::new();
     draws.iter().find_map(|draw| {
@@ -76,8 +76,8 @@ pub(super) fn drawn_twice(draws: &[Draw]) -> Option<Fault> {
     })
 }
 
-/// Looks whether each `{key}` of the task's text is drawn. A lab that is no
-/// exercise, and draws nothing, writes in braces what it likes.
+/// Checks that each `{key}` of the task's text is drawn. A lab without a gap and
+/// without draws may use braces freely.
 pub(super) fn check_task(lab: &Lab) -> Result<(), Fault> {
     if lab.gap.is_none() && lab.draws.is_empty() {
         return Ok(());

@@ -7,7 +7,7 @@ use rhai::packages::{
 };
 use rhai::{Dynamic, Engine, OptimizationLevel};
 
-/// How much a script may do: enough for any lab, not enough to hang a machine.
+/// The limits of a script: enough for any lab, not enough to hang a machine.
 const OPERATIONS: u64 = 10_000_000;
 const CALL_DEPTH: usize = 64;
 const EXPRESSION_DEPTH: usize = 64;
@@ -15,8 +15,8 @@ pub(super) const STRING_BYTES: usize = 16 << 20;
 pub(super) const ARRAY_ITEMS: usize = 100_000;
 pub(super) const MAP_ITEMS: usize = 100_000;
 
-/// A script engine with the whole vocabulary, ready for one script: in a
-/// process that runs it, or in one that only reads it.
+/// A script engine with the whole vocabulary, ready for one script: to run it, or
+/// only to read it.
 pub struct Stage {
     pub(super) engine: Engine,
     pub(super) cell: WorldCell,
@@ -29,7 +29,7 @@ impl Default for Stage {
 }
 
 impl Stage {
-    /// Makes one; it takes about half a millisecond.
+    /// Creates a stage; that takes about half a millisecond.
     pub fn new() -> Self {
         let cell = WorldCell::default();
         let mut engine = Engine::new_raw();
@@ -39,7 +39,7 @@ impl Stage {
         BasicArrayPackage::new().register_into_engine(&mut engine);
         BasicMapPackage::new().register_into_engine(&mut engine);
         MoreStringPackage::new().register_into_engine(&mut engine);
-        // So that the tree is what was written.
+        // Keeps the tree as it was written.
         engine.set_optimization_level(OptimizationLevel::None);
         engine.set_strict_variables(true);
         engine.set_fail_on_invalid_map_property(true);
@@ -49,7 +49,7 @@ impl Stage {
         engine.set_max_string_size(STRING_BYTES);
         engine.set_max_array_size(ARRAY_ITEMS);
         engine.set_max_map_size(MAP_ITEMS);
-        // What is not in the file can't be found in its tree.
+        // Code that is not in the file can't be found in its tree.
         engine.disable_symbol("eval");
         value::register(&mut engine);
         words::register(&mut engine, &cell);
@@ -58,7 +58,7 @@ impl Stage {
     }
 }
 
-/// Ends a script that computes past its deadline.
+/// Stops a script that computes past its deadline.
 fn limit_time(engine: &mut Engine, cell: &WorldCell) {
     let cell = cell.clone();
     engine.on_progress(move |operations| {

@@ -1,4 +1,4 @@
-//! The script language's errors in our own words, at their places.
+//! The script language's errors in nslab's words, with their places.
 
 use super::engine::{ARRAY_ITEMS, MAP_ITEMS, STRING_BYTES};
 use super::suggest::{meant, nearest};
@@ -9,7 +9,7 @@ use crate::lab::Place;
 use crate::table::{self, Row};
 use rhai::{Dynamic, EvalAltResult, LexError, Map, ParseError, ParseErrorType};
 
-/// Says what stopped a script.
+/// Returns the reason why a script stopped.
 pub(super) fn stop(error: EvalAltResult, timeout_ms: u64) -> Stop {
     let (helper, error) = innermost(error);
     let position = error.position();
@@ -21,7 +21,7 @@ pub(super) fn stop(error: EvalAltResult, timeout_ms: u64) -> Stop {
         EvalAltResult::ErrorTerminated(token, _) => match token.try_cast::<Halt>() {
             Some(Halt::NotMeasured(what)) => Stop::NotMeasured(what),
             Some(Halt::Fault(fault)) => Stop::Fault(Fault { helper: fault.helper.or(helper), ..fault }),
-            // Nobody hears of the end of a replay.
+            // Nobody sees the end of a replay.
             _ => Stop::Deadline { place, timeout_ms },
         },
         EvalAltResult::ErrorRuntime(value, _) => {
@@ -72,11 +72,11 @@ pub(super) fn stop(error: EvalAltResult, timeout_ms: u64) -> Stop {
     }
 }
 
-/// The most variables in a text. The language looks for each name among all
-/// that are there, which for a hundred thousand takes it minutes.
+/// The most variables in a text. The language searches for each name among all of
+/// them; with a hundred thousand, that takes minutes.
 const VARIABLES: usize = 5000;
 
-/// Says that a text has more variables than can be read soon.
+/// Returns the error that a text has too many variables.
 pub(super) fn too_many(text: &str) -> Option<Fault> {
     let is_word = |at: usize, length: usize| {
         let part_of = |c: char| c.is_alphanumeric() || c == '_';
@@ -99,20 +99,20 @@ pub(super) fn too_many(text: &str) -> Option<Fault> {
     Some(at(here, format!("a script has at most {VARIABLES} variables"), hint))
 }
 
-/// A syntax error at its place.
+/// Returns a syntax error with its place.
 pub(super) fn syntax(error: &ParseError) -> Fault {
     let (message, hint) = parse_words(&error.0);
     Fault { helper: None, place: place(error.1), message, command: None, hint }
 }
 
-/// The same for somebody who has the text of the script.
+/// Returns the same, with hints from the text of the script.
 pub(super) fn syntax_of(error: &ParseError, text: &str) -> Fault {
     let fault = syntax(error);
     Fault { hint: fault.hint.or_else(|| unknown_name_hint(&error.0, text)), ..fault }
 }
 
-/// What went wrong, freed of the calls that led there, and the helper file in
-/// which it did.
+/// Returns the error without the calls around it, and the helper file in which it
+/// happened.
 fn innermost(error: EvalAltResult) -> (Option<String>, EvalAltResult) {
     match error {
         EvalAltResult::ErrorInFunctionCall(_, source, inner, position)
@@ -127,7 +127,7 @@ fn innermost(error: EvalAltResult) -> (Option<String>, EvalAltResult) {
     }
 }
 
-/// What a script threw, or one of ours.
+/// Returns the message, command and hint of a thrown value, or of a refusal.
 fn thrown(value: Dynamic) -> (String, Option<String>, Option<String>) {
     let text = |map: &Map, key: &str| map.get(key).and_then(|value| value.clone().into_string().ok());
     match value.read_lock::<Map>() {
@@ -139,20 +139,20 @@ fn thrown(value: Dynamic) -> (String, Option<String>, Option<String>) {
     }
 }
 
-/// A call that no function answers: the name was found to be right before
-/// the script ran, so it is the arguments.
+/// Returns the error that no function accepts a call. The names were checked
+/// before the script ran, so the arguments are wrong.
 fn not_found(signature: &str) -> (String, Option<String>) {
     let (name, types) = signature.split_once(" (").unwrap_or((signature, ""));
     let types = types.strip_suffix(')').unwrap_or(types);
     let types: Vec<String> = types.split(", ").map(type_name).collect();
     let word = words::all().find(|word| word.name == name);
-    // `x.len()` of a field that a row does not have.
+    // `x.len()` on a field that a row does not have.
     let absent = types.len() > 1 && types[0] == "nothing" || word.is_none() && types == ["nothing"];
     let absent = absent.then(|| {
         "what a row does not have is `()`, as the `rule` of a chain: ask `x != () && …`".to_string()
     });
     let hint = word.map(|word| {
-        // Where all are strings already, one of them stands for a namespace.
+        // If all are strings already, one of them stands for a namespace.
         let strings = types.iter().all(|name| name == "string");
         let name = if strings { "; a namespace is what `netns(name)` gives, not its name" } else { "" };
         format!("write {}{name}", word.form)
@@ -162,21 +162,21 @@ fn not_found(signature: &str) -> (String, Option<String>) {
         false => return (format!("`{name}` does not work on {}", types.join(" and ")), None),
     };
     let message = if name.contains("::") {
-        // The functions of a helper are known once it is loaded.
+        // The functions of a helper are only known after it is loaded.
         format!("there is no function `{name}` that takes ({types})")
     } else if name.contains('$') {
-        // `anon$…` is what a closure is called.
+        // The name of a closure is `anon$…`.
         format!("the closure does not take ({types})")
     } else {
         format!("`{name}` does not take ({types})")
     };
-    // The names that a solution calls were not looked at before.
+    // The names that a solution calls were not checked before.
     let near =
         || did_you_mean(nearest(name, words::all().map(|word| word.name)).filter(|near| *near != name));
     (message, absent.or(hint).or_else(near))
 }
 
-/// A property that a value does not have, or that can't be set.
+/// Returns the error that a value lacks a property, or that it can't be set.
 fn no_field(text: &str) -> (String, Option<String>) {
     let mut quoted = text.split('\'').skip(1).step_by(2);
     let (Some(name), Some(owner)) = (quoted.next(), quoted.next()) else {
@@ -190,7 +190,7 @@ fn no_field(text: &str) -> (String, Option<String>) {
     (format!("{owner} has no field `{name}`"), did_you_mean(meant(name, fields())))
 }
 
-/// What has grown past a limit, and the limit.
+/// Returns the error that a value exceeds a limit, with the limit.
 fn too_large(what: &str) -> String {
     if what.contains("string") {
         format!("the strings here are too long: a script may have {} MiB of them", STRING_BYTES >> 20)
@@ -205,14 +205,14 @@ fn did_you_mean(near: Option<&str>) -> Option<String> {
     near.map(|near| format!("did you mean `{near}`?"))
 }
 
-/// A type as a reader of the book knows it.
+/// Returns a type's name as in the book.
 fn type_name(text: &str) -> String {
     match text.trim() {
         "i64" | "INT" => "int".into(),
         "f64" | "FLOAT" => "float".into(),
         "()" => "nothing".into(),
         text if text.contains("ImmutableString") || text == "String" => "string".into(),
-        // A type of ours as Rust names it: `nslab::script::value::PingValue`.
+        // A type of nslab, by its Rust name: `nslab::script::value::PingValue`.
         text if text.contains("::") => {
             let last = text.rsplit("::").next().unwrap_or(text);
             last.trim_end_matches("Value").to_lowercase()
@@ -221,7 +221,7 @@ fn type_name(text: &str) -> String {
     }
 }
 
-/// Tells whether a type is that of an answer to a question.
+/// Tells whether a type is an answer to a question.
 fn is_answer(name: &str) -> bool {
     ["ping", "tcp", "http", "resolve", "traceroute", "cni", "exec", "forwarding"].contains(&name)
 }
@@ -290,7 +290,7 @@ fn bad_input(error: &LexError) -> (String, Option<String>) {
     }
 }
 
-/// A sign that should stand here, or before.
+/// Returns the error that a token is missing, here or before.
 fn missing_token(token: &str, text: &str) -> (String, Option<String>) {
     let call = text.split('\'').nth(1).filter(|_| text.contains("function call"));
     let (what, hint) = match (token, call) {
@@ -305,8 +305,7 @@ fn missing_token(token: &str, text: &str) -> (String, Option<String>) {
     (format!("expected {what}"), hint.map(Into::into))
 }
 
-/// What helps where a script names what is not there, as far as its text
-/// tells.
+/// Returns help for an unknown name, if the text of the script shows it.
 fn unknown_name_hint(error: &ParseErrorType, text: &str) -> Option<String> {
     let (name, makers): (_, &[&str]) = match error {
         ParseErrorType::VariableUndefined(name) => (name, &["let", "const", "for"]),
@@ -348,7 +347,7 @@ const ANSWERS: &[&str] = &[
     "addresses",
 ];
 
-/// The names of all fields of all rows and answers.
+/// Returns the names of all fields of all rows and answers.
 fn fields() -> Vec<&'static str> {
     [
         table::Link::FIELDS,
@@ -368,12 +367,12 @@ fn fields() -> Vec<&'static str> {
     .concat()
 }
 
-/// A message of the language in our style: lower case, and backticks.
+/// Returns a message of the language in nslab's style: lower case, and backticks.
 fn ours(text: &str) -> String {
     lower(text).replace('\'', "`")
 }
 
-/// Starts a message in lower case, as all of ours do.
+/// Returns a message in lower case, as all of nslab's.
 fn lower(text: &str) -> String {
     let mut letters = text.trim_end_matches('.').chars();
     let second_is_lower = text.chars().nth(1).is_some_and(|c| !c.is_uppercase());
@@ -383,13 +382,13 @@ fn lower(text: &str) -> String {
     }
 }
 
-/// Takes away the ` (line 1, position 2)` that stands in front of the message
+/// Removes ` (line 1, position 2)`, which the message has at its beginning
 /// already.
 fn strip_position(text: &str) -> &str {
     text.rfind(" (line ").map_or(text, |at| &text[..at])
 }
 
-/// A fault that is found before the script runs.
+/// Creates a fault that is found before the script runs.
 pub(super) fn at(place: Place, message: impl Into<String>, hint: Option<String>) -> Fault {
     Fault { helper: None, place, message: message.into(), command: None, hint }
 }

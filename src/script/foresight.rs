@@ -1,12 +1,12 @@
-//! What a lab's text tells before it runs.
+//! Facts that a lab's text shows before it runs: above all, which veth pairs may
+//! be created later.
 //!
-//! Above all, which veth pairs may wait before they are laid.
-//! A pair that is laid where its ends are going to be differs from one that
-//! was moved there in one thing: while only one end is up, the kernel calls
-//! that end DOWN, where it would call a moved one LOWERLAYERDOWN. Nobody can
-//! tell once both ends are up. So a pair may wait only where the lab's own
-//! text shows that both are switched on before anything looks: a straight run
-//! of acts with plain arguments, from the pair to the second `up`.
+//! A pair whose ends are created in their final namespaces differs from a pair
+//! moved there in one way: while only one end is up, the kernel reports that end
+//! as DOWN, but a moved one as LOWERLAYERDOWN. With both ends up, there is no
+//! difference. So a pair may wait only if the lab's text shows that both ends are
+//! set up before any observation: a straight sequence of actions with plain
+//! arguments, from the pair to the second `up`.
 
 use super::world::place;
 use crate::lab::Place;
@@ -14,7 +14,7 @@ use crate::net::Expected;
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 use std::collections::BTreeSet;
 
-/// Acts that look at nothing and start no program.
+/// Actions that observe nothing and start no program.
 const BLIND: [&str; 17] = [
     "addr_add",
     "addr_del",
@@ -35,8 +35,8 @@ const BLIND: [&str; 17] = [
     "veth",
 ];
 
-/// How many namespaces the lab makes, as far as its text tells, and whether
-/// something is handed in: the calls that are written there.
+/// Counts the namespaces that the text of the lab creates, and tells whether it
+/// has a submission: by the calls in the text.
 pub(super) fn expected(ast: &AST) -> Expected {
     let mut expected = Expected { namespaces: 0, submission: false };
     ast.walk(&mut |path| {
@@ -50,7 +50,7 @@ pub(super) fn expected(ast: &AST) -> Expected {
     expected
 }
 
-/// The places of those calls of `veth`.
+/// Returns the places of the `veth` calls whose pair may wait.
 pub(super) fn veths_that_may_wait(ast: &AST) -> BTreeSet<Place> {
     let statements = ast.statements();
     let mut places = BTreeSet::new();
@@ -66,7 +66,7 @@ pub(super) fn veths_that_may_wait(ast: &AST) -> BTreeSet<Place> {
     places
 }
 
-/// Tells whether both links are switched on before anything looks.
+/// Tells whether both links are set up before any observation.
 fn are_switched_on(statements: &[Stmt], mut links: [&str; 2]) -> bool {
     for statement in statements {
         let call = match statement {
@@ -100,7 +100,7 @@ fn are_switched_on(statements: &[Stmt], mut links: [&str; 2]) -> bool {
     false
 }
 
-/// The call that a statement is: `up(red, "a")` or `red.up("a")`.
+/// Returns the call of a statement: `up(red, "a")` or `red.up("a")`.
 fn call_of(statement: &Stmt) -> Option<(&FnCallExpr, Position)> {
     let expression = match statement {
         Stmt::FnCall(call, position) => return Some((call, *position)),
@@ -117,7 +117,7 @@ fn call_of(statement: &Stmt) -> Option<(&FnCallExpr, Position)> {
     }
 }
 
-/// Tells whether an argument looks at nothing: a literal, a variable, or
+/// Tells whether an argument observes nothing: a literal, a variable, or
 /// `host()`.
 fn is_plain(argument: &Expr) -> bool {
     match argument {

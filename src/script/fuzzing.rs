@@ -9,9 +9,9 @@ thread_local! {
     static COMPILER: Compiler = Compiler::default();
 }
 
-/// Reads a text as a lab, and as what is handed in, without running it.
+/// Reads a text as a lab, and as a submission, without running it.
 pub fn lab(text: &str) {
-    // There is a reference solution of this name beside it.
+    // A reference solution with this name exists beside it.
     let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/labs/exercises/fuzzed.rhai"));
     let source = LabSource { name: LabName::of(&path), path, text: text.into() };
     COMPILER.with(|compiler| {

@@ -1,5 +1,5 @@
-//! The gap of an exercise: the reference solution that a lab names, and what
-//! can be had for it.
+//! The gap of an exercise: the reference solution that a lab names, and the tools
+//! that it needs.
 
 use super::fault::at;
 use super::survey::Read;
@@ -9,7 +9,7 @@ use crate::net::{is_installed, missing_program};
 use std::io;
 use std::path::{Component, Path};
 
-/// Reads the gap of a lab, where it has one.
+/// Reads the gap of a lab, if it has one.
 pub(super) fn read(lab: &Path, read: &Read) -> Result<Option<Gap>, Fault> {
     let Some((name, place)) = &read.gap else { return Ok(None) };
     let place = *place;
@@ -34,7 +34,8 @@ pub(super) fn read(lab: &Path, read: &Read) -> Result<Option<Gap>, Fault> {
     Ok(Some(Gap { place, reference, handed_in: None }))
 }
 
-/// The checks after the gap need the tools of the reference solution.
+/// Marks the checks after the gap with the missing tools of the reference
+/// solution.
 pub(super) fn need_tools(gap: &Gap, checks: &mut [Declared]) {
     if gap.reference.language != Language::Shell {
         return;

@@ -9,17 +9,16 @@ use std::path::{Component, Path, PathBuf};
 /// Follows the imports of one lab.
 pub(super) struct Imports<'a> {
     compiler: &'a Compiler,
-    /// Where helpers are looked for: the lab's folder, then the one that all
-    /// labs are below.
+    /// The folders in which helpers are searched: the lab's, then the one of all
+    /// labs.
     folders: [&'a Path; 2],
     helpers: Vec<Helper>,
-    /// The way from the lab to the file whose imports are followed.
+    /// The chain of files from the lab to the file being read.
     way: Vec<PathBuf>,
 }
 
 impl<'a> Imports<'a> {
-    /// Reads the files that the lab at `path` imports, and those that they
-    /// import.
+    /// Reads the files that the lab at `path` imports, and their imports.
     pub fn of(
         compiler: &'a Compiler,
         path: &'a Path,
@@ -56,7 +55,7 @@ impl<'a> Imports<'a> {
     }
 
     fn find(&self, import: &str, place: Place) -> Result<PathBuf, Fault> {
-        // A path out of the labs is not followed.
+        // A path that leads out of the labs is refused.
         let sound = Path::new(import).components().all(|part| matches!(part, Component::Normal(_)));
         let paths = self.folders.map(|folder| folder.join(import).with_extension("rhai"));
         paths.into_iter().find(|path| path.is_file()).filter(|_| sound).ok_or_else(|| {
@@ -66,7 +65,7 @@ impl<'a> Imports<'a> {
         })
     }
 
-    /// Looks whether a helper is sound, and follows what it imports.
+    /// Checks that a helper is valid, and follows its imports.
     fn survey(&mut self, text: &str) -> Result<(), Fault> {
         let read = self.compiler.survey(&self.compiler.compile(text)?)?;
         if let Some(check) = read.checks.first() {

@@ -1,14 +1,14 @@
-//! What the machine lacks shows in what programs say.
+//! Finds what the machine lacks in the output of programs.
 
 use super::world::{Call, Fallible, Halt, halt};
 use crate::event::{Event, Unmeasured};
 use crate::net::{ExecAnswer, Lacking};
 
-/// Looks whether a program was refused what this machine lacks. Where it has
-/// failed for that, what follows is not measured; where only a part of it has,
-/// a check that fails later is not.
+/// Checks whether a program failed for lack of a feature of this machine. If the
+/// program failed, the rest is not measured. If only a part of it failed, a check
+/// that fails later is not measured.
 ///
-/// A submission goes on: what it was refused is said to whoever judges it.
+/// A submission goes on, and its judge hears what was missing.
 pub(super) fn look(call: &Call, answer: &ExecAnswer) -> Fallible<()> {
     if answer.ended.is_some() {
         return Ok(());

@@ -1,8 +1,8 @@
-//! The only room that knows the script language: compiles a lab, finds its
+//! The script language, which no other room knows: compiles a lab, finds its
 //! declared checks, and runs it with nslab's vocabulary.
 //!
-//! *Takes* the text of a lab and a network to act on, *gives* faults with
-//! their places and a stream of events, *never* judges.
+//! *Takes* the text of a lab and a network to act on, *gives* faults with their
+//! places and a stream of events, *never* judges.
 
 mod again;
 mod caught;

@@ -7,12 +7,12 @@ use crate::net::{CaptureFile, Network, Rooms};
 use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
 use std::rc::Rc;
 
-/// Runs a lab in a sandbox, and tells what happens until it ends or stops.
+/// Runs a lab in a sandbox, and reports events until it ends or stops.
 ///
-/// The `guests` are those who act in it beside the script.
+/// The `guests` act in the lab's network beside the script.
 ///
-/// A stage is for one script. The process ends after it: what the script has
-/// built is left to the kernel, which is quicker than taking it apart.
+/// A stage is for one script. The process ends afterwards: the kernel removes
+/// what the script has built, which is faster than dismantling it.
 pub fn run(
     stage: &mut Stage,
     order: &Rc<Order>,
@@ -22,7 +22,7 @@ pub fn run(
 ) {
     let tell = teller();
     let ran = try_run(&mut *stage, order, rooms, guests, teller);
-    // What was made for this ends here, as it should.
+    // The purpose of this run is fulfilled, so this end is correct.
     let is_done = stage.cell.get().is_some_and(World::is_done);
     let ran = match (ran, stage.cell.get()) {
         (Err(_), _) if is_done => Ok(()),
@@ -46,8 +46,8 @@ pub fn run(
     if order.linger
         && let Some(world) = stage.cell.get()
     {
-        // What is kept for a while takes nothing that others need. Where that
-        // fails, the kernel does it a little later.
+        // A lingering network must not use neighbour entries that others need. If
+        // this fails, the kernel removes them a little later.
         let _ = world.network.forget_neighbours();
     }
 }
@@ -74,7 +74,7 @@ fn try_run(
     evaluate(engine, &ast).map_err(|error| fault::stop(*error, order.timeout_ms))
 }
 
-/// What a script prints is a note.
+/// Reports the output of `print` as notes.
 fn listen_to_print(engine: &mut Engine, teller: &impl Fn() -> Box<dyn Teller>) {
     let note = |position, text: &str| Event::Note { place: place(position), text: text.into() };
     let told = teller();
@@ -87,7 +87,7 @@ fn evaluate(engine: &Engine, ast: &AST) -> Result<(), Box<EvalAltResult>> {
     engine.run_ast_with_scope(&mut Scope::new(), ast)
 }
 
-/// Finds the helper files that came with the order.
+/// Resolves imports from the helper files of the order.
 struct Helpers(Vec<Helper>);
 
 impl ModuleResolver for Helpers {

@@ -1,26 +1,25 @@
 //! "Did you mean …?"
 
-/// The longest name that is like another one, in bytes.
+/// The longest name that is compared, in bytes.
 const LONGEST: usize = 200;
 
-/// The name that is most like `word`, if one is like it at all.
+/// Returns the name most similar to `word`, if any is similar.
 pub(super) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // A third, as rustc takes it; and never all of a word.
+    // A third of the letters may differ, as in rustc, but never all.
     let far = (word.chars().count() / 3).max(1);
     names
         .into_iter()
         .filter(|name| *name != word)
-        // To compare two takes as much memory as one is long times the other.
+        // A comparison needs memory for the product of both lengths.
         .filter(|name| word.len().max(name.len()) <= LONGEST)
         .map(|name| (strsim::damerau_levenshtein(word, name), name))
         .filter(|(distance, name)| *distance <= far && *distance < word.len().max(name.len()))
-        // Of two that are as near, the first by name, so that it is always
-        // the same one.
+        // `min` also decides between equally similar names: the first by name.
         .min()
         .map(|(_, name)| name)
 }
 
-/// What others call a field or an option, and what `ip` and we do.
+/// Common names of fields and options, and the names that `ip` and nslab use.
 const OTHER_NAMES: [(&str, &str); 15] = [
     ("address", "addr"),
     ("cmd", "command"),
@@ -39,8 +38,8 @@ const OTHER_NAMES: [(&str, &str); 15] = [
     ("status", "state"),
 ];
 
-/// The field or option of these that was probably meant: by what it means, or
-/// by how it is written.
+/// Returns the field or option that was probably meant: by its meaning, or by
+/// similar spelling.
 pub(super) fn meant<'a>(word: &str, names: impl IntoIterator<Item = &'a str> + Clone) -> Option<&'a str> {
     let other = OTHER_NAMES.iter().filter(|(other, _)| *other == word).map(|(_, name)| *name);
     let known = other.filter_map(|name| names.clone().into_iter().find(|known| *known == name)).next();

@@ -1,4 +1,4 @@
-//! Goes through a lab's syntax tree: its checks, and what is wrong with it.
+//! Walks a lab's syntax tree: finds its checks, and its errors.
 
 use super::compile::Compiler;
 use super::draws;
@@ -12,45 +12,45 @@ use crate::net::missing_tool;
 use rhai::{AST, ASTNode, Array, Dynamic, Expr, FnCallExpr, Stmt};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The longest name of a snapshot's file that leaves room for `.snap.new`: a
-/// file's name has 255 bytes at most.
+/// The longest name of a snapshot's file that leaves room for `.snap.new`: a file
+/// name has at most 255 bytes.
 const LONGEST_SLUG: usize = 240;
 
-/// What was found in a tree.
+/// The findings in a tree.
 pub(super) struct Read {
     pub checks: Vec<Declared>,
-    /// What is imported, as it stands there, and where.
+    /// The imports, as written, with their places.
     pub imports: Vec<(String, Place)>,
-    /// The gap of an exercise: what is named there as its reference solution.
+    /// The path of the reference solution in the gap of an exercise.
     pub gap: Option<(String, Place)>,
-    /// Checks whose points can't be read in the file.
+    /// Checks whose points can't be read from the file.
     pub pointless: Vec<Place>,
     /// Checks in functions, which may be called anywhere.
     pub hidden: Vec<Place>,
-    /// What is drawn for each student.
+    /// The draws for each student.
     pub draws: Vec<Draw>,
 }
 
-/// A check as it is being found.
+/// A check that is being read.
 struct Seen {
     declared: Declared,
     variables: BTreeSet<String>,
-    /// The tree's own node, to know what stands in it.
+    /// The tree's own node, to recognize the nodes inside it.
     node: *const FnCallExpr,
 }
 
-/// A variable and where its value is made.
+/// A variable, and the place that makes its value.
 struct Let {
     name: String,
     span: Span,
     node: *const Stmt,
 }
 
-/// Goes through the tree of a lab.
+/// Walks the tree of a lab.
 pub(super) struct Walk<'a> {
     compiler: &'a Compiler,
     functions: BTreeMap<String, BTreeSet<usize>>,
-    /// The bodies of functions, closures among them, by name.
+    /// The bodies of functions, including closures, by name.
     bodies: Vec<(String, Span)>,
     map_keys: BTreeSet<String>,
     seen: Vec<Seen>,
@@ -61,7 +61,7 @@ pub(super) struct Walk<'a> {
     pointless: Vec<Place>,
     hidden: Vec<Place>,
     draws: Vec<Draw>,
-    /// The calls that stand alone, outside of every block and function.
+    /// The calls that are statements outside of every block and function.
     alone: BTreeSet<Place>,
     calls: Vec<(Place, String, usize, bool)>,
     faults: Vec<Fault>,
@@ -124,7 +124,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A node lies in each check and `let` on the way to it: those that were
+    /// Extends the spans of the checks and `let`s that contain a node: those
     /// found last.
     fn extend_spans(&mut self, path: &[ASTNode], here: Place) {
         if !here.is_known() {
@@ -168,7 +168,7 @@ impl<'a> Walk<'a> {
     fn call(&mut self, path: &[ASTNode], call: &FnCallExpr, here: Place, method: bool) {
         let name = call.name.as_str();
         let operator = call.op_token.is_some() || !name.starts_with(|c: char| c.is_alphabetic() || c == '_');
-        // `anon$…` is what a closure is called.
+        // The name of a closure is `anon$…`.
         if operator || name.contains('$') || !call.namespace.is_empty() {
             return;
         }
@@ -197,7 +197,7 @@ impl<'a> Walk<'a> {
                 Err(fault) => self.faults.push(fault),
             }
         }
-        // Whether a function is called, its text does not tell.
+        // The text does not show whether a function is called.
         if matches!(name, "exec" | "start" | "sh") && is_straight(path) && !self.is_in_function(here) {
             self.program(call, here);
         }
@@ -255,7 +255,7 @@ impl<'a> Walk<'a> {
         self.seen.push(Seen { declared, variables: BTreeSet::new(), node: call });
     }
 
-    /// The gap of an exercise, of which there is one, and which is reached.
+    /// Records the gap of an exercise. There is only one, and it must be reached.
     fn submission(&mut self, call: &FnCallExpr, here: Place, alone: bool) {
         let Some(Expr::StringConstant(path, _)) = call.args.first() else {
             let hint =
@@ -275,7 +275,7 @@ impl<'a> Walk<'a> {
         self.gap = Some((path.to_string(), here));
     }
 
-    /// A command whose tool this machine lacks: the lab stops there.
+    /// Records a command whose tool this machine lacks: the lab stops there.
     fn program(&mut self, call: &FnCallExpr, here: Place) {
         let text = call.args.iter().find_map(|argument| match argument {
             Expr::StringConstant(text, _) => Some(text.as_str()),
@@ -294,7 +294,7 @@ impl<'a> Walk<'a> {
         if let Some(first) = self.faults.into_iter().next() {
             return Err(first);
         }
-        // Closures and functions are walked last; a reader reads from the top.
+        // Closures and functions are walked last, but readers start at the top.
         self.seen.sort_by_key(|seen| seen.declared.place);
         self.tools.sort_by_key(|tool| tool.place);
         let Self { seen, tools, lets, imports, gap, pointless, hidden, draws, .. } = self;
@@ -317,7 +317,7 @@ impl<'a> Walk<'a> {
         Ok(Read { checks, imports, gap, pointless, hidden, draws })
     }
 
-    /// Every function that is called must be there, with so many arguments.
+    /// Checks that every called function exists, with this number of arguments.
     fn check_calls(&mut self) {
         for (name, body) in &self.bodies {
             if words::all().any(|word| word.name == name) {
@@ -325,7 +325,7 @@ impl<'a> Walk<'a> {
                 self.faults.push(at(body.first, message, Some("give it another name".into())));
             }
         }
-        // The first one is told.
+        // Only the first error is reported.
         let wrong = self.calls.iter().filter(|call| !self.is_sound(call)).min_by_key(|(here, ..)| *here);
         let Some((here, name, count, method)) = wrong else { return };
         let fault = match self.functions.get(name).or_else(|| self.compiler.arities.get(name)) {
@@ -344,11 +344,11 @@ impl<'a> Walk<'a> {
         self.faults.push(fault);
     }
 
-    /// Tells whether there is such a function, with so many arguments.
+    /// Tells whether such a function exists, with this number of arguments.
     fn is_sound(&self, (_, name, count, method): &(Place, String, usize, bool)) -> bool {
         match self.functions.get(name).or_else(|| self.compiler.arities.get(name)) {
             Some(counts) if counts.contains(count) || name == "call" => true,
-            // A function of the lab's own may be called with `this`.
+            // The lab's own function may be called with `this`.
             Some(counts) => *method && self.functions.contains_key(name) && counts.contains(&(count - 1)),
             None => *method && self.map_keys.contains(name),
         }
@@ -370,8 +370,8 @@ impl<'a> Walk<'a> {
             let first = if method { "; what stands before the dot is the first argument" } else { "" };
             return at(here, message, Some(format!("write {}{first}", word.form)));
         }
-        // What stands before the dot is an argument to the language's own
-        // functions, and `this` to the lab's.
+        // The value before the dot is an argument of the language's functions,
+        // but `this` in the lab's.
         let before = usize::from(method);
         let own = self.functions.contains_key(name);
         let counts = counts.iter().map(|n| if own { *n } else { n.saturating_sub(before) });
@@ -381,7 +381,7 @@ impl<'a> Walk<'a> {
         at(here, format!("`{name}` takes {shown}, not {}", count - before), None)
     }
 
-    /// A name is one test case, and one file.
+    /// Checks that names are unique: each is one test case, and one file.
     fn check_names(&mut self) {
         let mut names: BTreeMap<&str, Place> = BTreeMap::new();
         let mut slugs: BTreeMap<String, &str> = BTreeMap::new();
@@ -407,7 +407,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Where a statement is a call and nothing else.
+/// Returns the place of a statement that is nothing but a call.
 fn call_alone(statement: &Stmt) -> Option<Place> {
     match statement {
         Stmt::FnCall(_, position) => Some(place(*position)),
@@ -419,14 +419,14 @@ fn call_alone(statement: &Stmt) -> Option<Place> {
     }
 }
 
-/// An option of a call, where the file alone tells its value.
+/// Returns an option of a call, if the file alone shows its value.
 fn literal(options: Option<&Expr>, key: &str) -> Option<Dynamic> {
     let Some(Expr::Map(entries, _)) = options else { return None };
     entries.0.iter().find(|(name, _)| name.name == key)?.1.get_literal_value(None)
 }
 
-/// What a check is worth: one, where it does not say it; nothing where that
-/// can't be told.
+/// Returns the points of a check: one by default; `None` if the file does not
+/// show them.
 fn points(options: Option<&Expr>) -> Option<u32> {
     match options {
         None => Some(1),
@@ -435,7 +435,7 @@ fn points(options: Option<&Expr>) -> Option<u32> {
     }
 }
 
-/// One text, or several.
+/// Returns one text, or several.
 fn texts(value: Dynamic) -> Vec<String> {
     match value.clone().try_cast::<Array>() {
         Some(several) => several.into_iter().filter_map(|one| one.into_string().ok()).collect(),
@@ -447,7 +447,7 @@ fn is_loop(node: &ASTNode) -> bool {
     matches!(node, ASTNode::Stmt(Stmt::While(..) | Stmt::Do(..) | Stmt::For(..)))
 }
 
-/// Tells whether a node is reached whenever the lab gets to its line.
+/// Tells whether a node is always reached when the lab reaches its line.
 fn is_straight(path: &[ASTNode]) -> bool {
     !path.iter().any(|node| {
         is_loop(node)

@@ -1,4 +1,4 @@
-//! The values that a script gets: tables and answers.
+//! The values of scripts: tables and answers.
 
 use super::suggest::meant;
 use super::world::{Fallible, refused};
@@ -13,32 +13,32 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, INT, Map, NativeCallCon
 use std::fmt;
 use std::rc::Rc;
 
-/// A table as it was observed.
+/// An observed table.
 #[derive(Clone, PartialEq)]
 pub(super) struct TableValue(pub Rc<Table>);
 
-/// What came of a ping.
+/// The result of a ping.
 #[derive(Clone)]
 pub(super) struct PingValue(pub Rc<PingAnswer>);
 
-/// What came of a try at a TCP port.
+/// The result of a TCP connection attempt.
 #[derive(Clone)]
 pub(super) struct TcpValue(pub Rc<TcpAnswer>);
 
-/// What came of a datagram that wants an answer.
+/// The result of a datagram that wants an answer.
 #[derive(Clone)]
 pub(super) struct UdpValue(pub Rc<UdpAnswer>);
 
-/// What came of a page that was asked for.
+/// The result of an HTTP request.
 #[derive(Clone)]
 pub(super) struct HttpValue(pub Rc<HttpAnswer>);
 
-/// What a name stands for: an array of addresses, which may say why it is
+/// The result of a name lookup: an array of addresses, which may say why it is
 /// empty.
 #[derive(Clone)]
 pub(super) struct NameValue(pub Rc<NameAnswer>);
 
-/// What a program said.
+/// The result of a program.
 #[derive(Clone)]
 pub(super) struct ExecValue(pub Rc<ExecAnswer>);
 
@@ -48,27 +48,27 @@ impl fmt::Display for TableValue {
     }
 }
 
-/// The way of a packet.
+/// The path of a packet.
 #[derive(Clone)]
 pub(super) struct TracerouteValue(pub Rc<TracerouteAnswer>);
 
-/// Whether a container's network is as it was made.
+/// Whether a container's network is still as it was created.
 #[derive(Clone)]
 pub(super) struct CniValue(pub Rc<CniAnswer>);
 
-/// Whether two routing tables forward alike.
+/// Whether two routing tables forward equally.
 #[derive(Clone)]
 pub(super) struct ForwardingValue(pub Rc<Comparison>);
 
-/// What has changed of what was given.
+/// The changes to the given part of an exercise.
 #[derive(Clone)]
 pub(super) struct ChangesValue(pub Rc<Changes>);
 
-/// Which packets of many came through.
+/// The result of many packets: which ones came through.
 #[derive(Clone)]
 pub(super) struct SweepValue(pub Rc<SweepAnswer>);
 
-/// Has an answer show itself as its text.
+/// Makes an answer display its text.
 macro_rules! shows_its_text {
     ($($value:ty),*) => {$(
         impl fmt::Display for $value {
@@ -92,17 +92,17 @@ shows_its_text!(
     SweepValue
 );
 
-/// An answer: something that is so or not, and tells why.
+/// An answer: whether something is true, and why.
 pub(super) struct Answer {
     pub ok: bool,
-    /// What would have been right, in words.
+    /// The description of the right result.
     pub wanted: &'static str,
-    /// What would have been wrong.
+    /// The description of the wrong result.
     pub unwanted: &'static str,
     pub text: String,
 }
 
-/// Reads a value that an expectation takes.
+/// Reads a value as an answer for an expectation.
 pub(super) fn answer(value: &Dynamic) -> Option<Answer> {
     if let Ok(ok) = value.as_bool() {
         return Some(Answer { ok, wanted: "true", unwanted: "false", text: ok.to_string() });
@@ -135,7 +135,7 @@ pub(super) fn answer(value: &Dynamic) -> Option<Answer> {
     Some(Answer { ok: exec.0.ok(), wanted: "exit code 0", unwanted: "a failure", text })
 }
 
-/// A value as text, as `print` would show it.
+/// Returns a value as text, as `print` shows it.
 pub(super) fn show(value: &Dynamic) -> String {
     if let Some(array) = value.read_lock::<Array>() {
         let items: Vec<String> = array.iter().map(show).collect();
@@ -160,8 +160,7 @@ pub(super) fn show(value: &Dynamic) -> String {
     own.unwrap_or_else(|| value.to_string())
 }
 
-/// The text of a value that a snapshot takes: an array has a line for each
-/// item.
+/// Returns the text of a value for a snapshot: an array has one line per item.
 pub(super) fn text(value: &Dynamic) -> Option<String> {
     if let Some(array) = value.read_lock::<Array>() {
         let lines: Vec<String> = array.iter().map(show).collect();
@@ -171,7 +170,7 @@ pub(super) fn text(value: &Dynamic) -> Option<String> {
     (readable && !value.is_bool()).then(|| show(value))
 }
 
-/// The type of a value as a reader of the book knows it.
+/// Returns the type of a value as in the book.
 pub(super) fn type_of(value: &Dynamic) -> &str {
     match value.type_name() {
         "i64" => "an int",
@@ -261,8 +260,8 @@ fn oops(context: &NativeCallContext, error: String, hint: Option<String>) -> Box
     refused(Refusal { command: String::new(), error, hint }, context.call_position())
 }
 
-/// Of nothing all things are true, whatever they are: no packet has a wrong
-/// source where there is no packet.
+/// Refuses `all` on an empty collection, of which everything is true: without
+/// packets, no packet has a wrong source.
 fn not_nothing(context: &NativeCallContext, is_empty: bool, what: &str) -> Fallible<()> {
     if !is_empty {
         return Ok(());
@@ -278,10 +277,10 @@ fn truth(context: &NativeCallContext, value: &Dynamic) -> Fallible<bool> {
     })
 }
 
-/// Registers the types, and what they can.
+/// Registers the types, with their functions.
 pub(super) fn register(engine: &mut Engine) {
     tables(engine);
-    // The language's own takes no offence at an empty array.
+    // The language's own `all` accepts an empty array.
     engine.register_fn("all", |context: NativeCallContext, array: Array, f: FnPtr| {
         not_nothing(&context, array.is_empty(), "array")?;
         let count = array.len();
@@ -359,7 +358,7 @@ pub(super) fn register(engine: &mut Engine) {
         .register_get("stderr", |exec: &mut ExecValue| exec.0.stderr.clone());
 }
 
-/// What an array can, as far as it does not change it.
+/// Registers the read-only functions of an array.
 fn names(engine: &mut Engine) {
     engine.register_iterator::<NameValue>();
     engine
@@ -394,7 +393,7 @@ impl NameValue {
         self.0.addresses.iter().map(|address| address.to_string().into()).collect()
     }
 
-    /// Tells whether an address is among them, however it is written.
+    /// Tells whether an address is among them, in any notation.
     fn contains(&self, address: &str) -> bool {
         address.parse().is_ok_and(|address| self.0.addresses.contains(&address))
     }

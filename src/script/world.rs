@@ -1,4 +1,5 @@
-//! What a running script acts on: the network, the way up, and the clock.
+//! The surroundings of a running script: the network, the line to the parent, and
+//! the clock.
 
 mod call;
 
@@ -18,29 +19,29 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// What a native function of ours returns.
+/// The return type of native functions.
 pub(super) type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
-/// Somebody who hears what a script does.
+/// A receiver of a script's events.
 pub trait Teller {
-    /// Hears an event, at once or soon.
+    /// Takes an event, and passes it on now or soon.
     fn tell(&self, event: Event);
 
-    /// Passes on what waits: something slow is about to begin.
+    /// Passes on waiting events before something slow begins.
     fn flush(&self);
 
-    /// Has somebody find out why, and waits for the answer.
+    /// Passes on a question of why, and waits for the answer.
     fn ask_why(&self, pending_why: PendingWhy) -> Option<Answered>;
 }
 
-/// Runs a script of bash in the gap of an exercise.
+/// Runs a bash script in the gap of an exercise.
 pub type Shell = fn(&Network, &Order, &Submission, &dyn Fn(Event)) -> Result<(), Stop>;
 
-/// Who else acts in a lab's network.
+/// The others who act in a lab's network.
 pub struct Guests {
-    /// Runs what is a script of bash in the gap of an exercise.
+    /// Runs a bash script in the gap of an exercise.
     pub shell: Shell,
-    /// Lets somebody work in it, where that is ordered.
+    /// Lets a person work in the network, if ordered.
     pub live: Box<dyn Fn(&Network) -> Result<(), Stop>>,
 }
 
@@ -48,49 +49,49 @@ pub struct Guests {
 pub(super) struct World {
     pub network: Network,
     pub watched: bool,
-    /// The calls of `veth` whose pair may wait before it is laid.
+    /// The calls of `veth` whose pair may be created later.
     may_wait: BTreeSet<Place>,
     teller: Box<dyn Teller>,
     acts: Cell<u32>,
     deadline: Cell<Instant>,
-    /// Where events go while an `eventually` tries: only its last try counts.
+    /// The events of an `eventually` while it tries: only its last try counts.
     held: RefCell<Option<Vec<Event>>>,
     snapshots: RefCell<HashSet<String>>,
-    /// How often each place has asked about a way.
+    /// The number of questions about a path at each place.
     visits: RefCell<BTreeMap<(Option<String>, Place), u32>>,
-    /// What is to be found out in this replay, and what was done until then.
+    /// The inquiry of this replay, and the commands so far.
     inquiry: RefCell<Option<Inquiry>>,
     lab_commands: RefCell<Vec<LabCommand>>,
-    /// The steps so far, and whether the last one is the one after which it is
-    /// asked.
+    /// The steps so far, and whether the last one is the step at whose end the
+    /// inquiry comes.
     steps: RefCell<Vec<String>>,
     in_wanted_step: Cell<bool>,
     /// Whether this is a replay.
     replay: bool,
-    /// What was ordered.
+    /// The order for this lab.
     pub order: Rc<Order>,
     guests: Guests,
-    /// Whether somebody has worked in it, who came to see nothing else.
+    /// Whether the person has worked in it; the lab then goes no further.
     has_lived: Cell<bool>,
-    /// Whether it is the script in the gap that acts.
+    /// Whether the script in the gap is acting.
     in_gap: Cell<bool>,
-    /// What was answered well since a submission is judged.
+    /// The good answers since a submission is judged.
     again: Again,
-    /// How many sweeps there have been.
+    /// The number of sweeps so far.
     pub sweeps: Cell<u32>,
 }
 
-/// A place for the world, which comes to be after the vocabulary.
+/// A cell for the world, which is created after the vocabulary.
 pub(super) type WorldCell = Rc<OnceCell<World>>;
 
-/// Why a script can't go on, whatever it catches.
+/// The reason why a script can't go on, whatever it catches.
 #[derive(Debug, Clone)]
 pub(super) enum Halt {
     Deadline,
     NotMeasured(Unmeasured),
-    /// What the lab was run for is done.
+    /// The purpose of this run is fulfilled.
     Done,
-    /// A mistake in the script.
+    /// An error in the script.
     Fault(Fault),
 }
 
@@ -126,19 +127,19 @@ impl World {
         }
     }
 
-    /// What runs in the gap.
+    /// Returns the script that runs in the gap.
     pub fn submission(&self) -> Option<&Submission> {
         self.order.submission.as_ref()
     }
 
-    /// Tells whether it is the script in the gap that acts.
+    /// Tells whether the script in the gap is acting.
     pub fn is_in_gap(&self) -> bool {
         self.in_gap.get()
     }
 
-    /// Has the script in the gap act, which takes none of the lab's time, and
-    /// whose programs are apart from the judge's. What they have left running
-    /// stands still then, but for these services.
+    /// Runs the script in the gap. It does not use the lab's time, and its
+    /// programs are separate from the judge's. Afterwards its running programs
+    /// are frozen, except for these services.
     pub fn in_gap<T>(
         &self,
         timeout_ms: u64,
@@ -157,15 +158,15 @@ impl World {
         done
     }
 
-    /// Asks again what was answered well since a submission is judged, and takes
-    /// back what was not answered again.
+    /// Repeats the questions with good answers since a submission is judged, and
+    /// withdraws those without an answer now.
     pub fn ask_again(&self) {
         for (place, command) in self.again.ask(&self.network, || self.is_late()) {
             self.tell(Event::Withdrawn { place, command });
         }
     }
 
-    /// Runs a script of bash.
+    /// Runs a bash script.
     pub fn run_shell(&self, submission: &Submission) -> Result<(), Stop> {
         (self.guests.shell)(&self.network, &self.order, submission, &|event| self.tell(event))
     }
@@ -184,18 +185,18 @@ impl World {
         self.teller.tell(event);
     }
 
-    /// Tells whether what the lab was run for is done: an inquiry was
-    /// answered, or somebody has worked in it.
+    /// Tells whether the purpose of this run is fulfilled: an inquiry was
+    /// answered, or the person has worked in it.
     pub fn is_done(&self) -> bool {
         self.has_lived.get() || self.replay && self.inquiry.borrow().is_none()
     }
 
-    /// Tells whether somebody is to work in the gap.
+    /// Tells whether a person is to work in the gap.
     pub fn lives_in_gap(&self) -> bool {
         self.order.live.as_ref().is_some_and(|live| live.at.is_none()) && !self.has_lived.get()
     }
 
-    /// Lets somebody work in the network, where that is ordered.
+    /// Lets a person work in the network, if ordered.
     pub fn live(&self) -> Result<(), Stop> {
         if self.order.live.is_some() && !self.has_lived.get() {
             self.flush();
@@ -205,8 +206,8 @@ impl World {
         Ok(())
     }
 
-    /// Lets somebody work at the lab's end, or says that it did not come to the
-    /// step that is wanted.
+    /// Lets a person work at the lab's end, or reports that the wanted step was
+    /// not reached.
     pub fn live_at_end(&self) -> Result<(), Stop> {
         let at = self.order.live.as_ref().and_then(|live| live.at.clone());
         match at {
@@ -219,7 +220,7 @@ impl World {
         }
     }
 
-    /// Answers the inquiry that this replay was made for, at the lab's end.
+    /// Answers the inquiry of this replay at the lab's end.
     pub fn inquire_at_end(&self) {
         let wanted = self.inquiry.borrow().as_ref().map(|inquiry| inquiry.at.clone());
         match wanted {
@@ -244,12 +245,12 @@ impl World {
         Misuse { message, hint: Some(hint) }
     }
 
-    /// Comes to a step. Where the one before it was the last that is wanted
-    /// in this replay, answers the inquiry and says that all is done.
+    /// Takes a step. If the step before it was the wanted one, answers the
+    /// inquiry and returns true.
     ///
     /// # Errors
     ///
-    /// If somebody was to work there and can't.
+    /// If a person was to work there and can't.
     pub fn come_to_step(&self, text: &str) -> Result<bool, Stop> {
         if self.in_wanted_step.get() {
             self.inquire();
@@ -267,7 +268,7 @@ impl World {
         Ok(false)
     }
 
-    /// Answers the inquiry that this replay was made for; once.
+    /// Answers the inquiry of this replay, once.
     pub fn inquire(&self) {
         if let Some(inquiry) = self.inquiry.take() {
             let findings = why::round(&self.network, &self.lab_commands.borrow(), &inquiry);
@@ -275,7 +276,7 @@ impl World {
         }
     }
 
-    /// Has somebody find out why, which takes none of the script's time.
+    /// Passes on a question of why, which does not use the script's time.
     pub fn ask_why(&self, pending_why: PendingWhy) -> Option<Answered> {
         let began = Instant::now();
         let answer = self.teller.ask_why(pending_why);
@@ -292,24 +293,24 @@ impl World {
         Instant::now() >= self.deadline.get()
     }
 
-    /// When the script must be done.
+    /// Returns the time at which the script must be done.
     pub fn deadline(&self) -> Instant {
         self.deadline.get()
     }
 
-    /// At most so long until the deadline.
+    /// Limits a time to that until the deadline.
     pub fn at_most(&self, ms: u64) -> u64 {
         let left = self.deadline.get().saturating_duration_since(Instant::now()).as_millis();
-        // A little more, so that who waited so long is late.
+        // A little more, so that a wait of this length ends after the deadline.
         ms.min(u64::try_from(left).unwrap_or(u64::MAX).saturating_add(1))
     }
 
-    /// Forgets what was held and begins anew.
+    /// Drops the held events and holds new ones.
     pub fn hold(&self) {
         self.held.replace(Some(Vec::new()));
     }
 
-    /// Tells what was held.
+    /// Reports the held events.
     pub fn release(&self) {
         for event in self.held.take().unwrap_or_default() {
             self.pass_on(event);
@@ -326,7 +327,7 @@ fn refusal(command: &str, error: &NetError) -> Refusal {
     Refusal { command: command.into(), error: error.error.clone(), hint: error.hint.clone() }
 }
 
-/// The place of a position in the script.
+/// Returns the place of a position in the script.
 pub(super) fn place(position: Position) -> Place {
     Place::new(
         position.line().unwrap_or(0).try_into().unwrap_or(0),
@@ -334,8 +335,8 @@ pub(super) fn place(position: Position) -> Place {
     )
 }
 
-/// An error that `try … catch (e)` catches as a map with `command`, `error`
-/// and `hint`.
+/// Creates an error that `try … catch (e)` catches as a map with `command`,
+/// `error` and `hint`.
 pub(super) fn refused(refusal: Refusal, position: Position) -> Box<EvalAltResult> {
     let text = |text: Option<String>| text.map_or(Dynamic::UNIT, Dynamic::from);
     let map = Map::from([
@@ -346,7 +347,7 @@ pub(super) fn refused(refusal: Refusal, position: Position) -> Box<EvalAltResult
     Box::new(EvalAltResult::ErrorRuntime(Dynamic::from_map(map), position))
 }
 
-/// An error that nothing catches.
+/// Creates an error that nothing catches.
 pub(super) fn halt(halt: Halt, position: Position) -> Box<EvalAltResult> {
     Box::new(EvalAltResult::ErrorTerminated(Dynamic::from(halt), position))
 }

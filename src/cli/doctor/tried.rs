@@ -1,26 +1,26 @@
-//! What is tried, each in a throwaway sandbox of its own.
+//! The list of attempts, each in a throwaway sandbox of its own.
 
-/// Something that labs may need.
+/// A feature that labs may need.
 pub(super) struct Tried {
     pub name: &'static str,
     /// A lab that needs it.
     pub lab: &'static str,
-    /// What its lack costs.
+    /// The consequence if it is missing.
     pub cost: &'static str,
     pub remedy: Lack,
 }
 
-/// What helps where it is missing.
+/// The remedy if it is missing.
 pub(super) enum Lack {
-    /// These modules of the kernel, separated by spaces.
+    /// Load these kernel modules, separated by spaces.
     Modules(&'static str),
-    /// What covers parts of /proc has to go.
+    /// Remove the mounts that cover parts of /proc.
     Uncovered,
-    /// `/sys` has to be one that can be written.
+    /// Make `/sys` writable.
     WritableSys,
-    /// This.
+    /// This text.
     Said(&'static str),
-    /// Nothing that is known.
+    /// Unknown.
     Unknown,
 }
 
@@ -28,7 +28,7 @@ const fn tried(name: &'static str, cost: &'static str, remedy: Lack, lab: &'stat
     Tried { name, lab, cost, remedy }
 }
 
-/// What nslab does by itself.
+/// The features that nslab itself needs.
 pub(super) const ABILITIES: [Tried; 16] = [
     tried(
         "veth links and ping",
@@ -132,8 +132,8 @@ pub(super) const ABILITIES: [Tried; 16] = [
     ),
 ];
 
-/// The tools that labs of the curriculum use, each with a lab in which it does
-/// its work, and what helps where it is there and can't.
+/// The tools that labs of the curriculum use. Each has a lab in which it works,
+/// and the remedy if it is installed but fails.
 pub(super) const TOOLS: [(&str, Lack, &str); 10] = [
     ("bash", Lack::Unknown, "check(\"it works\", exec(\"bash -c true\"));"),
     ("ip", Lack::Unknown, "check(\"it works\", exec(\"ip link show lo\"));"),

@@ -59,7 +59,7 @@ pub(super) const WORDS: &[Word] = &[
 ];
 
 pub(super) fn register(engine: &mut Engine, cell: &WorldCell) {
-    // A container is never the host: these have no form without a namespace.
+    // A container is never the host, so these have no form without a namespace.
     macro_rules! in_container {
         ($name:literal, $act:ident) => {
             let place = cell.clone();
@@ -95,7 +95,7 @@ fn add(call: &Call, ns: &Netns, config: &Dynamic, options: Map) -> Fallible<Dyna
 fn del(call: &Call, ns: &Netns, config: &Dynamic, options: Map) -> Fallible<()> {
     let (network, options) = read(call, "cni_del", config, options)?;
     let result = previous(call, CniVerb::Del, ns, &network, &options)?;
-    // What was made last goes first.
+    // In reverse order of creation.
     for plugin in network.plugins.iter().rev() {
         let run = ready(call, CniVerb::Del, ns, &network, plugin, &options, result.as_ref())?;
         let done = call.act(run.command.clone(), |network| network.cni_run(&run, run_for(call)))?;
@@ -109,7 +109,7 @@ fn check(call: &Call, ns: &Netns, config: &Dynamic, options: Map) -> Fallible<Cn
     let (network, options) = read(call, "cni_check", config, options)?;
     let result = previous(call, CniVerb::Check, ns, &network, &options)?;
     let mut answer = CniAnswer::default();
-    // A network that can't be checked is always well.
+    // A network with disabled checks always passes.
     for plugin in network.plugins.iter().filter(|_| !network.disable_check) {
         let run = ready(call, CniVerb::Check, ns, &network, plugin, &options, result.as_ref())?;
         let ask = |network: &Network| network.cni_look(&run, run_for(call));
@@ -179,7 +179,7 @@ fn read(call: &Call, word: &str, config: &Dynamic, options: Map) -> Fallible<(Cn
     Ok((network.map_err(|error| call.fault("", error))?, options))
 }
 
-/// A value of the script as JSON.
+/// Converts a value of the script to JSON.
 fn json(call: &Call, value: &Dynamic) -> Fallible<Value> {
     if let Some(map) = value.read_lock::<Map>() {
         let entries = map.iter().map(|(key, value)| Ok((key.to_string(), json(call, value)?)));
@@ -209,7 +209,7 @@ fn json(call: &Call, value: &Dynamic) -> Fallible<Value> {
     }
 }
 
-/// JSON as a value of the script.
+/// Converts JSON to a value of the script.
 fn dynamic(value: &Value) -> Dynamic {
     match value {
         Value::Null => Dynamic::UNIT,

@@ -74,7 +74,7 @@ pub(super) fn register(engine: &mut Engine, cell: &WorldCell, given: &Rc<Given>)
     });
 }
 
-/// What the items are was looked at when the lab was read.
+/// Draws a value. The items were checked when the lab was read.
 fn pick(call: &Call, key: &str, items: &Items) -> Fallible<Dynamic> {
     refuse_in_gap(call, "pick")?;
     match items.draw(&call.world.order.seed, key) {
@@ -84,7 +84,7 @@ fn pick(call: &Call, key: &str, items: &Items) -> Fallible<Dynamic> {
     }
 }
 
-/// Refuses what is the exercise's business and not that of a solution.
+/// Refuses words that only the exercise may use, not a solution.
 pub(super) fn refuse_in_gap(call: &Call, word: &str) -> Fallible<()> {
     match call.world.is_in_gap() {
         true => {
@@ -94,7 +94,7 @@ pub(super) fn refuse_in_gap(call: &Call, word: &str) -> Fallible<()> {
     }
 }
 
-/// What the options of an exercise say of what a solution may change.
+/// Reads an exercise's options about what a solution may change.
 fn allowed(call: &Call, options: Map) -> Fallible<Allowed> {
     let known = ["only", "new_links", "ports", "services"];
     let mut options = Options::new(call, "submission", options, &known)?;
@@ -124,7 +124,7 @@ fn allowed(call: &Call, options: Map) -> Fallible<Allowed> {
     Ok(Allowed { leave: Leave { only, new_links, ports }, services })
 }
 
-/// What the options of an exercise allow a solution.
+/// The permissions of a solution.
 #[derive(Default)]
 struct Allowed {
     leave: Leave,
@@ -147,7 +147,7 @@ fn submission(
         return Err(call.misuse("there is nothing that could run in the gap", ""));
     };
     if let Some(Allowed { leave, .. }) = &allowed {
-        // What nobody compares is not kept.
+        // The state is only recorded if it is compared.
         let order = &call.world.order;
         let mut texts = order.helpers.iter().map(|helper| &helper.text).chain([&order.text]);
         let all = texts.any(|text| text.contains("unchanged"));
@@ -163,7 +163,7 @@ fn submission(
     });
     let stop = stop.map_err(|error| call.fault("", error))?.err();
     let stop = match call.world.network.why_cleared() {
-        // Whoever it was, it need not have been this one.
+        // The cause was not necessarily this submission.
         Some(cleared) if cleared.machine => {
             let remedy = "run it once more, with less beside it".to_string();
             let what = Unmeasured { place: call.place(), reason: cleared.reason, remedy: Some(remedy) };
@@ -182,9 +182,9 @@ fn submission(
         }
         None => stop,
     };
-    // Without bash nobody's script can be run. What else a submission was
-    // refused, as the machine lacks it, it has told (`Event::Lacked`), and is
-    // judged by what it has built without.
+    // Without bash, no submission can run. If other features of the machine were
+    // missing, the submission has reported that (`Event::Lacked`), and is judged
+    // by what it has built.
     let ours = !submission.handed_in || submission.language == Language::Shell;
     match stop.clone() {
         Some(Stop::NotMeasured(what)) if ours => {
@@ -205,7 +205,8 @@ fn submission(
     Ok(())
 }
 
-/// A reference solution that does not come to its end proves nothing.
+/// Returns the fault of a reference solution that does not reach its end: it
+/// proves nothing.
 fn reference_stopped(stop: Stop, submission: &Submission) -> Fault {
     let path = || Some(submission.path.clone());
     match stop {
@@ -227,8 +228,8 @@ fn reference_stopped(stop: Stop, submission: &Submission) -> Fault {
     }
 }
 
-/// Runs a script of this vocabulary, with variables and functions of its own.
-/// Each namespace that is given is there under its name.
+/// Runs a `.rhai` script, with its own variables and functions. Each given
+/// namespace is a constant with its name.
 fn run(engine: &Engine, network: &Network, submission: &Submission) -> Result<(), Stop> {
     let mut scope = Scope::new();
     for given in network.namespaces().unwrap_or_default() {
@@ -248,12 +249,12 @@ fn run(engine: &Engine, network: &Network, submission: &Submission) -> Result<()
     }
     ast.set_source(&submission.path);
     let ran = engine.run_ast_with_scope(&mut scope, &ast);
-    // What it has started runs on while its variables live: until the end.
+    // Its started programs run until the end, while its variables live.
     std::mem::forget(scope);
     ran.map_err(|error| in_file(fault::stop(*error, submission.timeout_ms)))
 }
 
-/// Where a script imports something.
+/// Returns the place of the first import.
 fn import(ast: &AST) -> Option<Place> {
     let mut found = None;
     ast.walk(&mut |path| {

@@ -76,7 +76,7 @@ pub(super) fn register(engine: &mut Engine, cell: &WorldCell) {
     );
 }
 
-/// Reads what an expectation found, or says why the value can't be one.
+/// Reads a value as an answer, or reports why it is none.
 fn read(call: &Call, word: &str, value: &Dynamic) -> Fallible<Answer> {
     answer(value).ok_or_else(|| {
         let found = type_of(value);
@@ -143,7 +143,7 @@ fn eventually(
     let deadline = Instant::now() + timeout;
     let mut pause = Duration::from_millis(1);
     let last = loop {
-        // Only the last try is told.
+        // Only the last try is reported.
         call.world.hold();
         let tried = value
             .call_within_context::<Dynamic>(context, ())

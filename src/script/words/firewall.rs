@@ -123,8 +123,7 @@ fn limits(call: &Call) -> Limits {
     Limits { timeout_ms: call.world.at_most(default.timeout_ms), ..default }
 }
 
-/// Carries a ruling out, or says why it is none: then of the rule as it is
-/// typed.
+/// Carries out a ruling. If it is invalid, reports that with the rule as typed.
 fn enact(call: &Call, ns: &Netns, typed: &str, ruling: Result<Ruling, NetError>) -> Fallible<Dynamic> {
     let command = ns.exec(&match &ruling {
         Ok(ruling) => ruling.command(),
@@ -187,7 +186,7 @@ fn filter(
     enact(call, ns, &typed, Ruling::filter(chain, action, &options))
 }
 
-/// A rule as one would type it, sound or not.
+/// Returns a rule as one would type it, valid or not.
 fn typed(chain: Chain, action: Action, packet: &PacketOptions) -> String {
     let proto = packet.proto.as_deref();
     let (sport, dport) =

@@ -55,7 +55,7 @@ pub(super) fn register(engine: &mut Engine, cell: &WorldCell) {
     });
 }
 
-/// What a namespace does with packets, by all that decides about them.
+/// Compares what a namespace does with packets, considering all rules and tables.
 fn by_rules(call: &Call, ns: &Netns, wanted: &[Row]) -> Fallible<ForwardingValue> {
     let is_v6 = is_v6(wanted).unwrap_or(false);
     let (family, word) = if is_v6 { (Family::Inet6, " -6") } else { (Family::Inet, "") };
@@ -81,12 +81,13 @@ fn by_rules(call: &Call, ns: &Netns, wanted: &[Row]) -> Fallible<ForwardingValue
     Ok(ForwardingValue(Rc::new(comparison)))
 }
 
-/// A rule that decides nothing: the kernel's own for its addresses.
+/// Tells whether a rule decides nothing: the kernel's own rule for local
+/// addresses.
 fn is_idle(rule: &RuleRow) -> bool {
     rule.action == "nop" || (rule.table.as_deref() == Some("local") && rule.pref == 0)
 }
 
-/// A rule with its table; nothing where it does more than to ask one.
+/// Returns a rule with its table; `None` if it does more than a lookup.
 fn lookup(network: &Network, ns: &Netns, family: Family, rule: &RuleRow) -> Result<Option<Lookup>, NetError> {
     if is_idle(rule) || !rule.end.is_empty() {
         return Ok(None);
@@ -111,7 +112,7 @@ fn compared(call: &Call, a: Vec<Row>, b: Vec<Row>) -> Fallible<ForwardingValue> 
     Ok(ForwardingValue(Rc::new(comparison)))
 }
 
-/// The rows of a table as it was observed.
+/// Returns the rows of an observed table.
 fn of_table(call: &Call, table: &TableValue) -> Fallible<Vec<Row>> {
     match &*table.0 {
         Table::Routes(routes) => Ok(routes.iter().map(Row::from).collect()),
@@ -122,7 +123,7 @@ fn of_table(call: &Call, table: &TableValue) -> Fallible<Vec<Row>> {
     }
 }
 
-/// The rows that a script has written.
+/// Returns the rows that a script has written.
 fn of_array(call: &Call, rows: Array) -> Fallible<Vec<Row>> {
     rows.into_iter().map(|row| of_map(call, row)).collect()
 }
@@ -157,7 +158,7 @@ fn of_map(call: &Call, row: Dynamic) -> Fallible<Row> {
     let is_unicast = kind.as_deref().is_none_or(|kind| kind == "unicast");
     if is_unicast && via.is_none() && dev.is_none() {
         if map.contains_key("dev") {
-            // This is how a row of several next hops looks from a script.
+            // In a script, a row of several next hops looks like this.
             let hint =
                 "give the table itself, not its rows: only that has all ways of a row that has several";
             return Err(call.misuse(format!("the row of {dst} does not say its way"), hint));

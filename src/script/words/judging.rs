@@ -58,14 +58,14 @@ pub(super) const WORDS: &[Word] = &[
     },
 ];
 
-/// What was given to a submission, and how far it is.
+/// The given part for a submission, and the progress of the submission.
 #[derive(Default)]
 pub(super) struct Given {
-    /// The state before its turn, where somebody is to compare.
+    /// The state before it ran, if it is compared.
     pub stock: OnceCell<Stock>,
-    /// Whether its turn is over.
+    /// Whether it has run.
     pub is_over: Cell<bool>,
-    /// How often was drawn at each place.
+    /// The number of draws at each place.
     drawn: RefCell<BTreeMap<Place, u32>>,
 }
 
@@ -104,7 +104,7 @@ pub(super) fn register(engine: &mut Engine, cell: &WorldCell, given: &Rc<Given>)
     any_of!(RangeInclusive<INT>, |range: RangeInclusive<INT>| Pool::Range(*range.start(), *range.end()));
 }
 
-/// What has become of a namespace since the submission's turn began.
+/// Returns the changes of a namespace since the submission started.
 fn compare(
     call: &Call,
     given: &Given,
@@ -122,7 +122,7 @@ fn compare(
     Ok(ChangesValue(Rc::new(changes)))
 }
 
-/// What is drawn from.
+/// The values to draw from.
 enum Pool {
     Listed(Array),
     Range(INT, INT),
@@ -176,7 +176,7 @@ fn any_of(call: &Call, given: &Given, pool: Pool, options: Map) -> Fallible<Dyna
             let mut drawn = Array::new();
             for n in 0..wanted {
                 let mut item = first.wrapping_add_unsigned(number(n, all - out.len() as u64));
-                // Those that are out are stepped over.
+                // Skip the excluded values.
                 for gone in &out {
                     item += INT::from(*gone <= item);
                 }

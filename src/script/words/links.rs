@@ -120,13 +120,13 @@ pub(super) fn register(engine: &mut Engine, cell: &WorldCell) {
         call.act(command, |network| network.vxlan(&ns, name, &options))
     });
     here_or_host!(engine, cell, "set_netns", |call, ns, link: &str, to: Netns| {
-        // The sandbox's own namespace has no file; `ip` takes a process there.
+        // The sandbox's own namespace has no file; `ip` accepts a PID there.
         let name = if to.is_host() { "1" } else { to.name() };
         let command = ip_line(&ns, &link_set(link, &["netns", name]));
         call.act(command, |network| network.set_netns(&ns, link, &to))
     });
-    // By its name, as `ip` has it; whoever takes a bridge for a namespace has
-    // nothing but a name.
+    // By name, as `ip` accepts it. A script that takes a bridge for a namespace
+    // has only its name.
     here_or_host!(engine, cell, "set_netns", |call, ns, link: &str, to: &str| {
         let command = ip_line(&ns, &link_set(link, &["netns", to]));
         call.act(command, |network| {
@@ -175,7 +175,7 @@ fn veths(engine: &mut Engine, cell: &WorldCell) {
         "veth",
         move |context: NativeCallContext, ns_a: Netns, a: &str, ns_b: Netns, b: &str| {
             let call = super::super::world::Call::new(&cell, &context)?;
-            // `netns 1` is the sandbox's own: its first process is there.
+            // `netns 1` is the sandbox's own namespace: its init is there.
             let there = if ns_b.is_host() { "1" } else { ns_b.name() };
             let mut words = link_add(a, &["type", "veth", "peer", "name", b]);
             if ns_a != ns_b {

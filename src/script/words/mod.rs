@@ -1,6 +1,6 @@
 //! The vocabulary, one module per subject.
 //!
-//! Each word is documented where it is registered: its form, what it does,
+//! Each word has its documentation where it is registered: its form, its effect,
 //! and an example that a test runs.
 
 mod addresses;
@@ -27,20 +27,20 @@ use crate::net::{Netns, typed_words};
 use rhai::Engine;
 use std::rc::Rc;
 
-/// A word of the vocabulary, as the book shows it.
+/// A word of the vocabulary, as in the book.
 #[derive(Debug, Clone, Copy)]
 pub struct Word {
     /// The name.
     pub name: &'static str,
-    /// How it is called; what stands in brackets may be left out.
+    /// The form of its call, with optional parts in brackets.
     pub form: &'static str,
-    /// What it does, and when it refuses.
+    /// Its effect, and its errors.
     pub about: &'static str,
-    /// A whole lab that shows it.
+    /// A whole lab as an example.
     pub example: &'static str,
 }
 
-/// All words, by subject.
+/// Returns all words, by subject.
 pub fn all() -> impl Iterator<Item = &'static Word> {
     [
         namespaces::WORDS,
@@ -87,13 +87,13 @@ pub(super) fn register(engine: &mut Engine, cell: &WorldCell) {
     telling::register(engine, cell);
 }
 
-/// What one would type for `ip` to act in a namespace.
+/// Returns the `ip` command for a namespace, as one would type it.
 fn ip_line(ns: &Netns, words: &[&str]) -> String {
     format!("{} {}", ns.ip(), typed_words(words))
 }
 
-/// Registers a function that takes a namespace first, and the same without
-/// it, which means the host's. (`name, |call, ns, argument: Type, …| body`)
+/// Registers a function that takes a namespace first, and one without it for the
+/// host's. (`name, |call, ns, argument: Type, …| body`)
 macro_rules! here_or_host {
     ($engine:ident, $cell:ident, $name:literal,
      |$call:ident, $ns:ident $(, $argument:ident : $type:ty)*| $body:expr) => {{

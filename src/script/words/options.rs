@@ -6,14 +6,14 @@ use super::super::world::{Call, Fallible};
 use crate::net::Family;
 use rhai::{Array, Dynamic, INT, Map};
 
-/// Reads the options of one call; each is taken out by its name.
+/// Reads the options of one call; each is removed when it is read.
 pub(super) struct Options<'a> {
     call: &'a Call<'a>,
     map: Map,
 }
 
 impl<'a> Options<'a> {
-    /// Begins to read; an option that is none of `known` is a misuse.
+    /// Starts to read; an option that is not in `known` is a misuse.
     pub fn new(call: &'a Call<'a>, word: &str, map: Map, known: &[&str]) -> Fallible<Self> {
         if let Some(wrong) = map.keys().find(|key| !known.contains(&key.as_str())) {
             let hint = match meant(wrong, known.iter().copied()) {
@@ -43,7 +43,7 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// A value as it is; a unit where there is none.
+    /// Returns a value as it is; `()` if there is none.
     pub fn any(&mut self, key: &str) -> Dynamic {
         self.map.remove(key).unwrap_or_default()
     }
@@ -52,7 +52,7 @@ impl<'a> Options<'a> {
         self.take(key, "a string", |value| value.clone().into_string().ok())
     }
 
-    /// A text, or a number written as one.
+    /// Reads a text, or a number as text.
     pub fn word(&mut self, key: &str) -> Fallible<Option<String>> {
         self.take(key, "a string or an int", |value| match value.as_int() {
             Ok(number) => Some(number.to_string()),
@@ -60,7 +60,7 @@ impl<'a> Options<'a> {
         })
     }
 
-    /// The family of addresses, where it is said.
+    /// Reads the address family, if given.
     pub fn family(&mut self) -> Fallible<Option<Family>> {
         match self.text("family")?.as_deref() {
             None => Ok(None),
@@ -88,12 +88,12 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// A value of one of our own types.
+    /// Reads a value of one of nslab's types.
     pub fn value<T: Clone + 'static>(&mut self, key: &str, wanted: &str) -> Fallible<Option<T>> {
         self.take(key, wanted, |value| value.clone().try_cast::<T>())
     }
 
-    /// One text, or several.
+    /// Reads one text, or several.
     pub fn texts(&mut self, key: &str) -> Fallible<Vec<String>> {
         let read = |value: &Dynamic| match value.clone().into_string() {
             Ok(text) => Some(vec![text]),
@@ -103,7 +103,7 @@ impl<'a> Options<'a> {
         self.some(key, texts)
     }
 
-    /// One text or number, or several.
+    /// Reads one text or number, or several.
     pub fn words(&mut self, key: &str) -> Fallible<Vec<String>> {
         let word = |value: &Dynamic| match value.as_int() {
             Ok(number) => Some(number.to_string()),
@@ -117,8 +117,8 @@ impl<'a> Options<'a> {
         self.some(key, words)
     }
 
-    /// None of several is not the same as not asked for: a rule about no
-    /// address must not become one about all.
+    /// Refuses an empty list, which differs from a missing option: a rule about
+    /// no address must not become a rule about all.
     fn some(&self, key: &str, values: Option<Vec<String>>) -> Fallible<Vec<String>> {
         match values {
             Some(values) if values.is_empty() => {

@@ -80,8 +80,8 @@ pub(super) fn register(engine: &mut Engine, cell: &WorldCell) {
     });
 }
 
-/// A command as one would type it; the first process of a pid namespace of its
-/// own where that is asked for.
+/// Returns a command as one would type it, with a PID namespace of its own if
+/// wanted.
 fn typed_command(ns: &Netns, command: &str, pid: bool) -> String {
     match pid {
         true => ns.exec(&format!("unshare --fork --pid --mount-proc {command}")),
@@ -100,7 +100,7 @@ fn limits(call: &Call, word: &str, options: Map) -> Fallible<Limits> {
     let default = Limits::default();
     let timeout_ms = options.number("timeout_ms", "a number of milliseconds")?;
     let pid = options.flag("pid")?.unwrap_or(default.pid);
-    // A program may change what is judged.
+    // A program may change what is being judged.
     call.ask_again();
     call.world.flush();
     Ok(Limits { timeout_ms: call.world.at_most(timeout_ms.unwrap_or(default.timeout_ms)), pid })

@@ -271,11 +271,11 @@ fn traceroute(call: &Call, ns: &Netns, dst: &str, options: Map) -> Fallible<Trac
     call.in_time(TracerouteValue(Rc::new(answer)))
 }
 
-/// What one would type.
+/// Returns the command as one would type it.
 fn command(dst: &str, how: &PingOptions) -> String {
     let mut command = format!("ping -c{} -W{}", how.count, how.timeout_ms as f64 / 1000.0);
     let default = PingOptions::default();
-    // The next one as soon as an answer has come.
+    // `-A`: send the next one as soon as a reply arrives.
     if how.every {
         command += " -A";
     }

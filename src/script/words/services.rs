@@ -140,7 +140,7 @@ pub(super) fn register(engine: &mut Engine, cell: &WorldCell) {
 }
 
 fn serve_http(call: &Call, ns: &Netns, at: &str, body: &str) -> Fallible<Service> {
-    // A program that everybody has, which does the same with a file.
+    // A program that most machines have, which does the same with a file.
     let (bind, port) = match at.rsplit_once(':') {
         Some((address, port)) => (format!(" --bind {}", typed(address.trim_matches(['[', ']']))), port),
         None => (" --bind ::".into(), at),
@@ -192,8 +192,8 @@ fn serve_dns(call: &Call, ns: &Netns, address: &str, records: Map, options: Map)
     call.act(command, |network| network.serve_dns(ns, address, &read, &upstreams))
 }
 
-/// A server with these records, as one would type it. `-d`: it stays in the
-/// foreground, and root.
+/// Returns the command of a server with these records, as one would type it. `-d`
+/// keeps it in the foreground, and root.
 fn dnsmasq(address: &str, records: &[Record], upstreams: &[String]) -> String {
     let mut command = format!(
         "dnsmasq -d -C /dev/null --no-resolv --no-hosts --bind-interfaces --listen-address={}",
@@ -215,7 +215,7 @@ fn dnsmasq(address: &str, records: &[Record], upstreams: &[String]) -> String {
     }
 }
 
-/// Who has to answer.
+/// Reads the option that says who must answer.
 fn by(call: &Call, options: &mut Options) -> Fallible<Option<Answerer>> {
     let value = options.any("by");
     let netns = || value.read_lock::<Netns>().map(|netns| Answerer::Netns(netns.clone()));
@@ -233,13 +233,13 @@ fn by(call: &Call, options: &mut Options) -> Fallible<Option<Answerer>> {
     }
 }
 
-/// Of so many tries, one may fail.
+/// With this many tries, one may fail.
 const MANY: u32 = 10;
 
-/// How often something is tried, one after the other.
+/// A number of tries, one after another.
 struct Tries {
     count: u32,
-    /// Whether each has to succeed; one otherwise.
+    /// Whether each must succeed; otherwise one is enough.
     all: bool,
 }
 
@@ -252,14 +252,14 @@ impl Tries {
         Ok(Self { count, all: options.flag("all")?.unwrap_or(false) })
     }
 
-    /// How many of them may fail: a machine that is very busy loses a packet
-    /// now and then.
+    /// Returns how many of them may fail: a very busy machine loses a packet now
+    /// and then.
     fn forgiven(&self) -> u32 {
         u32::from(self.all && self.count >= MANY)
     }
 
-    /// Tries until it is decided, and gives the answer that has. What `is_final`
-    /// is not forgiven.
+    /// Tries until the result is certain, and returns the deciding answer. An
+    /// answer for which `is_final` holds is never forgiven.
     fn run<T>(
         &self,
         mut ask: impl FnMut() -> Result<T, NetError>,
@@ -283,7 +283,7 @@ impl Tries {
     }
 }
 
-/// How a port is tried.
+/// The options of a try at a port.
 struct AtPort {
     tries: Tries,
     timeout_ms: u64,
@@ -302,7 +302,7 @@ impl AtPort {
         Ok(Self { tries, timeout_ms, sport, by: by(call, &mut options)? })
     }
 
-    /// The command that does the same with nc(1).
+    /// Returns the equivalent command of nc(1).
     fn typed(&self, mode: &str, dst: &str, port: INT) -> String {
         let seconds = self.timeout_ms.div_ceil(1000);
         let from = self.sport.map(|sport| format!("-p{sport} ")).unwrap_or_default();

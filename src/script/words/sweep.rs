@@ -30,7 +30,7 @@ pub(super) const WORDS: &[Word] = &[Word {
               refute(\"only the web does\", sweep(\"10.0.0.2\", #{at: red, not: \"80/tcp\"}));",
 }];
 
-/// As many as a lab may send at once.
+/// The most packets that a lab may send at once.
 const MOST: u32 = 100_000;
 
 pub(super) fn register(engine: &mut Engine, cell: &WorldCell) {
@@ -83,7 +83,7 @@ fn sweep(call: &Call, ns: &Netns, dst: &[String], options: Map) -> Fallible<Swee
     call.in_time(SweepValue(Rc::new(answer)))
 }
 
-/// What one would type for nearly the same.
+/// Returns a similar command, as one would type it.
 fn typed_as(how: &SweepOptions, dst: &[String]) -> String {
     let has = |kind| how.kinds.contains(&kind) || how.kinds.contains(&SweepKind::Any);
     let kinds = [(SweepKind::Tcp, " -sS"), (SweepKind::Udp, " -sU"), (SweepKind::Icmp, " -PE")];
@@ -98,7 +98,8 @@ fn typed_as(how: &SweepOptions, dst: &[String]) -> String {
     format!("nmap{kinds} -p{ports} {}", to.join(" "))
 }
 
-/// What is drawn: other packets each time, and the same when the lab is run again.
+/// Returns the seed of the packets: different for each sweep, and the same when
+/// the lab runs again.
 fn seed(call: &Call) -> u64 {
     let order = &call.world.order;
     let sweeps = &call.world.sweeps;
@@ -121,7 +122,7 @@ fn kinds(call: &Call, words: &[String]) -> Fallible<Vec<SweepKind>> {
     words.iter().map(kind).collect()
 }
 
-/// A port, a range of them, or an array of both.
+/// Reads a port, a range of ports, or an array of both.
 fn ports(call: &Call, value: &Dynamic) -> Fallible<Vec<(u16, u16)>> {
     if value.is_unit() {
         return Ok(Vec::new());

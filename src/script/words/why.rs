@@ -23,7 +23,7 @@ pub(super) const WORDS: &[Word] = &[Word {
               check(\"and the cure is proved\", answer.proved && answer.fix == [\"ip -n red link set eth0 up\"]);",
 }];
 
-/// Why one can't reach another.
+/// The answer to a question of why.
 #[derive(Clone)]
 struct WhyValue(Rc<Answered>);
 
@@ -91,7 +91,7 @@ fn why(call: &Call, ns: &Netns, dst: &str, options: Map) -> Fallible<WhyValue> {
     call.in_time(WhyValue(Rc::new(answered)))
 }
 
-/// What is said where nothing could be found out.
+/// Returns the answer if nothing could be found out.
 fn nothing() -> Answered {
     Answered { explanation: Explanation::default(), text: "nothing could be found out".into(), lacking: None }
 }

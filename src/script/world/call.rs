@@ -1,5 +1,4 @@
-//! One call of a native function: the way in which a script acts and
-//! asks.
+//! One call of a native function, through which a script acts and asks.
 
 use super::{Fallible, Halt, World, WorldCell, halt, place, refusal, refused};
 use crate::event::{
@@ -11,7 +10,7 @@ use crate::script::again::Answered;
 use crate::table::Table;
 use rhai::{EvalAltResult, NativeCallContext, Position};
 
-/// One call of a native function: the world, and where the script calls.
+/// One call of a native function: the world, and the place of the call.
 pub(in crate::script) struct Call<'a> {
     pub world: &'a World,
     pub position: Position,
@@ -19,7 +18,7 @@ pub(in crate::script) struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// Starts a call; a script that is late goes no further.
+    /// Starts a call; stops a script that is late.
     pub fn new(cell: &'a WorldCell, context: &NativeCallContext) -> Fallible<Self> {
         let position = context.call_position();
         let Some(world) = cell.get() else {
@@ -39,20 +38,20 @@ impl<'a> Call<'a> {
         place(self.position)
     }
 
-    /// Gives an answer that came in time. One that was cut off by the deadline
-    /// says nothing.
+    /// Returns an answer that came in time. An answer cut off by the deadline
+    /// means nothing.
     pub fn in_time<T>(&self, answer: T) -> Fallible<T> {
         if self.world.is_late() { Err(halt(Halt::Deadline, self.position)) } else { Ok(answer) }
     }
 
-    /// Tells whether the pair that is made here may wait before it is laid.
+    /// Tells whether the veth pair of this call may be created later.
     pub fn may_wait(&self) -> bool {
         self.world.may_wait.contains(&self.place())
     }
 
-    /// Every act goes through here: numbered, with its place, the
-    /// command that does the same and, where somebody watches, what it
-    /// changed.
+    /// Carries out an action. All actions go through here, and are reported with
+    /// their number, place, equivalent command and, if the front end watches,
+    /// changes.
     pub fn act<T>(&self, command: String, act: impl FnOnce(&Network) -> Result<T, NetError>) -> Fallible<T> {
         let network = &self.world.network;
         self.ask_again();
@@ -70,7 +69,7 @@ impl<'a> Call<'a> {
             changes,
             refused: refusal,
         }));
-        // What a submission was refused is said to whoever judges it.
+        // The judge must hear what the submission could not do.
         if let Err(NetError { error, unmeasured: Some(remedy), .. }) = &result
             && self.world.is_in_gap()
         {
@@ -80,16 +79,16 @@ impl<'a> Call<'a> {
         result.map_err(|error| self.fault(&command, error))
     }
 
-    /// Comes to a place where what is judged may change: it has to be now as it
-    /// was when it was judged.
+    /// Repeats earlier questions before the judged network may change: their
+    /// answers must still be the same.
     pub fn ask_again(&self) {
         if !self.world.is_in_gap() {
             self.world.ask_again();
         }
     }
 
-    /// Comes to a place where it is asked about a way. In a replay that was
-    /// made for this very place, the script goes no further.
+    /// Records a question about a path. In a replay for this very call, the
+    /// script goes no further.
     pub fn pending_why(&self, probe: Probe) -> Fallible<PendingWhy> {
         let place = self.place();
         let nth = {
@@ -107,7 +106,7 @@ impl<'a> Call<'a> {
         Ok(PendingWhy { probe, call_site })
     }
 
-    /// The same for questions: each is told with its answer.
+    /// Asks a question, and reports it with its answer.
     pub fn ask<T>(
         &self,
         command: String,
@@ -117,8 +116,8 @@ impl<'a> Call<'a> {
         self.ask_about(command, ask, show, |_| None)
     }
 
-    /// The same for questions about a way, which can be asked again where
-    /// nobody answered.
+    /// Does the same for a question about a path, which can be asked again if
+    /// there was no answer.
     pub fn ask_about<T>(
         &self,
         command: String,
@@ -141,8 +140,8 @@ impl<'a> Call<'a> {
         Ok(answer)
     }
 
-    /// The same where somebody may answer, which `holds` tells; what one has
-    /// answered to a submission's judge is asked again.
+    /// Does the same for a question with a possible answer, which `holds`
+    /// recognizes. If a submission is judged, such a question is repeated later.
     pub fn ask_somebody<T>(
         &self,
         command: String,
@@ -166,7 +165,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// An error of the network as one of the script's.
+    /// Converts an error of the network to one of the script.
     pub fn fault(&self, command: &str, error: NetError) -> Box<EvalAltResult> {
         match &error.unmeasured {
             Some(remedy) => {
@@ -178,7 +177,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// What stops somebody else who acts in the lab stops the lab.
+    /// Stops the lab for the reason that stopped a guest.
     pub fn stop(&self, stop: Stop) -> Box<EvalAltResult> {
         let why = match stop {
             Stop::Fault(fault) => {
@@ -196,7 +195,7 @@ impl<'a> Call<'a> {
         halt(why, self.position)
     }
 
-    /// A misuse of the vocabulary.
+    /// Creates the error of a misuse of the vocabulary.
     pub fn misuse(&self, error: impl Into<String>, hint: impl Into<String>) -> Box<EvalAltResult> {
         let hint: String = hint.into();
         let hint = Some(hint).filter(|hint| !hint.is_empty());
