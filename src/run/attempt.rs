@@ -83,8 +83,8 @@ pub fn attempt(
     Ok(Attempt { outcomes, remarks: remarks.map(Remarks::finish), stopped, ran_out })
 }
 
-/// Returns a remark if the submission has a blank: drawn values are filled in
-/// only in the reference solution, so somebody handed that in as it is written.
+/// Returns a remark if the submission has a `{key}` of a draw. Only the reference
+/// solution gets the drawn values filled in; a submission must have its own.
 fn blank(lab: &Lab, settings: &Settings) -> Option<String> {
     let handed_in = lab.gap.as_ref()?.handed_in.as_ref()?;
     let picks = lab.picks(&settings.seed);

@@ -86,7 +86,7 @@ impl Users {
 /// Turns root into this unused, unprivileged user.
 ///
 /// If root itself were mapped into the sandbox, root there could write root's
-/// files here, through any private mount.
+/// files here, even with private mounts.
 fn become_nobody_special(id: u32) -> Result<(), SandboxError> {
     let (uid, gid) = (Uid::from_raw(id), Gid::from_raw(id));
     house::share_tun();
