@@ -282,7 +282,8 @@ impl<'a> Judge<'a> {
     }
 
     /// Returns the verdict on an unreached check: the first one fails with the
-    /// reason for the stop, the others are skipped.
+    /// reason for the stop, the others are skipped. If the machine lacks a
+    /// feature, all are not measured.
     fn unreached(&mut self, declared: &Declared, stopped: &mut Option<Stop>) -> Verdict {
         match (stopped.take(), &self.stop) {
             (Some(stop @ Stop::NotMeasured(_)), _) => {

@@ -198,7 +198,7 @@ else
 fi >> /run/nslab/live/typed
 "#;
 
-/// The startup file of bash and zsh.
+/// The common part of the startup files, except fish's.
 const COMMON: &str = r#"
 PATH=/run/nslab/live/bin:/run/nslab/shell/bin:$PATH
 __nslab_here() { ip netns identify 2> /dev/null | grep . || echo host; }
