@@ -1,6 +1,7 @@
 //! Addresses and their masks: who has which, and whether two who share a wire
 //! are in one network.
 
+use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::survey::{Address, Net, Space};
@@ -450,3 +451,39 @@ impl Evidence<'_> {
         (1..=1000).map(nth).find(|ip| self.ground.owners(*ip).is_empty()).unwrap_or_else(|| nth(1))
     }
 }
+
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        id: Cause::AddressMissing,
+        title: "nobody has the address that is asked for, or one's own is missing",
+        symptom: "`Destination Host Unreachable` after the question who has it, or `Network is unreachable` from the start.",
+        cause: "An interface was not given its address: the command is missing, or it has failed.",
+        evidence: "The address is in none of the namespaces:\n  ip -n NS addr show",
+        cure: "Give it, with its mask:\n  ip -n NS addr add ADDR/LEN dev DEV",
+    },
+    Page {
+        id: Cause::AddressTypo,
+        title: "an address differs by a slip from the one that is meant",
+        symptom: "`Destination Host Unreachable`: nobody answers for the address, and somebody has one that looks almost the same.",
+        cause: "A digit is wrong, missing, or in another place.",
+        evidence: "Compare digit by digit:\n  ip -n NS addr show dev DEV",
+        cure: "Give the right one in its place:\n  ip -n NS addr del WRONG/LEN dev DEV\n  ip -n NS addr add RIGHT/LEN dev DEV",
+    },
+    Page {
+        id: Cause::AddressInWrongNamespace,
+        title: "the address was given in another namespace than was meant",
+        symptom: "The one who was meant does not answer, and the one who has the address may answer itself.",
+        cause: "`-n` names the wrong namespace, or is missing, so that the command acted on the host.",
+        evidence: "Look who has it:\n  ip -n NS addr show",
+        cure: "Move it:\n  ip -n WRONG addr del ADDR/LEN dev DEV\n  ip -n RIGHT addr add ADDR/LEN dev DEV",
+    },
+    Page {
+        id: Cause::DifferentSubnets,
+        title: "two on one wire have addresses of different networks",
+        symptom: "`Network is unreachable`, although the cable is right.",
+        cause: "Each end knows only the network of its own address as reached directly. What is outside of it needs a router, even at the other end of the same cable.",
+        evidence: "Write the two networks below each other:\n  ip -n NS addr show dev DEV\n  ip -n OTHER addr show dev DEV",
+        cure: "Bring one address into the other's network:\n  ip -n NS addr del WRONG/LEN dev DEV\n  ip -n NS addr add RIGHT/LEN dev DEV",
+    },
+];

@@ -1,8 +1,10 @@
 //! Bridges: what a port does not take, does not give, or gives to another.
 
+use super::fdb;
+use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
-use crate::net::survey::{BridgePort, FdbEntry, Link, Space};
+use crate::net::survey::{BridgePort, Link, Space};
 use crate::why::Cause;
 use crate::why::evidence::Evidence;
 use crate::why::evidence::ground::End;
@@ -29,8 +31,8 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
             found.extend(locked(evidence, space, port, state));
         }
         found.extend(isolated(evidence, space, &ports));
-        found.extend(database(evidence, space, bridge));
-        found.extend(same_mac(evidence, space, bridge));
+        found.extend(fdb::entries(evidence, space, bridge));
+        found.extend(fdb::same_mac(evidence, space, bridge));
         found.extend(through_the_firewall(evidence, space, bridge));
     }
     found
@@ -107,7 +109,7 @@ impl<'a> Evidence<'a> {
     }
 }
 
-fn at(
+pub(super) fn at(
     evidence: &Evidence,
     id: Cause,
     space: &Space,
@@ -258,139 +260,6 @@ fn isolated(evidence: &Evidence, space: &Space, ports: &[&Link]) -> Option<Suspi
     Some(found)
 }
 
-/// Entries that somebody wrote into the forwarding database, and that lead
-/// astray.
-fn database(evidence: &Evidence, space: &Space, bridge: &Link) -> Vec<Suspicion> {
-    let mut found = Vec::new();
-    for end in evidence.stations() {
-        let Some(right) = evidence.ground.port_to(space, bridge, end) else { continue };
-        let is_wrong = |entry: &&FdbEntry| {
-            let fixed =
-                entry.sticky || entry.extern_learn || matches!(entry.state.as_str(), "static" | "permanent");
-            entry.master == Some(bridge.index)
-                && entry.mac == end.link.mac
-                && fixed
-                && (entry.index != right.index || entry.state == "permanent")
-        };
-        for entry in space.fdb.iter().filter(is_wrong) {
-            // The bridge's own address, and its ports', are of another kind.
-            let owner = space.link_at(entry.index);
-            if owner.is_some_and(|owner| owner.mac == entry.mac) || bridge.mac == entry.mac {
-                continue;
-            }
-            let what = match entry.state.as_str() {
-                "permanent" => format!(
-                    "as permanent on {}, so {} takes frames for it as its own in place of passing them on (static was meant)",
-                    entry.dev, bridge.name
-                ),
-                state => format!(
-                    "as {state}{} behind {}, but it is behind {}",
-                    if entry.sticky { " and sticky" } else { "" },
-                    entry.dev,
-                    right.name
-                ),
-            };
-            let whose = if entry.index == bridge.index { "self" } else { "master" };
-            let vlan = entry.vlan.map(|vlan| format!(" vlan {vlan}")).unwrap_or_default();
-            let text = format!(
-                "the forwarding database (FDB) of {} in {} has {}'s hardware address {} {what}",
-                bridge.name, space.name, end.space.name, entry.mac
-            );
-            let tool = evidence.tool("bridge", &space.name);
-            let fix = vec![format!(
-                "{tool} fdb del {} dev {} {whose}{vlan}",
-                evidence.mac_words(&entry.mac),
-                entry.dev
-            )];
-            let mut one = at(evidence, Cause::BridgeFdbWrong, space, bridge, text, fix);
-            one.suspect.evidence = vec![format!("{tool} fdb show br {}", bridge.name)];
-            one.rank = one.rank.tier.close();
-            found.push(one);
-        }
-    }
-    found
-}
-
-/// Hardware addresses that two have on one bridge.
-fn same_mac(evidence: &Evidence, space: &Space, bridge: &Link) -> Vec<Suspicion> {
-    let mut found = Vec::new();
-    let stations = evidence.stations();
-    let own: Vec<&Link> = space
-        .links
-        .iter()
-        .filter(|link| link.index == bridge.index || link.master == Some(bridge.index))
-        .collect();
-    for (number, end) in stations.iter().enumerate() {
-        if evidence.ground.port_to(space, bridge, *end).is_none() || end.link.mac.is_empty() {
-            continue;
-        }
-        let same: Vec<&&Link> = own.iter().filter(|link| link.mac == end.link.mac).collect();
-        if let Some(first) = same.first() {
-            let names: Vec<&str> = same.iter().map(|link| link.name.as_str()).collect();
-            let text = format!(
-                "{} in {} {} the same hardware address {} as {}'s {}: the bridge takes frames for {} as its own",
-                names.join(" and "),
-                space.name,
-                if names.len() == 1 { "has" } else { "have" },
-                end.link.mac,
-                end.space.name,
-                end.link.name,
-                end.space.name
-            );
-            let mut fix: Vec<String> = Vec::new();
-            let ports = same.iter().filter(|link| link.index != bridge.index);
-            for (n, port) in ports.enumerate() {
-                let mac = evidence.free_mac();
-                let mac = format!("{}{:x}", &mac[..mac.len() - 1], n % 14);
-                fix.push(format!("{} link set {} address {mac}", evidence.ip(&space.name), port.name));
-            }
-            if bridge.mac == end.link.mac {
-                fix.push(format!(
-                    "{} link set {} address {}",
-                    evidence.ip(&space.name),
-                    bridge.name,
-                    evidence.free_mac()
-                ));
-            }
-            let mut one = at(evidence, Cause::DuplicateMac, space, first, text, fix);
-            one.rank = Tier::Named.exact();
-            one.suspect.evidence = vec![format!("{} -br link", evidence.ip(&space.name))];
-            found.push(one);
-        }
-        for other in evidence.ground.neighbours(&end.space.name, end.link) {
-            let later = stations.iter().position(|known| known.port() == other.port());
-            if other.link.mac != end.link.mac
-                || evidence.ground.port_to(space, bridge, other).is_none()
-                || later.is_some_and(|later| later < number)
-            {
-                continue;
-            }
-            let text = format!(
-                "{}'s {} and {}'s {} have the same hardware address {} on one wire: {} in {} learns it now here, now there, and sends frames to the wrong one or back where they came from",
-                end.space.name,
-                end.link.name,
-                other.space.name,
-                other.link.name,
-                end.link.mac,
-                bridge.name,
-                space.name
-            );
-            let fix = vec![format!(
-                "{} link set {} address {}",
-                evidence.ip(&other.space.name),
-                other.link.name,
-                evidence.free_mac()
-            )];
-            let mut one = at(evidence, Cause::DuplicateMac, other.space, other.link, text, fix);
-            // Frames that go astray look like somebody else's fault.
-            one.rank = if one.rank.tier >= Tier::Here { Tier::Named.close() } else { Tier::Here.plain() };
-            one.suspect.evidence = vec![format!("{} -br link", evidence.ip(&other.space.name))];
-            found.push(one);
-        }
-    }
-    found
-}
-
 /// Bridged frames that iptables judges as if they were routed.
 fn through_the_firewall(evidence: &Evidence, space: &Space, bridge: &Link) -> Option<Suspicion> {
     let wall = evidence.shot.walls.iter().find(|wall| wall.netns == space.name)?;
@@ -462,3 +331,55 @@ fn through_the_firewall(evidence: &Evidence, space: &Space, bridge: &Link) -> Op
     found.sure = true;
     Some(found)
 }
+
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        id: Cause::BridgePortState,
+        title: "a bridge port is not forwarding",
+        symptom: "No answer: no frame passes the port in either direction.",
+        cause: "A port forwards frames only in the state `forwarding`. Somebody, or a program, has set another.",
+        evidence: "The word behind `state`:\n  bridge link show dev p-blue",
+        cure: "Let it forward:\n  bridge link set dev p-blue state 3",
+    },
+    Page {
+        id: Cause::BridgeStpDelay,
+        title: "the spanning tree does not let the port forward yet",
+        symptom: "No answer for half a minute after a port came up; then it works.",
+        cause: "With STP a new port listens and learns, each for the forward delay (15 s), before it forwards. A port may also be blocked, since there is another way.",
+        evidence: "Is STP on, and the port listening, learning or blocking?\n  ip -d link show br0\n  bridge link show dev p-blue",
+        cure: "Wait, or do without STP where there is no loop:\n  ip link set br0 type bridge stp_state 0\n  bridge link set dev p-blue state 3",
+    },
+    Page {
+        id: Cause::BridgePortFloodOff,
+        title: "a port does not get what the bridge has to flood",
+        symptom: "`Destination Host Unreachable`: the question who has the address, or the packet itself, never comes out of the port.",
+        cause: "Frames for unknown addresses, broadcasts and multicasts are flooded to all ports, unless `flood`, `bcast_flood` or `mcast_flood` is off. Without `learning` every address stays unknown.",
+        evidence: "Which of them are off?\n  bridge -d link show dev p-blue",
+        cure: "Switch them on:\n  bridge link set dev p-blue learning on flood on bcast_flood on\n  bridge link set dev p-blue mcast_flood on",
+    },
+    Page {
+        id: Cause::BridgePortLocked,
+        title: "a locked port drops frames of unknown senders",
+        symptom: "No answer: frames come to the port and go no further.",
+        cause: "A port with `locked on` takes frames only from hardware addresses that the forwarding database holds at it.",
+        evidence: "Does it say `locked on`?\n  bridge -d link show dev p-red\n  bridge fdb show dev p-red",
+        cure: "Unlock it, or enter the sender:\n  bridge link set dev p-red locked off\n  bridge fdb replace MAC dev p-red master static",
+    },
+    Page {
+        id: Cause::BridgePortIsolated,
+        title: "two isolated ports do not reach each other",
+        symptom: "`Destination Host Unreachable`: both reach other ports, but not one another.",
+        cause: "A port with `isolated on` exchanges frames only with ports that are not isolated.",
+        evidence: "Do both say `isolated on`?\n  bridge -d link",
+        cure: "Take one of them out:\n  bridge link set dev p-blue isolated off",
+    },
+    Page {
+        id: Cause::BridgeNetfilter,
+        title: "bridged frames go through iptables (br_netfilter)",
+        symptom: "Two stations of one bridge do not reach each other, though no router is between them; ARP works.",
+        cause: "With `bridge-nf-call-iptables=1`, or `nf_call_iptables` of the bridge, iptables judges bridged packets in FORWARD, whose policy is often DROP (Docker sets it).",
+        evidence: "Is it 1, and does FORWARD count the packets?\n  sysctl net.bridge.bridge-nf-call-iptables\n  ip -d link show br0\n  iptables -nvL FORWARD",
+        cure: "Leave bridged frames alone:\n  sysctl -w net.bridge.bridge-nf-call-iptables=0\n  ip link set br0 type bridge nf_call_iptables 0",
+    },
+];

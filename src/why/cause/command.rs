@@ -1,5 +1,6 @@
 //! Commands of the lab that were refused, and would have helped.
 
+use super::page::Page;
 use super::rank::{Rank, Tier};
 use super::{Suspicion, suspect};
 use crate::event::LabCommand;
@@ -297,3 +298,13 @@ fn route_dst(word: &str, v6: bool) -> Option<Net> {
         word => Net::parse(word),
     }
 }
+
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[Page {
+    id: Cause::CommandRefused,
+    title: "a command of the lab was refused, and what it was for is missing",
+    symptom: "Whatever is missing: an address, a route, a rule. An error was printed when the lab was built, above what came after, or was sent to /dev/null.",
+    cause: "A name is misspelt, an address is none, a prefix is too long, a gateway is not on the link, a rule stands for a table that has no such chain, an option is known only after another, or the command came too early.",
+    evidence: "Type it again, and read what it says:\n  ip -n NS addr add ADDR/LEN dev DEV\n  echo $?",
+    cure: "Type it as it was meant; in a script, let the first failure end it:\n  set -e",
+}];

@@ -1,6 +1,7 @@
 //! What an address brings along, and what it may lack: the route to its
 //! network, the local route, the other end's address, the broadcast address.
 
+use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::survey::Address;
@@ -138,3 +139,39 @@ fn wrong_broadcast(evidence: &Evidence, end: End, addr: &Address) -> Option<Susp
         suspect: suspect(Cause::NetmaskMismatch, format!("{space}: {dev}"), text, fix),
     })
 }
+
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        id: Cause::NetmaskMismatch,
+        title: "the mask is too long or too short for the network on this wire",
+        symptom: "`Network is unreachable`, requests that arrive and are never answered, or ARP for addresses that are behind a router.",
+        cause: "The mask says who is reached directly. Without one, an IPv4 address gets /32 and an IPv6 address /128: nobody. With one that is longer than the others' some of them are outside; with a shorter one, some are taken for neighbours that are none.",
+        evidence: "Compare the numbers behind the slashes:\n  ip -n NS addr show dev DEV\n  ip -n NS route",
+        cure: "Give the address again with the mask of the others:\n  ip -n NS addr del ADDR/WRONG dev DEV\n  ip -n NS addr add ADDR/RIGHT dev DEV",
+    },
+    Page {
+        id: Cause::LocalRouteMissing,
+        title: "the kernel does not know an address as its own",
+        symptom: "The address is configured, and yet the namespace does not answer for it.",
+        cause: "With an address, the kernel adds a route to it in the table local. That route was deleted, or the table is not asked.",
+        evidence: "No line `local ADDR`, or no rule that looks there:\n  ip -n NS route show table local\n  ip -n NS rule",
+        cure: "Add it again:\n  ip -n NS route add local ADDR dev DEV table local",
+    },
+    Page {
+        id: Cause::WrongPeer,
+        title: "an address names another peer than the one at the other end",
+        symptom: "`Network is unreachable`, or the request goes elsewhere.",
+        cause: "An address with `peer` brings a route to that peer alone, in place of one to its network.",
+        evidence: "The address behind `peer`:\n  ip -n NS addr show dev DEV",
+        cure: "Give the address again with the right peer:\n  ip -n NS addr del ADDR peer WRONG dev DEV\n  ip -n NS addr add ADDR peer RIGHT dev DEV",
+    },
+    Page {
+        id: Cause::ConnectedRouteMissing,
+        title: "the route to the network of one's own address is missing",
+        symptom: "`Network is unreachable`, although the address and its mask are right.",
+        cause: "With an address, the kernel adds the route to its network, unless `noprefixroute` is said. It may have been deleted as well.",
+        evidence: "No line `proto kernel scope link`:\n  ip -n NS route\n  ip -n NS addr show dev DEV",
+        cure: "Add it:\n  ip -n NS route add NETWORK/LEN dev DEV",
+    },
+];

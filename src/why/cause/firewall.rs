@@ -1,6 +1,7 @@
 //! Rules and policies that have stopped the packet, and what was meant to let
 //! it pass.
 
+use super::page::Page;
 use super::rank::{Rank, Tier};
 use super::{Suspicion, suspect};
 use crate::event::Passed;
@@ -383,3 +384,31 @@ impl BlockedPacket<'_> {
 pub(super) fn is_accept(rule: &FirewallRule) -> bool {
     !rule.policy && matches!(rule.target.as_str(), "ACCEPT" | "accept" | "RETURN" | "return")
 }
+
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        id: Cause::FirewallRule,
+        title: "a rule of a firewall stops the packet",
+        symptom: "Silence with DROP; `Destination Port Unreachable`, `Packet filtered` or a refused connection with REJECT; `Operation not permitted` in one's own OUTPUT.",
+        cause: "The first rule that fits decides. In nftables, what one chain accepts may still be dropped by another one at the same hook.",
+        evidence: "Whose counter grows while you ping?\n  ip netns exec NS iptables-save -c\n  ip netns exec NS nft list ruleset",
+        cure: "Delete the rule, or put one that accepts before it:\n  ip netns exec NS iptables -D CHAIN RULE\n  ip netns exec NS nft delete rule FAMILY TABLE CHAIN handle NUMBER",
+    },
+    Page {
+        id: Cause::FirewallPolicy,
+        title: "no rule lets the packet pass, and the chain's policy is DROP",
+        symptom: "Silence: the packet is seen at the interface and goes no further.",
+        cause: "What no rule decides, the policy of the chain does. Packets to oneself meet INPUT, one's own OUTPUT, those of others FORWARD. With `bridge-nf-call-iptables=1`, what a bridge passes on meets FORWARD too.",
+        evidence: "`policy DROP` in the chain's first line:\n  ip netns exec NS iptables -S\n  ip netns exec NS nft list chains",
+        cure: "Let pass what is meant, there and back, or change the policy:\n  ip netns exec NS iptables -A FORWARD RULE -j ACCEPT\n  ip netns exec NS iptables -P FORWARD ACCEPT",
+    },
+    Page {
+        id: Cause::FirewallInvalid,
+        title: "the packet is dropped because it belongs to no connection",
+        symptom: "Silence for answers only, or for one direction of several ways.",
+        cause: "Connection tracking has not seen the beginning, as where requests and answers take different ways, and calls the packet invalid.",
+        evidence: "Is the connection known, and do both directions come by here?\n  ip netns exec NS conntrack -L\n  ip netns exec NS tcpdump -ni any",
+        cure: "Have both directions take the same way, or don't drop what is invalid:\n  ip netns exec NS iptables -D CHAIN -m conntrack --ctstate INVALID -j DROP",
+    },
+];

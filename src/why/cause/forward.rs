@@ -1,5 +1,6 @@
 //! Namespaces that get packets for others and do not pass them on.
 
+use super::page::Page;
 use super::rank::{Rank, Tier};
 use super::{Suspicion, suspect};
 use crate::net::survey::Space;
@@ -85,3 +86,13 @@ fn elsewhere(evidence: &Evidence, space: &Space, key: &str) -> String {
         _ => String::new(),
     }
 }
+
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[Page {
+    id: Cause::ForwardingOff,
+    title: "a namespace gets packets for others and does not forward them",
+    symptom: "Silence: the request comes in at the router and does not go on.",
+    cause: "Whoever has two interfaces is no router yet. Each namespace has its own switch, and IPv4 and IPv6 have one each.",
+    evidence: "0 means that it does not forward:\n  ip netns exec NS sysctl net.ipv4.ip_forward\n  ip netns exec NS sysctl net.ipv6.conf.all.forwarding",
+    cure: "Switch it on in the namespace of the router:\n  ip netns exec NS sysctl -w net.ipv4.ip_forward=1",
+}];

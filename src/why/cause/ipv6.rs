@@ -1,6 +1,7 @@
 //! What only IPv6 has: addresses that are tried first, or switched off,
 //! routers that tell who they are, and addresses of a single link.
 
+use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::survey::{Address, Net, RouteQuestion, Space};
@@ -368,6 +369,66 @@ fn from_mac(mac: &str) -> Option<Ipv6Addr> {
     let [a, b, c, d, evidence, f] = bytes?[..] else { return None };
     Some(Ipv6Addr::new(0xfe80, 0, 0, 0, (a ^ 2) << 8 | b, c << 8 | 0xff, 0xfe00 | d, evidence << 8 | f))
 }
+
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        id: Cause::Ipv6Disabled,
+        title: "IPv6 is switched off",
+        symptom: "`Permission denied` when an address is given; `Network is unreachable`, or no answer to neighbour solicitations.",
+        cause: "With `disable_ipv6=1` an interface has no IPv6 address, not even fe80, and takes no IPv6 packet. Docker sets it.",
+        evidence: "`all` and the interface's own have to be 0:\n  ip netns exec NS sysctl net.ipv6.conf.DEV.disable_ipv6",
+        cure: "Switch it on, and give the addresses again:\n  ip netns exec NS sysctl -w net.ipv6.conf.DEV.disable_ipv6=0",
+    },
+    Page {
+        id: Cause::Ipv6Tentative,
+        title: "an IPv6 address is still being tried",
+        symptom: "`bind: Cannot assign requested address`, or silence in the first two seconds.",
+        cause: "Before an IPv6 address can be used, the kernel asks whether somebody has it already (duplicate address detection). Until then it is `tentative`.",
+        evidence: "It stands here until then:\n  ip -n NS -6 addr show tentative",
+        cure: "Wait, or give it with `nodad`:\n  while ip -n NS -6 addr show tentative | grep -q .; do sleep 1; done",
+    },
+    Page {
+        id: Cause::Ipv6Dadfailed,
+        title: "an IPv6 address was found to be somebody else's",
+        symptom: "The address is shown, and can't be used nor reached.",
+        cause: "When it was given, somebody else had it. It stays unusable, even when the other one has gone.",
+        evidence: "The word `dadfailed`:\n  ip -n NS -6 addr show dev DEV",
+        cure: "Give it again:\n  ip -n NS addr del ADDR/LEN dev DEV\n  ip -n NS addr add ADDR/LEN dev DEV nodad",
+    },
+    Page {
+        id: Cause::Ipv6AdvertisementIgnored,
+        title: "router advertisements come, and are not taken",
+        symptom: "`Network is unreachable`; only an address that begins with fe80.",
+        cause: "With `accept_ra=0` they are ignored, and with `accept_ra=1` as well by who forwards itself: only 2 takes them then. With `autoconf=0` no address is made of them.",
+        evidence: "Compare the two:\n  ip netns exec NS sysctl -ar 'DEV.(accept_ra|forwarding)$'",
+        cure: "Take them, and wait for the next one:\n  ip netns exec NS sysctl -w net.ipv6.conf.DEV.accept_ra=2",
+    },
+    Page {
+        id: Cause::Ipv6NoAdvertisement,
+        title: "nobody tells where the IPv6 router is",
+        symptom: "`Network is unreachable`; only an address that begins with fe80.",
+        cause: "Addresses and default routes of IPv6 come by router advertisements, which a program on the router sends (radvd, dnsmasq). None runs, and none was given by hand.",
+        evidence: "No default route:\n  ip -n NS -6 route\n  ip -n NS -6 addr",
+        cure: "Run one, or give both by hand:\n  ip -n NS addr add ADDR/64 dev DEV\n  ip -n NS -6 route add default via ROUTER",
+    },
+    Page {
+        id: Cause::Ipv6LinkLocalMissing,
+        title: "a router's link has no link-local address",
+        symptom: "`Destination unreachable: Address unreachable`, or silence; the router's own pings work.",
+        cause: "When it forwards, a router asks for its neighbours from the link's own address fe80::… It is gone, as after `ip addr flush`, or was never made (addr_gen_mode=1), and the router asks nobody.",
+        evidence: "No line with fe80:\n  ip -n NS -6 addr show dev DEV",
+        cure: "Give it one, or switch the link off and on, which makes one and takes the other IPv6 addresses:\n  ip -n NS addr add fe80::1/64 dev DEV nodad",
+    },
+    Page {
+        id: Cause::LinkLocalWithoutScope,
+        title: "a link-local address without the link",
+        symptom: "`Invalid argument`, or `Network is unreachable`, for an address that begins with fe80.",
+        cause: "Each link has its own network fe80::/64, so that the address alone does not say where it is.",
+        evidence: "Which link leads there:\n  ip -n NS -6 route show fe80::/64",
+        cure: "Name the link behind a `%`:\n  ip netns exec NS ping -c1 fe80::2%DEV",
+    },
+];
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,7 @@
 //! Links that are switched off, or have no carrier.
 
-use super::rank::Tier;
+use super::page::Page;
+use super::rank::{Fit, Tier};
 use super::{Suspicion, suspect};
 use crate::event::Suspect;
 use crate::net::survey::{Link, Space};
@@ -16,6 +17,9 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     // Of several ways it is not the shortest one that counts, but that of the
     // address.
     found.extend(down(evidence, &of_address(evidence), 1));
+    for (space, link) in evidence.links_on_the_way() {
+        found.extend(held_down(evidence, space, link));
+    }
     found
 }
 
@@ -83,3 +87,78 @@ fn loopback(evidence: &Evidence) -> Option<Suspicion> {
     };
     Some(Suspicion { rank: Tier::Named.plain(), sure: true, suspect })
 }
+
+/// A link that is switched on and has no carrier, as somebody wants it.
+fn held_down(evidence: &Evidence, space: &Space, link: &Link) -> Option<Suspicion> {
+    let (ip, ns, dev) = (evidence.ip(&space.name), &space.name, &link.name);
+    let (id, text, fix) = if link.protodown {
+        (
+            Cause::LinkProtodown,
+            format!("{dev} in {ns} is held down (protodown on), so it has no carrier"),
+            vec![format!("{ip} link set {dev} protodown off")],
+        )
+    } else if link.xdp {
+        (
+            Cause::XdpAttached,
+            format!("an XDP program on {dev} in {ns} sees each frame first, and may drop it"),
+            vec![format!("{ip} link set dev {dev} xdp off")],
+        )
+    } else if link.up && link.tun.as_ref().is_some_and(|tun| !tun.attached) {
+        let text = format!(
+            "{dev} in {ns} is a {} that no program has open: it has no carrier (NO-CARRIER), and nobody reads what is sent into it; start the program that is to hold it",
+            if link.tun.as_ref().is_some_and(|tun| tun.tap) { "tap" } else { "tun" }
+        );
+        (Cause::TunWithoutReader, text, vec![])
+    } else {
+        return None;
+    };
+    let mut suspect = suspect(id, format!("{ns}: {dev}"), text, fix);
+    suspect.evidence = vec![format!("{ip} -d link show {dev}")];
+    let fit = if id == Cause::TunWithoutReader { Fit::Loose } else { Fit::Plain };
+    let rank = evidence.tier_at(ns, link).with(fit);
+    Some(Suspicion { rank, sure: false, suspect })
+}
+
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        id: Cause::LinkDown,
+        title: "a link on the way is switched off",
+        symptom: "`Network is unreachable` where the one who asks has it off, `Destination Host Unreachable` or silence where it is the other end or a bridge.",
+        cause: "A new link is off, and so is one that was moved to another namespace. While a link is off, the routes through it are gone, and the other end of a veth has no carrier. A bridge and each of its ports have a switch of their own.",
+        evidence: "`UP` in the brackets means switched on, `LOWER_UP` that the other end is as well, `NO-CARRIER` that it is not:\n  ip -n NS link show",
+        cure: "Switch it on, each end and each bridge by itself:\n  ip -n NS link set DEV up",
+    },
+    Page {
+        id: Cause::LoopbackDown,
+        title: "lo is switched off, so that a namespace can't reach itself",
+        symptom: "A namespace reaches others and not its own addresses, `localhost` among them.",
+        cause: "Packets to an address of one's own go by lo, whichever interface has the address. In a new namespace lo is off.",
+        evidence: "No `UP` in the brackets:\n  ip -n NS link show lo",
+        cure: "Switch it on:\n  ip -n NS link set lo up",
+    },
+    Page {
+        id: Cause::LinkProtodown,
+        title: "a program holds a link down",
+        symptom: "The link is UP and has no carrier.",
+        cause: "`protodown on` takes the carrier away, whatever the other end says.",
+        evidence: "Does it say `protodown on`?\n  ip -d link show DEV",
+        cure: "Release it:\n  ip link set DEV protodown off",
+    },
+    Page {
+        id: Cause::TunWithoutReader,
+        title: "no program holds the tun or tap",
+        symptom: "`Network is unreachable` or no answer: the interface is UP and has no carrier.",
+        cause: "What is sent into a tun or tap goes to the program that has it open, such as a VPN or a virtual machine. Nobody has.",
+        evidence: "NO-CARRIER among the flags:\n  ip -d link show tun0",
+        cure: "Start the program, for instance:\n  openvpn --config client.conf",
+    },
+    Page {
+        id: Cause::XdpAttached,
+        title: "an XDP program sees the frames first",
+        symptom: "Frames reach the interface, and nothing above sees them.",
+        cause: "An XDP program may drop, redirect or change each frame before the kernel looks at it.",
+        evidence: "Does it say `xdp`?\n  ip -d link show DEV",
+        cure: "Detach it:\n  ip link set dev DEV xdp off",
+    },
+];

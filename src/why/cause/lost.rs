@@ -1,6 +1,7 @@
 //! What the lab did and what came of it: commands that were refused, and
 //! things that got lost although nobody took them back.
 
+use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::why::Cause;
@@ -146,3 +147,47 @@ fn lost_routes(evidence: &Evidence, typed: &[Typed]) -> Vec<Suspicion> {
     }
     found
 }
+
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        id: Cause::VethDeleted,
+        title: "a cable is gone, because its other end was deleted",
+        symptom: "`Network is unreachable`, and the interface is not there any more.",
+        cause: "A veth pair is one thing with two ends. Deleting either end, or the namespace in which it is, takes both.",
+        evidence: "The interface is missing:\n  ip -n NS link show",
+        cure: "Lay the cable again, and give its ends their addresses:\n  ip link add A netns NS type veth peer name B netns OTHER\n  ip -n NS addr add ADDR/LEN dev A\n  ip -n NS link set A up",
+    },
+    Page {
+        id: Cause::AddressLostByMove,
+        title: "a link lost its address when it was moved to another namespace",
+        symptom: "`Network is unreachable`: the address was given, and is not there.",
+        cause: "A move to another namespace takes a link's addresses and routes, and switches it off.",
+        evidence: "No address on it:\n  ip -n NS addr show dev DEV",
+        cure: "Move first, then give:\n  ip -n NS addr add ADDR/LEN dev DEV\n  ip -n NS link set DEV up",
+    },
+    Page {
+        id: Cause::Ipv6AddressLostByDown,
+        title: "a link lost its IPv6 address when it was switched off",
+        symptom: "IPv4 works again after `down` and `up`, IPv6 does not.",
+        cause: "IPv4 addresses outlive `down`; IPv6 ones don't, unless `keep_addr_on_down` is 1. The switch `disable_ipv6` takes them too.",
+        evidence: "Only an address that begins with fe80 is left:\n  ip -n NS -6 addr show dev DEV",
+        cure: "Give it again:\n  ip -n NS addr add ADDR/LEN dev DEV",
+    },
+    Page {
+        id: Cause::SecondaryAddressLost,
+        title: "an address went with another one of the same network",
+        symptom: "After one address was deleted, a second one is gone as well.",
+        cause: "The first address of a network on a link is its primary one. With `promote_secondaries=0`, deleting it takes the others of that network.",
+        evidence: "The address is not there, and the switch is 0:\n  ip -n NS addr show dev DEV\n  ip netns exec NS sysctl net.ipv4.conf.DEV.promote_secondaries",
+        cure: "Give it again:\n  ip -n NS addr add ADDR/LEN dev DEV",
+    },
+    Page {
+        id: Cause::RouteLost,
+        title: "a route went with the link or the address on which it stood",
+        symptom: "`Network is unreachable`: the route was added, and is not there.",
+        cause: "A route goes when its link is switched off or moved, or the address through which its gateway is reached is deleted. Switching on again brings back only the network of the address.",
+        evidence: "The route is missing:\n  ip -n NS route",
+        cure: "Add it again, after everything else:\n  ip -n NS route add NETWORK/LEN via GATEWAY",
+    },
+];

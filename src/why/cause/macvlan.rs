@@ -1,8 +1,9 @@
 //! Macvlans: whom their mode lets them reach.
 
-use super::rank::{Fit, Tier};
+use super::page::Page;
+use super::rank::Tier;
 use super::{Suspicion, suspect};
-use crate::net::survey::{Link, Macvlan, Space};
+use crate::net::survey::{Link, Macvlan};
 use crate::why::Cause;
 use crate::why::command::say::nodad;
 use crate::why::evidence::Evidence;
@@ -27,9 +28,6 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
         {
             found.extend(strangers(evidence, own, target));
         }
-    }
-    for (space, link) in evidence.links_on_the_way() {
-        found.extend(held_down(evidence, space, link));
     }
     found
 }
@@ -200,33 +198,46 @@ fn source(evidence: &Evidence, end: End, stations: &[End]) -> Option<Suspicion> 
     Some(at(evidence, Cause::MacvlanSource, end, text, fix))
 }
 
-/// A link that is switched on and has no carrier, as somebody wants it.
-fn held_down(evidence: &Evidence, space: &Space, link: &Link) -> Option<Suspicion> {
-    let (ip, ns, dev) = (evidence.ip(&space.name), &space.name, &link.name);
-    let (id, text, fix) = if link.protodown {
-        (
-            Cause::LinkProtodown,
-            format!("{dev} in {ns} is held down (protodown on), so it has no carrier"),
-            vec![format!("{ip} link set {dev} protodown off")],
-        )
-    } else if link.xdp {
-        (
-            Cause::XdpAttached,
-            format!("an XDP program on {dev} in {ns} sees each frame first, and may drop it"),
-            vec![format!("{ip} link set dev {dev} xdp off")],
-        )
-    } else if link.up && link.tun.as_ref().is_some_and(|tun| !tun.attached) {
-        let text = format!(
-            "{dev} in {ns} is a {} that no program has open: it has no carrier (NO-CARRIER), and nobody reads what is sent into it; start the program that is to hold it",
-            if link.tun.as_ref().is_some_and(|tun| tun.tap) { "tap" } else { "tun" }
-        );
-        (Cause::TunWithoutReader, text, vec![])
-    } else {
-        return None;
-    };
-    let mut suspect = suspect(id, format!("{ns}: {dev}"), text, fix);
-    suspect.evidence = vec![format!("{ip} -d link show {dev}")];
-    let fit = if id == Cause::TunWithoutReader { Fit::Loose } else { Fit::Plain };
-    let rank = evidence.tier_at(ns, link).with(fit);
-    Some(Suspicion { rank, sure: false, suspect })
-}
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        id: Cause::MacvlanMode,
+        title: "macvlans reach their siblings in mode bridge only",
+        symptom: "`Destination Host Unreachable`: two macvlans of one parent don't hear each other.",
+        cause: "In mode private they never do, in mode vepa only by an outer switch, in mode source only from listed senders.",
+        evidence: "The word behind `mode`:\n  ip -n NS -d link show eth0",
+        cure: "Give both the mode bridge:\n  ip -n NS link set eth0 type macvlan mode bridge",
+    },
+    Page {
+        id: Cause::MacvlanParentsApart,
+        title: "macvlans of one network whose parents nothing connects",
+        symptom: "`Destination Host Unreachable`: both have an address of one network and a link that is up.",
+        cause: "A macvlan is on the wire of its parent. Two of different parents share a wire only where the parents do.",
+        evidence: "What stands behind the `@`:\n  ip -n NS -d link show eth0",
+        cure: "Make one of them again, on the other's parent:\n  ip -n NS link del eth0\n  ip link add eth0 link PARENT netns NS type macvlan mode bridge",
+    },
+    Page {
+        id: Cause::MacvlanVepaWithoutHairpin,
+        title: "a vepa macvlan needs a switch that sends back",
+        symptom: "`Destination Host Unreachable`: frames go out to the switch and do not come back.",
+        cause: "Mode vepa leaves the switching to the outer switch, which has to send frames out of the port they came from (hairpin).",
+        evidence: "Is hairpin on at the switch's port?\n  bridge -d link show dev sw",
+        cure: "Switch it on:\n  bridge link set dev sw hairpin on",
+    },
+    Page {
+        id: Cause::MacvlanParentUnreachable,
+        title: "a macvlan never reaches its own parent",
+        symptom: "`Destination Host Unreachable`: the host reaches everybody but the macvlans on its own interface.",
+        cause: "The kernel delivers between siblings and to the outside, never between a macvlan and the interface that it stands on.",
+        evidence: "Is the child's parent the interface with the host's address?\n  ip -n NS -d link show eth0",
+        cure: "Give the host a macvlan of its own, and a route over it:\n  ip link add shim link uplink type macvlan mode bridge\n  ip addr add 10.0.0.253/32 dev shim\n  ip link set shim up\n  ip route add 10.0.0.1/32 dev shim",
+    },
+    Page {
+        id: Cause::MacvlanSource,
+        title: "a source macvlan does not know the sender",
+        symptom: "`Destination Host Unreachable`: frames arrive at the parent and go no further.",
+        cause: "A macvlan of mode source takes frames only from the hardware addresses of its list.",
+        evidence: "Which are listed?\n  ip -n NS -d link show eth0",
+        cure: "Add the sender:\n  ip -n NS link set eth0 type macvlan macaddr add MAC",
+    },
+];

@@ -1,6 +1,7 @@
 //! Rules that change a packet without stopping it: its time to live, its
 //! addresses, or a mark that sends it elsewhere.
 
+use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::survey::Space;
@@ -127,3 +128,31 @@ fn marked(evidence: &Evidence, space: &Space, wall: &Wall) -> Vec<Suspicion> {
     }
     found
 }
+
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        id: Cause::TtlRewritten,
+        title: "a rule makes the time to live too small",
+        symptom: "`Time to live exceeded` from the router with the rule.",
+        cause: "TTL --ttl-set or --ttl-dec (HL for IPv6) leaves less than the routers that follow take.",
+        evidence: "The table that changes packets:\n  ip netns exec NS iptables -t mangle -vS",
+        cure: "Delete the rule:\n  ip netns exec NS iptables -t mangle -D PREROUTING RULE",
+    },
+    Page {
+        id: Cause::PolicyRuleFwmark,
+        title: "a mark sends the packet to another routing table",
+        symptom: "Any error of routes, although `ip route get` finds one.",
+        cause: "A rule of the firewall marks the packet, and `ip rule` has what is so marked looked up elsewhere.",
+        evidence: "The mark, and who looks it up:\n  ip netns exec NS iptables -t mangle -S\n  ip -n NS rule\n  ip -n NS route get ADDRESS mark MARK",
+        cure: "Delete the rule that looks it up, or the one that marks:\n  ip -n NS rule del pref NUMBER",
+    },
+    Page {
+        id: Cause::PacketRewritten,
+        title: "a rule writes another address into packets",
+        symptom: "Silence; the packet goes elsewhere from one interface to the next, or its answer does.",
+        cause: "nft's `set`, ebtables' dnat and snat and arptables' mangle write over a field and keep no record, unlike NAT: nobody writes it back.",
+        evidence: "Where does the address change, and which rule says so?\n  ip netns exec NS tcpdump -eni DEV\n  ip netns exec NS nft list ruleset",
+        cure: "Delete the rule, or let NAT do it:\n  ip netns exec NS nft delete rule FAMILY TABLE CHAIN handle NUMBER",
+    },
+];

@@ -1,6 +1,7 @@
 //! Packets that the kernel drops on their arrival because of where they say
 //! they come from: the reverse path filter, and martians.
 
+use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::SeenPacket;
@@ -197,3 +198,31 @@ impl<'a> Arrival<'a> {
         Some(Suspicion { rank: Tier::Named.plain(), sure: true, suspect: suspect(id, place, text, fix) })
     }
 }
+
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        id: Cause::MartianAddress,
+        title: "the address is of a range that never goes over a wire",
+        symptom: "`Network is unreachable` or `Invalid argument`, although both ends have addresses of one network.",
+        cause: "0.0.0.0/8, 127.0.0.0/8 and 240.0.0.0/4 have a meaning of their own. The kernel makes no route for them, sends them to lo, or drops them as martians.",
+        evidence: "Compare with the ranges:\n  ip -n NS addr show\n  ip -n NS route get ADDR",
+        cure: "Give both ends addresses of a private network:\n  ip -n NS addr add 10.0.0.1/24 dev DEV",
+    },
+    Page {
+        id: Cause::MartianSource,
+        title: "a packet is dropped for its source, which can't come from outside",
+        symptom: "The question who has the address arrives, and is not answered; or requests arrive, and nothing follows.",
+        cause: "The one who gets it has the sender's address itself, or the source is of a range that never goes over a wire. The kernel calls such a packet a martian and drops it.",
+        evidence: "The kernel says `Invalid argument` or `Invalid cross-device link`:\n  ip -n NS route get DST from SRC iif DEV\n  ip -n NS addr show to SRC",
+        cure: "Take the address away from the one who has it wrongly:\n  ip -n NS addr del SRC/LEN dev DEV",
+    },
+    Page {
+        id: Cause::RpFilter,
+        title: "a packet comes by another interface than the answer would take",
+        symptom: "Silence: the packet is seen at the interface and goes no further.",
+        cause: "With `rp_filter=1` the kernel drops an IPv4 packet to whose source it would send by another interface; with 2, one to whose source it has no way at all. It drops ARP questions likewise.",
+        evidence: "The greater of `all` and the interface's own counts; the lookup says `Invalid cross-device link`:\n  ip -n NS route get ADDR from SRC iif DEV\n  ip netns exec NS sysctl net.ipv4.conf.all.rp_filter",
+        cure: "Mend the routes so that both directions agree, or switch the check off:\n  ip netns exec NS sysctl -w net.ipv4.conf.all.rp_filter=0\n  ip netns exec NS sysctl -w net.ipv4.conf.DEV.rp_filter=0",
+    },
+];

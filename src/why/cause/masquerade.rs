@@ -1,6 +1,7 @@
 //! A private source that leaves untranslated, and where the probe came by.
 
 use super::firewall::BlockedPacket;
+use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::survey::Space;
@@ -182,3 +183,23 @@ pub(super) fn ports(space: &Space, ip: IpAddr) -> Vec<u16> {
     ports.dedup();
     ports
 }
+
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        id: Cause::MasqueradeMissing,
+        title: "a private source leaves untranslated",
+        symptom: "Silence: the request arrives, the answer has no way back.",
+        cause: "Networks like 10.0.0.0/8 are not routed outside. The router has to put its own address in their place.",
+        evidence: "The source of what leaves is private:\n  ip netns exec ROUTER tcpdump -ni OUT\n  ip netns exec ROUTER iptables -t nat -S",
+        cure: "Translate it (or add a route back, where the other end is yours):\n  iptables -t nat -A POSTROUTING -s NET -o OUT -j MASQUERADE",
+    },
+    Page {
+        id: Cause::MasqueradeWithoutAddress,
+        title: "MASQUERADE has no address to put in",
+        symptom: "Silence: the rule that should rewrite drops.",
+        cause: "MASQUERADE takes the address of the interface by which a packet leaves, and drops it where there is none. A bridge often has none, and with br_netfilter what only passes it goes through POSTROUTING as well.",
+        evidence: "Which interface has no address?\n  ip netns exec NS iptables -t nat -vS POSTROUTING\n  ip -n NS -br addr",
+        cure: "Leave alone what stays in its network:\n  ip netns exec NS iptables -t nat -I POSTROUTING -s NET -d NET -j ACCEPT",
+    },
+];

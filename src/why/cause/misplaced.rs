@@ -1,6 +1,7 @@
 //! Addresses that one link of a namespace has, and another was meant to have:
 //! the others of their network are on that one's wire.
 
+use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::survey::Address;
@@ -55,3 +56,13 @@ fn misplaced(evidence: &Evidence, end: End, addr: &Address) -> Option<Suspicion>
     suspect.evidence = vec![format!("{ip} -br addr")];
     Some(Suspicion { rank: Tier::Here.exact(), sure: true, suspect })
 }
+
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[Page {
+    id: Cause::AddressOnWrongLink,
+    title: "an address was given to another link of its namespace than was meant",
+    symptom: "Silence, or `Destination Host Unreachable`: the route to the network leads out of a link where none of it is.",
+    cause: "`dev` names another link. An address brings a route to its network by its own link, and ARP questions are asked there.",
+    evidence: "Which link is on whose wire?\n  ip -n NS -br addr\n  ip -n NS route",
+    cure: "Give it to the right one:\n  ip -n NS addr del ADDR/LEN dev WRONG\n  ip -n NS addr add ADDR/LEN dev RIGHT",
+}];

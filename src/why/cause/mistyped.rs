@@ -1,6 +1,7 @@
 //! Routes and rules that were meant for a packet, and are for another
 //! network or another table.
 
+use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::survey::{Net, PolicyRule, Route, Space};
@@ -183,3 +184,13 @@ fn family(evidence: &Evidence, space: &Space, dst: IpAddr) -> String {
     let ip = evidence.ip(&space.name);
     if dst.is_ipv6() { format!("{ip} -6") } else { ip }
 }
+
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[Page {
+    id: Cause::RouteTypo,
+    title: "a route is for a network that nobody is in",
+    symptom: "`Network is unreachable` from oneself, `Destination Net Unreachable` from a router; or silence, where it is the way back.",
+    cause: "The gateway is right, and the network before it was typed wrong.",
+    evidence: "Which networks have routes, and which are there?\n  ip -n NS route\n  ip -n OTHER -br addr",
+    cure: "Take the route away and add the right one:\n  ip -n NS route del WRONG/LEN via GATEWAY\n  ip -n NS route add NETWORK/LEN via GATEWAY",
+}];

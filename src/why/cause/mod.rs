@@ -8,6 +8,7 @@ mod address;
 mod bridge;
 mod command;
 mod connected;
+mod fdb;
 mod firewall;
 mod follow;
 mod forward;
@@ -22,6 +23,7 @@ mod martian;
 mod masquerade;
 mod meant;
 mod misplaced;
+mod misspelt;
 mod mistyped;
 mod mtu;
 mod names;
@@ -30,20 +32,24 @@ mod nat_miss;
 mod neigh;
 mod nobody;
 mod owner;
+mod page;
 mod plug;
 mod queue;
 mod rank;
 mod route;
 mod rules;
 mod service;
+mod swallowed;
 mod swapped;
 mod switch;
 mod ttl;
 mod tunnel;
 mod vxlan;
+mod vxlan_outer;
 mod xfrm;
 
 pub use self::id::Cause;
+pub use self::page::Page;
 
 use self::rank::Rank;
 
@@ -103,6 +109,47 @@ const FINDERS: &[Finder] = &[
     ttl::find,
     xfrm::find,
     nobody::find,
+];
+
+/// The pages of all causes, by the file of their finder.
+pub(super) const PAGES: &[&[Page]] = &[
+    address::PAGES,
+    bridge::PAGES,
+    command::PAGES,
+    connected::PAGES,
+    fdb::PAGES,
+    firewall::PAGES,
+    forward::PAGES,
+    ipv6::PAGES,
+    link::PAGES,
+    lost::PAGES,
+    macvlan::PAGES,
+    mangle::PAGES,
+    martian::PAGES,
+    masquerade::PAGES,
+    meant::PAGES,
+    misplaced::PAGES,
+    misspelt::PAGES,
+    mistyped::PAGES,
+    mtu::PAGES,
+    names::PAGES,
+    nat::PAGES,
+    nat_miss::PAGES,
+    neigh::PAGES,
+    nobody::PAGES,
+    owner::PAGES,
+    plug::PAGES,
+    queue::PAGES,
+    route::PAGES,
+    rules::PAGES,
+    service::PAGES,
+    swallowed::PAGES,
+    swapped::PAGES,
+    switch::PAGES,
+    ttl::PAGES,
+    vxlan::PAGES,
+    vxlan_outer::PAGES,
+    xfrm::PAGES,
 ];
 
 /// All suspects, most decisive first; each once.

@@ -1,5 +1,6 @@
 //! Names that nobody knows, or that stand for the wrong address.
 
+use super::page::Page;
 use super::rank::{Rank, Tier};
 use super::{Suspicion, suspect};
 use crate::net::survey::Space;
@@ -23,15 +24,15 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     }
 }
 
-struct Names<'a> {
-    evidence: &'a Evidence<'a>,
+pub(super) struct Names<'a> {
+    pub evidence: &'a Evidence<'a>,
     netns: NetnsName,
-    files: NameFiles,
-    name: &'a str,
+    pub files: NameFiles,
+    pub name: &'a str,
 }
 
 impl Names<'_> {
-    fn found(&self, id: Cause, text: String, fix: Vec<String>, rank: Rank) -> Suspicion {
+    pub fn found(&self, id: Cause, text: String, fix: Vec<String>, rank: Rank) -> Suspicion {
         let from = &self.evidence.probe.from;
         let mut suspect = suspect(id, format!("{from}: names"), text, fix);
         suspect.evidence = vec![
@@ -116,7 +117,7 @@ impl Names<'_> {
                 // Whoever bears that name is elsewhere, and not by a slip.
                 let moved = owners.is_empty()
                     && self.meant().iter().any(|(_, own)| *own == other)
-                    && edits(&other.to_string(), &ip.to_string()) > 1;
+                    && strsim::levenshtein(&other.to_string(), &ip.to_string()) > 1;
                 let rank = if moved { Tier::Named.exact() } else { Tier::Odd.loose() };
                 found.push(self.found(Cause::NameRecordWrong, text, Vec::new(), rank));
             }
@@ -316,100 +317,6 @@ impl Names<'_> {
         fix.push(format!("echo '{ip} {}' >> {hosts}", self.name));
         (hosts, fix)
     }
-
-    /// A server answers, and has no such name.
-    fn not_known_to(&self, server: IpAddr) -> Vec<Suspicion> {
-        let evidence = self.evidence;
-        let mut found = Vec::new();
-        let Names { files, name, .. } = self;
-        let knows = |whole: &str| {
-            evidence.kernel.ask_server(&evidence.probe.from, server, whole).is_ok_and(|ips| !ips.is_empty())
-        };
-        let mentioned = self.mentioned();
-        let bare = name.trim_end_matches('.');
-        let longer = mentioned.iter().filter_map(|one| one.strip_prefix(bare)?.strip_prefix('.'));
-        for domain in longer {
-            if !knows(&format!("{bare}.{domain}")) {
-                continue;
-            }
-            let resolv = &files.resolv;
-            let fix = match files.search.is_empty() {
-                true => format!("echo 'search {domain}' >> {resolv}"),
-                false => format!("sed -i 's/^\\(search\\|domain\\) .*/search {domain}/' {resolv}"),
-            };
-            let has = match files.search.is_empty() {
-                true => "has no `search` line".to_string(),
-                false => format!("has `search {}`", files.search.join(" ")),
-            };
-            let text = format!(
-                "the server {server} does not know `{name}`, it knows `{bare}.{domain}`: {resolv} {has}, so that the domain `{domain}` is not tried behind a short name"
-            );
-            found.push(self.found(Cause::NameSearchMissing, text, vec![fix], Tier::Named.exact()));
-        }
-        for near in mentioned.iter().filter(|one| edits(one, bare) <= 2 && *one != bare).take(4) {
-            if knows(near) {
-                let text = format!(
-                    "the server {server} does not know `{name}`; it knows `{near}`: a slip of the pen?"
-                );
-                found.push(self.found(Cause::NameUnknown, text, Vec::new(), Tier::Odd.plain()));
-            }
-        }
-        if found.is_empty() {
-            let text = format!(
-                "the server {server} answers that there is no name `{name}`: its record is missing there"
-            );
-            found.push(self.found(Cause::NameUnknown, text, Vec::new(), Tier::Odd.loose()));
-        }
-        found
-    }
-
-    /// The hosts file has nearly that name.
-    fn misspelt_in_hosts(&self) -> Option<Suspicion> {
-        let files = &self.files;
-        let nearly = |one: &&String| edits(one, self.name) == 1 && self.name.len() > 2;
-        let (ip, wrong) =
-            files.lines.iter().find_map(|(ip, names)| Some((ip, names.iter().find(nearly)?)))?;
-        let text = format!("{} has {ip} for `{wrong}`, and `{}` is asked for", files.hosts, self.name);
-        let fix =
-            vec![format!("sed -i 's/\\b{}\\b/{}/' {}", wrong.replace('.', "\\."), self.name, files.hosts)];
-        Some(self.found(Cause::NameHostsWrong, text, fix, Tier::Named.plain()))
-    }
-
-    /// Names that programs, their files or the lab mention, which begin like
-    /// the one that is asked for.
-    fn mentioned(&self) -> Vec<String> {
-        let start = self.name.split('.').next().unwrap_or_default();
-        let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-        let mut names: Vec<String> = Vec::new();
-        let mut read = |text: &str| {
-            for word in text.split(|c: char| !sound(c)) {
-                let word = word.trim_matches('.').to_lowercase();
-                if word.contains('.') && word.parse::<IpAddr>().is_err() && !names.contains(&word) {
-                    names.push(word);
-                }
-            }
-        };
-        for command in self.evidence.lab_commands {
-            read(&command.command);
-        }
-        for space in [self.evidence.from()].into_iter().chain(&self.evidence.survey.spaces) {
-            self.evidence.kernel.processes(&space.name).iter().for_each(|command| read(command));
-        }
-        read(&self.evidence.kernel.names_in_files(start));
-        // Domains that others search.
-        for space in &self.evidence.survey.spaces {
-            let files = self.evidence.kernel.name_files(&space.name);
-            for domain in files.map(|files| files.search).unwrap_or_default() {
-                read(&format!("{start}.{domain}"));
-            }
-        }
-        let domains: Vec<String> =
-            names.iter().filter_map(|one| Some(format!("{start}.{}", one.split_once('.')?.1))).collect();
-        names.extend(domains);
-        names.dedup();
-        names.truncate(60);
-        names
-    }
 }
 
 /// Tells whether two addresses look alike: one part differs.
@@ -423,30 +330,54 @@ fn differs_little(a: IpAddr, b: IpAddr) -> bool {
     }
 }
 
-/// How many letters have to be changed, added or left out.
-fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let above = row[j + 1];
-            row[j + 1] = (corner + usize::from(x != *y)).min(above + 1).min(row[j] + 1);
-            corner = above;
-        }
-    }
-    row[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_compared_letter_by_letter() {
-        assert_eq!(edits("blue.lab", "bleu.lab"), 2);
-        assert_eq!(edits("web", "webs"), 1);
-        assert_eq!(edits("", "ab"), 2);
-    }
-}
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        id: Cause::NameDnsNotAsked,
+        title: "nsswitch.conf does not ask DNS",
+        symptom: "`Name or service not known` at once, and no packet is sent.",
+        cause: "The line `hosts:` says who is asked, in which order. Without `dns` no server is.",
+        evidence: "The line, as the namespace sees it:\n  ip netns exec NS grep hosts: /etc/nsswitch.conf",
+        cure: "Say that servers are asked after the files:\n  sed -i 's/^hosts:.*/hosts: files dns/' /etc/netns/NS/nsswitch.conf",
+    },
+    Page {
+        id: Cause::NameHostsWrong,
+        title: "a wrong line in the hosts file",
+        symptom: "The name stands for an address that is not its own, or is not known for a slip.",
+        cause: "The hosts file comes before the servers: what is stale in it wins.",
+        evidence: "What does the namespace read, and what does it find?\n  ip netns exec NS cat /etc/resolv.conf /etc/hosts\n  ip netns exec NS getent hosts NAME",
+        cure: "Correct the line:\n  sed -i 's/WRONG/RIGHT/' /etc/netns/NS/hosts",
+    },
+    Page {
+        id: Cause::NameNoResolvConf,
+        title: "the namespace has no resolv.conf of its own",
+        symptom: "`Temporary failure in name resolution`.",
+        cause: "Without /etc/netns/NS/resolv.conf the host's file is read. A server on 127.0.0.53 there is the host's, and not to be reached from a namespace.",
+        evidence: "What does the namespace read, and what does it find?\n  ip netns exec NS cat /etc/resolv.conf /etc/hosts\n  ip netns exec NS getent hosts NAME",
+        cure: "Give it one:\n  mkdir -p /etc/netns/NS\n  echo 'nameserver ADDRESS' > /etc/netns/NS/resolv.conf",
+    },
+    Page {
+        id: Cause::NameRecordWrong,
+        title: "the server's record is wrong",
+        symptom: "The name stands for an address that is not its own.",
+        cause: "The server says what its zone has: a record that nobody corrected.",
+        evidence: "What the server says:\n  ip netns exec NS dig @SERVER NAME",
+        cure: "Correct the record at the server, and start it again:\n  ip netns exec SERVER dnsmasq --host-record=NAME,ADDRESS",
+    },
+    Page {
+        id: Cause::NameServerNotRunning,
+        title: "no DNS server runs there",
+        symptom: "`Temporary failure in name resolution`, after a while or at once.",
+        cause: "Nobody listens on UDP port 53 of the address in resolv.conf.",
+        evidence: "No line for port 53:\n  ip netns exec SERVER ss -ulnp",
+        cure: "Start a server there, or have the name in the hosts file for the time being:\n  echo 'ADDRESS NAME' >> /etc/netns/NS/hosts",
+    },
+    Page {
+        id: Cause::NameServerWrong,
+        title: "resolv.conf names a server that is none",
+        symptom: "`Temporary failure in name resolution`.",
+        cause: "The address behind `nameserver` has a slip, or is another host's.",
+        evidence: "What does the namespace read, and what does it find?\n  ip netns exec NS cat /etc/resolv.conf /etc/hosts\n  ip netns exec NS getent hosts NAME",
+        cure: "Correct it:\n  sed -i 's/WRONG/RIGHT/' /etc/netns/NS/resolv.conf",
+    },
+];

@@ -2,6 +2,7 @@
 //! often.
 
 use super::masquerade::{self, listens, ports, request_at, source_nat};
+use super::page::Page;
 use super::rank::{Rank, Tier};
 use super::service;
 use super::{Suspicion, suspect};
@@ -420,3 +421,55 @@ fn with_word(words: &str, old: IpAddr, new: IpAddr) -> String {
     };
     words.split(' ').map(swap).collect::<Vec<_>>().join(" ")
 }
+
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        id: Cause::DnatCatchesTooMuch,
+        title: "DNAT rewrites what was meant for somebody else",
+        symptom: "Somebody who is there is not reached; others' addresses show up in errors.",
+        cause: "A DNAT rule without destination, port or interface rewrites every new connection that comes by.",
+        evidence: "Which rules rewrite, and which counters grow?\n  ip netns exec NS iptables -t nat -vS\n  ip netns exec NS conntrack -L",
+        cure: "Delete the rule, or say for whom it is:\n  ip netns exec NS iptables -t nat -D PREROUTING RULE",
+    },
+    Page {
+        id: Cause::DnatToLoopback,
+        title: "DNAT to 127.0.0.1 from outside",
+        symptom: "Silence: the packet is discarded as a martian one.",
+        cause: "Packets that come in by a wire may not go to 127.0.0.0/8, unless route_localnet is set.",
+        evidence: "The switch of the interface by which it comes:\n  ip netns exec NS sysctl net.ipv4.conf.eth0.route_localnet",
+        cure: "Allow it, or send to an address of the interface:\n  ip netns exec NS sysctl -w net.ipv4.conf.eth0.route_localnet=1",
+    },
+    Page {
+        id: Cause::DnatWrongAddress,
+        title: "DNAT sends to an address where the service is not",
+        symptom: "`No route to host`, or a refused connection.",
+        cause: "The address behind `--to-destination` has a slip, or is another host's.",
+        evidence: "Which rules rewrite, and which counters grow?\n  ip netns exec NS iptables -t nat -vS\n  ip netns exec NS conntrack -L",
+        cure: "Correct it:\n  ip netns exec NS iptables -t nat -R PREROUTING NUMBER RULE",
+    },
+    Page {
+        id: Cause::DnatWrongPort,
+        title: "DNAT sends to a port where nobody listens",
+        symptom: "`Connection refused`, said by the host behind the NAT.",
+        cause: "The port behind the address is not the service's.",
+        evidence: "Which rules rewrite, and which counters grow?\n  ip netns exec NS iptables -t nat -vS\n  ip netns exec NS conntrack -L\n  ip netns exec SERVER ss -tln",
+        cure: "Correct it:\n  ip netns exec NS iptables -t nat -R PREROUTING NUMBER RULE",
+    },
+    Page {
+        id: Cause::HairpinWithoutMasquerade,
+        title: "DNAT back to where the packet came from",
+        symptom: "Silence or a reset: the answer comes from an address that was not asked.",
+        cause: "The server answers its neighbour directly, past the NAT, which can't translate the answer back. Sent back to the asker itself, the packet has its own source and is a martian one.",
+        evidence: "Which rules rewrite, and which counters grow?\n  ip netns exec NS iptables -t nat -vS\n  ip netns exec NS conntrack -L",
+        cure: "Translate the source as well, so that the answer comes back by the NAT:\n  iptables -t nat -A POSTROUTING -s NET -d SERVER -j MASQUERADE",
+    },
+    Page {
+        id: Cause::SnatForeignAddress,
+        title: "SNAT to an address that the router does not have",
+        symptom: "Silence: the answers go to nobody, or to somebody else.",
+        cause: "Nobody answers the ARP question for the new source.",
+        evidence: "Which rules rewrite, and which counters grow?\n  ip netns exec NS iptables -t nat -vS\n  ip netns exec NS conntrack -L\n  ip -n NS addr",
+        cure: "Use an address that it has, or MASQUERADE:\n  ip netns exec NS iptables -t nat -R POSTROUTING NUMBER RULE",
+    },
+];

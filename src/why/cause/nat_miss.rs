@@ -4,6 +4,7 @@
 use super::masquerade::{last_router, request_at, source_nat, traced};
 use super::meant::is_called;
 use super::nat::{Kind, Nat};
+use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::{Backend, Culprit, FirewallRule, TracedPacket, nft_command, typed};
@@ -222,3 +223,39 @@ impl Nat<'_> {
 fn says(rule: &FirewallRule, word: &str) -> bool {
     rule.spec.to_lowercase().contains(word)
 }
+
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        id: Cause::DnatNearMiss,
+        title: "a DNAT rule does not match for one condition",
+        symptom: "The published port is refused: nobody listens there on the router itself.",
+        cause: "The rule names another interface, address or port than the packet has.",
+        evidence: "Which rules rewrite, and which counters grow?\n  ip netns exec NS iptables -t nat -vS\n  ip netns exec NS conntrack -L",
+        cure: "Correct the one word:\n  ip netns exec NS iptables -t nat -R PREROUTING NUMBER RULE",
+    },
+    Page {
+        id: Cause::DnatWrongChain,
+        title: "a DNAT rule in PREROUTING for one's own packets",
+        symptom: "From elsewhere it works, from the host itself it does not.",
+        cause: "What a host sends itself does not come by PREROUTING but by OUTPUT.",
+        evidence: "Which rules rewrite, and which counters grow?\n  ip netns exec NS iptables -t nat -vS\n  ip netns exec NS conntrack -L",
+        cure: "Add it there as well:\n  ip netns exec NS iptables -t nat -A OUTPUT RULE",
+    },
+    Page {
+        id: Cause::MasqueradeNearMiss,
+        title: "a MASQUERADE or SNAT rule does not match for one condition",
+        symptom: "Silence: the request arrives with its private source.",
+        cause: "The rule names another interface or source than the packet has, often one copied from elsewhere.",
+        evidence: "Which rules rewrite, and which counters grow?\n  ip netns exec NS iptables -t nat -vS\n  ip netns exec NS conntrack -L",
+        cure: "Correct the one word:\n  ip netns exec NS iptables -t nat -R POSTROUTING NUMBER RULE",
+    },
+    Page {
+        id: Cause::MasqueradeWrongNamespace,
+        title: "MASQUERADE in a namespace where nothing comes by",
+        symptom: "Silence, and the rule's counter stays at 0.",
+        cause: "Each namespace has its own tables: the rule belongs where the packets leave.",
+        evidence: "Which rules rewrite, and which counters grow?\n  ip netns exec NS iptables -t nat -vS\n  ip netns exec NS conntrack -L",
+        cure: "Add it there:\n  ip netns exec ROUTER iptables -t nat -A POSTROUTING RULE",
+    },
+];

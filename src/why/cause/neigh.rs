@@ -1,6 +1,7 @@
 //! Neighbours: entries that say the wrong hardware address, and questions that
 //! nobody answers or the wrong one does.
 
+use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::SeenPacket;
@@ -315,3 +316,47 @@ fn wrong_answer(evidence: &Evidence) -> Vec<Suspicion> {
     }
     found
 }
+
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        id: Cause::NeighbourWrongMac,
+        title: "a neighbour entry holds the wrong hardware address",
+        symptom: "No answer and no error: the packet goes out, in a frame that nobody takes.",
+        cause: "A permanent entry is never asked for again, so that it stays wrong, on the sender's, a router's, or the receiver's side.",
+        evidence: "Compare the entry with the owner's address:\n  ip -n NS neigh\n  ip -n OTHER link show DEV",
+        cure: "Delete it; the kernel asks for the right one:\n  ip -n NS neigh del ADDR dev DEV",
+    },
+    Page {
+        id: Cause::ArpOff,
+        title: "an interface neither asks nor answers (NOARP)",
+        symptom: "`Destination Host Unreachable`: the question arrives, and nobody answers.",
+        cause: "`arp off` has the kernel ignore ARP on that interface, in both directions.",
+        evidence: "Is NOARP among the flags?\n  ip -n NS link show DEV",
+        cure: "Switch it on:\n  ip -n NS link set DEV arp on",
+    },
+    Page {
+        id: Cause::ProxyArpOff,
+        title: "nobody answers in the place of an address beyond the router",
+        symptom: "`Destination Host Unreachable`: the address asked for is on no interface of that wire.",
+        cause: "A gateway such as 169.254.1.1, or an address that only looks near, is answered for by the router, where `proxy_arp` is on (IPv6: `proxy_ndp` and a proxy entry).",
+        evidence: "Who has the address, and is the switch 1?\n  ip -n NS neigh\n  sysctl net.ipv4.conf.cali0.proxy_arp",
+        cure: "Answer for it:\n  sysctl -w net.ipv4.conf.cali0.proxy_arp=1",
+    },
+    Page {
+        id: Cause::ProxyArpSteals,
+        title: "somebody else answers for an address of the same wire",
+        symptom: "Now and then, or always, packets go to the wrong machine.",
+        cause: "A proxy entry, or `proxy_arp` with a route elsewhere, answers questions whose right owner sits on the same wire.",
+        evidence: "Who answers?\n  ip -n NS neigh show proxy\n  ip netns exec NS sysctl net.ipv4.conf.all.proxy_arp",
+        cure: "Stop it:\n  ip -n NS neigh del proxy ADDR dev DEV",
+    },
+    Page {
+        id: Cause::NetmaskTooWide,
+        title: "a mask takes a far address for a near one",
+        symptom: "`Destination Host Unreachable`: it asks for the hardware address of somebody beyond a router.",
+        cause: "With too short a prefix the connected route covers networks behind the router, which never gets the packet.",
+        evidence: "Does the route go straight out of the interface?\n  ip -n NS route get ADDR",
+        cure: "Correct the mask, and name the router:\n  ip -n NS addr del 10.0.1.1/16 dev eth0\n  ip -n NS addr add 10.0.1.1/24 dev eth0\n  ip -n NS route add default via 10.0.1.254",
+    },
+];

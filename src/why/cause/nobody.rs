@@ -1,5 +1,6 @@
 //! What can be said where nothing is wrong that a command would mend.
 
+use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::why::Cause;
@@ -92,3 +93,31 @@ fn plugged_elsewhere(evidence: &Evidence) -> Vec<Suspicion> {
     }
     found
 }
+
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        id: Cause::LinkMissing,
+        title: "a namespace has no interface but its loopback",
+        symptom: "`Network is unreachable`, whoever is asked.",
+        cause: "A new namespace has `lo` alone. The cable was never made, or was plugged in elsewhere, or went with its other end.",
+        evidence: "Only `lo` is there:\n  ip -n NS link",
+        cure: "Make a cable, one end here:\n  ip link add DEV netns NS type veth peer name DEV netns OTHER",
+    },
+    Page {
+        id: Cause::CableInWrongNamespace,
+        title: "the other end of the cable is in another namespace",
+        symptom: "`Network is unreachable`: the one who asks has `lo` alone.",
+        cause: "A veth pair has two ends, and the second one was given to a namespace that is not meant.",
+        evidence: "Where is the other end (`link-netns`)?\n  ip -n NS link",
+        cure: "Move it, and give it its address there, for a move takes that away:\n  ip -n OTHER link set DEV netns NS\n  ip -n NS addr add ADDR/LEN dev DEV\n  ip -n NS link set DEV up",
+    },
+    Page {
+        id: Cause::AddressUnknown,
+        title: "nobody has the address that is asked for",
+        symptom: "`Network is unreachable` where there is no route to it, `Destination Host Unreachable` where there is one.",
+        cause: "No interface of the lab has it, and no rule sends packets for it elsewhere. Perhaps it was typed wrong, or never given.",
+        evidence: "Who has which address?\n  ip -n NS -br addr",
+        cure: "Ask an address that somebody has, or give it to somebody:\n  ip -n NS addr add ADDR/LEN dev DEV",
+    },
+];

@@ -1,6 +1,7 @@
 //! Who has an address, and whether it is of use there: a source that is not
 //! one's own, one that is on `lo`, one that two have, one that has expired.
 
+use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::event::Passed;
@@ -240,3 +241,47 @@ fn expired(evidence: &Evidence) -> Vec<Suspicion> {
     }
     found
 }
+
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        id: Cause::DuplicateAddress,
+        title: "two have the same address, and the wrong one answers",
+        symptom: "It answers, although it can't be the one that is meant; or it answers now and then.",
+        cause: "An address of one's own is always reached by lo, whoever else has it. Of two others on a wire, the one whose ARP answer comes last is taken.",
+        evidence: "`local` in the first line means oneself:\n  ip -n NS route get ADDR\n  ip -n NS addr show to ADDR",
+        cure: "Give one of them another address:\n  ip -n NS addr del ADDR/LEN dev DEV\n  ip -n NS addr add OTHER/LEN dev DEV",
+    },
+    Page {
+        id: Cause::AddressExpired,
+        title: "an address was given for a while, which is over",
+        symptom: "It worked, and after a time `Network is unreachable`.",
+        cause: "An address with `valid_lft`, as a DHCP client gives it, goes when nobody renews it, and takes its routes along.",
+        evidence: "How many seconds are left stands behind `valid_lft`:\n  ip -n NS addr show dev DEV",
+        cure: "Give it again, or have the DHCP client run:\n  ip -n NS addr add ADDR/LEN dev DEV",
+    },
+    Page {
+        id: Cause::AddressOnLoopback,
+        title: "the address is on lo or another link instead of the one of the wire",
+        symptom: "ARP is answered, and no reply comes.",
+        cause: "A namespace answers for an address on any of its links. But the route to the network of an address on lo leads to lo, so that replies never leave.",
+        evidence: "On lo, and no address on the interface:\n  ip -n NS addr show",
+        cure: "Move it:\n  ip -n NS addr del ADDR/LEN dev lo\n  ip -n NS addr add ADDR/LEN dev DEV",
+    },
+    Page {
+        id: Cause::SourceNotOwn,
+        title: "the source address that was asked for is not one's own",
+        symptom: "`bind: Cannot assign requested address`.",
+        cause: "`ping -I ADDR` sends from an address of the namespace, and it has no such address.",
+        evidence: "It is not among these:\n  ip -n NS addr show",
+        cure: "Ask from one that is there, or give it:\n  ip -n NS addr add ADDR/LEN dev DEV",
+    },
+    Page {
+        id: Cause::WrongInterface,
+        title: "the probe is bound to an interface by which one does not get there",
+        symptom: "Silence, or `Destination Host Unreachable`, while it works without `-I`.",
+        cause: "`ping -I DEV` sends out of DEV, whatever the routes say; the one who is asked is not there.",
+        evidence: "The way without `-I`:\n  ip -n NS route get ADDR",
+        cure: "Ask by the interface that the route names:\n  ip netns exec NS ping -c1 -I RIGHT ADDR",
+    },
+];

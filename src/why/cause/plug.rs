@@ -3,6 +3,7 @@
 //! a port.
 
 use super::bridge::bridges;
+use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::survey::{Address, Link, Space};
@@ -337,3 +338,39 @@ fn apart(evidence: &Evidence) -> Vec<Suspicion> {
 fn short(before: &str, name: &str) -> String {
     format!("{before}-{name}").chars().take(15).collect()
 }
+
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        id: Cause::BridgePortNotEnslaved,
+        title: "the outer end of a link was never attached to the bridge",
+        symptom: "`Destination Host Unreachable`: the question who has the address never reaches the other side.",
+        cause: "A veth end, tap or VXLAN on the bridge's side has no master, so its frames go to the network layer there and not to the bridge.",
+        evidence: "Which ports does the bridge have?\n  bridge link\n  ip -br link show master br0",
+        cure: "Attach it:\n  ip link set p-blue master br0",
+    },
+    Page {
+        id: Cause::BridgePortOfWrongBridge,
+        title: "a port is attached to another bridge than its network",
+        symptom: "`Destination Host Unreachable`: two who have addresses of one network sit on two bridges.",
+        cause: "Two bridges are two separate segments. The port's station has an address of the other bridge's network.",
+        evidence: "Whose port is it?\n  bridge link\n  ip -br addr",
+        cure: "Attach it to the right one:\n  ip link set p-blue master br1",
+    },
+    Page {
+        id: Cause::BridgesNotConnected,
+        title: "two bridges hold one network, and nothing joins them",
+        symptom: "`Destination Host Unreachable`: stations of one bridge reach each other, but none of the other bridge.",
+        cause: "Bridges pass on frames between their own ports only.",
+        evidence: "Does any port of one lead to the other?\n  bridge link",
+        cure: "Join them by a veth pair:\n  ip link add to-br1 type veth peer name to-br0\n  ip link set to-br1 master br0 up\n  ip link set to-br0 master br1 up",
+    },
+    Page {
+        id: Cause::AddressOnBridgePort,
+        title: "an address sits on a port instead of the bridge",
+        symptom: "`Destination Host Unreachable`: the address stopped answering when its interface was attached to a bridge, or never did.",
+        cause: "What comes in by a port goes to the bridge, not to the port's own addresses. Address and routes belong on the bridge.",
+        evidence: "Is an interface with a master listed with an address?\n  ip -br addr\n  bridge link",
+        cure: "Move the address, and the routes that go over it:\n  ip addr del 10.0.0.2/24 dev uplink\n  ip addr add 10.0.0.2/24 dev br0\n  ip route replace default via 10.0.0.254 dev br0",
+    },
+];

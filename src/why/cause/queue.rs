@@ -1,5 +1,6 @@
 //! Queues: disciplines that swallow a packet, and filters that drop it.
 
+use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::survey::{Filter, Qdisc, Space};
@@ -166,3 +167,23 @@ fn stops(evidence: &Evidence, space: &Space, filter: &Filter) -> Option<Suspicio
     };
     Some(Suspicion { rank: base, sure: false, suspect })
 }
+
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        id: Cause::QdiscDrops,
+        title: "a queueing discipline swallows the packet",
+        symptom: "No answer, or answers late: the packet never leaves the interface.",
+        cause: "A limit or burst smaller than a frame, a rate near nothing, a loss on purpose, or a class without a filter drops or holds packets.",
+        evidence: "What has it dropped?\n  tc -n NS -s qdisc show dev eth0",
+        cure: "Remove it, or give it room:\n  tc -n NS qdisc del dev eth0 root",
+    },
+    Page {
+        id: Cause::TcFilter,
+        title: "a tc filter drops the packet",
+        symptom: "The packet reaches an interface and goes no further, and no firewall counts it.",
+        cause: "A filter with the action drop, or a police without rate, stops packets before the firewall on the way in, after it on the way out.",
+        evidence: "What do they match and do?\n  tc -n NS -s filter show dev eth0 ingress\n  tc -n NS -s filter show dev eth0 egress",
+        cure: "Delete it:\n  tc -n NS filter del dev eth0 ingress pref 49152",
+    },
+];

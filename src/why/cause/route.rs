@@ -2,6 +2,7 @@
 //! table lead to the next?
 
 use super::mistyped;
+use super::page::Page;
 use super::rank::{Rank, Tier};
 use super::rules;
 use super::{Suspicion, suspect};
@@ -11,7 +12,7 @@ use crate::why::command::say::scope;
 use crate::why::command::say::words;
 use crate::why::evidence::Evidence;
 use crate::why::evidence::fib::{self, Flow};
-use crate::why::evidence::ground::{Crossing, network};
+use crate::why::evidence::ground::Crossing;
 use crate::why::look::gate::{Gate, is_local};
 use std::net::IpAddr;
 
@@ -271,83 +272,6 @@ impl About<'_> {
         self.wrong(rule, route, step, gateway.filter(|_| !on_wire))
     }
 
-    /// The address is taken for one's own.
-    fn swallowed(&self, route: &Route) -> Option<Suspicion> {
-        let Self { evidence, space, flow, .. } = self;
-        let held = space
-            .addrs
-            .iter()
-            .find(|addr| network(addr.ip, addr.prefix_len) == network(route.dst.ip, route.dst.len));
-        let Some(addr) = held else { return self.claimed(route) };
-        if route.dst.len >= if flow.dst.is_ipv6() { 128 } else { 32 } {
-            return None;
-        }
-        let (most, ip) = (if addr.ip.is_ipv6() { 128 } else { 32 }, evidence.ip(&space.name));
-        let text = format!(
-            "{} has {}/{} on {}: on a loopback that makes all of {} its own, {} included; an address alone is a /{most}",
-            space.name, addr.ip, addr.prefix_len, addr.dev, route.dst, flow.dst
-        );
-        let fix = vec![
-            format!("{ip} addr del {}/{} dev {}", addr.ip, addr.prefix_len, addr.dev),
-            format!("{ip} addr add {}/{most} dev {}", addr.ip, addr.dev),
-        ];
-        Some(Suspicion {
-            rank: self.tier.exact(),
-            sure: true,
-            suspect: suspect(Cause::SubnetOnLoopback, format!("{}: {}", space.name, addr.dev), text, fix),
-        })
-    }
-
-    /// A local route that no address has brought.
-    fn claimed(&self, route: &Route) -> Option<Suspicion> {
-        let Self { evidence, space, flow, .. } = self;
-        if route.protocol == "kernel" {
-            return None;
-        }
-        let text = format!(
-            "{} has a local route to {} on {}: it takes all of that for its own, {} included, and has no such address",
-            space.name,
-            route.dst,
-            route.dev().unwrap_or("lo"),
-            flow.dst
-        );
-        let mut suspect = suspect(
-            Cause::SubnetOnLoopback,
-            format!("{}: {}", space.name, route.dst),
-            text,
-            vec![self.delete(route)],
-        );
-        suspect.evidence = vec![format!("{} route show table local", evidence.ip(&space.name))];
-        Some(Suspicion { rank: self.tier.exact(), sure: true, suspect })
-    }
-
-    /// The address is a broadcast address in one's own view.
-    fn broadcast(&self, route: &Route, step: Crossing) -> Option<Suspicion> {
-        let Self { evidence, space, flow, .. } = self;
-        if evidence.probe.broadcast {
-            return None;
-        }
-        let addr = space
-            .addrs
-            .iter()
-            .find(|addr| addr.cast() == Some(flow.dst) && Some(addr.dev.as_str()) == route.dev())?;
-        let theirs = step.into.addrs(false).find(|theirs| theirs.ip == flow.dst)?;
-        let ip = evidence.ip(&space.name);
-        let text = format!(
-            "{} has {}/{} on {}: by that mask {} is the broadcast address of its network, and {} has it with a /{}",
-            space.name, addr.ip, addr.prefix_len, addr.dev, flow.dst, step.into.space.name, theirs.prefix_len
-        );
-        let fix = vec![
-            format!("{ip} addr del {}/{} dev {}", addr.ip, addr.prefix_len, addr.dev),
-            format!("{ip} addr add {}/{} dev {}", addr.ip, theirs.prefix_len, addr.dev),
-        ];
-        Some(Suspicion {
-            rank: self.tier.exact(),
-            sure: false,
-            suspect: suspect(Cause::NetmaskMismatch, format!("{}: {}", space.name, addr.dev), text, fix),
-        })
-    }
-
     /// A route that leads elsewhere.
     fn wrong(
         &self,
@@ -437,7 +361,7 @@ impl About<'_> {
     }
 
     /// The command that deletes a route.
-    fn delete(&self, route: &Route) -> String {
+    pub fn delete(&self, route: &Route) -> String {
         let mut words = format!("{} route del ", self.ip());
         if route.kind != "unicast" {
             words += &format!("{} ", route.kind);
@@ -464,3 +388,71 @@ fn metric(route: &Route) -> String {
         metric => format!(" metric {metric}"),
     }
 }
+
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        id: Cause::RouteMissing,
+        title: "somebody on the way has no route to the one who is asked",
+        symptom: "`Network is unreachable` from oneself, `Destination Net Unreachable` from a router.",
+        cause: "A namespace knows the networks of its own addresses, and what it was told. Nobody told it of this one.",
+        evidence: "Ask the kernel, at the place where the request stops:\n  ip -n NS route get ADDR",
+        cure: "Tell it, or give it a default route:\n  ip -n NS route add NETWORK/LEN via GATEWAY",
+    },
+    Page {
+        id: Cause::ReturnRouteMissing,
+        title: "the request arrives, and there is no route for the answer",
+        symptom: "Silence: the request is seen at the other end, and no reply.",
+        cause: "Each direction has routes of its own. The one who is asked, or a router on the way back, does not know the way to the one who asks.",
+        evidence: "Ask at the other end for the way back:\n  ip -n OTHER route get ASKER",
+        cure: "Tell it:\n  ip -n OTHER route add NETWORK/LEN via GATEWAY",
+    },
+    Page {
+        id: Cause::BlackholeRoute,
+        title: "a route of the type blackhole swallows the packet",
+        symptom: "Silence where a router has it; `Invalid argument` where the one who asks has it.",
+        cause: "Such a route has no link: what matches is discarded without a word. People add one against an attack, daemons for networks that they have given to others.",
+        evidence: "Ask where it is refused, and look at the first word of the routes:\n  ip -n NS route get ADDR\n  ip -n NS route show table all type blackhole",
+        cure: "Delete it, with its type:\n  ip -n NS route del blackhole NETWORK/LEN",
+    },
+    Page {
+        id: Cause::UnreachableRoute,
+        title: "a route of the type unreachable refuses the packet",
+        symptom: "`Destination Host Unreachable` from a router, or `No route to host` from the kernel of the one who asks.",
+        cause: "What matches is refused, as if nobody answered for it.",
+        evidence: "Ask where it is refused, and look at the first word of the routes:\n  ip -n NS route get ADDR\n  ip -n NS route show table all type unreachable",
+        cure: "Delete it, with its type:\n  ip -n NS route del unreachable NETWORK/LEN",
+    },
+    Page {
+        id: Cause::ProhibitRoute,
+        title: "a route of the type prohibit forbids the packet",
+        symptom: "`Packet filtered` from a router, or `Permission denied` from the kernel of the one who asks, and no firewall has a rule.",
+        cause: "What matches is refused as forbidden by the administrator.",
+        evidence: "Ask where it is refused, and look at the first word of the routes:\n  ip -n NS route get ADDR\n  ip -n NS route show table all type prohibit",
+        cure: "Delete it, with its type:\n  ip -n NS route del prohibit NETWORK/LEN",
+    },
+    Page {
+        id: Cause::ThrowRoute,
+        title: "a route of the type throw ends the search in its table",
+        symptom: "`Network is unreachable`, although there is a default route.",
+        cause: "The kernel leaves the table, as if it had no route, and asks the next rule. After the main table there is none that has one.",
+        evidence: "Ask where it is refused, and look at the first word of the routes:\n  ip -n NS route get ADDR\n  ip -n NS route show table all type throw",
+        cure: "Delete it, with its type:\n  ip -n NS route del throw NETWORK/LEN",
+    },
+    Page {
+        id: Cause::RouteWrongDevice,
+        title: "a route leads out of the wrong interface",
+        symptom: "`Destination Host Unreachable`: the question who has the address goes out where it is not.",
+        cause: "Of all routes that contain the address, the one with the longest mask wins, then the one with the smallest metric. The winner names another interface than the one behind which the address is.",
+        evidence: "What stands behind `dev`?\n  ip -n NS route get ADDR",
+        cure: "Delete the route that wins wrongly, or have it name the right one:\n  ip -n NS route del NETWORK/LEN dev WRONG",
+    },
+    Page {
+        id: Cause::WrongGateway,
+        title: "a route leads to a gateway that is none",
+        symptom: "`Destination Host Unreachable` where nobody has the gateway's address; silence where somebody has it and does not forward.",
+        cause: "The address behind `via` has a slip, is of somebody who is no router, or of one who does not know the way.",
+        evidence: "Who has the address behind `via`?\n  ip -n NS route get ADDR\n  ip -n NS neigh",
+        cure: "Name the right one:\n  ip -n NS route replace NETWORK/LEN via GATEWAY",
+    },
+];

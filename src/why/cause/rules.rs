@@ -1,6 +1,7 @@
 //! Policy rules: those that send a packet elsewhere, and those that are
 //! missing.
 
+use super::page::Page;
 use super::rank::{Rank, Tier};
 use super::route::About;
 use super::{Suspicion, suspect};
@@ -101,3 +102,23 @@ pub(super) fn without_local(evidence: &Evidence, v6: bool) -> Vec<Suspicion> {
     }
     found
 }
+
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        id: Cause::PolicyRule,
+        title: "a policy rule sends the packet elsewhere, or discards it",
+        symptom: "`ip route` looks right, and the packet goes another way or nowhere.",
+        cause: "Before any route, the kernel asks the rules from the smallest number on, by source, mark or interface. One of them chooses another table, or discards the packet.",
+        evidence: "Ask with what the rule looks at:\n  ip -n NS rule\n  ip -n NS route get ADDR from SRC iif DEV",
+        cure: "Delete the rule:\n  ip -n NS rule del pref NUMBER",
+    },
+    Page {
+        id: Cause::PolicyRuleMissing,
+        title: "a table with the right route exists, and no rule leads to it",
+        symptom: "Answers leave by the wrong uplink, or nothing leaves at all.",
+        cause: "Routes in a table of their own are used only where a rule names that table.",
+        evidence: "Which tables have routes, and which have rules?\n  ip -n NS route show table all\n  ip -n NS rule",
+        cure: "Add the rule:\n  ip -n NS rule add from SRC lookup TABLE",
+    },
+];

@@ -1,6 +1,7 @@
 //! Two addresses of a namespace, each on the interface of the other one's
 //! network.
 
+use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::survey::Address;
@@ -54,3 +55,13 @@ fn swapped(evidence: &Evidence, one: End, other: End, v6: bool) -> Option<Suspic
     suspect.evidence = vec![format!("{ip} -br addr")];
     Some(Suspicion { rank: Tier::Here.exact(), sure: false, suspect })
 }
+
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[Page {
+    id: Cause::AddressesSwapped,
+    title: "two addresses are on each other's interfaces",
+    symptom: "`Destination Host Unreachable`: a router is asked on the right wire, and has that address on another.",
+    cause: "Two addresses of a namespace were given in the wrong order, or two cables are in each other's place.",
+    evidence: "Which network is on which wire?\n  ip -n NS -br addr\n  ip -n OTHER -br addr",
+    cure: "Give each to the other's interface:\n  ip -n NS addr del ADDR/LEN dev DEV\n  ip -n NS addr add ADDR/LEN dev OTHER-DEV",
+}];

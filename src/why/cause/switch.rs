@@ -1,5 +1,6 @@
 //! The kernel's switches that stop packets: one table of them.
 
+use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::survey::Space;
@@ -181,3 +182,79 @@ fn set(evidence: &Evidence, space: &Space, switch: &Switch) -> Option<Suspicion>
         suspect,
     })
 }
+
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        id: Cause::ArpIgnored,
+        title: "the kernel does not answer ARP for this address (arp_ignore)",
+        symptom: "`Destination Host Unreachable`: the question who has the address arrives, and nobody answers.",
+        cause: "With `arp_ignore` 1 the kernel answers only for addresses of the very interface by which the question came, with 2 only to askers of the same network, with 8 never.",
+        evidence: "The greater of `all` and the interface's own counts:\n  ip netns exec NS sysctl net.ipv4.conf.all.arp_ignore",
+        cure: "Answer for all:\n  ip netns exec NS sysctl -w net.ipv4.conf.all.arp_ignore=0",
+    },
+    Page {
+        id: Cause::ArpFiltered,
+        title: "ARP is answered only by the interface of the route back (arp_filter)",
+        symptom: "`Destination Host Unreachable` where two interfaces share a network.",
+        cause: "With `arp_filter=1` an interface does not answer where the kernel would send packets to the asker by another one.",
+        evidence: "Is it 1, and by which interface does the route back lead?\n  ip netns exec NS sysctl net.ipv4.conf.all.arp_filter\n  ip -n NS route get ASKER",
+        cure: "Let every interface answer:\n  ip netns exec NS sysctl -w net.ipv4.conf.all.arp_filter=0",
+    },
+    Page {
+        id: Cause::ArpAnnounce,
+        title: "ARP is asked with another address than the packet's (arp_announce)",
+        symptom: "The question who has an address goes out with an unexpected sender, and is not answered.",
+        cause: "With `arp_announce` 1 or 2 the kernel chooses the sender by the interface, not by the packet. Who does not know that sender does not answer.",
+        evidence: "The address behind `tell`:\n  ip netns exec NS tcpdump -ni DEV arp\n  ip netns exec NS sysctl net.ipv4.conf.all.arp_announce",
+        cure: "Ask with the packet's own address:\n  ip netns exec NS sysctl -w net.ipv4.conf.all.arp_announce=0",
+    },
+    Page {
+        id: Cause::L2MulticastUnicastDropped,
+        title: "packets to one in frames to all are dropped",
+        symptom: "The request arrives in a broadcast frame, and there is no answer.",
+        cause: "With `drop_unicast_in_l2_multicast=1` a packet to a single address is dropped where its frame was sent to everybody.",
+        evidence: "Is it 1?\n  ip netns exec NS sysctl net.ipv4.conf.all.drop_unicast_in_l2_multicast",
+        cure: "Take them:\n  ip netns exec NS sysctl -w net.ipv4.conf.all.drop_unicast_in_l2_multicast=0",
+    },
+    Page {
+        id: Cause::HopLimitTooSmall,
+        title: "packets start with too small a hop limit (IPv6)",
+        symptom: "`Time exceeded: Hop limit`, from a router that is not far away.",
+        cause: "Each router takes one off, and the one that takes the last discards the packet.",
+        evidence: "64 is usual:\n  ip netns exec NS sysctl net.ipv6.conf.DEV.hop_limit",
+        cure: "Set it back:\n  ip netns exec NS sysctl -w net.ipv6.conf.DEV.hop_limit=64",
+    },
+    Page {
+        id: Cause::IcmpEchoIgnored,
+        title: "the one who is asked answers no echo request",
+        symptom: "Silence to ping, while TCP works: the request arrives, and no reply leaves.",
+        cause: "A switch of the kernel, not a firewall.",
+        evidence: "1 means no answer:\n  ip netns exec NS sysctl -ar 'icmp.*echo_ignore_all'",
+        cure: "Answer again:\n  ip netns exec NS sysctl -w net.ipv4.icmp_echo_ignore_all=0",
+    },
+    Page {
+        id: Cause::BroadcastEchoIgnored,
+        title: "echo requests to everybody are not answered",
+        symptom: "`ping -b` is silent, while each one answers by its own address.",
+        cause: "`icmp_echo_ignore_broadcasts` is 1 unless it was changed.",
+        evidence: "1 means no answer:\n  ip netns exec NS sysctl net.ipv4.icmp_echo_ignore_broadcasts",
+        cure: "Answer these too:\n  ip netns exec NS sysctl -w net.ipv4.icmp_echo_ignore_broadcasts=0",
+    },
+    Page {
+        id: Cause::IcmpRatelimit,
+        title: "ICMP errors are held back",
+        symptom: "Errors that ought to come are missing: a ping is silent, path MTU discovery does not work.",
+        cause: "The kernel sends an address one ICMP error each `icmp_ratelimit` milliseconds at most.",
+        evidence: "1000 is usual, 0 holds nothing back:\n  ip netns exec NS sysctl net.ipv4.icmp_ratelimit",
+        cure: "Set it back:\n  ip netns exec NS sysctl -w net.ipv4.icmp_ratelimit=1000",
+    },
+    Page {
+        id: Cause::FragmentMemory,
+        title: "there is no memory to put fragments together",
+        symptom: "Small pings work, large ones don't, though all links take the pieces.",
+        cause: "What is larger than the MTU comes in pieces, which wait for each other; `ipfrag_high_thresh` says how much memory they may take.",
+        evidence: "Is the number large enough?\n  ip netns exec NS sysctl -ar 'frag_high_thresh'",
+        cure: "Allow as much as usual:\n  ip netns exec NS sysctl -w net.ipv4.ipfrag_high_thresh=4194304",
+    },
+];

@@ -1,6 +1,7 @@
 //! Packets whose time to live runs out: they go round in circles, or their
 //! route gives them little.
 
+use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::event::Passed;
@@ -99,3 +100,23 @@ fn circle<'a>(evidence: &Evidence<'a>) -> Vec<&'a Space> {
     circle.sort_by_key(|space| std::cmp::Reverse(exact(space)));
     circle
 }
+
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        id: Cause::TtlTooSmall,
+        title: "packets start with too small a time to live (IPv4)",
+        symptom: "`Time to live exceeded`, from a router that is not far away.",
+        cause: "Each router takes one off, and the one that takes the last discards the packet.",
+        evidence: "64 is usual:\n  ip netns exec NS sysctl net.ipv4.ip_default_ttl",
+        cure: "Set it back:\n  ip netns exec NS sysctl -w net.ipv4.ip_default_ttl=64",
+    },
+    Page {
+        id: Cause::RoutingLoop,
+        title: "routers send the packet round in a circle",
+        symptom: "`Time to live exceeded`, or silence, and the same packet at the same interface again and again.",
+        cause: "Each router believes another one to be the way, as where one has lost the network and its default route leads back.",
+        evidence: "Ask each router; traceroute shows the same ones in turns:\n  ip -n NS route get ADDR\n  ip netns exec NS traceroute -n ADDR",
+        cure: "Correct the route of the one that sends it back:\n  ip -n NS route replace NETWORK/LEN via GATEWAY",
+    },
+];

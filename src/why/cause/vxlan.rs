@@ -1,11 +1,12 @@
 //! VXLANs: two ends that differ, that don't know each other, or whose packets
 //! don't get through what is below.
 
+use super::page::Page;
 use super::rank::Tier;
 use super::tunnel::{Tunnel, pairs, tunnels};
-use super::{Suspicion, suspects};
+use super::{Suspicion, suspects, vxlan_outer};
 use crate::event::Probe;
-use crate::net::survey::{Link, RouteQuestion, Space, Survey, Vxlan};
+use crate::net::survey::{RouteQuestion, Survey, Vxlan};
 use crate::why::Cause;
 use crate::why::evidence::Evidence;
 use crate::why::evidence::ground::Ground;
@@ -29,10 +30,10 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
             found.extend(wrong_link(evidence, a, b));
             found.extend(towards(evidence, a, b));
             found.extend(stations(evidence, a, b));
-            found.extend(short_lived(evidence, &under, a, b));
+            found.extend(vxlan_outer::short_lived(evidence, &under, a, b));
             found.extend(answers_itself(evidence, a));
         }
-        found.extend(too_small(evidence, &under, near, far));
+        found.extend(vxlan_outer::too_small(evidence, &under, near, far));
         if fine && found.is_empty() {
             found.extend(below(evidence, &bare, near, far));
         }
@@ -307,34 +308,6 @@ fn stations<'a>(evidence: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> 
         .collect()
 }
 
-/// Packets whose time to live does not take them to the other end.
-fn short_lived<'a>(
-    evidence: &Evidence<'a>,
-    under: &Ground,
-    end: Tunnel<'a>,
-    other: Tunnel<'a>,
-) -> Option<Suspicion> {
-    let (from, to) = (end.underlay(evidence)?, other.underlay(evidence)?);
-    let routers = under.way(&from.name, &to.name)?.len();
-    if end.of.ttl == 0 || usize::from(end.of.ttl) >= routers {
-        return None;
-    }
-    let text = format!(
-        "{} sends its packets with a TTL of {}, which does not take them over the {} hops to {}",
-        end.name(),
-        end.of.ttl,
-        routers,
-        other.name()
-    );
-    let fix = vec![format!(
-        "{} link set {} type vxlan id {} ttl 64",
-        evidence.ip(&end.space.name),
-        end.link.name,
-        end.of.id
-    )];
-    Some(end.suspect(evidence, Cause::VxlanTtlTooSmall, text, fix))
-}
-
 /// An end that answers ARP itself and knows nobody.
 fn answers_itself<'a>(evidence: &Evidence<'a>, end: Tunnel<'a>) -> Option<Suspicion> {
     let knows =
@@ -348,59 +321,6 @@ fn answers_itself<'a>(evidence: &Evidence<'a>, end: Tunnel<'a>) -> Option<Suspic
     );
     let new = Vxlan { proxy: false, ..end.of.clone() };
     Some(end.suspect(evidence, Cause::VxlanProxy, text, end.again(evidence, &new)))
-}
-
-/// Packets that are too large with what a VXLAN puts before them.
-fn too_small<'a>(
-    evidence: &Evidence<'a>,
-    under: &Ground,
-    near: Tunnel<'a>,
-    far: Tunnel<'a>,
-) -> Option<Suspicion> {
-    let dst = evidence.shot.target?;
-    let length = u32::from(evidence.probe.size?) + if dst.is_ipv6() { 48 } else { 28 };
-    let smallest = near.link.mtu.min(far.link.mtu);
-    let (from, to) = (near.underlay(evidence)?, far.underlay(evidence)?);
-    let head = if near.of.remote.is_some_and(|ip| ip.is_ipv6()) { 70 } else { 50 };
-    let below = under.links_between(&from.name, Some(&to.name));
-    let mut narrow: Vec<(&Space, &Link)> =
-        below.into_iter().filter(|(_, link)| link.vxlan.is_none() && link.mtu < length + head).collect();
-    for end in [near, far] {
-        let space = end.underlay(evidence)?;
-        if let Some(link) = end.of.dev.and_then(|index| space.link_at(index))
-            && link.mtu < length + head
-            && !narrow.iter().any(|(at, known)| at.name == space.name && known.index == link.index)
-        {
-            narrow.push((space, link));
-        }
-    }
-    if smallest >= length && (narrow.is_empty() || !evidence.probe.df) {
-        return None;
-    }
-    let mut fix: Vec<String> = narrow
-        .iter()
-        .map(|(space, link)| {
-            format!("{} link set {} mtu {}", evidence.ip(&space.name), link.name, (length + head).max(1500))
-        })
-        .collect();
-    for end in [near, far].iter().filter(|end| end.link.mtu < length) {
-        fix.push(format!("{} link set {} mtu {length}", evidence.ip(&end.space.name), end.link.name));
-    }
-    let names: Vec<String> = narrow
-        .iter()
-        .map(|(space, link)| format!("{}'s {} carries {}", space.name, link.name, link.mtu))
-        .collect();
-    let text = format!(
-        "a VXLAN takes {head} bytes of each packet: {} has an MTU of {smallest}, and the packet has {length}{}; what is below must carry {}{}{}",
-        near.name(),
-        if evidence.probe.df { " and must not be cut (DF)" } else { "" },
-        length + head,
-        if names.is_empty() { "" } else { ", and " },
-        names.join(" and ")
-    );
-    let mut one = near.suspect(evidence, Cause::VxlanMtu, text, fix);
-    one.rank = Tier::Named.close();
-    Some(one)
 }
 
 /// What stops packets between the two ends, below the VXLAN: a probe there
@@ -431,3 +351,71 @@ fn below<'a>(evidence: &Evidence<'a>, bare: &Survey, near: Tunnel<'a>, far: Tunn
     }
     found
 }
+
+/// What is to be known of the causes that are found here.
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        id: Cause::VxlanVniMismatch,
+        title: "the two ends of a VXLAN have different numbers",
+        symptom: "`Destination Host Unreachable`: outer packets arrive, inner ones do not.",
+        cause: "A VXLAN takes only packets of its own network identifier (VNI).",
+        evidence: "The number behind `vxlan id`, at both ends:\n  ip -n NS -d link show vx0",
+        cure: "Make one end again, since a number can't be changed:\n  ip -n NS link del vx0\n  ip -n NS link add vx0 type vxlan id 42 dstport 4789 remote ADDR dev eth0",
+    },
+    Page {
+        id: Cause::VxlanPortMismatch,
+        title: "the two ends of a VXLAN have different UDP ports",
+        symptom: "`Destination Host Unreachable`: outer packets arrive at a port where nobody listens.",
+        cause: "Linux's own default is 8472, the standard's is 4789; `dstport` says it.",
+        evidence: "The number behind `dstport`, at both ends:\n  ip -n NS -d link show vx0\n  ip netns exec NS ss -uln",
+        cure: "Make one end again, since a port can't be changed:\n  ip -n NS link del vx0\n  ip -n NS link add vx0 type vxlan id 42 dstport 4789 remote ADDR dev eth0",
+    },
+    Page {
+        id: Cause::VxlanExtensionMismatch,
+        title: "only one end of a VXLAN has an extension",
+        symptom: "`Destination Host Unreachable`: outer packets arrive, and are dropped.",
+        cause: "`gbp` and `gpe` change the header, so both ends must have them.",
+        evidence: "Compare both ends:\n  ip -n NS -d link show vx0",
+        cure: "Make one end again like the other:\n  ip -n NS link del vx0\n  ip -n NS link add vx0 type vxlan id 42 dstport 4789 remote ADDR gbp",
+    },
+    Page {
+        id: Cause::VxlanLocalMissing,
+        title: "a VXLAN sends from an address that is not there",
+        symptom: "`Destination Host Unreachable`: no outer packet leaves.",
+        cause: "`local` names an address that the namespace does not have.",
+        evidence: "Compare `local` with the addresses:\n  ip -n NS -d link show vx0\n  ip -n NS -br addr",
+        cure: "Name one that is there:\n  ip -n NS link set vx0 type vxlan id 42 local ADDR",
+    },
+    Page {
+        id: Cause::VxlanRemoteWrong,
+        title: "a VXLAN sends to where the other end is not",
+        symptom: "`Destination Host Unreachable`: outer packets go to another address.",
+        cause: "`remote`, the group, or the FDB entry of all zeroes names another address than the other end's.",
+        evidence: "Where does it send to?\n  ip -n NS -d link show vx0\n  bridge -n NS fdb show dev vx0",
+        cure: "Name the right one:\n  ip -n NS link set vx0 type vxlan id 42 remote ADDR",
+    },
+    Page {
+        id: Cause::VxlanFdbMissing,
+        title: "a VXLAN knows nobody to flood to",
+        symptom: "`Destination Host Unreachable`: ARP questions go into the VXLAN, and no outer packet comes out.",
+        cause: "Without `remote`, group, or an FDB entry of all zeroes, broadcasts go nowhere.",
+        evidence: "Is there an entry 00:00:00:00:00:00?\n  bridge -n NS fdb show dev vx0",
+        cure: "Add it, at both ends:\n  bridge -n NS fdb append 00:00:00:00:00:00 dev vx0 dst ADDR",
+    },
+    Page {
+        id: Cause::VxlanFdbWrong,
+        title: "a VXLAN sends a station's frames to the wrong end",
+        symptom: "ARP works, and the packet itself goes to another address.",
+        cause: "A permanent FDB entry for the station's hardware address names the wrong end.",
+        evidence: "Where does its entry lead?\n  bridge -n NS fdb show dev vx0",
+        cure: "Correct it:\n  bridge -n NS fdb replace MAC dev vx0 dst ADDR",
+    },
+    Page {
+        id: Cause::VxlanProxy,
+        title: "a VXLAN answers ARP itself, and knows nobody",
+        symptom: "`Destination Host Unreachable`: ARP questions go into the VXLAN, and no outer packet comes out.",
+        cause: "With `proxy` it answers out of its neighbour table, which somebody must fill, and passes no question on.",
+        evidence: "Does it say `proxy`, and what does it know?\n  ip -n NS -d link show vx0\n  ip -n NS neigh show dev vx0",
+        cure: "Make it again without, or fill the table:\n  ip -n NS neigh replace ADDR lladdr MAC nud permanent dev vx0",
+    },
+];

@@ -1,57 +1,8 @@
-//! A page for each cause: what it is, how it shows, how to cure it.
-//!
-//! The ids are a promise: scripts and books rely on them.
+//! The pages of all causes, for a reader. Each stands in the file of its finder.
 
-mod addresses;
-mod bridges;
-mod commands;
-mod firewalls;
-mod ipsec;
-mod links;
-mod names;
-mod neighbours;
-mod rewriting;
-mod routes;
-mod services;
-mod sizes;
-mod tunnels;
-
-use crate::why::Cause;
+pub use super::cause::Page;
+use super::cause::{Cause, PAGES};
 use std::fmt;
-
-/// What is to be known of one cause.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Page {
-    /// The `id` of the cause, as `nslab why` gives it.
-    pub id: Cause,
-    /// What it is, in one line.
-    pub title: &'static str,
-    /// How it shows.
-    pub symptom: &'static str,
-    /// What happens.
-    pub cause: &'static str,
-    /// What to look at, with which command.
-    pub evidence: &'static str,
-    /// What mends it.
-    pub cure: &'static str,
-}
-
-/// All pages, by subject.
-pub const PAGES: &[(&str, &[Page])] = &[
-    ("commands", commands::PAGES),
-    ("links", links::PAGES),
-    ("bridges", bridges::PAGES),
-    ("tunnels and queues", tunnels::PAGES),
-    ("addresses", addresses::PAGES),
-    ("neighbours", neighbours::PAGES),
-    ("routes", routes::PAGES),
-    ("firewalls", firewalls::PAGES),
-    ("NAT and marks", rewriting::PAGES),
-    ("services", services::PAGES),
-    ("names", names::PAGES),
-    ("IPsec", ipsec::PAGES),
-    ("sizes", sizes::PAGES),
-];
 
 /// How many names are proposed for a misspelt one.
 const NEAREST: usize = 3;
@@ -86,9 +37,9 @@ pub fn nearest(id: &str) -> Vec<&'static str> {
 pub fn contents() -> String {
     let widest = all().map(|page| page.id.id().len()).max().unwrap_or_default();
     let mut text = String::new();
-    for (subject, pages) in PAGES {
+    for (subject, causes) in Cause::SUBJECTS {
         text += &format!("{}{subject}\n", if text.is_empty() { "" } else { "\n" });
-        for page in *pages {
+        for page in causes.iter().filter_map(|cause| all().find(|page| page.id == *cause)) {
             let title = wrap(page.title, &" ".repeat(widest + 4));
             text += &format!("  {:widest$}  {}\n", page.id, title.trim_start());
         }
@@ -97,7 +48,7 @@ pub fn contents() -> String {
 }
 
 fn all() -> impl Iterator<Item = &'static Page> {
-    PAGES.iter().flat_map(|(_, pages)| pages.iter())
+    PAGES.iter().copied().flatten()
 }
 
 impl fmt::Display for Page {
@@ -139,31 +90,12 @@ fn wrap(text: &str, indent: &str) -> String {
 mod tests {
     use super::{all, contents, nearest};
     use crate::why::Cause;
-    use std::collections::BTreeSet;
-    use std::fs;
-    use std::path::Path;
-
-    /// The sources of the finders, without the list of causes.
-    fn finders() -> String {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/why/cause");
-        let files = fs::read_dir(folder).expect("the finders' folder").flatten();
-        let files = files.filter(|file| file.file_name() != "id.rs");
-        files.map(|file| fs::read_to_string(file.path()).expect("a source file")).collect()
-    }
 
     #[test]
-    fn each_cause_has_a_page_and_a_finder() {
+    fn each_cause_has_a_page() {
         let mut pages: Vec<Cause> = all().map(|page| page.id).collect();
         pages.sort_unstable();
-        assert_eq!(pages, Cause::ALL, "each cause of src/why/cause/id.rs has one page in src/why/pages");
-        let finders = finders();
-        let names: BTreeSet<&str> = finders
-            .split(|c: char| !c.is_alphanumeric() && c != ':')
-            .filter_map(|word| word.strip_prefix("Cause::"))
-            .collect();
-        let unused: Vec<&Cause> =
-            Cause::ALL.iter().filter(|cause| !names.contains(format!("{cause:?}").as_str())).collect();
-        assert!(unused.is_empty(), "no finder gives these: {unused:?}");
+        assert_eq!(pages, Cause::ALL, "each cause of cause/id.rs has one page, in the file of its finder");
     }
 
     #[test]
