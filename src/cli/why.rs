@@ -3,7 +3,7 @@ use super::exit::{Findings, USAGE};
 use super::one;
 use crate::event::{Moment, Probe, Stop};
 use crate::lab::visible;
-use crate::report;
+use crate::report::{self, WhyJson};
 use crate::run::{self, Evidence, Settings, WhyError};
 use crate::sandbox::For;
 use crate::why::pages;
@@ -55,7 +55,7 @@ pub(super) fn run(typed: &Why) -> ExitCode {
             let mut out = anstream::stdout();
             let printed = match typed.json {
                 true => {
-                    let json = serde_json::to_string(&explanation).expect("plain data");
+                    let json = serde_json::to_string(&WhyJson::from(&explanation)).expect("plain data");
                     writeln!(out, "{json}")
                 }
                 // No colour if the output is not a terminal.

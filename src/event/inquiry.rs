@@ -268,8 +268,7 @@ impl LabCommand {
     }
 }
 
-/// The answer to a question of why, from the findings of all sandboxes. Its
-/// JSON is the output of `nslab why --json`.
+/// The answer to a question of why, from the findings of all sandboxes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
     /// The namespace that asks.
@@ -325,7 +324,6 @@ pub struct Cause {
     /// An identifier from the documented list.
     pub id: String,
     /// The place.
-    #[serde(rename = "where")]
     pub place: String,
     /// The fault, in a sentence.
     pub text: String,

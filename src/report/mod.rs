@@ -9,8 +9,10 @@ mod failure;
 pub mod grades;
 mod narration;
 mod trail;
+mod why_json;
 
 pub use explanation::{explanation, explanation_in_colour};
 pub use export::Export;
 pub use failure::{failure, fault, not_measured, stop};
 pub use narration::Narration;
+pub use why_json::WhyJson;

@@ -2,6 +2,7 @@
 
 use crate::event::Explanation;
 use crate::lab::LabName;
+use crate::report::WhyJson;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -28,7 +29,7 @@ pub fn write_evidence(file: &Path, lab: &LabName, explanation: &Explanation) -> 
     let evidence = serde_json::json!({
         "nslab": env!("CARGO_PKG_VERSION"),
         "lab": lab.to_string(),
-        "said": explanation,
+        "said": WhyJson::from(explanation),
         "rounds": explanation.known,
     });
     fs::write(file, format!("{evidence:#}\n"))

@@ -1,0 +1,159 @@
+//! The JSON of `nslab why --json`: a contract with its readers, apart from what crosses
+//! the sandbox's socket. Its schema is `why.schema.json` beside this file.
+
+use crate::event::{Cause, Explanation, Passed};
+use serde::Serialize;
+
+/// An answer of `nslab why`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct WhyJson<'a> {
+    /// The namespace that sends.
+    from: &'a str,
+    /// The target: an address or a name.
+    to: &'a str,
+    /// Whether the target answers.
+    reached: bool,
+    /// The symptom, in the words of ping or curl.
+    symptom: &'a str,
+    /// The interfaces at which packets of the probe were seen.
+    path: Vec<InterfaceJson<'a>>,
+    /// The first of the causes; null if none is found.
+    cause: Option<CauseJson<'a>>,
+    /// The causes: all that are proved, or else the likely ones, the likeliest first.
+    causes: Vec<CauseJson<'a>>,
+    /// The commands that fix it, in order.
+    fix: &'a [String],
+    /// Whether a replay of the lab with these commands reached the target.
+    proved: bool,
+}
+
+/// An interface, and what was seen there.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "Interface"))]
+struct InterfaceJson<'a> {
+    /// The namespace.
+    ns: &'a str,
+    /// The interface.
+    dev: &'a str,
+    /// The kinds of packets that passed.
+    seen: Vec<PacketJson>,
+}
+
+/// A kind of packet.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "Packet"))]
+enum PacketJson {
+    /// The echo request, or the segment that asks for a connection.
+    Request,
+    /// The question for a hardware address: ARP, or a neighbour solicitation.
+    ArpRequest,
+    /// The answer to it.
+    ArpReply,
+    /// The reply to the request.
+    Reply,
+    /// An ICMP error, or a segment that refuses the connection.
+    Error,
+}
+
+/// A fault, and its place.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "Cause"))]
+struct CauseJson<'a> {
+    /// An identifier of `nslab why --explain`.
+    id: &'a str,
+    /// The place: a namespace, with the interface, the chain or the route.
+    #[serde(rename = "where")]
+    place: &'a str,
+    /// The fault, in a sentence.
+    text: &'a str,
+}
+
+impl<'a> From<&'a Explanation> for WhyJson<'a> {
+    fn from(explanation: &'a Explanation) -> Self {
+        let interfaces = explanation.path.iter().map(|point| InterfaceJson {
+            ns: &point.ns,
+            dev: &point.dev,
+            seen: point.seen.iter().map(PacketJson::from).collect(),
+        });
+        Self {
+            from: &explanation.from,
+            to: &explanation.to,
+            reached: explanation.reached,
+            symptom: &explanation.symptom,
+            path: interfaces.collect(),
+            cause: explanation.cause.as_ref().map(CauseJson::from),
+            causes: explanation.causes.iter().map(CauseJson::from).collect(),
+            fix: &explanation.fix,
+            proved: explanation.proved,
+        }
+    }
+}
+
+impl From<&Passed> for PacketJson {
+    fn from(passed: &Passed) -> Self {
+        match passed {
+            Passed::Request => Self::Request,
+            Passed::ArpRequest => Self::ArpRequest,
+            Passed::ArpReply => Self::ArpReply,
+            Passed::Reply => Self::Reply,
+            Passed::Error => Self::Error,
+        }
+    }
+}
+
+impl<'a> From<&'a Cause> for CauseJson<'a> {
+    fn from(Cause { id, place, text }: &'a Cause) -> Self {
+        Self { id, place, text }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Waypoint;
+    use serde_json::json;
+
+    #[test]
+    fn the_schema_in_the_repository_is_that_of_the_code() {
+        let schema = serde_json::to_value(schemars::schema_for!(WhyJson)).expect("plain data");
+        let kept: serde_json::Value =
+            serde_json::from_str(include_str!("why.schema.json")).expect("the schema is JSON");
+        assert_eq!(kept, schema, "write this to src/report/why.schema.json:\n{schema:#}");
+    }
+
+    #[test]
+    fn an_answer_has_these_fields() {
+        let cause = Cause { id: "link-down".into(), place: "blue: eth0".into(), text: "it is off".into() };
+        let explanation = Explanation {
+            from: "red".into(),
+            to: "10.0.0.2".into(),
+            symptom: "100% packet loss".into(),
+            path: vec![Waypoint { ns: "red".into(), dev: "eth0".into(), seen: vec![Passed::ArpRequest] }],
+            cause: Some(cause.clone()),
+            causes: vec![cause],
+            fix: vec!["ip -n blue link set eth0 up".into()],
+            proved: true,
+            ..Explanation::default()
+        };
+        let cause = json!({"id": "link-down", "where": "blue: eth0", "text": "it is off"});
+        assert_eq!(
+            serde_json::to_value(WhyJson::from(&explanation)).expect("plain data"),
+            json!({
+                "from": "red",
+                "to": "10.0.0.2",
+                "reached": false,
+                "symptom": "100% packet loss",
+                "path": [{"ns": "red", "dev": "eth0", "seen": ["arp-request"]}],
+                "cause": cause,
+                "causes": [cause],
+                "fix": ["ip -n blue link set eth0 up"],
+                "proved": true,
+            })
+        );
+    }
+}
