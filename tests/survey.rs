@@ -6,7 +6,7 @@ mod measured;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use nslab::event::{Event, Order};
 use nslab::lab::{Language, Place};
-use nslab::net::survey::{Link, Net, Peer, Route, RouteQuestion, Space, Survey};
+use nslab::net::survey::{Link, LinkKind, Net, Peer, Route, RouteQuestion, Space, Survey};
 use nslab::net::{Limits, Network};
 use nslab::sandbox::{For, Launcher};
 use serde_json::Value;
@@ -277,7 +277,7 @@ fn same_links(network: &Network) -> Result<Survey, String> {
                 link.name.clone(),
                 if link.mac.is_empty() { "-".into() } else { link.mac.clone() },
                 link.mtu.to_string(),
-                if link.kind.is_empty() { "-".into() } else { link.kind.clone() },
+                if link.kind == LinkKind::Device { "-".into() } else { link.kind.to_string() },
                 link.operstate.clone(),
                 link.qdisc.clone(),
                 link.txqlen.to_string(),

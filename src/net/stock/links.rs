@@ -1,7 +1,7 @@
 //! What has become of links.
 
 use super::Leave;
-use crate::net::survey::{Link, Space};
+use crate::net::survey::{Link, LinkKind, Space};
 
 /// What became of given links that may be used, and which links came to them:
 /// a link is still where and what it was, however it is set.
@@ -17,7 +17,7 @@ pub(super) fn moved(before: &Space, after: &Space, leave: &Leave) -> Vec<String>
             lines.push(another_master(link, before, now, after));
         }
     }
-    for link in added(before, after).filter(|link| !leave.may_make(&link.kind)) {
+    for link in added(before, after).filter(|link| !leave.may_make(link.kind.as_str())) {
         lines.push(format!("added link {}", described(link)));
     }
     lines
@@ -50,7 +50,7 @@ fn added<'a>(before: &'a Space, after: &'a Space) -> impl Iterator<Item = &'a Li
 }
 
 fn described(link: &Link) -> String {
-    if link.kind.is_empty() { link.name.clone() } else { format!("{} ({})", link.name, link.kind) }
+    if link.kind == LinkKind::Device { link.name.clone() } else { format!("{} ({})", link.name, link.kind) }
 }
 
 /// A link that is not there any more.
@@ -126,7 +126,7 @@ mod tests {
 
     fn cable() -> Space {
         let peer = Some(Peer { space: Some("c".into()), index: 7 });
-        let eth0 = Link { index: 5, name: "eth0".into(), kind: "veth".into(), peer, ..Link::default() };
+        let eth0 = Link { index: 5, name: "eth0".into(), kind: LinkKind::Veth, peer, ..Link::default() };
         let lo = Link { index: 1, name: "lo".into(), loopback: true, ..Link::default() };
         Space { name: "a".into(), links: vec![lo, eth0], ..Space::default() }
     }
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn a_given_link_that_is_plugged_into_a_bridge() {
         let plugged = |space: &mut Space| {
-            let kind = "bridge".to_string();
+            let kind = LinkKind::Bridge;
             space.links.push(Link { index: 9, name: "br0".into(), kind, ..Link::default() });
             space.links[1].master = Some(9);
         };

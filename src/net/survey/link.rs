@@ -1,4 +1,5 @@
 use super::kinds::{self, Bridge, BridgePort, Macvlan, Tun, Vxlan};
+use super::link_kind::{LinkKind, LowerLink};
 use super::{Space, sysctls};
 use crate::net::link::mac_of;
 use crate::net::{NetError, Netns, Network, operstate};
@@ -20,7 +21,7 @@ pub struct Link {
     /// The largest packet.
     pub mtu: u32,
     /// `veth`, `bridge`, `vxlan`, …; empty for `lo` and real devices.
-    pub kind: String,
+    pub kind: LinkKind,
     /// Whether it is the loopback.
     pub loopback: bool,
     /// Whether it is switched on.
@@ -193,9 +194,9 @@ impl Network {
             other = other.or(vxlan.dev);
         }
         let other = other.map(|index| Peer { space: home, index });
-        match link.kind.as_str() {
-            "veth" => link.peer = other,
-            _ => link.parent = other,
+        match link.kind.lower() {
+            LowerLink::Peer => link.peer = other,
+            LowerLink::Parent | LowerLink::Underlay => link.parent = other,
         }
         if let Some(tun) = &mut link.tun {
             // The kernel takes the carrier away when nobody has it open.
@@ -208,8 +209,8 @@ impl Network {
 pub(super) fn read_infos(infos: &[LinkInfo], link: &mut Link) {
     for info in infos {
         match info {
-            LinkInfo::Kind(InfoKind::Other(kind)) => link.kind.clone_from(kind),
-            LinkInfo::Kind(kind) => link.kind = kind.to_string(),
+            LinkInfo::Kind(InfoKind::Other(kind)) => link.kind = kind.as_str().into(),
+            LinkInfo::Kind(kind) => link.kind = kind.to_string().into(),
             LinkInfo::Data(InfoData::Bridge(data)) => link.bridge = Some(kinds::bridge(data)),
             LinkInfo::Data(InfoData::MacVlan(data)) => link.macvlan = Some(kinds::macvlan(data)),
             LinkInfo::Data(InfoData::MacVtap(data)) => link.macvlan = Some(kinds::macvtap(data)),

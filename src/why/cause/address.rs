@@ -4,7 +4,7 @@
 use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
-use crate::net::survey::{Address, Net, Space};
+use crate::net::survey::{Address, LinkKind, Net, Space};
 use crate::why::Cause;
 use crate::why::command::say::{nodad, show};
 use crate::why::evidence::Evidence;
@@ -96,7 +96,7 @@ fn strayed(evidence: &Evidence, from: &Space, dst: IpAddr) -> Option<Suspicion> 
     let near = evidence.ground.neighbours(&from.name, link);
     let [end] = near[..] else { return None };
     let bare = end.addrs(dst.is_ipv6()).next().is_none();
-    if from.addrs.iter().filter(of_net).count() < 2 || !bare || end.link.kind == "bridge" {
+    if from.addrs.iter().filter(of_net).count() < 2 || !bare || end.link.kind == LinkKind::Bridge {
         return None;
     }
     let (ns, other, dev) = (&from.name, &end.space.name, &end.link.name);
@@ -124,7 +124,7 @@ fn nobody_has(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
     let near: Vec<End> = evidence.near();
     let typed = &evidence.typed;
     let gateways: Vec<IpAddr> = evidence.gateways();
-    let bare = |end: &End| end.addrs(dst.is_ipv6()).next().is_none() && end.link.kind != "bridge";
+    let bare = |end: &End| end.addrs(dst.is_ipv6()).next().is_none() && end.link.kind != LinkKind::Bridge;
     for end in evidence.ground.ends().filter(|end| end.space.name != from) {
         let is_near =
             near.iter().any(|near| near.space.name == end.space.name && near.link.index == end.link.index);
@@ -157,7 +157,7 @@ fn nobody_has(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
                 suspect: suspect(Cause::AddressTypo, format!("{space}: {dev}"), text, fix),
             });
         }
-        if addrs.is_empty() && end.link.kind != "bridge" {
+        if addrs.is_empty() && end.link.kind != LinkKind::Bridge {
             let len = evidence.prefix_len_for(dst).unwrap_or(24);
             let once = typed::once_given(typed, space, dev).into_iter().any(|(ip, _)| ip == dst);
             let now = if once { "lost it, and has no address" } else { "no address" };
@@ -165,7 +165,11 @@ fn nobody_has(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
             let fix = vec![format!("{} addr add {dst}/{len} dev {dev}{}", evidence.ip(space), nodad(dst))];
             // Those who ask and answer have the same kind of link.
             let alike = near.iter().any(|near| near.port() == end.port())
-                && evidence.from().links.iter().any(|own| own.kind == end.link.kind && own.kind == "macvlan");
+                && evidence
+                    .from()
+                    .links
+                    .iter()
+                    .any(|own| own.kind == end.link.kind && own.kind == LinkKind::Macvlan);
             found.push(Suspicion {
                 rank: if once { tier.exact() } else { tier.plain() }.near(i8::from(alike)),
                 sure: false,

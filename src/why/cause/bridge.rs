@@ -4,7 +4,7 @@ use super::fdb;
 use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
-use crate::net::survey::{BridgePort, Link, Space};
+use crate::net::survey::{BridgePort, Link, LinkKind, Space};
 use crate::why::Cause;
 use crate::why::evidence::Evidence;
 use crate::why::evidence::ground::End;
@@ -42,7 +42,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
 pub(super) fn bridges<'a>(evidence: &Evidence<'a>) -> Vec<(&'a Space, &'a Link)> {
     let all = evidence.survey.spaces.iter();
     let bridges = all.flat_map(|space| {
-        space.links.iter().filter(|link| link.kind == "bridge").map(move |link| (space, link))
+        space.links.iter().filter(|link| link.kind == LinkKind::Bridge).map(move |link| (space, link))
     });
     bridges.collect()
 }
@@ -86,7 +86,8 @@ impl<'a> Evidence<'a> {
         let all =
             self.survey.spaces.iter().flat_map(|space| space.links.iter().map(move |link| (space, link)));
         // Of one who has it, rather than of a bridge that took it from a port.
-        let owner = all.filter(|(_, link)| link.mac == mac).min_by_key(|(_, link)| link.kind == "bridge");
+        let owner =
+            all.filter(|(_, link)| link.mac == mac).min_by_key(|(_, link)| link.kind == LinkKind::Bridge);
         match owner {
             Some((space, link)) if !typed => {
                 // Not every shell has the host's own /sys.

@@ -3,7 +3,7 @@
 use super::page::Page;
 use super::rank::{Rank, Tier};
 use super::{Suspicion, suspect};
-use crate::net::survey::Space;
+use crate::net::survey::{LinkKind, Space};
 use crate::why::Cause;
 use crate::why::evidence::Evidence;
 use crate::why::look::gate::Gate;
@@ -43,7 +43,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
 
 /// A bridge passes frames on, not packets.
 fn is_bridged(evidence: &Evidence, space: &Space, index: u32) -> bool {
-    space.link_at(index).is_some_and(|link| link.kind == "bridge")
+    space.link_at(index).is_some_and(|link| link.kind == LinkKind::Bridge)
         && !evidence.shot.sightings.iter().any(|seen| seen.netns == space.name && seen.index == index)
 }
 

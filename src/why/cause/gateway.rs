@@ -3,7 +3,7 @@
 
 use super::rank::Tier;
 use super::{Suspicion, suspect};
-use crate::net::survey::Space;
+use crate::net::survey::{LinkKind, Space};
 use crate::why::Cause;
 use crate::why::command::say::{nodad, show};
 use crate::why::evidence::Evidence;
@@ -24,7 +24,8 @@ pub(super) fn find(evidence: &Evidence, v6: bool) -> Vec<Suspicion> {
                 continue;
             }
             let bare = |end: &End| {
-                end.addrs(v6).next().is_none() && (end.link.kind != "bridge" || end.space.name == "host")
+                end.addrs(v6).next().is_none()
+                    && (end.link.kind != LinkKind::Bridge || end.space.name == "host")
             };
             let ends = evidence.ground.neighbours(&space.name, link);
             found.extend(ends.iter().filter_map(|end| not_the_gateway(evidence, space, via, *end)));

@@ -31,7 +31,7 @@ fn lost(evidence: &Evidence, typed: &[Typed], given: &Given) -> Option<Suspicion
     let mut fix = Vec::new();
     let (id, why) = match (since.last()?, link) {
         (Since::LinkDeleted(what), None) => {
-            fix.extend(made_again(evidence, typed, ns, dev)?);
+            fix.extend(made_again(evidence, typed, dev)?);
             (
                 Cause::VethDeleted,
                 format!(
@@ -78,7 +78,7 @@ fn lost(evidence: &Evidence, typed: &[Typed], given: &Given) -> Option<Suspicion
 
 /// The commands that made a veth pair which is gone, and what its ends were
 /// given.
-fn made_again(evidence: &Evidence, typed: &[Typed], ns: &str, dev: &str) -> Option<Vec<String>> {
+fn made_again(evidence: &Evidence, typed: &[Typed], dev: &str) -> Option<Vec<String>> {
     let made = typed.iter().rev().find(|typed| {
         typed.is("ip", &["link", "add"])
             && typed.command.failed.is_none()
@@ -99,7 +99,6 @@ fn made_again(evidence: &Evidence, typed: &[Typed], ns: &str, dev: &str) -> Opti
             fix.push(typed.command.command.clone());
         }
     }
-    let _ = ns;
     Some(fix)
 }
 

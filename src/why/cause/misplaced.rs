@@ -4,7 +4,7 @@
 use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
-use crate::net::survey::Address;
+use crate::net::survey::{Address, LinkKind};
 use crate::why::Cause;
 use crate::why::command::say::{nodad, show};
 use crate::why::evidence::Evidence;
@@ -29,7 +29,7 @@ fn misplaced(evidence: &Evidence, end: End, addr: &Address) -> Option<Suspicion>
         let mut addrs = end.addrs(addr.ip.is_ipv6());
         addrs.any(|addr| evidence.ground.has_fellows(end, network(addr.ip, addr.prefix_len)))
     };
-    if evidence.ground.has_fellows(end, net) || end.link.kind == "bridge" && !is_in_use() {
+    if evidence.ground.has_fellows(end, net) || end.link.kind == LinkKind::Bridge && !is_in_use() {
         return None;
     }
     let (ns, wrong, dev) = (&end.space.name, &end.link.name, &right.link.name);

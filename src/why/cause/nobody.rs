@@ -3,6 +3,7 @@
 use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
+use crate::net::survey::LinkKind;
 use crate::why::Cause;
 use crate::why::command::say::{nodad, show};
 use crate::why::evidence::Evidence;
@@ -60,7 +61,7 @@ fn plugged_elsewhere(evidence: &Evidence) -> Vec<Suspicion> {
         for end in evidence.ground.neighbours(&target.name, link) {
             let (space, dev) = (&end.space.name, &end.link.name);
             let only = end.space.links.iter().filter(|link| !link.loopback).count() == 1;
-            if space == from || space == "host" || !only || end.link.kind != "veth" {
+            if space == from || space == "host" || !only || end.link.kind != LinkKind::Veth {
                 continue;
             }
             let text = format!(

@@ -137,9 +137,8 @@ fn joined<'a>(evidence: &Evidence<'a>, space: &'a Space, bridge: &'a Link) -> Ve
 
 /// Tells whether a link could be a port, and is plugged into nothing.
 fn is_loose(evidence: &Evidence, space: &Space, link: &Link) -> bool {
-    let kinds = ["veth", "vxlan", "tun", "macvlan", "macvtap"];
     let bare = !space.addrs.iter().any(|addr| addr.index == link.index && addr.scope != "link");
-    link.master.is_none() && bare && kinds.contains(&link.kind.as_str())
+    link.master.is_none() && bare && link.kind.is_made_for_a_bridge()
         // A macvlan's or VXLAN's parent has work to do as it is.
         && !evidence.survey.spaces.iter().flat_map(|space| &space.links).any(|other| {
             other.parent.as_ref().is_some_and(|parent| {

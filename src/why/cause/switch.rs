@@ -24,8 +24,6 @@ struct Switch {
 enum At {
     /// Of those who have the asked address.
     Target,
-    /// Of those whom the packet passes.
-    Router,
     /// Of anybody on the way.
     Anybody,
 }
@@ -137,7 +135,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
         for switch in SWITCHES.iter().filter(|switch| switch.key.starts_with("net.ipv6") == v6) {
             let has_it = evidence.shot.target.is_some_and(|dst| crate::why::look::gate::is_local(space, dst));
             let is_target = (has_it || evidence.probe.broadcast) && space.name != evidence.probe.from;
-            if switch.at == At::Target && !is_target || switch.at == At::Router && is_target {
+            if switch.at == At::Target && !is_target {
                 continue;
             }
             let matters = match switch.id {

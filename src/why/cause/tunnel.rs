@@ -2,7 +2,7 @@
 
 use super::rank::Tier;
 use super::{Suspicion, suspect};
-use crate::net::survey::{FdbEntry, Link, Space, Vxlan};
+use crate::net::survey::{FdbEntry, Link, LinkKind, Space, Vxlan};
 use crate::why::Cause;
 use crate::why::command::say::nodad;
 use crate::why::evidence::Evidence;
@@ -107,7 +107,7 @@ fn plugged(evidence: &Evidence, space: &Space, bridge: u32, end: (&str, u32)) ->
     let Some(bridge) = space.link_at(bridge) else { return false };
     let ends = evidence.ground.ends().find(|known| known.port() == end);
     ends.is_some_and(|end| {
-        evidence.ground.port_to(space, bridge, end).is_some_and(|port| port.kind != "vxlan")
+        evidence.ground.port_to(space, bridge, end).is_some_and(|port| port.kind != LinkKind::Vxlan)
     })
 }
 
@@ -151,7 +151,7 @@ impl<'a> Tunnel<'a> {
             addr.ip.is_ipv6() == v6
                 && addr.scope != "host"
                 && (v6 || addr.scope != "link")
-                && link.is_some_and(|link| !link.loopback && link.kind != "vxlan")
+                && link.is_some_and(|link| !link.loopback && link.kind != LinkKind::Vxlan)
                 && Some(addr.index) != self.link.master
         });
         let near: Vec<_> =

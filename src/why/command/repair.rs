@@ -2,7 +2,7 @@
 
 use super::rule_slip;
 use super::slip::{self, nearest};
-use crate::net::survey::{Net, Space};
+use crate::net::survey::{LinkKind, Net, Space};
 use crate::why::command::say::nodad;
 use crate::why::evidence::Evidence;
 use crate::why::evidence::ground::network;
@@ -269,7 +269,7 @@ fn device(
         evidence.survey.spaces.iter().filter(|other| other.name != space.name && space.name != "host")
     {
         let bare = other.links.iter().filter(|link| {
-            link.kind == "veth"
+            link.kind == LinkKind::Veth
                 && link.master.is_none()
                 && !other.addrs.iter().any(|addr| addr.index == link.index && addr.scope == "global")
                 && (other.name == "host" || link.name.contains(&space.name))
@@ -295,7 +295,8 @@ fn device(
         .chain(evidence.survey.spaces.iter())
         .filter(|other| other.name != space.name && other.link(name).is_some())
         .collect();
-    let links = space.links.iter().filter(|link| !link.loopback && (!is_master || link.kind == "bridge"));
+    let links =
+        space.links.iter().filter(|link| !link.loopback && (!is_master || link.kind == LinkKind::Bridge));
     let names: Vec<&str> = links.map(|link| link.name.as_str()).collect();
     let near = nearest(name, names.iter().copied());
     let bare: Vec<&str> = names
@@ -389,7 +390,7 @@ fn route(evidence: &Evidence, repair: Repair, space: &Space) -> Vec<Repair> {
         (verb + 1..repair.words.len())
             .find(|at| repair.words[*at] == "default" || Net::parse(&repair.words[*at]).is_some())
     });
-    let mut goal = evidence.shot.target.filter(|_| true);
+    let mut goal = evidence.shot.target;
     if let Some(at) = dst.filter(|at| repair.words[*at] != "default")
         && let Some(net) = Net::parse(&repair.words[at])
     {

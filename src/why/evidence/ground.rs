@@ -1,7 +1,7 @@
 //! The lie of the land: which interfaces share a wire, whose an address is,
 //! and by which namespaces one would get from one to another.
 
-use crate::net::survey::{Address, Link, Net, Space, Survey, Vxlan};
+use crate::net::survey::{Address, Link, LinkKind, LowerLink, Net, Space, Survey, Vxlan};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -48,7 +48,7 @@ impl<'a> Ground<'a> {
                     join(here, (&space.name, master));
                 }
                 // A veth's other end; what a macvlan stands on.
-                let below = if link.kind == "vxlan" { &None } else { &link.parent };
+                let below = if link.kind.lower() == LowerLink::Underlay { &None } else { &link.parent };
                 for (other, end) in [&link.peer, below].into_iter().flatten().filter_map(|it| survey.find(it))
                 {
                     join(here, (&other.name, end.index));
@@ -260,7 +260,7 @@ impl<'a> End<'a> {
     /// Tells whether it is a bridge without an address: it passes frames on
     /// among its ports, and its namespace has no part in that network.
     pub fn is_bare_bridge(&self) -> bool {
-        self.link.kind == "bridge" && self.addrs(false).chain(self.addrs(true)).next().is_none()
+        self.link.kind == LinkKind::Bridge && self.addrs(false).chain(self.addrs(true)).next().is_none()
     }
 
     /// The addresses of one family, but those of a single link.

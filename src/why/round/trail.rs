@@ -1,7 +1,7 @@
 //! The ways that packets took, drawn from what was seen of them.
 
 use crate::event::{Passed, Trail, TrailEnd, TrailStep};
-use crate::net::survey::{Link, Space, Survey};
+use crate::net::survey::{Link, LinkKind, Space, Survey};
 use crate::net::{SeenPacket, Sighting};
 use crate::why::evidence::ground::Ground;
 use crate::why::look::shot::Shot;
@@ -155,10 +155,7 @@ impl<'a> Walk<'a> {
     /// Where it ought to have come in at the other end of a cable.
     fn next(&self, seen: &Sighting) -> Option<TrailStep> {
         let link = self.link(seen)?;
-        let (space, other) = match link.kind.as_str() {
-            "vxlan" => return None,
-            _ => self.survey.find(link.peer.as_ref()?)?,
-        };
+        let (space, other) = self.survey.find(link.peer.as_ref()?)?;
         Some(TrailStep { ns: space.name.clone(), dev: other.name.clone(), out: false })
     }
 
@@ -197,8 +194,8 @@ impl<'a> Walk<'a> {
             (true, false) if parent(from, b) || parent(to, a) => 3,
             // Through a router, which has no port of a bridge in its hands.
             (false, true) if same && from.master.is_none() && to.master.is_none() => 3,
-            (true, true) if same && to.kind != "bridge" && from.kind == "vxlan" => 2,
-            (false, false) if same && to.kind == "vxlan" => 2,
+            (true, true) if same && to.kind != LinkKind::Bridge && from.kind == LinkKind::Vxlan => 2,
+            (false, false) if same && to.kind == LinkKind::Vxlan => 2,
             (true, false) if !same && self.ground.share((&a.netns, a.index), (&b.netns, b.index)) => 1,
             _ => 0,
         }
@@ -215,7 +212,7 @@ fn onward(way: &Way, seen: &Sighting) -> Option<TrailStep> {
     let mut on = way[at + 1..].iter().take_while(|(space, _)| space.name == seen.netns);
     let (space, link) = on.next()?;
     // From port to port, a bridge itself is not asked.
-    let port = on.next().filter(|(_, port)| link.kind == "bridge" && port.master == Some(link.index));
+    let port = on.next().filter(|(_, port)| link.kind == LinkKind::Bridge && port.master == Some(link.index));
     let link = port.map_or(link, |(_, port)| port);
     Some(TrailStep { ns: space.name.clone(), dev: link.name.clone(), out: true })
 }
