@@ -90,7 +90,7 @@ impl<'a> Evidence<'a> {
         let owner = all.filter(|(_, link)| link.mac == mac).min_by_key(|(_, link)| link.kind == "bridge");
         match owner {
             Some((space, link)) if !typed => {
-                // Not every shell has the host's own /sys.
+                // The /sys of a shell in the host namespace may belong to another namespace.
                 let read = match self.netns(&space.name).is_some_and(|netns| netns.is_host()) {
                     true => format!("ip -br link show dev {} | awk '{{print $3}}'", link.name),
                     false => self.exec(&space.name, &format!("cat /sys/class/net/{}/address", link.name)),

@@ -128,7 +128,7 @@ fn one(
     Some(Suspicion { rank, sure: false, suspect })
 }
 
-/// Tells whether the kernel lacks what a command wants.
+/// Tells whether the kernel lacks a feature that a command needs.
 fn is_lacking(words: &str) -> bool {
     ["Unknown device type", "qdisc kind is unknown", "load TC action module"]
         .iter()

@@ -70,7 +70,7 @@ fn routes(evidence: &Evidence, space: &Space, flow: &Flow, tier: Tier, back: &st
     astray.map(one).collect()
 }
 
-/// Tells whether a network is within another one.
+/// Tells whether a network is a part of another one.
 fn is_part(net: Net, of: Net) -> bool {
     of.len < net.len && of.contains(net.ip)
 }

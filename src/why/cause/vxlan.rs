@@ -103,7 +103,7 @@ fn differs<'a>(evidence: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Ve
         found.push(one);
     } else if near.of.port != far.of.port {
         let (mut odd, mut right) = odd(&|a, b| a.port == b.port);
-        // Of two, the end without the standard port is the odd one.
+        // If there are two, the end without the standard port is the odd one.
         if all.len() == 2 && odd.of.port == 4789 {
             (odd, right) = (right, odd);
         }
