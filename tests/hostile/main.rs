@@ -443,7 +443,8 @@ fn neighbours_are_bounded() {
 
 #[test]
 fn room_for_icmp_is_waited_for() {
-    // Whether the table has room again when this submission is judged is its own doing.
+    // Whether room for ICMP is left when this submission itself is judged is its own
+    // doing.
     let Some((passed, remarks)) = result("fills_icmp") else { return };
     assert_eq!(passed[1..], DONE[1..], "fills_icmp: {remarks:#?}");
     // Submissions that ran beside it waited, and did not count as unreachable.

@@ -106,7 +106,7 @@ fn one(
     let said = said(words);
     let lacking = repair.said.is_empty() && is_lacking(words);
     if lacking {
-        // No spelling of the command helps here.
+        // Typed again, the command would be refused again.
         fix.clear();
     }
     let mut text = format!("`{}` was refused", line(&refused.raw));

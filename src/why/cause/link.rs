@@ -88,8 +88,8 @@ fn loopback(evidence: &Evidence) -> Option<Suspicion> {
     Some(Suspicion { rank: Tier::Named.plain(), sure: true, suspect })
 }
 
-/// Suspects a link that is held down, or whose frames a program takes: protodown, XDP, a
-/// tun without a reader.
+/// Suspects a link that is held down (protodown), whose frames an XDP program sees first,
+/// or that is a tun or tap without a reader.
 fn held_down(evidence: &Evidence, space: &Space, link: &Link) -> Option<Suspicion> {
     let (ip, ns, dev) = (evidence.ip(&space.name), &space.name, &link.name);
     let (id, text, fix) = if link.protodown {

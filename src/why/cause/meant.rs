@@ -17,7 +17,8 @@ impl BlockedPacket<'_> {
         let view = self.view();
         for rule in self.rules().filter(|rule| is_accept(rule) && is_before(rule, self.culprit)) {
             let ruling = Ruling::of(rule);
-            // A wrong port with the right protocol fails in one clause only.
+            // Port and protocol are separate clauses, so a slip in one of them fails one
+            // clause.
             let failing = ruling.failing(&view);
             let [clause] = failing[..] else { continue };
             // Rules for lo are not meant for other packets.

@@ -85,7 +85,8 @@ impl Names<'_> {
                     .filter(|other| differs_little(*other, ip)),
             );
         }
-        // An address of the other IP version counts only if there is none of the same.
+        // If the hosts file is wrong, an address of the other IP version counts as well,
+        // unless there is one of the same.
         let alike = right.iter().any(|other| other.is_ipv4() == ip.is_ipv4());
         right.retain(|other| *other != ip && (other.is_ipv4() == ip.is_ipv4() || told && !alike));
         right.dedup();

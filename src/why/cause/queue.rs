@@ -58,7 +58,7 @@ fn is_plain(qdisc: &Qdisc) -> bool {
 fn discipline(evidence: &Evidence, space: &Space, qdisc: &Qdisc, now: Option<&Space>) -> Option<Suspicion> {
     let link = space.link_at(qdisc.index)?;
     let headers = if evidence.shot.target.is_some_and(|dst| dst.is_ipv6()) { 48 } else { 28 };
-    // The frame of the probe. An ARP request is shorter, with 42 bytes.
+    // The frame of the probe. An ARP request is not larger: it has 42 bytes.
     let frame = 14 + headers + u64::from(evidence.probe.size.unwrap_or(56));
     let after = now.and_then(|now| {
         now.qdiscs.iter().find(|other| {

@@ -81,7 +81,7 @@ pub(in crate::why) fn is_default(rule: &PolicyRule) -> bool {
         && rule.fwmark.is_none()
 }
 
-/// Tells whether a route forwards or delivers packets.
+/// Tells whether a route neither discards nor refuses packets.
 pub(in crate::why) fn is_usable(route: &Route) -> bool {
     !is_dead_end(route)
 }

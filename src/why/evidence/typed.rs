@@ -13,7 +13,7 @@ pub(in crate::why) struct Typed<'a> {
     /// The program: `ip`, `iptables`, `sysctl`, ….
     pub program: String,
     /// The words after the program. For `ip`, `bridge` and `tc` the options are left out,
-    /// and the object and the verb are spelt out.
+    /// and the object and the verb have one spelling: `addr`, `neigh`, `del`.
     pub words: Vec<String>,
     /// All words as they were typed, including the namespace, with the lab's variables
     /// expanded.
