@@ -1,6 +1,6 @@
-//! Commands that nslab carries out where a machine lacks their program come to
-//! the same as the program: each lab here runs once with the real one, and once
-//! where it is hidden.
+//! Commands that nslab carries out on a machine without their program have the same
+//! result as with the program: each lab here runs once with the real one, and once with
+//! it hidden.
 
 use crate::measured::{lacking, skip};
 use crate::support::{Scratch, forget_others, output, sandbox_lack};
@@ -27,7 +27,7 @@ for ns in [host()] + netns_list() {
 }
 "#;
 
-/// Where the commands are typed.
+/// The network in which the commands are typed.
 const BEFORE: &str = r#"
 let red = netns("red");
 let blue = netns("blue");
@@ -40,7 +40,7 @@ red.up("lo");
 bridge("br1");
 "#;
 
-/// What a lab prints, with these programs hidden.
+/// Returns the output of a lab with these programs hidden.
 fn printed(commands: &[&str], hidden: &str) -> (String, i32) {
     let scratch = Scratch::new();
     let typed: Vec<String> = commands.iter().map(|command| format!("sh({command:?});\n")).collect();
@@ -51,12 +51,12 @@ fn printed(commands: &[&str], hidden: &str) -> (String, i32) {
     forget_others(&mut command);
     let output = output(command);
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    // What a bridge learns hangs on who has spoken meanwhile.
+    // Learned entries of a bridge depend on the traffic meanwhile.
     let lines = text.lines().filter(|line| !line.ends_with(" learned"));
     (lines.collect::<Vec<_>>().join("\n"), output.status.code().unwrap_or(-1))
 }
 
-/// Why the two can't be compared on this machine.
+/// Returns the reason why the two can't be compared on this machine.
 fn lack(program: &str) -> Option<String> {
     let without = Command::new("unshare").args(["-Urm", "true"]).output();
     if let Some(lack) = sandbox_lack() {
@@ -68,7 +68,7 @@ fn lack(program: &str) -> Option<String> {
     lacking(&[program])
 }
 
-/// The same comes out of the commands with the program and without.
+/// Checks that the commands have the same result with the program and without.
 #[track_caller]
 fn same(program: &str, commands: &[&str]) {
     if let Some(lack) = lack(program) {

@@ -1,4 +1,4 @@
-//! Captured packets: what the rows say is what tcpdump says of the file.
+//! Captured packets: the rows agree with tcpdump's reading of the file.
 
 use crate::measured::{lacking, skip};
 use crate::support::{NOTHING, Nslab, Scratch, sandbox_lack};
@@ -142,7 +142,7 @@ fn rows_of<'a>(printed: &'a str, file: &str) -> Vec<&'a str> {
     rows.map_while(|line| line.strip_prefix("    ")).filter(|line| !line.starts_with(' ')).collect()
 }
 
-/// What tcpdump prints of a packet that has no row: it was sent by the clock.
+/// Tells whether a line of tcpdump is a packet without a row, since timers sent it.
 fn has_no_row(line: &str) -> bool {
     let bare = line.contains("Flags [.], ") && line.ends_with("length 0");
     bare || line.contains("multicast listener report")
@@ -178,7 +178,7 @@ fn says_the_same(line: &str, row: &str) -> bool {
             pieces = vec!["VXLAN".into(), "vni 42".into()];
         }
         "ICMP" | "ICMPv6" | "ip-proto-58" if info.starts_with("fragment") => {
-            // Which it is, is in tcpdump's words for `-v` only.
+            // tcpdump says with `-v` only which fragment it is.
             pieces = vec![ends.to_string()];
         }
         _ => {
@@ -257,7 +257,7 @@ fn a_folder_that_can_not_be_made() {
         .run();
 }
 
-/// Who ends a connection first does not hang on who is quicker.
+/// The result does not depend on which side closes the connection first.
 #[test]
 fn a_page_whose_server_ends_the_connection_late() {
     if let Some(lack) = lacking(&["python3"]) {

@@ -1,4 +1,4 @@
-//! What `try … catch` catches, and what it does not.
+//! Errors that `try … catch` catches, and those that it does not.
 
 use crate::support::{NOTHING, Nslab};
 

@@ -1,5 +1,5 @@
-//! What is typed: help, wrong usage, exit codes, pipes, and what a machine
-//! can't measure.
+//! The command line: help, wrong usage, exit codes, pipes, and a machine that can't
+//! measure everything.
 
 use crate::measured::skip;
 use crate::support::{NO_IP, NOTHING, Nslab, Scratch, ending, forget_others, output, sandbox_lack, wait};

@@ -24,8 +24,7 @@ fn hosts(hosts: usize) -> String {
     )
 }
 
-/// While a large bridge is built its ports hear no multicast; whoever looks
-/// finds that they do.
+/// The ports of a large bridge get no multicast while it is built; afterwards they do.
 #[test]
 fn multicast_reaches_the_last_of_many_ports() {
     let checks = r#"
@@ -38,8 +37,8 @@ fn multicast_reaches_the_last_of_many_ports() {
         .run();
 }
 
-/// The machine has 1,024 entries for everybody's neighbours; a lab that asks
-/// many forgets in time whom it has learned.
+/// The machine has 1,024 neighbour entries for all namespaces; a lab that talks to many
+/// hosts drops entries in time.
 #[test]
 fn a_host_that_asks_many_forgets_some() {
     let checks = r#"
@@ -57,7 +56,7 @@ fn a_host_that_asks_many_forgets_some() {
         .run();
 }
 
-/// Who asks few finds them all, however full the machine's table is.
+/// A host with few neighbours finds them all, however full the machine's table is.
 #[test]
 fn a_host_that_asks_some_forgets_nobody() {
     let checks = r#"

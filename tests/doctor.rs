@@ -93,8 +93,8 @@ fn too_few_namespaces_are_not_none() {
     }
 }
 
-/// As container engines cover it. The kernel gives nobody another /proc who
-/// would see more in that (`mount_too_revealing`).
+/// Covers a part of /proc, as container engines do. The kernel then mounts no other /proc
+/// that would show more (`mount_too_revealing`).
 const COVERED: &str = "mount --bind /dev/null /proc/keys";
 
 #[test]
@@ -119,7 +119,7 @@ fn a_covered_proc_is_named_in_the_words_of_each_place() {
             .says("\"--security-opt=systempaths=unconfined\"");
     }
     covered("container", "podman").has_no_sandbox(refused).says("--security-opt unmask=ALL");
-    // Uncovered, it is as good as any.
+    // Without the cover, a sandbox is possible.
     told(doctor_after(&format!("{COVERED}\numount /proc/keys"))).has_a_sandbox();
 }
 

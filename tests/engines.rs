@@ -1,6 +1,6 @@
-//! What the files below `book/grading` have an engine run grades a class: it is
-//! typed here as it stands there, one part after the other. (Slurm's is run by
-//! Slurm, in `.ci/slurm`.)
+//! The files below `book/grading` have an engine grade a class: their commands are run
+//! here as they stand there, one after the other. (Slurm's is run by Slurm, in
+//! `.ci/slurm`.)
 
 use crate::measured::skip;
 use crate::support::{Scratch, forget_others, output, sandbox_lack};
@@ -16,7 +16,8 @@ fn book(file: &str) -> String {
     fs::read_to_string(path).expect("a file to copy")
 }
 
-/// A class below `folder`; nothing, said aloud, where nobody can be graded.
+/// Creates a class below `folder`; returns nothing, and reports that, if nobody can be
+/// graded here.
 fn class(folder: &str) -> Option<Scratch> {
     if let Some(lack) = sandbox_lack() {
         skip(lack);
@@ -31,7 +32,7 @@ fn class(folder: &str) -> Option<Scratch> {
     Some(scratch)
 }
 
-/// Has a shell run a command line, as one finds `nslab` where it is installed.
+/// Runs a command line in a shell that finds `nslab` as if it were installed.
 #[track_caller]
 fn run(scratch: &Scratch, options: &str, line: &str, index: usize) {
     let own = Path::new(env!("CARGO_BIN_EXE_nslab")).parent().expect("a folder").to_path_buf();

@@ -19,7 +19,7 @@ fn lack() -> Option<String> {
     sandbox_lack().map(String::from).or(lacking(&["bash", "ip", "iptables", "nft"]))
 }
 
-/// What `nslab grade` prints, and whether it is content.
+/// Returns the output of `nslab grade`, and whether it succeeded.
 fn grade(arguments: &[&str], folder: &Path) -> (String, bool) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nslab"));
     command.arg("grade").args(arguments).current_dir(folder);
@@ -42,12 +42,12 @@ fn each_is_sound_and_sees_what_is_wrong() {
 fn is_sound(exercise: &Path) {
     let (said, sound) = grade(&["--self-test", &exercise.display().to_string()], Path::new("/"));
     assert!(sound, "{said}");
-    // Who does nothing gets nothing.
+    // A solution that does nothing gets no points.
     assert!(said.contains("\n✓ a solution that does nothing has 0 of "), "{said}");
-    // What one would try in place of the task has what it deserves.
+    // Counter-examples get the points that they deserve.
     let tried = said.lines().any(|line| line.contains(" counter-examples has the points that it deserves"));
     assert!(tried, "{said}");
-    // And who does it in another way gets all.
+    // A solution in another way gets all points.
     let other = said.lines().any(|line| line.contains(" other solution") && line.ends_with(" full marks"));
     assert!(other, "{said}");
 }

@@ -9,8 +9,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What the real tools say of every namespace, a line each: what is asked,
-/// and the answer.
+/// The output of the real tools for every namespace, a line each: the question and the
+/// answer.
 const LISTING: &str = r#"
 say() {
     what=$1; shift
@@ -33,8 +33,8 @@ done
 echo LISTED
 "#;
 
-/// Where a script can change nothing of this machine. Root is nobody first:
-/// as root, it could write root's files.
+/// Prepares a place where a script can change nothing of this machine. Root becomes
+/// nobody first: as root, the script could write root's files.
 const PLACE: &str = r#"
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /tmp
@@ -123,7 +123,7 @@ fn without_plugin_names(text: &str) -> String {
     done
 }
 
-/// What is left of a listing, sorted, a line each.
+/// Normalizes a listing: sorted, a line each.
 fn canonical(listing: &str, script: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let listing = &chosen_only(listing, script);
@@ -140,7 +140,7 @@ fn canonical(listing: &str, script: &str) -> Vec<String> {
         let rows: Value = serde_json::from_str(text.trim()).unwrap_or(Value::Null);
         let fields = FIELDS.iter().find(|(name, _)| *name == what).map_or(&[][..], |(_, fields)| fields);
         for row in rows.as_array().into_iter().flatten() {
-            // Of what is no bridge's, the kernel keeps groups of its own.
+            // The kernel adds multicast groups to the FDB of links that are in no bridge.
             if what == "fdb" && row["master"].is_null() {
                 continue;
             }
@@ -188,7 +188,7 @@ fn kept(field: &str, value: &Value) -> Value {
 /// The rules as nft prints them, in which tables may come in any order.
 fn ruleset(text: &str) -> impl Iterator<Item = String> {
     let tables: Vec<&str> = text.split("table ").collect();
-    // What was written for iptables, nft warns of.
+    // nft warns of rules that were written for iptables.
     let plain = |table: &str| {
         let table = table.split("# Warning").next().unwrap_or_default();
         let words = table.split_whitespace().map(|word| {
@@ -212,7 +212,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// What a lab has left, in the words of the real tools.
+/// Returns the state that a lab has left, in the words of the real tools.
 fn left_by_lab(own: &str, below: &str, script: &str, scratch: &Scratch) -> Result<Vec<String>, String> {
     let listing = serde_json::to_string(LISTING).expect("a string");
     scratch.write(below, format!("{own}\nnote(sh({listing}).stdout);\n"));
@@ -297,7 +297,7 @@ fn labs() -> Vec<PathBuf> {
     labs
 }
 
-/// Why the scripts can't be run here.
+/// Returns the reason why the scripts can't be run here.
 fn lack() -> Option<String> {
     if let Some(lack) = sandbox_lack() {
         return Some(lack.into());
@@ -333,7 +333,7 @@ fn the_script_of_each_lab_leaves_what_the_lab_has_left() {
     }
 }
 
-/// Tells why they can't be compared here, where they can't.
+/// Compares a lab with its script; returns the reason if they can't be compared here.
 fn compare(lab: &Path) -> Result<Option<String>, String> {
     let below = lab.strip_prefix(root()).expect("a lab of ours").display().to_string();
     let exported = output(nslab(&["export", &below], root()));
@@ -346,7 +346,7 @@ fn compare(lab: &Path) -> Result<Option<String>, String> {
     }
     let again = output(nslab(&["export", &below], root()));
     let script = text(&exported.stdout);
-    // What a plugin has picked, it picks anew.
+    // A plugin picks its values anew each time.
     let plain = |script: &str| chosen_only(script, if below.contains("/cni/") { "" } else { script });
     if plain(&text(&again.stdout)) != plain(&script) {
         return Err("the script is another one the next time".into());

@@ -1,5 +1,5 @@
-//! What the firewall and the rules of routing refuse: the command, the words of
-//! the tool, and what helps.
+//! Refusals of the firewall and of policy rules: the command, the words of the tool, and
+//! the hint.
 
 use crate::measured::{lacking, skip};
 use crate::support::{NOTHING, Nslab, Scratch, forget_others, output, sandbox_lack};

@@ -107,7 +107,7 @@ fn labs_that_are_deep_or_long() {
         much("//! ", "{a", "\nlet a = pick(\"a\", [1]);\n"),
         much("check(\"", "a", "\", true);"),
         much("let a = 1;\n", "let a = a;\n", ""),
-        // What is drawn stands in the place of each of its names.
+        // The drawn value replaces each use of its name.
         format!("//! {}\nlet a = pick(\"a\", [\"{}\"]);", "{a}".repeat(150_000), "x".repeat(500_000)),
         numbered("let a# = pick(\"a#\", [1]);\n", 4000),
         numbered("let b# = 1; snapshot(\"a#\", b#);\n", 4000),

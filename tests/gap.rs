@@ -232,7 +232,7 @@ const WITH_IP: &str = r#"
         check("it answers", ping("10.0.0.1"));
         "#;
 
-/// What the reference solution needs and the machine lacks is nobody's fault.
+/// A tool that the reference solution needs and the machine lacks is nobody's fault.
 #[test]
 fn a_machine_without_the_tools_of_the_reference() {
     let solution = "ip addr add 10.0.0.1/24 dev lo\n";

@@ -1,5 +1,5 @@
-//! `nslab grade`: what a class, and each way to hand in nothing that can be
-//! graded, comes to.
+//! `nslab grade`: the grades of a class, and every kind of submission that can't be
+//! graded.
 
 use crate::measured::{lacking, skip};
 use crate::support::{Nslab, Scratch, forget_others, output, sandbox_lack, unindent, wait};
@@ -615,8 +615,8 @@ fn results_of_something_else() {
         .run();
 }
 
-/// What was kept before the disk was full is there, and the run goes on when
-/// there is room again.
+/// Results from before the disk was full are kept, and the run goes on when there is room
+/// again.
 #[test]
 fn a_full_disk() {
     let script = "

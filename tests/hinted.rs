@@ -1,4 +1,4 @@
-//! What one writes where another thing was meant, and the hint that helps.
+//! Common mistakes in a lab, and the hints that help.
 
 use crate::support::{NOTHING, Nslab};
 

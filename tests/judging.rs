@@ -1,5 +1,5 @@
-//! What an exercise can see of a solution that does another task: what it has
-//! changed, who answered, and what it could not foresee.
+//! Things that an exercise can see of a solution that does another task: its changes, the
+//! source of the answers, and values that it could not foresee.
 
 use crate::measured::{lacking, skip};
 use crate::support::{CABLE, Nslab, Scratch, forget_others, output, sandbox_lack};
@@ -20,8 +20,7 @@ const ROUTER: &str = r#"
     check("it forwards", b.sysctl("net.ipv4.ip_forward") == "1");
 "#;
 
-/// What is said of a solution of the router's exercise, and that it has no
-/// points.
+/// Checks the remarks on a solution of the router's exercise, which gets no points.
 #[track_caller]
 fn is_too_much(solution: &str, changes: &[&str]) {
     let remarks: String = changes
@@ -60,7 +59,8 @@ fn a_solution_that_stays_where_it_may() {
     Nslab::new(["grade", "labs/x/lab.rhai", "s.sh"])
         .lab(ROUTER)
         .file("labs/x/solutions/way.rhai", "b.sysctl(\"net.ipv4.ip_forward\", 1);\n")
-        // Who looks changes nothing: iptables makes its chains, ping neighbours.
+        // Listing rules and pinging add iptables chains and neighbour entries, which do
+        // not count as changes.
         .file(
             "s.sh",
             format!(
@@ -334,7 +334,7 @@ fn nothing_is_drawn_before_the_solution_has_run() {
         .run();
 }
 
-/// What is drawn for one grading, as its checks show it.
+/// Returns the values that are drawn for one grading, as its checks show them.
 fn drawn(arguments: &[&str]) -> String {
     let scratch = crate::support::Scratch::new();
     let lab = "submission(\"way.rhai\");\nlet many = any_of(1..=1000000, #{count: 3, not: [1, 2]});\n\
@@ -577,8 +577,7 @@ fn what_nobody_has_named_stands_still() {
     serves("", "student,points,max,the page\ns,0,1,0\n", 1);
 }
 
-/// Who floods what the judge listens to would have checks left out of the
-/// maximum.
+/// A submission that floods the judge's capture would remove checks from the maximum.
 #[test]
 fn who_floods_a_capture_pays_for_it() {
     if let Some(lack) = sandbox_lack().map(String::from).or_else(|| lacking(&["ip", "ping"])) {

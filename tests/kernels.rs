@@ -1,6 +1,6 @@
-//! What kernels do at different times, or in different words, is the same in a
-//! lab. The labs below `tests/kernels` ask for that under other kernels; these
-//! hold on each. (The others want the modules for tunnels.)
+//! Differences between kernels, in timing or in words, do not show in a lab. The labs
+//! below `tests/kernels` check that under other kernels; these hold on each. (The others
+//! want the modules for tunnels.)
 
 use crate::measured::skip;
 use crate::support::{output, sandbox_lack};

@@ -11,7 +11,7 @@ use machine::{differences, listing};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // Who lists the cases, or runs each in a process of its own, waits for nothing
+    // A listing of the cases, or a run of each in its own process, waits for nothing
     // else.
     if std::env::args().any(|argument| argument == "--list") || std::env::var_os("NEXTEST").is_some() {
         return nslab::harness::main("labs");

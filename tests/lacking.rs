@@ -1,5 +1,5 @@
-//! What a kernel lacks is not measured; what a lab gets wrong has failed. Which
-//! of the two it is, the kernel says: each command is tried beside nslab, by
+//! A feature that the kernel lacks is not measured; a mistake of the lab fails. The
+//! kernel itself decides which of the two it is: each command is tried beside nslab, by
 //! the same tool in a namespace of the test's own.
 
 use crate::measured::skip;
@@ -8,8 +8,8 @@ use nslab::net::is_installed;
 use std::collections::BTreeMap;
 use std::process::Command;
 
-/// Commands that are right, of which a kernel may lack what they ask for, and
-/// the module that brings it.
+/// Correct commands that need a feature which a kernel may lack, each with the module
+/// that brings it.
 const RIGHT: [(&str, &str); 26] = [
     ("ip link add name d0 type dummy", "dummy"),
     ("ip link add link e0 name v0 type vlan id 3", "8021q"),
@@ -63,7 +63,7 @@ const WRONG: [&str; 17] = [
     "nft add rule ip nope nope accept",
 ];
 
-/// The tool without which a command says nothing.
+/// Returns the tool that a command needs.
 fn tool(command: &str) -> &str {
     command.split_whitespace().next().unwrap_or_default()
 }
@@ -208,7 +208,7 @@ const EXERCISE: &str = "//! Make the host a link.\n\
     check(\"lo is there\", links().contains(#{name: \"lo\"}));\n\
     check(\"a link is there\", links().contains(#{name: \"d0\"}));\n";
 
-/// What `nslab grade` says of a submission for [`EXERCISE`].
+/// Returns the output of `nslab grade` for a submission for [`EXERCISE`].
 fn graded(submission: &str) -> String {
     let scratch = Scratch::new();
     scratch.write("labs/x/lab.rhai", EXERCISE);
@@ -228,7 +228,7 @@ fn a_submission_that_is_refused_costs_nothing_and_earns_nothing() {
         let text = graded(&format!("{refused}\n"));
         assert!(text.contains("alice: nothing was measured"), "{text}");
         assert!(text.contains("? lo is there: not measured"), "{text}");
-        // Who has done it all the same has all points.
+        // A submission that still solves the task has all points.
         let text = graded(&format!("{refused}\nip link add name d0 type veth peer name d1\n"));
         assert!(text.contains("alice: 2 of 2 points"), "{text}");
     });

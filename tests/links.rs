@@ -125,7 +125,7 @@ fn a_file_beside_a_shell_lab_that_leads_away_does_not_travel() {
     drop(scratch);
 }
 
-/// Who opens a pipe waits for the other end.
+/// Opening a pipe would wait for the other end.
 #[test]
 fn a_lab_is_a_file() {
     test()

@@ -78,7 +78,7 @@ fn what_is_typed_is_checked_and_written_down() {
     assert_eq!(written, "ip netns exec red bash -c 'ip addr add 10.0.1.1/24 dev lo'\n");
 }
 
-/// Who has another shell gets bash, where what is typed can be told.
+/// A user of another shell gets bash, in which typed commands can be reported.
 #[test]
 fn each_shell_tells_what_is_typed() {
     let Some(scratch) = scratch() else { return };

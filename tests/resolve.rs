@@ -1,5 +1,5 @@
-//! Names are looked up as the C library looks them up: each case is asked of
-//! nslab, of getent(1) and of ping(8) in the same namespace.
+//! Names are resolved as the C library does: each case is a query to nslab, to getent(1)
+//! and to ping(8) in the same namespace.
 
 use crate::measured::{lacking, skip};
 use crate::support::{NOTHING, Nslab};

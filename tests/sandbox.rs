@@ -1,4 +1,4 @@
-//! What a lab can see and do inside its sandbox, and what it can't.
+//! Things that a lab can see and do inside its sandbox, and things that it can't.
 
 use crate::measured::skip;
 use std::fs;
@@ -24,7 +24,7 @@ fn test(name: &str, lab: &str) -> Option<Output> {
 fn passes(name: &str, lab: &str) {
     if let Some(output) = test(name, lab) {
         assert!(output.status.success(), "{}", shown(&output));
-        // What a tool is missing for is said, and the rest counts.
+        // Checks whose tool is missing are reported, and the rest counts.
         let shown = shown(&output);
         let lacks: Vec<&str> = shown.lines().filter(|line| line.contains("not measured")).collect();
         match lacks[..] {

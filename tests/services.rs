@@ -1,5 +1,4 @@
-//! Services, and those who ask them: what is refused, and what is said where
-//! nobody answers.
+//! Services and their clients: refusals, and the errors when nobody answers.
 
 use crate::measured::{lacking, skip};
 use crate::support::{CABLE, NOTHING, Nslab};
@@ -489,7 +488,7 @@ fn a_datagram_is_answered() {
     );
 }
 
-/// What is said is heard by those who know nothing of us.
+/// Programs that know nothing of nslab receive its datagrams.
 #[test]
 fn datagrams_are_those_of_other_programs() {
     Nslab::test(NOTHING)

@@ -1,4 +1,4 @@
-//! Shell labs: what bash runs, told command by command.
+//! Shell labs: the commands that bash runs, reported one by one.
 
 use crate::measured::{lacking, skip};
 use crate::support::{Nslab, Scratch, forget_others, output, sandbox_lack, unindent};
@@ -14,7 +14,7 @@ fn test_shell(script: &str) -> Nslab {
     Nslab::test(["labs"]).file("labs/x/lab.sh", unindent(script))
 }
 
-/// What `nslab run` prints of a script; nothing where there is no sandbox.
+/// Returns the output of `nslab run` for a script; nothing if there is no sandbox.
 fn told(script: &str, arguments: &[&str]) -> Option<String> {
     if let Some(lack) = sandbox_lack() {
         skip(lack);
@@ -681,8 +681,8 @@ fn a_script_that_is_no_text() {
         .run();
 }
 
-/// What bash makes of a script: it writes to `log`, and so does bash under
-/// our eyes, and both must be the same.
+/// Runs a script that writes to `log` in bash and in nslab: both logs have to be the
+/// same.
 #[test]
 fn bash_runs_it_as_it_always_does() {
     let script = r#"
@@ -762,7 +762,7 @@ fn bash_runs_it_as_it_always_does() {
     pretty_assertions::assert_eq!(log, plain);
 }
 
-/// What a script has written to its `log`, which it shows at its end.
+/// Returns a script's `log`, which it prints at its end.
 fn log_of(script: &str, beside: &str) -> Option<String> {
     if let Some(lack) = sandbox_lack() {
         skip(lack);

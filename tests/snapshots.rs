@@ -7,7 +7,7 @@ const LAB: &str = r#"let red = netns("red");
 snapshot("red's links", links(red));
 "#;
 
-/// Where that snapshot is kept, and what is accepted.
+/// The file of that snapshot, its pending file, and the accepted text.
 const SNAPSHOT: &str = "snapshots/x/lab/reds-links.snap";
 const PENDING: &str = "snapshots/x/lab/reds-links.snap.new";
 const RIGHT: &str =
@@ -19,12 +19,12 @@ fn test(arguments: &[&str]) -> Nslab {
     Nslab::test(arguments).file("labs/x/lab.rhai", LAB)
 }
 
-/// Where the test case of the snapshot fails with `report`.
+/// Runs the test case of the snapshot, which fails with `report`.
 fn differs(arguments: &[&str], report: &str) -> Nslab {
     test(arguments).fails_as("x/lab::red's links", report)
 }
 
-/// Where it passes.
+/// Runs the test case of the snapshot, which passes.
 fn agrees(arguments: &[&str]) -> Nslab {
     test(arguments).stdout(
         "
@@ -264,7 +264,7 @@ fn a_snapshot_cut_in_its_header() {
     for cut in ["---\nsource: labs/x/l", "-", ""] {
         let scratch = differs(&[], report).file(SNAPSHOT, cut).run();
         holds(scratch, &[(SNAPSHOT, Some(cut)), (PENDING, None)]);
-        // What nobody could read is not overwritten either.
+        // An unreadable snapshot is not overwritten either.
         let scratch = differs(&["--accept"], report).file(SNAPSHOT, cut).run();
         holds(scratch, &[(SNAPSHOT, Some(cut)), (PENDING, None)]);
     }

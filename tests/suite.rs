@@ -1,8 +1,8 @@
-//! The tests of the tool itself, in one executable: each file beside this one is
-//! a module of it, so that a change is linked once, not once for each file.
+//! The tests of the tool itself, in one executable: each file beside this one is a module
+//! of it, so that a change is linked once, not once for each file.
 //!
-//! What has to begin before there are threads, and what wants the machine for
-//! itself, is an executable of its own: `Cargo.toml` lists them.
+//! Tests that have to begin before there are threads, or that want the machine for
+//! themselves, are executables of their own: `Cargo.toml` lists them.
 
 mod applets;
 mod bridges;

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 type Test = fn(&Network) -> Result<(), String>;
 
-/// What a test begins with that this machine can't measure.
+/// The beginning of an error for something that this machine can't measure.
 const LACKING: &str = "lacking: ";
 
 const TESTS: [(&str, Test); 13] = [
@@ -405,7 +405,7 @@ fn peers(network: &Network) -> Result<(), String> {
 
 fn addresses(network: &Network) -> Result<(), String> {
     sh(network, NET)?;
-    // What changes by itself must have done so.
+    // States that change by themselves must have settled.
     let confirmed = "for ns in red blue far; do
             while ip -n $ns -6 addr show tentative | grep -q inet6; do sleep 0.05; done
         done
@@ -527,7 +527,7 @@ fn ip_route(route: &Value, inet6: bool) -> String {
     words.join(" | ")
 }
 
-/// What the routes of `red` have of everything.
+/// Routes of `red` of every kind.
 const ROUTES: &str = "
 set -e
 ip -n red route add default via 10.0.0.254 metric 50
@@ -811,7 +811,7 @@ fn queues(network: &Network) -> Result<(), String> {
         &format!("{filter:?}"),
     )?;
     must(red.filters.len() == 1 && filter.classid.as_deref() == Some("1:10"), &format!("{filter:?}"))?;
-    // What we say removes it.
+    // Our command deletes the filter.
     sh(network, &format!("tc -n red {}", filter.deletion()))?;
     let left = sh(network, "tc -n red filter show dev eth0")?;
     must(!left.contains("flowid"), &left)
@@ -907,7 +907,7 @@ fn ipsec(network: &Network) -> Result<(), String> {
         template.src == "10.9.0.1".parse().ok() && template.dst == "10.9.0.2".parse().ok(),
         &format!("{template:?}"),
     )?;
-    // What we say removes each.
+    // Our command deletes each policy.
     for policy in &red.policies {
         sh(network, &format!("ip -n red {}", policy.deletion()))?;
     }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Which room may import which. A new arrow is a line here, to be seen in
-/// review; arrows run one way.
+/// The imports that each room may have. A new arrow is a line here, to be seen in review;
+/// arrows run one way.
 const ARROWS: [(&str, &[&str]); 17] = [
     // Pure rooms: plain data.
     ("lab", &[]),
@@ -14,7 +14,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
     // The kernel.
     ("net", &["table"]),
     ("sandbox", &["event", "lab", "net"]),
-    // Why one can't reach another.
+    // Diagnosis.
     ("why", &["event", "lab", "net"]),
     // The language.
     ("script", &["event", "lab", "net", "table", "why"]),
@@ -32,7 +32,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
         "cli",
         &["check", "event", "exercise", "harness", "lab", "net", "report", "run", "sandbox", "script", "why"],
     ),
-    // What reads a stranger's bytes, of every room that does.
+    // Parsers of foreign bytes, of every room that has one.
     ("fuzzing", &["check", "exercise", "lab", "net", "report", "script", "shell"]),
     ("lib", &[]),
     ("main", &[]),
@@ -183,7 +183,7 @@ fn the_readme_shows_a_lab_that_runs() {
     }
 }
 
-/// What is given as an example can be typed.
+/// Labs that the help gives as examples exist.
 #[test]
 fn labs_that_the_help_names_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

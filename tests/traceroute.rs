@@ -1,4 +1,4 @@
-//! What our traceroute prints is what traceroute(8) prints, but for times.
+//! The output of our traceroute is that of traceroute(8), except for the times.
 
 use crate::measured::{lacking, skip};
 use crate::support::{NOTHING, Nslab};

@@ -87,9 +87,7 @@ impl Run {
         let mut nslab = nslab();
         nslab.args([command, "--timeout", timeout]).arg(&lab).stdout(Stdio::null()).stderr(Stdio::null());
         nslab.process_group(0);
-        // Who starts the tests may have SIGINT ignored, as a shell does for
-        // what runs in the background.
-        // SAFETY: `signal` may be called between fork and exec.
+        // The caller of the tests may ignore SIGINT, as a shell does for background jobs.
         unsafe {
             nslab.pre_exec(|| signal(Signal::SIGINT, SigHandler::SigDfl).map(|_| ()).map_err(Into::into));
         }
@@ -137,8 +135,8 @@ impl Run {
     }
 }
 
-/// Tells whether a process is dead and waits only to be taken notice of by
-/// the machine's own first process.
+/// Tells whether a process is dead and only waits to be reaped by the machine's first
+/// process.
 fn is_dead(path: &Path) -> bool {
     let stat = fs::read_to_string(path.join("stat")).unwrap_or_default();
     stat.rsplit(')')

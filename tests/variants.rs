@@ -1,4 +1,4 @@
-//! What an exercise draws for each student, and labs that can't be drawn.
+//! The variants that an exercise draws for each student, and labs that can't be drawn.
 
 use crate::support::{NOTHING, Nslab, Scratch};
 use nslab::run;
@@ -256,7 +256,7 @@ fn each_student_has_a_task_and_a_solution_of_the_own() {
     assert_eq!(lab.picks("ann").iter().map(|(key, _)| key).collect::<Vec<_>>(), ["hidden", "host", "lan"]);
 }
 
-/// Who hands in the reference solution as it is written is told so.
+/// A student who hands in the reference solution unchanged is told so.
 #[test]
 fn a_solution_with_blanks_in_it() {
     Nslab::new(["grade", "labs/x/lab.rhai", "labs/x/solutions/way.rhai", "--seed", ""])

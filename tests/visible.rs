@@ -1,5 +1,5 @@
-//! What would steer a terminal, turn a line round or hide in it is shown
-//! escaped, in every report: whoever has written it, and wherever.
+//! Characters that control a terminal, reverse a line or hide in it are shown escaped, in
+//! every report: whoever has written them, and wherever.
 
 use crate::measured::skip;
 use crate::support::{Scratch, forget_others, output, sandbox_lack};

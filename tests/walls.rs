@@ -1,5 +1,5 @@
-//! A lab by somebody who wants out: what it tries to reach of the machine is
-//! not there. Who listens on the machine hears nobody.
+//! A lab by somebody who wants to break out: the things of the machine that it tries to
+//! reach are not there. Listeners on the machine get nothing.
 
 use crate::measured::{lacking, skip};
 use crate::support::{Scratch, forget_others, output, sandbox_lack};
@@ -15,8 +15,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What takes away all that covers something, as far as it can be, and looks
-/// for other ways to the root of the machine.
+/// Unmounts everything that may cover something, as far as possible, the root included.
 const UNCOVER: &str = r#"
 uncover() {
     awk '{print $5}' /proc/self/mountinfo | sort -r > /tmp/mounts
@@ -44,8 +43,7 @@ reach() {
 }
 "#;
 
-/// What the machine has at one place: a socket where somebody listens, a pipe
-/// where somebody reads, a file.
+/// A place of the machine: a socket with a listener, a pipe with a reader, a file.
 struct Place {
     folder: PathBuf,
     listens: UnixListener,
@@ -62,7 +60,7 @@ impl Place {
         let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let reads = open(&folder.join("pipe"), flags, Mode::empty()).expect("somebody reads").into();
         fs::write(folder.join("file"), "of the machine").expect("a file");
-        // Also for who is nobody special in there.
+        // Also open to unprivileged users of the sandbox.
         for (name, mode) in [("", 0o755), ("socket", 0o777), ("pipe", 0o777), ("file", 0o666)] {
             use std::os::unix::fs::PermissionsExt;
             fs::set_permissions(folder.join(name), fs::Permissions::from_mode(mode)).expect("for everybody");
@@ -186,7 +184,7 @@ check("none", tried.stdout == "");"#,
         .expect("it can be asked");
     let mut said = [0; 64];
     let read = nix::unistd::read(&ends.master, &mut said);
-    // Who sat there is gone.
+    // The process at the terminal is gone.
     let silent = [Err(nix::errno::Errno::EAGAIN), Err(nix::errno::Errno::EIO)];
     assert!(silent.contains(&read), "somebody has written to the terminal: {said:?}");
 }
@@ -283,7 +281,7 @@ fn calls_of_32_bits_are_held_as_well() {
     if let Some(lack) = lacking(&["python3"]) {
         return skip(lack);
     }
-    // What `int 0x80` gives: number in eax, arguments in ebx, ecx, edx, esi.
+    // The registers of `int 0x80`: number in eax, arguments in ebx, ecx, edx, esi.
     let calls = r#"
 import ctypes, mmap, os, platform, sys
 if platform.machine() != "x86_64": sys.exit(0)

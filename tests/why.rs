@@ -1,4 +1,4 @@
-//! Why one can't reach another: what is told, and what is refused.
+//! `nslab why`: the answers, and the refusals.
 
 use crate::support::{CABLE, NOTHING, Nslab, unindent};
 
@@ -332,8 +332,8 @@ fn a_name_that_nobody_knows_and_what_is_behind_it() {
         .run();
 }
 
-/// What is asked of a router between red, with 10.0.1.2, and blue, with
-/// 10.0.2.2, has this cause and this cure when these lines have run.
+/// Checks the cause and the cure of a failing ping from red (10.0.1.2) to blue (10.0.2.2)
+/// through a router, after these lines.
 fn cured_by(lines: &str, id: &str, fix: &[&str]) {
     const ROUTER: &str = r#"
         let red = netns("red");

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How many students are graded a second, at least, or else in how much of the
-/// time of their own commands, at most.
+/// The least number of students that are graded in a second, or else the largest multiple
+/// of the time of their own commands.
 const A_SECOND: f64 = 60.0;
 const OF_BASH: f64 = 1.5;
 
@@ -18,7 +18,7 @@ const EXERCISE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/labs/e
 const SOLUTION: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/labs/exercises/solutions/cable.sh"));
 
-/// What the exercise draws where nobody is named.
+/// The variant that the exercise draws for no named student.
 const LAN: &str = "192.168.15";
 
 /// The script in a sandbox of its own, where two namespaces are given; prints
@@ -35,7 +35,7 @@ echo $((${ended//[!0-9]/} - ${began//[!0-9]/}))
 ///
 /// # Errors
 ///
-/// Where a process can't be started.
+/// If a process can't be started.
 pub fn run(setting: &Setting, students: usize) -> io::Result<bool> {
     let exercise = setting.workshop.write("class/labs/exercises/cable.rhai", &[EXERCISE])?;
     setting.workshop.write("class/labs/exercises/solutions/cable.sh", &[SOLUTION])?;
@@ -79,8 +79,7 @@ pub fn run(setting: &Setting, students: usize) -> io::Result<bool> {
     Ok(well)
 }
 
-/// Waits for the grader; gives whether all have full marks, and the most
-/// memory that it had, in KiB.
+/// Waits for the grader; returns whether all have full marks, and its peak memory in KiB.
 fn wait(pid: u32) -> io::Result<(bool, i64)> {
     let mut status = 0;
     // SAFETY: an all-zero rusage is a valid one; both live through the call.
@@ -93,8 +92,8 @@ fn wait(pid: u32) -> io::Result<(bool, i64)> {
     }
 }
 
-/// What the commands of all take, as many at a time; nothing where they can't
-/// be run.
+/// Returns the time of all students' commands, with as many at a time; nothing if they
+/// can't be run.
 fn plain(folder: &std::path::Path, students: usize, threads: usize) -> io::Result<Option<Duration>> {
     let (next, total, failed) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicUsize::new(0));
     thread::scope(|scope| {

@@ -40,7 +40,7 @@ impl Times {
         self.at(0.0)
     }
 
-    /// The middle one; `None` where there is none at all.
+    /// The median; `None` if there are no times.
     pub fn median(&self) -> Option<Duration> {
         self.at(0.5)
     }
@@ -58,7 +58,7 @@ impl Times {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
         let last = sorted.len().checked_sub(1)?;
-        // Between two times, where the place is between two.
+        // Interpolates if the quantile lies between two times.
         let place = quantile * last as f64;
         let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
         Some(below + (above - below).mul_f64(place.fract()))

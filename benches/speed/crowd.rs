@@ -9,21 +9,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How many labs.
+/// The number of labs.
 pub const LABS: usize = 200;
 
 /// Labs of one kind.
 pub struct Crowd {
     pub title: &'static str,
     pub labs: usize,
-    /// What we ask of it, in labs per second.
+    /// The requirement, in labs per second.
     pub bound: Bound,
-    /// Until when that is counted.
+    /// The event at which the count ends.
     pub until: Until,
     folder: PathBuf,
-    /// How many checks there are in all.
+    /// The number of all checks.
     checks: usize,
-    /// What came of it: until the first test case was told, ...
+    /// The times: until the first test case was reported, ...
     pub first: Times,
     /// ... until the last line, ...
     pub last: Times,
@@ -33,14 +33,14 @@ pub struct Crowd {
     pub down: Times,
 }
 
-/// Until when a crowd is at work.
+/// The event at which a crowd is done.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Until {
     LastResult,
     End,
 }
 
-/// When what happened in one `nslab test`.
+/// The times of the events of one `nslab test`.
 pub struct LabRun {
     first: Duration,
     last: Duration,
@@ -48,13 +48,13 @@ pub struct LabRun {
 }
 
 impl Crowd {
-    /// So many labs of W1.
+    /// A number of labs of W1.
     pub fn of_w1(setting: &Setting, labs: usize) -> io::Result<Self> {
         let folder = setting.workshop.crowd("w1", &w1::text(), labs)?;
         Ok(Self::new("W1", folder, labs, w1::CHECK_COUNT, Bound::AtLeast(300.0), Until::End))
     }
 
-    /// So many labs of W2.
+    /// A number of labs of W2.
     pub fn of_w2(setting: &Setting, labs: usize) -> io::Result<Self> {
         let folder = setting.workshop.crowd("w2", w2::LAB, labs)?;
         Ok(Self::new("W2", folder, labs, w2::CHECK_COUNT, Bound::AtLeast(150.0), Until::LastResult))
@@ -77,7 +77,7 @@ impl Crowd {
     ///
     /// # Errors
     ///
-    /// Where a lab fails.
+    /// If a lab fails.
     pub fn run(&mut self, setting: &Setting, repeats: usize) -> io::Result<()> {
         for _ in 0..repeats {
             setting.quiet.wait()?;
@@ -102,7 +102,7 @@ impl Crowd {
     ///
     /// # Errors
     ///
-    /// Where a lab fails.
+    /// If a lab fails.
     pub fn once(&self, nslab: &Path) -> io::Result<LabRun> {
         let mut command = Command::new(nslab);
         command.arg("test").arg(&self.folder).env("NSLAB_REQUIRE", "1");

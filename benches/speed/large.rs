@@ -1,5 +1,4 @@
-//! W4 with so many namespaces that the machine might feel it: what does the
-//! biggest lab cost everybody else?
+//! W4 with very many namespaces: the cost of the biggest lab for the rest of the machine.
 
 use crate::clock::{self, Times};
 use crate::setting::Setting;
@@ -11,35 +10,33 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// How many namespaces, and how long that may take.
+/// The numbers of namespaces, each with its time limit.
 pub const SIZES: [(u16, Duration); 2] =
     [(500, Duration::from_millis(1500)), (1000, Duration::from_millis(3000))];
 
-/// How many entries of a neighbour table may be ours: half of what everybody
-/// has together.
+/// The number of neighbour entries that a lab may have: half of the machine's limit.
 pub const NEIGHBOURS: f64 = 512.0;
 
 /// How often to look at the machine.
 const INTERVAL: Duration = Duration::from_millis(3);
 
-/// What came of one size.
+/// The results of one size.
 pub struct Large {
     pub namespaces: u16,
     pub allowed: Duration,
     pub times: Times,
-    /// What failed, a lost ping for instance.
+    /// The number of failures, such as lost pings.
     pub failed: usize,
-    /// The most that the machine's tables of neighbours had more than before,
-    /// of IPv4 and IPv6.
+    /// The largest growth of the machine's neighbour tables, for IPv4 and IPv6.
     pub arp: Option<u64>,
     pub ndisc: Option<u64>,
-    /// What each run took at most of the memory that can be had, in KiB.
+    /// The peak memory of each run, in KiB.
     memory: Vec<u64>,
 }
 
 impl Large {
-    /// The median of what a namespace takes, in KiB: what others do on this
-    /// machine meanwhile is in it too.
+    /// The median of the memory per namespace, in KiB. It includes what other programs on
+    /// this machine take meanwhile.
     pub fn memory(&self) -> Option<u64> {
         let mut sorted = self.memory.clone();
         sorted.sort_unstable();
@@ -47,7 +44,7 @@ impl Large {
     }
 }
 
-/// The state of the machine; what it does not tell is nothing.
+/// The state of the machine; values that it does not tell are `None`.
 #[derive(Clone, Copy)]
 struct Machine {
     arp: Option<u64>,
@@ -60,7 +57,7 @@ impl Machine {
         Self { arp: entries("arp_cache"), ndisc: entries("ndisc_cache"), memory: available() }
     }
 
-    /// The more crowded of two states.
+    /// Returns the more loaded of two states.
     fn worse(self, other: Self) -> Self {
         let memory = match (self.memory, other.memory) {
             (Some(one), Some(other)) => Some(one.min(other)),
@@ -70,25 +67,25 @@ impl Machine {
     }
 }
 
-/// How many entries a neighbour table of the kernel has, of all namespaces:
+/// Returns the number of entries in a neighbour table of the kernel, for all namespaces:
 /// the first number of each line, in hex, the same for each processor.
 fn entries(table: &str) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/net/stat/{table}")).ok()?;
     u64::from_str_radix(text.lines().nth(1)?.split_whitespace().next()?, 16).ok()
 }
 
-/// The memory that can be had, in KiB.
+/// Returns the available memory, in KiB.
 fn available() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// Runs W4 with so many namespaces a few times.
+/// Runs W4 with this number of namespaces a few times.
 ///
 /// # Errors
 ///
-/// Where a process can't be started.
+/// If a process can't be started.
 pub fn run(setting: &Setting, namespaces: u16, allowed: Duration, repeats: usize) -> io::Result<Large> {
     let lab = w4::lab(setting, namespaces)?;
     let mut large = Large {
@@ -119,7 +116,7 @@ pub fn run(setting: &Setting, namespaces: u16, allowed: Duration, repeats: usize
     Ok(large)
 }
 
-/// Does something, and looks at the machine all the while.
+/// Runs a function, and samples the machine's state meanwhile.
 fn watched<T>(before: Machine, act: impl FnOnce() -> io::Result<T>) -> io::Result<(T, Machine)> {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {

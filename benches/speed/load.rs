@@ -18,14 +18,14 @@ use std::time::Instant;
 /// The files of a lab's snapshots: names and bytes.
 type Snapshots = BTreeMap<String, Vec<u8>>;
 
-/// What came of all runs.
+/// The results of all runs.
 #[derive(Default)]
 struct Count {
     times: Times,
     failures: usize,
     differing_runs: usize,
     differing_bytes: usize,
-    /// What the first run said that failed or differed.
+    /// The output of the first run that failed or differed.
     first: Option<String>,
 }
 
@@ -33,7 +33,7 @@ struct Count {
 ///
 /// # Errors
 ///
-/// Where the lab does not even work on a quiet machine.
+/// If the lab does not even work on a quiet machine.
 pub fn run(setting: &Setting, runs: usize) -> io::Result<bool> {
     let (lab, folder) = w1::snapshot_lab(setting)?;
     let nslab = &setting.nslab;
@@ -76,8 +76,8 @@ pub fn run(setting: &Setting, runs: usize) -> io::Result<bool> {
 fn count(nslab: &Path, lab: &Path, folder: &Path, expected: &Snapshots, runs: usize) -> io::Result<Count> {
     let mut count = Count::default();
     for _ in 0..runs {
-        // Accepted anew each time, so that what is compared is what this run
-        // has seen, not what an earlier one has left.
+        // Each run accepts anew, so that the comparison has what this run saw, not what
+        // an earlier one left.
         fs::remove_dir_all(folder)?;
         let begun = Instant::now();
         let (well, said) = once(nslab, lab)?;

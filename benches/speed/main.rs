@@ -51,22 +51,22 @@ use std::time::Duration;
 use table::Verdicts;
 use workshop::Workshop;
 
-/// How many runs under load, where nobody says it.
+/// The default number of runs under load.
 const RUNS_UNDER_LOAD: usize = 2000;
-/// How many verdicts are compared, where nobody says it, and in a rehearsal.
+/// The number of verdicts that are compared, by default and in a rehearsal.
 const VERDICTS: usize = 10_000;
 const FEW_VERDICTS: usize = 40;
-/// How often the big ones are run, at most.
+/// The largest number of rounds of the large labs.
 const LARGE_ROUNDS: usize = 3;
-/// How often why is asked, where nobody says it.
+/// The default number of rounds of `why`.
 const TRAP_ROUNDS: usize = 9;
-/// How often many labs are run at once, at most.
+/// The largest number of rounds of a crowd.
 const CROWD_ROUNDS: usize = 5;
-/// How long to keep up many labs.
+/// The duration of the sustained run.
 const LASTING: Duration = Duration::from_secs(60);
-/// How many students are a class, where nobody says it.
+/// The default number of students in a class.
 const STUDENTS: usize = 500;
-/// How many labs are a crowd that is only to show that it works.
+/// The number of labs of a crowd that only has to work.
 const FEW_LABS: usize = 3;
 
 const USAGE: &str = "\
@@ -91,7 +91,7 @@ usage: cargo bench --bench speed -- [w1] [w2] [w4] [traps] [load] [sustained] [v
 
 fn main() -> ExitCode {
     let mut arguments = env::args().skip(1);
-    // First of all: this may be the floor, which is being measured.
+    // This process may be the floor that is being measured, so this check comes first.
     match arguments.next().as_deref() {
         Some(floor::ARGUMENT) => return floor::run(arguments),
         Some(quiet::ARGUMENT) => return quiet::run(),
@@ -115,7 +115,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What can be asked for.
+/// A part of the benchmarks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     W1,
@@ -128,7 +128,7 @@ enum Part {
     Class,
 }
 
-/// What was typed.
+/// The command line.
 struct Asked {
     parts: Vec<Part>,
     stages: bool,
@@ -141,7 +141,7 @@ struct Asked {
 }
 
 impl Asked {
-    /// Reads the arguments; `None` where nothing is to be done.
+    /// Reads the arguments; `None` if there is nothing to do.
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
         let nslab = env!("CARGO_BIN_EXE_nslab").into();
         let (parts, rounds, side_by_side) = (Vec::new(), None, None);
@@ -174,7 +174,7 @@ impl Asked {
                     println!("{USAGE}");
                     return Ok(None);
                 }
-                // Whoever lists tests finds none here.
+                // A listing of tests finds none here.
                 "--list" => return Ok(None),
                 other => return Err(format!("`{other}` is not known")),
             }
@@ -235,7 +235,7 @@ fn races(asked: &Asked, setting: &Setting) -> io::Result<Vec<Race>> {
     Ok(races)
 }
 
-/// The crowds that were asked for, of so many labs.
+/// Returns the wanted crowds, each with this number of labs.
 fn crowds(asked: &Asked, setting: &Setting, labs: usize) -> io::Result<Vec<Crowd>> {
     let mut crowds = Vec::new();
     if asked.wants(Part::W1) {
@@ -307,7 +307,7 @@ fn measure(asked: &Asked, setting: &Setting, mut races: Vec<Race>) -> io::Result
     Ok(works)
 }
 
-/// Tells what went wrong, and whether nothing did.
+/// Reports an error, and tells whether there was none.
 fn well(result: io::Result<()>) -> bool {
     if let Err(error) = &result {
         eprintln!("error: {error}");

@@ -17,15 +17,15 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::thread;
 use std::time::Duration;
 
-/// The first argument of a process that is to watch; it is asked by its
-/// standard input, and answers there.
+/// The first argument of a process that watches. It reads requests from its standard
+/// input, and answers there.
 pub const ARGUMENT: &str = "__quiet";
 
 /// How often to look.
 const INTERVAL: Duration = Duration::from_millis(1);
 
-/// How long the kernel has after that: the last namespace was still being
-/// taken down when its cable had gone.
+/// The time that the kernel gets after that: the last namespace was still being removed
+/// when its cable had gone.
 const REST: Duration = Duration::from_millis(40);
 
 /// A process that watches. It ends when this value goes.
@@ -69,8 +69,8 @@ impl Drop for Quiet {
     }
 }
 
-/// Watches, in this process, which has one thread and nothing else to do: for
-/// each byte that comes, gives one back when the kernel is at rest.
+/// Watches, in this process, which has one thread and nothing else to do: answers each
+/// byte with a byte when the kernel is at rest.
 pub fn run() -> ExitCode {
     match io::stdin().as_fd().try_clone_to_owned().and_then(|fd| watch(UnixStream::from(fd))) {
         Ok(()) => ExitCode::SUCCESS,

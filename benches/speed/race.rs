@@ -7,38 +7,38 @@ use crate::quiet::Quiet;
 use crate::variant::{Variant, Who};
 use std::io;
 
-/// What we ask of ourselves.
+/// A bound that a measurement has to keep.
 #[derive(Clone, Copy)]
 pub enum Bound {
     AtMost(f64),
     AtLeast(f64),
 }
 
-/// What we ask of a race: a bound of the ratio of two medians.
+/// A requirement of a race: a bound of the ratio of two medians.
 pub struct Requirement {
     pub of: Who,
     pub to: Who,
     pub bound: Bound,
 }
 
-/// A workload, and all who do it.
+/// A workload, and all its variants.
 pub struct Race {
     pub title: String,
     pub work: Work,
-    /// How many rounds, where nobody says it.
+    /// The default number of rounds.
     pub rounds: usize,
     pub requirements: &'static [Requirement],
     pub rows: Vec<Row>,
     variants: Vec<Variant>,
 }
 
-/// What came of one variant.
+/// The results of one variant.
 pub struct Row {
     pub who: Who,
     pub times: Times,
-    /// Whether it does what it is to do, as far as that can be seen here.
+    /// Whether it does its work, as far as that can be seen here.
     pub works: bool,
-    /// What a reader of the times must know.
+    /// A remark for the reader of the times.
     pub note: String,
 }
 
@@ -58,12 +58,12 @@ impl Race {
         self.rows.iter().all(|row| row.works)
     }
 
-    /// Runs each variant once, with its output looked at. A variant that can't
-    /// run here, or does not work, is given up.
+    /// Runs each variant once, and checks its output. Drops a variant that can't run here
+    /// or does not work.
     ///
     /// # Errors
     ///
-    /// Where a process can't be started.
+    /// If a process can't be started.
     pub fn rehearse(&mut self, quiet: &Quiet) -> io::Result<()> {
         for variant in std::mem::take(&mut self.variants) {
             let mut row = Row { who: variant.who, times: Times::default(), works: true, note: String::new() };
@@ -82,7 +82,7 @@ impl Race {
         Ok(())
     }
 
-    /// How many variants can be measured here.
+    /// Returns the number of variants that can be measured here.
     pub fn able(&self) -> usize {
         self.variants.len()
     }
@@ -91,12 +91,12 @@ impl Race {
     ///
     /// # Errors
     ///
-    /// Where a process can't be started.
+    /// If a process can't be started.
     pub fn run(&mut self, rounds: usize, quiet: &Quiet) -> io::Result<()> {
         let mut failed = vec![0; self.variants.len()];
         for round in 0..rounds {
-            // Each round begins with another, so that nobody always follows
-            // the same one.
+            // Each round begins with another variant, so that none always follows the
+            // same one.
             for turn in 0..self.variants.len() {
                 let index = (round + turn) % self.variants.len();
                 let variant = &self.variants[index];
@@ -105,7 +105,7 @@ impl Race {
                 }
                 match clock::time(&mut variant.command())? {
                     (took, true) => row(&mut self.rows, variant).times.add(took),
-                    // It has no time: what it did was something else.
+                    // A failed run has no time, as it did something else.
                     (_, false) => failed[index] += 1,
                 }
                 quiet.wait()?;

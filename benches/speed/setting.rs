@@ -1,4 +1,4 @@
-//! What every measurement needs.
+//! The things that every measurement needs.
 
 use crate::quiet::Quiet;
 use crate::workshop::Workshop;

@@ -1,4 +1,5 @@
-//! Where the floor spends its time: told by one process, read by another.
+//! The stages in which the floor spends its time: one process reports them, another reads
+//! them.
 
 use crate::clock::{Times, milliseconds};
 use crate::floor::{self, Work};
@@ -10,14 +11,14 @@ use std::io;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// What a floor has done, and how long each took. The clock is read in every
-/// floor, a few dozen nanoseconds a stage.
+/// The stages of a floor, each with its duration. Each floor reads the clock, which costs
+/// a few dozen nanoseconds a stage.
 pub struct Stages {
     last: Instant,
     done: Vec<(&'static str, Duration)>,
 }
 
-/// Which stage failed, and why.
+/// The stage that failed, and the reason.
 pub struct Failure {
     pub stage: &'static str,
     pub error: io::Error,
@@ -61,12 +62,12 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Runs the floor some more, and prints the median of each stage. Starting
-/// the process and taking everything down are not among them.
+/// Runs the floor some more times, and prints the median of each stage. Starting the
+/// process and taking everything down are not among them.
 ///
 /// # Errors
 ///
-/// Where the floor can't be started.
+/// If the floor can't be started.
 pub fn print(work: Work, runs: usize, quiet: &Quiet) -> io::Result<()> {
     let mut stages: Vec<(String, Times)> = Vec::new();
     let mut command = Command::new(env::current_exe()?);

@@ -1,6 +1,5 @@
-//! What can be kept up: the crowd of W2 again and again, which waits for the
-//! kernel's teardown as soon as there is no room left, and what that does to
-//! somebody who runs W1 beside it.
+//! The sustained load: the crowd of W2 again and again, which waits for the kernel's
+//! teardown when there is no room left, and its effect on somebody who runs W1 beside it.
 
 use crate::clock::{self, Times, milliseconds};
 use crate::crowd::Crowd;
@@ -13,12 +12,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often W1 runs alone.
+/// The number of runs of W1 alone.
 const ALONE: usize = 100;
-/// How long W1 rests, alone and beside the crowd.
+/// The pause between runs of W1, alone and beside the crowd.
 const REST: Duration = Duration::from_millis(40);
 
-/// What somebody saw who ran W1.
+/// The results of W1 beside the crowd.
 #[derive(Default)]
 struct Neighbour {
     times: Times,
@@ -49,11 +48,11 @@ impl Neighbour {
     }
 }
 
-/// Keeps it up for so long, and tells whether it was without fault.
+/// Keeps the load up for this time, and tells whether it was without fault.
 ///
 /// # Errors
 ///
-/// Where a lab of the crowd fails.
+/// If a lab of the crowd fails.
 pub fn run(setting: &Setting, lasting: Duration, labs: usize) -> io::Result<bool> {
     let lab = w1::direct_lab(setting)?;
     let crowd = Crowd::of_w2(setting, labs)?;

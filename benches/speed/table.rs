@@ -1,4 +1,4 @@
-//! What was measured, for a reader.
+//! The results of the measurements, for a reader.
 
 use crate::clock::{Times, milliseconds};
 use crate::crowd::{Crowd, Until};
@@ -24,7 +24,7 @@ impl Bound {
     }
 }
 
-/// The requirements, told at the end, all together.
+/// The requirements, all printed at the end.
 pub struct Verdicts(Vec<[String; 4]>);
 
 impl Verdicts {
@@ -45,7 +45,7 @@ impl Verdicts {
     }
 }
 
-/// Prints what came of a race.
+/// Prints the results of a race.
 pub fn race(race: &Race, verdicts: &mut Verdicts) {
     let median = |who| race.rows.iter().find(|row| row.who == who).and_then(|row| row.times.median());
     let ratio = |time: Option<Duration>, who| Some(time?.div_duration_f64(median(who)?));
@@ -73,7 +73,7 @@ pub fn race(race: &Race, verdicts: &mut Verdicts) {
     }
 }
 
-/// Prints what came of many labs at once.
+/// Prints the results of many labs at once.
 pub fn crowds(crowds: &[Crowd], verdicts: &mut Verdicts) {
     let head = ["one nslab test", "runs", "first ms", "last ms", "end ms", "down ms", "labs/s", "to the end"];
     let shown = |rate: Option<f64>| rate.map_or("–".into(), |rate| format!("{rate:.0}"));
@@ -101,7 +101,7 @@ pub fn crowds(crowds: &[Crowd], verdicts: &mut Verdicts) {
     }
 }
 
-/// Prints what came of the big ones.
+/// Prints the results of the large labs.
 pub fn large(all: &[Large], verdicts: &mut Verdicts) {
     let head = ["W4 by nslab test", "runs", "median ms", "longest ms", "ARP", "IPv6", "KiB/namespace", ""];
     let shown = |count: Option<u64>| count.map_or("–".into(), |count| count.to_string());
@@ -134,7 +134,7 @@ pub fn large(all: &[Large], verdicts: &mut Verdicts) {
     }
 }
 
-/// Prints what answers to why take.
+/// Prints the times of answers of `why`.
 pub fn traps(traps: &[Trap], verdicts: &mut Verdicts) {
     let head = ["nslab why, cure proved", "runs", "lab ms", "why ms", "p90 ms", "beyond ms", ""];
     let lines = traps.iter().map(|trap| {

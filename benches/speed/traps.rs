@@ -1,5 +1,5 @@
-//! The traps of the curriculum: what does it cost to be told why, with the
-//! cure proved, beyond what the lab itself takes?
+//! The traps of the curriculum: the time of `nslab why` with a proved cure, beyond the
+//! time of the lab itself.
 
 use crate::clock::{self, Times};
 use crate::setting::Setting;
@@ -7,14 +7,14 @@ use std::io;
 use std::process::Command;
 use std::time::Duration;
 
-/// How much it may cost.
+/// The time that it may cost.
 pub const ALLOWED: Duration = Duration::from_millis(150);
 
-/// Where a reader of the curriculum stands before a ping that fails.
+/// A place in the curriculum, right before a ping that fails.
 struct Place {
     lab: &'static str,
     text: &'static str,
-    /// The step that is done, from 1.
+    /// The last step that is done, from 1.
     step: usize,
     from: &'static str,
     to: &'static str,
@@ -55,7 +55,7 @@ impl Place {
     }
 }
 
-/// What came of one place.
+/// The results of one place.
 pub struct Trap {
     pub title: String,
     pub lab: Times,
@@ -63,7 +63,7 @@ pub struct Trap {
 }
 
 impl Trap {
-    /// What the answer took beyond the lab, by their medians.
+    /// Returns the time of the answer beyond that of the lab, by their medians.
     pub fn beyond(&self) -> Option<Duration> {
         Some(self.why.median()?.saturating_sub(self.lab.median()?))
     }
@@ -73,7 +73,7 @@ impl Trap {
 ///
 /// # Errors
 ///
-/// Where a process can't be started, or an answer is not proved.
+/// If a process can't be started, or an answer is not proved.
 pub fn run(setting: &Setting, rounds: usize) -> io::Result<Vec<Trap>> {
     let mut traps = Vec::new();
     for place in &PLACES {
@@ -103,7 +103,7 @@ fn timed(setting: &Setting, command: &mut Command) -> io::Result<Duration> {
     Ok(clock::time(command)?.0)
 }
 
-/// Sees that the answer is a proved one.
+/// Checks that the answer is proved.
 fn prove(title: &str, why: &mut Command) -> io::Result<()> {
     let output = why.output()?;
     let said = String::from_utf8_lossy(&output.stdout);

@@ -8,10 +8,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// Where `ip` is, which the PATH of an ordinary user may leave out.
+/// The folders of `ip`, which an ordinary user's PATH may leave out.
 const SYSTEM_PATH: &str = "/usr/sbin:/sbin";
 
-/// Who does it.
+/// The program or style of a variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Who {
     Floor,
@@ -38,7 +38,7 @@ impl Who {
 /// One way to do a workload.
 pub struct Variant {
     pub who: Who,
-    /// It runs in every round of this many.
+    /// It runs in one of this many rounds.
     pub every: usize,
     /// Whether it may fail now and then through no fault of ours: tools that
     /// send as soon as a link is up lose the first packet at times.
@@ -47,7 +47,7 @@ pub struct Variant {
     arguments: Vec<OsString>,
     folder: PathBuf,
     tools: Vec<Tool>,
-    /// What a run's output contains if the work was done.
+    /// The texts that a run's output contains if the work was done.
     proof: Vec<String>,
 }
 
@@ -112,13 +112,13 @@ impl Variant {
         tools: &[Tool],
         proof: Vec<String>,
     ) -> io::Result<Self> {
-        // Batches need no more than what every system has.
+        // Batches need only what every system has.
         let (shell, file) = if who == Who::Batch { (SH, "batch.sh") } else { (BASH, "shell.sh") };
         let head = format!("set -e\nPATH=$PATH:{SYSTEM_PATH}\nmount -t tmpfs run /run\n");
         setting.workshop.write(&format!("{folder}/{file}"), &[&head, text])?;
         Ok(Self {
             who,
-            // They take many times as long, and are here for comparison only.
+            // These variants take many times as long, and are here for comparison only.
             every: 4,
             may_fail: true,
             program: UNSHARE.0.into(),
@@ -133,7 +133,7 @@ impl Variant {
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).current_dir(&self.folder);
-        // What can't be measured must not be taken for a success.
+        // A lab that can't be measured must not count as a success.
         command.env("NSLAB_REQUIRE", "1");
         command
     }
@@ -147,12 +147,12 @@ impl Variant {
         Some(format!("`{program}` is not installed (package {package})"))
     }
 
-    /// Runs once, with its output looked at: a thing that does not do the
-    /// work has no time. What it said where that is so.
+    /// Runs once, and checks the output: a variant that does not do the work has no time.
+    /// Returns its output in that case.
     ///
     /// # Errors
     ///
-    /// Where the process can't be started.
+    /// If the process can't be started.
     pub fn rehearse(&self) -> io::Result<Result<(), String>> {
         const TRIES: usize = 3;
         let tries = if self.may_fail { TRIES } else { 1 };

@@ -1,8 +1,8 @@
-//! The soak of verdicts: nslab says at once that nobody will answer; ping(8)
-//! waits. Thousands of networks, most with something broken, many side by side
-//! while every processor is busy: nobody may answer ping whom nslab has given
-//! up, and where both fail, both name the same error. (The other way round is
-//! no verdict: on so busy a machine, ping itself may come too late.)
+//! The soak of verdicts: nslab says at once that no answer will come, while ping(8)
+//! waits. It runs thousands of networks, most of them with a fault, many side by side
+//! while every processor is busy. No target that nslab has given up may answer ping, and
+//! if both fail, both have to name the same error. (The reverse is no verdict: on so busy
+//! a machine ping itself may come too late.)
 
 use crate::setting::Setting;
 use std::fmt::Write;
@@ -12,19 +12,19 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-/// How many pings each lab compares.
+/// The number of pings that each lab compares.
 const PINGS: usize = 20;
-/// How many labs wait side by side, where nobody says it.
+/// The default number of labs side by side.
 const SIDE_BY_SIDE: usize = 50;
-/// How long a lab may take, in seconds: under an emulated processor, each ping
-/// takes as long as a lab elsewhere.
+/// The time limit of a lab, in seconds: under an emulated processor, each ping takes as
+/// long as a lab elsewhere.
 const PATIENCE: &str = "3600";
 
-/// Compares so many verdicts, and tells whether all were right.
+/// Compares this number of verdicts, and tells whether all were right.
 ///
 /// # Errors
 ///
-/// Where the labs can't be written or run.
+/// If the labs can't be written or run.
 pub fn run(setting: &Setting, verdicts: usize, side_by_side: Option<usize>) -> io::Result<bool> {
     let side_by_side = side_by_side.unwrap_or(SIDE_BY_SIDE);
     let labs = verdicts.div_ceil(PINGS);
@@ -125,9 +125,9 @@ const SAME: &str = r#"fn same(fast, slow) {
 }
 "#;
 
-/// The same where a route refuses packets: the kernel says so to a host five
+/// The same for a route that refuses packets: the kernel reports that to a host five
 /// times at once, and then once a second (`error_burst` and `error_cost` below
-/// `net.ipv4.route`), so that one of both may hear of it alone.
+/// `net.ipv4.route`), so only one of both may get the report.
 const SAME_IF_TOLD: &str = r#"fn same(fast, slow) {
     let told = |text| ["Host Unreachable", "Net Unreachable", "Packet filtered"].filter(|words| text.contains(words));
     for words in ["Time to live exceeded", "Network is unreachable"] {

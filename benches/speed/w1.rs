@@ -8,7 +8,7 @@ use crate::variant::{IP, PING, Variant, Who};
 use std::io;
 use std::path::PathBuf;
 
-/// How many rounds, where nobody says it.
+/// The default number of rounds.
 const ROUNDS: usize = 40;
 
 const REQUIREMENTS: [Requirement; 5] = [
@@ -26,7 +26,7 @@ let red = netns("red");
 let blue = netns("blue");
 "#;
 
-/// As one writes it who knows that an end can be made where it is to be.
+/// The style of a lab whose author knows that an end can be made in its place.
 const DIRECT: &str = r#"
 veth(red, "veth-red", blue, "veth-blue");
 "#;
@@ -55,7 +55,7 @@ check("red knows blue", arp(red).contains(#{ip: "192.168.15.2", state: "resolved
 check("blue knows red", arp(blue).contains(#{ip: "192.168.15.1", state: "resolved"}));
 "#;
 
-/// How many checks that is.
+/// The number of these checks.
 pub const CHECK_COUNT: usize = 5;
 
 const SNAPSHOTS: &str = r#"
@@ -66,7 +66,7 @@ snapshot("red's neighbours", arp(red));
 snapshot("blue's neighbours", arp(blue));
 "#;
 
-/// How many snapshots that is.
+/// The number of these snapshots.
 pub const SNAPSHOT_COUNT: usize = 4;
 
 /// Each step its own command, as tutorials have it: what happens in a
@@ -90,8 +90,8 @@ ip netns exec blue ip route
 ip netns exec blue ip neigh
 ";
 
-/// A batch for the host and one for each namespace, as who cares for speed
-/// writes them: `ip -batch` is about one namespace.
+/// A batch for the host and one for each namespace, written for speed: `ip -batch` is
+/// about one namespace.
 const BATCH: &str = "\
 ip -batch host.batch
 ip -n red -batch red.batch
@@ -113,7 +113,7 @@ const BATCHES: [(&str, &str); 4] = [
     ("w1/look.batch", "route show\nneigh show\n"),
 ];
 
-/// What the tables of both sides say at the end.
+/// The expected entries in the tables of both sides at the end.
 const TABLES: [&str; 4] = [
     "192.168.15.0/24 dev veth-red",
     "192.168.15.0/24 dev veth-blue",
@@ -121,7 +121,7 @@ const TABLES: [&str; 4] = [
     "192.168.15.1 dev veth-blue lladdr",
 ];
 
-/// All who do it, in the order of the table.
+/// All variants, in the order of the table.
 pub fn race(setting: &Setting) -> io::Result<Race> {
     let workshop = &setting.workshop;
     for (path, text) in BATCHES {

@@ -8,7 +8,7 @@ use crate::setting::Setting;
 use crate::variant::{BRIDGE, IP, IPTABLES, PING, SYSCTL, Variant, Who};
 use std::io;
 
-/// How many rounds, where nobody says it.
+/// The default number of rounds.
 const ROUNDS: usize = 32;
 
 const REQUIREMENTS: [Requirement; 2] = [
@@ -58,7 +58,7 @@ check("the outside knows the host", arp(outside).contains(#{ip: "192.168.1.2", s
 check("the bridge knows blue", fdb("v-net-0").contains(#{port: "veth-blue-br", state: "learned"}));
 "#;
 
-/// How many checks that is.
+/// The number of these checks.
 pub const CHECK_COUNT: usize = 10;
 
 const SHELL: &str = "\
@@ -101,7 +101,7 @@ ip netns exec outside ip neigh
 bridge fdb show br v-net-0
 ";
 
-/// What the tables say at the end.
+/// The expected entries in the tables at the end.
 const TABLES: [&str; 7] = [
     "192.168.15.0/24 dev v-net-0",
     "192.168.15.2 dev v-net-0 lladdr",
@@ -112,7 +112,7 @@ const TABLES: [&str; 7] = [
     "dev veth-blue-br master v-net-0",
 ];
 
-/// All who do it, in the order of the table.
+/// All variants, in the order of the table.
 pub fn race(setting: &Setting) -> io::Result<Race> {
     let lab = setting.workshop.write("labs/w2/nat.rhai", &[LAB])?;
     let tools = [IP, BRIDGE, SYSCTL, IPTABLES, PING];

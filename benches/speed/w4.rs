@@ -7,11 +7,11 @@ use crate::variant::{IP, PING, SEQ, Variant, Who};
 use std::io;
 use std::path::PathBuf;
 
-/// How many namespaces, in the race.
+/// The number of namespaces in the race.
 pub const NAMESPACES: u16 = 100;
-/// How many of them to see that all variants work.
+/// The number of namespaces for a check that all variants work.
 pub const FEW_NAMESPACES: u16 = 5;
-/// How many rounds, where nobody says it.
+/// The default number of rounds.
 const ROUNDS: usize = 9;
 
 const REQUIREMENTS: [Requirement; 2] = [
@@ -38,7 +38,7 @@ for n in 2..=N {
 }
 "#;
 
-/// It begins with how many, `N`. A ping that is lost ends it.
+/// It begins with the number of namespaces, `N`. A lost ping ends it.
 const SHELL: &str = "\
 ip link add v-net-0 type bridge
 ip link set dev v-net-0 up
@@ -56,7 +56,7 @@ for n in $(seq 2 $N); do
 done
 ";
 
-/// All who do it with so many namespaces, in the order of the table.
+/// All variants with this number of namespaces, in the order of the table.
 pub fn race(setting: &Setting, count: u16) -> io::Result<Race> {
     let lab = lab(setting, count)?;
     let shell = format!("N={count}\n{SHELL}");
@@ -70,7 +70,7 @@ pub fn race(setting: &Setting, count: u16) -> io::Result<Race> {
     Ok(Race::new(&format!("W4, N={count}"), Work::W4(count), ROUNDS, variants, &REQUIREMENTS))
 }
 
-/// Writes the lab with so many namespaces.
+/// Writes the lab with this number of namespaces.
 pub fn lab(setting: &Setting, count: u16) -> io::Result<PathBuf> {
     setting.workshop.write(&format!("labs/w4/n{count}.rhai"), &[&format!("const N = {count};\n"), LAB])
 }

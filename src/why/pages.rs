@@ -4,19 +4,19 @@ pub use super::cause::Page;
 use super::cause::{Cause, PAGES};
 use std::fmt;
 
-/// How many names are proposed for a misspelt one.
+/// The number of names that are proposed for a misspelt one.
 const NEAREST: usize = 3;
 
-/// How wide a page is.
+/// The width of a page, in columns.
 const WIDTH: usize = 78;
 
-/// The page of a cause.
+/// Returns the page of a cause.
 pub fn page(id: &str) -> Option<&'static Page> {
     let cause = Cause::of(id)?;
     all().find(|page| page.id == cause)
 }
 
-/// The ids that are most like one that there is not, the nearest first.
+/// Returns the known ids that are most similar to an unknown one, the nearest first.
 pub fn nearest(id: &str) -> Vec<&'static str> {
     let id = id.to_lowercase().replace(['_', ' '], "-");
     let far = (id.chars().count() / 3).max(2);
@@ -24,7 +24,7 @@ pub fn nearest(id: &str) -> Vec<&'static str> {
         .filter_map(|page| {
             let known = page.id.id();
             let distance = strsim::damerau_levenshtein(&id, known);
-            // Who types `mtu` wants what has to do with it.
+            // One word of an id, such as `mtu`, stands for all ids that contain it.
             let part = !id.is_empty() && known.split('-').any(|word| word == id);
             (distance <= far || part).then_some((distance, known))
         })
@@ -33,7 +33,7 @@ pub fn nearest(id: &str) -> Vec<&'static str> {
     near.into_iter().map(|(_, id)| id).take(NEAREST).collect()
 }
 
-/// All ids with their titles, by subject.
+/// Returns all ids with their titles, by subject.
 pub fn contents() -> String {
     let widest = all().map(|page| page.id.id().len()).max().unwrap_or_default();
     let mut text = String::new();
@@ -60,7 +60,7 @@ impl fmt::Display for Page {
         {
             writeln!(f, "\n{head}")?;
             for line in text.lines() {
-                // A command is set in already.
+                // Commands are indented already.
                 match line.starts_with(' ') {
                     true => writeln!(f, "  {line}")?,
                     false => writeln!(f, "{}", wrap(line, "  "))?,
@@ -71,7 +71,7 @@ impl fmt::Display for Page {
     }
 }
 
-/// A paragraph in lines of at most [`WIDTH`], each after `indent`.
+/// Wraps a paragraph to lines of at most [`WIDTH`] columns, each after `indent`.
 fn wrap(text: &str, indent: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {

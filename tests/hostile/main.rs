@@ -23,7 +23,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 use support::{Scratch, forget_others, output, output_within, sandbox_lack};
 
-/// What a submission may not read, wherever it lies.
+/// A text that a submission may not read, wherever it lies.
 const MARKER: &str = "nslab-test-marker";
 
 /// Two rooms with a cable between them, and nothing else.
@@ -43,9 +43,8 @@ check("the judge's programs run", judge.running);
 check("the table that all share has room", arp(red).len() < 300);
 "#;
 
-/// Those who are honest, beside the one of that name: the first and the last of
-/// the class, and some between. Most of them sit beside those who fill the table of
-/// neighbours.
+/// The honest submissions besides the one of that name: the first and the last of the
+/// class, and some between. Most of them run beside those that fill the neighbour table.
 const HONEST: [&str; 11] = [
     "aaron",
     "fills",
@@ -82,12 +81,12 @@ fn submissions() -> PathBuf {
 }
 
 fn grade() -> Class {
-    // Modules of the kernel that nobody has asked for so far bring switches.
+    // Kernel modules that are loaded for the first time add sysctls.
     let _ = lacking_ability("a firewall (nf_tables)");
     let (before, modules) = (listing(), loaded());
     let scratch = Scratch::new();
     let folder = scratch.path().display().to_string();
-    // Somebody sleeps for so long whom nobody else knows.
+    // A unique duration, by which a sleeping process is found.
     let mark = format!("{}.7", 86_400 + std::process::id());
     scratch.write("labs/x/lab.rhai", EXERCISE);
     scratch.write("secret", MARKER);
@@ -174,11 +173,12 @@ fn processes(mark: &str) -> Vec<String> {
     lines.filter(|line| line.contains(mark)).collect()
 }
 
-/// What a student has passed, in the order of the exercise: reaching blue, being
-/// seen, not breaking out, leaving the judge and others alone; with the remarks.
+/// Returns the checks that a student has passed, in the order of the exercise: reaching
+/// blue, being seen, not breaking out, leaving the judge and others alone; with the
+/// remarks.
 fn result(student: &str) -> Option<(Passed, Vec<String>)> {
     let class = class()?;
-    // An attack that can't be made is none that was held off.
+    // An attack that can't be made here proves nothing.
     let script = fs::read_to_string(submissions().join(format!("{student}.sh"))).unwrap_or_default();
     let has_rules = ["iptables", "nft"].iter().any(|tool| script.contains(tool));
     let firewall = || lacking_ability("a firewall (nf_tables)");
@@ -202,7 +202,7 @@ type Passed = [Option<bool>; 5];
 const DONE: Passed = [Some(true); 5];
 const NOTHING_DONE: Passed = [Some(false), Some(false), Some(true), Some(true), Some(true)];
 const SEEN_ONLY: Passed = [Some(false), Some(true), Some(true), Some(true), Some(true)];
-/// Who takes away what the judge looks at ends the judging, at its own cost.
+/// A submission that removes what the judge looks at stops the judging, at its own cost.
 const STOPPED: Passed = [Some(false), None, None, None, None];
 
 #[track_caller]
@@ -443,10 +443,11 @@ fn neighbours_are_bounded() {
 
 #[test]
 fn room_for_icmp_is_waited_for() {
-    // Whether there is room again when it is judged itself is its own doing.
+    // Whether room for ICMP is left when this submission itself is judged is its own
+    // doing.
     let Some((passed, remarks)) = result("fills_icmp") else { return };
     assert_eq!(passed[1..], DONE[1..], "fills_icmp: {remarks:#?}");
-    // Those who sat beside it waited, and were not taken for unreachable.
+    // Submissions that ran beside it waited, and did not count as unreachable.
     earns("fills_icmp_beside", DONE);
 }
 

@@ -1,4 +1,4 @@
-//! This machine as anybody can see it: what no lab may ever change.
+//! The state of this machine, which no lab may ever change.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -71,8 +71,8 @@ pub fn listing() -> Listing {
     for folder in ["/tmp", "/var/tmp", "/dev/shm", "/run", "/run/lock"] {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        // What others do there meanwhile is theirs; ours has our name, and the
-        // folder of a test or of a measurement says so.
+        // Other programs may use these folders meanwhile. Our files have our name, and
+        // the folder of a test or of a measurement says so.
         let others = ["nslab-test", "nslab-bench"];
         let mut ours: Vec<String> = names
             .filter(|name| name.contains("nslab") && !others.iter().any(|other| name.contains(other)))

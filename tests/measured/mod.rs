@@ -1,5 +1,5 @@
-//! What this machine can't measure is said aloud; with `NSLAB_REQUIRE=1` it has
-//! failed. Every test says it by these.
+//! Things that this machine can't measure are reported; with `NSLAB_REQUIRE=1` they fail.
+//! Every test reports them by these functions.
 
 #![allow(dead_code, reason = "each test target uses its own part")]
 
@@ -55,7 +55,7 @@ pub fn without(lack: impl Display) -> Result<(), String> {
     Ok(())
 }
 
-/// What is said of it, where it may be lacking.
+/// Returns the report of a lack, if a lack is allowed.
 fn allowed(lack: impl Display) -> Result<String, String> {
     let told = format!("not measured: {lack}");
     match std::env::var_os("NSLAB_REQUIRE").is_some_and(|value| value == "1") {

@@ -3,7 +3,7 @@
 pub struct Dice(u64);
 
 impl Dice {
-    /// Those of one mutant of a series.
+    /// The dice of one mutant of a series.
     pub fn of(seed: u64, number: u64) -> Self {
         let mut dice = Self(seed ^ number.wrapping_mul(0xD6E8_FEB8_6659_FD93));
         dice.roll();

@@ -31,13 +31,13 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// How many are taken where nobody says it.
+/// The default number of mutants.
 const SAMPLE: u64 = 40;
 
-/// How many of hundred have to be proved, and named right.
+/// The percentage that has to be proved and named right.
 const PASS: usize = 95;
 
-/// What large packets carry, in bytes.
+/// The payload of large packets, in bytes.
 const LARGE: u16 = 1400;
 
 /// The tools that the networks, and what breaks them, are typed with.
@@ -73,7 +73,7 @@ fn lines(sound: &Sound) -> Vec<&'static str> {
 
 /// A lab of these lines.
 fn lab<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Lab, String> {
-    // Where the machine is strict, a second fault would be in it.
+    // A strict rp_filter of the machine would be a second fault.
     let lax = "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0";
     let text = [lax].into_iter().chain(lines).collect::<Vec<_>>().join("\n");
     let (name, path) = (LabName::of("mutant.sh".as_ref()), "mutant.sh".into());
@@ -91,7 +91,7 @@ fn why(launcher: &Launcher, sound: &Sound, lines: &[String], large: bool) -> Res
     run::why(&lab, launcher, first, &settings, &probe, &Moment::End).map_err(|error| error.to_string())
 }
 
-/// The folder for what was known of each mutant, where that is wanted.
+/// Returns the folder for the facts of each mutant, if that is wanted.
 fn evidence_folder() -> Option<PathBuf> {
     std::env::var_os("NSLAB_MUTANTS_EVIDENCE").map(PathBuf::from)
 }
@@ -102,7 +102,7 @@ fn wanted() -> impl Iterator<Item = usize> {
     (0..NETWORKS.len()).filter(move |at| NETWORKS[*at].name.contains(&wanted))
 }
 
-/// Has several threads do something.
+/// Runs a function in several threads.
 fn side_by_side(work: impl Fn() + Sync) {
     std::thread::scope(|scope| {
         for _ in 0..run::at_a_time() {
@@ -117,14 +117,14 @@ struct Network {
     state: State,
 }
 
-/// What a look at a network has found.
+/// The result of a look at a network.
 enum SoundRun {
     Sound(State),
     /// This machine can't have it, for lack of this.
     Lacking(String),
 }
 
-/// Where networks are looked at, each once, and broken.
+/// The networks, each looked at once, and then broken.
 struct Bench {
     launcher: Result<Launcher, SandboxError>,
     found: [OnceLock<Result<SoundRun, String>>; NETWORKS.len()],
@@ -166,7 +166,7 @@ impl Bench {
     }
 }
 
-/// Before anything is broken, everybody answers.
+/// Checks that the target answers before anything is broken.
 fn look(launcher: &Launcher, sound: &Sound) -> Result<SoundRun, String> {
     let server: &[&str] = if sound.tcp.is_some() { &["python3"] } else { &[] };
     if let Some(lack) = measured::lacking(&[&TOOLS, server].concat()) {

@@ -1,4 +1,4 @@
-//! One mutant: what is broken in which network, and what `why` makes of it.
+//! One mutant: the fault in a network, and the answer of `why`.
 
 use crate::dice::Dice;
 use crate::faults::{Edit, Fault, faults};
@@ -10,10 +10,10 @@ use nslab::run;
 use nslab::sandbox::Launcher;
 use std::fmt::Write;
 
-/// Every so manieth has two faults.
+/// One in this many mutants has two faults.
 const PAIRS: u64 = 5;
 
-/// What became of a mutant.
+/// The result of a mutant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// It still answers.
@@ -30,11 +30,11 @@ pub enum Verdict {
     Nothing,
 }
 
-/// A mutant, and what came of it.
+/// A mutant and its result.
 pub struct Tried {
     pub kind: String,
     pub verdict: Verdict,
-    /// What was broken, told and left, for a reader.
+    /// The fault, the answer and the remains, for a reader.
     pub story: String,
     pub lab: String,
 }
@@ -96,7 +96,7 @@ pub fn try_one(launcher: &Launcher, networks: &[Network], seed: u64, number: u64
         unnamed = chosen.iter().filter(|fault| !named(fault)).count();
         let [was, cured] = states(launcher, [&broken, &explanation.fix])?;
         not_restored = left(state, &was, &cured);
-        // Of two, the one may break nothing, or nothing more.
+        // One of two faults may break nothing, or nothing more.
         if chosen.len() > 1 && not_restored.is_empty() {
             unnamed = 0;
         } else if chosen.len() > 1 {

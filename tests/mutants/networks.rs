@@ -1,6 +1,6 @@
 //! Networks that work: the shapes of the curriculum, as one would type them.
 
-/// A network, and who asks whom in it.
+/// A network, with the source and the target of its probe.
 pub struct Sound {
     pub name: &'static str,
     /// The lines of the lab.

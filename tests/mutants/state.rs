@@ -1,5 +1,5 @@
-//! What a lab leaves behind, as its tools tell it: a cure is to bring back
-//! what was lost, and to take away what was too many.
+//! The state that a lab leaves behind, in the words of its tools: a cure has to bring
+//! back what was lost, and to remove what was too many.
 
 use nslab::event::Event;
 use nslab::run::{self, Settings};
@@ -38,12 +38,13 @@ for ns in host $(ip netns list | cut -d ' ' -f 1); do
 done 2> /dev/null
 "#;
 
-/// What is told of a link, and of a port of a bridge: words, each with a value.
+/// The properties that are compared of a link and of a bridge port: words, each with a
+/// value.
 const OF_LINKS: [&str; 9] =
     ["mtu", "master", "qdisc", "id", "remote", "local", "dstport", "mode", "vlan_filtering"];
 const OF_PORTS: [&str; 6] = ["state", "locked", "learning", "flood", "bcast_flood", "isolated"];
 
-/// What is left out of a route: words, each with a value, and such without.
+/// The properties that are left out of a route: words with a value, and words without.
 const BESIDE_ROUTES: [&str; 5] = ["proto", "pref", "scope", "error", "src"];
 const FLAGS_OF_ROUTES: [&str; 2] = ["linkdown", "dead"];
 
@@ -119,7 +120,7 @@ fn read(told: &str) -> State {
     state
 }
 
-/// What a lab leaves, a line for each thing.
+/// The state that a lab leaves, a line for each thing.
 pub type State = BTreeSet<String>;
 
 /// The states after each of these parts of a lab.
@@ -141,11 +142,11 @@ pub fn states<const N: usize>(launcher: &Launcher, parts: [&[String]; N]) -> Res
     told.try_into().map_err(|told: Vec<State>| format!("{} of {N} states were told", told.len()))
 }
 
-/// What a cure has left as it was broken: what was lost and is not there again,
-/// and what was too many and still is.
+/// Returns what a cure has left broken: things that were lost and are still missing, and
+/// things that were too many and are still there.
 pub fn left(sound: &State, broken: &State, cured: &State) -> Vec<String> {
-    // Nobody can know which address of its network one had that was forgotten,
-    // nor to which network a route was.
+    // A forgotten address of a network, or the network of a forgotten route, can't be
+    // known.
     let kind = |line: &str| {
         let (ns, thing) = line.split_once(": ")?;
         let words: Vec<&str> = thing.split(' ').collect();

@@ -16,8 +16,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-/// How long a command may take on a machine that is very busy. What hangs is
-/// a failed test, not a test that hangs.
+/// The time limit of a command on a very busy machine. A command that hangs is a failed
+/// test, not a test that hangs.
 const PATIENCE: Duration = Duration::from_secs(100);
 
 /// No further arguments: every lab below `labs`.
@@ -37,8 +37,8 @@ pub const CABLE: &str = r#"
 /// Hides `ip` from those who run [`after`](Nslab::after) it.
 pub const NO_IP: &str = "for ip in /usr/sbin/ip /sbin/ip /usr/bin/ip /bin/ip; do [ ! -e $ip ] || mount --bind /dev/null $(readlink -f $ip); done";
 
-/// Variables of the one who runs the tests that would change what is printed,
-/// by the beginning of their names.
+/// Environment variables of the caller that would change the output, by the beginning of
+/// their names.
 const OTHERS: [&str; 17] = [
     "CARGO",
     "CI",
@@ -213,7 +213,7 @@ impl Nslab {
         self
     }
 
-    /// What it ought to print, set in as the code around it.
+    /// The expected output, indented like the code around it.
     pub fn stdout(mut self, text: &str) -> Self {
         self.stdout = unindent(text);
         self
@@ -231,8 +231,8 @@ impl Nslab {
         self
     }
 
-    /// What `nslab test` ought to print where these are the checks of `x/lab`,
-    /// and all pass.
+    /// Expects the output of `nslab test` when these are the checks of `x/lab` and all
+    /// pass.
     pub fn passes(mut self, checks: &[&str]) -> Self {
         let widest = checks.iter().map(|check| check.chars().count()).max().unwrap_or_default();
         let lines: String =
@@ -249,8 +249,8 @@ test result: ok. {count} passed; 0 failed; 0 ignored; 0 measured; 0 filtered out
         self
     }
 
-    /// What `nslab test` ought to print where `x/lab` is the only test case
-    /// and fails with `report`.
+    /// Expects the output of `nslab test` when `x/lab` is the only test case and fails
+    /// with `report`.
     pub fn fails(self, report: &str) -> Self {
         self.fails_as("x/lab", report)
     }
@@ -337,7 +337,7 @@ test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; 
     }
 }
 
-/// Takes away what the one who runs the tests has set.
+/// Removes variables that the caller of the tests has set.
 pub fn forget_others(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if OTHERS.iter().any(|other| name.to_string_lossy().starts_with(other)) {

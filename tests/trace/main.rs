@@ -1,6 +1,6 @@
-//! Which rule stopped a packet, whoever keeps it: as the kernel and the tools
-//! tell it of real packets in real namespaces. And the command that is named
-//! for it lets them pass.
+//! The rule that stopped a packet, of whichever tool: as the kernel and the tools report
+//! it for real packets in real namespaces. And the command that is named for it lets the
+//! packets pass.
 
 #[path = "../measured/mod.rs"]
 mod measured;
@@ -21,7 +21,7 @@ struct World {
     between: Option<Netns>,
 }
 
-/// What it is about, the tools that it takes, and the case itself.
+/// The name, the tools that it needs, and the case itself.
 type Case = (&'static str, &'static [&'static str], fn());
 
 const NFT: &[&str] = &["nft"];
@@ -77,7 +77,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials.into()).exit_code()
 }
 
-/// Where whatever a case has started ends with it.
+/// Options of unshare(1) by which all processes of a case end with it.
 const ALONE: [&str; 3] = ["-Urnmpf", "--mount-proc", "--kill-child"];
 
 /// Why this machine can't give namespaces to a case.
@@ -107,7 +107,7 @@ fn run(name: &str, tools: &[&str]) -> Result<Completion, Failed> {
     if !output.status.success() {
         return Err(said.into());
     }
-    // What it could not measure, it has said.
+    // The case reports what it could not measure.
     match said.lines().find_map(|line| line.split_once("not measured: ")) {
         Some((_, lack)) => measured::ignored(lack),
         None => Ok(Completion::Completed),
@@ -281,7 +281,7 @@ fn two_tables() {
     );
 }
 
-/// Where nothing stops it, each step is told, and nobody is blamed.
+/// If nothing stops the packet, each step is reported, and no culprit.
 fn a_set_and_a_mark() {
     let world = World::cable();
     world.sh("ip netns exec blue nft 'add table ip f
@@ -666,7 +666,7 @@ fn accepted() {
     }
 }
 
-/// What `nft monitor trace` prints of the packets is what we tell.
+/// Our steps are the output of `nft monitor trace`.
 fn as_nft_monitor() {
     let world = World::cable();
     world.sh("ip netns exec blue nft 'add table inet f

@@ -1,6 +1,5 @@
-//! What nslab says of a network is what the real `ip` says of it: for every
-//! lab of this project, and for those beside this file, in each of its
-//! namespaces, when the lab has ended.
+//! The tables of nslab are those of the real `ip`: for every lab of this project, and for
+//! those beside this file, in each of its namespaces, when the lab has ended.
 
 #[path = "../measured/mod.rs"]
 mod measured;
@@ -143,7 +142,7 @@ fn compare(launcher: &Launcher, path: &Path) -> Result<Completion, Failed> {
     if compared < 5 { Err("nothing was compared".into()) } else { Ok(Completion::Completed) }
 }
 
-/// What only one of the two says.
+/// Returns the lines that only one of the two has.
 fn difference(table: &Table, command: &str, theirs: &str) -> Result<String, Failed> {
     let (ours, theirs) = (as_rows(table), ip_rows(table, theirs)?);
     let (mut only_ours, mut only_theirs) = (&ours - &theirs, &theirs - &ours);
@@ -165,7 +164,7 @@ fn as_rows(table: &Table) -> BTreeSet<String> {
         Table::Addrs(addrs) => addrs.iter().map(addr).collect(),
         Table::Arp(neighbours) => neighbours.iter().map(neighbour).collect(),
         Table::Firewall(_) => numbered(table.lines().into_iter().filter(|line| !line.ends_with("{ }"))),
-        // What we print is what `ip` prints.
+        // Our rows are the lines of `ip`.
         other => other.lines().into_iter().collect(),
     }
 }
@@ -252,8 +251,8 @@ fn nft_rule(line: &str) -> String {
     if line.contains("mark ") { marks_in_nfts_words(&line) } else { line }
 }
 
-/// What iptables' extensions say of marks in nft's own words: operators for
-/// theirs, and eight digits.
+/// Translates the marks of iptables' extensions into nft's own words: operators, and
+/// eight digits.
 fn marks_in_nfts_words(line: &str) -> String {
     let whole = |word: &str| match word.strip_prefix("0x").map(|digits| u32::from_str_radix(digits, 16)) {
         Some(Ok(number)) => format!("{number:#010x}"),
@@ -309,8 +308,8 @@ fn ip_rows(table: &Table, text: &str) -> Result<BTreeSet<String>, Failed> {
                 };
                 let [mac, mtu, state, master] =
                     ["address", "mtu", "operstate", "master"].map(|key| word(row, key));
-                // Which of the two a link has that is on and waits for its other end
-                // hangs on the kernel's version; we say the older one's for all.
+                // The state of a link that is up and waits for its peer depends on the
+                // kernel's version; we use the older one's.
                 let flag = |name: &str| row["flags"].as_array().is_some_and(|all| all.contains(&name.into()));
                 let waits = flag("UP") && flag("NO-CARRIER") && peer != "-";
                 let state = if waits && state == "DOWN" { "LOWERLAYERDOWN".into() } else { state };

@@ -14,7 +14,7 @@ pub struct Echo(OwnedFd);
 
 impl Echo {
     const ID: [u8; 2] = *b"W1";
-    /// As many bytes as ping(8) sends.
+    /// The number of bytes that ping(8) sends.
     const LENGTH: usize = 64;
 
     pub fn open() -> io::Result<Self> {

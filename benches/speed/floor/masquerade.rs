@@ -76,8 +76,8 @@ pub fn masquerade(network: Ipv4Addr) -> io::Result<()> {
     Netlink::open(SockProtocol::NetlinkNetFilter)?.exchange(&batch)
 }
 
-/// What the rule does with a packet: reads the first three bytes of its
-/// source, goes on if they are the network's, and masquerades.
+/// The expressions of the rule: it loads the first three bytes of the source, compares
+/// them with the network's, and masquerades.
 fn expressions(network: Ipv4Addr) -> Vec<u8> {
     const SOURCE: u32 = 12;
     const LENGTH: u32 = 3;

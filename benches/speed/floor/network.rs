@@ -1,4 +1,4 @@
-//! What the labs do with the kernel, an act each.
+//! The labs' requests to the kernel, one function each.
 
 use super::echo::Echo;
 use super::netlink::{Netlink, address, attribute, link, route};
@@ -40,8 +40,8 @@ impl Space {
         })
     }
 
-    /// Makes one as `ip netns add` does, and stays in it: what is opened next
-    /// belongs to it.
+    /// Makes a namespace as `ip netns add` does, and stays in it: sockets that are opened
+    /// next belong to it.
     pub fn add(name: &str) -> io::Result<Self> {
         let path = format!("/run/netns/{name}");
         File::create_new(&path)?;
@@ -91,9 +91,9 @@ impl Space {
         self.netlink.change(libc::RTM_NEWROUTE, libc::NLM_F_CREATE | libc::NLM_F_EXCL, &body)
     }
 
-    /// The kernel's worker opens the queues after the carrier has come; a
-    /// packet that is sent before is lost. Who asks for one link has that done
-    /// at once (a listing of all links does not).
+    /// Makes the kernel enable a link's queues at once. Otherwise a kernel worker does it
+    /// after the carrier has come, and a packet that is sent before is lost. A request
+    /// for one link has this effect; a listing of all links does not.
     pub fn settle(&self, index: i32) -> io::Result<()> {
         self.netlink.get(libc::RTM_GETLINK, &link(index, false))
     }

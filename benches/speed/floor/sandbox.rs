@@ -1,6 +1,6 @@
-//! What a lab's sandbox needs, not what nslab adds to be safe and comfortable:
-//! one user namespace in another, and a first process in namespaces of its
-//! own with private mounts.
+//! The parts that a lab's sandbox needs, without those that nslab adds for safety and
+//! comfort: one user namespace in another, and a first process in namespaces of its own
+//! with private mounts.
 
 use crate::stages::{Failure, Stages};
 use nix::errno::Errno;
@@ -14,8 +14,8 @@ use std::fs;
 use std::io;
 use std::process::ExitCode;
 
-/// Whom root becomes: unprivileged, and used by nobody (nslab looks for such
-/// a one; that costs a file read).
+/// The user that root becomes: unprivileged, and used by nobody. (nslab looks for such a
+/// user, which costs a file read.)
 const NOBODY_SPECIAL: u32 = 64_999;
 
 /// Runs a lab in a sandbox: prepares, starts the sandbox's first process, in
@@ -69,7 +69,7 @@ pub fn run(
     }
 }
 
-/// What the sandbox's first process does before the lab.
+/// The steps of the sandbox's first process before the lab.
 fn enter(stages: &mut Stages) -> Result<(), Failure> {
     stages.stage("clone the first process", || map_root(Uid::from_raw(0), Gid::from_raw(0)))?;
     stages.stage("mount what is private", mount_private)

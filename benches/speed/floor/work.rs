@@ -6,12 +6,12 @@ use crate::stages::{Failure, Stages};
 use std::io;
 use std::net::Ipv4Addr;
 
-/// What is to be done.
+/// A workload.
 #[derive(Debug, Clone, Copy)]
 pub enum Work {
     W1,
     W2,
-    /// With so many namespaces.
+    /// With this number of namespaces.
     W4(u16),
 }
 
@@ -33,7 +33,7 @@ impl Work {
         }
     }
 
-    /// Does it, in the sandbox whose first process this is.
+    /// Does the work, in the sandbox whose first process this is.
     pub fn run(self, stages: &mut Stages) -> Result<(), Failure> {
         let host = stages.stage("set the host's lo up", || {
             let host = Space::here()?;
@@ -92,7 +92,7 @@ fn w2(stages: &mut Stages, host: &Space) -> Result<(), Failure> {
     const BLUE_PORT: i32 = FIRST + 2;
     const UPLINK: i32 = FIRST + 3;
 
-    // Before there are links: each would have to be told.
+    // The switch is set before there are links, as it has to be applied to each of them.
     stages.stage("forward", forward)?;
     stages.stage("masquerade", || masquerade(NETWORK))?;
     stages.stage("make the bridge", || {

@@ -1,5 +1,5 @@
-//! Addresses and their masks: who has which, and whether two who share a wire
-//! are in one network.
+//! Addresses and their masks: which namespace has which address, and whether two ends of
+//! a wire are in one network.
 
 use super::page::Page;
 use super::rank::Tier;
@@ -16,7 +16,7 @@ use std::net::IpAddr;
 /// Suspects addresses.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let Some(dst) = evidence.shot.target else { return Vec::new() };
-    // Each has the addresses of lo.
+    // Every namespace has the addresses of lo.
     if evidence.probe.broadcast || dst.is_multicast() || dst.is_loopback() {
         return Vec::new();
     }
@@ -32,7 +32,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     }
     match owners.first() {
         None => found.extend(strayed(evidence, evidence.from(), dst)),
-        // It answers pings there, but has not what else is asked for.
+        // The owner answers pings, but perhaps not on the port that is asked for.
         Some((owner, _)) if evidence.probe.tcp.is_some() => found.extend(strayed(evidence, owner, dst)),
         Some(_) => {}
     }
@@ -58,11 +58,11 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// The one who asks has the address itself.
+/// Suspects the sender of having the target's address itself.
 fn one_s_own(evidence: &Evidence, dst: IpAddr, other: &str, addr: &Address) -> Suspicion {
     let from = &evidence.probe.from;
     let own: Vec<&Address> = evidence.from().addrs.iter().filter(|own| own.ip == dst).collect();
-    // It has another one of its own.
+    // Tells whether an address is another global one of the sender.
     let another =
         |one: &&Address| one.ip != dst && one.ip.is_ipv6() == dst.is_ipv6() && one.scope == "global";
     let fix: Vec<String> = match evidence.from().addrs.iter().find(another) {
@@ -86,8 +86,8 @@ fn one_s_own(evidence: &Evidence, dst: IpAddr, other: &str, addr: &Address) -> S
     Suspicion { rank: Tier::Named.plain(), sure: true, suspect }
 }
 
-/// Somebody has the address, beside another one of that network, and the other
-/// end of the wire has none.
+/// Suspects the target's address of standing in the wrong namespace: its link has another
+/// address of that network, and the other end of the wire has none.
 fn strayed(evidence: &Evidence, from: &Space, dst: IpAddr) -> Option<Suspicion> {
     let addr = from.addrs.iter().find(|addr| addr.ip == dst)?;
     let net = network(addr.ip, addr.prefix_len);
@@ -117,7 +117,8 @@ fn strayed(evidence: &Evidence, from: &Space, dst: IpAddr) -> Option<Suspicion> 
     Some(Suspicion { rank: Tier::Named.exact(), sure: false, suspect })
 }
 
-/// No namespace has the address that is asked for.
+/// Suspects interfaces that may be meant to have the target's address, which no namespace
+/// has.
 fn nobody_has(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
     let from = evidence.probe.from.as_str();
     let mut found = Vec::new();
@@ -131,7 +132,7 @@ fn nobody_has(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
         let tier = if is_near { Tier::Here } else { Tier::Command };
         let addrs: Vec<&Address> = end.addrs(dst.is_ipv6()).collect();
         let (space, dev) = (&end.space.name, &end.link.name);
-        // One that others use is what it was meant to be.
+        // An address that is a gateway's is meant as it is.
         for addr in addrs.iter().filter(|addr| !gateways.contains(&addr.ip)) {
             let apart = strsim::damerau_levenshtein(&addr.ip.to_string(), &dst.to_string());
             let len = evidence.prefix_len_for(dst).unwrap_or(addr.prefix_len);
@@ -143,7 +144,7 @@ fn nobody_has(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
                 format!("{} addr del {} dev {dev}", evidence.ip(space), show(addr)),
                 format!("{} addr add {dst}/{len} dev {dev}{}", evidence.ip(space), nodad(dst)),
             ];
-            // So is one that fits, where another end has none.
+            // So is an address of the target's network, if another end has none.
             let fits = network(addr.ip, addr.prefix_len).contains(dst) && near.iter().any(bare);
             let is_slip = !fits && (apart <= 2 || apart <= 4 && evidence.odd_one_out(end, addr));
             let rank = if is_slip {
@@ -163,7 +164,7 @@ fn nobody_has(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
             let now = if once { "lost it, and has no address" } else { "no address" };
             let text = format!("nobody has {dst}: {space} has {now} on {dev}");
             let fix = vec![format!("{} addr add {dst}/{len} dev {dev}{}", evidence.ip(space), nodad(dst))];
-            // Those who ask and answer have the same kind of link.
+            // Macvlans are meant to talk to each other.
             let alike = near.iter().any(|near| near.port() == end.port())
                 && evidence
                     .from()
@@ -180,10 +181,11 @@ fn nobody_has(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
     found
 }
 
-/// Those who pass it on to each other: is each one in a network with the next?
+/// Suspects the addresses of routers: each router should share a network with the next
+/// one.
 fn on_the_way(evidence: &Evidence, target: &str, v6: bool) -> Vec<Suspicion> {
     let way = evidence.ground.way(&evidence.probe.from, target).unwrap_or_default();
-    // Who is on one wire with the other is looked at already.
+    // The caller has compared ends of one wire already.
     if way.len() < 2 {
         return Vec::new();
     }
@@ -211,7 +213,8 @@ fn on_the_way(evidence: &Evidence, target: &str, v6: bool) -> Vec<Suspicion> {
     found
 }
 
-/// Two who share a wire: are they in one network, in both one's view?
+/// Suspects the addresses of two ends of a wire, unless each end's network covers the
+/// other's address.
 fn between(evidence: &Evidence, here: End, there: End, theirs: &Address) -> Vec<Suspicion> {
     let mut found = Vec::new();
     let v6 = theirs.ip.is_ipv6();
@@ -302,7 +305,7 @@ fn between(evidence: &Evidence, here: End, there: End, theirs: &Address) -> Vec<
     found
 }
 
-/// Two whose addresses are single ones, as they are without a mask.
+/// Suspects two addresses without a mask, each of which is a network of its own.
 fn without_masks(evidence: &Evidence, here: End, our: &Address, there: End, theirs: &Address) -> Suspicion {
     let v6 = our.ip.is_ipv6();
     let usual: &[u8] = if v6 { &[64, 48] } else { &[24, 16, 8] };
@@ -333,11 +336,11 @@ fn without_masks(evidence: &Evidence, here: End, our: &Address, there: End, thei
     Suspicion { rank, sure: false, suspect }
 }
 
-/// The one who asks has no address on the wire that it shares with the other.
+/// Suspects an end without an address on the wire that it shares with the other end.
 fn without_address(evidence: &Evidence, here: End, there: End, theirs: &Address) -> Option<Suspicion> {
     let (space, dev, other) = (&here.space.name, &here.link.name, &there.space.name);
     let net = network(theirs.ip, theirs.prefix_len);
-    // The one over there may have it.
+    // The other end may have got this end's address as well.
     let strays: Vec<&Address> = there
         .addrs(theirs.ip.is_ipv6())
         .filter(|addr| addr.ip != theirs.ip && net.contains(addr.ip))
@@ -391,8 +394,8 @@ fn without_address(evidence: &Evidence, here: End, there: End, theirs: &Address)
 }
 
 impl Evidence<'_> {
-    /// The interfaces that share a wire with the one by which the packet
-    /// would leave, or did leave where it was stuck.
+    /// Returns the interfaces that share a wire with the one that the packet was to leave
+    /// by, or with any of the sender's.
     fn near(&self) -> Vec<End<'_>> {
         let here = match &self.gate {
             Gate::Resolve { asker, dev, .. } => Some((asker.as_str(), dev.as_str())),
@@ -407,8 +410,7 @@ impl Evidence<'_> {
         }
     }
 
-    /// How long the prefix is of the network in which the others expect an
-    /// address.
+    /// Returns the longest prefix of the configured networks that contain an address.
     pub(super) fn prefix_len_for(&self, ip: IpAddr) -> Option<u8> {
         let all = self.survey.spaces.iter().flat_map(|space| &space.addrs);
         let nets = all.filter(|addr| {
@@ -417,14 +419,14 @@ impl Evidence<'_> {
         nets.map(|addr| addr.prefix_len).max()
     }
 
-    /// Tells whether an address is in no network of its wire's others.
+    /// Tells whether an address is in none of the networks of the other ends of its wire.
     pub(super) fn odd_one_out(&self, end: End, addr: &Address) -> bool {
         let others = self.ground.neighbours(&end.space.name, end.link);
         let mut nets = others.iter().flat_map(|other| other.addrs(addr.ip.is_ipv6())).peekable();
         nets.peek().is_some() && nets.all(|other| !network(other.ip, other.prefix_len).contains(addr.ip))
     }
 
-    /// How long a prefix can be.
+    /// Returns the longest prefix length.
     pub(super) fn most(&self, v6: bool) -> u8 {
         if v6 { 128 } else { 32 }
     }
@@ -440,7 +442,7 @@ impl Evidence<'_> {
         }
     }
 
-    /// An address of a network that nobody has.
+    /// Returns an address of a network that no namespace has.
     pub(super) fn free_address(&self, net: Net) -> IpAddr {
         let nth = |n: u32| match net.ip {
             IpAddr::V4(ip) => {
@@ -456,7 +458,7 @@ impl Evidence<'_> {
     }
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::AddressMissing,

@@ -1,4 +1,4 @@
-//! Bridges: what a port does not take, does not give, or gives to another.
+//! Bridges: ports that drop frames, hold them back, or send them to the wrong place.
 
 use super::fdb;
 use super::page::Page;
@@ -38,7 +38,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// All bridges, each with its namespace.
+/// Returns all bridges, each with its namespace.
 pub(super) fn bridges<'a>(evidence: &Evidence<'a>) -> Vec<(&'a Space, &'a Link)> {
     let all = evidence.survey.spaces.iter();
     let bridges = all.flat_map(|space| {
@@ -48,8 +48,8 @@ pub(super) fn bridges<'a>(evidence: &Evidence<'a>) -> Vec<(&'a Space, &'a Link)>
 }
 
 impl<'a> Evidence<'a> {
-    /// How much a state of this interface weighs: more where its wire is the
-    /// one on which the packet was seen last.
+    /// Returns the weight of this interface's state: more on the wire where the packet
+    /// was seen last.
     pub(super) fn tier_at(&self, space: &str, link: &Link) -> Tier {
         let asks = match &self.gate {
             Gate::Resolve { asker, dev, .. } => {
@@ -67,7 +67,8 @@ impl<'a> Evidence<'a> {
         self.gate == Gate::Send && self.stuck.ns == space
     }
 
-    /// The interfaces on the way that have the network layer's packets.
+    /// Returns the interfaces on the way that handle packets of the network layer, in the
+    /// order of the way.
     pub(super) fn stations(&self) -> Vec<End<'a>> {
         let way = self.links_on_the_way();
         let on_way =
@@ -79,18 +80,18 @@ impl<'a> Evidence<'a> {
         ends
     }
 
-    /// A hardware address as one types it. One that the kernel has chosen by
-    /// chance is another each time: it is read from its interface.
+    /// Returns a hardware address as one types it. The kernel's random addresses change
+    /// with each run, so the command reads those from the interface.
     pub(super) fn mac_words(&self, mac: &str) -> String {
         let typed = self.lab_commands.iter().any(|command| command.command.to_lowercase().contains(mac));
         let all =
             self.survey.spaces.iter().flat_map(|space| space.links.iter().map(move |link| (space, link)));
-        // Of one who has it, rather than of a bridge that took it from a port.
+        // A station comes before a bridge, which takes the address of a port.
         let owner =
             all.filter(|(_, link)| link.mac == mac).min_by_key(|(_, link)| link.kind == LinkKind::Bridge);
         match owner {
             Some((space, link)) if !typed => {
-                // Not every shell has the host's own /sys.
+                // The /sys of a shell in the host namespace may belong to another namespace.
                 let read = match self.netns(&space.name).is_some_and(|netns| netns.is_host()) {
                     true => format!("ip -br link show dev {} | awk '{{print $3}}'", link.name),
                     false => self.exec(&space.name, &format!("cat /sys/class/net/{}/address", link.name)),
@@ -101,7 +102,7 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// A hardware address that nobody has.
+    /// Returns a hardware address that no interface has.
     pub(super) fn free_mac(&self) -> String {
         let all: Vec<&str> =
             self.survey.spaces.iter().flat_map(|space| &space.links).map(|link| link.mac.as_str()).collect();
@@ -123,7 +124,8 @@ pub(super) fn at(
     Suspicion { rank: evidence.tier_at(&space.name, link).plain(), sure: false, suspect }
 }
 
-/// The ports of a bridge that its spanning tree keeps waiting.
+/// Returns the ports of a bridge that are in the spanning tree's listening or learning
+/// state.
 fn waiting<'a>(space: &'a Space, bridge: &Link) -> Vec<&'a Link> {
     let waits = |link: &&Link| {
         let state = link.port.as_ref().map(|port| port.state.as_str());
@@ -132,7 +134,7 @@ fn waiting<'a>(space: &'a Space, bridge: &Link) -> Vec<&'a Link> {
     space.links.iter().filter(waits).collect()
 }
 
-/// A port that is not (yet) forwarding.
+/// Suspects a port that is not, or not yet, forwarding.
 fn not_forwarding(
     evidence: &Evidence,
     space: &Space,
@@ -169,7 +171,7 @@ fn not_forwarding(
                     space.name,
                     state.state
                 );
-                // One and the same for all of them.
+                // All waiting ports share one suspect.
                 let first = waiting.first().copied().unwrap_or(port);
                 let mut found = at(evidence, Cause::BridgeStpDelay, space, first, text, fix);
                 found.rank = evidence.tier_at(&space.name, port).close();
@@ -189,7 +191,7 @@ fn not_forwarding(
     Some(found)
 }
 
-/// A port that does not get what nobody has asked it for.
+/// Suspects a port to which the bridge does not flood frames.
 fn silent(evidence: &Evidence, space: &Space, port: &Link, state: &BridgePort) -> Option<Suspicion> {
     let v6 = evidence.shot.target.is_some_and(|dst| dst.is_ipv6());
     let mut off = Vec::new();
@@ -230,7 +232,7 @@ fn silent(evidence: &Evidence, space: &Space, port: &Link, state: &BridgePort) -
     Some(found)
 }
 
-/// A port that takes frames from known senders only.
+/// Suspects a locked port, which takes frames from known senders only.
 fn locked(evidence: &Evidence, space: &Space, port: &Link, state: &BridgePort) -> Option<Suspicion> {
     if !state.locked {
         return None;
@@ -245,7 +247,7 @@ fn locked(evidence: &Evidence, space: &Space, port: &Link, state: &BridgePort) -
     Some(found)
 }
 
-/// Two ports that are both kept apart from others that are.
+/// Suspects two isolated ports, which do not reach each other.
 fn isolated(evidence: &Evidence, space: &Space, ports: &[&Link]) -> Option<Suspicion> {
     let apart: Vec<&&Link> =
         ports.iter().filter(|link| link.port.as_ref().is_some_and(|port| port.isolated)).collect();
@@ -261,7 +263,7 @@ fn isolated(evidence: &Evidence, space: &Space, ports: &[&Link]) -> Option<Suspi
     Some(found)
 }
 
-/// Bridged frames that iptables judges as if they were routed.
+/// Suspects br_netfilter, by which iptables judges bridged frames as if they were routed.
 fn through_the_firewall(evidence: &Evidence, space: &Space, bridge: &Link) -> Option<Suspicion> {
     let wall = evidence.shot.walls.iter().find(|wall| wall.netns == space.name)?;
     let culprits = wall.culprits();
@@ -272,7 +274,8 @@ fn through_the_firewall(evidence: &Evidence, space: &Space, bridge: &Link) -> Op
             && matches!(culprit.family.as_str(), "ip" | "ip6" | "inet" | "arp")
             && !culprit.spec.contains("physdev")
     })?;
-    // Both ends are behind ports of it, so that nothing is to be routed here.
+    // The receiver is behind a port of this bridge, so the frame is not to be routed
+    // here.
     let (_, last) = evidence.stuck.link(evidence.survey)?;
     let bridged = evidence.stuck.ns == space.name && last.master == Some(bridge.index);
     let to = evidence.shot.sightings.iter().rfind(|seen| {
@@ -333,7 +336,7 @@ fn through_the_firewall(evidence: &Evidence, space: &Space, bridge: &Link) -> Op
     Some(found)
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::BridgePortState,

@@ -1,4 +1,4 @@
-//! Commands of the lab that were refused, and would have helped.
+//! Commands of the lab that were refused, and that would have helped.
 
 use super::page::Page;
 use super::rank::{Rank, Tier};
@@ -54,8 +54,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// Tells whether a tool has not understood what was typed, which it will not
-/// do later either.
+/// Tells whether a tool has not understood a command, which it would refuse later too.
 fn is_misspelt(words: &str) -> bool {
     const SAID: [&str; 12] = [
         "Try `",
@@ -74,7 +73,7 @@ fn is_misspelt(words: &str) -> bool {
     SAID.iter().any(|said| words.contains(said))
 }
 
-/// Tells whether a command builds rather than asks.
+/// Tells whether a command changes something rather than shows it.
 fn builds(typed: &Typed, words: &str) -> bool {
     let verb = typed.words.get(1).map(String::as_str).unwrap_or_default();
     if matches!(verb, "show" | "list" | "ls" | "get" | "del" | "flush") {
@@ -96,7 +95,7 @@ fn one(
     let command = line(&repair.words);
     let repaired = LabCommand { place: Place::default(), command: command.clone(), failed: None };
     let meant = typed::read(std::slice::from_ref(&repaired)).pop()?;
-    // Who has no cable at all was meant to have the one that is named for him.
+    // A namespace without a cable was meant to have the one that is named after it.
     let brings = repair.before.iter().any(|command| command.contains(" link set "));
     let concerns = concerns(evidence, &meant)?;
     let rank = if brings { concerns.max(Tier::Named.exact()) } else { concerns };
@@ -107,7 +106,7 @@ fn one(
     let said = said(words);
     let lacking = repair.said.is_empty() && is_lacking(words);
     if lacking {
-        // Whatever is typed, it is refused again.
+        // Typed again, the command would be refused again.
         fix.clear();
     }
     let mut text = format!("`{}` was refused", line(&refused.raw));
@@ -129,14 +128,14 @@ fn one(
     Some(Suspicion { rank, sure: false, suspect })
 }
 
-/// Tells whether the kernel lacks what a command wants.
+/// Tells whether the kernel lacks a feature that a command needs.
 fn is_lacking(words: &str) -> bool {
     ["Unknown device type", "qdisc kind is unknown", "load TC action module"]
         .iter()
         .any(|lack| words.contains(lack))
 }
 
-/// What a tool said, in one line.
+/// Returns a tool's error message in one line.
 fn said(words: &str) -> String {
     let mut lines = words.lines().map(str::trim).filter(|line| {
         !line.is_empty()
@@ -150,7 +149,7 @@ fn said(words: &str) -> String {
     line.strip_prefix("RTNETLINK answers: ").unwrap_or(line).to_string()
 }
 
-/// What was refused later only because this one was.
+/// Returns the later commands that were refused only because this one was.
 fn consequences(evidence: &Evidence, meant: &Typed, later: &[Typed], repair: &Repair) -> Vec<String> {
     let mut commands = Vec::new();
     let net = meant
@@ -185,8 +184,8 @@ fn consequences(evidence: &Evidence, meant: &Typed, later: &[Typed], repair: &Re
     commands
 }
 
-/// How much a command that was not done has to do with it; nothing where it
-/// would change nothing, or nothing that helps.
+/// Returns the weight of a refused command, or nothing if it would change nothing or
+/// could not help.
 fn concerns(evidence: &Evidence, meant: &Typed) -> Option<Rank> {
     let v6 = evidence.shot.target.is_some_and(|dst| dst.is_ipv6());
     let space = evidence.survey.space(&meant.ns);
@@ -299,7 +298,7 @@ fn route_dst(word: &str, v6: bool) -> Option<Net> {
     }
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[Page {
     id: Cause::CommandRefused,
     title: "a command of the lab was refused, and what it was for is missing",

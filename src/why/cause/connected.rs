@@ -1,5 +1,5 @@
-//! What an address brings along, and what it may lack: the route to its
-//! network, the local route, the other end's address, the broadcast address.
+//! Things that an address brings along and that may be missing or wrong: the route to its
+//! network, the local route, the peer's address, the broadcast address.
 
 use super::page::Page;
 use super::rank::Tier;
@@ -10,7 +10,7 @@ use crate::why::command::say::show;
 use crate::why::evidence::Evidence;
 use crate::why::evidence::ground::{End, network};
 
-/// Suspects what goes with the addresses of those on the way.
+/// Suspects these parts of the addresses on the way.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
     let Some(dst) = evidence.shot.target else { return found };
@@ -33,7 +33,8 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// The address is there, but the kernel was told not to feel addressed.
+/// Suspects an address whose local route is missing, so that the kernel does not take
+/// packets to it for its own.
 fn without_local_route(evidence: &Evidence, end: End, addr: &Address) -> Option<Suspicion> {
     let (space, dev, ip) = (&end.space.name, &end.link.name, addr.ip);
     let local = end
@@ -54,7 +55,7 @@ fn without_local_route(evidence: &Evidence, end: End, addr: &Address) -> Option<
     Some(Suspicion { rank: Tier::Here.close(), sure: false, suspect })
 }
 
-/// The address is there, but not the route to its network.
+/// Suspects an address whose route to its network is missing.
 fn without_route(evidence: &Evidence, end: End, addr: &Address) -> Option<Suspicion> {
     let net = network(addr.ip, addr.prefix_len);
     let most = if addr.ip.is_ipv6() { 128 } else { 32 };
@@ -88,7 +89,8 @@ fn without_route(evidence: &Evidence, end: End, addr: &Address) -> Option<Suspic
     })
 }
 
-/// On a link between two points, the other point has another address.
+/// Suspects an address with `peer` that names another peer than the other end of the link
+/// has.
 fn wrong_peer(evidence: &Evidence, end: End, addr: &Address) -> Option<Suspicion> {
     let peer = addr.peer?;
     let others = evidence.ground.neighbours(&end.space.name, end.link);
@@ -113,7 +115,7 @@ fn wrong_peer(evidence: &Evidence, end: End, addr: &Address) -> Option<Suspicion
     })
 }
 
-/// The address that is asked is no broadcast address in somebody's view.
+/// Suspects an address whose mask makes the target no broadcast address.
 fn wrong_broadcast(evidence: &Evidence, end: End, addr: &Address) -> Option<Suspicion> {
     let dst = evidence.shot.target?;
     let asker = evidence.from().addrs.iter().find(|own| own.cast() == Some(dst))?;
@@ -140,7 +142,7 @@ fn wrong_broadcast(evidence: &Evidence, end: End, addr: &Address) -> Option<Susp
     })
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::NetmaskMismatch,

@@ -1,5 +1,5 @@
-//! Where a bridge sends frames: entries of its forwarding database that lead astray, and
-//! hardware addresses that two have.
+//! Forwarding databases of bridges: wrong entries, and hardware addresses that two
+//! interfaces have.
 
 use super::Suspicion;
 use super::bridge::at;
@@ -9,8 +9,7 @@ use crate::net::survey::{FdbEntry, Link, Space};
 use crate::why::Cause;
 use crate::why::evidence::Evidence;
 
-/// Entries that somebody wrote into the forwarding database, and that lead
-/// astray.
+/// Suspects static, sticky and permanent entries that send frames to the wrong port.
 pub(super) fn entries(evidence: &Evidence, space: &Space, bridge: &Link) -> Vec<Suspicion> {
     let mut found = Vec::new();
     for end in evidence.stations() {
@@ -24,7 +23,8 @@ pub(super) fn entries(evidence: &Evidence, space: &Space, bridge: &Link) -> Vec<
                 && (entry.index != right.index || entry.state == "permanent")
         };
         for entry in space.fdb.iter().filter(is_wrong) {
-            // The bridge's own address, and its ports', are of another kind.
+            // The kernel itself adds permanent entries for the addresses of the bridge
+            // and its ports.
             let owner = space.link_at(entry.index);
             if owner.is_some_and(|owner| owner.mac == entry.mac) || bridge.mac == entry.mac {
                 continue;
@@ -62,7 +62,7 @@ pub(super) fn entries(evidence: &Evidence, space: &Space, bridge: &Link) -> Vec<
     found
 }
 
-/// Hardware addresses that two have on one bridge.
+/// Suspects hardware addresses that two interfaces on one bridge have.
 pub(super) fn same_mac(evidence: &Evidence, space: &Space, bridge: &Link) -> Vec<Suspicion> {
     let mut found = Vec::new();
     let stations = evidence.stations();
@@ -133,7 +133,7 @@ pub(super) fn same_mac(evidence: &Evidence, space: &Space, bridge: &Link) -> Vec
                 evidence.free_mac()
             )];
             let mut one = at(evidence, Cause::DuplicateMac, other.space, other.link, text, fix);
-            // Frames that go astray look like somebody else's fault.
+            // Misdirected frames often look like the fault of something else.
             one.rank = if one.rank.tier >= Tier::Here { Tier::Named.close() } else { Tier::Here.plain() };
             one.suspect.evidence = vec![format!("{} -br link", evidence.ip(&other.space.name))];
             found.push(one);
@@ -142,7 +142,7 @@ pub(super) fn same_mac(evidence: &Evidence, space: &Space, bridge: &Link) -> Vec
     found
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::BridgeFdbWrong,

@@ -1,5 +1,5 @@
-//! Rules and policies that have stopped the packet, and what was meant to let
-//! it pass.
+//! Firewall rules and policies that have stopped the packet, and the rules that should
+//! have accepted it.
 
 use super::page::Page;
 use super::rank::{Rank, Tier};
@@ -14,7 +14,7 @@ use crate::why::command::ruling::{Of, Ruling, View};
 use crate::why::evidence::Evidence;
 use crate::why::look::shot::Wall;
 
-/// Suspects whom the kernel's trace and counters name.
+/// Suspects the rules and policies that the kernel's trace and counters name.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
     for wall in &evidence.shot.walls {
@@ -34,7 +34,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
             );
         }
         for culprit in wall.culprits() {
-            // Nobody knows which packet it was.
+            // Counters alone do not tell which packet was stopped.
             if !known.contains(&culprit) && wall.stops().is_empty() {
                 let stop = nameless(&culprit);
                 found.extend(
@@ -58,8 +58,8 @@ fn nameless(culprit: &Culprit) -> Stop {
     }
 }
 
-/// What hosts tell each other all the time: listeners, routers, and who wants to
-/// know whether an address is free.
+/// Tells whether a packet is background traffic: group reports (IGMP, MLD), router
+/// discovery, or duplicate address detection.
 fn is_chatter(packet: &TracedPacket) -> bool {
     let asks_for_itself = packet.src.is_some_and(|src| src.is_unspecified());
     let to_a_group = packet.dst.is_some_and(|dst| dst.is_multicast());
@@ -71,7 +71,7 @@ fn is_chatter(packet: &TracedPacket) -> bool {
             .is_some_and(|icmp| matches!(icmp.kind, 130..=134 | 143) || icmp.kind == 135 && asks_for_itself)
 }
 
-/// A packet that was stopped, and by whom.
+/// A packet that was stopped, and the rule or policy that stopped it.
 pub(super) struct BlockedPacket<'a> {
     pub evidence: &'a Evidence<'a>,
     pub wall: &'a Wall,
@@ -112,7 +112,8 @@ impl BlockedPacket<'_> {
         } else {
             let text = format!("{}{}", self.what_happened(), self.more());
             let delete = self.culprit.delete_command(self.netns);
-            // What is invalid is so for a reason.
+            // A packet is invalid to conntrack for a reason, such as a request that went
+            // another way.
             let invalid = self.culprit.spec.to_lowercase().contains("invalid");
             let came = |seen: &Sighting| {
                 seen.netns == self.wall.netns && self.evidence.shot.passed(seen) == Some(Passed::Request)
@@ -125,7 +126,7 @@ impl BlockedPacket<'_> {
                 false => text,
             };
             let (id, tier) = match invalid {
-                // An invalid packet has another cause, as a rule.
+                // That reason is usually the cause, not this rule.
                 true => (Cause::FirewallInvalid, Tier::OnTheWay),
                 false => (Cause::FirewallRule, Tier::Named),
             };
@@ -150,18 +151,19 @@ impl BlockedPacket<'_> {
         }
     }
 
-    /// Tells whether it is what comes back, and not what was asked.
+    /// Tells whether the packet is a reply, not a request.
     fn is_reply(&self) -> bool {
         let packet = &self.stop.packet;
         match (packet.icmp, packet.sport, packet.dport) {
             (Some(icmp), ..) => !matches!(icmp.kind, 8 | 128 | 133..=136),
-            // Who asks takes a port above those of services.
+            // A client takes an ephemeral port, above those of services; Linux begins at
+            // 32768.
             (_, Some(from), Some(to)) => from < 32768 && to >= 32768,
             _ => false,
         }
     }
 
-    /// Which packet, in words.
+    /// Describes the packet.
     fn packet(&self) -> String {
         let packet = &self.stop.packet;
         let what = match (packet.arp, packet.icmp, packet.proto) {
@@ -198,7 +200,7 @@ impl BlockedPacket<'_> {
         }
     }
 
-    /// The chain, with whose it is.
+    /// Names the chain, with its tool or table.
     fn chain(&self) -> String {
         let Culprit { family, table, chain, backend, .. } = self.culprit;
         match backend {
@@ -235,7 +237,7 @@ impl BlockedPacket<'_> {
         }
     }
 
-    /// What one may not see at once.
+    /// Returns facts about the culprit that are easy to overlook.
     fn more(&self) -> String {
         let culprit = self.culprit;
         let mut more = String::new();
@@ -252,7 +254,7 @@ impl BlockedPacket<'_> {
         } else if culprit.backend == Backend::Nft && rules.iter().any(|rule| rule.backend != Backend::Nft) {
             more += "; `iptables -L` does not show it, `nft list ruleset` does";
         }
-        // A rule before it may have had enough.
+        // An accepting rule before it may have used up its rate limit.
         let limited = self.rules().find(|rule| {
             let before = culprit.policy || rule.number < culprit.number;
             let ruling = Ruling::of(rule);
@@ -263,7 +265,7 @@ impl BlockedPacket<'_> {
             more +=
                 &format!("; the rule that accepts it has a rate limit, which is used up (`{}`)", rule.spec);
         }
-        // It was for this host, until it was sent on.
+        // DNAT turns a packet for this host into a forwarded one.
         let forwarded = culprit.hook.as_deref() == Some("forward") && !self.is_reply();
         let dnat = rules.iter().find(|rule| forwarded && rule.target.to_uppercase() == "DNAT");
         if let Some(rule) =
@@ -305,7 +307,7 @@ impl BlockedPacket<'_> {
         more
     }
 
-    /// The tool of an iptables rule, with its table.
+    /// Returns the tool of an iptables rule, with its table.
     fn tool(&self) -> String {
         let tool = self.culprit.backend.tool(&self.culprit.family);
         match self.culprit.table.as_str() {
@@ -318,14 +320,14 @@ impl BlockedPacket<'_> {
         self.culprit.backend == Backend::Nft
     }
 
-    /// Tells whether the rule drops whatever has come so far.
+    /// Tells whether the rule drops everything that reaches it.
     fn catches_all(&self) -> bool {
         let ruling = Ruling::read(self.native(), &self.culprit.spec);
         let wide = |of: Of| matches!(of, Of::In | Of::Out);
         ruling.clauses.iter().all(|clause| wide(clause.of) || clause.not && clause.of != Of::State)
     }
 
-    /// The other rules of the chain.
+    /// Returns the rules of the culprit's chain, without its policy.
     pub fn rules(&self) -> impl Iterator<Item = &FirewallRule> {
         let culprit = self.culprit;
         self.wall.after.rules.iter().filter(move |rule| {
@@ -336,9 +338,10 @@ impl BlockedPacket<'_> {
         })
     }
 
-    /// The command that accepts it.
+    /// Returns the command that accepts the packet.
     fn accept(&self) -> Option<String> {
-        // Where its answers are accepted already, it is not known as one.
+        // If the chain accepts established connections already, conntrack does not know
+        // the packet as a reply, and a rule by its state would not help.
         let view = self.view();
         let states = |rule: &FirewallRule| {
             let ruling = Ruling::of(rule);
@@ -350,7 +353,8 @@ impl BlockedPacket<'_> {
         self.culprit.accept_command(self.netns, &self.stop.packet, reply)
     }
 
-    /// The command that puts a rule of these words where it comes in time.
+    /// Returns the command that inserts a rule before the culprit, or appends it if the
+    /// culprit is a policy.
     pub fn insert(&self, words: &str) -> Option<String> {
         let culprit = self.culprit;
         let (table, chain) = (typed(&culprit.table), typed(&culprit.chain));
@@ -367,7 +371,7 @@ impl BlockedPacket<'_> {
         }))
     }
 
-    /// The command that gives a rule of the chain other words.
+    /// Returns the command that replaces a rule of the chain.
     pub fn replace(&self, rule: &FirewallRule, words: &str) -> Option<String> {
         let (table, chain) = (typed(&rule.table), typed(&rule.chain));
         Some(self.netns.exec(&match self.native() {
@@ -380,12 +384,12 @@ impl BlockedPacket<'_> {
     }
 }
 
-/// Tells whether a rule lets pass what it matches.
+/// Tells whether a rule lets the packets that it matches pass.
 pub(super) fn is_accept(rule: &FirewallRule) -> bool {
     !rule.policy && matches!(rule.target.as_str(), "ACCEPT" | "accept" | "RETURN" | "return")
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::FirewallRule,

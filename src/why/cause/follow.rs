@@ -1,7 +1,7 @@
-//! What goes with an address, and has to come again with it: routes whose
-//! gateway is in its network.
+//! Routes that depend on an address: their gateway is in its network.
 //!
-//! They were refused because it was not there, or went when it was deleted.
+//! When a cure gives the address again, it has to add these routes again as well: they
+//! were refused because the address was missing, or they went when it was deleted.
 
 use super::Suspicion;
 use crate::event::LabCommand;
@@ -13,7 +13,7 @@ use crate::why::evidence::ground::network;
 use crate::why::evidence::typed::{self, Typed};
 use std::net::IpAddr;
 
-/// Adds to a cure the routes that its addresses let come again.
+/// Adds to a cure the routes that its addresses make possible again.
 pub(super) fn complete(evidence: &Evidence, typed: &[Typed], found: &mut Suspicion) {
     let lab_commands: Vec<LabCommand> = found
         .suspect
@@ -69,7 +69,7 @@ fn adds_route(typed: &Typed) -> bool {
     ["add", "replace", "append"].iter().any(|verb| typed.is("ip", &["route", verb]))
 }
 
-/// Where a route goes, and its table.
+/// Returns a route's destination and its table.
 fn aim<'a>(typed: &'a Typed) -> (Option<&'a str>, u32) {
     let kinds = ["unicast", "to"];
     let dst = typed.words.iter().skip(2).find(|word| !kinds.contains(&word.as_str()));
@@ -98,14 +98,14 @@ fn is_there(evidence: &Evidence, route: &Typed) -> bool {
         .is_none_or(|space| space.routes.iter().any(|known| known.table == table && is_it(known)))
 }
 
-/// Tells whether the route was deleted by name.
+/// Tells whether a later command deleted the route.
 fn is_taken_back(route: &Typed, later: &[Typed]) -> bool {
     later.iter().any(|other| {
         other.ns == route.ns && other.is("ip", &["route", "del"]) && aim(other).0 == aim(route).0
     })
 }
 
-/// The routes that go when a link's last address of IPv4 is deleted.
+/// Returns the routes that the kernel removes when a link's last IPv4 address is deleted.
 fn swept_away(evidence: &Evidence, given: &Given, fix: &[Typed]) -> Vec<String> {
     let Some(space) = evidence.survey.space(&given.ns) else { return Vec::new() };
     let deleted = |ip: IpAddr| {
@@ -119,7 +119,7 @@ fn swept_away(evidence: &Evidence, given: &Given, fix: &[Typed]) -> Vec<String> 
     if given.net.ip.is_ipv6() || own.peek().is_none() || !own.all(|addr| deleted(addr.ip)) {
         return Vec::new();
     }
-    // The cure may see to it itself.
+    // The cure may add the route itself.
     let brought = |dst: &str| {
         fix.iter().any(|step| {
             let gives = step.is("ip", &["route", "add"]) || step.is("ip", &["route", "replace"]);

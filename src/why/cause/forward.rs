@@ -1,4 +1,4 @@
-//! Namespaces that get packets for others and do not pass them on.
+//! Routers that get packets for others and do not forward them.
 
 use super::page::Page;
 use super::rank::{Rank, Tier};
@@ -20,7 +20,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     {
         found.extend(off(evidence, space, &link.name, dst, Tier::Here.exact()));
     }
-    // The way back is another leg, by another interface perhaps.
+    // The reply may come by another router or another interface.
     for space in evidence.spaces_on_the_way() {
         let Some(dst) = evidence.shot.target else { continue };
         let is_end = space.name == evidence.probe.from
@@ -41,7 +41,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// A bridge passes frames on, not packets.
+/// Tells whether frames only pass a bridge here, so that no packet is routed.
 fn is_bridged(evidence: &Evidence, space: &Space, index: u32) -> bool {
     space.link_at(index).is_some_and(|link| link.kind == LinkKind::Bridge)
         && !evidence.shot.sightings.iter().any(|seen| seen.netns == space.name && seen.index == index)
@@ -74,7 +74,7 @@ fn off(evidence: &Evidence, space: &Space, dev: &str, dst: IpAddr, rank: Rank) -
     Some(Suspicion { rank, sure: false, suspect })
 }
 
-/// Where it is switched on instead: each namespace has its own.
+/// Names another namespace that has the switch on: each namespace has its own.
 fn elsewhere(evidence: &Evidence, space: &Space, key: &str) -> String {
     let on = |other: &&Space| other.name != space.name && other.switch(key) == Some(1);
     let only = evidence.survey.spaces.iter().filter(on).map(|other| other.name.as_str()).collect::<Vec<_>>();
@@ -87,7 +87,7 @@ fn elsewhere(evidence: &Evidence, space: &Space, key: &str) -> String {
     }
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[Page {
     id: Cause::ForwardingOff,
     title: "a namespace gets packets for others and does not forward them",

@@ -1,5 +1,5 @@
-//! Gateways whose address nobody has, though somebody should, or whose address
-//! is one's own as well.
+//! Gateways: addresses that no namespace has although one should, and addresses that a
+//! namespace shares with its gateway.
 
 use super::rank::Tier;
 use super::{Suspicion, suspect};
@@ -10,8 +10,9 @@ use crate::why::evidence::Evidence;
 use crate::why::evidence::ground::{End, network};
 use std::net::IpAddr;
 
-/// Somebody's gateway has no address: it is nobody's, and on the same wire
-/// there is an interface without one.
+/// Suspects interfaces on the wire of a gateway address that nobody has: those without an
+/// address, or with one of another network. Also suspects namespaces that have their own
+/// gateway's address.
 pub(super) fn find(evidence: &Evidence, v6: bool) -> Vec<Suspicion> {
     let mut found = Vec::new();
     for space in evidence.spaces_on_the_way() {
@@ -47,7 +48,7 @@ pub(super) fn find(evidence: &Evidence, v6: bool) -> Vec<Suspicion> {
     found
 }
 
-/// One has the address of one's own gateway, beside another one.
+/// Suspects a namespace of having the address of its own gateway.
 fn one_s_own(evidence: &Evidence, space: &Space, v6: bool) -> Option<Suspicion> {
     let routes = space.routes.iter().filter(|route| route.dst.ip.is_ipv6() == v6);
     let mut hops = routes.flat_map(|route| &route.hops).filter_map(|hop| hop.via);
@@ -64,8 +65,8 @@ fn one_s_own(evidence: &Evidence, space: &Space, v6: bool) -> Option<Suspicion> 
     Some(Suspicion { rank: Tier::Here.exact(), sure: true, suspect })
 }
 
-/// The one who should be a gateway has an address in a network that none of
-/// his neighbours is in.
+/// Suspects the address of an interface that should be a gateway: no neighbour is in its
+/// network.
 fn not_the_gateway(evidence: &Evidence, space: &Space, via: IpAddr, end: End) -> Option<Suspicion> {
     let mut addrs = end.addrs(via.is_ipv6());
     let addr = addrs.next().filter(|addr| evidence.odd_one_out(end, addr))?;
@@ -89,8 +90,7 @@ fn not_the_gateway(evidence: &Evidence, space: &Space, via: IpAddr, end: End) ->
 }
 
 impl Evidence<'_> {
-    /// The gateways of everybody's routes, of those too that got lost or were
-    /// refused.
+    /// Returns the gateways of all routes, including lost and refused ones.
     pub(super) fn gateways(&self) -> Vec<IpAddr> {
         let routes = self.survey.spaces.iter().flat_map(|space| &space.routes);
         let there = routes.flat_map(|route| route.hops.iter().filter_map(|hop| hop.via));

@@ -1,6 +1,6 @@
-//! The list of causes. Scripts and books rely on the ids: one that is there stays.
+//! The list of causes. Scripts and books rely on the ids, so an id never changes.
 
-/// Makes the enum, its ids, and the list of all by subject.
+/// Makes the enum, its ids, and its lists.
 macro_rules! causes {
     ($($subject:literal { $($name:ident = $id:literal,)* })*) => {
         /// A cause that `nslab why` can name. Its page is in [`pages`](super::super::pages).
@@ -10,13 +10,13 @@ macro_rules! causes {
         }
 
         impl Cause {
-            /// All of them, in the order of the list.
+            /// All causes, in the order of the list.
             pub const ALL: &[Self] = &[$($(Self::$name,)*)*];
 
-            /// All of them, by subject.
+            /// All causes, by subject.
             pub const SUBJECTS: &[(&str, &[Self])] = &[$(($subject, &[$(Self::$name,)*]),)*];
 
-            /// Its name for people and scripts.
+            /// Returns the cause's name, for people and scripts.
             pub const fn id(self) -> &'static str {
                 match self {
                     $($(Self::$name => $id,)*)*
@@ -197,7 +197,7 @@ causes! {
 }
 
 impl Cause {
-    /// The one of this id.
+    /// Returns the cause with this id.
     pub fn of(id: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|cause| cause.id() == id)
     }

@@ -1,5 +1,5 @@
-//! What only IPv6 has: addresses that are tried first, or switched off,
-//! routers that tell who they are, and addresses of a single link.
+//! Causes that only IPv6 has: duplicate address detection, `disable_ipv6`, router
+//! advertisements, and link-local addresses.
 
 use super::page::Page;
 use super::rank::Tier;
@@ -13,7 +13,7 @@ use crate::why::evidence::typed;
 use crate::why::look::gate::Gate;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Suspects what is of IPv6.
+/// Suspects these causes.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
     if !evidence.shot.target.is_some_and(|dst| dst.is_ipv6()) || evidence.shot.reached {
@@ -33,7 +33,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// An address of a single link, and nobody has said of which.
+/// Suspects a link-local target without the link that it belongs to.
 fn without_scope(evidence: &Evidence) -> Option<Suspicion> {
     let dst = evidence.shot.target?;
     let IpAddr::V6(ip) = dst else { return None };
@@ -70,7 +70,7 @@ fn without_scope(evidence: &Evidence) -> Option<Suspicion> {
     Some(Suspicion { rank: Tier::Named.exact(), sure: true, suspect })
 }
 
-/// An address that is being tried, or has failed.
+/// Suspects an address that duplicate address detection still tests or has rejected.
 fn tried(evidence: &Evidence, space: &Space, addr: &Address) -> Option<Suspicion> {
     let (ns, ip, dev) = (&space.name, addr.ip, &addr.dev);
     let matters = Some(ip) == evidence.shot.target
@@ -116,7 +116,7 @@ fn tried(evidence: &Evidence, space: &Space, addr: &Address) -> Option<Suspicion
     Some(Suspicion { rank: Tier::Named.exact(), sure: false, suspect })
 }
 
-/// IPv6 is switched off, and has lost what it had.
+/// Suspects IPv6 that is switched off, and names the addresses that were lost or refused.
 fn disabled(evidence: &Evidence, space: &Space) -> Option<Suspicion> {
     let ns = &space.name;
     let links = evidence.links_on_the_way();
@@ -180,7 +180,7 @@ fn disabled(evidence: &Evidence, space: &Space) -> Option<Suspicion> {
     Some(Suspicion { rank: Tier::Named.exact(), sure: true, suspect })
 }
 
-/// A router tells of itself, and nobody listens; or it does not.
+/// Suspects an interface that ignores router advertisements, or that gets none.
 fn advertised(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
     let (from, Some(dst)) = (evidence.from(), evidence.shot.target) else { return found };
@@ -246,7 +246,7 @@ fn advertised(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// Waits until an advertisement has been taken.
+/// Returns a command that waits until an advertisement has been accepted.
 fn until_advertised(evidence: &Evidence, ns: &str) -> String {
     format!(
         "for i in $(seq 60); do {ip} -6 route show default | grep -q . && {ip} -6 addr show scope global -tentative | grep -q inet6 && break; sleep 0.1; done",
@@ -254,8 +254,8 @@ fn until_advertised(evidence: &Evidence, ns: &str) -> String {
     )
 }
 
-/// A router tells of itself, and only the half of it is taken: its network
-/// without the default route, or that without the network.
+/// Suspects an interface that takes only half of a router advertisement: the network
+/// without the default route, or the reverse.
 fn half_advertised(evidence: &Evidence) -> Vec<Suspicion> {
     let (from, mut found) = (evidence.from(), Vec::new());
     if !from.counters.contains_key("Icmp6InRouterAdvertisements") {
@@ -291,9 +291,10 @@ fn half_advertised(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// A link that is too narrow for IPv6 has none.
+/// Suspects links whose MTU is too small for IPv6, so that they lost their IPv6
+/// addresses.
 fn too_narrow(evidence: &Evidence) -> Vec<Suspicion> {
-    /// The smallest packet that each link of IPv6 has to take (RFC 8200).
+    /// The smallest MTU that IPv6 allows (RFC 8200).
     const LEAST: u32 = 1280;
     let typed = &evidence.typed;
     let mut found = Vec::new();
@@ -325,9 +326,9 @@ fn too_narrow(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// A router asks for its neighbours from its link-local address (RFC 4861,
-/// 7.2.2: the packet's own source is not its own), and without one it does not
-/// ask.
+/// Suspects routers' links without a link-local address. A router that forwards sends its
+/// neighbour solicitations from there, since the packet's source is not its own (RFC
+/// 4861, 7.2.2); without one it sends none.
 fn without_own(evidence: &Evidence) -> Vec<Suspicion> {
     let ends: Vec<&str> = evidence.targets().iter().map(|space| space.name.as_str()).collect();
     let way = evidence.spaces_on_the_way();
@@ -362,15 +363,14 @@ fn is_link_local(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 
-/// The link-local address that a hardware address makes (RFC 4291, appendix
-/// A).
+/// Returns the link-local address that a hardware address makes (RFC 4291, appendix A).
 fn from_mac(mac: &str) -> Option<Ipv6Addr> {
     let bytes: Option<Vec<u16>> = mac.split(':').map(|part| u16::from_str_radix(part, 16).ok()).collect();
     let [a, b, c, d, evidence, f] = bytes?[..] else { return None };
     Some(Ipv6Addr::new(0xfe80, 0, 0, 0, (a ^ 2) << 8 | b, c << 8 | 0xff, 0xfe00 | d, evidence << 8 | f))
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::Ipv6Disabled,

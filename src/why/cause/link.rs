@@ -14,8 +14,8 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
     found.extend(loopback(evidence));
     found.extend(down(evidence, &with_other_ends(evidence, evidence.links_on_the_way()), 0));
-    // Of several ways it is not the shortest one that counts, but that of the
-    // address.
+    // If several ways lead to the target, the links of its address count, not the
+    // shortest way.
     found.extend(down(evidence, &of_address(evidence), 1));
     for (space, link) in evidence.links_on_the_way() {
         found.extend(held_down(evidence, space, link));
@@ -23,8 +23,8 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// The links that have the address that is asked for, and those of the one who
-/// asks that are in its network.
+/// Returns the links that have the target's address, and the sender's links whose network
+/// contains it.
 fn of_address<'a>(evidence: &Evidence<'a>) -> Vec<(&'a Space, &'a Link)> {
     let Some(dst) = evidence.shot.target else { return Vec::new() };
     let theirs = evidence.ground.owners(dst).into_iter();
@@ -35,8 +35,8 @@ fn of_address<'a>(evidence: &Evidence<'a>) -> Vec<(&'a Space, &'a Link)> {
     all.filter_map(|(space, addr)| Some((space, space.link_at(addr.index)?))).collect()
 }
 
-/// Links, and the other ends of those that have no carrier: they may be off,
-/// wherever they are.
+/// Adds to some links the other ends of those without a carrier: an end that is off may
+/// be anywhere.
 fn with_other_ends<'a>(
     evidence: &Evidence<'a>,
     links: Vec<(&'a Space, &'a Link)>,
@@ -51,7 +51,7 @@ fn with_other_ends<'a>(
     all
 }
 
-/// Those of some links that are switched off.
+/// Suspects those of some links that are switched off.
 fn down(evidence: &Evidence, links: &[(&Space, &Link)], nearness: i8) -> Option<Suspicion> {
     let down: Vec<_> = links.iter().filter(|(_, link)| !link.up).collect();
     let (space, link) = down.first()?;
@@ -68,7 +68,7 @@ fn down(evidence: &Evidence, links: &[(&Space, &Link)], nearness: i8) -> Option<
     Some(Suspicion { rank: Tier::Here.exact().near(nearness), sure: true, suspect })
 }
 
-/// What one sends to oneself goes over `lo`.
+/// Suspects a `lo` that is off: packets to an own address go over it.
 fn loopback(evidence: &Evidence) -> Option<Suspicion> {
     let (dst, space) = (evidence.shot.target?, evidence.from());
     let lo = space.links.iter().find(|link| link.loopback)?;
@@ -88,7 +88,8 @@ fn loopback(evidence: &Evidence) -> Option<Suspicion> {
     Some(Suspicion { rank: Tier::Named.plain(), sure: true, suspect })
 }
 
-/// A link that is switched on and has no carrier, as somebody wants it.
+/// Suspects a link that is held down (protodown), whose frames an XDP program sees first,
+/// or that is a tun or tap without a reader.
 fn held_down(evidence: &Evidence, space: &Space, link: &Link) -> Option<Suspicion> {
     let (ip, ns, dev) = (evidence.ip(&space.name), &space.name, &link.name);
     let (id, text, fix) = if link.protodown {
@@ -119,7 +120,7 @@ fn held_down(evidence: &Evidence, space: &Space, link: &Link) -> Option<Suspicio
     Some(Suspicion { rank, sure: false, suspect })
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::LinkDown,

@@ -1,5 +1,4 @@
-//! What the lab did and what came of it: commands that were refused, and
-//! things that got lost although nobody took them back.
+//! Addresses and routes of the lab that got lost although no command took them back.
 
 use super::page::Page;
 use super::rank::Tier;
@@ -9,7 +8,7 @@ use crate::why::command::say::nodad;
 use crate::why::evidence::Evidence;
 use crate::why::evidence::typed::{self, Given, Since, Typed};
 
-/// Suspects deeds.
+/// Suspects the commands that took them along.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let typed = &evidence.typed;
     let mut found = Vec::new();
@@ -20,7 +19,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// An address that was given and is not there any more.
+/// Suspects an address that was given and is not there any more.
 fn lost(evidence: &Evidence, typed: &[Typed], given: &Given) -> Option<Suspicion> {
     let space = evidence.survey.space(&given.ns)?;
     if space.addrs.iter().any(|addr| addr.ip == given.ip) {
@@ -76,8 +75,7 @@ fn lost(evidence: &Evidence, typed: &[Typed], given: &Given) -> Option<Suspicion
     })
 }
 
-/// The commands that made a veth pair which is gone, and what its ends were
-/// given.
+/// Returns the commands that made a deleted veth pair and configured its ends.
 fn made_again(evidence: &Evidence, typed: &[Typed], dev: &str) -> Option<Vec<String>> {
     let made = typed.iter().rev().find(|typed| {
         typed.is("ip", &["link", "add"])
@@ -102,7 +100,7 @@ fn made_again(evidence: &Evidence, typed: &[Typed], dev: &str) -> Option<Vec<Str
     Some(fix)
 }
 
-/// Routes that were added, that nobody deleted, and that are not there.
+/// Suspects routes that were added, that no command deleted, and that are not there.
 fn lost_routes(evidence: &Evidence, typed: &[Typed]) -> Vec<Suspicion> {
     let mut found = Vec::new();
     for (at, route) in typed.iter().enumerate() {
@@ -147,7 +145,7 @@ fn lost_routes(evidence: &Evidence, typed: &[Typed]) -> Vec<Suspicion> {
     found
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::VethDeleted,

@@ -1,4 +1,4 @@
-//! Macvlans: whom their mode lets them reach.
+//! Macvlans that do not reach each other because of their mode or their parents.
 
 use super::page::Page;
 use super::rank::Tier;
@@ -42,14 +42,14 @@ fn macvlan(link: &Link) -> Option<&Macvlan> {
     link.macvlan.as_ref()
 }
 
-/// The command that gives a macvlan the mode in which siblings reach each
+/// Returns the command that gives a macvlan the mode bridge, in which siblings reach each
 /// other.
 fn to_bridge(evidence: &Evidence, end: End) -> String {
     let (kind, dev) = (&end.link.kind, &end.link.name);
     format!("{} link set {dev} type {kind} mode bridge", evidence.ip(&end.space.name))
 }
 
-/// Two macvlans of one parent.
+/// Suspects the modes of two macvlans of one parent.
 fn siblings(evidence: &Evidence, a: End, b: End) -> Option<Suspicion> {
     let (one, other) = (macvlan(a.link)?, macvlan(b.link)?);
     if a.link.parent.is_none() || a.link.parent != b.link.parent {
@@ -89,7 +89,7 @@ fn siblings(evidence: &Evidence, a: End, b: End) -> Option<Suspicion> {
     Some(at(evidence, Cause::MacvlanMode, first, text, fix))
 }
 
-/// Two macvlans of one network whose parents share no wire.
+/// Suspects two macvlans of one network whose parents share no wire.
 fn strangers(evidence: &Evidence, a: End, b: End) -> Option<Suspicion> {
     let (_, of) = (macvlan(a.link)?, macvlan(b.link)?);
     let v6 = evidence.shot.target.is_some_and(|dst| dst.is_ipv6());
@@ -129,7 +129,7 @@ fn strangers(evidence: &Evidence, a: End, b: End) -> Option<Suspicion> {
     Some(one)
 }
 
-/// A macvlan and its own parent, which never reach each other.
+/// Suspects a macvlan and its own parent, which never reach each other.
 fn of_parent(evidence: &Evidence, child: End, parent: End) -> Option<Suspicion> {
     let mode = &macvlan(child.link)?.mode;
     let (space, link) = evidence.survey.find(child.link.parent.as_ref()?)?;
@@ -162,7 +162,7 @@ fn of_parent(evidence: &Evidence, child: End, parent: End) -> Option<Suspicion> 
     Some(one)
 }
 
-/// A macvlan that takes frames of certain senders only.
+/// Suspects a macvlan of mode source, which takes frames of listed senders only.
 fn source(evidence: &Evidence, end: End, stations: &[End]) -> Option<Suspicion> {
     let of = macvlan(end.link).filter(|of| of.mode == "source")?;
     let near = evidence.ground.neighbours(&end.space.name, end.link);
@@ -198,7 +198,7 @@ fn source(evidence: &Evidence, end: End, stations: &[End]) -> Option<Suspicion> 
     Some(at(evidence, Cause::MacvlanSource, end, text, fix))
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::MacvlanMode,

@@ -1,5 +1,5 @@
-//! Rules that change a packet without stopping it: its time to live, its
-//! addresses, or a mark that sends it elsewhere.
+//! Rules that change a packet without stopping it: its time to live, its addresses, or
+//! its mark, which can select another routing table.
 
 use super::page::Page;
 use super::rank::Tier;
@@ -10,7 +10,7 @@ use crate::why::Cause;
 use crate::why::evidence::Evidence;
 use crate::why::look::shot::Wall;
 
-/// Suspects what changes packets.
+/// Suspects rules that change packets.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
     let way = evidence.spaces_on_the_way();
@@ -55,7 +55,7 @@ fn hop_limit(evidence: &Evidence, wall: &Wall, rule: &FirewallRule) -> Option<Su
     Some(Suspicion { rank, sure: false, suspect })
 }
 
-/// Another address or port, of which no connection tracking knows.
+/// Suspects a rule that writes another address or port without connection tracking.
 fn rewritten(evidence: &Evidence, wall: &Wall, rule: &FirewallRule) -> Option<Suspicion> {
     let words: Vec<&str> = rule.spec.split_whitespace().collect();
     let set = words
@@ -80,7 +80,7 @@ fn rewritten(evidence: &Evidence, wall: &Wall, rule: &FirewallRule) -> Option<Su
     );
     let culprit = Culprit::from(rule);
     let mut fix = vec![culprit.delete_command(&netns)];
-    // Who has heard the wrong hardware address has it still.
+    // A namespace that got the wrong hardware address keeps it in its neighbour cache.
     if rule.family == "arp" {
         let (ip, on) = (evidence.ip(&evidence.probe.from), evidence.shot.target?);
         let links = evidence.ground.ends().filter(|end| end.space.name == evidence.probe.from);
@@ -92,7 +92,7 @@ fn rewritten(evidence: &Evidence, wall: &Wall, rule: &FirewallRule) -> Option<Su
     Some(Suspicion { rank: Tier::Here.exact(), sure: false, suspect })
 }
 
-/// Whose an address or a hardware address is.
+/// Names the owner of an IP or hardware address.
 fn whose(evidence: &Evidence, word: &str) -> Option<String> {
     if let Ok(ip) = word.parse() {
         return evidence.ground.owners(ip).first().map(|(space, _)| format!("which is {}'s", space.name));
@@ -101,7 +101,7 @@ fn whose(evidence: &Evidence, word: &str) -> Option<String> {
     Some(format!("which is {}'s", end.space.name))
 }
 
-/// A mark, and the rule that looks up what has it in another table.
+/// Suspects policy rules that send marked packets to another table.
 fn marked(evidence: &Evidence, space: &Space, wall: &Wall) -> Vec<Suspicion> {
     let mut found = Vec::new();
     for rule in &space.rules {
@@ -129,7 +129,7 @@ fn marked(evidence: &Evidence, space: &Space, wall: &Wall) -> Vec<Suspicion> {
     found
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::TtlRewritten,

@@ -1,5 +1,5 @@
-//! Packets that the kernel drops on their arrival because of where they say
-//! they come from: the reverse path filter, and martians.
+//! Packets that the kernel drops on arrival because of their source address: the reverse
+//! path filter, and martians.
 
 use super::page::Page;
 use super::rank::Tier;
@@ -13,7 +13,7 @@ use crate::why::evidence::fib::{self, Flow};
 use crate::why::look::gate::Gate;
 use std::net::IpAddr;
 
-/// Suspects what a packet's source is to the one that got it.
+/// Suspects the source address that the packet has in the receiver's view.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
     if evidence.shot.reached {
@@ -25,7 +25,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
         iif: Some(arrival.link.name.clone()),
         ..RouteQuestion::to(arrival.dst)
     };
-    // The kernel answers as it would treat the packet.
+    // The kernel answers this lookup with the error that it would drop the packet for.
     let answer = evidence.kernel.route_get(&arrival.space.name, &question);
     if let Some(libc::EXDEV | libc::EINVAL) = answer.err().map(|refused| refused.errno) {
         match arrival.martian(evidence) {
@@ -40,7 +40,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// A packet, or a question by ARP, that somebody got and did not take.
+/// A packet, or an ARP request, that a namespace got and did not accept.
 struct Arrival<'a> {
     space: &'a Space,
     link: &'a Link,
@@ -79,14 +79,14 @@ impl<'a> Arrival<'a> {
         })
     }
 
-    /// The reverse path filter.
+    /// Suspects the reverse path filter.
     fn filtered(&self, evidence: &Evidence) -> Vec<Suspicion> {
         let Self { space, link, src, .. } = self;
         let (ns, dev) = (&space.name, &link.name);
         let own = format!("net.ipv4.conf.{}.rp_filter", dev.replace('.', "/"));
         let all = "net.ipv4.conf.all.rp_filter".to_string();
         let value = |key: &String| space.switch(key).unwrap_or_default();
-        // The larger one counts.
+        // The kernel uses the larger of the two.
         let key = if value(&own) >= value(&all) { &own } else { &all };
         let mode = value(key);
         if mode == 0 || space.addrs.iter().any(|addr| addr.ip == *src) {
@@ -105,7 +105,7 @@ impl<'a> Arrival<'a> {
         };
         let text = format!("{ns} drops what comes from {src} in by {dev}: {why}");
         let mut found = Vec::new();
-        // A route that is wrong is mended, rather than the filter opened.
+        // A wrong route is corrected before the filter is opened.
         let of_route = [Cause::WrongGateway, Cause::RouteWrongDevice];
         for mut wrong in super::route::find(evidence) {
             let here = wrong.suspect.place.split(':').next() == Some(ns.as_str());
@@ -119,7 +119,7 @@ impl<'a> Arrival<'a> {
         let fix = match (way, evidence.next_gateway(space, *src)) {
             (None, Some((_, gateway))) => vec![format!("{} route add {src} via {gateway}", evidence.ip(ns))],
             (None, None) => vec![evidence.sysctl(ns, &own, "0"), evidence.sysctl(ns, &all, "0")],
-            // Loose is enough where there is a route by any interface.
+            // The loose mode is enough if any interface has a route back.
             (Some(_), _) => vec![evidence.sysctl(ns, &own, "2")],
         };
         let mut suspect = suspect(Cause::RpFilter, format!("{ns}: {dev}"), text, fix);
@@ -128,8 +128,8 @@ impl<'a> Arrival<'a> {
         found
     }
 
-    /// The filter looks for the way back without the mark which would have the
-    /// right table asked.
+    /// Suspects the filter of ignoring the packet's mark, which would select the table
+    /// with the way back.
     fn unmarked(&self, evidence: &Evidence, text: &str) -> Option<Suspicion> {
         let Self { space, link, src, .. } = self;
         let (ns, dev) = (&space.name, link.name.replace('.', "/"));
@@ -156,13 +156,14 @@ impl<'a> Arrival<'a> {
         Some(Suspicion { rank: Tier::Named.plain(), sure: false, suspect })
     }
 
-    /// A source that can't be.
+    /// Suspects a source or destination that is impossible on a wire (a martian).
     fn martian(&self, evidence: &Evidence) -> Option<Suspicion> {
         let Self { space, link, src, dst } = self;
         let (ns, dev) = (&space.name, &link.name);
         let place = format!("{ns}: {dev}");
         if let Some(own) = space.addrs.iter().find(|addr| addr.ip == *src) {
-            // What comes back to its sender is a matter of who turned it.
+            // A packet that returns to its sender is the fault of the router or rule that
+            // turned it round.
             if *ns == evidence.probe.from {
                 return None;
             }
@@ -199,7 +200,7 @@ impl<'a> Arrival<'a> {
     }
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::MartianAddress,

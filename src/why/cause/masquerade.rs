@@ -1,4 +1,4 @@
-//! A private source that leaves untranslated, and where the probe came by.
+//! Private sources that leave a router untranslated, and helpers for NAT.
 
 use super::firewall::BlockedPacket;
 use super::page::Page;
@@ -12,7 +12,7 @@ use crate::why::evidence::ground::network;
 use crate::why::look::shot::Wall;
 use std::net::IpAddr;
 
-/// The first request of the probe that was seen in a namespace.
+/// Returns the first request of the probe that was seen in a namespace.
 pub(super) fn request_at<'a>(evidence: &'a Evidence, ns: &str, out: bool) -> Option<&'a Sighting> {
     evidence.shot.sightings.iter().find(|seen| {
         seen.netns == ns
@@ -26,7 +26,7 @@ pub(super) fn request_at<'a>(evidence: &'a Evidence, ns: &str, out: bool) -> Opt
     })
 }
 
-/// A packet that was seen, as rules look at it.
+/// Converts a captured packet to the form that rules are matched against.
 pub(super) fn traced(seen: &Sighting) -> TracedPacket {
     let ends = seen.packet.ends();
     let mut packet = TracedPacket {
@@ -47,7 +47,8 @@ pub(super) fn traced(seen: &Sighting) -> TracedPacket {
     packet
 }
 
-/// The last router that the request came by: where it left, with which source.
+/// Returns the last router of the request, with the interface and the source that it left
+/// with.
 pub(super) fn last_router<'a>(evidence: &'a Evidence) -> Option<(&'a Space, &'a str, IpAddr)> {
     let seen = evidence.shot.sightings.iter().rfind(|seen| {
         seen.out
@@ -63,12 +64,13 @@ pub(super) fn last_router<'a>(evidence: &'a Evidence) -> Option<(&'a Space, &'a 
     Some((evidence.survey.space(&seen.netns)?, &seen.dev, seen.packet.ends()?.0))
 }
 
-/// A private source leaves as it is, and the other end knows no way back.
+/// Suspects a router without MASQUERADE: a private source leaves untranslated, and the
+/// target has no route back.
 pub(super) fn missing(evidence: &Evidence) -> Vec<Suspicion> {
     let Some((router, out, src)) = last_router(evidence) else { return Vec::new() };
     let (Some(IpAddr::V4(dst)), IpAddr::V4(from)) = (evidence.shot.target, src) else { return Vec::new() };
     let Some(target) = evidence.targets().first().copied() else { return Vec::new() };
-    // Whoever is asked has got it, and can't answer.
+    // The target has got the request and can't answer.
     let knows =
         crate::why::evidence::fib::best(target, 254, src).is_some_and(crate::why::evidence::fib::is_usable);
     if !from.is_private() || evidence.stuck.is_back() && knows || evidence.stuck.ns != target.name {
@@ -77,7 +79,7 @@ pub(super) fn missing(evidence: &Evidence) -> Vec<Suspicion> {
     let Some(wall) = evidence.shot.walls.iter().find(|wall| wall.netns == router.name) else {
         return Vec::new();
     };
-    // The network that the asker is in.
+    // The network of the sender.
     let len = evidence.from().addrs.iter().find(|addr| addr.ip == src).map_or(24, |addr| addr.prefix_len);
     let net = network(src, len);
     let native = wall.after.rules.iter().any(|rule| rule.backend == Backend::Nft && rule.table == "nat");
@@ -94,7 +96,7 @@ pub(super) fn missing(evidence: &Evidence) -> Vec<Suspicion> {
     if fix.is_empty() {
         return Vec::new();
     }
-    // A private source has nothing to do on a public network.
+    // Private sources are not routed on a public network.
     let rank = if dst.is_private() { Tier::OnTheWay.plain() } else { Tier::Named.plain() };
     let mut suspect = suspect(Cause::MasqueradeMissing, format!("{}: {out}", router.name), text, fix);
     let look = match backend {
@@ -106,8 +108,8 @@ pub(super) fn missing(evidence: &Evidence) -> Vec<Suspicion> {
 }
 
 impl BlockedPacket<'_> {
-    /// MASQUERADE takes the address of the interface by which a packet leaves,
-    /// and drops it where there is none, as on a bridge that has no address.
+    /// Suspects MASQUERADE on an interface without an address, such as a bridge: it would
+    /// use that address, and drops the packet instead.
     pub fn nothing_to_hide_behind(&self) -> Option<Suspicion> {
         let out = self.stop.oif.as_deref()?;
         let (src, dst) = (self.stop.packet.src?, self.stop.packet.dst?);
@@ -135,7 +137,7 @@ impl BlockedPacket<'_> {
     }
 }
 
-/// The command that adds a rule where sources are rewritten.
+/// Returns the command that adds a rule for source NAT.
 pub(super) fn source_nat(evidence: &Evidence, wall: &Wall, backend: Backend, words: &str) -> Vec<String> {
     let command = match backend {
         Backend::Nft => {
@@ -149,7 +151,7 @@ pub(super) fn source_nat(evidence: &Evidence, wall: &Wall, backend: Backend, wor
                     typed(&chain.table),
                     typed(&chain.chain)
                 )),
-                // One of one's own has to be made.
+                // No base chain is there to add the rule to.
                 None => nft_command(&format!(
                     "add table ip nat; add chain ip nat postrouting {{ type nat hook postrouting priority srcnat; }}; add rule ip nat postrouting {words}"
                 )),
@@ -163,7 +165,7 @@ pub(super) fn source_nat(evidence: &Evidence, wall: &Wall, backend: Backend, wor
     vec![evidence.exec(&wall.netns, &command)]
 }
 
-/// Tells whether somebody waits for connections there.
+/// Tells whether a program listens on a TCP port of an address.
 pub(super) fn listens(space: &Space, ip: IpAddr, port: u16) -> bool {
     space.listeners.iter().any(|one| {
         one.proto == "tcp"
@@ -172,7 +174,7 @@ pub(super) fn listens(space: &Space, ip: IpAddr, port: u16) -> bool {
     })
 }
 
-/// The ports where somebody waits for connections to an address.
+/// Returns the TCP ports of an address that programs listen on.
 pub(super) fn ports(space: &Space, ip: IpAddr) -> Vec<u16> {
     let mut ports: Vec<u16> = space
         .listeners
@@ -184,7 +186,7 @@ pub(super) fn ports(space: &Space, ip: IpAddr) -> Vec<u16> {
     ports
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::MasqueradeMissing,

@@ -1,5 +1,5 @@
-//! What was meant to let a packet pass that a firewall stopped: rules that
-//! nearly do, that stand elsewhere, or that were refused.
+//! Rules that were meant to accept a packet that a firewall stopped: those that almost
+//! match, that stand in the wrong place, or that were refused.
 
 use super::Suspicion;
 use super::firewall::{BlockedPacket, is_accept};
@@ -11,16 +11,17 @@ use crate::why::command::refused;
 use crate::why::command::ruling::{Clause, Of, Ruling, View, in_net};
 
 impl BlockedPacket<'_> {
-    /// A rule that would accept it, were it not for one condition.
+    /// Suspects rules that would accept the packet except for one condition.
     pub fn near_miss(&self) -> Vec<Suspicion> {
         let mut found = Vec::new();
         let view = self.view();
         for rule in self.rules().filter(|rule| is_accept(rule) && is_before(rule, self.culprit)) {
             let ruling = Ruling::of(rule);
-            // A port stands beside its protocol.
+            // Port and protocol are separate clauses, so a slip in one of them fails one
+            // clause.
             let failing = ruling.failing(&view);
             let [clause] = failing[..] else { continue };
-            // What goes by lo is a matter of its own.
+            // Rules for lo are not meant for other packets.
             if matches!(clause.of, Of::In | Of::Out) && clause.value == "lo" {
                 continue;
             }
@@ -41,7 +42,7 @@ impl BlockedPacket<'_> {
             let words = ruling.with(clause, &meant);
             let (fix, rank) = match extended.is_none() && self.is_real(clause.of, &clause.value) {
                 false => (self.replace(rule, &words), Tier::Named.close()),
-                // That one has its own use.
+                // The rule serves existing things as it is, so another one is added.
                 true if !view.reply => (self.insert(&words), Tier::Named.plain()),
                 true => continue,
             };
@@ -50,20 +51,20 @@ impl BlockedPacket<'_> {
         found
     }
 
-    /// Tells whether a rule is for a protocol by mistake: for the right port of
-    /// another one, or for one that does not go with its addresses.
+    /// Tells whether a rule names a wrong protocol by mistake: it has the right port, or
+    /// the protocol does not fit its addresses.
     fn mistakes_protocol(&self, ruling: &Ruling, clause: &Clause) -> bool {
         ruling.clauses.iter().any(|other| matches!(other.of, Of::Dport | Of::Sport))
             || self.is_alien(&clause.value)
     }
 
-    /// Tells whether a protocol is of the other kind of addresses.
+    /// Tells whether a protocol belongs to the other IP version.
     fn is_alien(&self, protocol: &str) -> bool {
         let v6 = self.stop.packet.src.is_some_and(|src| src.is_ipv6());
         matches!((v6, protocol), (true, "icmp" | "1") | (false, "ipv6-icmp" | "icmpv6" | "58"))
     }
 
-    /// Tells whether a value stands for something that is there.
+    /// Tells whether a value names something that exists.
     fn is_real(&self, of: Of, value: &str) -> bool {
         match of {
             Of::Proto => {
@@ -88,8 +89,8 @@ impl BlockedPacket<'_> {
         }
     }
 
-    /// A rule that accepts what goes the other way: source and destination, or
-    /// the two interfaces, have changed places.
+    /// Suspects rules that accept the opposite direction: source and destination, or the
+    /// two interfaces, have changed places.
     pub fn reversed(&self) -> Vec<Suspicion> {
         let view = self.view();
         let turned = TracedPacket {
@@ -115,7 +116,7 @@ impl BlockedPacket<'_> {
                 rule.number.map_or_else(String::new, |number| format!(" {number}")),
                 rule.spec
             );
-            // Without another one for the answers, it is needed for these.
+            // If no rule accepts replies by state, they need this rule.
             let fix = match self.knows_states() {
                 true => self.replace(rule, &ruling.reversed()),
                 false => self.insert(&ruling.reversed()),
@@ -129,8 +130,8 @@ impl BlockedPacket<'_> {
         found
     }
 
-    /// A rule that accepts it stands in a chain that no rule leads to, or
-    /// behind one that leads out of it again.
+    /// Suspects accepting rules in a chain that no rule jumps to, or behind a rule that
+    /// returns from it.
     pub fn uncalled(&self) -> Vec<Suspicion> {
         let view = self.view();
         let culprit = self.culprit;
@@ -175,7 +176,7 @@ impl BlockedPacket<'_> {
         found
     }
 
-    /// A command that was to accept it, and was refused.
+    /// Suspects a refused command that would have accepted the packet.
     pub fn refused(&self) -> Vec<Suspicion> {
         let view = self.view();
         let of_here =
@@ -204,8 +205,7 @@ impl BlockedPacket<'_> {
         found
     }
 
-    /// A rule that accepts it stands in a chain that such packets don't come
-    /// to.
+    /// Suspects accepting rules in a chain that the packet does not go through.
     pub fn wrong_chain(&self) -> Vec<Suspicion> {
         let culprit = self.culprit;
         let view = self.view();
@@ -249,7 +249,7 @@ impl BlockedPacket<'_> {
         found
     }
 
-    /// A rule that accepts it stands behind the one that drops it.
+    /// Suspects accepting rules that stand behind the rule that drops the packet.
     pub fn behind(&self) -> Vec<Suspicion> {
         let view = self.view();
         let mut found = Vec::new();
@@ -272,7 +272,7 @@ impl BlockedPacket<'_> {
         found
     }
 
-    /// It is, or is not, an element of a set of nft's.
+    /// Suspects an element of an nftables set that is there or missing by mistake.
     pub fn element(&self) -> Vec<Suspicion> {
         let packet = &self.stop.packet;
         let Culprit { family, table, .. } = self.culprit;
@@ -295,7 +295,7 @@ impl BlockedPacket<'_> {
                     _ => None,
                 };
                 let (Some(value), false) = (value, others) else { continue };
-                // To be in it is what drops it, or what would accept it.
+                // The element causes the drop, or its lack prevents the accept.
                 let verb = if drops != clause.not { "delete" } else { "add" };
                 let is = if drops != clause.not { "is" } else { "is not" };
                 let text = format!("{}: {value} {is} in the set {set}", self.what_happened());
@@ -312,7 +312,7 @@ impl BlockedPacket<'_> {
         found
     }
 
-    /// It is in no set of ipset's of which a rule accepts the members.
+    /// Suspects an address that is missing in an ipset whose members a rule accepts.
     fn ipset(&self) -> Option<Suspicion> {
         let view = self.view();
         let mut accepting = self.rules().filter(|rule| is_accept(rule) && is_before(rule, self.culprit));
@@ -336,7 +336,8 @@ impl BlockedPacket<'_> {
         self.rules().any(states)
     }
 
-    /// It is not known as what comes back, as nobody keeps track of it.
+    /// Suspects NOTRACK, conntrack zones and timeouts because of which a reply is not
+    /// known as one.
     pub fn untracked(&self) -> Vec<Suspicion> {
         if !self.knows_states() {
             return Vec::new();
@@ -386,7 +387,7 @@ fn is_same_chain(one: &FirewallRule, other: &FirewallRule) -> bool {
     !one.policy && !other.policy && of(one) == of(other)
 }
 
-/// Tells whether a rule leads to the chain of another one.
+/// Tells whether a rule jumps to the chain of another rule.
 pub(super) fn is_called(rules: &[FirewallRule], of: &FirewallRule) -> bool {
     rules.iter().any(|rule| {
         let words: Vec<&str> = rule.spec.split_whitespace().collect();
@@ -400,12 +401,12 @@ pub(super) fn is_called(rules: &[FirewallRule], of: &FirewallRule) -> bool {
     })
 }
 
-/// Tells whether a packet comes to it before the other.
+/// Tells whether a packet reaches a rule before the culprit.
 fn is_before(rule: &FirewallRule, culprit: &Culprit) -> bool {
     culprit.policy || rule.number < culprit.number
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::FirewallNearMiss,

@@ -1,5 +1,5 @@
-//! Addresses that one link of a namespace has, and another was meant to have:
-//! the others of their network are on that one's wire.
+//! Addresses on the wrong link of a namespace: the other addresses of their network are
+//! on the wire of another link.
 
 use super::page::Page;
 use super::rank::Tier;
@@ -10,7 +10,7 @@ use crate::why::command::say::{nodad, show};
 use crate::why::evidence::Evidence;
 use crate::why::evidence::ground::{End, network};
 
-/// Suspects addresses on the wrong link of those on the way.
+/// Suspects such addresses on the way.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let v6 = evidence.shot.target.is_some_and(|dst| dst.is_ipv6());
     let spaces = evidence.spaces_on_the_way();
@@ -24,7 +24,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
 fn misplaced(evidence: &Evidence, end: End, addr: &Address) -> Option<Suspicion> {
     let net = network(addr.ip, addr.prefix_len);
     let right = evidence.ground.right_link(end.space, net).filter(|right| right.port() != end.port())?;
-    // A bridge that nobody is behind has rather lost a port.
+    // A bridge without stations has more likely lost a port.
     let is_in_use = || {
         let mut addrs = end.addrs(addr.ip.is_ipv6());
         addrs.any(|addr| evidence.ground.has_fellows(end, network(addr.ip, addr.prefix_len)))
@@ -57,7 +57,7 @@ fn misplaced(evidence: &Evidence, end: End, addr: &Address) -> Option<Suspicion>
     Some(Suspicion { rank: Tier::Here.exact(), sure: true, suspect })
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[Page {
     id: Cause::AddressOnWrongLink,
     title: "an address was given to another link of its namespace than was meant",

@@ -1,5 +1,5 @@
-//! Names that no server has: those that are nearly the same, and those that a search
-//! domain would complete.
+//! Names that no server knows: similar names, and names that a search domain would
+//! complete.
 
 use super::Suspicion;
 use super::names::Names;
@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use strsim::levenshtein;
 
 impl Names<'_> {
-    /// A server answers, and has no such name.
+    /// Suspects a name that a server does not know.
     pub(super) fn not_known_to(&self, server: IpAddr) -> Vec<Suspicion> {
         let evidence = self.evidence;
         let mut found = Vec::new();
@@ -56,7 +56,7 @@ impl Names<'_> {
         found
     }
 
-    /// The hosts file has nearly that name.
+    /// Suspects a hosts file that has a similar name.
     pub(super) fn misspelt_in_hosts(&self) -> Option<Suspicion> {
         let files = &self.files;
         let nearly = |one: &&String| levenshtein(one, self.name) == 1 && self.name.len() > 2;
@@ -68,8 +68,8 @@ impl Names<'_> {
         Some(self.found(Cause::NameHostsWrong, text, fix, Tier::Named.plain()))
     }
 
-    /// Names that programs, their files or the lab mention, which begin like
-    /// the one that is asked for.
+    /// Returns names from the lab, its programs and their files that begin like the
+    /// wanted one.
     fn mentioned(&self) -> Vec<String> {
         let start = self.name.split('.').next().unwrap_or_default();
         let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
@@ -89,7 +89,7 @@ impl Names<'_> {
             self.evidence.kernel.processes(&space.name).iter().for_each(|command| read(command));
         }
         read(&self.evidence.kernel.names_in_files(start));
-        // Domains that others search.
+        // Search domains of other namespaces.
         for space in &self.evidence.survey.spaces {
             let files = self.evidence.kernel.name_files(&space.name);
             for domain in files.map(|files| files.search).unwrap_or_default() {
@@ -105,7 +105,7 @@ impl Names<'_> {
     }
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::NameSearchMissing,

@@ -1,5 +1,5 @@
-//! Routes and rules that were meant for a packet, and are for another
-//! network or another table.
+//! Routes and policy rules that were meant for a packet, but name another network or
+//! another table.
 
 use super::page::Page;
 use super::rank::Tier;
@@ -13,10 +13,11 @@ use crate::why::evidence::fib::{self, Flow};
 use crate::why::evidence::ground::network;
 use std::net::IpAddr;
 
-/// The tables that are always asked.
+/// The tables that the default rules look up.
 const ALWAYS: [u32; 3] = [253, 254, 255];
 
-/// Suspects what nearly is the way, in a namespace that knows no way.
+/// Suspects routes and rules that almost lead to the target, in a namespace without a
+/// route.
 pub(super) fn suspects(
     evidence: &Evidence,
     space: &Space,
@@ -30,8 +31,8 @@ pub(super) fn suspects(
     found
 }
 
-/// Routes to a network that there is not, or to a part of the right one, by the
-/// right gateway.
+/// Suspects routes by the right gateway whose network does not exist, is only a part of
+/// the right one, or contains the gateway.
 fn routes(evidence: &Evidence, space: &Space, flow: &Flow, tier: Tier, back: &str) -> Vec<Suspicion> {
     let dst = flow.dst;
     let (Some((_, gateway)), Some(net)) = (evidence.next_gateway(space, dst), evidence.network_of(dst))
@@ -69,7 +70,7 @@ fn routes(evidence: &Evidence, space: &Space, flow: &Flow, tier: Tier, back: &st
     astray.map(one).collect()
 }
 
-/// Tells whether a network is within another one.
+/// Tells whether a network is a part of another one.
 fn is_part(net: Net, of: Net) -> bool {
     of.len < net.len && of.contains(net.ip)
 }
@@ -79,7 +80,7 @@ fn is_nobodys(evidence: &Evidence, net: Net) -> bool {
     !evidence.survey.spaces.iter().flat_map(|space| &space.addrs).any(|addr| net.contains(addr.ip))
 }
 
-/// Tables that know the way, and are not asked.
+/// Suspects rules because of which a table with the right route is not used.
 fn tables(evidence: &Evidence, space: &Space, flow: &Flow, tier: Tier, back: &str) -> Vec<Suspicion> {
     let dst = flow.dst;
     let mut known: Vec<u32> = space.routes.iter().map(|route| route.table).collect();
@@ -107,7 +108,7 @@ fn tables(evidence: &Evidence, space: &Space, flow: &Flow, tier: Tier, back: &st
         let mut near = Vec::new();
         for rule in rules() {
             if rule.table == Some(table) {
-                // It leads there, and is for other packets.
+                // The rule looks up the right table, but for other packets.
                 let mut meant = rule.clone();
                 let to = rule.to.filter(|net| net.len > 0 && !net.contains(dst));
                 let from = rule.from.zip(flow.src).filter(|(net, src)| net.len > 0 && !net.contains(*src));
@@ -155,7 +156,7 @@ fn tables(evidence: &Evidence, space: &Space, flow: &Flow, tier: Tier, back: &st
     found
 }
 
-/// A rule that leads into a table which has nothing at all.
+/// Suspects a rule that looks up an empty table.
 fn empty_table(evidence: &Evidence, space: &Space, flow: &Flow, tier: Tier, back: &str) -> Option<Suspicion> {
     let (step, gateway) = evidence.next_gateway(space, flow.dst)?;
     let v6 = flow.dst.is_ipv6();
@@ -185,7 +186,7 @@ fn family(evidence: &Evidence, space: &Space, dst: IpAddr) -> String {
     if dst.is_ipv6() { format!("{ip} -6") } else { ip }
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[Page {
     id: Cause::RouteTypo,
     title: "a route is for a network that nobody is in",

@@ -1,8 +1,8 @@
-//! Who can have stopped the packet: suspects, most decisive first.
+//! The suspects for a lost packet, the most decisive first.
 //!
-//! A finder looks at one subject and gives whom it suspects, with a [rank]:
-//! what the kernel itself has said stands above what a state forbids, and that
-//! above what only looks odd.
+//! A finder looks at one subject and returns its suspects, each with a [rank]: statements
+//! of the kernel come before states that forbid the packet, and those before states that
+//! only look odd.
 
 mod address;
 mod bridge;
@@ -56,28 +56,27 @@ use self::rank::Rank;
 use crate::event::Suspect;
 use crate::why::evidence::Evidence;
 
-/// A suspect without evidence yet.
+/// Returns a suspect without evidence.
 fn suspect(id: Cause, place: String, text: String, fix: Vec<String>) -> Suspect {
     Suspect { id: id.id().into(), place, text, fix, evidence: Vec::new() }
 }
 
-/// A suspect, and what speaks against it.
+/// A suspect, and how much speaks against it.
 #[derive(Debug, Clone)]
 pub(super) struct Suspicion {
     /// Its place among the suspects.
     pub rank: Rank,
-    /// Whether the kernel itself has named it, so that it is at fault even
-    /// where mending it alone does not help.
+    /// Whether the suspect is certainly at fault, even if curing it alone does not help.
     pub sure: bool,
-    /// Who.
+    /// The suspect itself.
     pub suspect: Suspect,
 }
 
-/// What has somebody else answer than the one who is meant.
+/// Causes that make another namespace than the intended one answer.
 pub(super) const SPOIL_ANSWERS: [Cause; 3] =
     [Cause::AddressInWrongNamespace, Cause::DuplicateAddress, Cause::SubnetOnLoopback];
 
-/// Looks into one subject.
+/// A function that suspects causes of one subject.
 type Finder = fn(&Evidence) -> Vec<Suspicion>;
 
 const FINDERS: &[Finder] = &[
@@ -152,7 +151,7 @@ pub(super) const PAGES: &[&[Page]] = &[
     xfrm::PAGES,
 ];
 
-/// All suspects, most decisive first; each once.
+/// Returns all suspects, the most decisive first, each once.
 pub(super) fn suspects(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found: Vec<Suspicion> = FINDERS.iter().flat_map(|find| find(evidence)).collect();
     let typed = &evidence.typed;

@@ -1,4 +1,4 @@
-//! Packets that are larger than a link or a route takes.
+//! Packets that are larger than the MTU of a link or a route.
 
 use super::page::Page;
 use super::rank::Tier;
@@ -7,7 +7,7 @@ use crate::net::survey::{Link, Route, Space};
 use crate::why::Cause;
 use crate::why::evidence::Evidence;
 
-/// Suspects links and routes whose packets are small.
+/// Suspects links and routes with a small MTU.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
     let Some(dst) = evidence.shot.target else { return found };
@@ -38,7 +38,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
             .iter()
             .map(|(space, link)| format!("{} link set {} mtu {widest}", evidence.ip(&space.name), link.name))
             .collect();
-        // What a router has said is remembered for ten minutes.
+        // The kernel remembers a path MTU for ten minutes.
         let learned = evidence.shot.symptom.contains("local error") && evidence.from().name != space.name;
         if evidence.shot.symptom.starts_with("From ") || learned {
             let family = if dst.is_ipv6() { " -6" } else { "" };
@@ -91,7 +91,7 @@ fn by_route(
     Suspicion { rank: tier.close(), sure: false, suspect }
 }
 
-/// A route as one types it, without its MTU.
+/// Returns a route as one types it, without its MTU.
 fn spoken(route: &Route) -> String {
     let mut words = route.dst.to_string();
     if let Some(via) = route.via() {
@@ -112,7 +112,7 @@ fn spoken(route: &Route) -> String {
     words
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::MtuTooSmall,

@@ -1,4 +1,4 @@
-//! Names that nobody knows, or that stand for the wrong address.
+//! Names that cannot be resolved, or that resolve to the wrong address.
 
 use super::page::Page;
 use super::rank::{Rank, Tier};
@@ -9,7 +9,7 @@ use crate::why::Cause;
 use crate::why::evidence::Evidence;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// Suspects what names are looked up with.
+/// Suspects the files and servers that resolve names.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let name = evidence.probe.to.as_str();
     if name.parse::<IpAddr>().is_ok() || name.contains(['%', '/']) {
@@ -42,7 +42,7 @@ impl Names<'_> {
         Suspicion { rank, sure: false, suspect }
     }
 
-    /// The namespaces that are called as the name's first part, and their
+    /// Returns the namespaces that have the name's first part as their name, with their
     /// addresses.
     fn meant(&self) -> Vec<(&Space, IpAddr)> {
         let first = self.name.split('.').next().unwrap_or_default();
@@ -56,7 +56,7 @@ impl Names<'_> {
             .collect()
     }
 
-    /// It stands for an address, and that one is not reached.
+    /// Suspects the entry or record of a name whose address is not reached.
     fn wrong_address(&self) -> Vec<Suspicion> {
         let evidence = self.evidence;
         let Some(ip) = evidence.shot.target else { return Vec::new() };
@@ -65,7 +65,8 @@ impl Names<'_> {
         let told = self.files.lines.iter().any(|(addr, names)| {
             *addr == ip && names.iter().any(|name| name.eq_ignore_ascii_case(self.name))
         });
-        // What the servers say, and whose namespace is called so.
+        // The right address is the servers' answer, or that of the namespace with this
+        // name.
         let mut right: Vec<IpAddr> = Vec::new();
         if told {
             for server in &self.files.servers {
@@ -84,7 +85,8 @@ impl Names<'_> {
                     .filter(|other| differs_little(*other, ip)),
             );
         }
-        // Whoever has none of that kind is told by the other one.
+        // If the hosts file is wrong, an address of the other IP version counts as well,
+        // unless there is one of the same.
         let alike = right.iter().any(|other| other.is_ipv4() == ip.is_ipv4());
         right.retain(|other| *other != ip && (other.is_ipv4() == ip.is_ipv4() || told && !alike));
         right.dedup();
@@ -114,7 +116,8 @@ impl Names<'_> {
                     "the server's record of `{}` is {ip}, {has}, and not {other}{owner}: correct the record there",
                     self.name
                 );
-                // Whoever bears that name is elsewhere, and not by a slip.
+                // The namespace of that name has a very different address, so this is no
+                // typing error.
                 let moved = owners.is_empty()
                     && self.meant().iter().any(|(_, own)| *own == other)
                     && strsim::levenshtein(&other.to_string(), &ip.to_string()) > 1;
@@ -125,7 +128,7 @@ impl Names<'_> {
         found
     }
 
-    /// Nobody knows the name.
+    /// Suspects the reasons why a name cannot be resolved.
     fn unknown(&self) -> Vec<Suspicion> {
         let evidence = self.evidence;
         let mut found = Vec::new();
@@ -166,7 +169,7 @@ impl Names<'_> {
         found
     }
 
-    /// The servers that there are in the lab, those that answer first.
+    /// Returns the DNS servers of the lab, those that answer first.
     fn servers_there_are(&self) -> Vec<(String, IpAddr)> {
         let mut servers = Vec::new();
         for space in &self.evidence.survey.spaces {
@@ -190,7 +193,7 @@ impl Names<'_> {
         servers
     }
 
-    /// A server does not answer.
+    /// Suspects a server that does not answer.
     fn deaf(&self, server: IpAddr, words: &str, serving: &[(String, IpAddr)]) -> Vec<Suspicion> {
         let evidence = self.evidence;
         let mut found = Vec::new();
@@ -223,7 +226,7 @@ impl Names<'_> {
                 ),
                 false => {
                     let folder = format!("/etc/netns/{}", evidence.probe.from);
-                    // Where none is named, this one is asked.
+                    // Without a `nameserver` line the resolver asks the loopback address.
                     let no_other = if server.is_loopback() { "no server but " } else { "" };
                     (
                         format!(
@@ -269,10 +272,10 @@ impl Names<'_> {
         found
     }
 
-    /// Neither a file nor a server has the name, and there is none to ask.
+    /// Suspects a name that is in no file, when there is no server to ask.
     fn known_nowhere(&self, server: IpAddr) -> Suspicion {
         let Names { files, name, .. } = self;
-        // That one is asked where none is named.
+        // The resolver asks 127.0.0.1 when no server is named.
         let server = match server {
             IpAddr::V4(Ipv4Addr::LOCALHOST) => "no server".into(),
             other => format!("no server but {other}, where nobody listens"),
@@ -290,7 +293,7 @@ impl Names<'_> {
         }
     }
 
-    /// Without a server one's own file helps.
+    /// Suspects a missing server, and offers an entry in the hosts file instead.
     fn hosts_instead(&self, text: &str) -> Suspicion {
         let id = Cause::NameServerNotRunning;
         let Some((_, ip)) = self.meant().first().copied() else {
@@ -301,7 +304,7 @@ impl Names<'_> {
         self.found(id, text, fix, Tier::Here.plain())
     }
 
-    /// The file that is to have the name, and what writes it there.
+    /// Returns the hosts file for the name, and the commands that write it there.
     fn hosts_entry(&self, ip: IpAddr) -> (String, Vec<String>) {
         let own = self.files.hosts.starts_with("/etc/netns/") || self.netns.is_host();
         let folder = format!("/etc/netns/{}", self.evidence.probe.from);
@@ -319,7 +322,7 @@ impl Names<'_> {
     }
 }
 
-/// Tells whether two addresses look alike: one part differs.
+/// Tells whether two IPv4 addresses differ in their last octet only.
 fn differs_little(a: IpAddr, b: IpAddr) -> bool {
     match (a, b) {
         (IpAddr::V4(a), IpAddr::V4(b)) => {
@@ -330,7 +333,7 @@ fn differs_little(a: IpAddr, b: IpAddr) -> bool {
     }
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::NameDnsNotAsked,

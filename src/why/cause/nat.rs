@@ -1,5 +1,4 @@
-//! Addresses that are rewritten on the way: wrongly, not at all, or too
-//! often.
+//! NAT: addresses that are rewritten wrongly, not at all, or too often.
 
 use super::masquerade::{self, listens, ports, request_at, source_nat};
 use super::page::Page;
@@ -22,7 +21,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
     for wall in &evidence.shot.walls {
         let Some(space) = evidence.survey.space(&wall.netns) else { continue };
-        // What those of bridges rewrite are hardware addresses.
+        // Rules of the family bridge rewrite hardware addresses.
         let rules = wall.after.rules.iter().filter(|rule| !rule.policy && rule.family != "bridge");
         for rule in rules {
             let nat = Nat { evidence, wall, space, rule, ruling: Ruling::of(rule) };
@@ -38,7 +37,8 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
         }
     }
     let missing = masquerade::missing(evidence);
-    // Where a rule was to do it, that one is wrong, and none is missing.
+    // If a rule was meant to translate the source, that rule is wrong, and none is
+    // missing.
     if let Some(sure) = missing.first().map(|one| one.rank) {
         let slips = found.iter_mut().filter(|one| one.suspect.id.starts_with("masquerade-"));
         slips.for_each(|slip| slip.rank = slip.rank.max(sure));
@@ -53,7 +53,7 @@ pub(super) enum Kind {
     Source,
 }
 
-/// A rule that rewrites.
+/// A NAT rule.
 pub(super) struct Nat<'a> {
     pub evidence: &'a Evidence<'a>,
     pub wall: &'a Wall,
@@ -85,7 +85,7 @@ impl Nat<'_> {
         Suspicion { rank, sure: false, suspect }
     }
 
-    /// How the rule is told.
+    /// Describes the rule.
     pub fn name(&self) -> String {
         format!("the rule `{}` of chain {} in {}", self.rule.spec, self.rule.chain, self.wall.netns)
     }
@@ -110,7 +110,7 @@ impl Nat<'_> {
         vec![self.evidence.exec(&self.wall.netns, &command)]
     }
 
-    /// The word that stands before where it sends to.
+    /// Returns the option or word before the address that the rule translates to.
     fn before_aim(&self) -> &'static str {
         match (self.rule.backend, self.rule.spec.contains("REDIRECT")) {
             (Backend::Nft, _) => "to",
@@ -119,7 +119,7 @@ impl Nat<'_> {
         }
     }
 
-    /// Where it sends to.
+    /// Returns the address and port that the rule translates to.
     fn aim(&self) -> (Option<IpAddr>, Option<u16>) {
         let aim = self.ruling.after(self.before_aim()).unwrap_or_default();
         if let Ok(ip) = aim.trim_matches(['[', ']']).parse::<IpAddr>() {
@@ -143,7 +143,8 @@ impl Nat<'_> {
         self.ruling.with_after(self.before_aim(), &aim).map(|words| self.replace(&words)).unwrap_or_default()
     }
 
-    /// The probe was sent on by DNAT: can it arrive, and the answer come back?
+    /// Suspects a DNAT rule that the probe has met: its target, its port, or the way of
+    /// the answer.
     fn sent_elsewhere(&self) -> Vec<Suspicion> {
         let evidence = self.evidence;
         if let Some(net) = self.ruling.after("--to").and_then(Net::parse) {
@@ -151,7 +152,8 @@ impl Nat<'_> {
         }
         let mut found = Vec::new();
         let (to, to_port) = match (self.aim(), &evidence.gate) {
-            // A map has many aims: the one that is asked for now is this one's.
+            // A map has many targets; the one that is being resolved now is this
+            // packet's.
             ((None, port), Gate::Resolve { asker, wanted, .. })
                 if *asker == self.space.name && self.rule.spec.contains(&wanted.to_string()) =>
             {
@@ -161,7 +163,7 @@ impl Nat<'_> {
         };
         let port = to_port.or(evidence.probe.tcp);
         let asked = evidence.shot.target;
-        // Somebody else than this host was asked, and is there.
+        // The original target is another namespace's address, and exists.
         let others = asked.map(|ip| evidence.ground.owners(ip)).unwrap_or_default();
         if let Some((owner, _)) = others.iter().find(|(owner, _)| owner.name != self.space.name) {
             let text = format!(
@@ -242,7 +244,7 @@ impl Nat<'_> {
                 ));
             }
         }
-        // The answer has to come back by here.
+        // The answer has to come back through this namespace to be translated back.
         let asker = self.came_by().and_then(|seen| seen.packet.ends()).map(|(src, _)| src);
         if let Some(asker) = asker.filter(|_| self.space.name != evidence.probe.from) {
             let near = self.space.addrs.iter().find(|addr| {
@@ -286,7 +288,7 @@ impl Nat<'_> {
         found
     }
 
-    /// A whole network was mapped onto another one (NETMAP): is it there?
+    /// Suspects NETMAP if the mapped address does not exist.
     fn mapped(&self, net: Net) -> Vec<Suspicion> {
         let Some(asked) = self.evidence.shot.target else { return Vec::new() };
         let to = transplant(net.ip, net.len, asked);
@@ -314,14 +316,15 @@ impl Nat<'_> {
         nets.into_iter().map(one).collect()
     }
 
-    /// Sent to this host itself.
+    /// Suspects a rule that redirects to this host itself, where nothing listens on the
+    /// port.
     fn redirected(&self, port: Option<u16>) -> Vec<Suspicion> {
         let Some(port) = port.filter(|_| self.evidence.probe.tcp.is_some()) else { return Vec::new() };
         let tcp = self.space.listeners.iter().filter(|one| one.proto == "tcp");
         if tcp.clone().any(|one| one.port == port && !one.ip.is_loopback()) {
             return Vec::new();
         }
-        // It is there, and only for this host itself.
+        // The service listens on the loopback address only.
         if let (Some(one), Some(ip)) = (tcp.clone().find(|one| one.port == port), self.evidence.shot.target) {
             return service::elsewhere(self.evidence, self.space, one, ip);
         }
@@ -341,7 +344,8 @@ impl Nat<'_> {
         self.evidence.ground.owners(ip).first().map_or_else(String::new, |(space, _)| space.name.clone())
     }
 
-    /// Who may have been meant by an address: near it, and with the service.
+    /// Returns addresses that may have been meant by a wrong one: those in its network or
+    /// with the service.
     fn likely(&self, wrong: IpAddr, port: Option<u16>) -> Vec<IpAddr> {
         let own = self
             .space
@@ -368,12 +372,13 @@ impl Nat<'_> {
         likely.into_iter().map(|(.., ip)| ip).take(3).collect()
     }
 
-    /// The probe, as it came here.
+    /// Returns the probe's request as it arrived in this namespace.
     fn came_by(&self) -> Option<&Sighting> {
         request_at(self.evidence, &self.space.name, false)
     }
 
-    /// Its packets leave with an address that is not this host's.
+    /// Suspects SNAT to an address that is not this namespace's, or to which there is no
+    /// way back.
     fn foreign_source(&self) -> Vec<Suspicion> {
         let word = if self.rule.backend == Backend::Nft { "to" } else { "--to-source" };
         let Some(source) = self.ruling.after(word).and_then(|word| word.parse::<IpAddr>().ok()) else {
@@ -412,7 +417,7 @@ impl Nat<'_> {
     }
 }
 
-/// A rule's words with one address in the place of another.
+/// Returns a rule's words with one address replaced by another.
 fn with_word(words: &str, old: IpAddr, new: IpAddr) -> String {
     let old = old.to_string();
     let swap = |word: &str| match word.trim_end_matches(',') == old {
@@ -422,7 +427,7 @@ fn with_word(words: &str, old: IpAddr, new: IpAddr) -> String {
     words.split(' ').map(swap).collect::<Vec<_>>().join(" ")
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::DnatCatchesTooMuch,

@@ -1,5 +1,5 @@
-//! Rules that were to rewrite addresses, and have not: for one condition, for
-//! where they stand, or because nobody keeps track of the packet.
+//! NAT rules that should have matched and did not: because of one condition, of their
+//! place, or because the packet is not tracked.
 
 use super::masquerade::{last_router, request_at, source_nat, traced};
 use super::meant::is_called;
@@ -14,8 +14,8 @@ use crate::why::command::say::nodad;
 use crate::why::look::gate::Gate;
 
 impl Nat<'_> {
-    /// It would have rewritten the probe, were it not for one condition, its
-    /// chain, or its namespace.
+    /// Suspects the rule if it would have rewritten the probe except for one condition,
+    /// its chain, or its namespace.
     pub fn near_miss(&self) -> Vec<Suspicion> {
         let evidence = self.evidence;
         let mut found = Vec::new();
@@ -53,7 +53,7 @@ impl Nat<'_> {
         );
         let has_ports = self.ruling.clauses.iter().any(|one| matches!(one.of, Of::Dport | Of::Sport));
         let (words, rank) = match (clause.of, kind) {
-            // Who hides addresses hides those of all protocols.
+            // Source NAT is meant for all protocols.
             (Of::Proto, Kind::Source) if !has_ports => (self.ruling.without(clause), Tier::Here.exact()),
             (Of::Proto, _) if !has_ports => (self.ruling.with(clause, &meant), Tier::Odd.plain()),
             _ => (self.ruling.with(clause, &meant), Tier::Here.exact()),
@@ -63,8 +63,8 @@ impl Nat<'_> {
         found
     }
 
-    /// It is for an address that nobody has, so that on its wire nobody answers
-    /// the question for it, and no packet ever comes.
+    /// Suspects a DNAT rule for an address that no interface has: neighbour requests for
+    /// it get no reply, so no packet arrives.
     fn unowned(&self, kind: Kind) -> Option<Suspicion> {
         let Gate::Resolve { asker, dev, wanted } = &self.evidence.gate else { return None };
         let ground = &self.evidence.ground;
@@ -88,7 +88,7 @@ impl Nat<'_> {
         Some(self.found(Cause::AddressMissing, text, fix, Tier::Here.exact()))
     }
 
-    /// A rule where packets don't come by.
+    /// Suspects a rule in a namespace that the packets do not pass.
     fn wrong_namespace(&self) -> Vec<Suspicion> {
         let Some((router, out, src)) = last_router(self.evidence) else { return Vec::new() };
         let Some(wall) = self.evidence.shot.walls.iter().find(|wall| wall.netns == router.name) else {
@@ -109,7 +109,7 @@ impl Nat<'_> {
         vec![self.found(Cause::MasqueradeWrongNamespace, text, fix, Tier::Here.exact())]
     }
 
-    /// It says all that is needed, and the probe does not come by it.
+    /// Suspects a rule with the right conditions that the probe does not meet.
     fn stray(&self, kind: Kind, v6: bool) -> Vec<Suspicion> {
         let evidence = self.evidence;
         let Self { rule, space, .. } = self;
@@ -157,7 +157,7 @@ impl Nat<'_> {
             };
             return one(id, text, fix);
         }
-        // One's own packets don't come by PREROUTING.
+        // Locally generated packets skip PREROUTING.
         if kind == Kind::Destination && space.name == evidence.probe.from && !native {
             let text =
                 format!("{} is for what arrives: packets that {ns} itself sends go by OUTPUT", self.name(),);
@@ -179,8 +179,8 @@ impl Nat<'_> {
         untracked.flatten().collect()
     }
 
-    /// It has rewritten the probe, and the answer came back to here, where
-    /// nobody knows of that any more.
+    /// Suspects rules because of which the answer is not translated back, although the
+    /// request was translated here.
     pub fn lost_track(&self) -> Vec<Suspicion> {
         let evidence = self.evidence;
         if !evidence.stuck.is_back() || evidence.stuck.ns != self.wall.netns || evidence.stuck.out {
@@ -203,13 +203,13 @@ impl Nat<'_> {
         self.not_tracking().filter_map(one).collect()
     }
 
-    /// The rules here that meddle with what is kept track of.
+    /// Returns the rules here that change connection tracking: NOTRACK and zones.
     fn not_tracking(&self) -> impl Iterator<Item = &FirewallRule> {
         let rules = self.wall.after.rules.iter();
         rules.filter(|rule| !rule.policy && (says(rule, "notrack") || says(rule, "zone")))
     }
 
-    /// Suspects another rule, which is to go.
+    /// Suspects another rule, and deletes it as the cure.
     fn loose(&self, id: Cause, text: String, other: &FirewallRule) -> Option<Suspicion> {
         let netns = self.evidence.netns(&self.wall.netns)?;
         let culprit = Culprit::from(other);
@@ -224,7 +224,7 @@ fn says(rule: &FirewallRule, word: &str) -> bool {
     rule.spec.to_lowercase().contains(word)
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::DnatNearMiss,

@@ -1,5 +1,5 @@
-//! Neighbours: entries that say the wrong hardware address, and questions that
-//! nobody answers or the wrong one does.
+//! Neighbour tables: entries with a wrong hardware address, and ARP or NDP requests that
+//! get no answer or a wrong one.
 
 use super::page::Page;
 use super::rank::Tier;
@@ -13,7 +13,7 @@ use crate::why::evidence::ground::{End, network};
 use crate::why::look::gate::Gate;
 use std::net::IpAddr;
 
-/// Suspects neighbours.
+/// Suspects neighbour entries, and interfaces that do not ask or answer as they should.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = entries(evidence);
     found.extend(without_arp(evidence));
@@ -23,15 +23,15 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// The hardware addresses by which one reaches an address over a link: those
-/// of its owner's interfaces on that wire.
+/// Returns the right hardware addresses for an IP address over a link: those of its
+/// owner's interfaces on that wire.
 fn right_macs(evidence: &Evidence, space: &Space, link: &Link, ip: IpAddr) -> Vec<String> {
     let owners: Vec<&str> = evidence.ground.owners(ip).iter().map(|(owner, _)| owner.name.as_str()).collect();
     let ends = evidence.ground.neighbours(&space.name, link).into_iter();
     ends.filter(|end| owners.contains(&end.space.name.as_str())).map(|end| end.link.mac.clone()).collect()
 }
 
-/// Entries that hold another hardware address than the owner's.
+/// Suspects entries with another hardware address than the owner's.
 fn entries(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
     for space in evidence.spaces_on_the_way() {
@@ -42,13 +42,14 @@ fn entries(evidence: &Evidence) -> Vec<Suspicion> {
             }
             let right = right_macs(evidence, space, link, entry.ip);
             let fixed = matches!(entry.state.as_str(), "PERMANENT" | "NOARP");
-            // The kernel's own entry for everybody on the wire.
+            // The kernel's own entry for the broadcast address.
             let all = space.addrs.iter().any(|addr| addr.cast() == Some(entry.ip));
             if right.contains(mac) || entry.state == "NOARP" && (link.noarp || all) {
                 continue;
             }
             if right.is_empty() {
-                // A gateway that nobody has: somebody may answer for it.
+                // If no interface has the gateway's address, another host may answer for
+                // it.
                 let near = evidence.ground.neighbours(&space.name, link);
                 if !fixed
                     || near.is_empty()
@@ -64,7 +65,7 @@ fn entries(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// Tells whether an entry is for one of those the packet goes to.
+/// Tells whether an entry is for the target or for a gateway.
 fn is_used(evidence: &Evidence, space: &Space, entry: &Neighbour) -> bool {
     evidence.shot.target == Some(entry.ip)
         || space.routes.iter().any(|route| route.hops.iter().any(|hop| hop.via == Some(entry.ip)))
@@ -109,7 +110,7 @@ fn wrong_entry(
     Suspicion { rank: evidence.tier_at(ns, link).exact(), sure: true, suspect }
 }
 
-/// Interfaces that neither ask nor answer.
+/// Suspects interfaces without ARP.
 fn without_arp(evidence: &Evidence) -> Vec<Suspicion> {
     let stations = evidence.stations();
     let off = stations.iter().filter(|end| {
@@ -128,7 +129,8 @@ fn without_arp(evidence: &Evidence) -> Vec<Suspicion> {
     .collect()
 }
 
-/// Interfaces that may not ask once for a hardware address.
+/// Suspects interfaces that send no request for an unknown hardware address
+/// (`mcast_solicit=0`).
 fn never_asks(evidence: &Evidence) -> Vec<Suspicion> {
     let v6 = evidence.shot.target.is_some_and(|dst| dst.is_ipv6());
     let stations = evidence.stations();
@@ -148,7 +150,8 @@ fn never_asks(evidence: &Evidence) -> Vec<Suspicion> {
     silent.collect()
 }
 
-/// Addresses that nobody on the wire has, but that a router could answer for.
+/// Suspects routers that could answer for an address that is not on the wire, and masks
+/// that make it look local.
 fn not_asked_for(evidence: &Evidence) -> Vec<Suspicion> {
     let Gate::Resolve { asker, dev, wanted } = &evidence.gate else { return Vec::new() };
     let Some(space) = evidence.survey.space(asker) else { return Vec::new() };
@@ -168,7 +171,7 @@ fn not_asked_for(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// A router that could answer in another's place.
+/// Suspects a router of not answering for an address beyond it (proxy ARP, proxy NDP).
 fn proxy(
     evidence: &Evidence,
     space: &Space,
@@ -209,7 +212,7 @@ fn proxy(
     if fix.is_empty() || !routes {
         return None;
     }
-    // Who has a single address and a gateway of no network counts on it.
+    // A host with a /32 or /128 and a gateway outside of it depends on proxy ARP.
     let single = !own.is_empty() && own.iter().all(|addr| addr.prefix_len >= if v6 { 128 } else { 32 });
     let linklocal = matches!(wanted, IpAddr::V4(ip) if ip.is_link_local());
     let whose = match owned {
@@ -223,7 +226,7 @@ fn proxy(
     );
     let mut suspect = suspect(Cause::ProxyArpOff, format!("{ns}: {dev}"), text, fix);
     suspect.evidence = vec![evidence.exec(ns, &format!("sysctl net.ipv4.conf.{key}.proxy_arp"))];
-    // Router and asker agree that the address is of this wire's network.
+    // The router and the sender agree that the address is in this wire's network.
     let wants = |mut addrs: Box<dyn Iterator<Item = &Address> + '_>| {
         addrs.any(|addr| network(addr.ip, addr.prefix_len).contains(wanted))
     };
@@ -236,7 +239,7 @@ fn proxy(
     Some(Suspicion { rank, sure: false, suspect })
 }
 
-/// Who takes a far address for a near one, because of its own mask.
+/// Suspects the sender's mask if it makes a remote address look local.
 fn too_wide(evidence: &Evidence, space: &Space, link: &Link, wanted: IpAddr, router: &End) -> Vec<Suspicion> {
     let mut found = Vec::new();
     let v6 = wanted.is_ipv6();
@@ -257,7 +260,7 @@ fn too_wide(evidence: &Evidence, space: &Space, link: &Link, wanted: IpAddr, rou
                 format!("{ip} addr del {}/{} dev {dev}", addr.ip, addr.prefix_len),
                 format!("{ip} addr add {}/{} dev {dev}{nodad}", addr.ip, via.prefix_len),
             ];
-            // What goes with the address is put back by who sees to that.
+            // `follow` adds the routes that depend on the address.
             let family = if v6 { " -6" } else { "" };
             let default = |route: &Route| route.dst.len == 0 && route.dst.ip.is_ipv6() == v6;
             if !space.routes.iter().any(default) {
@@ -275,7 +278,7 @@ fn too_wide(evidence: &Evidence, space: &Space, link: &Link, wanted: IpAddr, rou
     found
 }
 
-/// Somebody who answers for an address of another on the same wire.
+/// Suspects a namespace that answers for an address of another one on the same wire.
 fn wrong_answer(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
     for seen in evidence.shot.sightings.iter().filter(|seen| seen.out) {
@@ -317,7 +320,7 @@ fn wrong_answer(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::NeighbourWrongMac,

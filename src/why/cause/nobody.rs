@@ -1,4 +1,4 @@
-//! What can be said where nothing is wrong that a command would mend.
+//! Statements for when no command would cure anything.
 
 use super::page::Page;
 use super::rank::Tier;
@@ -10,8 +10,8 @@ use crate::why::evidence::Evidence;
 use crate::why::evidence::ground::network;
 use crate::why::look::gate::is_local;
 
-/// Says that the asked address is nobody's, or that the one who asks has no
-/// link at all. Whoever else is suspected comes first.
+/// Suspects that no namespace has the target's address, or that the sender has no link at
+/// all. All other suspects come first.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let from = &evidence.probe.from;
     let mut found = Vec::new();
@@ -51,8 +51,8 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// The other end of the target's cable is in a namespace that is not asked
-/// for anything: it may belong to the one who asks.
+/// Suspects that the other end of the target's cable is in the wrong namespace and
+/// belongs to the sender.
 fn plugged_elsewhere(evidence: &Evidence) -> Vec<Suspicion> {
     let (Some(dst), from) = (evidence.shot.target, &evidence.probe.from) else { return Vec::new() };
     let mut found = Vec::new();
@@ -95,7 +95,7 @@ fn plugged_elsewhere(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::LinkMissing,

@@ -1,5 +1,5 @@
-//! Who has an address, and whether it is of use there: a source that is not
-//! one's own, one that is on `lo`, one that two have, one that has expired.
+//! Owners of addresses, and addresses that are of no use: a source that the sender does
+//! not have, an address on `lo`, a duplicate, an expired one.
 
 use super::page::Page;
 use super::rank::Tier;
@@ -13,7 +13,7 @@ use crate::why::evidence::Evidence;
 use crate::why::evidence::ground::network;
 use std::net::IpAddr;
 
-/// Suspects owners.
+/// Suspects the source and the target address, and their owners.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
     if evidence.shot.reached {
@@ -32,7 +32,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// A source address that the one who asks does not have.
+/// Suspects a source address that the sender does not have.
 fn source(evidence: &Evidence, ip: IpAddr) -> Option<Suspicion> {
     let from = evidence.from();
     if from.addrs.iter().any(|addr| addr.ip == ip) {
@@ -70,7 +70,7 @@ fn source(evidence: &Evidence, ip: IpAddr) -> Option<Suspicion> {
     Some(Suspicion { rank: Tier::Named.exact(), sure: true, suspect })
 }
 
-/// An interface that is not the one by which one gets there.
+/// Suspects a probe that is bound to an interface without a way to the target.
 fn bound(evidence: &Evidence, dev: &str) -> Option<Suspicion> {
     let (from, dst) = (evidence.from(), evidence.shot.target);
     let place = format!("{}: {dev}", from.name);
@@ -105,7 +105,7 @@ fn bound(evidence: &Evidence, dev: &str) -> Option<Suspicion> {
     Some(Suspicion { rank: Tier::Named.exact(), sure: true, suspect })
 }
 
-/// An address that is of no use on a wire.
+/// Suspects a target address that does not work on a wire.
 fn useless(evidence: &Evidence) -> Option<Suspicion> {
     let dst = evidence.shot.target?;
     let what = odd(dst)?;
@@ -118,7 +118,7 @@ fn useless(evidence: &Evidence) -> Option<Suspicion> {
     Some(Suspicion { rank: Tier::Named.exact(), sure: true, suspect })
 }
 
-/// The address is on `lo`, and the wire has none.
+/// Suspects a target address on `lo` whose namespace has no address on the wire.
 fn on_loopback(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
     let Some(dst) = evidence.shot.target else { return found };
@@ -155,7 +155,7 @@ fn on_loopback(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// Two have the address, and the wrong one got the request.
+/// Suspects a duplicate of the target's address whose namespace got the request.
 fn twice(evidence: &Evidence) -> Option<Suspicion> {
     let dst = evidence.shot.target?;
     let owners = evidence.ground.owners(dst);
@@ -183,8 +183,8 @@ fn twice(evidence: &Evidence) -> Option<Suspicion> {
     Some(Suspicion { rank, sure: false, suspect })
 }
 
-/// Another one has the asker's IPv6 address as well, and keeps its own answers.
-/// Of IPv4 the kernel says that it is a martian.
+/// Suspects a duplicate of the sender's IPv6 address, whose namespace keeps the answers.
+/// For IPv4 the kernel reports a martian (see `martian`).
 fn asker_s(evidence: &Evidence) -> Option<Suspicion> {
     let src = evidence.source().filter(IpAddr::is_ipv6)?;
     let from = &evidence.probe.from;
@@ -194,7 +194,7 @@ fn asker_s(evidence: &Evidence) -> Option<Suspicion> {
     let (owner, addr) = owners
         .iter()
         .find(|(owner, _)| owner.name != *from && on_the_way.iter().any(|space| space.name == owner.name))?;
-    // The one that stands alone was given in vain.
+    // The address with the longer prefix is the wrong one.
     let (stray, addr, whose) = match own.prefix_len > addr.prefix_len {
         true => (from, own, &owner.name),
         false => (&owner.name, addr, from),
@@ -210,7 +210,7 @@ fn asker_s(evidence: &Evidence) -> Option<Suspicion> {
     Some(Suspicion { rank: Tier::Here.exact(), sure: true, suspect })
 }
 
-/// An address that was given for a while.
+/// Suspects an address whose lifetime has expired.
 fn expired(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
     let typed = &evidence.typed;
@@ -242,7 +242,7 @@ fn expired(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::DuplicateAddress,

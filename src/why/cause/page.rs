@@ -1,20 +1,20 @@
-//! The page of a cause: what it is, how it shows, how to cure it.
+//! The page of a cause: its meaning, its symptoms, and its cure.
 
 use super::Cause;
 
-/// What is to be known of one cause.
+/// The description of one cause, for a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Page {
     /// The `id` of the cause, as `nslab why` gives it.
     pub id: Cause,
-    /// What it is, in one line.
+    /// The cause in one line.
     pub title: &'static str,
-    /// How it shows.
+    /// The symptom that a user sees.
     pub symptom: &'static str,
-    /// What happens.
+    /// The explanation: how the cause leads to the symptom.
     pub cause: &'static str,
-    /// What to look at, with which command.
+    /// The commands that show the cause, and their telling output.
     pub evidence: &'static str,
-    /// What mends it.
+    /// The cure, with its commands.
     pub cure: &'static str,
 }

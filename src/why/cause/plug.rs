@@ -1,6 +1,5 @@
-//! What is plugged into which bridge: ports that nobody has enslaved, ports of
-//! the wrong bridge, bridges that nothing joins, and addresses that stayed on
-//! a port.
+//! Ports and bridges: links that are no port of their bridge, ports of the wrong bridge,
+//! bridges without a connection, and addresses on a port.
 
 use super::bridge::bridges;
 use super::page::Page;
@@ -15,7 +14,7 @@ use crate::why::evidence::ground::{End, network};
 use crate::why::look::gate::Gate;
 use std::net::IpAddr;
 
-/// Suspects what is plugged where.
+/// Suspects ports and bridges.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = address_on_port(evidence);
     if found.is_empty() {
@@ -28,7 +27,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// Addresses of a link that is a bridge's port: its frames go to the bridge.
+/// Suspects addresses on a bridge port, whose frames go to the bridge instead.
 fn address_on_port(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
     for space in &evidence.survey.spaces {
@@ -103,14 +102,14 @@ fn address_on_port(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// The ends that would come to be on one wire with a link, if it were plugged.
+/// Returns the ends that share a wire with a link.
 fn behind<'a>(evidence: &Evidence<'a>, space: &str, link: &Link) -> Vec<End<'a>> {
     let mut ends = evidence.ground.neighbours(space, link);
     ends.retain(|end| evidence.ground.share(end.port(), (space, link.index)));
     ends
 }
 
-/// How many pairs of two sets of ends are in one network.
+/// Counts the pairs of two sets of ends that are in one network.
 fn fits(some: &[End], others: &[End]) -> usize {
     let sees = |a: &End, b: &End| {
         [false, true].into_iter().any(|v6| {
@@ -126,7 +125,7 @@ fn fits(some: &[End], others: &[End]) -> usize {
         .count()
 }
 
-/// A bridge and all that it joins, itself included.
+/// Returns the ends that a bridge connects, and the bridge itself unless it has a master.
 fn joined<'a>(evidence: &Evidence<'a>, space: &'a Space, bridge: &'a Link) -> Vec<End<'a>> {
     let mut ends = behind(evidence, &space.name, bridge);
     if bridge.master.is_none() {
@@ -135,11 +134,11 @@ fn joined<'a>(evidence: &Evidence<'a>, space: &'a Space, bridge: &'a Link) -> Ve
     ends
 }
 
-/// Tells whether a link could be a port, and is plugged into nothing.
+/// Tells whether a link could be a port and is in no bridge.
 fn is_loose(evidence: &Evidence, space: &Space, link: &Link) -> bool {
     let bare = !space.addrs.iter().any(|addr| addr.index == link.index && addr.scope != "link");
     link.master.is_none() && bare && link.kind.is_made_for_a_bridge()
-        // A macvlan's or VXLAN's parent has work to do as it is.
+        // The parent of a macvlan or VXLAN has its use already.
         && !evidence.survey.spaces.iter().flat_map(|space| &space.links).any(|other| {
             other.parent.as_ref().is_some_and(|parent| {
                 parent.index == link.index && parent.space.as_deref() == Some(&space.name)
@@ -159,8 +158,8 @@ fn plug(evidence: &Evidence, space: &Space, link: &Link, bridge: &Link) -> Vec<S
     fix
 }
 
-/// Tells whether one of these is who asks, who is asked, or whose hardware
-/// address is wanted.
+/// Tells whether one of some ends is the sender, the target, or the owner of an address
+/// that is being resolved.
 fn matters(evidence: &Evidence, ends: &[End]) -> bool {
     let wanted = match &evidence.gate {
         Gate::Resolve { wanted, .. } => Some(*wanted),
@@ -188,7 +187,7 @@ fn unplugged(
     Suspicion { rank, sure: false, suspect }
 }
 
-/// Links that nobody has plugged into a bridge beside them.
+/// Suspects links that are no port of the bridge in their namespace.
 fn loose(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
     let all = bridges(evidence);
@@ -199,7 +198,7 @@ fn loose(evidence: &Evidence) -> Vec<Suspicion> {
             let fit = |bridge| fits(&ends, &joined(evidence, space, bridge));
             let best = here.clone().map(|(_, bridge)| (fit(bridge), *bridge)).max_by_key(|(fit, _)| *fit);
             let Some((count, bridge)) = best else { continue };
-            // The other end may be as loose as this one: a trunk.
+            // The other end may be in no bridge either: the link is a trunk.
             let other = link.peer.as_ref().and_then(|peer| evidence.survey.find(peer));
             if let Some((other_space, other)) = other
                 && is_loose(evidence, other_space, other)
@@ -255,8 +254,8 @@ fn loose(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// Ports whose station has nothing to do with their bridge's others, and all
-/// with another's.
+/// Suspects ports whose station fits no other station of their bridge, but those of
+/// another bridge.
 fn wrong_bridge(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
     let all = bridges(evidence);
@@ -290,7 +289,7 @@ fn wrong_bridge(evidence: &Evidence) -> Vec<Suspicion> {
             );
             let mut one = unplugged(evidence, space, port, text, plug(evidence, space, port, other), true);
             one.suspect.id = Cause::BridgePortOfWrongBridge.to_string();
-            // Rather the one who is asked than the one who asks.
+            // The target's port comes before the sender's.
             let asks = ends.iter().any(|end| end.space.name == evidence.probe.from);
             one.rank.nearness = i8::from(!asks);
             found.push(one);
@@ -299,7 +298,7 @@ fn wrong_bridge(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// Two bridges of one network that nothing joins.
+/// Suspects two bridges of one network without a connection.
 fn apart(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
     let all = bridges(evidence);
@@ -333,12 +332,12 @@ fn apart(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// A link's name, which has at most 15 letters.
+/// Returns a link's name, cut to the kernel's 15 characters.
 fn short(before: &str, name: &str) -> String {
     format!("{before}-{name}").chars().take(15).collect()
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::BridgePortNotEnslaved,

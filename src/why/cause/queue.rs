@@ -1,4 +1,4 @@
-//! Queues: disciplines that swallow a packet, and filters that drop it.
+//! Queueing disciplines and tc filters that drop or hold packets.
 
 use super::page::Page;
 use super::rank::Tier;
@@ -7,7 +7,7 @@ use crate::net::survey::{Filter, Qdisc, Space};
 use crate::why::Cause;
 use crate::why::evidence::Evidence;
 
-/// Suspects queues and filters.
+/// Suspects queueing disciplines and filters.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
     let way = evidence.links_on_the_way();
@@ -16,7 +16,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
         if !space.qdiscs.iter().any(busy) && space.filters.is_empty() {
             continue;
         }
-        // What they have counted since.
+        // The counters after the probe.
         let now = evidence.kernel.survey_of(&space.name);
         for qdisc in space.qdiscs.iter().filter(|qdisc| busy(qdisc)) {
             found.extend(discipline(evidence, space, qdisc, now.as_ref()));
@@ -36,7 +36,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// Tells whether a discipline only queues what can't be sent at once.
+/// Tells whether a discipline only queues packets that can't be sent at once.
 fn is_plain(qdisc: &Qdisc) -> bool {
     const PLAIN: [&str; 11] = [
         "noqueue",
@@ -54,11 +54,11 @@ fn is_plain(qdisc: &Qdisc) -> bool {
     PLAIN.contains(&qdisc.kind.as_str())
 }
 
-/// A discipline that is more than a queue.
+/// Suspects a discipline that drops or delays packets.
 fn discipline(evidence: &Evidence, space: &Space, qdisc: &Qdisc, now: Option<&Space>) -> Option<Suspicion> {
     let link = space.link_at(qdisc.index)?;
     let headers = if evidence.shot.target.is_some_and(|dst| dst.is_ipv6()) { 48 } else { 28 };
-    // An ARP question has 42 bytes, with its frame.
+    // The frame of the probe. An ARP request is not larger: it has 42 bytes.
     let frame = 14 + headers + u64::from(evidence.probe.size.unwrap_or(56));
     let after = now.and_then(|now| {
         now.qdiscs.iter().find(|other| {
@@ -119,7 +119,7 @@ fn discipline(evidence: &Evidence, space: &Space, qdisc: &Qdisc, now: Option<&Sp
     Some(Suspicion { rank: base, sure: false, suspect })
 }
 
-/// A filter that does not just let packets pass.
+/// Suspects a filter that does more than let packets pass.
 fn stops(evidence: &Evidence, space: &Space, filter: &Filter) -> Option<Suspicion> {
     let link = space.link(&filter.dev)?;
     let does = |word: &str| filter.actions.iter().any(|action| action.contains(word));
@@ -168,7 +168,7 @@ fn stops(evidence: &Evidence, space: &Space, filter: &Filter) -> Option<Suspicio
     Some(Suspicion { rank: base, sure: false, suspect })
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::QdiscDrops,

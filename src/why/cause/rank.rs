@@ -1,20 +1,20 @@
 //! The order of suspects.
 //!
-//! A suspect has a [`Tier`], by what speaks against it, and within the tier a [`Fit`], by
-//! how exactly it fits the packet. [`BEFORE`] has the pairs of causes that this alone
-//! puts in the wrong order.
+//! A suspect has a [`Tier`], by the strength of its evidence, and within the tier a
+//! [`Fit`], by how exactly it fits the packet. [`BEFORE`] lists the pairs of causes that
+//! tier and fit alone would put in the wrong order.
 
 use super::{Cause, Suspicion};
 use std::cmp::Reverse;
 
-/// What speaks against a suspect.
+/// The strength of the evidence against a suspect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::why) enum Tier {
-    /// Said where nothing else is suspected.
+    /// A last resort, for when nothing else is suspected.
     Last,
-    /// Something odd that may have to do with it.
+    /// An odd state that may be unrelated.
     Odd,
-    /// A command that failed, or a thing that got lost, which would help.
+    /// A failed command or a lost setting that would help.
     Command,
     /// A state elsewhere on the way that stops the packet.
     OnTheWay,
@@ -47,7 +47,7 @@ pub(in crate::why) struct Rank {
 }
 
 impl Tier {
-    /// The rank of a suspect in this tier.
+    /// Returns the rank of a suspect in this tier.
     pub fn with(self, fit: Fit) -> Rank {
         Rank { tier: self, fit, nearness: 0 }
     }
@@ -70,14 +70,14 @@ impl Tier {
 }
 
 impl Rank {
-    /// The same rank, for a value that is so near to the present one.
+    /// Returns the rank with this nearness.
     pub fn near(self, nearness: i8) -> Self {
         Self { nearness, ..self }
     }
 }
 
-/// Causes of which the first comes before the second wherever both are suspected in the
-/// same tier, and why.
+/// Pairs of causes, with the reason: the first comes before the second if both are
+/// suspected in the same tier.
 const BEFORE: &[(Cause, Cause, &str)] = &[
     (
         Cause::AddressesSwapped,

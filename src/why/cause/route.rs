@@ -1,5 +1,5 @@
-//! Routes and rules of everybody on the way, there and back: does each one's
-//! table lead to the next?
+//! Routes and rules of all namespaces on the way, there and back: each one's tables have
+//! to lead to the next namespace.
 
 use super::mistyped;
 use super::page::Page;
@@ -21,7 +21,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let Some(dst) = evidence.shot.target else { return Vec::new() };
     let src = evidence.source();
     let mut found = leg(evidence, dst, src, true);
-    // Who answers sends to whom the request seems to come from.
+    // The target replies to the source that it sees in the request.
     if let Some((src, own)) = evidence.ends_at_target().or(src.map(|src| (src, dst))) {
         found.extend(leg(evidence, src, Some(own), false));
     }
@@ -29,7 +29,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// One leg: the namespaces on it, and what their tables say.
+/// Suspects the tables of the namespaces on one leg of the way.
 fn leg(evidence: &Evidence, dst: IpAddr, src: Option<IpAddr>, there: bool) -> Vec<Suspicion> {
     let mut found = Vec::new();
     let start = match there {
@@ -43,7 +43,8 @@ fn leg(evidence: &Evidence, dst: IpAddr, src: Option<IpAddr>, there: bool) -> Ve
     for step in &way {
         walked.push(step.into.space);
     }
-    // Those where it was seen although they are on no way of ours.
+    // The namespace where the packet was last seen, even if the intended way does not
+    // pass it.
     let strays = evidence.survey.spaces.iter().filter(|space| space.name == evidence.stuck.ns);
     for stray in strays {
         if evidence.gate == Gate::Forward
@@ -69,7 +70,7 @@ fn leg(evidence: &Evidence, dst: IpAddr, src: Option<IpAddr>, there: bool) -> Ve
     found
 }
 
-/// What one namespace's tables say of a flow that it is to send on.
+/// Suspects one namespace's tables, for a flow that it has to send on.
 fn table(evidence: &Evidence, space: &Space, flow: &Flow, there: bool) -> Vec<Suspicion> {
     let mut found = Vec::new();
     let question =
@@ -116,13 +117,13 @@ fn table(evidence: &Evidence, space: &Space, flow: &Flow, there: bool) -> Vec<Su
     found
 }
 
-/// What is looked at: one namespace's answer for one flow.
+/// One namespace and one flow that it has to send on.
 pub(super) struct About<'a> {
     pub evidence: &'a Evidence<'a>,
     pub space: &'a Space,
     pub flow: &'a Flow<'a>,
     pub tier: Tier,
-    /// What follows for the answer, where the flow is one.
+    /// A remark about the answer, if the flow is one.
     pub back: &'static str,
     there: bool,
 }
@@ -133,7 +134,7 @@ impl About<'_> {
         if self.flow.dst.is_ipv6() { format!("{ip} -6") } else { ip }
     }
 
-    /// A route that discards or refuses.
+    /// Suspects a route that discards or refuses packets.
     fn dead_end(&self, route: &Route, rank: Rank) -> Suspicion {
         let Self { space, flow, back, .. } = self;
         let (id, what) = match route.kind.as_str() {
@@ -150,7 +151,7 @@ impl About<'_> {
             route.dst,
             flow.dst
         );
-        // A nexthop object says what becomes of it: another way is wanted.
+        // A nexthop object may discard as well: then the route needs another gateway.
         let gateway = self.evidence.next_gateway(space, flow.dst).filter(|_| route.nhid.is_some());
         let fix = match gateway {
             Some((step, gateway)) => {
@@ -167,7 +168,7 @@ impl About<'_> {
         Suspicion { rank, sure: rank.tier == Tier::Named, suspect }
     }
 
-    /// A namespace that knows no way at all.
+    /// Suspects a namespace that has no route for the flow.
     fn missing(&self) -> Option<Suspicion> {
         let Self { evidence, space, flow, there, .. } = self;
         let dst = flow.dst;
@@ -180,7 +181,7 @@ impl About<'_> {
             .count();
         let main = |route: &&Route| route.table == 254 && route.dst.ip.is_ipv6() == v6;
         let has_default = space.routes.iter().filter(main).any(|route| route.dst.len == 0);
-        // A table that is there for the flow and has nothing for it.
+        // Without a rule that looks up table main, its routes are unused.
         let asked = space.rules.iter().find(|rule| rule.inet6 == v6 && rule.table == Some(254));
         if asked.is_none() {
             let text = format!("{} has no rule that looks into table main, where its routes are", space.name);
@@ -226,7 +227,7 @@ impl About<'_> {
         Some(Suspicion { rank: self.tier.plain(), sure: false, suspect })
     }
 
-    /// A route that is there: does it lead to the next one?
+    /// Suspects the route of the flow, unless it leads to the next namespace.
     fn route(&self, rule: &PolicyRule, route: &Route) -> Option<Suspicion> {
         let Self { evidence, space, flow, .. } = self;
         let dst = flow.dst;
@@ -235,7 +236,7 @@ impl About<'_> {
             None => (*evidence.way_to(&space.name, dst)?.first()?, None),
         };
         let on_wire = evidence.is_on_wire(step, dst);
-        // Where it should be, and nobody has it: that is not the route's fault.
+        // An on-link route is not at fault if no namespace has the target.
         if route.protocol == "kernel" && route.kind == "unicast" && evidence.ground.owners(dst).is_empty() {
             return None;
         }
@@ -260,7 +261,7 @@ impl About<'_> {
                 }
                 None => {
                     plugged(dst).is_some()
-                        // The way is right, and nobody is there.
+                        // The route is right, but no interface has the target.
                         || evidence.ground.owners(dst).is_empty() && hop.dev == step.out.link.name
                         || !on_wire && hop.dev == step.out.link.name && evidence.answers_for(step, dst)
                 }
@@ -272,7 +273,7 @@ impl About<'_> {
         self.wrong(rule, route, step, gateway.filter(|_| !on_wire))
     }
 
-    /// A route that leads elsewhere.
+    /// Suspects a route that leads elsewhere.
     fn wrong(
         &self,
         rule: &PolicyRule,
@@ -310,7 +311,7 @@ impl About<'_> {
         let shown =
             if route.dst.len == 0 { "default route".to_string() } else { format!("route to {}", route.dst) };
         let mut text = format!("{}'s {shown}{from_table} goes {goes}; {right}{back}", space.name);
-        // Without it, would another one do?
+        // Another route may be right once this one is deleted.
         let mut without = (*space).clone();
         without.routes.retain(|other| other != route);
         let other =
@@ -360,7 +361,7 @@ impl About<'_> {
         Some(Suspicion { rank: self.tier.close(), sure: false, suspect })
     }
 
-    /// The command that deletes a route.
+    /// Returns the command that deletes a route.
     pub fn delete(&self, route: &Route) -> String {
         let mut words = format!("{} route del ", self.ip());
         if route.kind != "unicast" {
@@ -389,7 +390,7 @@ fn metric(route: &Route) -> String {
     }
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::RouteMissing,

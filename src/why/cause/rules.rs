@@ -1,5 +1,4 @@
-//! Policy rules: those that send a packet elsewhere, and those that are
-//! missing.
+//! Policy rules: those that send a packet elsewhere, and missing ones.
 
 use super::page::Page;
 use super::rank::{Rank, Tier};
@@ -13,7 +12,7 @@ use crate::why::evidence::fib;
 use crate::why::evidence::ground::Crossing;
 
 impl About<'_> {
-    /// A rule that refuses, or looks where there is no way.
+    /// Suspects a rule that refuses the packet, or looks up a table without a way.
     pub fn rule(&self, rule: &PolicyRule, route: Option<&Route>, rank: Rank) -> Suspicion {
         let Self { space, flow, back, .. } = self;
         let what = match route {
@@ -39,7 +38,7 @@ impl About<'_> {
         Suspicion { rank, sure: rank.tier == Tier::Named, suspect }
     }
 
-    /// A route that would do, in a table that no rule leads to.
+    /// Suspects a missing rule for a table that has the right route.
     pub fn without_rule(&self, step: Crossing) -> Option<Suspicion> {
         let Self { space, flow, back, .. } = self;
         let (dst, v6) = (flow.dst, flow.dst.is_ipv6());
@@ -66,7 +65,7 @@ impl About<'_> {
         Some(Suspicion { rank: self.tier.close(), sure: false, suspect })
     }
 
-    /// A rule that leaps over those which look into the right tables.
+    /// Suspects a rule with `goto` that skips the rules for the right tables.
     pub fn leapt(&self) -> Option<Suspicion> {
         let Self { space, flow, .. } = self;
         let v6 = flow.dst.is_ipv6();
@@ -81,8 +80,8 @@ impl About<'_> {
     }
 }
 
-/// Nobody looks into the table `local`, so that a namespace does not know its
-/// own addresses.
+/// Suspects a missing rule for table local: without it a namespace does not know its own
+/// addresses.
 pub(super) fn without_local(evidence: &Evidence, v6: bool) -> Vec<Suspicion> {
     let mut found = Vec::new();
     for space in evidence.spaces_on_the_way() {
@@ -103,7 +102,7 @@ pub(super) fn without_local(evidence: &Evidence, v6: bool) -> Vec<Suspicion> {
     found
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::PolicyRule,

@@ -1,4 +1,5 @@
-//! Services that are not where they are asked for.
+//! TCP services: on another address, port or namespace than the probe asks for, or not
+//! running.
 
 use super::masquerade::listens;
 use super::page::Page;
@@ -15,7 +16,7 @@ use std::net::IpAddr;
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let Some(asked) = evidence.probe.tcp else { return Vec::new() };
     let Some((space, ip, port)) = arrived(evidence, asked) else { return Vec::new() };
-    // It was sent on from there, and waits for somebody else's address.
+    // DNAT has sent the request on, and its new target's neighbour entry is missing.
     let asks = |owner: IpAddr| evidence.source() != Some(owner) && evidence.ground.owners(owner).is_empty();
     if matches!(&evidence.gate, Gate::Resolve { asker, wanted, .. } if *asker == space.name && asks(*wanted))
     {
@@ -58,8 +59,7 @@ fn made(
     Suspicion { rank, sure: false, suspect }
 }
 
-/// Where the request to connect arrived at last: in which namespace, for which
-/// address and port.
+/// Returns where the TCP SYN was last delivered: the namespace, the address and the port.
 fn arrived<'a>(evidence: &'a Evidence, asked: u16) -> Option<(&'a Space, IpAddr, u16)> {
     let is_local =
         |space: &Space, ip: IpAddr| ip.is_loopback() || space.addrs.iter().any(|addr| addr.ip == ip);
@@ -75,13 +75,13 @@ fn arrived<'a>(evidence: &'a Evidence, asked: u16) -> Option<(&'a Space, IpAddr,
             return Some((space, dst, ports.1));
         }
     }
-    // One who asks himself.
+    // The sender connects to itself.
     let target = evidence.shot.target?;
     is_local(evidence.from(), target).then(|| (evidence.from(), target, asked))
 }
 
-/// The command of the program that listens, as `ps` has it; of several the one
-/// that names the port.
+/// Returns the command of the program that listens on a port, as `ps` shows it; of
+/// several, the one with the port as a word of its own.
 fn program(evidence: &Evidence, space: &Space, port: u16) -> Option<Vec<String>> {
     let text = port.to_string();
     let commands = evidence.kernel.processes(&space.name).into_iter();
@@ -91,13 +91,13 @@ fn program(evidence: &Evidence, space: &Space, port: u16) -> Option<Vec<String>>
         .min_by_key(|words| !words.contains(&text))
 }
 
-/// Tells whether a word has a port, as `80`, `:80`, `10.0.0.2:80` or
+/// Tells whether a word contains a port, like `80`, `:80`, `10.0.0.2:80` or
 /// `TCP-LISTEN:80,fork`.
 fn has_number(word: &str, number: &str) -> bool {
     word.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| part == number)
 }
 
-/// A word with one number in the place of another.
+/// Returns a word with one number replaced by another.
 fn with_number(word: &str, old: &str, new: &str) -> String {
     let mut text = String::new();
     let mut part = String::new();
@@ -115,13 +115,13 @@ fn with_number(word: &str, old: &str, new: &str) -> String {
     text
 }
 
-/// The command that starts it so.
+/// Returns the command that starts a program in the background.
 fn start(evidence: &Evidence, space: &Space, words: &[String]) -> Vec<String> {
     let line = typed_words(&words.iter().map(String::as_str).collect::<Vec<_>>());
     vec![format!("{} >/dev/null 2>&1 & sleep 0.7", evidence.exec(&space.name, &line))]
 }
 
-/// It listens on another address.
+/// Suspects a service that listens on another address.
 pub(super) fn elsewhere(evidence: &Evidence, space: &Space, one: &Listener, ip: IpAddr) -> Vec<Suspicion> {
     let port = one.port;
     let only = match one.ip {
@@ -147,7 +147,7 @@ pub(super) fn elsewhere(evidence: &Evidence, space: &Space, one: &Listener, ip: 
     vec![made(evidence, space, Cause::TcpBoundElsewhere, text, fix.unwrap_or_default(), Tier::Here.exact())]
 }
 
-/// It listens on another port.
+/// Suspects a service that listens on another port.
 fn other_port(evidence: &Evidence, space: &Space, one: &Listener, ip: IpAddr, port: u16) -> Vec<Suspicion> {
     let text = format!(
         "nobody listens on TCP port {port} of {ip} in {}: the service there listens on port {}",
@@ -155,7 +155,7 @@ fn other_port(evidence: &Evidence, space: &Space, one: &Listener, ip: IpAddr, po
     );
     let (old, new) = (one.port.to_string(), port.to_string());
     let fix = program(evidence, space, one.port).map(|words| {
-        // The last is the port, where a number stands elsewhere as well.
+        // If the number occurs several times, the last one is the port.
         let at = words.iter().rposition(|word| has_number(word, &old)).unwrap_or_default();
         let mut words = words;
         words[at] = with_number(&words[at], &old, &new);
@@ -164,7 +164,7 @@ fn other_port(evidence: &Evidence, space: &Space, one: &Listener, ip: IpAddr, po
     vec![made(evidence, space, Cause::TcpWrongPort, text, fix.unwrap_or_default(), Tier::Here.close())]
 }
 
-/// The service runs in another namespace.
+/// Suspects a service that runs in another namespace.
 fn somebody_else(evidence: &Evidence, space: &Space, ip: IpAddr, port: u16) -> Vec<Suspicion> {
     let mut found = Vec::new();
     for other in evidence.survey.spaces.iter().filter(|other| other.name != space.name) {
@@ -188,7 +188,7 @@ fn somebody_else(evidence: &Evidence, space: &Space, ip: IpAddr, port: u16) -> V
     found
 }
 
-/// It takes connections by one link only.
+/// Suspects a service that is bound to another link.
 fn bound_to_link(evidence: &Evidence, space: &Space, ip: IpAddr, port: u16) -> Vec<Suspicion> {
     let all = space.listeners.iter().filter(|one| one.proto == "tcp" && one.port == port);
     let bound: Vec<&Listener> = all.clone().filter(|one| one.dev.is_some()).collect();
@@ -207,7 +207,7 @@ fn bound_to_link(evidence: &Evidence, space: &Space, ip: IpAddr, port: u16) -> V
     vec![made(evidence, space, Cause::TcpBoundElsewhere, text, Vec::new(), Tier::Odd.plain())]
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::TcpBoundElsewhere,

@@ -1,4 +1,4 @@
-//! Addresses that a namespace takes for its own, or for a broadcast address.
+//! Target addresses that a namespace takes for its own or for a broadcast address.
 
 use super::page::Page;
 use super::route::About;
@@ -8,7 +8,7 @@ use crate::why::Cause;
 use crate::why::evidence::ground::{Crossing, network};
 
 impl About<'_> {
-    /// The address is taken for one's own.
+    /// Suspects an address on a loopback whose mask makes the target local.
     pub(super) fn swallowed(&self, route: &Route) -> Option<Suspicion> {
         let Self { evidence, space, flow, .. } = self;
         let held = space
@@ -35,7 +35,7 @@ impl About<'_> {
         })
     }
 
-    /// A local route that no address has brought.
+    /// Suspects a local route that was added by hand, without an address.
     fn claimed(&self, route: &Route) -> Option<Suspicion> {
         let Self { evidence, space, flow, .. } = self;
         if route.protocol == "kernel" {
@@ -58,7 +58,7 @@ impl About<'_> {
         Some(Suspicion { rank: self.tier.exact(), sure: true, suspect })
     }
 
-    /// The address is a broadcast address in one's own view.
+    /// Suspects a mask by which the target is a broadcast address.
     pub(super) fn broadcast(&self, route: &Route, step: Crossing) -> Option<Suspicion> {
         let Self { evidence, space, flow, .. } = self;
         if evidence.probe.broadcast {
@@ -86,7 +86,7 @@ impl About<'_> {
     }
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[Page {
     id: Cause::SubnetOnLoopback,
     title: "a whole network on lo takes the packets of others",

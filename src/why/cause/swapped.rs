@@ -1,5 +1,4 @@
-//! Two addresses of a namespace, each on the interface of the other one's
-//! network.
+//! Two addresses of a namespace, each of which is on the other one's interface.
 
 use super::page::Page;
 use super::rank::Tier;
@@ -10,7 +9,7 @@ use crate::why::command::say::{nodad, show};
 use crate::why::evidence::Evidence;
 use crate::why::evidence::ground::{End, network};
 
-/// Suspects addresses that have changed places, or cables that have.
+/// Suspects swapped addresses or cables.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
     let Some(v6) = evidence.shot.target.map(|dst| dst.is_ipv6()) else { return found };
@@ -56,7 +55,7 @@ fn swapped(evidence: &Evidence, one: End, other: End, v6: bool) -> Option<Suspic
     Some(Suspicion { rank: Tier::Here.exact(), sure: false, suspect })
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[Page {
     id: Cause::AddressesSwapped,
     title: "two addresses are on each other's interfaces",

@@ -1,4 +1,4 @@
-//! The kernel's switches that stop packets: one table of them.
+//! The table of sysctls that stop packets.
 
 use super::page::Page;
 use super::rank::Tier;
@@ -7,24 +7,24 @@ use crate::net::survey::Space;
 use crate::why::Cause;
 use crate::why::evidence::Evidence;
 
-/// A switch, the values with which it stops something, and its cure.
+/// A sysctl, the values with which it stops packets, and its cure.
 struct Switch {
     id: Cause,
-    /// Its name; `*` stands for each interface, and `all`.
+    /// The name; `*` stands for each interface and for `all`.
     key: &'static str,
     stops: fn(i64) -> bool,
     cure: &'static str,
-    /// What it does, after `KEY=VALUE in NS`.
+    /// The effect, as it follows `KEY=VALUE in NS`.
     text: &'static str,
-    /// In whose hands it matters.
+    /// The namespaces in which it matters.
     at: At,
 }
 
 #[derive(PartialEq, Eq, Clone, Copy)]
 enum At {
-    /// Of those who have the asked address.
+    /// Namespaces with the target's address.
     Target,
-    /// Of anybody on the way.
+    /// All namespaces on the way.
     Anybody,
 }
 
@@ -127,7 +127,7 @@ const SWITCHES: &[Switch] = &[
     },
 ];
 
-/// Suspects switches.
+/// Suspects sysctls.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
     let v6 = evidence.shot.target.is_some_and(|dst| dst.is_ipv6());
@@ -152,7 +152,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// The suspect, where a switch is set so that it stops something.
+/// Suspects one sysctl in a namespace if its value stops packets.
 fn set(evidence: &Evidence, space: &Space, switch: &Switch) -> Option<Suspicion> {
     let mut set: Vec<(String, i64)> = Vec::new();
     match switch.key.split_once('*') {
@@ -181,7 +181,7 @@ fn set(evidence: &Evidence, space: &Space, switch: &Switch) -> Option<Suspicion>
     })
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::ArpIgnored,

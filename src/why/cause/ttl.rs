@@ -1,5 +1,5 @@
-//! Packets whose time to live runs out: they go round in circles, or their
-//! route gives them little.
+//! Packets whose time to live expires: in a routing loop, or because their route sets a
+//! small one.
 
 use super::page::Page;
 use super::rank::Tier;
@@ -11,8 +11,7 @@ use crate::why::evidence::Evidence;
 use crate::why::evidence::fib::{self, Flow};
 use std::net::IpAddr;
 
-/// Suspects routers that send a packet back to where it came from, and routes
-/// that let it live too short.
+/// Suspects routing loops, and routes with a small hop limit.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let Some(dst) = evidence.shot.target else { return Vec::new() };
     let mut found = turned_back(evidence, dst);
@@ -22,7 +21,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// A route with a hop limit of its own, by which its packets die on the way.
+/// Suspects a route with a hop limit that is too small.
 fn short(evidence: &Evidence, space: &Space, dst: IpAddr) -> Option<Suspicion> {
     let (_, route) = fib::decide(space, &Flow { dst, src: None, iif: None, mark: 0 })?;
     let route = route?;
@@ -48,7 +47,7 @@ fn short(evidence: &Evidence, space: &Space, dst: IpAddr) -> Option<Suspicion> {
     Some(Suspicion { rank: Tier::Here.close(), sure: false, suspect })
 }
 
-/// Two that send a packet to each other.
+/// Suspects two namespaces that send a packet back and forth.
 fn turned_back(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
     let circle = circle(evidence);
     let [first, .., last] = &circle[..] else { return Vec::new() };
@@ -65,7 +64,7 @@ fn turned_back(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
         first.name, last.name, last.name
     );
     if !evidence.ground.owners(dst).is_empty() {
-        // Whose route is wrong is for those who follow the tables.
+        // If the target exists, `route` finds the wrong route.
         return Vec::new();
     }
     text += &format!("; nobody has {dst}, and {} is where the more exact route leads", last.name);
@@ -75,8 +74,8 @@ fn turned_back(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
     vec![Suspicion { rank: Tier::Named.plain(), sure: false, suspect }]
 }
 
-/// The namespaces that a packet has come through more than once, the one with
-/// the more exact route first.
+/// Returns the namespaces that the request came through more than twice, the one with the
+/// most specific route first.
 fn circle<'a>(evidence: &Evidence<'a>) -> Vec<&'a Space> {
     let mut came: Vec<(&'a Space, usize)> = Vec::new();
     let requests = evidence
@@ -101,7 +100,7 @@ fn circle<'a>(evidence: &Evidence<'a>) -> Vec<&'a Space> {
     circle
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::TtlTooSmall,

@@ -1,4 +1,4 @@
-//! The two ends of a VXLAN: which belong together, and how one is made again.
+//! The two ends of a VXLAN tunnel: how they are matched, and how one is created again.
 
 use super::rank::Tier;
 use super::{Suspicion, suspect};
@@ -18,7 +18,7 @@ pub(super) struct Tunnel<'a> {
     pub of: &'a Vxlan,
 }
 
-/// All VXLANs.
+/// Returns all VXLANs.
 pub(super) fn tunnels<'a>(evidence: &Evidence<'a>) -> Vec<Tunnel<'a>> {
     let all = evidence.survey.spaces.iter();
     all.flat_map(|space| {
@@ -27,8 +27,8 @@ pub(super) fn tunnels<'a>(evidence: &Evidence<'a>) -> Vec<Tunnel<'a>> {
     .collect()
 }
 
-/// The two ends of the tunnel between the one who has the packet and the one
-/// whom it goes to next.
+/// Returns the two ends of each tunnel between the namespace that has the packet and the
+/// next one.
 pub(super) fn pairs<'a>(evidence: &Evidence<'a>) -> Vec<(Tunnel<'a>, Tunnel<'a>)> {
     let Some(dst) = evidence.shot.target else { return Vec::new() };
     let home = evidence
@@ -43,20 +43,19 @@ pub(super) fn pairs<'a>(evidence: &Evidence<'a>) -> Vec<(Tunnel<'a>, Tunnel<'a>)
     let link = evidence.survey.space(asker).and_then(|space| space.link(dev));
     let near_ends = link.map(|link| (asker.as_str(), link.index)).into_iter().collect();
     let pairs = between(evidence, near_ends, *wanted);
-    // It may be a question below the tunnel that is not answered, for one who
-    // is asked for because of it.
+    // The unanswered request may be one of the outer network, sent because of the tunnel.
     if pairs.is_empty() { between(evidence, home, dst) } else { pairs }
 }
 
-/// Pairs of tunnels, one on the wire of `near_ends`, and one on that of `wanted`
-/// or of the target.
+/// Returns pairs of tunnels: one on the wire of `near_ends`, the other on that of
+/// `wanted` or of the target.
 fn between<'a>(
     evidence: &Evidence<'a>,
     near_ends: Vec<(&str, u32)>,
     wanted: IpAddr,
 ) -> Vec<(Tunnel<'a>, Tunnel<'a>)> {
     let tunnels = tunnels(evidence);
-    // Who is on the wire of whose address this is, or of a bridge with it.
+    // A tunnel serves an end on its wire, also through a bridge.
     let serves = |tunnel: &Tunnel, space: &str, index: u32| {
         evidence.ground.share((&tunnel.space.name, tunnel.link.index), (space, index))
     };
@@ -77,7 +76,7 @@ fn between<'a>(
             }
         }
     }
-    // Of many on one wire those that mean each other, or stand with the two.
+    // If many tunnels share a wire, those that belong to the two ends come first.
     let is_home = |tunnel: &Tunnel, ends: &[(&str, u32)]| {
         ends.iter().any(|end| {
             tunnel.port() == *end
@@ -91,7 +90,7 @@ fn between<'a>(
         .filter(|(near, far)| is_home(near, &near_ends) && is_home(far, &far_ends))
         .collect();
     let mut pairs = if closest.is_empty() { pairs } else { closest };
-    // Each pair once, from the one who has the packet.
+    // Each pair counts once, seen from the namespace that has the packet.
     let mut known: Vec<[(&str, u32); 2]> = Vec::new();
     pairs.retain(|(near, far)| {
         let fresh = !known.contains(&[far.port(), near.port()]);
@@ -101,8 +100,8 @@ fn between<'a>(
     pairs
 }
 
-/// Tells whether an interface is behind another port of the bridge that a
-/// tunnel's end is a port of.
+/// Tells whether an interface is behind another port of the same bridge as a tunnel's
+/// end.
 fn plugged(evidence: &Evidence, space: &Space, bridge: u32, end: (&str, u32)) -> bool {
     let Some(bridge) = space.link_at(bridge) else { return false };
     let ends = evidence.ground.ends().find(|known| known.port() == end);
@@ -116,17 +115,17 @@ impl<'a> Tunnel<'a> {
         (&self.space.name, self.link.index)
     }
 
-    /// Its namespace and its own name.
+    /// Names the tunnel, with its namespace.
     pub fn name(&self) -> String {
         format!("{}'s {}", self.space.name, self.link.name)
     }
 
-    /// The namespace in which its packets go.
+    /// Returns the namespace of the outer packets.
     pub fn underlay(&self, evidence: &Evidence<'a>) -> Option<&'a Space> {
         evidence.survey.space(self.of.underlay.as_deref()?)
     }
 
-    /// What it was told about where frames for everybody go.
+    /// Returns the FDB entries for flooding.
     pub fn flood(&self) -> Vec<&'a FdbEntry> {
         let all = self.space.fdb.iter();
         all.filter(|entry| {
@@ -138,7 +137,7 @@ impl<'a> Tunnel<'a> {
         .collect()
     }
 
-    /// The address at which the other end reaches it.
+    /// Returns the address at which the other end reaches this one.
     pub fn address(&self, evidence: &Evidence<'a>, other: Tunnel<'a>) -> Option<IpAddr> {
         let space = self.underlay(evidence)?;
         let has = |ip: IpAddr| space.addrs.iter().any(|addr| addr.ip == ip);
@@ -167,7 +166,7 @@ impl<'a> Tunnel<'a> {
         usable.first().map(|addr| addr.ip)
     }
 
-    /// A suspicion against it.
+    /// Suspects this end.
     pub fn suspect(&self, evidence: &Evidence, id: Cause, text: String, fix: Vec<String>) -> Suspicion {
         let mut suspect = suspect(id, format!("{}: {}", self.space.name, self.link.name), text, fix);
         suspect.evidence = vec![
@@ -177,8 +176,8 @@ impl<'a> Tunnel<'a> {
         Suspicion { rank: Tier::Here.exact(), sure: false, suspect }
     }
 
-    /// The commands that make it again, otherwise: its number and its port
-    /// can't be changed.
+    /// Returns the commands that create this end again with other parameters: the VNI and
+    /// the port can't be changed.
     pub fn again(&self, evidence: &Evidence<'a>, new: &Vxlan) -> Vec<String> {
         let (ns, dev) = (&self.space.name, &self.link.name);
         let ip = evidence.ip(ns);
@@ -232,7 +231,8 @@ impl<'a> Tunnel<'a> {
         for entry in self.space.fdb.iter().filter(|entry| {
             entry.index == self.link.index && entry.master.is_none() && entry.state == "permanent"
         }) {
-            // What came with `remote` comes again by itself, or is not to.
+            // The entry of the new `remote` comes by itself; that of the old one is not
+            // wanted.
             let own = [new.remote, self.of.remote];
             if let Some(dst) = entry.dst.filter(|dst| !(is_zero(&entry.mac) && own.contains(&Some(*dst)))) {
                 let tool = evidence.tool("bridge", ns);
@@ -243,7 +243,7 @@ impl<'a> Tunnel<'a> {
     }
 }
 
-/// Tells whether it stands for all hardware addresses that are unknown.
+/// Tells whether a hardware address is the one that stands for all unknown addresses.
 pub(super) fn is_zero(mac: &str) -> bool {
     mac == "00:00:00:00:00:00"
 }

@@ -1,5 +1,5 @@
-//! VXLANs: two ends that differ, that don't know each other, or whose packets
-//! don't get through what is below.
+//! VXLANs: two ends that differ, that don't know each other, or whose outer packets do
+//! not arrive.
 
 use super::page::Page;
 use super::rank::Tier;
@@ -41,7 +41,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-/// A network as if it had no VXLAN: what is below.
+/// Returns a network without its VXLANs: the outer network.
 fn without_tunnels(survey: &Survey) -> Survey {
     let mut bare = survey.clone();
     for space in &mut bare.spaces {
@@ -55,11 +55,11 @@ fn without_tunnels(survey: &Survey) -> Survey {
     bare
 }
 
-/// What both ends must have alike.
+/// Suspects parameters that both ends must have in common.
 fn differs<'a>(evidence: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Vec<Suspicion> {
     let mut found = Vec::new();
     let all = tunnels(evidence);
-    // The odd one is the one of the minority; of two, the other side.
+    // The end in the minority is the odd one; if both count the same, it is the far end.
     let odd = |like: &dyn Fn(&Vxlan, &Vxlan) -> bool| {
         let count = |one: &Tunnel| all.iter().filter(|other| like(one.of, other.of)).count();
         if count(&near) < count(&far) { (near, far) } else { (far, near) }
@@ -81,7 +81,8 @@ fn differs<'a>(evidence: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Ve
             ..odd.of.clone()
         };
         let mut fix = odd.again(evidence, &new);
-        // Questions have come through, so that its old hardware address is known.
+        // ARP requests have come through, so the neighbour entry holds the old hardware
+        // address.
         fix.push(format!("{} neigh flush dev {}", evidence.ip(&right.space.name), right.link.name));
         let mut one = odd.suspect(evidence, Cause::VxlanVniMismatch, text, fix);
         one.rank = one.rank.tier.close();
@@ -95,14 +96,14 @@ fn differs<'a>(evidence: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Ve
             far.name(),
             far.of.id
         );
-        // A wrong number and a wrong port are one deed of making it again.
+        // Creating the end again corrects both the VNI and the port.
         let new = Vxlan { id: right.of.id, port: right.of.port, ..odd.of.clone() };
         let mut one = odd.suspect(evidence, Cause::VxlanVniMismatch, text, odd.again(evidence, &new));
         one.rank = one.rank.tier.close();
         found.push(one);
     } else if near.of.port != far.of.port {
         let (mut odd, mut right) = odd(&|a, b| a.port == b.port);
-        // Of two, the one that has not the standard's.
+        // If there are two, the end without the standard port is the odd one.
         if all.len() == 2 && odd.of.port == 4789 {
             (odd, right) = (right, odd);
         }
@@ -135,7 +136,7 @@ fn differs<'a>(evidence: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Ve
     found
 }
 
-/// An end that was told to send by a link on which the other end is not.
+/// Suspects an end that sends by a link that does not lead to the other end.
 fn wrong_link<'a>(evidence: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Option<Suspicion> {
     let below = end.underlay(evidence)?;
     let link = below.link_at(end.of.dev?)?;
@@ -156,7 +157,7 @@ fn wrong_link<'a>(evidence: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -
     Some(end.suspect(evidence, Cause::VxlanRemoteWrong, text, end.again(evidence, &new)))
 }
 
-/// An end that sends from an address that its namespace does not have.
+/// Suspects an end whose `local` address its namespace does not have.
 fn source<'a>(evidence: &Evidence<'a>, end: Tunnel<'a>) -> Option<Suspicion> {
     let local = end.of.local?;
     let space = end.underlay(evidence)?;
@@ -193,7 +194,7 @@ fn source<'a>(evidence: &Evidence<'a>, end: Tunnel<'a>) -> Option<Suspicion> {
     Some(one)
 }
 
-/// An end that does not know where the other is.
+/// Suspects an end that does not know the other end's address.
 fn towards<'a>(evidence: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Option<Suspicion> {
     if end.of.external {
         return None;
@@ -221,7 +222,7 @@ fn towards<'a>(evidence: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> O
         let text = entry.dst.map(|dst| dst.to_string()).unwrap_or_default();
         strsim::damerau_levenshtein(&text, &right.to_string())
     });
-    // One of many remotes may be right for another.
+    // One of many remotes may be right for another tunnel.
     let known = |ip: IpAddr| !evidence.ground.owners(ip).is_empty();
     match wrong.and_then(|wrong| wrong.dst) {
         Some(wrong) if end.of.remote == Some(wrong) && (flood.len() == 1 || !known(wrong)) => {
@@ -250,7 +251,7 @@ fn towards<'a>(evidence: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> O
         _ => {
             let (mut fix, mut names) = (Vec::new(), vec![end.name()]);
             fix.push(format!("{tool} fdb append 00:00:00:00:00:00 dev {dev} dst {right}"));
-            // Two ends that know of nobody are one omission.
+            // If both ends lack the entry, that is one omission.
             if let Some(back) =
                 end.address(evidence, other).filter(|_| other.flood().is_empty() && other.of.remote.is_none())
             {
@@ -268,7 +269,7 @@ fn towards<'a>(evidence: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> O
     }
 }
 
-/// Entries for the stations over there that lead elsewhere.
+/// Suspects FDB entries for the other end's stations that lead elsewhere.
 fn stations<'a>(evidence: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> Vec<Suspicion> {
     let Some(theirs) = other.underlay(evidence) else { return Vec::new() };
     let leads = |ip: IpAddr| theirs.addrs.iter().any(|addr| addr.ip == ip);
@@ -308,7 +309,8 @@ fn stations<'a>(evidence: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> 
         .collect()
 }
 
-/// An end that answers ARP itself and knows nobody.
+/// Suspects an end with `proxy` and no permanent neighbour entry: it answers no ARP
+/// request.
 fn answers_itself<'a>(evidence: &Evidence<'a>, end: Tunnel<'a>) -> Option<Suspicion> {
     let knows =
         end.space.neighs.iter().any(|entry| entry.index == end.link.index && entry.state == "PERMANENT");
@@ -323,13 +325,12 @@ fn answers_itself<'a>(evidence: &Evidence<'a>, end: Tunnel<'a>) -> Option<Suspic
     Some(end.suspect(evidence, Cause::VxlanProxy, text, end.again(evidence, &new)))
 }
 
-/// What stops packets between the two ends, below the VXLAN: a probe there
-/// tells.
+/// Suspects the outer network, by a probe of its own between the two ends.
 fn below<'a>(evidence: &Evidence<'a>, bare: &Survey, near: Tunnel<'a>, far: Tunnel<'a>) -> Vec<Suspicion> {
-    // Where the other end has no address, it is missed at the one that is sent to.
+    // If the other end has no address, the probe goes to the configured remote.
     let to = far.address(evidence, near).or(near.of.remote.filter(|ip| !ip.is_multicast()));
     let (Some(from), Some(to)) = (near.underlay(evidence), to) else { return Vec::new() };
-    // A tunnel in a tunnel is asked for once.
+    // The probe is itself for the outer network: one level of tunnels is enough.
     if evidence.probe.to == to.to_string() {
         return Vec::new();
     }
@@ -352,7 +353,7 @@ fn below<'a>(evidence: &Evidence<'a>, bare: &Survey, near: Tunnel<'a>, far: Tunn
     found
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::VxlanVniMismatch,

@@ -1,4 +1,4 @@
-//! The packets that a VXLAN sends: their time to live, and their size.
+//! The outer packets of a VXLAN: their time to live, and their size.
 
 use super::Suspicion;
 use super::page::Page;
@@ -9,7 +9,7 @@ use crate::why::Cause;
 use crate::why::evidence::Evidence;
 use crate::why::evidence::ground::Ground;
 
-/// Packets whose time to live does not take them to the other end.
+/// Suspects a time to live that is too small for the way to the other end.
 pub(super) fn short_lived<'a>(
     evidence: &Evidence<'a>,
     under: &Ground,
@@ -37,7 +37,7 @@ pub(super) fn short_lived<'a>(
     Some(end.suspect(evidence, Cause::VxlanTtlTooSmall, text, fix))
 }
 
-/// Packets that are too large with what a VXLAN puts before them.
+/// Suspects MTUs that are too small for a packet with the VXLAN header.
 pub(super) fn too_small<'a>(
     evidence: &Evidence<'a>,
     under: &Ground,
@@ -90,7 +90,7 @@ pub(super) fn too_small<'a>(
     Some(one)
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::VxlanTtlTooSmall,

@@ -1,4 +1,5 @@
-//! IPsec: policies that block, or that want what nobody does.
+//! IPsec: policies that block packets or require a missing protection, and states that
+//! differ.
 
 use super::page::Page;
 use super::rank::{Rank, Tier};
@@ -9,7 +10,7 @@ use crate::why::Cause;
 use crate::why::evidence::Evidence;
 use std::net::IpAddr;
 
-/// What the kernel counts of packets that IPsec stopped, and why.
+/// The kernel's counters of packets that IPsec stopped, with the reasons.
 const COUNTERS: [(&str, &str); 8] = [
     ("XfrmOutPolBlock", "a policy blocks"),
     ("XfrmInPolBlock", "a policy blocks"),
@@ -96,14 +97,15 @@ fn made(
     Suspicion { rank, sure: false, suspect }
 }
 
-/// What has been counted since the probe was sent.
+/// Returns the counters that have grown since the probe was sent.
 fn counted(evidence: &Evidence, space: &Space) -> Vec<(&'static str, &'static str)> {
     let Some(after) = evidence.kernel.survey_of(&space.name) else { return Vec::new() };
     let count = |space: &Space, name: &str| space.counters.get(name).copied().unwrap_or_default();
     COUNTERS.into_iter().filter(|(name, _)| count(&after, name) > count(space, name)).collect()
 }
 
-/// The packet that a policy is for: what is asked, or the answer.
+/// Returns the source and destination of the packet that a policy matches: a request or
+/// an answer.
 fn concerned(evidence: &Evidence, policy: &XfrmPolicy) -> Option<(IpAddr, IpAddr)> {
     let target = evidence.shot.target?;
     let own = evidence.from().addrs.iter().map(|addr| addr.ip).filter(|ip| ip.is_ipv4() == target.is_ipv4());
@@ -125,7 +127,7 @@ fn protocols(policy: &XfrmPolicy) -> String {
     names.collect::<Vec<_>>().join(" and ")
 }
 
-/// A state that one end was given, and the other was not, or otherwise.
+/// Suspects a state that only one end has, or that differs at the two ends.
 fn missing_states(evidence: &Evidence, space: &Space, rank: Rank, said: &str) -> Vec<Suspicion> {
     let typed = &evidence.typed;
     let mut found = Vec::new();
@@ -179,7 +181,7 @@ fn missing_states(evidence: &Evidence, space: &Space, rank: Rank, said: &str) ->
     found
 }
 
-/// What is to be known of the causes that are found here.
+/// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
     Page {
         id: Cause::XfrmPolicyBlock,

@@ -1,12 +1,12 @@
-//! Commands: what was typed, what was meant, and how a cure is typed.
+//! Commands: as they were typed, as they were meant, and as a cure types them.
 //!
 //! ```text
 //! say        parts of commands that several cures need
-//! ruling     a firewall's rule: its conditions, and which of them a packet does not meet
-//! refused    rules of iptables that were refused
-//! repair     what a command that was refused was probably meant to be
-//! slip       slips in `ip` and `sysctl`
-//! rule_slip  slips in firewall rules
+//! ruling     the conditions of a firewall rule, and those that a packet does not meet
+//! refused    iptables rules that were refused, corrected
+//! repair     corrections of refused commands
+//! slip       typing errors in `ip` and `sysctl`
+//! rule_slip  typing errors in firewall rules
 //! ```
 
 pub(super) mod refused;

@@ -1,4 +1,4 @@
-//! Rules of iptables that were refused, and what was meant.
+//! Rules that iptables refused, and the rules that were meant.
 
 use crate::event::LabCommand;
 use crate::net::typed_words;
@@ -9,19 +9,19 @@ use crate::why::evidence::typed;
 pub(in crate::why) struct Refused {
     /// The namespace.
     pub ns: String,
-    /// What was typed.
+    /// The command as it was typed.
     pub command: String,
-    /// What the tool said.
+    /// The tool's error message.
     pub words: String,
     /// The chain.
     pub chain: Option<String>,
-    /// What stands behind the chain, once it is right.
+    /// The corrected words after the chain, if they differ.
     pub corrected: Option<String>,
-    /// The command, once it is right.
+    /// The corrected command, if it differs.
     pub fix: Option<String>,
 }
 
-/// The chains that are always there, and the targets.
+/// The built-in chains and the targets.
 const CAPITALS: [&str; 12] = [
     "INPUT",
     "OUTPUT",
@@ -37,7 +37,7 @@ const CAPITALS: [&str; 12] = [
     "RETURN",
 ];
 
-/// The rules that were refused.
+/// Returns the rules that were refused.
 pub(in crate::why) fn rules(lab_commands: &[LabCommand]) -> Vec<Refused> {
     let mut refused = Vec::new();
     for typed in typed::read(lab_commands) {
@@ -49,7 +49,7 @@ pub(in crate::why) fn rules(lab_commands: &[LabCommand]) -> Vec<Refused> {
         let verb =
             words.iter().position(|word| matches!(word.as_str(), "-A" | "-I" | "--append" | "--insert"));
         let chain = verb.and_then(|at| words.get(at + 1)).cloned();
-        // `-I CHAIN 3` has a number.
+        // `-I CHAIN 3` has a rule number.
         let behind = verb.map(|at| {
             let rest = &words[(at + 2).min(words.len())..];
             let numbered = rest.first().is_some_and(|word| word.parse::<u32>().is_ok());
@@ -69,14 +69,14 @@ pub(in crate::why) fn rules(lab_commands: &[LabCommand]) -> Vec<Refused> {
     refused
 }
 
-/// What a tool has said first, without its own name and version.
+/// Returns the first line of a tool's message, without its name and version.
 fn complaint(said: &str) -> &str {
     let line = said.lines().next().unwrap_or_default().trim();
     let own = line.starts_with("iptables v") || line.starts_with("ip6tables v");
     line.split_once(": ").filter(|_| own).map_or(line, |(_, complaint)| complaint)
 }
 
-/// What was meant by words that iptables does not take.
+/// Corrects words that iptables does not accept.
 fn correct(words: &[String]) -> Vec<String> {
     let mut words: Vec<String> = words
         .iter()
@@ -94,7 +94,7 @@ fn correct(words: &[String]) -> Vec<String> {
     let proto = words.iter().position(|word| matches!(word.as_str(), "-p" | "--protocol" | "--proto"));
     if let Some(port) = words.iter().position(is_port) {
         match proto {
-            // The protocol comes first.
+            // The protocol has to come before the port.
             Some(at) if at > port && at + 1 < words.len() => {
                 let moved: Vec<String> = words.drain(at..at + 2).collect();
                 words.splice(port..port, moved);

@@ -1,4 +1,4 @@
-//! What a command that was refused was probably meant to be.
+//! Corrections of refused commands: what they were probably meant to be.
 
 use super::rule_slip;
 use super::slip::{self, nearest};
@@ -14,11 +14,11 @@ use std::net::IpAddr;
 pub(in crate::why) struct Repair {
     /// Its words.
     pub words: Vec<String>,
-    /// What has to be done before it.
+    /// The commands to run before it.
     pub before: Vec<String>,
-    /// What is wrong with it, in plain words.
+    /// The errors in the refused command, in plain words.
     pub said: Vec<String>,
-    /// The words that were changed, as they were and as they are.
+    /// The words that were changed, each before and after.
     pub swaps: Vec<(String, String)>,
 }
 
@@ -30,14 +30,14 @@ impl Repair {
         self.said.push(why);
     }
 
-    /// Where the word after another one stands.
+    /// Returns the index of the word after another one.
     fn after(&self, word: &str) -> Option<usize> {
         let at = self.words.iter().position(|known| known == word)?;
         (at + 1 < self.words.len()).then_some(at + 1)
     }
 }
 
-/// What was probably meant, most plausible first.
+/// Returns the commands that were probably meant, the most plausible first.
 pub(in crate::why) fn repairs(evidence: &Evidence, all: &[Typed], typed: &Typed, words: &str) -> Vec<Repair> {
     let mut repair = Repair { words: typed.raw.clone(), ..Repair::default() };
     let ns = namespace(evidence, &mut repair, &typed.ns);
@@ -60,14 +60,14 @@ pub(in crate::why) fn repairs(evidence: &Evidence, all: &[Typed], typed: &Typed,
     }
 }
 
-/// Where the program's name stands: after `ip netns exec NAME`.
+/// Returns the index of the program's name: after `ip netns exec NAME`.
 fn program_at(words: &[String]) -> usize {
     let execs = words.get(1).is_some_and(|word| word == "netns")
         && words.get(2).is_some_and(|word| word.starts_with("ex"));
     if execs { 4 } else { 0 }
 }
 
-/// Repairs the names of namespaces; gives the one in which it acts.
+/// Repairs the names of namespaces, and returns the one that the command acts in.
 fn namespace(evidence: &Evidence, repair: &mut Repair, ns: &str) -> String {
     let names = || evidence.survey.spaces.iter().skip(1).map(|space| space.name.as_str());
     let mut acts = ns.to_string();
@@ -108,7 +108,7 @@ fn ip(
     let Some(space) = evidence.survey.space(ns) else { return vec![repair] };
     let mut all_repairs = if too_long { vec![repair] } else { devices(evidence, repair, space, typed) };
     if let Some(name) = never_made(all, typed, space) {
-        // It follows from another refusal, and has no slip of its own.
+        // The refusal follows from another one, so the name is not misspelt.
         all_repairs.retain(|repair| !repair.swaps.iter().any(|(old, _)| *old == name));
     }
     all_repairs = all_repairs
@@ -137,7 +137,7 @@ fn ip(
     all_repairs
 }
 
-/// Gives an address to the link on whose wire the others of its network are.
+/// Moves an address to the link whose wire has the other addresses of its network.
 fn on_another_link(evidence: &Evidence, repair: &mut Repair, space: &Space, typed: &Typed) {
     if !typed.is("ip", &["addr", "add"]) {
         return;
@@ -151,8 +151,8 @@ fn on_another_link(evidence: &Evidence, repair: &mut Repair, space: &Space, type
     }
 }
 
-/// The link of a command that is not there because the command that was to
-/// make it was refused.
+/// Returns the command's link if it is missing because the command that makes it was
+/// refused.
 fn never_made(all: &[Typed], typed: &Typed, space: &Space) -> Option<String> {
     let made = |name: &&String| {
         space.link(name).is_none()
@@ -169,8 +169,8 @@ fn never_made(all: &[Typed], typed: &Typed, space: &Space) -> Option<String> {
     at("dev").or_else(|| at("set")).filter(made).cloned()
 }
 
-/// IPv6 may be switched off on a link; and whoever repairs does not wait for
-/// the search for duplicates.
+/// Switches IPv6 on first if it is off on the link, and skips duplicate address
+/// detection, for which the cure does not wait.
 fn switched_off(evidence: &Evidence, repair: &mut Repair, space: &Space, typed: &Typed) {
     let Some(dev) = repair.after("dev").map(|at| repair.words[at].clone()) else { return };
     let v6 = repair.words.iter().any(|word| Net::parse(word).is_some_and(|net| net.ip.is_ipv6()));
@@ -192,7 +192,7 @@ fn switched_off(evidence: &Evidence, repair: &mut Repair, space: &Space, typed: 
     }
 }
 
-/// A word that `ip` itself points at.
+/// Repairs a word that the error message of `ip` quotes.
 fn misspelt(repair: &mut Repair, words: &str) {
     let quoted = words.split('"').skip(1).step_by(2);
     for word in quoted {
@@ -210,7 +210,7 @@ fn misspelt(repair: &mut Repair, words: &str) {
     }
 }
 
-/// A link's name has at most 15 bytes.
+/// Shortens the names of links to the kernel's 15 bytes.
 fn names_too_long(repair: &mut Repair) -> bool {
     let mut cut = false;
     for at in 1..repair.words.len() {
@@ -254,7 +254,7 @@ fn devices(evidence: &Evidence, repair: Repair, space: &Space, typed: &Typed) ->
     all
 }
 
-/// The link that was meant by a name that there is not.
+/// Returns repairs for a link name that does not exist.
 fn device(
     evidence: &Evidence,
     repair: Repair,
@@ -264,7 +264,7 @@ fn device(
     object: &str,
 ) -> Vec<Repair> {
     let mut all: Vec<Repair> = Vec::new();
-    // An end of a cable that nobody has brought there.
+    // An end of a cable that was never moved to this namespace.
     for other in
         evidence.survey.spaces.iter().filter(|other| other.name != space.name && space.name != "host")
     {
@@ -309,12 +309,12 @@ fn device(
         _ => None,
     };
     if space.name == "host" || near.is_none() {
-        // Those that are not as this command would have them come first.
+        // Links that the command would change come first.
         let mut others = elsewhere.clone();
         others.sort_by_key(|other| other.link(name).is_some_and(|link| link.up));
         others.dedup_by_key(|other| other.name.clone());
         for other in others {
-            // It would have been given twice, or to the one who asks for it.
+            // The address would be given twice, or to the sender.
             let given = other.addrs.iter().any(|addr| addr.dev == name && addr.scope == "global");
             let done = other.link(name).is_some_and(|link| link.up);
             if object == "addr" && (given || other.name == evidence.probe.from) || object == "link" && done {
@@ -347,7 +347,7 @@ fn device(
     all
 }
 
-/// Repairs addresses that are none.
+/// Repairs invalid addresses.
 fn addresses(evidence: &Evidence, repair: Repair, space: &Space, typed: &Typed) -> Vec<Repair> {
     let object = typed.words.first().map(String::as_str).unwrap_or_default();
     if !matches!(object, "addr" | "route" | "neigh") {
@@ -421,7 +421,7 @@ fn route(evidence: &Evidence, repair: Repair, space: &Space) -> Vec<Repair> {
         return vec![repair];
     }
     let mut all = Vec::new();
-    // The gateway is there, and one's own mask leaves it out.
+    // The gateway exists, but this namespace's own mask leaves it out.
     for (owner, theirs) in evidence.ground.owners(via) {
         for addr in space.addrs.iter().filter(|addr| {
             network(theirs.ip, theirs.prefix_len).contains(addr.ip)

@@ -1,4 +1,4 @@
-//! Slips in the rules of firewalls.
+//! Typing errors in firewall rules.
 
 use super::repair::Repair;
 use super::slip::{addresses, nearest};
@@ -68,7 +68,7 @@ const OPTIONS: [&str; 24] = [
     "--dports",
 ];
 
-/// The rule that was probably meant.
+/// Returns the iptables rule that was probably meant.
 pub(in crate::why) fn iptables(evidence: &Evidence, repair: Repair, program: usize, ns: &str) -> Vec<Repair> {
     let mut repair = repair;
     let own: Vec<String> = evidence
@@ -132,7 +132,7 @@ pub(in crate::why) fn iptables(evidence: &Evidence, repair: Repair, program: usi
     }
     let find =
         |repair: &Repair, names: &[&str]| repair.words.iter().position(|word| names.contains(&word.as_str()));
-    // Ports are a matter of a protocol, which has to be named first.
+    // A port option is valid only after its protocol.
     if let Some(port) = find(&repair, &["--dport", "--sport", "--destination-port", "--source-port"]) {
         match find(&repair, &["-p", "--protocol"]) {
             None => {
@@ -150,7 +150,7 @@ pub(in crate::why) fn iptables(evidence: &Evidence, repair: Repair, program: usi
             Some(_) => {}
         }
     }
-    // What only the table nat has.
+    // These targets and chains belong to table nat.
     let chain = find(&repair, &["-A", "-I", "-D", "--append", "--insert"]).map(|at| at + 1);
     let target = find(&repair, &["-j", "--jump"]).map(|at| at + 1);
     let word = |at: Option<usize>, repair: &Repair| {
@@ -200,7 +200,7 @@ pub(in crate::why) fn iptables(evidence: &Evidence, repair: Repair, program: usi
     vec![repair]
 }
 
-/// The words of nft that are near to what was typed.
+/// Repairs words that are similar to nft's.
 pub(in crate::why) fn nft(evidence: &Evidence, repair: Repair, ns: &str) -> Vec<Repair> {
     const WORDS: [&str; 34] = [
         "add",

@@ -1,11 +1,11 @@
-//! A rule's conditions, and which of them a packet does not meet: of rules in
-//! the words of iptables and of nft.
+//! Conditions of firewall rules, in the words of iptables and of nft, and whether a
+//! packet meets them.
 
 use crate::net::{Backend, FirewallRule, TracedPacket, typed_words};
 use crate::why::evidence::ground::network;
 use std::net::IpAddr;
 
-/// What a condition looks at.
+/// The property of a packet that a condition checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::why) enum Of {
     Src,
@@ -17,7 +17,7 @@ pub(in crate::why) enum Of {
     Dport,
     Icmp,
     State,
-    /// Something that isn't judged here.
+    /// Another property, which is not evaluated here.
     Other,
 }
 
@@ -27,7 +27,7 @@ pub(in crate::why) struct Clause {
     pub of: Of,
     pub not: bool,
     pub value: String,
-    /// Which word has the value.
+    /// The index of the word with the value.
     at: usize,
 }
 
@@ -45,7 +45,7 @@ pub(in crate::why) struct View<'a> {
     pub packet: &'a TracedPacket,
     pub iif: Option<&'a str>,
     pub oif: Option<&'a str>,
-    /// Whether it is what comes back.
+    /// Whether the packet is a reply.
     pub reply: bool,
 }
 
@@ -96,7 +96,7 @@ impl Ruling {
                 "--sport" | "--source-port" | "--sports" | "--source-ports" => Of::Sport,
                 "--icmp-type" | "--icmpv6-type" => Of::Icmp,
                 "--ctstate" | "--state" => Of::State,
-                // The target's own.
+                // These are options of the target.
                 _ if behind => break,
                 _ => Of::Other,
             };
@@ -159,15 +159,16 @@ impl Ruling {
         Self { words, native: true, clauses }
     }
 
-    /// The conditions that a packet does not meet, as far as they are judged.
+    /// Returns the conditions that a packet does not meet, and those that can't be
+    /// evaluated.
     pub fn failing(&self, view: &View) -> Vec<&Clause> {
         self.clauses.iter().filter(|clause| clause.holds(view) != Some(true)).collect()
     }
 
-    /// The rule's words with another value in one condition.
+    /// Returns the rule's words with another value in one condition.
     pub fn with(&self, clause: &Clause, value: &str) -> String {
         let mut words = self.words.clone();
-        // iptables names the protocol again as the match that has its ports.
+        // iptables repeats the protocol as the name of the match for its ports.
         if clause.of == Of::Proto && !self.native {
             words.iter_mut().filter(|word| **word == clause.value).for_each(|word| *word = value.into());
         }
@@ -183,7 +184,7 @@ impl Ruling {
         }
     }
 
-    /// The rule's words, as one types them.
+    /// Returns the rule's words as one types them.
     pub fn typed(&self) -> String {
         match self.native {
             true => self.words.join(" "),
@@ -191,7 +192,7 @@ impl Ruling {
         }
     }
 
-    /// The rule's words without one condition, of which no other hangs.
+    /// Returns the rule's words without one condition, on which no other depends.
     pub fn without(&self, clause: &Clause) -> String {
         let mut words = self.words.clone();
         let option = clause.at.saturating_sub(if self.native { 2 } else { 1 });
@@ -199,8 +200,8 @@ impl Ruling {
         Self { words, ..self.clone() }.typed()
     }
 
-    /// The rule's words for the other direction: source and destination
-    /// change places, and so do the two interfaces.
+    /// Returns the rule's words for the other direction: source and destination are
+    /// swapped, and so are the two interfaces.
     pub fn reversed(&self) -> String {
         let mut words = self.words.clone();
         let pairs: &[(&str, &str)] = match self.native {
@@ -219,13 +220,13 @@ impl Ruling {
         Self { words, ..self.clone() }.typed()
     }
 
-    /// The value of the word that follows one.
+    /// Returns the word after another one.
     pub fn after(&self, word: &str) -> Option<&str> {
         let at = self.words.iter().position(|known| known == word)?;
         self.words.get(at + 1).map(String::as_str)
     }
 
-    /// The words with another one behind `word`.
+    /// Returns the rule's words with another word after `word`.
     pub fn with_after(&self, word: &str, value: &str) -> Option<String> {
         let at = self.words.iter().position(|known| known == word)? + 1;
         Some(self.with(&Clause { of: Of::Other, not: false, value: String::new(), at }, value))
@@ -233,7 +234,8 @@ impl Ruling {
 }
 
 impl Clause {
-    /// Tells whether a packet meets it; nothing where that isn't judged.
+    /// Tells whether a packet meets the condition; returns nothing if that can't be
+    /// evaluated.
     pub fn holds(&self, view: &View) -> Option<bool> {
         let packet = view.packet;
         let is = match self.of {
@@ -254,7 +256,8 @@ impl Clause {
         Some(is != self.not)
     }
 
-    /// The value with which a packet would meet it, as wide as it was.
+    /// Returns the value with which the packet would meet the condition, with the same
+    /// prefix length.
     pub fn meant(&self, view: &View) -> Option<String> {
         let packet = view.packet;
         if self.not || self.value.contains([',', '{', '@']) {
@@ -272,7 +275,7 @@ impl Clause {
             Of::Sport => packet.sport.map(|port| port.to_string()),
             Of::Dport => packet.dport.map(|port| port.to_string()),
             Of::Proto => packet.proto.and_then(proto_name).map(String::from),
-            // Question and answer are taken for each other, the others are not.
+            // Only echo request and echo reply are mixed up in practice.
             Of::Icmp => match (packet.icmp?.kind, self.value.as_str()) {
                 (8 | 128, "0" | "129" | "echo-reply" | "") => Some("echo-request".into()),
                 (0 | 129, "8" | "128" | "echo-request" | "") => Some("echo-reply".into()),
@@ -282,8 +285,7 @@ impl Clause {
         }
     }
 
-    /// The value with the packet's beside those that it has, where it is a
-    /// list.
+    /// Returns the value with the packet's own added, if it is a list or a range.
     pub fn extended(&self, view: &View) -> Option<String> {
         let one = self.seen(view).filter(|_| !self.not && !self.value.starts_with('@'))?;
         if let (Of::Src | Of::Dst, Some((first, last))) = (self.of, self.value.split_once('-')) {
@@ -297,13 +299,13 @@ impl Clause {
         }
     }
 
-    /// What a packet has there.
+    /// Returns the packet's own value.
     pub fn seen(&self, view: &View) -> Option<String> {
         let narrow = Self { value: String::new(), not: false, ..self.clone() };
         narrow.meant(view)
     }
 
-    /// What it looks at, in a word or two.
+    /// Names the property in a word or two.
     pub fn name(&self) -> &'static str {
         match self.of {
             Of::Src => "source",
@@ -320,7 +322,7 @@ impl Clause {
     }
 }
 
-/// Tells whether one of several values, as `{ 22, 80 }` or `22,80`, is it.
+/// Tells whether one of several values, like `{ 22, 80 }` or `22,80`, matches.
 fn any(values: &str, is: impl Fn(&str) -> Option<bool>) -> Option<bool> {
     let mut known = Some(false);
     for one in values.trim_matches(['{', '}']).split(',').map(|one| one.trim().trim_matches('"')) {
@@ -368,7 +370,7 @@ fn is_proto(name: &str, number: u8) -> bool {
     known == number
 }
 
-/// The protocols that a rule may have been meant for.
+/// Names the protocols that a rule may have been meant for.
 fn proto_name(number: u8) -> Option<&'static str> {
     match number {
         1 => Some("icmp"),

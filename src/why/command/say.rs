@@ -5,17 +5,18 @@ use crate::net::typed_words;
 use crate::why::evidence::ground::Crossing;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// An IPv6 address can be used at once where nobody is asked for it.
+/// Returns the option without which an IPv6 address has to wait for duplicate address
+/// detection.
 pub(in crate::why) fn nodad(ip: IpAddr) -> &'static str {
     if ip.is_ipv6() { " nodad" } else { "" }
 }
 
-/// An address as `ip addr` shows it.
+/// Returns an address as `ip addr` shows it.
 pub(in crate::why) fn show(addr: &Address) -> String {
     format!("{}/{}", addr.ip, addr.prefix_len)
 }
 
-/// A gateway on a single link needs the link's name.
+/// Returns the `dev` option, which a link-local gateway needs.
 pub(in crate::why) fn scope(gateway: IpAddr, step: Crossing) -> String {
     match gateway {
         IpAddr::V6(ip) if ip.is_unicast_link_local() => format!(" dev {}", step.out.link.name),
@@ -23,7 +24,7 @@ pub(in crate::why) fn scope(gateway: IpAddr, step: Crossing) -> String {
     }
 }
 
-/// A rule's selectors.
+/// Returns a policy rule's selectors.
 pub(in crate::why) fn words(rule: &PolicyRule) -> String {
     let mut words = Vec::new();
     words.extend(rule.not.then(|| "not".to_string()));
@@ -40,12 +41,12 @@ pub(in crate::why) fn words(rule: &PolicyRule) -> String {
     if words.is_empty() { "from all".into() } else { words.join(" ") }
 }
 
-/// A command as one would type it.
+/// Returns a command as one types it.
 pub(in crate::why) fn line(words: &[String]) -> String {
     typed_words(&words.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// What is odd about an address that is to be used on a wire.
+/// Explains why an address can't be used on a wire.
 pub(in crate::why) fn odd(ip: IpAddr) -> Option<&'static str> {
     let IpAddr::V4(ip) = ip else { return None };
     match ip.octets()[0] {

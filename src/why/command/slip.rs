@@ -1,4 +1,4 @@
-//! Slips of the hand, by what was probably meant.
+//! Typing errors, and the words that were probably meant.
 
 use super::repair::Repair;
 use crate::net::survey::{Link, Net, Space};
@@ -73,7 +73,7 @@ pub(in crate::why) const IP_WORDS: [&str; 47] = [
     "exec",
 ];
 
-/// Switches that people set.
+/// Sysctls that people often set.
 const SWITCHES: [&str; 12] = [
     "net.ipv4.ip_forward",
     "net.ipv4.conf.all.forwarding",
@@ -89,7 +89,8 @@ const SWITCHES: [&str; 12] = [
     "net.bridge.bridge-nf-call-iptables",
 ];
 
-/// The name that a word was probably meant to be, where it is none itself.
+/// Returns the name that a word was probably meant to be; nothing if the word is that
+/// name.
 pub(in crate::why) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let far = (word.chars().count() / 3).clamp(1, 3);
     let near = names.into_iter().map(|name| {
@@ -100,10 +101,10 @@ pub(in crate::why) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'
     (distance <= far && distance < word.len() && name != word).then_some(name)
 }
 
-/// The switches that were probably meant.
+/// Repairs the sysctls of a command.
 pub(in crate::why) fn sysctl(evidence: &Evidence, repair: Repair, program: usize, ns: &str) -> Vec<Repair> {
     let mut repair = repair;
-    // `KEY = VALUE` in three words, and `KEY VALUE`.
+    // Joins `KEY = VALUE`, three words, into one.
     while let Some(at) = repair.words.iter().position(|word| word == "=") {
         if at + 1 >= repair.words.len() || at == 0 {
             break;
@@ -147,8 +148,8 @@ pub(in crate::why) fn sysctl(evidence: &Evidence, repair: Repair, program: usize
     vec![repair]
 }
 
-/// The addresses that were probably meant by a text that is none, with what
-/// is wrong with it.
+/// Returns the addresses that an invalid text was probably meant to be, each with the
+/// errors.
 pub(in crate::why) fn addresses(
     evidence: &Evidence,
     space: &Space,
@@ -185,7 +186,7 @@ pub(in crate::why) fn addresses(
                     meant.push((target, 0));
                 }
             }
-            // Its last part, in the network of the others.
+            // The last octet of the text, in the network of the wire.
             let last = ip_text.rsplit('.').next().and_then(|last| last.parse::<u8>().ok());
             if let (Some(net), Some(last)) = (wire.first(), last)
                 && let IpAddr::V4(base) = net.ip
@@ -214,7 +215,7 @@ pub(in crate::why) fn addresses(
         .into_iter()
         .map(|(ip, _)| {
             let near = wire.iter().chain(&nets).find(|net| net.contains(ip)).map(|net| net.len);
-            // Alone in its network, it would not reach the others on the wire.
+            // Without a mask the address would not reach the others on the wire.
             let shared = wire.iter().find(|net| own && net.len < most && net.contains(ip));
             let len = match len_text {
                 None => shared.map(|net| net.len.to_string()),
@@ -241,7 +242,7 @@ pub(in crate::why) fn addresses(
         .collect()
 }
 
-/// Why a text is no address.
+/// Explains why a text is no address.
 fn wrong_with(text: &str) -> String {
     let parts: Vec<&str> = text.split('.').collect();
     let big = parts.iter().find(|part| part.parse::<u32>().is_ok_and(|n| n > 255));
@@ -254,7 +255,7 @@ fn wrong_with(text: &str) -> String {
     }
 }
 
-/// What a text becomes by one slip, and how unlikely that slip is.
+/// Returns the texts at a distance of one typing error, with the cost of that error.
 fn variants(text: &str) -> Vec<(String, u32)> {
     let letters: String = text
         .chars()

@@ -1,22 +1,22 @@
-//! Which rule and which route a namespace's tables hold for a packet.
+//! The rule and the route in a namespace's tables that decide about a packet.
 //!
-//! The kernel itself is asked what becomes of a packet; this says which line
-//! of its tables it has gone by.
+//! The result of a lookup comes from the kernel itself; this module finds the lines of
+//! the tables that led to it.
 
 use crate::net::survey::{Net, PolicyRule, Route, Space};
 use std::net::IpAddr;
 
-/// What is looked up.
+/// A packet, as far as rules and routes look at it.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::why) struct Flow<'a> {
     pub dst: IpAddr,
     pub src: Option<IpAddr>,
-    /// The link by which it came; none for what is sent here.
+    /// The incoming interface; none for locally generated packets.
     pub iif: Option<&'a str>,
     pub mark: u32,
 }
 
-/// The line that decides: a rule, and the route where it is one of a table.
+/// Returns the rule that decides, and the route of its table if the rule is a lookup.
 pub(in crate::why) fn decide<'a>(
     space: &'a Space,
     flow: &Flow,
@@ -45,7 +45,7 @@ pub(in crate::why) fn decide<'a>(
     None
 }
 
-/// The route of a table with the longest prefix, and of these with the best
+/// Returns the route of a table with the longest prefix, and among these the smallest
 /// metric.
 pub(in crate::why) fn best(space: &Space, table: u32, dst: IpAddr) -> Option<&Route> {
     let fits = |route: &&Route| route.table == table && route.dst.contains(dst) && !route.cached;
@@ -60,7 +60,7 @@ pub(in crate::why) fn best(space: &Space, table: u32, dst: IpAddr) -> Option<&Ro
         .min_by_key(|route| (std::cmp::Reverse(route.dst.len), route.metric))
 }
 
-/// Tells whether a rule is for a flow.
+/// Tells whether a rule matches a flow.
 pub(in crate::why) fn matches(rule: &PolicyRule, flow: &Flow) -> bool {
     let in_net = |net: Option<Net>, ip: Option<IpAddr>| {
         net.is_none_or(|net| net.len == 0 || ip.is_some_and(|ip| net.contains(ip)))
@@ -73,7 +73,7 @@ pub(in crate::why) fn matches(rule: &PolicyRule, flow: &Flow) -> bool {
     fits != rule.not
 }
 
-/// Tells whether a rule is one of the three that are always there.
+/// Tells whether a rule is one of the kernel's three default rules.
 pub(in crate::why) fn is_default(rule: &PolicyRule) -> bool {
     matches!((rule.pref, rule.table), (0, Some(255)) | (32766, Some(254)) | (32767, Some(253)))
         && rule.from.is_none_or(|net| net.len == 0)
@@ -81,12 +81,12 @@ pub(in crate::why) fn is_default(rule: &PolicyRule) -> bool {
         && rule.fwmark.is_none()
 }
 
-/// Tells whether a route leads somewhere.
+/// Tells whether a route neither discards nor refuses packets.
 pub(in crate::why) fn is_usable(route: &Route) -> bool {
     !is_dead_end(route)
 }
 
-/// Tells whether a route discards or refuses what it is for.
+/// Tells whether a route discards or refuses packets.
 pub(in crate::why) fn is_dead_end(route: &Route) -> bool {
     matches!(route.kind.as_str(), "blackhole" | "unreachable" | "prohibit")
 }

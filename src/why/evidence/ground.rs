@@ -1,5 +1,5 @@
-//! The lie of the land: which interfaces share a wire, whose an address is,
-//! and by which namespaces one would get from one to another.
+//! The topology: which interfaces share a wire, who owns an address, and the ways from
+//! one namespace to another.
 
 use crate::net::survey::{Address, Link, LinkKind, LowerLink, Net, Space, Survey, Vxlan};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -11,13 +11,13 @@ type Port<'a> = (&'a str, u32);
 /// A network's wires and addresses.
 pub(in crate::why) struct Ground<'a> {
     survey: &'a Survey,
-    /// What each interface is plugged into.
+    /// The interfaces that each one is connected to.
     joined: BTreeMap<Port<'a>, Vec<Port<'a>>>,
     /// The wire of each interface, by a number.
     wires: BTreeMap<Port<'a>, usize>,
 }
 
-/// An interface that has the network layer's packets: no port of a bridge.
+/// An interface that handles packets of the network layer: no port of a bridge.
 #[derive(Clone, Copy)]
 pub(in crate::why) struct End<'a> {
     pub space: &'a Space,
@@ -27,7 +27,7 @@ pub(in crate::why) struct End<'a> {
 /// A step from one namespace to the next.
 #[derive(Clone, Copy)]
 pub(in crate::why) struct Crossing<'a> {
-    /// The interface by which one leaves.
+    /// The outgoing interface.
     pub out: End<'a>,
     /// The next namespace's interface on the same wire.
     pub into: End<'a>,
@@ -47,14 +47,15 @@ impl<'a> Ground<'a> {
                 if let Some(master) = link.master {
                     join(here, (&space.name, master));
                 }
-                // A veth's other end; what a macvlan stands on.
+                // A veth's peer, and a macvlan's parent. A VXLAN's inner frames are not
+                // on its parent's wire.
                 let below = if link.kind.lower() == LowerLink::Underlay { &None } else { &link.parent };
                 for (other, end) in [&link.peer, below].into_iter().flatten().filter_map(|it| survey.find(it))
                 {
                     join(here, (&other.name, end.index));
                 }
                 if let Some(vxlan) = &link.vxlan {
-                    // One that is `external` takes those of any number.
+                    // A VXLAN in mode `external` takes packets of any VNI.
                     let same = |end: &Vxlan| {
                         end.id == vxlan.id || (end.external || vxlan.external) && end.port == vxlan.port
                     };
@@ -82,7 +83,7 @@ impl<'a> Ground<'a> {
         Self { survey, joined, wires }
     }
 
-    /// The other ends of an interface's wire.
+    /// Returns the other ends of an interface's wire.
     pub fn neighbours(&self, space: &str, link: &Link) -> Vec<End<'a>> {
         let Some(wire) = self.wires.get(&(space, link.index)) else { return Vec::new() };
         self.ends()
@@ -96,7 +97,7 @@ impl<'a> Ground<'a> {
         a.is_some() && a == b
     }
 
-    /// All interfaces that have the network layer's packets, but `lo`.
+    /// Returns all interfaces that handle packets of the network layer, except `lo`.
     pub fn ends(&self) -> impl Iterator<Item = End<'a>> {
         let all = self.survey.spaces.iter();
         all.flat_map(|space| {
@@ -105,7 +106,7 @@ impl<'a> Ground<'a> {
         })
     }
 
-    /// Where an address is configured.
+    /// Returns the namespaces that have an address.
     pub fn owners(&self, ip: IpAddr) -> Vec<(&'a Space, &'a Address)> {
         let all = self.survey.spaces.iter();
         all.flat_map(|space| {
@@ -114,9 +115,9 @@ impl<'a> Ground<'a> {
         .collect()
     }
 
-    /// The interfaces, bridges and their ports among them, on the shortest way
-    /// from one namespace to another; to all that share a wire with it, where
-    /// no other is named.
+    /// Returns the interfaces on the shortest way from one namespace to another,
+    /// including bridges and their ports. Without a destination, returns those on the
+    /// ways to all neighbours.
     pub fn links_between(&self, from: &str, to: Option<&str>) -> Vec<(&'a Space, &'a Link)> {
         let links = self.links_by(from, to, |end| !end.is_bare_bridge());
         if links.is_empty() { self.links_by(from, to, |_| true) } else { links }
@@ -144,7 +145,7 @@ impl<'a> Ground<'a> {
                 continue;
             }
             let plugged = self.joined.get(&port).into_iter().flatten().copied();
-            // A router passes on from each of its interfaces to each.
+            // A router forwards between any two of its interfaces.
             let open = is_end && self.link(port).is_some_and(|(space, link)| passes(&End { space, link }));
             let routers = self.ends().filter(|end| open && end.space.name == port.0 && passes(end));
             let routed = routers.map(|end| end.port());
@@ -172,8 +173,8 @@ impl<'a> Ground<'a> {
         way.into_iter().filter_map(|port| self.link(port)).collect()
     }
 
-    /// The port by which a bridge reaches an interface; none where it does not,
-    /// or where that is the bridge's own.
+    /// Returns the port through which a bridge reaches an interface; none if it does not,
+    /// or if the interface is the bridge's own.
     pub fn port_to(&self, space: &Space, bridge: &Link, end: End<'a>) -> Option<&'a Link> {
         let home = (space.name.as_str(), bridge.index);
         if end.port() == home {
@@ -199,15 +200,15 @@ impl<'a> Ground<'a> {
         Some((space, space.link_at(port.1)?))
     }
 
-    /// Tells whether others on an interface's wire are in a network.
+    /// Tells whether other namespaces on an interface's wire have addresses in a network.
     pub fn has_fellows(&self, end: End, net: Net) -> bool {
         let near = self.neighbours(&end.space.name, end.link);
         let others = near.iter().filter(|other| other.space.name != end.space.name);
         others.flat_map(|other| other.addrs(net.ip.is_ipv6())).any(|addr| net.contains(addr.ip))
     }
 
-    /// The interface of a namespace that has no address of a network, and shares a wire
-    /// with others of that network.
+    /// Returns a namespace's interface that has no address of a network, although others
+    /// on its wire have.
     pub fn right_link(&self, space: &Space, net: Net) -> Option<End<'a>> {
         let mut ends = self.ends().filter(|end| end.space.name == space.name);
         ends.find(|end| {
@@ -216,8 +217,8 @@ impl<'a> Ground<'a> {
         })
     }
 
-    /// The shortest way from one namespace to another, over wires, whatever
-    /// addresses and routes there are.
+    /// Returns the shortest way from one namespace to another, over wires, regardless of
+    /// addresses and routes.
     pub fn way(&self, from: &str, to: &str) -> Option<Vec<Crossing<'a>>> {
         self.way_by(from, to, |end| !end.is_bare_bridge()).or_else(|| self.way_by(from, to, |_| true))
     }
@@ -252,18 +253,18 @@ impl<'a> Ground<'a> {
 }
 
 impl<'a> End<'a> {
-    /// Its namespace and index.
+    /// Returns the namespace and the index.
     pub fn port(&self) -> Port<'a> {
         (&self.space.name, self.link.index)
     }
 
-    /// Tells whether it is a bridge without an address: it passes frames on
-    /// among its ports, and its namespace has no part in that network.
+    /// Tells whether the interface is a bridge without an address: it passes frames
+    /// between its ports, and its namespace is not part of that network.
     pub fn is_bare_bridge(&self) -> bool {
         self.link.kind == LinkKind::Bridge && self.addrs(false).chain(self.addrs(true)).next().is_none()
     }
 
-    /// The addresses of one family, but those of a single link.
+    /// Returns the addresses of one IP version, except those of scope link.
     pub fn addrs(&self, v6: bool) -> impl Iterator<Item = &'a Address> {
         let index = self.link.index;
         self.space
@@ -273,13 +274,13 @@ impl<'a> End<'a> {
     }
 }
 
-/// The network that an address with a prefix is in, as `10.0.0.0/24`.
+/// Returns the network of an address with a prefix, like `10.0.0.0/24`.
 pub(in crate::why) fn network(ip: IpAddr, len: u8) -> Net {
     Net { ip: join(ip, ip, len, false), len }
 }
 
-/// The address that has its first bits, `len` of them, from one and the rest
-/// from another.
+/// Returns the address that has its first `len` bits from one address and the rest from
+/// another.
 pub(in crate::why) fn transplant(net: IpAddr, len: u8, host: IpAddr) -> IpAddr {
     join(net, host, len, true)
 }

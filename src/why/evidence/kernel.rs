@@ -9,28 +9,28 @@ use crate::net::{Limits, NameFiles, Netns, Network, Taps};
 use crate::why::look::shot::{Shot, shoot};
 use std::net::IpAddr;
 
-/// The questions; namespaces are given by name.
+/// The questions. Namespaces are given by name.
 pub(in crate::why) trait Kernel {
-    /// The way of a packet, as `ip route get` gives it.
+    /// Returns the route of a packet, like `ip route get`.
     fn route_get(&self, netns: &str, question: &RouteQuestion) -> Result<Route, NoRoute>;
 
-    /// The addresses that a name server gives for a name, asked from a namespace;
-    /// or why there was no answer.
+    /// Returns the addresses that a name server gives for a name, asked from a namespace,
+    /// or the reason why there was no answer.
     fn ask_server(&self, netns: &str, server: IpAddr, name: &str) -> Result<Vec<IpAddr>, String>;
 
-    /// The files by which a namespace looks names up.
+    /// Returns the files that a namespace resolves names with.
     fn name_files(&self, netns: &str) -> Option<NameFiles>;
 
-    /// The commands of the lab's processes in a namespace, as `ps` has them.
+    /// Returns the commands of the lab's processes in a namespace, as `ps` shows them.
     fn processes(&self, netns: &str) -> Vec<String>;
 
-    /// The state of a namespace as it is now.
+    /// Returns the present state of a namespace.
     fn survey_of(&self, netns: &str) -> Option<Space>;
 
-    /// Tells whether a namespace has a switch.
+    /// Tells whether a namespace has a sysctl.
     fn has_sysctl(&self, netns: &str, key: &str) -> bool;
 
-    /// The domain names below a name that files of the lab mention, a line each.
+    /// Returns the domain names below a name that files of the lab mention, one a line.
     fn names_in_files(&self, name: &str) -> String;
 
     /// Sends another probe.
@@ -40,7 +40,7 @@ pub(in crate::why) trait Kernel {
 /// The kernel of a sandbox.
 pub(in crate::why) struct Live<'a> {
     network: &'a Network,
-    /// Handles on the namespaces: each look for them asks within the sandbox.
+    /// Handles on the namespaces. Each lookup of them is a request to the sandbox.
     namespaces: Vec<Netns>,
 }
 
@@ -84,7 +84,7 @@ impl Kernel for Live<'_> {
     }
 
     fn names_in_files(&self, name: &str) -> String {
-        // Zone files and the like are where the lab has put them.
+        // Labs put zone files and the like in these places.
         let quoted = name.replace(|c: char| !(c.is_ascii_alphanumeric() || c == '-'), ".");
         let script = format!(
             "find . /etc/netns /etc/hosts /etc/dnsmasq.conf /etc/dnsmasq.d -maxdepth 2 -type f -size -64k 2>/dev/null | head -n 200 | xargs -r grep -hoiE '\\b{quoted}\\.[a-z0-9.-]+' 2>/dev/null | sort -u | head -n 50"

@@ -15,21 +15,21 @@ use serde_json::Value;
 use std::cell::RefCell;
 use std::net::IpAddr;
 
-/// What was known in one round, read back.
+/// The facts of one round, read back.
 #[cfg(test)]
 #[derive(Debug, Deserialize)]
 pub(in crate::why) struct Known {
-    /// What was sent.
+    /// The probe that was sent.
     pub probe: Probe,
-    /// What the lab did.
+    /// The commands of the lab.
     pub lab_commands: Vec<crate::event::LabCommand>,
     /// The state of all namespaces.
     pub survey: Survey,
-    /// What became of the probe.
+    /// The result of the probe.
     pub shot: Shot,
-    /// What was asked beside, and the answers.
+    /// Further questions to the kernel, and the answers.
     pub asked: Vec<(Question, Value)>,
-    /// Who was suspected then, most decisive first.
+    /// The suspects that were found, the most decisive first.
     pub suspects: Vec<Suspect>,
 }
 
@@ -57,7 +57,7 @@ impl<'a> Recorder<'a> {
         Self { kernel, asked: RefCell::default() }
     }
 
-    /// What was known, once suspects are found.
+    /// Returns all facts of the round, with the suspects that were found.
     pub fn known(&self, evidence: &Evidence, suspects: &[Suspect]) -> Value {
         let asked = self.asked.borrow();
         serde_json::json!({
@@ -124,7 +124,7 @@ impl Known {
     }
 }
 
-/// Gives the recorded answers; a question that was not recorded has none.
+/// Returns the recorded answers; a question that was not recorded has none.
 #[cfg(test)]
 impl Kernel for Known {
     fn route_get(&self, netns: &str, question: &RouteQuestion) -> Result<Route, NoRoute> {

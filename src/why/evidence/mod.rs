@@ -1,5 +1,5 @@
-//! The facts that finders have: the state of all namespaces, what became of the probe,
-//! the commands of the lab, and answers of the kernel to further questions.
+//! The facts that finders have: the state of all namespaces, the result of the probe, the
+//! commands of the lab, and answers of the kernel to further questions.
 //!
 //! ```text
 //! kernel   questions to the kernel beside the survey
@@ -27,25 +27,25 @@ use crate::event::{LabCommand, Probe};
 use crate::net::NetnsName;
 use crate::net::survey::{Link, Space, Survey};
 
-/// What is known when suspects are looked for.
+/// The facts that suspects are found with.
 pub(in crate::why) struct Evidence<'a> {
     /// The kernel, which can be asked.
     pub kernel: &'a dyn Kernel,
     /// The state of all namespaces before the probe was sent.
     pub survey: &'a Survey,
-    /// What the lab did.
+    /// The commands of the lab.
     pub lab_commands: &'a [LabCommand],
-    /// The commands among it, read once for all who look into them.
+    /// The same commands, parsed once for all finders.
     pub typed: Vec<Typed<'a>>,
-    /// What was sent.
+    /// The probe that was sent.
     pub probe: &'a Probe,
-    /// What became of it.
+    /// The result of the probe.
     pub shot: &'a Shot,
-    /// Where it was seen last.
+    /// The place where the packet was seen last.
     pub stuck: Stuck,
-    /// What did not let it through there.
+    /// The gate that stopped it there.
     pub gate: Gate,
-    /// Who shares a wire with whom.
+    /// The topology of the network.
     pub ground: Ground<'a>,
 }
 
@@ -63,53 +63,52 @@ impl<'a> Evidence<'a> {
         Self { kernel, survey, lab_commands, typed, probe, shot, stuck, gate, ground }
     }
 
-    /// The namespace that asks.
+    /// Returns the sender's namespace.
     pub fn from(&self) -> &'a Space {
         self.survey.space(&self.probe.from).unwrap_or(&self.survey.spaces[0])
     }
 
-    /// The namespaces that have the address that is asked for, but the one
-    /// that asks.
+    /// Returns the namespaces that have the target's address, except the sender.
     pub fn targets(&self) -> Vec<&'a Space> {
         let owners = self.shot.target.map(|dst| self.ground.owners(dst)).unwrap_or_default();
         owners.into_iter().map(|(space, _)| space).filter(|space| space.name != self.probe.from).collect()
     }
 
-    /// How commands for a namespace are typed.
+    /// Returns the namespace's name, in the form that commands are typed with.
     pub fn netns(&self, name: &str) -> Option<NetnsName> {
         let at = self.survey.spaces.iter().position(|space| space.name == name)?;
         Some(NetnsName::new(name, at == 0))
     }
 
-    /// `ip` with the words that make it act in a namespace.
+    /// Returns `ip` with the options that make it act in a namespace.
     pub fn ip(&self, space: &str) -> String {
         self.netns(space).map_or_else(|| "ip".into(), |netns| netns.ip())
     }
 
-    /// A tool that knows `-n`, such as `bridge` or `tc`.
+    /// Returns a tool that knows `-n`, such as `bridge` or `tc`, with these options.
     pub fn tool(&self, tool: &str, space: &str) -> String {
         self.netns(space).map_or_else(|| tool.into(), |netns| netns.tool(tool))
     }
 
-    /// A command that runs in a namespace.
+    /// Returns a command that runs in a namespace.
     pub fn exec(&self, space: &str, command: &str) -> String {
         self.netns(space).map_or_else(|| command.into(), |netns| netns.exec(command))
     }
 
-    /// A command that sets a switch in a namespace.
+    /// Returns a command that sets a sysctl in a namespace.
     pub fn sysctl(&self, space: &str, key: &str, value: &str) -> String {
         self.exec(space, &format!("sysctl -qw {key}={value}"))
     }
 
-    /// The links between the one who asks and the one who is asked, in their
-    /// order; those around the one who asks where nobody has the address.
+    /// Returns the links between the sender and the target, in the order of the way. If
+    /// no namespace has the target's address, returns those to the sender's neighbours.
     pub fn links_on_the_way(&self) -> Vec<(&'a Space, &'a Link)> {
         let target = self.targets().first().map(|space| space.name.as_str());
         self.ground.links_between(&self.probe.from, target)
     }
 
-    /// The namespaces between the two, both included, and those where the
-    /// packet was seen, each once.
+    /// Returns the namespaces from the sender to the target, and those where the packet
+    /// was seen, each once.
     pub fn spaces_on_the_way(&self) -> Vec<&'a Space> {
         let mut spaces = vec![self.from()];
         let seen = self.shot.sightings.iter().filter_map(|seen| self.survey.space(&seen.netns));

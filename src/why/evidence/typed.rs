@@ -1,5 +1,5 @@
-//! What the lab did, read as `ip` reads it: who was given what, what was
-//! refused, and what got lost on the way.
+//! The lab's commands, parsed as `ip` parses them: the addresses that were given, the
+//! commands that were refused, and the addresses that got lost.
 
 use crate::event::LabCommand;
 use std::collections::BTreeMap;
@@ -12,31 +12,32 @@ pub(in crate::why) struct Typed<'a> {
     pub ns: String,
     /// The program: `ip`, `iptables`, `sysctl`, ….
     pub program: String,
-    /// Its words; of `ip` without options, with its object spelt out.
+    /// The words after the program. For `ip`, `bridge` and `tc` the options are left out,
+    /// and the object and the verb have one spelling: `addr`, `neigh`, `del`.
     pub words: Vec<String>,
-    /// All words as they were typed, with the namespace, and with the values
-    /// of the variables that the lab has set.
+    /// All words as they were typed, including the namespace, with the lab's variables
+    /// expanded.
     pub raw: Vec<String>,
-    /// The command as it was typed, and what came of it.
+    /// The command as it was typed, and its error if it was refused.
     pub command: &'a LabCommand,
 }
 
 impl Typed<'_> {
-    /// Tells whether it begins with these words.
+    /// Tells whether the command begins with these words.
     pub fn is(&self, program: &str, words: &[&str]) -> bool {
         self.program == program
             && self.words.len() >= words.len()
             && words.iter().zip(&self.words).all(|(a, b)| a == b)
     }
 
-    /// The word after another one.
+    /// Returns the word after another one.
     pub fn after(&self, word: &str) -> Option<&str> {
         let at = self.words.iter().position(|known| known == word)?;
         self.words.get(at + 1).map(String::as_str)
     }
 }
 
-/// Reads what was done.
+/// Parses the lab's commands.
 pub(in crate::why) fn read(lab_commands: &[LabCommand]) -> Vec<Typed<'_>> {
     let mut variables = BTreeMap::new();
     lab_commands
@@ -48,7 +49,7 @@ pub(in crate::why) fn read(lab_commands: &[LabCommand]) -> Vec<Typed<'_>> {
         .collect()
 }
 
-/// The variables that a command sets, where it does nothing else.
+/// Returns the variables that a command sets, if it does nothing else.
 fn assigned(command: &str) -> Vec<(String, String)> {
     let words = shell_words::split(command).unwrap_or_default();
     let pair = |word: &String| {
@@ -60,7 +61,7 @@ fn assigned(command: &str) -> Vec<(String, String)> {
     words.map(pair).collect::<Option<Vec<_>>>().unwrap_or_default()
 }
 
-/// A word with the variables' values.
+/// Returns a word with the variables expanded.
 fn expanded(word: &str, variables: &BTreeMap<String, String>) -> String {
     let mut word = word.to_string();
     for (name, value) in variables.iter().rev() {
@@ -69,8 +70,7 @@ fn expanded(word: &str, variables: &BTreeMap<String, String>) -> String {
     word
 }
 
-/// The words of one command, without what follows it and without where its
-/// output goes.
+/// Returns the words of the first command of a line, without redirections.
 fn own_words(words: Vec<String>) -> Vec<String> {
     let mut own = Vec::new();
     let mut words = words.into_iter();
@@ -141,7 +141,7 @@ fn typed<'a>(command: &'a LabCommand, variables: &BTreeMap<String, String>) -> O
     Some(Typed { ns, program, words, raw, command })
 }
 
-/// An address that somebody was given.
+/// An address that a namespace was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::why) struct Given {
     pub ns: String,
@@ -149,11 +149,11 @@ pub(in crate::why) struct Given {
     pub ip: IpAddr,
     /// The address as it was typed, with its mask.
     pub text: String,
-    /// How the link went its own way since.
+    /// Later events that may have removed the address.
     pub since: Vec<Since>,
 }
 
-/// What may take an address away beside its deletion.
+/// An event, other than its deletion, that may remove an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::why) enum Since {
     /// Its link was moved to another namespace.
@@ -162,11 +162,11 @@ pub(in crate::why) enum Since {
     Down,
     /// Another address of the link was deleted.
     OtherDeleted(String),
-    /// Its link, or the other end, was deleted.
+    /// Its link, or the link's other end, was deleted.
     LinkDeleted(String),
 }
 
-/// The addresses that were given and not taken back by name.
+/// Returns the addresses that were given and not deleted by a command.
 pub(in crate::why) fn given(all: &[Typed]) -> Vec<Given> {
     let mut given: Vec<Given> = Vec::new();
     for typed in all.iter().filter(|typed| typed.command.failed.is_none()) {
@@ -196,7 +196,7 @@ pub(in crate::why) fn given(all: &[Typed]) -> Vec<Given> {
             let name = dev.or(typed.words.get(2).map(String::as_str)).unwrap_or_default().to_string();
             let words = format!("{} in {}", name, typed.ns);
             for known in &mut given {
-                // The other end goes with it, in whatever namespace.
+                // A veth's other end goes too, in whatever namespace it is.
                 known.since.push(Since::LinkDeleted(words.clone()));
             }
         } else if typed.is("ip", &["link", "set"]) {
@@ -220,7 +220,7 @@ pub(in crate::why) fn given(all: &[Typed]) -> Vec<Given> {
     given
 }
 
-/// The addresses that a link was ever given, with their masks.
+/// Returns all addresses that a link was ever given, with their masks.
 pub(in crate::why) fn once_given(all: &[Typed], ns: &str, dev: &str) -> Vec<(IpAddr, String)> {
     let adds = |typed: &&Typed| {
         typed.is("ip", &["addr", "add"]) && typed.ns == ns && typed.after("dev") == Some(dev)

@@ -1,4 +1,5 @@
-//! Ways over wires, whatever the tables say: to whom, by whom, and who answers.
+//! Ways over wires, regardless of the tables: sources, gateways, and answering
+//! namespaces.
 
 use crate::event::Passed;
 use crate::net::survey::{Address, Net, RouteQuestion, Space};
@@ -9,7 +10,7 @@ use crate::why::look::gate::is_local;
 use std::net::IpAddr;
 
 impl Evidence<'_> {
-    /// The address from which the request was sent, or would be.
+    /// Returns the source address of the request, sent or not.
     pub(in crate::why) fn source(&self) -> Option<IpAddr> {
         if let Some(ip) = self.probe.interface.as_ref().and_then(|name| name.parse().ok()) {
             return Some(ip);
@@ -34,7 +35,8 @@ impl Evidence<'_> {
             })
     }
 
-    /// Who answers: the one that has got the request, or has the address.
+    /// Returns the namespace that answers: the one that got the request, or else one with
+    /// the target's address.
     pub(in crate::why) fn answerer(&self) -> Option<&Space> {
         let got = self.shot.sightings.iter().rfind(|seen| {
             !seen.out
@@ -46,7 +48,7 @@ impl Evidence<'_> {
         got.and_then(|seen| self.survey.space(&seen.netns)).or_else(|| self.targets().first().copied())
     }
 
-    /// From where and to where the request was when its target got it.
+    /// Returns the request's source and destination as the target saw them.
     pub(in crate::why) fn ends_at_target(&self) -> Option<(IpAddr, IpAddr)> {
         let target = self.answerer()?;
         let seen = self.shot.sightings.iter().rfind(|seen| {
@@ -55,13 +57,13 @@ impl Evidence<'_> {
         seen.packet.ends()
     }
 
-    /// Tells whether a namespace has a route to an address, by any gateway.
+    /// Tells whether a namespace has a usable route to an address.
     pub(in crate::why) fn reaches_by_route(&self, space: &str, dst: IpAddr) -> bool {
         self.kernel.route_get(space, &RouteQuestion::to(dst)).is_ok_and(|answer| fib::is_usable(&answer))
     }
 
-    /// Tells whether a namespace passes on to an address, or has it, without
-    /// going back to the one who asks it to.
+    /// Tells whether a namespace has an address, or forwards to it without going back to
+    /// the asking namespace.
     pub(in crate::why) fn leads(&self, space: &str, asker: &str, dst: IpAddr) -> bool {
         if self.ground.owners(dst).iter().any(|(owner, _)| owner.name == space) {
             return true;
@@ -73,18 +75,18 @@ impl Evidence<'_> {
         let forwards = there.switch(key) != Some(0) && self.reaches_by_route(space, dst);
         let beyond =
             self.way_to(space, dst).is_some_and(|way| way.iter().all(|step| step.into.space.name != asker));
-        // Who has no such address anywhere can't be led to: leave it alone.
+        // Without any way to the address no gateway is wrong.
         on_best || forwards && beyond || self.way_to(asker, dst).is_none()
     }
 
-    /// Tells whether a namespace forwards nothing.
+    /// Tells whether forwarding is off in a namespace.
     pub(in crate::why) fn is_no_router(&self, space: &Space, dst: IpAddr) -> bool {
         space.switch(if dst.is_ipv6() { "net.ipv6.conf.all.forwarding" } else { "net.ipv4.ip_forward" })
             == Some(0)
     }
 
-    /// Tells whether somebody on a wire answers for an address that is
-    /// elsewhere (`proxy_arp`, or a proxy entry).
+    /// Tells whether the next namespace answers for an address that is elsewhere
+    /// (`proxy_arp`, or a proxy entry).
     pub(in crate::why) fn answers_for(&self, step: Crossing, dst: IpAddr) -> bool {
         let dev = &step.into.link.name;
         let on = |key: String| step.into.space.switch(&key) == Some(1);
@@ -93,8 +95,8 @@ impl Evidence<'_> {
             || step.into.space.neighs.iter().any(|known| known.proxy && known.ip == dst)
     }
 
-    /// The way over wires to a namespace that has an address, or a network
-    /// with it.
+    /// Returns the way over wires to a namespace that has an address, or else an address
+    /// of its network.
     pub(in crate::why) fn way_to(&self, space: &str, dst: IpAddr) -> Option<Vec<Crossing<'_>>> {
         let owners = self.ground.owners(dst);
         if let Some(step) = self.step_to(space, dst) {
@@ -114,8 +116,9 @@ impl Evidence<'_> {
         self.ground.way(space, owner)
     }
 
-    /// The step to the interface that has an address, where a namespace is on
-    /// its wire: below a tunnel there is another way, which is not for it.
+    /// Returns the step to the interface with an address, if a namespace is on its wire.
+    /// The outer network of a tunnel is another way to that namespace, but not to the
+    /// address.
     fn step_to(&self, space: &str, dst: IpAddr) -> Option<Crossing<'_>> {
         let owners = self.ground.owners(dst).into_iter().filter(|(owner, _)| owner.name != space);
         let wires = owners.filter_map(|(owner, addr)| Some((owner, owner.link_at(addr.index)?)));
@@ -127,8 +130,8 @@ impl Evidence<'_> {
         })
     }
 
-    /// The first step of the way to an address, and the next one's address in
-    /// a network that both are in.
+    /// Returns the first step of the way to an address, and the next namespace's address
+    /// in a network that both share.
     pub(in crate::why) fn next_gateway(&self, space: &Space, dst: IpAddr) -> Option<(Crossing<'_>, IpAddr)> {
         let step = *self.way_to(&space.name, dst)?.first()?;
         let v6 = dst.is_ipv6();
@@ -136,9 +139,9 @@ impl Evidence<'_> {
         let shared =
             |addr: &&Address| ours.iter().any(|our| network(our.ip, our.prefix_len).contains(addr.ip));
         let gateway = step.into.addrs(v6).find(shared).map(|addr| addr.ip).or_else(|| {
-            // Routers of IPv6 are known by their addresses on the link.
+            // IPv6 routers may be named by their link-local addresses.
             let links = step.into.space.addrs.iter().filter(|addr| addr.index == step.into.link.index);
-            // One that was made from a hardware address is another next time.
+            // An address from a random hardware address (EUI-64) changes with each run.
             let made = |ip: &IpAddr| matches!(ip, IpAddr::V6(ip) if ip.octets()[11..13] == [0xff, 0xfe]);
             let of_link = links.filter(|addr| v6 && addr.ip.is_ipv6() && addr.scope == "link");
             of_link.map(|addr| addr.ip).find(|ip| !made(ip))
@@ -146,13 +149,12 @@ impl Evidence<'_> {
         Some((step, gateway))
     }
 
-    /// Tells whether the step leads to the one who has the address, on that
-    /// very wire.
+    /// Tells whether the address is on the wire that the step crosses.
     pub(in crate::why) fn is_on_wire(&self, step: Crossing, dst: IpAddr) -> bool {
         step.into.addrs(dst.is_ipv6()).any(|addr| addr.ip == dst)
     }
 
-    /// The network in which an address is configured.
+    /// Returns the smallest configured network that contains an address.
     pub(in crate::why) fn network_of(&self, ip: IpAddr) -> Option<Net> {
         let most = if ip.is_ipv6() { 128 } else { 32 };
         let all = self.survey.spaces.iter().flat_map(|space| &space.addrs);
@@ -162,7 +164,8 @@ impl Evidence<'_> {
         nets.filter(|net| net.contains(ip)).max_by_key(|net| net.len)
     }
 
-    /// From where the request was sent, where it was seen.
+    /// Returns the source of the first packet that was seen, or else a global address of
+    /// the sender.
     pub(in crate::why) fn source_seen(&self) -> Option<IpAddr> {
         let seen = self.shot.sightings.iter().find_map(|seen| seen.packet.ends());
         seen.map(|(src, _)| src).or_else(|| {

@@ -1,39 +1,38 @@
-//! The gate that did not let the packet through.
+//! The gate that stopped the packet.
 
 use super::stuck::{Last, Leg, Stuck};
 use crate::net::survey::{Link, Space, Survey};
 use std::net::IpAddr;
 
-/// Where on its way through namespaces a packet was stopped.
+/// The stage of processing at which a packet was stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::why) enum Gate {
-    /// The one who has it to send has not sent it: routes, rules, the firewall
-    /// on the way out, queues.
+    /// The sender has not sent it: because of routes, rules, the outgoing firewall, or
+    /// queues.
     Send,
-    /// The next one's hardware address is wanted, and nobody says it.
+    /// The hardware address of the next hop is unknown, and no answer came.
     Resolve {
-        /// Who asks.
+        /// The namespace that asks.
         asker: String,
-        /// By which interface.
+        /// The interface that it asks by.
         dev: String,
-        /// Whose hardware address.
+        /// The IP address whose hardware address is wanted.
         wanted: IpAddr,
     },
-    /// Between the interface where it went out and the other end of its cable.
+    /// Between the outgoing interface and the other end of its cable.
     Wire,
-    /// In a bridge, which got it by this port.
+    /// In a bridge, which got it through this port.
     Bridge,
-    /// It is for another hardware address.
+    /// The frame is for another hardware address.
     Mac,
-    /// In the namespace that it is for, on its way to a program or to the
-    /// kernel's answer.
+    /// In the namespace that it is for, before a program or the kernel answers.
     Input,
-    /// In a namespace that it only passes.
+    /// In a namespace that has to forward it.
     Forward,
 }
 
 impl Gate {
-    /// The gate at the place where a packet was seen last.
+    /// Returns the gate at the place where a packet was seen last.
     pub fn of(survey: &Survey, stuck: &Stuck) -> Self {
         match &stuck.last {
             Last::Nothing => return Self::Send,
@@ -68,13 +67,13 @@ pub(in crate::why) fn is_local(space: &Space, ip: IpAddr) -> bool {
 }
 
 impl Stuck {
-    /// The link where it was seen last.
+    /// Returns the link where the packet was seen last.
     pub fn link<'a>(&self, survey: &'a Survey) -> Option<(&'a Space, &'a Link)> {
         let space = survey.space(&self.ns)?;
         Some((space, space.link(self.dev.as_ref()?)?))
     }
 
-    /// Tells whether it is the answer that is stuck.
+    /// Tells whether the answer is the packet that got stuck.
     pub fn is_back(&self) -> bool {
         self.leg == Leg::Back
     }

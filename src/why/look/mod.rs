@@ -3,7 +3,7 @@
 //! ```text
 //! shot     one probe, with every interface tapped: what passed where
 //! stuck    the last place where it was seen, and what it waited for there
-//! gate     what did not let it through there
+//! gate     the stage of processing that stopped it there
 //! ```
 
 pub(super) mod gate;

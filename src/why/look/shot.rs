@@ -10,41 +10,41 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-/// What came of one probe.
+/// The result of one probe.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::why) struct Shot {
     /// Whether the other end answered.
     pub reached: bool,
-    /// What the one who asks sees.
+    /// The error that the sender sees.
     pub symptom: String,
-    /// The address that was asked; none where a name has none.
+    /// The address of the target; none if its name has none.
     pub target: Option<IpAddr>,
-    /// Whether the name was not resolved; then the target is the server that
-    /// is asked for it, and what passed are the question and its answer.
+    /// Whether the name was not resolved. Then the target is the name server, and the
+    /// packets are the DNS query and its answer.
     pub unnamed: bool,
-    /// What passed the interfaces, in the order of time.
+    /// The packets that passed the interfaces, in the order of time.
     pub sightings: Vec<Sighting>,
-    /// What the rules of each namespace said of it.
+    /// The firewalls of each namespace, and what they did with the probe.
     pub walls: Vec<Wall>,
 }
 
-/// The firewalls of one namespace, and what they said of a probe.
+/// The firewalls of one namespace, and what they did with a probe.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::why) struct Wall {
     /// The namespace.
     pub netns: String,
-    /// The rules, with what they had counted before.
+    /// The rules, with their counters before the probe.
     pub before: FirewallSnapshot,
-    /// The rules, with what they have counted.
+    /// The rules, with their counters after the probe.
     pub after: FirewallSnapshot,
-    /// The rules that packets met in nf_tables, in their order.
+    /// The nf_tables rules that packets met, in order.
     pub steps: Vec<TraceStep>,
-    /// The hooks that packets came by, in their order.
+    /// The hooks that packets passed, in order.
     pub passages: Vec<Passage>,
 }
 
 impl Wall {
-    /// What was stopped here, in the order of time.
+    /// Returns the packets that were stopped here, in the order of time.
     pub fn stops(&self) -> Vec<Stop> {
         self.before.stops(&self.after, &self.steps, &self.passages)
     }
@@ -59,21 +59,22 @@ impl Wall {
         traced || self.before.moved(&self.after).iter().any(|moved| std::ptr::eq(*moved, rule))
     }
 
-    /// Who stopped something here, in the order of time.
+    /// Returns the rules and policies that stopped packets here, in the order of time.
     pub fn culprits(&self) -> Vec<Culprit> {
         self.before.culprits(&self.after, &self.steps)
     }
 }
 
-/// How long a network that only queues what it can't send at once takes.
+/// The time to wait for an answer in a network whose queues only hold packets that can't
+/// be sent at once.
 const QUICK: Duration = Duration::from_millis(300);
-/// How long one takes that may hold a packet back.
+/// The time to wait in a network that may delay packets.
 const SLOW: Duration = Duration::from_millis(2500);
 
-/// How long a name is looked up, so that a second server has its turn.
+/// The time limit for resolving a name, which leaves time for a second server.
 const PATIENCE: Duration = Duration::from_secs(6);
 
-/// What the one who asks sees of a probe.
+/// The result of a probe as the sender sees it.
 pub(in crate::why) struct Sent {
     /// Whether the other end answered.
     pub reached: bool,
@@ -98,7 +99,7 @@ pub(in crate::why) fn send(
     Ok(Sent { reached, symptom, target })
 }
 
-/// Sends the probe and hears by the taps what becomes of it.
+/// Sends the probe, and captures what happens to it on all interfaces.
 pub(in crate::why) fn shoot(
     network: &Network,
     taps: &mut Taps,
@@ -119,8 +120,8 @@ pub(in crate::why) fn shoot(
         let netns = netns.name().into();
         walls.push(Wall { netns, after: before.clone(), before, steps: Vec::new(), passages: Vec::new() });
     }
-    // Who asked in vain a moment ago, as the lab's own ping, asks again when
-    // its time has come: the question would be seen, or not, by chance.
+    // A neighbour that did not answer before, the lab's own ping for instance, is asked
+    // again some time later. The capture would show that request or not, by chance.
     network.forget_unanswered()?;
     network.tap_everywhere(taps)?;
     let Sent { reached, symptom, target } = send(network, from, probe, survey)?;
@@ -139,18 +140,18 @@ pub(in crate::why) fn shoot(
     Ok(Shot { reached, symptom, target, unnamed, sightings, walls })
 }
 
-/// What has to do with the probe, or may have.
+/// Returns the packets that are, or may be, related to the probe.
 fn without_noise(sightings: Vec<Sighting>) -> Vec<Sighting> {
     let (noise, mut rest): (Vec<_>, Vec<_>) =
         sightings.into_iter().partition(|seen| is_noise(seen.within.as_deref().unwrap_or(&seen.packet)));
-    // No error is about an error.
+    // No ICMP error is about another ICMP error.
     let is_error = |seen: &&Sighting| matches!(seen.packet, SeenPacket::Error { .. });
     let flows = |seen: &[Sighting]| {
         let others = seen.iter().filter(|one| !is_error(one));
         others.filter_map(|one| one.packet.ends()).collect::<Vec<_>>()
     };
     let (of_noise, of_rest) = (flows(&noise), flows(&rest));
-    // What is said about noise is noise.
+    // An error about noise is noise.
     rest.retain(|seen| match seen.packet {
         SeenPacket::Error { about: Some(flow), .. } => of_rest.contains(&flow) || !of_noise.contains(&flow),
         _ => true,
@@ -158,7 +159,7 @@ fn without_noise(sightings: Vec<Sighting>) -> Vec<Sighting> {
     rest
 }
 
-/// Multicast that has nothing to do with it.
+/// Tells whether a packet is unrelated background traffic.
 fn is_noise(packet: &SeenPacket) -> bool {
     match packet {
         SeenPacket::Ip { protocol, .. } => matches!(protocol, 0 | 2 | 58),
@@ -192,7 +193,7 @@ fn ping(
         Ok(answer) => {
             Ok((answer.ok(), answer.error().unwrap_or_else(|| "it answers".into()), answer.address()))
         }
-        // As an interface that is not there.
+        // For example, the interface does not exist.
         Err(error) if error.unmeasured.is_none() => Ok((false, error.error, probe.to.parse().ok())),
         Err(error) => Err(error),
     }
@@ -216,20 +217,20 @@ fn knock(
     Ok((answer.ok(), symptom, answer.address().or_else(|| to.parse().ok())))
 }
 
-/// Has the kernel ask for a hardware address every 50 ms in place of every
-/// second. This sandbox is a replay; nobody looks at it afterwards.
+/// Makes the kernel repeat its neighbour requests every 50 ms in place of every second.
+/// This sandbox is a replay, which nobody uses afterwards.
 fn hurry_neighbours(network: &Network, survey: &Survey) -> Result<(), NetError> {
     for netns in network.all_namespaces()? {
         let Some(space) = survey.space(netns.name()) else { continue };
         for link in &space.links {
-            // By the same clock IPv6 finds out whether an address is free.
+            // The same setting times IPv6's duplicate address detection.
             let waits = space.addrs.iter().any(|addr| addr.index == link.index && addr.tentative);
             let families: &[&str] = if waits { &["ipv4"] } else { &["ipv4", "ipv6"] };
             for family in families {
                 let key = format!("net/{family}/neigh/{}/retrans_time_ms", link.name);
                 let _ = network.set_sysctl(&netns, &key, "50");
             }
-            // Who answers in another's place waits up to 0.8 s before it.
+            // A proxy waits up to 0.8 s before it answers.
             if space.switch(&format!("net.ipv4.conf.{}.proxy_arp", link.name.replace('.', "/"))) == Some(1)
                 || space.neighs.iter().any(|entry| entry.proxy)
             {
@@ -243,9 +244,9 @@ fn hurry_neighbours(network: &Network, survey: &Survey) -> Result<(), NetError> 
     Ok(())
 }
 
-/// Has bridges forget what they had learned at a port that learns no more and
-/// is not flooded: it is gone as soon as it has aged, and whether it was
-/// learned at all was a race with the first frame of IPv6.
+/// Deletes learned FDB entries at ports that no longer learn and that are locked or get
+/// no flooded frames. Such an entry would soon age out, and whether it was learned at all
+/// was a race with the first IPv6 frame.
 fn forget_leftovers(network: &Network, survey: &Survey) -> Result<(), NetError> {
     for netns in network.all_namespaces()? {
         let Some(space) = survey.space(netns.name()) else { continue };
@@ -269,7 +270,9 @@ fn forget_leftovers(network: &Network, survey: &Survey) -> Result<(), NetError> 
 }
 
 impl Shot {
-    /// How far it got: to an address, and from there a longer way is more.
+    /// Returns how far the probe got, for comparison: whether it was answered, whether
+    /// the name was resolved, and how many interfaces its replies, requests, ARP replies
+    /// and ARP requests passed.
     pub fn reach(&self) -> [usize; 6] {
         let mut count = [0; 6];
         for point in self.path() {
@@ -288,7 +291,7 @@ impl Shot {
         count
     }
 
-    /// The interfaces where something passed, in the order in which it did.
+    /// Returns the interfaces where packets passed, in the order of time.
     pub fn path(&self) -> Vec<Waypoint> {
         let mut path: Vec<Waypoint> = Vec::new();
         for seen in &self.sightings {
@@ -307,7 +310,7 @@ impl Shot {
         path
     }
 
-    /// What a sighting is to the reader.
+    /// Classifies a captured packet for the reader.
     pub fn passed(&self, seen: &Sighting) -> Option<Passed> {
         let packet = seen.within.as_deref().unwrap_or(&seen.packet);
         Some(match packet {
@@ -327,9 +330,8 @@ impl Shot {
     }
 }
 
-/// Tells whether something may hold a packet back for a while: a discipline
-/// that delays, a bridge's port on its way to forwarding, a program that reads
-/// frames.
+/// Tells whether the network may delay a packet: by a queueing discipline, a bridge port
+/// that is not forwarding yet, or a program that reads frames.
 fn may_be_slow(survey: &Survey) -> bool {
     survey.spaces.iter().any(|space| {
         const HOLDS: [&str; 9] = ["tbf", "htb", "netem", "hfsc", "cbq", "plug", "etf", "taprio", "fq_pie"];
@@ -375,7 +377,7 @@ mod tests {
         let probe = [seen(tunnel(1, 2), Some(asks)), seen(error(2, 1), None)];
         let noise = [seen(tunnel(2, 1), Some(report)), seen(error(1, 2), None)];
         assert_eq!(without_noise([&probe[..], &noise[..]].concat()), probe);
-        // Of what was not seen nothing is known.
+        // An error about a packet that was not seen is kept.
         assert_eq!(without_noise(vec![seen(error(1, 2), None)]).len(), 1);
     }
 }

@@ -1,42 +1,42 @@
-//! Where a packet was seen last, and what it waited for there.
+//! The place where a packet was seen last, and what it waited for there.
 
 use super::shot::Shot;
 use crate::event::Passed;
 use crate::net::{SeenPacket, Sighting};
 use std::net::IpAddr;
 
-/// Which way the packet was going.
+/// The direction of the packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::why) enum Leg {
-    /// To the one that is asked.
+    /// To the target.
     There,
-    /// Back with the answer.
+    /// Back to the sender, with the answer.
     Back,
 }
 
-/// What was seen last.
+/// The packet that was seen last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::why) enum Last {
-    /// Nothing: the one who asks has sent nothing at all.
+    /// Nothing: the sender has sent nothing at all.
     Nothing,
     /// The packet itself.
     Packet,
-    /// The question who has an address, to which no answer was seen.
+    /// A neighbour request, to which no answer was seen.
     Question {
-        /// Who asks for it: the namespace that has the packet.
+        /// The asking namespace, which has the packet.
         asker: String,
         /// The interface by which it asks.
         dev: String,
-        /// Whose hardware address is wanted.
+        /// The IP address whose hardware address is wanted.
         wanted: IpAddr,
     },
-    /// The answer to it, which has not come to the one who asks.
+    /// The answer to it, which has not reached the asking namespace.
     Answer {
-        /// Who asks for it.
+        /// The asking namespace.
         asker: String,
         /// The interface by which it asks.
         dev: String,
-        /// Whose hardware address is wanted.
+        /// The IP address whose hardware address is wanted.
         wanted: IpAddr,
     },
 }
@@ -44,23 +44,23 @@ pub(in crate::why) enum Last {
 /// The last place where something was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::why) struct Stuck {
-    /// Which way the packet was going.
+    /// The direction of the packet.
     pub leg: Leg,
-    /// What was seen last.
+    /// The packet that was seen last.
     pub last: Last,
-    /// The namespace where it was seen; the one who asks where nothing was.
+    /// The namespace where it was seen, or the sender if nothing was.
     pub ns: String,
-    /// The interface; none where nothing was seen.
+    /// The interface; none if nothing was seen.
     pub dev: Option<String>,
-    /// Whether it was on its way out.
+    /// Whether it was outgoing.
     pub out: bool,
-    /// Whether it was for another hardware address than the interface's.
+    /// Whether the frame was for another hardware address than the interface's.
     pub for_another: bool,
     /// The packet's source and destination, as they were seen last.
     pub ends: Option<(IpAddr, IpAddr)>,
-    /// Its time to live, as seen last.
+    /// Its time to live, as it was seen last.
     pub ttl: Option<u8>,
-    /// The first ICMP error or TCP reset: who said it, its type and code.
+    /// The first ICMP error or TCP reset.
     pub error: Option<Complaint>,
 }
 
@@ -69,7 +69,7 @@ pub(in crate::why) struct Stuck {
 pub(in crate::why) struct Complaint {
     /// The namespace that sends it.
     pub ns: String,
-    /// The address that it gives as its own.
+    /// The source address of the error.
     pub src: IpAddr,
     /// The type; 0 for a TCP reset.
     pub kind: u8,
@@ -78,21 +78,21 @@ pub(in crate::why) struct Complaint {
 }
 
 impl Stuck {
-    /// Finds it in what was seen of a probe of `from`.
+    /// Finds the last place in the captured packets of a probe from the namespace `from`.
     pub fn of(from: &str, shot: &Shot) -> Self {
         let seen = &shot.sightings;
         let error = complaint(seen);
         let is = |passed: Passed| move |seen: &&Sighting| shot.passed(seen) == Some(passed);
         let reply = seen.iter().rfind(is(Passed::Reply));
-        // Where a copy of a broadcast or a flooded frame went is no progress.
+        // Copies of a broadcast or flooded frame are no progress.
         let packet = reply.or_else(|| last_step(seen, |seen| shot.passed(seen) == Some(Passed::Request)));
         let leg = if reply.is_some() { Leg::Back } else { Leg::There };
         let (holder, since) = match packet {
             Some(packet) => (packet.netns.as_str(), packet.time),
             None => (from, Default::default()),
         };
-        // Whoever has the packet asks for the next one's hardware address.
-        // On the way in it may be the other end, which answers.
+        // The namespace that has the packet asks for the hardware address of the next
+        // hop. After an incoming packet it may be the target, which wants to answer.
         let waits = packet.is_none_or(|packet| !packet.out);
         let question = seen.iter().find(|at| {
             let asks = matches!(at.packet, SeenPacket::Neighbour { asks: true, .. });
@@ -115,7 +115,7 @@ impl Stuck {
                 }
             })
         });
-        // A reply that waits for a hardware address was never seen itself.
+        // A reply that waits for a hardware address was not captured itself.
         let leg = match (&unanswered, packet) {
             (Some((_, Last::Question { wanted, .. } | Last::Answer { wanted, .. })), Some(packet))
                 if packet.packet.ends().is_some_and(|(src, _)| src == *wanted) =>
@@ -148,13 +148,13 @@ impl Stuck {
     }
 }
 
-/// The last place where a packet was taken in by whom it was sent to, or
-/// else the last where it was seen: a bridge sends copies to all its ports.
+/// Returns the last place where a packet was received by its addressee, or else the last
+/// place where it was seen: a bridge sends copies to all its ports.
 pub(in crate::why) fn last_step(seen: &[Sighting], is: impl Fn(&Sighting) -> bool) -> Option<&Sighting> {
     let taken = |at: &&Sighting| is(at) && !at.out && !at.for_another;
     let last = seen.iter().rfind(|at| is(at))?;
     let into = seen.iter().rfind(taken);
-    // What came in and went on has its last place on the way out.
+    // A packet that was forwarded has its last place on the way out.
     match into {
         Some(into)
             if seen.iter().any(|at| is(at) && at.out && at.netns == into.netns && at.time >= into.time) =>

@@ -1,9 +1,9 @@
-//! Finders, tested with recorded facts in place of a kernel.
+//! Tests of the finders with recorded facts in place of a kernel.
 //!
-//! `tests/evidence` has a file for each diagnosis: what was known, and the suspects that
-//! followed. `tests/evidence/record` makes the files. After a change of the finders that
-//! is meant, `NSLAB_EVIDENCE=accept cargo test --lib why::recorded` writes the suspects
-//! that follow now; the difference is read in review.
+//! `tests/evidence` has a file for each diagnosis: the facts, and the suspects that
+//! followed from them. `tests/evidence/record` makes the files. After an intended change
+//! of the finders, `NSLAB_EVIDENCE=accept cargo test --lib why::recorded` writes the new
+//! suspects; the difference is read in review.
 
 mod usual;
 
@@ -22,11 +22,11 @@ use std::sync::LazyLock;
 use std::thread;
 use usual::Usual;
 
-/// The folder of the cases that were made from others by hand, of networks that need rights
-/// which no sandbox has, or another kernel: they are kept when all others are recorded.
+/// The folder of handmade cases, for networks that need another kernel, or rights that no
+/// sandbox has. They are kept when all others are recorded anew.
 const MADE: &str = "made";
 
-/// As many diagnoses as this are recorded at least.
+/// The least number of recorded diagnoses.
 const LEAST: usize = 300;
 
 /// A recorded diagnosis.
@@ -51,7 +51,7 @@ fn write(path: &Path, value: &Value) {
     fs::write(path, format!("{}\n", layout(value, 0))).expect("the file can be written");
 }
 
-/// JSON in which a value that fits has one line.
+/// Formats JSON; a value that fits into one line gets one.
 fn layout(value: &Value, indent: usize) -> String {
     const WIDTH: usize = 120;
     let flat = value.to_string();
@@ -72,12 +72,12 @@ fn layout(value: &Value, indent: usize) -> String {
     format!("{open}\n{}\n{}{close}", items.join(",\n"), " ".repeat(indent))
 }
 
-/// The file with the usual values, which the others leave out.
+/// Returns the path of the file with the usual values, which the other files leave out.
 fn usual_file() -> PathBuf {
     folder().join("usual.json")
 }
 
-/// Files below a folder that end so.
+/// Returns the files below a folder whose names have this ending.
 fn files(folder: &Path, end: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -106,7 +106,8 @@ static CASES: LazyLock<(Usual, Vec<Case>)> = LazyLock::new(|| {
     (usual, cases)
 });
 
-/// What becomes of all these, by several threads; in the same order.
+/// Applies a function to all items in several threads, and returns the results in the
+/// same order.
 fn side_by_side<T: Sync, U: Send>(all: &[T], of: impl Fn(&T) -> U + Sync) -> Vec<U> {
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let parts = all.chunks(all.len().div_ceil(threads).max(1));
@@ -125,7 +126,7 @@ impl Case {
     }
 }
 
-/// The suspects of a round, as finders see it now.
+/// Returns the suspects that the finders now find in a round.
 fn found(known: &Known) -> Vec<Suspect> {
     let evidence = Evidence::new(known, &known.survey, &known.lab_commands, &known.probe, &known.shot);
     suspects(&evidence).into_iter().map(|found| found.suspect).collect()
@@ -173,7 +174,7 @@ fn each_cause_is_in_a_recorded_diagnosis() {
     assert!(missing.is_empty(), "no recorded diagnosis has these: {missing:?}");
 }
 
-/// Makes the files anew: of what `nslab why --evidence` has written below a folder.
+/// Makes the files anew, from the output of `nslab why --evidence` below a folder.
 #[test]
 #[ignore = "called by tests/evidence/record"]
 fn keep() {
@@ -187,7 +188,8 @@ fn keep() {
         let mut file = read(&path);
         let mut rounds: Vec<Value> = Vec::new();
         for round in file["rounds"].as_array_mut().expect("rounds") {
-            // Rounds with the same suspects differ in what was tried before.
+            // Rounds with the same suspects differ only in the cures that were tried
+            // before.
             if rounds.iter().all(|known| known["suspects"] != round["suspects"]) {
                 rounds.push(round.take());
             }

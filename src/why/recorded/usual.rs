@@ -4,16 +4,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// The field of a namespace that has its sysctls.
+/// The name of a namespace's field with its sysctls.
 const SYSCTLS: &str = "sysctls";
 
 /// The usual value at one place of the facts, and at the places below it.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Place {
-    /// The most frequent value; none where no value is frequent.
+    /// The most frequent value; none if no value is frequent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     usual: Vec<Value>,
-    /// Whether each object that was seen here has the same keys.
+    /// Whether all objects at this place have the same keys.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     fixed: bool,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -41,7 +41,7 @@ impl Usual {
         serde_json::to_value(self).expect("plain data")
     }
 
-    /// The usual values of these rounds.
+    /// Returns the usual values of these rounds.
     pub fn of<'a>(rounds: impl Iterator<Item = &'a Value>) -> Self {
         let (mut count, mut switches) = (Count::default(), BTreeMap::<String, Count>::new());
         for round in rounds {
@@ -58,17 +58,17 @@ impl Usual {
         Self { round: count.place(), sysctls }
     }
 
-    /// A round without its usual values.
+    /// Returns a round without its usual values.
     pub fn pack(&self, round: &Value) -> Value {
         self.round.pack(round, self)
     }
 
-    /// The whole round.
+    /// Returns the whole round.
     pub fn unpack(&self, round: Value) -> Value {
         self.round.unpack(round, self)
     }
 
-    /// The sysctls of a namespace with these links, where all are as usual.
+    /// Returns the sysctls of a namespace with these links if all are as usual.
     fn sysctls(&self, links: &[&str]) -> Map<String, Value> {
         let mut sysctls = Map::new();
         for (pattern, value) in &self.sysctls {
@@ -84,7 +84,7 @@ impl Usual {
         sysctls
     }
 
-    /// The sysctls that are not as usual; null for one that is not there.
+    /// Returns the sysctls that differ from the usual ones, with null for a missing one.
     fn pack_sysctls(&self, space: &Map<String, Value>, sysctls: &Map<String, Value>) -> Value {
         let usual = self.sysctls(&links(space));
         let mut packed = sysctls.clone();
@@ -174,7 +174,7 @@ struct Count {
 }
 
 impl Count {
-    /// A value is frequent that is there in one of as many cases as this.
+    /// A value is frequent if at least one in this many cases has it.
     const FREQUENT: usize = 10;
 
     fn add(&mut self, value: &Value) {
@@ -222,13 +222,13 @@ fn each_space(value: &Value, visit: &mut dyn FnMut(&Map<String, Value>, &Map<Str
     }
 }
 
-/// The names of a namespace's links but `lo`.
+/// Returns the names of a namespace's links except `lo`.
 fn links(space: &Map<String, Value>) -> Vec<&str> {
     let links = space.get("links").and_then(Value::as_array).into_iter().flatten();
     links.filter_map(|link| link["name"].as_str()).filter(|name| *name != "lo").collect()
 }
 
-/// A sysctl's name with `*` in place of a link.
+/// Returns a sysctl's name with `*` in place of a link.
 fn pattern(key: &str, links: &[&str]) -> String {
     if let [net, family, kind @ ("conf" | "neigh"), rest] = key.splitn(4, '.').collect::<Vec<_>>()[..] {
         let after = |link: &&&str| rest.strip_prefix(**link).is_some_and(|rest| rest.starts_with('.'));

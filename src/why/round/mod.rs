@@ -1,4 +1,4 @@
-//! One sandbox's part of an inquiry: look, suspect, mend, look again.
+//! The part of an inquiry in one sandbox: probe, suspect, cure, and probe again.
 
 mod trail;
 
@@ -12,10 +12,10 @@ use crate::why::evidence::known::Recorder;
 use crate::why::look::shot::{Shot, send, shoot};
 use std::time::{Duration, Instant};
 
-/// How many faults at once are looked for.
+/// The largest number of simultaneous faults that are looked for.
 const MOST_CAUSES: usize = 6;
 
-/// How long the commands of a cure may take, in milliseconds.
+/// The time limit for the commands of a cure, in milliseconds.
 const CURE_MS: u64 = 15_000;
 
 /// Answers an inquiry in the network that a lab has left.
@@ -38,7 +38,7 @@ fn search(
     let probe = &inquiry.probe;
     let from = asker(network, &probe.from)?;
     sound(network, &from, inquiry)?;
-    // This sandbox is a replay: what it captures is not looked at any more.
+    // This sandbox is a replay, whose captures nobody reads.
     network.forget_captures();
     if let Aim::Prove(cures) = &inquiry.aim {
         findings.reached = proved(network, &from, probe, cures, findings)?;
@@ -57,7 +57,7 @@ fn search(
     for round in 0..MOST_CAUSES {
         let suspects = suspects(network, lab_commands, inquiry, &survey, &shot, findings);
         if round == 0 && shot.reached {
-            // It answers, but perhaps for the wrong reason.
+            // The target answers, but perhaps for the wrong reason.
             let explains = |found: &cause::Suspicion| {
                 cause::SPOIL_ANSWERS.iter().any(|cause| found.suspect.id == *cause)
             };
@@ -69,7 +69,8 @@ fn search(
             let known = |other: &Suspect| other.key() == found.suspect.key();
             !findings.causes.iter().any(known) && !tried.contains(&found.suspect.key())
         });
-        // What can only be helped by asking otherwise stands for itself.
+        // A suspect without commands, which only another probe would cure, ends the
+        // search.
         let Some(found) = untried.next() else { return Ok(()) };
         if round == 0 {
             findings.others = untried.map(|found| found.suspect).collect();
@@ -108,7 +109,7 @@ fn search(
     Ok(())
 }
 
-/// Tells whether it is reached when these commands have run.
+/// Tells whether the target is reached after these commands.
 fn proved(
     network: &Network,
     from: &Netns,
@@ -126,7 +127,7 @@ fn proved(
     }
 }
 
-/// The network after a cure, when the kernel is done with it.
+/// Returns the state of the network after a cure, once the kernel has applied it.
 fn settled(network: &Network) -> Result<Survey, NetError> {
     for netns in network.all_namespaces()? {
         network.await_local_routes(&netns)?;
@@ -155,7 +156,7 @@ fn suspects(
     found
 }
 
-/// Looks that what is asked can be asked.
+/// Checks that the target is an address or a name, and that the interface exists.
 fn sound(network: &Network, from: &Netns, inquiry: &Inquiry) -> Result<(), NetError> {
     let to = inquiry.probe.to.as_str();
     let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
@@ -174,7 +175,7 @@ fn sound(network: &Network, from: &Netns, inquiry: &Inquiry) -> Result<(), NetEr
         .hint(format!("it has {}", names.join(", "))))
 }
 
-/// The namespace that asks.
+/// Returns the sender's namespace.
 fn asker(network: &Network, name: &str) -> Result<Netns, NetError> {
     let all = network.namespaces()?;
     if name == network.host().name() {
@@ -191,7 +192,7 @@ fn asker(network: &Network, name: &str) -> Result<Netns, NetError> {
     }))
 }
 
-/// Why a cure was not carried out.
+/// The reason why a cure failed.
 enum Unmended {
     /// One of its commands was refused.
     Refused,
@@ -199,8 +200,8 @@ enum Unmended {
     Lacking(Lack),
 }
 
-/// Has everybody forget which sizes were refused: it is remembered for ten
-/// minutes, and only this search has sent such packets.
+/// Deletes the path MTUs that all namespaces have learned: they last for ten minutes, and
+/// only this search has sent such packets.
 fn forget_sizes(network: &Network) -> Result<(), Unmended> {
     let refused = |_| Unmended::Refused;
     let all = network.all_namespaces().map_err(refused)?;
@@ -212,8 +213,7 @@ fn forget_sizes(network: &Network) -> Result<(), Unmended> {
     Ok(())
 }
 
-/// Runs the commands of a cure, as one would type them in the sandbox's root
-/// shell.
+/// Runs the commands of a cure as in the sandbox's root shell.
 fn mend(network: &Network, commands: &[String]) -> Result<(), Unmended> {
     let script = format!("set -e\n{}\n", commands.join("\n"));
     let limits = Limits { timeout_ms: CURE_MS, ..Limits::default() };
@@ -221,7 +221,7 @@ fn mend(network: &Network, commands: &[String]) -> Result<(), Unmended> {
         Some(remedy) => Unmended::Lacking(Lack { reason: error.error, remedy }),
         None => Unmended::Refused,
     })?;
-    // Who asked in vain before the cure would give up soon, cured or not.
+    // A neighbour request that was pending before the cure would soon fail, cured or not.
     let _ = network.forget_unanswered();
     if commands.iter().any(|command| command.contains(" mtu ")) {
         forget_sizes(network)?;

@@ -1,4 +1,4 @@
-//! The ways that packets took, drawn from what was seen of them.
+//! The ways that packets took, reconstructed from the captures.
 
 use crate::event::{Passed, Trail, TrailEnd, TrailStep};
 use crate::net::survey::{Link, LinkKind, Space, Survey};
@@ -8,8 +8,8 @@ use crate::why::look::shot::Shot;
 use crate::why::look::stuck::{Last, Leg, Stuck, last_step};
 use std::net::IpAddr;
 
-/// The ways of a probe's packets, in the order in which they were sent: the
-/// request, the question on which it waits, the answers.
+/// Returns the ways of a probe's packets in the order of sending: the request, the
+/// neighbour request that it waits for, the answers.
 pub(in crate::why) fn trails(survey: &Survey, from: &str, shot: &Shot) -> Vec<Trail> {
     let ground = Ground::of(survey);
     let owner = |ip: IpAddr, but: &str| {
@@ -34,7 +34,7 @@ pub(in crate::why) fn trails(survey: &Survey, from: &str, shot: &Shot) -> Vec<Tr
         _ => Ending::Arrived,
     };
     let replies = shot.sightings.iter().any(|seen| shot.passed(seen) == Some(Passed::Reply));
-    // A reply that waits for a hardware address was never seen itself.
+    // A reply that waits for a hardware address was not captured itself.
     let request = end(going || !replies && !waits);
     match walk.of(Passed::Request, &there, request, |_| true) {
         Some(trail) => trails.push(trail),
@@ -72,7 +72,7 @@ pub(in crate::why) fn trails(survey: &Survey, from: &str, shot: &Shot) -> Vec<Tr
     trails
 }
 
-/// What became of a packet.
+/// The outcome of a packet's way.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ending {
     Arrived,
@@ -90,7 +90,7 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// The way of the packets of one kind.
+    /// Returns the way of the packets of one kind.
     fn of(&self, what: Passed, way: &Way, ending: Ending, is: impl Fn(&Sighting) -> bool) -> Option<Trail> {
         let seen: Vec<&Sighting> = self
             .shot
@@ -104,17 +104,17 @@ impl<'a> Walk<'a> {
         Some(self.trail(what, &seen, at, way, ending))
     }
 
-    /// The way of the question who has an address: bridges send copies to
-    /// everybody, and that to its owner counts.
+    /// Returns the way of a neighbour request. Bridges send copies to all ports; the copy
+    /// to the address's owner counts.
     fn question(&self, asker: &str, wanted: IpAddr, way: &Way, ending: Ending) -> Option<Trail> {
         let is = |packet: &SeenPacket| matches!(packet, SeenPacket::Neighbour { asks: true, target, .. } if *target == wanted);
         let seen: Vec<&Sighting> = self.shot.sightings.iter().filter(|seen| is(&seen.packet)).collect();
         let first = seen.iter().position(|seen| seen.netns == asker && seen.out)?;
-        // The first of several that ask the same.
+        // The first of several requests for the same address counts.
         let until = seen[first].time + std::time::Duration::from_millis(20);
         let mut best = first;
         for (at, one) in seen.iter().enumerate().filter(|(_, one)| one.time <= until) {
-            // Nobody's is the one that went furthest.
+            // If no namespace has the address, the copy that went furthest counts.
             if position(way, one) > position(way, seen[best]) || way.is_empty() && !one.out {
                 best = at;
             }
@@ -152,7 +152,7 @@ impl<'a> Walk<'a> {
         Trail { what, about: None, steps, end }
     }
 
-    /// Where it ought to have come in at the other end of a cable.
+    /// Returns the other end of the cable, where the packet should have come in.
     fn next(&self, seen: &Sighting) -> Option<TrailStep> {
         let link = self.link(seen)?;
         let (space, other) = self.survey.find(link.peer.as_ref()?)?;
@@ -163,14 +163,14 @@ impl<'a> Walk<'a> {
         self.survey.space(&seen.netns)?.link_at(seen.index)
     }
 
-    /// From where a packet came to a place: the most likely of the sightings
-    /// before, by how the two interfaces are joined.
+    /// Returns the sighting that a packet came from: the most likely of the earlier ones,
+    /// by the connection of the two interfaces.
     fn before(&self, seen: &[&Sighting], at: usize) -> Option<usize> {
         let likely = |before: usize| (self.joined(seen[before], seen[at]), before);
         (0..at).map(likely).max().filter(|(likely, _)| *likely > 0).map(|(_, before)| before)
     }
 
-    /// How likely something goes from one place to another.
+    /// Returns how likely a packet goes from one place to another.
     fn joined(&self, a: &Sighting, b: &Sighting) -> u32 {
         let (Some(from), Some(to)) = (self.link(a), self.link(b)) else { return 0 };
         let same = a.netns == b.netns;
@@ -187,12 +187,12 @@ impl<'a> Walk<'a> {
             (false, true) if same && from.master.is_some() && from.master == to.master => 5,
             (false, false) if same && from.master == Some(to.index) => 4,
             (true, true) if same && to.master == Some(from.index) => 4,
-            // To and from what a macvlan or VXLAN stands on.
+            // To and from the parent of a macvlan or VXLAN.
             (true, true) if parent(from, b) => 4,
             (false, false) if parent(to, a) => 4,
             (true, false) if from.parent.is_some() && from.parent == to.parent => 3,
             (true, false) if parent(from, b) || parent(to, a) => 3,
-            // Through a router, which has no port of a bridge in its hands.
+            // Through a router: neither interface is a bridge port.
             (false, true) if same && from.master.is_none() && to.master.is_none() => 3,
             (true, true) if same && to.kind != LinkKind::Bridge && from.kind == LinkKind::Vxlan => 2,
             (false, false) if same && to.kind == LinkKind::Vxlan => 2,
@@ -206,12 +206,12 @@ fn position(way: &Way, seen: &Sighting) -> Option<usize> {
     way.iter().position(|(space, link)| space.name == seen.netns && link.index == seen.index)
 }
 
-/// By which interface it ought to have left the namespace that it came into.
+/// Returns the interface that the packet should have left the namespace by.
 fn onward(way: &Way, seen: &Sighting) -> Option<TrailStep> {
     let at = position(way, seen)?;
     let mut on = way[at + 1..].iter().take_while(|(space, _)| space.name == seen.netns);
     let (space, link) = on.next()?;
-    // From port to port, a bridge itself is not asked.
+    // Frames between two ports do not pass the bridge's own interface.
     let port = on.next().filter(|(_, port)| link.kind == LinkKind::Bridge && port.master == Some(link.index));
     let link = port.map_or(link, |(_, port)| port);
     Some(TrailStep { ns: space.name.clone(), dev: link.name.clone(), out: true })

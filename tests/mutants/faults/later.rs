@@ -1,4 +1,4 @@
-//! Lines too many: what somebody has done later.
+//! Lines too many: later commands that break something.
 
 use super::line::Line;
 use super::typed::other_ip;
@@ -6,7 +6,7 @@ use super::{Edit, Fault, Faults, inside};
 use crate::dice::Dice;
 
 impl Faults {
-    /// What breaks a namespace.
+    /// Adds faults of a namespace.
     pub fn of_a_space(&mut self, ns: &str, to: &str, routed: bool, dice: &mut Dice) {
         let (tables, protocol, all, any) = match self.v6 {
             true => ("ip6tables", "icmpv6", "128", "ip -6"),
@@ -127,7 +127,7 @@ impl Faults {
         );
     }
 
-    /// What breaks a link that has an address.
+    /// Adds faults of a link that has an address.
     pub fn of_a_link(&mut self, ns: &str, dev: &str, dice: &mut Dice) {
         let key = dev.replace('.', "/");
         self.later("link", ns, &format!("ip link set {dev} down"), &[dev]);
@@ -175,7 +175,7 @@ impl Faults {
         }
     }
 
-    /// What breaks a port of a bridge.
+    /// Adds faults of a bridge port.
     pub fn of_a_port(&mut self, ns: &str, port: &str, bridge: &str, dice: &mut Dice) {
         self.later("link", ns, &format!("ip link set {port} down"), &[port]);
         self.later("link", ns, &format!("ip link set {bridge} down"), &[bridge]);
@@ -198,7 +198,7 @@ impl Faults {
         self.later("bridge firewall", ns, rules, &["wall"]);
     }
 
-    /// What is wrong about an address in another namespace.
+    /// Adds faults about an address in another namespace.
     pub fn of_another(&mut self, other: &Line, ip: &str) {
         let dev = other.dev();
         let wrong = format!("ip neigh replace {ip} lladdr 02:00:00:00:00:99 nud permanent dev {dev}");
@@ -207,7 +207,7 @@ impl Faults {
         self.later("address too many", other.ns, &format!("ip addr add {ip}/{len} dev {dev}"), &[ip]);
     }
 
-    /// What leads away from a route.
+    /// Adds faults that lead away from a route.
     pub fn of_a_route(&mut self, line: &Line, to: &str, dice: &mut Dice) {
         let (net, via) = (line.words[3], line.after("via").expect("a gateway"));
         let (any, all) = if self.v6 { ("ip -6", "128") } else { ("ip", "32") };

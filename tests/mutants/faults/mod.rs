@@ -1,5 +1,5 @@
-//! What can be broken in a network that works: a line typed wrong, a line
-//! forgotten, or a line too many.
+//! Faults of a network that works: a line typed wrong, a line forgotten, or a line too
+//! many.
 
 mod later;
 mod line;
@@ -14,7 +14,7 @@ use line::Line;
 pub struct Fault {
     /// Its kind, for the score.
     pub kind: &'static str,
-    /// What is changed in the lab.
+    /// The change of the lab.
     pub edit: Edit,
     /// The namespace that it is in; a cure has to act there.
     pub ns: String,
@@ -41,7 +41,7 @@ pub enum Edit {
 }
 
 impl Edit {
-    /// Where they are done at once, the later line first.
+    /// Applies several edits, the one of the later line first.
     pub fn apply(edits: &[&Edit], lines: &[&str]) -> Vec<String> {
         let mut result: Vec<Option<String>> = lines.iter().map(|line| Some((*line).to_string())).collect();
         for edit in edits {
@@ -120,7 +120,7 @@ impl Faults {
         self.all.push(Fault { kind, edit, ns: line.ns.into(), about, large: false });
     }
 
-    /// What shows with large packets only.
+    /// Adds a fault that shows with large packets only.
     fn later_of_large(&mut self, kind: &'static str, ns: &str, command: &str, about: &[&str]) {
         self.later(kind, ns, command, about);
         self.all.last_mut().expect("just pushed").large = true;
