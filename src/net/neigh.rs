@@ -19,7 +19,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where an address is none, the link is not there, or the neighbour is
+    /// If an address is invalid, the link does not exist, or the neighbour is
     /// known.
     pub fn neigh_add(&self, netns: &Netns, ip: &str, lladdr: &str, link: &str) -> Result<(), NetError> {
         self.neigh_new(netns, ip, lladdr, link, NLM_F_CREATE | NLM_F_EXCL)
@@ -64,7 +64,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where there is no such entry.
+    /// If there is no such entry.
     pub fn neigh_del(&self, netns: &Netns, ip: &str, link: &str) -> Result<(), NetError> {
         self.lay_cables()?;
         let message = self.neigh_message(netns, ip, link)?;
@@ -76,7 +76,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the link is not there.
+    /// If the link does not exist.
     pub fn neigh_flush(&self, netns: &Netns, link: Option<&str>) -> Result<(), NetError> {
         self.lay_cables()?;
         let only = link.map(|link| self.index_of(netns, link)).transpose()?;
@@ -90,7 +90,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the kernel does not answer.
+    /// If the kernel does not answer.
     pub fn forget_unanswered(&self) -> Result<(), NetError> {
         self.everywhere()
             .iter()

@@ -93,7 +93,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the kernel gives no socket, or a default can't be set.
+    /// If the kernel gives no socket, or a default can't be set.
     pub fn new(rooms: Box<dyn Rooms>, watched: bool) -> Result<Self, NetError> {
         Self::begin(rooms, watched, true)
     }
@@ -103,7 +103,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the kernel gives no socket, or a default can't be set.
+    /// If the kernel gives no socket, or a default can't be set.
     pub fn with_kernel_defaults(rooms: Box<dyn Rooms>, watched: bool) -> Result<Self, NetError> {
         Self::begin(rooms, watched, false)
     }
@@ -154,7 +154,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the name is no file name, or is taken.
+    /// If the name is no file name, or is taken.
     pub fn netns(&self, name: &str, ipv6: bool) -> Result<Netns, NetError> {
         if name.is_empty() || name.len() > 255 || name.contains(['/', '\0']) || matches!(name, "." | "..") {
             return Err(NetError::new(format!("Invalid netns name \"{name}\""))
@@ -193,7 +193,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the folder can't be read.
+    /// If the folder can't be read.
     pub fn namespaces(&self) -> Result<Vec<Netns>, NetError> {
         if self.programs.get().may_have_changed {
             self.find_namespaces().map_err(|errno| NetError::new(strerror(errno as i32)))?;
@@ -266,7 +266,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where it is the host's, or not there any more.
+    /// If it is the host's, or not there any more.
     pub fn delete(&self, netns: &Netns) -> Result<(), NetError> {
         if netns.is_host() {
             return Err(NetError::new("the host's own namespace can't be deleted"));
@@ -309,7 +309,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where there is none, as for the name of a bridge.
+    /// If there is none, as for the name of a bridge.
     pub fn namespace_named(&self, netns: &Netns, link: &str, name: &str) -> Result<Netns, NetError> {
         if let Some(found) = self.namespaces()?.into_iter().find(|found| found.name() == name) {
             return Ok(found);
@@ -339,7 +339,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the folder can't be read.
+    /// If the folder can't be read.
     pub fn all_namespaces(&self) -> Result<Vec<Netns>, NetError> {
         let mut all = vec![self.host()];
         all.extend(self.namespaces()?);
@@ -458,7 +458,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the kernel does not answer.
+    /// If the kernel does not answer.
     pub fn changes(&self) -> Result<Vec<String>, NetError> {
         match &self.watch {
             None => Ok(Vec::new()),

@@ -33,7 +33,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the namespace was deleted.
+    /// If the namespace was deleted.
     pub fn links(&self, netns: &Netns) -> Result<Vec<Link>, NetError> {
         self.settle()?;
         self.await_addresses()?;
@@ -81,7 +81,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the namespace was deleted.
+    /// If the namespace was deleted.
     pub fn addrs(&self, netns: &Netns) -> Result<Vec<Addr>, NetError> {
         self.settle()?;
         self.await_addresses()?;
@@ -121,7 +121,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the table is none, or the namespace was deleted.
+    /// If the table is none, or the namespace was deleted.
     pub fn routes(&self, netns: &Netns, family: Family, table: Option<&str>) -> Result<Vec<Route>, NetError> {
         self.settle()?;
         if family == Family::Inet6 {
@@ -160,7 +160,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the namespace was deleted.
+    /// If the namespace was deleted.
     pub fn arp(&self, netns: &Netns) -> Result<Vec<Neighbour>, NetError> {
         self.settle()?;
         let messages = self.dump_neighbours(netns, AddressFamily::Unspec)?;
@@ -175,7 +175,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where there is no such bridge.
+    /// If there is no such bridge.
     pub fn fdb(&self, netns: &Netns, bridge: &str) -> Result<Vec<FdbEntry>, NetError> {
         self.settle()?;
         let bridge = self.find(netns, bridge)?;

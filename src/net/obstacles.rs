@@ -20,7 +20,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the kernel does not answer.
+    /// If the kernel does not answer.
     pub fn obstacle(&self, netns: &Netns) -> Result<Option<String>, NetError> {
         self.settle()?;
         let space = self.survey_ways_of(netns)?;

@@ -196,7 +196,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where an option makes no sense here. That nobody answers is an answer.
+    /// If an option makes no sense here. That nobody answers is an answer.
     pub fn ping(&self, netns: &Netns, dst: &str, options: &PingOptions) -> Result<PingAnswer, NetError> {
         self.settle()?;
         self.spare_neighbours()?;

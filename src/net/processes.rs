@@ -22,7 +22,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where `/proc` can't be read.
+    /// If `/proc` can't be read.
     pub fn processes(&self, netns: &Netns) -> Result<Vec<ProcessRow>, NetError> {
         let failed = |errno| NetError::new(format!("failed to read /proc: {}", strerror(errno as i32)));
         self.enter(netns)?;

@@ -183,7 +183,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where there is no such program.
+    /// If there is no such program.
     pub fn exec(&self, netns: &Netns, command: &str, limits: Limits) -> Result<ExecAnswer, NetError> {
         let argv = words(command)?;
         self.run(netns, command, argv, limits)
@@ -207,7 +207,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the script names a program that this machine lacks.
+    /// If the script names a program that this machine lacks.
     pub fn sh(&self, netns: &Netns, script: &str, limits: Limits) -> Result<ExecAnswer, NetError> {
         if let Some(tool) = missing_program(script) {
             return self.without(netns, script, &tool, limits);
@@ -219,7 +219,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the script names a program that this machine lacks.
+    /// If the script names a program that this machine lacks.
     pub fn bash(&self, netns: &Netns, script: &str, limits: Limits) -> Result<ExecAnswer, NetError> {
         if let Some(tool) = missing_program(script) {
             return self.without(netns, script, &tool, limits);
@@ -232,7 +232,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where there is no such program.
+    /// If there is no such program.
     pub fn start(&self, netns: &Netns, command: &str, pid: bool) -> Result<Process, NetError> {
         let argv = words(command)?;
         let process = self.launch(netns, command, argv, pid)?;
@@ -248,7 +248,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the kernel refuses what keeps them apart.
+    /// If the kernel refuses what keeps them apart.
     pub fn confine(&self, confined: bool) -> Result<(), NetError> {
         let remedy = "a submission runs by itself or not at all; `nslab doctor` says what a sandbox needs";
         match confined {
@@ -263,7 +263,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the sandbox is gone.
+    /// If the sandbox is gone.
     pub fn freeze(&self, services: &[String]) -> Result<(), NetError> {
         Ok(self.rooms.freeze(services)?)
     }
@@ -288,7 +288,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the sandbox is gone.
+    /// If the sandbox is gone.
     pub fn stop(&self, process: &Process) -> Result<(), NetError> {
         if self.exit_of(process).is_none() {
             // As a terminal that is closed, and then for certain.

@@ -14,14 +14,14 @@ pub trait Rooms {
     ///
     /// # Errors
     ///
-    /// Where it can't be opened.
+    /// If it can't be opened.
     fn open(&self, path: &Path, flags: OFlag) -> nix::Result<OwnedFd>;
 
     /// Fills `/etc` and `/dev`, as is done before the first program.
     ///
     /// # Errors
     ///
-    /// Where the kernel refuses it.
+    /// If the kernel refuses it.
     fn furnish(&self) -> Result<(), RoomsError>;
 
     /// Says what will be asked for, as far as one can know. It is said before
@@ -32,21 +32,21 @@ pub trait Rooms {
     ///
     /// # Errors
     ///
-    /// Where the kernel gives none.
+    /// If the kernel gives none.
     fn new_netns(&self, name: &str) -> Result<OwnedFd, RoomsError>;
 
     /// Removes that file.
     ///
     /// # Errors
     ///
-    /// Where it is not there.
+    /// If it does not exist.
     fn delete_netns(&self, name: &str) -> Result<(), RoomsError>;
 
     /// Puts files where a program inside will look for them.
     ///
     /// # Errors
     ///
-    /// Where they can't be put there.
+    /// If they can't be put there.
     fn place(&self, files: &[Placed]) -> Result<(), RoomsError>;
 
     /// Starts a program that writes to `out` and `err`, in a network namespace
@@ -54,7 +54,7 @@ pub trait Rooms {
     ///
     /// # Errors
     ///
-    /// Where it can't be executed.
+    /// If it can't be executed.
     fn start(
         &self,
         program: &Program,
@@ -67,7 +67,7 @@ pub trait Rooms {
     ///
     /// # Errors
     ///
-    /// Where it is not there any more.
+    /// If it does not exist any more.
     fn kill(&self, program: Started, signal: i32) -> Result<(), RoomsError>;
 
     /// How a program ended; waits for that until `deadline`, or not at all.
@@ -79,7 +79,7 @@ pub trait Rooms {
     ///
     /// # Errors
     ///
-    /// Where the kernel refuses the booth.
+    /// If the kernel refuses the booth.
     fn confine(&self, confined: bool) -> Result<(), RoomsError>;
 
     /// Ends all of a submission's programs, for this reason.
@@ -104,7 +104,7 @@ pub trait Rooms {
     ///
     /// # Errors
     ///
-    /// Where the sandbox is gone.
+    /// If the sandbox is gone.
     fn freeze(&self, services: &[String]) -> Result<(), RoomsError>;
 
     /// Becomes readable when a program ends.

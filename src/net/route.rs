@@ -74,7 +74,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where an address is none, the interface is not there or is down, or
+    /// If an address is invalid, the interface does not exist or is down, or
     /// the gateway is not on a network of an interface.
     pub fn route_add(&self, netns: &Netns, dst: &str, options: &RouteOptions) -> Result<(), NetError> {
         self.route_new(netns, dst, options, NLM_F_CREATE | NLM_F_EXCL)
@@ -131,7 +131,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where there is no such route.
+    /// If there is no such route.
     pub fn route_del(&self, netns: &Netns, dst: &str, options: &RouteOptions) -> Result<(), NetError> {
         self.lay_cables()?;
         let mut message = self.route_message(netns, dst, options)?;
@@ -153,7 +153,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the kernel refuses.
+    /// If the kernel refuses.
     pub fn flush_route_cache(&self, netns: &Netns, family: Family) -> Result<(), NetError> {
         if family == Family::Inet {
             return self.write_sysctl(netns, "net.ipv4.route.flush", "-1");

@@ -73,7 +73,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where a word is none, or the same rule is there.
+    /// If a word is none, or the same rule is there.
     pub fn rule_add(&self, netns: &Netns, options: &RuleOptions) -> Result<(), NetError> {
         self.lay_cables()?;
         let mut message = message(options)?;
@@ -95,7 +95,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where there is none.
+    /// If there is none.
     pub fn rule_del(&self, netns: &Netns, options: &RuleOptions) -> Result<(), NetError> {
         self.lay_cables()?;
         let message = message(options)?;
@@ -110,7 +110,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the namespace was deleted.
+    /// If the namespace was deleted.
     pub fn rules(&self, netns: &Netns, family: Family) -> Result<Vec<RuleRow>, NetError> {
         self.settle()?;
         let mut message = RuleMessage::default();

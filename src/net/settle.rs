@@ -120,7 +120,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the kernel does not answer.
+    /// If the kernel does not answer.
     pub fn await_local_routes(&self, netns: &Netns) -> Result<(), NetError> {
         let rows = self.dump_addresses(netns, AddressFamily::Inet6)?;
         self.await_routes_of(netns, &rows)

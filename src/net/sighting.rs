@@ -186,7 +186,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the kernel gives no socket.
+    /// If the kernel gives no socket.
     pub fn tap_everywhere(&self, taps: &mut Taps) -> Result<(), NetError> {
         self.namespaces()?;
         if taps.0.is_empty() {
@@ -246,7 +246,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the kernel does not answer.
+    /// If the kernel does not answer.
     pub fn sightings(&self, taps: &Taps) -> Result<Vec<Sighting>, NetError> {
         let mut seen = Vec::new();
         for (netns, tap) in &taps.0 {
@@ -261,7 +261,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the kernel does not answer.
+    /// If the kernel does not answer.
     pub fn names_of_links(&self, netns: &Netns) -> Result<BTreeMap<u32, String>, NetError> {
         self.enter(netns)?;
         let all = nix::net::if_::if_nameindex().map_err(failed)?;

@@ -42,7 +42,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the kernel does not answer.
+    /// If the kernel does not answer.
     pub fn sockets(&self, netns: &Netns) -> Result<Vec<SocketRow>, NetError> {
         self.settle()?;
         self.enter(netns)?;

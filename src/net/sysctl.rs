@@ -10,7 +10,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where there is no such switch.
+    /// If there is no such switch.
     pub fn sysctl(&self, netns: &Netns, key: &str) -> Result<String, NetError> {
         self.lay_cables()?;
         self.read_sysctl(netns, key)
@@ -20,7 +20,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where there is no such switch, where it is the whole machine's, or
+    /// If there is no such switch, where it is the whole machine's, or
     /// where the kernel refuses the value.
     pub fn set_sysctl(&self, netns: &Netns, key: &str, value: &str) -> Result<(), NetError> {
         self.lay_cables()?;

@@ -76,7 +76,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where there is no such port. That nobody accepts is an answer.
+    /// If there is no such port. That nobody accepts is an answer.
     pub fn tcp(
         &self,
         netns: &Netns,

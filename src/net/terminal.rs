@@ -88,7 +88,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where it can't be executed.
+    /// If it can't be executed.
     pub fn on_terminal(&self, argv: Vec<String>) -> Result<Terminal, NetError> {
         self.settle()?;
         self.await_addresses()?;
@@ -107,7 +107,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where there is no such namespace, or it can't be executed.
+    /// If there is no such namespace, or it can't be executed.
     pub fn on_this_terminal(
         &self,
         argv: Vec<String>,
@@ -175,7 +175,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where they can't be put there.
+    /// If they can't be put there.
     pub fn place(&self, files: &[Placed]) -> Result<(), NetError> {
         Ok(self.rooms.place(files)?)
     }
@@ -184,7 +184,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where it can't be opened.
+    /// If it can't be opened.
     pub fn open(&self, path: &Path, flags: OFlag) -> Result<OwnedFd, NetError> {
         let failed = |errno: Errno| NetError::new(format!("{}: {}", path.display(), strerror(errno as i32)));
         self.rooms.open(path, flags).map_err(failed)

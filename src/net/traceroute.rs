@@ -112,7 +112,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where no socket can be opened. That nobody answers is an answer.
+    /// If no socket can be opened. That nobody answers is an answer.
     pub fn traceroute(
         &self,
         netns: &Netns,

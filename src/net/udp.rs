@@ -63,7 +63,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where there is no such port. That nobody answers is an answer.
+    /// If there is no such port. That nobody answers is an answer.
     pub fn udp(
         &self,
         netns: &Netns,

@@ -47,7 +47,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where an option makes no sense, the name is none or is taken, or the
+    /// If an option makes no sense, the name is invalid or is taken, or the
     /// namespace has a VXLAN link for this wire already.
     pub fn vxlan(&self, netns: &Netns, name: &str, options: &VxlanOptions) -> Result<(), NetError> {
         self.lay_cables()?;

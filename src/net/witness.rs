@@ -47,7 +47,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the kernel gives no socket.
+    /// If the kernel gives no socket.
     pub fn witness(&self, netns: &Netns, by: Option<&Answerer>) -> Result<Option<Witness>, NetError> {
         let Some(by) = by else { return Ok(None) };
         let taps = (self.tap(netns, by.netns())?, self.tap(by.netns(), netns)?);

@@ -81,7 +81,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the sandbox's files can't be had. That there is no such name is
+    /// If the sandbox's files can't be had. That there is no such name is
     /// an answer.
     pub fn resolve(&self, netns: &Netns, name: &str, deadline: Instant) -> Result<NameAnswer, NetError> {
         self.settle()?;

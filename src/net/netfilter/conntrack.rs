@@ -101,7 +101,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the namespace was deleted, or the kernel keeps track of none.
+    /// If the namespace was deleted, or the kernel keeps track of none.
     pub fn conntrack(&self, netns: &Netns) -> Result<Vec<Connection>, NetError> {
         let mut connections: Vec<(_, Connection)> =
             self.tracked(netns)?.iter().filter_map(|answer| read(&answer.bytes)).collect();
@@ -119,7 +119,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the namespace was deleted, or the kernel keeps track of none.
+    /// If the namespace was deleted, or the kernel keeps track of none.
     pub fn flows(&self, netns: &Netns) -> Result<Vec<Flow>, NetError> {
         Ok(self.tracked(netns)?.iter().filter_map(|answer| flow(&answer.bytes)).collect())
     }

@@ -131,7 +131,7 @@ impl Ruling {
     ///
     /// # Errors
     ///
-    /// Where a word of the options is none, or no packet can be so.
+    /// If a word of the options is none, or no packet can be so.
     pub fn filter(chain: Chain, action: Action, options: &FirewallOptions) -> Result<Self, NetError> {
         let packet = &options.packet;
         let (elsewhere, word) = match chain {
@@ -159,7 +159,7 @@ impl Ruling {
     ///
     /// # Errors
     ///
-    /// Where a network is none.
+    /// If a network is none.
     pub fn masquerade(source: &str, oif: &[String]) -> Result<Self, NetError> {
         let packet =
             PacketOptions { saddr: vec![source.into()], oif: oif.to_vec(), ..PacketOptions::default() };
@@ -176,7 +176,7 @@ impl Ruling {
     ///
     /// # Errors
     ///
-    /// Where the protocol has no ports, or the place is no address.
+    /// If the protocol has no ports, or the place is no address.
     pub fn dnat(proto: &str, port: &str, to: &str) -> Result<Self, NetError> {
         let protocol = match proto {
             "tcp" => TCP,
@@ -328,7 +328,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the kernel refuses, such as where somebody has made the chain
+    /// If the kernel refuses, such as where somebody has made the chain
     /// with another hook.
     pub fn enact(&self, netns: &Netns, ruling: &Ruling) -> Result<(), NetError> {
         self.lay_cables()?;

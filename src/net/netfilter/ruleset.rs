@@ -65,7 +65,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the namespace was deleted, or the kernel has no nf_tables.
+    /// If the namespace was deleted, or the kernel has no nf_tables.
     pub fn firewall(&self, netns: &Netns) -> Result<Vec<FirewallRow>, NetError> {
         self.settle()?;
         let interfaces = self.interfaces(netns)?;

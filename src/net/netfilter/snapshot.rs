@@ -81,7 +81,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the namespace was deleted, or a tool that is there does not
+    /// If the namespace was deleted, or a tool that is there does not
     /// answer.
     pub fn firewall_snapshot(&self, netns: &Netns) -> Result<FirewallSnapshot, NetError> {
         self.settle()?;
@@ -98,7 +98,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the namespace was deleted, or a tool that is there does not
+    /// If the namespace was deleted, or a tool that is there does not
     /// answer.
     pub fn firewall_recount(
         &self,
@@ -122,7 +122,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the namespace was deleted, or a tool that is there does not
+    /// If the namespace was deleted, or a tool that is there does not
     /// answer.
     pub fn legacy_snapshot(&self, netns: &Netns) -> Result<FirewallSnapshot, NetError> {
         self.settle()?;
@@ -137,7 +137,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the namespace was deleted.
+    /// If the namespace was deleted.
     pub(in crate::net) fn set_elements(&self, netns: &Netns) -> Result<Vec<SetElements>, NetError> {
         let Ok(socket) = self.netfilter(netns) else { return Ok(Vec::new()) };
         let spans = |set: &Set| set.spans().into_iter().map(|(first, last)| (first.to_vec(), last)).collect();

@@ -8,7 +8,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where this machine lacks it, or it refuses: in its own words.
+    /// If this machine lacks it, or it refuses: in its own words.
     pub fn iptables(&self, netns: &Netns, arguments: &str, limits: Limits) -> Result<ExecAnswer, NetError> {
         let mut argv = vec!["iptables".to_string()];
         if arguments.trim().is_empty() {
@@ -25,7 +25,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where this machine lacks it, or it refuses: in its own words.
+    /// If this machine lacks it, or it refuses: in its own words.
     pub fn nft(&self, netns: &Netns, arguments: &str, limits: Limits) -> Result<ExecAnswer, NetError> {
         let mut argv = vec!["nft".to_string()];
         match arguments.trim_start().starts_with('-') {

@@ -205,7 +205,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the namespace was deleted, or the kernel has no nf_tables.
+    /// If the namespace was deleted, or the kernel has no nf_tables.
     pub fn trace_packets(&self, netns: &Netns) -> Result<Trace, NetError> {
         self.settle()?;
         let socket = self.netfilter(netns)?;

@@ -199,7 +199,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the port or the address is none, is not one of the namespace's,
+    /// If the port or the address is invalid, is not one of the namespace's,
     /// or is taken.
     pub fn serve_http(&self, netns: &Netns, at: &str, body: &str) -> Result<Service, NetError> {
         self.settle()?;
@@ -230,7 +230,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the port or the address is none, is not one of the namespace's,
+    /// If the port or the address is invalid, is not one of the namespace's,
     /// or is taken.
     pub fn serve_udp(&self, netns: &Netns, at: &str) -> Result<Service, NetError> {
         self.settle()?;
@@ -264,7 +264,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where a record is none, the address is not one of the namespace's, or
+    /// If a record is none, the address is not one of the namespace's, or
     /// the port is taken by somebody else.
     pub fn serve_dns(
         &self,
@@ -317,7 +317,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the thread of the services is gone.
+    /// If the thread of the services is gone.
     pub fn stop_service(&self, service: &Service) -> Result<(), NetError> {
         let thread = self.services.thread().map_err(no_thread)?;
         service.0.work.take();

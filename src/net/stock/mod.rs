@@ -93,7 +93,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the kernel does not answer.
+    /// If the kernel does not answer.
     pub fn take_stock(&self, leave: &Leave, all: bool) -> Result<Stock, NetError> {
         self.settle()?;
         let kept = |netns: Netns| {
@@ -110,7 +110,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the kernel does not answer.
+    /// If the kernel does not answer.
     pub fn trespasses(&self, stock: &Stock, leave: &Leave) -> Result<Vec<String>, NetError> {
         self.settle()?;
         let now = self.all_namespaces()?;
@@ -168,7 +168,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the kernel does not answer.
+    /// If the kernel does not answer.
     pub fn changes_since(&self, stock: &Stock, netns: &Netns) -> Result<Changes, NetError> {
         self.settle()?;
         // So that one that a program has deleted is known to be gone.
@@ -185,7 +185,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the kernel does not answer.
+    /// If the kernel does not answer.
     pub fn links_since(&self, stock: &Stock, netns: &Netns) -> Result<Changes, NetError> {
         self.settle()?;
         let now = self.all_namespaces()?;

@@ -103,7 +103,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where there is none, or a link of the question is not there.
+    /// If there is none, or a link of the question does not exist.
     pub fn route_get(&self, netns: &Netns, question: &RouteQuestion) -> Result<Route, NoRoute> {
         let ours = |text: String| NoRoute { errno: 0, text };
         let refused = |refused: Refused| match refused {

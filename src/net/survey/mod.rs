@@ -137,7 +137,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the kernel does not answer.
+    /// If the kernel does not answer.
     pub fn survey(&self) -> Result<Survey, NetError> {
         self.settle()?;
         let all = self.all_namespaces()?;
@@ -162,7 +162,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where it was deleted, or the kernel does not answer.
+    /// If it was deleted, or the kernel does not answer.
     pub fn survey_of(&self, netns: &Netns) -> Result<Space, NetError> {
         let mut space = Space { name: netns.name().into(), ..Space::default() };
         // Links first: the others' names and switches come from them.

@@ -75,7 +75,7 @@ impl SweepOptions {
     ///
     /// # Errors
     ///
-    /// Where it is written in another way.
+    /// If it is written in another way.
     pub fn port(text: &str) -> Result<(u8, Option<u16>), NetError> {
         let read = || {
             let (port, protocol) = match text.split_once('/') {
@@ -205,7 +205,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the kernel gives no socket, or a namespace is gone.
+    /// If the kernel gives no socket, or a namespace is gone.
     pub fn sweep(&self, from: &Netns, options: &SweepOptions) -> Result<SweepAnswer, NetError> {
         self.settle()?;
         let (named, others) = self.named_everywhere(from)?;

@@ -134,7 +134,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the kernel refuses, or what is meant is not there.
+    /// If the kernel refuses, or what is meant does not exist.
     pub(in crate::net) fn iptables_applet(
         &self,
         netns: &Netns,
