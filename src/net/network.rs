@@ -49,7 +49,7 @@ pub struct Network {
     namespaces: RefCell<Vec<Netns>>,
     host: Netns,
     pub(super) cables: RefCell<Vec<Cable>>,
-    /// The two ends of each cable that was laid here, as namespace and index.
+    /// The two ends of each cable that was created here, as namespace and index.
     pub(super) ends: RefCell<BTreeMap<(String, u32), (String, u32)>>,
     /// Links whose carrier may have changed since the last observation.
     pub(super) unsettled: RefCell<Vec<(Netns, u32)>>,

@@ -397,6 +397,7 @@ fn hint(message: &str) -> Option<&'static str> {
     known.iter().find(|(words, _)| message.contains(words)).map(|(_, hint)| *hint)
 }
 
+/// Explains an error code of the specification.
 fn code_in_words(code: Option<i64>) -> Option<&'static str> {
     Some(match code? {
         1 => "the plugin does not know this version of CNI",

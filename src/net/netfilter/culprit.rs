@@ -38,7 +38,7 @@ pub struct Culprit {
 }
 
 /// Tells whether iptables fails to find a rule by its own printed form. For
-/// these matches it sets a mask that is not printed, and compares it.
+/// these matches it prints a mask that nobody has typed, and compares it.
 fn is_unlike_itself(spec: &str) -> bool {
     ["-m connlimit ", "-m recent "].iter().any(|of| spec.contains(of))
 }

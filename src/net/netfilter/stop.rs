@@ -28,8 +28,8 @@ pub struct Stop {
 }
 
 impl Passage {
-    /// The hooks that packets did not come out of. Where one hook is within
-    /// another, as where a bridge asks iptables, the inner one comes later.
+    /// The hooks that packets did not leave. If one hook is within another, for
+    /// instance when a bridge passes packets to iptables, the inner comes later.
     pub fn stopped(passages: &[Self]) -> Vec<&Self> {
         let is_stopped = |(index, one): &(usize, &Self)| {
             let same =
