@@ -1,8 +1,8 @@
-//! What reads a stranger's bytes, one function for each kind: the fuzzers in
+//! Entry points for untrusted input, one function for each kind. The fuzzers in
 //! `fuzz/` call them, and so does the test that runs their corpus.
 //!
-//! *Takes* any bytes, *gives* nothing: a function here ends, soon and without
-//! a panic, whatever it gets.
+//! *Takes* any bytes, *gives* nothing: each function ends soon and without a
+//! panic, whatever it gets.
 
 use crate::exercise::fuzzing as exercise;
 use crate::lab::steers;
@@ -10,8 +10,8 @@ use crate::net::fuzzing as net;
 use crate::report::grades;
 use crate::shell::fuzzing as shell;
 
-/// A kind of a stranger's bytes: its name, which is also that of its corpus,
-/// and what reads it.
+/// A kind of untrusted input: its name, which is also the name of its corpus,
+/// and its parser.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All kinds.
@@ -30,11 +30,11 @@ pub const TARGETS: [Target; 12] = [
     ("told", shell::told),
 ];
 
-/// Runs what reads this kind; an unknown one is a mistake of the caller's.
+/// Runs the parser of this kind; an unknown kind is a mistake of the caller.
 ///
 /// # Panics
 ///
-/// Where there is no such kind, or its reader is at fault.
+/// If there is no such kind, or its parser has a bug.
 pub fn run(name: &str, bytes: &[u8]) {
     let target = TARGETS.iter().find(|(known, _)| *known == name);
     target.unwrap_or_else(|| panic!("nothing reads `{name}`")).1(bytes);
@@ -44,8 +44,8 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Several messages in one input: each has its length before it, two bytes,
-/// the higher one first. The last may be cut off.
+/// Several messages in one input. Each has its length in front: two bytes, the
+/// higher one first. The last message may be incomplete.
 fn pieces(mut bytes: &[u8]) -> Vec<&[u8]> {
     let mut pieces = Vec::new();
     while let [high, low, rest @ ..] = bytes {
@@ -57,12 +57,12 @@ fn pieces(mut bytes: &[u8]) -> Vec<&[u8]> {
     pieces
 }
 
-/// A question, then answers to it.
+/// A request, then answers to it.
 fn dns(bytes: &[u8]) {
     net::dns(&pieces(bytes));
 }
 
-/// The family, then what the kernel tells.
+/// The family, then messages from the kernel.
 fn nftables(bytes: &[u8]) {
     if let [family, rest @ ..] = bytes {
         net::nftables(*family, &pieces(rest));
@@ -76,7 +76,7 @@ fn packets(bytes: &[u8]) {
     }
 }
 
-/// A gradebook or a results file, and each report of it.
+/// A gradebook or a results file, and each report on it.
 fn results(bytes: &[u8]) {
     let Some(book) = exercise::results(bytes) else { return };
     let reports = [
@@ -93,7 +93,7 @@ fn results(bytes: &[u8]) {
     }
 }
 
-/// How bash answers, then the script.
+/// The answers of bash, then the script.
 fn shell(bytes: &[u8]) {
     if let [answers, rest @ ..] = bytes {
         shell::script(*answers, &text(rest));

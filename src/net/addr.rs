@@ -6,24 +6,24 @@ use rtnetlink::packet_route::address::{AddressAttribute, AddressHeaderFlags, Add
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::net::{IpAddr, Ipv4Addr};
 
-/// What is said of an address beside itself, in the words of ip-address(8).
+/// Options of an address, in the words of ip-address(8).
 #[derive(Debug, Clone, Default)]
 pub(super) struct AddrOptions {
-    /// The broadcast address; `+` for the network's.
+    /// The broadcast address; `+` means the network's.
     pub broadcast: Option<String>,
     /// The address of the other end, with the length of its prefix.
     pub peer: Option<String>,
-    /// Whether nobody is asked if the address is taken (`nodad`).
+    /// Whether to skip duplicate address detection (`nodad`).
     pub nodad: bool,
 }
 
 impl Network {
     /// Adds an address, as `ip addr add ADDR dev LINK` does. A `broadcast` of
-    /// `+` is the network's.
+    /// `+` is the network's broadcast address.
     ///
     /// # Errors
     ///
-    /// Where the address is none, the link is not there, or it has it
+    /// If the address is invalid, the link does not exist, or it has the address
     /// already.
     pub fn addr_add(
         &self,
@@ -36,7 +36,7 @@ impl Network {
         self.addr_add_with(netns, link, addr, &AddrOptions { broadcast, ..AddrOptions::default() })
     }
 
-    /// The same with all that ip-address(8) has words for here.
+    /// Does the same with all options of ip-address(8) that are known here.
     pub(super) fn addr_add_with(
         &self,
         netns: &Netns,
@@ -68,12 +68,12 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the link does not have it.
+    /// If the link does not have the address.
     pub fn addr_del(&self, netns: &Netns, link: &str, addr: &str) -> Result<(), NetError> {
         self.addr_del_with(netns, link, addr, &AddrOptions::default())
     }
 
-    /// The same with all that ip-address(8) has words for here.
+    /// Does the same with all options of ip-address(8) that are known here.
     pub(super) fn addr_del_with(
         &self,
         netns: &Netns,
@@ -109,12 +109,12 @@ impl Network {
         let peer = options.peer.as_deref().map(Prefix::parse).transpose()?;
         let mut message = AddressMessage::default();
         message.header.index = self.index_of(netns, link)?;
-        // The prefix is the other end's, where there is one.
+        // With a peer address, the prefix belongs to the peer.
         let other = peer.unwrap_or(*prefix);
         message.header.prefix_len = other.length;
         message.header.family = family(prefix.address);
         message.header.scope = match prefix.address {
-            // As `ip` has it: an address of one's own is seen by oneself.
+            // As in `ip`: a loopback address has the scope of the host.
             IpAddr::V4(address) if address.is_loopback() => AddressScope::Host,
             _ => AddressScope::Universe,
         };

@@ -1,24 +1,24 @@
-//! The result of a try at a port, over TCP or UDP.
+//! The result of a connection attempt to a port, over TCP or UDP.
 
 use super::error::strerror;
 use nix::errno::Errno;
 use std::net::IpAddr;
 
-/// A try at a port of some destination, and how it ended.
+/// An attempt at a port of some destination, and its result.
 #[derive(Debug, Clone)]
 pub(super) struct Attempt {
     /// The destination as it was typed.
     pub dst: String,
     pub port: u16,
-    /// The address that the name stands for.
+    /// The address that the name resolves to.
     pub ip: Option<IpAddr>,
     pub failed: Option<Failed>,
-    /// The complaint that another one answered than the one asked for.
+    /// The complaint that another host answered than the one asked for.
     pub by_others: Option<String>,
 }
 
 impl Attempt {
-    /// A try that has not failed so far.
+    /// An attempt that has not failed so far.
     pub fn new(dst: &str, port: u16) -> Self {
         Self { dst: dst.into(), port, ip: None, failed: None, by_others: None }
     }
@@ -27,12 +27,12 @@ impl Attempt {
         self.failed.is_none() && self.by_others.is_none()
     }
 
-    /// Why it did not work, in a few words.
+    /// The reason for the failure, in a few words.
     pub fn error(&self) -> Option<String> {
         self.failed.as_ref().map(Failed::words).or(self.by_others.clone())
     }
 
-    /// The destination as typed, with its address where that was a name.
+    /// The destination as typed; a name is followed by its address.
     pub fn to(&self) -> String {
         let dst = &self.dst;
         match self.ip {
@@ -41,7 +41,7 @@ impl Attempt {
         }
     }
 
-    /// The words of a tool, and a line more where another one answered.
+    /// A tool's output, plus a line if another host answered.
     pub fn with_objection(&self, said: String) -> String {
         match &self.by_others {
             Some(others) => format!("{said}\n{others}"),
@@ -50,14 +50,14 @@ impl Attempt {
     }
 }
 
-/// The reason why a try failed.
+/// The reason why an attempt failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failed {
-    /// There is no such name, in the words of gai_strerror(3).
+    /// The name does not exist; in the words of gai_strerror(3).
     NoName(String),
-    /// The kernel says so.
+    /// The kernel refused.
     Kernel(Errno),
-    /// Nobody has said anything.
+    /// Nothing was received.
     TimedOut,
 }
 

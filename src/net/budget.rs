@@ -1,12 +1,13 @@
-//! The machine's neighbour tables, of which a lab takes a part at most.
+//! The machine's neighbour tables, of which a lab takes only a part.
 //!
-//! The kernel has one table of ARP entries for all namespaces together, 1,024
-//! of them (`net.ipv4.neigh.default.gc_thresh3`), and one as large for IPv6.
-//! Where one is full nobody on the machine finds a new neighbour, whoever
-//! filled it. Each ping to somebody new takes two: one on either side. Each
-//! link that comes up takes one of IPv6: its report on multicast groups goes
-//! to a group, which has an entry as well, though it is asked of nobody and
-//! shown to nobody (NOARP).
+//! The kernel has one table of ARP entries for all namespaces together, 1,024 of
+//! them (`net.ipv4.neigh.default.gc_thresh3`), and an equally large one for
+//! IPv6. If a table is full, nobody on the machine can resolve a new neighbour,
+//! whoever filled it. Each ping to a new neighbour takes two entries: one on
+//! either side. Each link that comes up takes one IPv6 entry: it reports its
+//! multicast groups, and the group that it sends to gets an entry as well,
+//! although the kernel resolves no address for it and shows it to nobody
+//! (NOARP).
 
 use super::{NetError, Netns, Network};
 use rtnetlink::packet_route::AddressFamily;
@@ -17,61 +18,61 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-/// The most entries that a table may have before a lab forgets its own.
+/// A table may have this many entries before a lab flushes its own.
 const MOST: u32 = 300;
 
-/// How many may be asked in any case: fewer don't fill it, and a lab finds the
-/// same in its tables however full the machine's is.
+/// This many neighbours may be resolved in any case: fewer don't fill the table.
+/// So a lab finds the same in its tables however full the machine's is.
 const ASKED: u32 = 100;
 
-/// How many may be asked, and how many links switched on, where nobody says
-/// how full the tables are.
+/// This many neighbours may be resolved, and links set up, if the machine does
+/// not tell how full the tables are.
 const BLIND: u32 = 150;
 
-/// After how many links that were switched on it is looked how full the
-/// table of IPv6 is.
+/// The fill level of the IPv6 table is checked each time this many links were
+/// set up.
 const SWITCHED_ON: u32 = 16;
 
-/// What a lab has taken of the tables.
+/// A lab's share of the tables.
 #[derive(Debug, Default)]
 pub(super) struct Budget {
     arp: Table,
     ndisc: Table,
-    /// How many links have been switched on since groups were forgotten.
+    /// The number of links set up since the groups were last flushed.
     switched_on: Cell<u32>,
-    /// Where that was, as far as no group was found there.
+    /// The namespaces of these links, as far as no group was found there yet.
     reporting: RefCell<Vec<Netns>>,
 }
 
 /// One of the tables.
 #[derive(Debug, Default)]
 struct Table {
-    /// How many have been asked since all were forgotten.
+    /// The number of neighbours resolved since all were flushed.
     asked: Cell<u32>,
-    /// The file that tells how full it is, where there is one.
+    /// The file that tells how full the table is, if there is one.
     file: OnceCell<Option<File>>,
 }
 
 impl Table {
-    /// Tells whether the next one that is asked may fill the table.
+    /// Tells whether the next neighbour may fill the table.
     fn is_spent(&self, name: &str) -> bool {
         let asked = self.asked.get() + 1;
         self.asked.set(asked);
         asked >= ASKED && self.is_filling(name, asked)
     }
 
-    /// Tells whether the table is filling up; where the machine does not say,
-    /// whether so many are too many.
+    /// Tells whether the table is filling up. If the machine does not say, tells
+    /// whether `ours` are too many.
     fn is_filling(&self, name: &str, ours: u32) -> bool {
         self.entries(name).map_or(ours >= BLIND, |entries| entries > MOST)
     }
 
-    /// How many entries the table has, of all processes; `None` where the
+    /// The number of entries in the table, of all processes; `None` if the
     /// machine does not say, as in a container.
     fn entries(&self, name: &str) -> Option<u32> {
         let open = || {
-            // Only the machine's first network namespace has the file, and
-            // this thread is in one of the lab's.
+            // Only the machine's first network namespace has the file, and this
+            // thread is in one of the lab's.
             let parent = nix::unistd::getppid();
             File::open(format!("/proc/{parent}/net/stat/{name}")).ok()
         };
@@ -82,21 +83,21 @@ impl Table {
     }
 }
 
-/// Reads `/proc/net/stat/arp_cache`: a line of titles, then one for each
-/// processor, in each of which the first number is the whole table's.
+/// Parses `/proc/net/stat/arp_cache`: a line of titles, then one line for each
+/// processor. The first number of each is the whole table's.
 fn entries(text: &str) -> Option<u32> {
     u32::from_str_radix(text.lines().nth(1)?.split_whitespace().next()?, 16).ok()
 }
 
 impl Network {
-    /// Makes room for somebody new. Where a table is filling up, all
-    /// namespaces forget whom they have learned of its family, as the kernel's
-    /// own garbage collection would have them do a little later; what was set
-    /// by hand stays.
+    /// Makes room for a new neighbour. If a table is filling up, all namespaces
+    /// flush the neighbours that they have learned in its family, as the
+    /// kernel's own garbage collection would do a little later. Permanent
+    /// entries stay.
     ///
     /// # Errors
     ///
-    /// Where the kernel does not answer.
+    /// If the kernel does not answer.
     pub(super) fn spare_neighbours(&self) -> Result<(), NetError> {
         if self.budget.arp.is_spent("arp_cache") {
             self.forget_everywhere(AddressFamily::Inet)?;
@@ -107,13 +108,13 @@ impl Network {
         Ok(())
     }
 
-    /// Makes room for what a link of `netns` reports when it comes up. Where
-    /// the table is filling up, namespaces forget the groups to which they
-    /// have sent, which no table shows.
+    /// Makes room for the reports that a link of `netns` sends when it comes up.
+    /// If the table is filling up, namespaces flush their entries for the groups
+    /// to which they have sent, which no lab table shows.
     ///
     /// # Errors
     ///
-    /// Where the kernel does not answer.
+    /// If the kernel does not answer.
     pub(super) fn spare_groups(&self, netns: &Netns) -> Result<(), NetError> {
         let budget = &self.budget;
         if !budget.reporting.borrow().contains(netns) {
@@ -124,15 +125,15 @@ impl Network {
         if !switched_on.is_multiple_of(SWITCHED_ON) {
             return Ok(());
         }
-        // Else the kernel would come to many links at once, and report them
-        // faster than anybody forgets.
+        // Otherwise the kernel would process many links at once, and their
+        // reports would fill the table faster than it is flushed.
         self.settle_links();
         if !budget.ndisc.is_filling("ndisc_cache", switched_on) {
             return Ok(());
         }
         budget.switched_on.set(0);
-        // A report leaves a moment after its link came up: who has sent none
-        // is asked again.
+        // A report leaves a moment after its link came up. So a namespace that
+        // has sent none is checked again.
         for netns in budget.reporting.take() {
             if !netns.is_deleted() && self.forget(&netns, AddressFamily::Inet6, is_group)? == 0 {
                 budget.reporting.borrow_mut().push(netns);
@@ -141,17 +142,17 @@ impl Network {
         Ok(())
     }
 
-    /// Has all namespaces forget whom they have learned.
+    /// Flushes the learned neighbours of all namespaces.
     ///
     /// # Errors
     ///
-    /// Where the kernel does not answer.
+    /// If the kernel does not answer.
     pub fn forget_neighbours(&self) -> Result<(), NetError> {
         self.forget_everywhere(AddressFamily::Unspec)
     }
 
-    /// Tells whether the machine's table is filling up, whoever fills it; where
-    /// it does not say, it may be.
+    /// Tells whether the machine's table is filling up, whoever fills it. If the
+    /// machine does not say, it may be.
     pub(super) fn is_table_filling(&self, family: AddressFamily) -> bool {
         match family {
             AddressFamily::Inet6 => self.budget.ndisc.is_filling("ndisc_cache", BLIND),
@@ -163,7 +164,7 @@ impl Network {
         self.forget_in(&self.everywhere(), family)
     }
 
-    /// Has these namespaces forget whom they have learned.
+    /// Flushes the learned neighbours of these namespaces.
     pub(super) fn forget_in(&self, namespaces: &[Netns], family: AddressFamily) -> Result<(), NetError> {
         self.lay_cables()?;
         if family != AddressFamily::Inet6 {
@@ -177,12 +178,12 @@ impl Network {
     }
 }
 
-/// Tells whether the kernel has learned an entry by asking.
+/// Tells whether the kernel has learned an entry by resolution.
 pub(super) fn is_learned(message: &NeighbourMessage) -> bool {
     !matches!(message.header.state, NeighbourState::Permanent | NeighbourState::Noarp)
 }
 
-/// Tells whether an entry is the kernel's for a multicast group.
+/// Tells whether an entry is the kernel's own for a multicast group.
 fn is_group(message: &NeighbourMessage) -> bool {
     let is_multicast = |attribute: &NeighbourAttribute| match attribute {
         NeighbourAttribute::Destination(NeighbourAddress::Inet(ip)) => ip.is_multicast(),

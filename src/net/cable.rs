@@ -1,12 +1,12 @@
-//! Veth pairs, which may wait before they are laid.
+//! Veth pairs, whose creation may be deferred.
 //!
-//! Moving a device to another namespace costs 16–24 ms an end, creating it
-//! there a tenth of one. So a pair that is born in one namespace and then
-//! moved, as the tutorials do it, may wait until something depends on it, and
-//! is then made where it has come to be. Nobody can tell the difference: the
-//! caller knows that nothing looks before both ends are up, no program runs
-//! and nobody watches, the kernel is asked at once whether it would refuse,
-//! and the ends get the indexes and hardware addresses of a moved pair.
+//! Moving a device to another namespace costs 16–24 ms per end; creating it
+//! there costs a tenth of one. So a pair that is created in one namespace and
+//! then moved, as tutorials do it, may wait until something depends on it, and
+//! is then created directly in its final place. The difference is not visible.
+//! The caller knows that nothing looks before both ends are up, that no program
+//! runs and that nobody watches. The kernel is asked at once whether it would
+//! refuse. The ends get the indexes and hardware addresses of a moved pair.
 
 use super::link::{LinkBrief, valid_ifname};
 use super::mac::chosen_mac;
@@ -16,10 +16,10 @@ use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute,
 use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
 use std::os::fd::AsRawFd;
 
-/// A veth pair that is to be laid.
+/// A veth pair that is yet to be created.
 #[derive(Debug)]
 pub(super) struct Cable {
-    /// Where it was born.
+    /// The namespace where `ip link add` was called.
     born: Netns,
     ends: [End; 2],
 }
@@ -43,7 +43,7 @@ impl End {
         message.attributes = vec![
             LinkAttribute::IfName(self.name.clone()),
             LinkAttribute::Address(self.mac.clone()),
-            // One queue is what a veth uses; more would wait for each other.
+            // A veth uses one queue; more would wait for each other.
             LinkAttribute::NumTxQueues(1),
             LinkAttribute::NumRxQueues(1),
         ];
@@ -61,13 +61,13 @@ impl End {
 }
 
 impl Network {
-    /// Adds a veth pair, as `ip link add A type veth peer name B` does, each
-    /// end in its namespace. It may wait where nothing looks before both ends
-    /// are up.
+    /// Adds a veth pair, as `ip link add A type veth peer name B` does, each end
+    /// in its namespace. Its creation may be deferred if nothing looks before
+    /// both ends are up.
     ///
     /// # Errors
     ///
-    /// Where a name is none or is taken.
+    /// If a name is invalid or taken.
     pub fn veth(
         &self,
         (netns_a, a): (&Netns, &str),
@@ -95,8 +95,9 @@ impl Network {
         Ok(())
     }
 
-    /// Sends an end of a waiting cable elsewhere. Where none waits, or the
-    /// kernel would refuse, it says no, and the caller moves a real link.
+    /// Moves an end of a deferred cable to another namespace. Returns false if
+    /// none is deferred or the kernel would refuse; then the caller moves a real
+    /// link.
     pub(super) fn redirect_cable(&self, netns: &Netns, link: &str, to: &Netns) -> Result<bool, NetError> {
         let waits = self.cables.borrow().iter().any(|cable| cable.ends.iter().any(|end| end.is(netns, link)));
         if !waits || to.is_deleted() || self.is_taken(to, link)? {
@@ -116,7 +117,7 @@ impl Network {
         Ok(waits || self.look_for(netns, name)?.is_some())
     }
 
-    /// Lays every cable that waits.
+    /// Creates every deferred cable.
     pub(super) fn lay_cables(&self) -> Result<(), NetError> {
         let cables = std::mem::take(&mut *self.cables.borrow_mut());
         cables.iter().try_for_each(|cable| self.lay(cable))
@@ -148,7 +149,7 @@ impl Network {
         Ok(())
     }
 
-    /// The namespace that `netns` knows by this number.
+    /// The namespace with this id (nsid) in `netns`.
     pub(super) fn namespace_of(&self, netns: &Netns, nsid: i32) -> Option<Netns> {
         if let Some(name) = netns.name_of(nsid) {
             return self.known(&name);
@@ -170,7 +171,7 @@ impl Network {
         None
     }
 
-    /// Where the other end of a veth is.
+    /// The namespace and index of a veth's other end.
     pub(super) fn other_end(&self, netns: &Netns, link: &LinkBrief) -> Option<(Netns, u32)> {
         let index = link.other?;
         let Some(nsid) = link.other_nsid else { return Some((netns.clone(), index)) };

@@ -1,4 +1,4 @@
-//! New links, each with an index that was chosen, where it is free.
+//! New links, each with an index that was chosen, if it is free.
 
 use super::link::valid_ifname;
 use super::mac::chosen_mac;
@@ -34,8 +34,8 @@ impl Network {
         Ok(())
     }
 
-    /// Asks the kernel for a new link, with the index that we chose where it
-    /// is free; tells whether it was.
+    /// Asks the kernel for a new link with the index that we chose; tells
+    /// whether the index was free.
     pub(super) fn create(
         &self,
         netns: &Netns,
@@ -45,8 +45,9 @@ impl Network {
     ) -> Result<bool, NetError> {
         let flags = NLM_F_CREATE | NLM_F_EXCL;
         let mut result = self.change(netns, RouteNetlinkMessage::NewLink(message.clone()), flags);
-        // An index that somebody has is busy, or names a link that exists; so
-        // does a name, which is refused again.
+        // The kernel answers EBUSY or EEXIST if the index is taken. It also
+        // answers EEXIST if the name is taken, and then refuses the second try
+        // as well.
         let chosen =
             !result.as_ref().is_err_and(|refused| refused.is(Errno::EBUSY) || refused.is(Errno::EEXIST));
         if !chosen {
@@ -69,9 +70,9 @@ impl Network {
         })
     }
 
-    /// Takes note of a new link, where it has the index that we chose.
+    /// Records a new link, if it has the index that we chose.
     pub(super) fn know(&self, netns: &Netns, name: &str, index: u32, chosen: bool) {
-        // In place of a `%d` the kernel has put a number.
+        // The kernel has replaced a `%d` with a number.
         match chosen && !name.contains('%') {
             true => netns.know_link(index, name),
             false => netns.know_links(None),
@@ -79,8 +80,7 @@ impl Network {
     }
 }
 
-/// Leaves it to the kernel which index a link gets, and the other end of a
-/// veth.
+/// Lets the kernel choose the index of a link, and of the other end of a veth.
 fn choose_no_index(message: &mut LinkMessage) {
     message.header.index = 0;
     for attribute in &mut message.attributes {

@@ -1,15 +1,15 @@
 //! The sysctls that every namespace starts with.
 //!
 //! A new namespace copies the IPv4 settings of the machine's first one, where
-//! Docker or an administrator may have changed them. So those are put back to
-//! what the kernel's documentation gives (`ip-sysctl.rst`), and a few are
-//! chosen so that the same lab gives the same bytes.
+//! Docker or an administrator may have changed them. So those are reset to the
+//! kernel's documented defaults (`ip-sysctl.rst`). A few are chosen so that the
+//! same lab gives the same bytes.
 
 use super::{NetError, Netns, Network};
 use std::collections::BTreeMap;
 
-/// What nslab chooses for the namespaces of a script lab, other than the
-/// kernel's defaults: the key, the value, and why.
+/// Settings that nslab chooses for the namespaces of a script lab, other than
+/// the kernel's defaults: the key, the value, and the reason.
 pub const CHOSEN: [(&str, &str, &str); 5] = [
     (
         "net.ipv6.conf.default.accept_dad",
@@ -26,23 +26,23 @@ pub const CHOSEN: [(&str, &str, &str); 5] = [
         "86400000",
         "nobody repeats a multicast report at a random time, which a bridge floods to all its ports",
     ),
-    // Not `icmp_ratelimit=0`: where the limit has been asked once, the kernel
-    // takes away all that a router may yet say of networks it has no way to.
-    // The masks also free them of the limit that is the whole machine's (before
-    // Linux 6.13), which somebody else may have used up.
+    // Not `icmp_ratelimit=0`: once the limit was checked, the kernel drops all
+    // tokens that a router still has for errors about unreachable networks. The
+    // masks also exempt these errors from the machine-wide limit (before Linux
+    // 6.13), which others may have used up.
     ("net.ipv4.icmp_ratemask", "0", "no ICMP error is held back"),
     ("net.ipv6.icmp.ratemask", "255", "no ICMPv6 error is held back"),
 ];
 
-/// How long a link of a script lab waits for an answer to an ARP or ND
-/// question, in milliseconds, before it asks again; after three questions the
-/// neighbour counts as failed. The kernel's default of a second would make
-/// `Destination Host Unreachable` a matter of three.
+/// The time that a link of a script lab waits for an answer to an ARP or ND
+/// request before it repeats it, in milliseconds. After three requests the
+/// neighbour counts as failed. With the kernel's default of one second,
+/// `Destination Host Unreachable` would take three seconds.
 pub(super) const RETRANS_TIME_MS: u64 = 100;
 
-/// What a namespace copies from the machine, below
-/// `net.ipv4.conf.{all,default}`, with the kernel's own default for each of
-/// the two.
+/// Settings that a namespace copies from the machine, below
+/// `net.ipv4.conf.{all,default}`, with the kernel's own default for each of the
+/// two.
 const COPIED: [(&str, &str, &str); 15] = [
     ("accept_local", "0", "0"),
     ("accept_redirects", "1", "1"),
@@ -64,8 +64,8 @@ const COPIED: [(&str, &str, &str); 15] = [
 /// A setting: its key and value.
 pub(super) type Setting = (String, &'static str);
 
-/// Which of the copied settings this machine has otherwise. Every namespace
-/// copies the same ones, so the first tells for all.
+/// The copied settings that differ on this machine. Every namespace copies the
+/// same ones, so the first one is enough.
 pub(super) fn differing(network: &Network, first: &Netns) -> Vec<Setting> {
     let mut differing = Vec::new();
     for group in ["all", "default"] {
@@ -82,7 +82,7 @@ pub(super) fn differing(network: &Network, first: &Netns) -> Vec<Setting> {
     differing
 }
 
-/// Gives a fresh namespace its settings.
+/// Applies the settings to a new namespace.
 pub(super) fn apply(
     network: &Network,
     netns: &Netns,
@@ -94,15 +94,15 @@ pub(super) fn apply(
     let off = [("net.ipv6.conf.all.disable_ipv6", "1"), ("net.ipv6.conf.default.disable_ipv6", "1")];
     let off = off.into_iter().filter(|_| !ipv6);
     let differing = differing.iter().map(|(key, value)| (key.as_str(), *value));
-    // By folder: the more namespaces there are, the longer the kernel looks
-    // for each way into one's own.
+    // Grouped by folder: the more namespaces there are, the longer the kernel
+    // takes for each path lookup in a namespace.
     let mut folders: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
     for (key, value) in differing.chain(chosen).chain(off) {
         let (folder, name) = key.rsplit_once('.').expect("each key here is below a folder");
         folders.entry(folder).or_default().push((name, value));
     }
     for (folder, settings) in folders {
-        // A kernel without IPv6 has no such folder, and no need of it.
+        // A kernel without IPv6 has no such folder and does not need it.
         match network.write_sysctls(netns, folder, &settings) {
             Err(error) if !(folder.starts_with("net.ipv6") && error.error.contains("No such file")) => {
                 return Err(error);

@@ -1,4 +1,4 @@
-//! What an act has changed: each namespace's state before and after.
+//! The changes of an action: each namespace's state before and after.
 
 use super::error::strerror;
 use super::{Family, NetError, Netns, Network};
@@ -9,7 +9,7 @@ use nix::sys::socket::{
 use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-/// The state of the namespaces when it was last asked.
+/// The state of the namespaces at the last reading.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     seen: BTreeMap<String, Seen>,
@@ -18,18 +18,18 @@ pub(super) struct Watch {
 
 #[derive(Debug)]
 struct Seen {
-    /// Hear of every change in the namespace, so that only there the tables
-    /// are read again.
+    /// Sockets that receive every change in the namespace, so that the tables
+    /// are read again only there.
     news: [OwnedFd; 2],
     links: Vec<Link>,
     lines: Vec<String>,
 }
 
-/// The groups of rtnetlink(7) that tell of what is compared here, as
-/// `RTMGRP_*` bits: links, neighbours, IPv4 and IPv6 addresses and routes.
+/// The rtnetlink(7) groups for the tables that are compared here, as `RTMGRP_*`
+/// bits: links, neighbours, IPv4 and IPv6 addresses and routes.
 const GROUPS: u32 = 0x1 | 0x4 | 0x10 | 0x40 | 0x100 | 0x400;
 
-/// The group that tells of rules of nf_tables (`NFNLGRP_NFTABLES`), as a bit.
+/// The group for changes of nf_tables rules (`NFNLGRP_NFTABLES`), as a bit.
 const RULES: u32 = 0x40;
 
 impl Watch {
@@ -65,7 +65,7 @@ impl Watch {
                 changes.append(&mut self.new);
                 continue;
             };
-            // Both, so that each is read to its end.
+            // Both are read, so that each is emptied.
             let news = seen.news.each_ref().map(has_news);
             if !news.contains(&true) {
                 continue;
@@ -89,7 +89,7 @@ fn listen(protocol: SockProtocol, groups: u32) -> nix::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// Reads away what has been told; an overrun is news as well.
+/// Empties the socket; tells whether it had messages. An overrun counts as well.
 fn has_news(socket: &OwnedFd) -> bool {
     let mut bytes = [0; 4096];
     let mut news = false;
@@ -102,7 +102,7 @@ fn has_news(socket: &OwnedFd) -> bool {
     }
 }
 
-/// The links, and all other tables as text.
+/// Reads the links, and all other tables as text.
 fn read(network: &Network, netns: &Netns) -> Result<(Vec<Link>, Vec<String>), NetError> {
     let links = network.links(netns)?;
     let tables = [
@@ -116,8 +116,8 @@ fn read(network: &Network, netns: &Netns) -> Result<(Vec<Link>, Vec<String>), Ne
     Ok((links, tables.iter().flat_map(Table::lines).collect()))
 }
 
-/// What is different about the links: those that came and went, and the
-/// words that changed about those that stayed.
+/// Compares the links: those added and removed, and the changed words of those
+/// that stayed.
 fn compare(before: &[Link], after: &[Link]) -> Vec<String> {
     let find = |links: &[Link], name: &str| links.iter().find(|link| link.name == name).cloned();
     // Addresses have lines of their own.

@@ -1,4 +1,4 @@
-//! Echo requests on raw sockets, and what becomes of them.
+//! Echo requests on raw sockets, and their results.
 
 use super::error::strerror;
 use super::ping::{PingAnswer, PingOptions, PingSource, Reply};
@@ -15,7 +15,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-/// Makes a socket send from where it was asked to.
+/// Sets the source of a socket, as the options ask.
 fn from(socket: &OwnedFd, options: &PingOptions) -> nix::Result<()> {
     if options.broadcast {
         setsockopt(socket, sockopt::Broadcast, &true)?;
@@ -27,19 +27,19 @@ fn from(socket: &OwnedFd, options: &PingOptions) -> nix::Result<()> {
     }
 }
 
-/// Asks the kernel for a way to the target without sending anything, as
+/// Asks the kernel for a route to the target without sending anything, as
 /// ping(8) does first.
 pub(super) fn probe(target: Target, options: &PingOptions) -> nix::Result<()> {
     let socket = socket(family(target), SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
     from(&socket, options)?;
-    // Of an address that is on every link, ping(8) sends and sees.
+    // For a link-local address without a link, ping(8) skips this check.
     if target.scope == 0 && is_link_local(target.ip) {
         return Ok(());
     }
     connect(socket.as_raw_fd(), &address(target, 1025))
 }
 
-/// Tells whether an address is one of a single link, and needs its name.
+/// Tells whether an address is link-local, and needs the name of its link.
 fn is_link_local(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(_) => false,
@@ -47,8 +47,8 @@ fn is_link_local(ip: IpAddr) -> bool {
     }
 }
 
-/// The end of an address that names its link, as `%veth-red`; in the namespace
-/// in which this thread is.
+/// The zone of an address that names its link, as `%veth-red`; in this thread's
+/// current namespace.
 fn zone(ip: IpAddr, scope: u32) -> String {
     match nix::net::if_::if_indextoname(scope) {
         Ok(name) if is_link_local(ip) => format!("%{}", name.to_string_lossy()),
@@ -56,8 +56,8 @@ fn zone(ip: IpAddr, scope: u32) -> String {
     }
 }
 
-/// How long an answer has time that nothing stands in the way of, before it
-/// is looked whether it will come at all.
+/// An unhindered reply has this much time before the caller checks whether one
+/// will come at all.
 pub(super) const SOON: Duration = Duration::from_millis(1);
 
 /// A raw socket for one ping.
@@ -65,16 +65,16 @@ pub(super) struct Echo {
     socket: OwnedFd,
     target: Target,
     id: u16,
-    /// What a request carries, and its answer repeats.
+    /// The payload of a request, which its reply repeats.
     payload: Vec<u8>,
-    /// Whether an answer counts only where it comes from the target itself.
+    /// Whether a reply counts only if it comes from the target itself.
     strict: bool,
 }
 
 impl Echo {
     pub fn open(target: Target, options: &PingOptions) -> nix::Result<Self> {
         thread_local! {
-            /// Raw sockets see each other's answers.
+            /// Raw sockets see each other's replies.
             static NEXT_ID: Cell<u16> = const { Cell::new(0x4e53) };
         }
         let id = NEXT_ID.get();
@@ -88,8 +88,8 @@ impl Echo {
         Ok(echo)
     }
 
-    /// Asks what nobody can have an answer ready for, in a queue of the kernel
-    /// for instance.
+    /// Makes the request unpredictable, so that no reply can be prepared in
+    /// advance, for instance in a queue of the kernel.
     fn be_unforeseen(&mut self) -> nix::Result<()> {
         let mut id = [0; 2];
         random(&mut id)?;
@@ -98,8 +98,8 @@ impl Echo {
         Ok(())
     }
 
-    /// Sends one request and waits for what becomes of it.
-    /// `is_over` says whether it is of no use to wait on.
+    /// Sends one request and waits for its result. `is_over` tells whether
+    /// waiting further is useless.
     pub fn exchange(
         &self,
         seq: u16,
@@ -129,7 +129,7 @@ impl Echo {
                 None if self.read_error(seq, answer) => return,
                 None => {}
             }
-            // What has come since it was looked has been read by now.
+            // Everything that came before the last check has been read by now.
             if over {
                 return;
             }
@@ -144,8 +144,8 @@ impl Echo {
         }
     }
 
-    /// An echo request (RFC 792, RFC 4443); the kernel adds the checksum for
-    /// IPv6.
+    /// Builds an echo request (RFC 792, RFC 4443); the kernel adds the checksum
+    /// for IPv6.
     fn request(&self, seq: u16) -> Vec<u8> {
         let mut bytes = vec![0; 8];
         bytes[0] = if self.target.ip.is_ipv4() { 8 } else { 128 };
@@ -159,7 +159,7 @@ impl Echo {
         bytes
     }
 
-    /// Tells whether a message carries what the request did, as far as it came
+    /// Tells whether a message repeats the request's payload, as far as it came
     /// in one piece.
     fn is_repeated(&self, icmp: &[u8]) -> bool {
         let payload = icmp.get(8..).unwrap_or_default();
@@ -167,9 +167,9 @@ impl Echo {
             && self.payload.starts_with(&payload[..payload.len().min(self.payload.len())])
     }
 
-    /// Reads the answer to request `seq`, and away whatever else came in.
+    /// Reads the reply to request `seq`, and discards everything else received.
     fn read_reply(&self, seq: u16) -> Option<(IpAddr, String, Option<u8>)> {
-        // The answer repeats the request, behind headers of 68 bytes at most.
+        // The reply repeats the request, after headers of 68 bytes at most.
         let mut bytes = vec![0; self.payload.len() + 128];
         loop {
             let mut control = nix::cmsg_space!([i32; 4]);
@@ -189,13 +189,13 @@ impl Echo {
                     (received.bytes, received.address, hops)
                 }
                 Err(Errno::EINTR) => continue,
-                // An error is pending; its place is the error queue.
+                // An error is pending; it is read from the error queue.
                 Err(_) => return None,
             };
             let bytes = &bytes[..length];
             let (from, scope, ttl, icmp, reply) = match (self.target.ip, from) {
                 (IpAddr::V4(_), _) => {
-                    // The IP header comes along (raw(7)).
+                    // The packet includes the IP header (raw(7)).
                     let Some((from, ttl, icmp)) = split_ipv4(bytes) else { continue };
                     (IpAddr::V4(from), 0, Some(ttl), icmp, 0)
                 }
@@ -211,8 +211,8 @@ impl Echo {
         }
     }
 
-    /// Reads an error about request `seq` from the error queue (`IP_RECVERR`
-    /// of ip(7)), and away those about others.
+    /// Reads an error about request `seq` from the error queue (`IP_RECVERR` of
+    /// ip(7)), and discards errors about others.
     fn read_error(&self, seq: u16, answer: &mut PingAnswer) -> bool {
         let mut bytes = [0; 2048];
         loop {
@@ -262,7 +262,7 @@ impl Echo {
     }
 }
 
-/// A raw socket for requests to a target.
+/// Opens a raw socket for requests to a target.
 fn socket_for(target: Target, options: &PingOptions) -> nix::Result<OwnedFd> {
     let protocol = if target.ip.is_ipv4() { SockProtocol::Icmp } else { SockProtocol::IcmpV6 };
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
@@ -292,12 +292,12 @@ fn socket_for(target: Target, options: &PingOptions) -> nix::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// Fills it with what nobody can foresee (getrandom(2)).
+/// Fills `bytes` with random data (getrandom(2)).
 pub(super) fn random(bytes: &mut [u8]) -> nix::Result<()> {
     let mut filled = 0;
     while filled < bytes.len() {
         let rest = &mut bytes[filled..];
-        // SAFETY: the kernel writes as much as there is room for.
+        // SAFETY: the kernel writes at most `rest.len()` bytes.
         let length = unsafe { libc::getrandom(rest.as_mut_ptr().cast(), rest.len(), 0) };
         match Errno::result(length) {
             Ok(length) => filled += length as usize,
@@ -308,7 +308,7 @@ pub(super) fn random(bytes: &mut [u8]) -> nix::Result<()> {
     Ok(())
 }
 
-/// The words of ping(8) for an ICMP error.
+/// Describes an ICMP error in the words of ping(8).
 fn describe(origin: u8, kind: u8, code: u8, info: u32) -> String {
     let text = match (origin, kind, code) {
         (libc::SO_EE_ORIGIN_ICMP, 3, 0) => "Destination Net Unreachable",
@@ -382,7 +382,7 @@ pub(super) fn set(socket: &OwnedFd, level: i32, option: i32, value: i32) -> nix:
     Errno::result(result).map(drop)
 }
 
-/// Waits until the socket has an answer or an error, or until the deadline.
+/// Waits until the socket has a reply or an error, or until the deadline.
 fn wait(socket: &OwnedFd, deadline: Instant) -> bool {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     loop {
@@ -405,21 +405,21 @@ fn wait(socket: &OwnedFd, deadline: Instant) -> bool {
 pub(super) struct PacketSocket(Option<OwnedFd>);
 
 impl PacketSocket {
-    /// In the namespace in which this thread is; for what comes in alone, or for
-    /// what goes out as well (`EthAll`).
+    /// Opens a socket in this thread's current namespace, for incoming packets
+    /// alone, or for outgoing ones as well (`EthAll`).
     pub fn open(of: SockProtocol) -> nix::Result<Self> {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         socket(AddressFamily::Packet, SockType::Datagram, flags, of).map(|socket| Self(Some(socket)))
     }
 
-    /// The next packet, from its IP header on, and how it has passed.
+    /// Returns the next packet, from its IP header on, and its link address.
     pub fn receive(&self, bytes: &mut [u8]) -> Option<(usize, LinkAddr)> {
         let fd = self.0.as_ref()?.as_raw_fd();
         let (length, from) = recvfrom::<LinkAddr>(fd, bytes).ok()?;
         Some((length, from?))
     }
 
-    /// Waits until there is one, or until the deadline.
+    /// Waits for a packet, or until the deadline.
     pub fn wait(&self, deadline: Instant) -> bool {
         self.0.as_ref().is_some_and(|socket| wait(socket, deadline))
     }
@@ -428,25 +428,25 @@ impl PacketSocket {
 impl Drop for PacketSocket {
     fn drop(&mut self) {
         let socket = self.0.take();
-        // Without a thread it is closed here.
+        // If no thread starts, the socket is closed here.
         let _ = std::thread::Builder::new().name("close".into()).spawn(move || drop(socket));
     }
 }
 
-/// Sees what a namespace sends of its own.
+/// Observes the packets that a namespace itself sends.
 pub(super) struct Tap {
     socket: PacketSocket,
-    /// Whether what it sends to itself counts.
+    /// Whether packets that it sends to itself count.
     to_itself: bool,
 }
 
 impl Tap {
-    /// Sees what passes the namespace in which this thread is.
+    /// Observes this thread's current namespace.
     pub fn open(to_itself: bool) -> nix::Result<Self> {
         Ok(Self { socket: PacketSocket::open(SockProtocol::EthAll)?, to_itself })
     }
 
-    /// Tells whether the namespace has given this answer.
+    /// Tells whether the namespace has sent this reply.
     pub fn gave(&self, echo: &Echo, seq: u16) -> bool {
         let is_it =
             |icmp: &[u8], kind| (is_echo(icmp, kind, echo.id, seq) && echo.is_repeated(icmp)).then_some(());
@@ -457,8 +457,8 @@ impl Tap {
         .is_some()
     }
 
-    /// Reads what has passed the namespace, up to the first packet that is
-    /// looked for: nothing where that came in, and was passed on at most.
+    /// Reads the observed packets up to the first that matches. Returns `None`
+    /// if that packet came in, and was at most forwarded.
     pub fn find_own<T>(&self, find: impl Fn(Packet) -> Option<T>) -> Option<T> {
         let mut bytes = [0; 2048];
         loop {

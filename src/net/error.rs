@@ -2,15 +2,16 @@ use super::netlink::KernelError;
 use super::rooms::RoomsError;
 use std::fmt;
 
-/// Why an act was refused: the words of the kernel or of `ip`, and what
-/// helps.
+/// The reason why an action was refused: the message of the kernel or of `ip`,
+/// and a remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetError {
-    /// The words that a reader of `ip`'s output knows.
+    /// The message, in words known from `ip`'s output.
     pub error: String,
-    /// What helps, where there is a remedy.
+    /// The remedy, if there is one.
     pub hint: Option<String>,
-    /// What the machine lacks, where that is the reason.
+    /// A remedy for the machine, if the reason is that the machine lacks
+    /// something.
     pub unmeasured: Option<String>,
 }
 
@@ -20,20 +21,20 @@ impl NetError {
         Self { error: error.into(), hint: None, unmeasured: None }
     }
 
-    /// Adds what helps.
+    /// Adds a remedy.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// Adds what came of it when it was tried without a program: the program's
-    /// own words for that are not known.
+    /// Adds the error of the attempt without the missing program: the program's
+    /// own message is not known.
     pub(super) fn and_refused(mut self, refused: &Self) -> Self {
         self.error = format!("{} (without it: {})", self.error, refused.error);
         self
     }
 
-    /// Says that it is the machine's lack, not the script's fault.
+    /// Marks the error as the machine's lack, not the script's fault.
     pub fn unmeasured(mut self, remedy: impl Into<String>) -> Self {
         self.unmeasured = Some(remedy.into());
         self
@@ -41,8 +42,8 @@ impl NetError {
 }
 
 impl From<KernelError> for NetError {
-    /// The kernel's own text where it has one (extended ack), else what `ip`
-    /// makes of the number.
+    /// Uses the kernel's own text if it has one (extended ack), otherwise `ip`'s
+    /// message for the error number.
     fn from(error: KernelError) -> Self {
         Self::new(match error.text {
             Some(text) => text,
@@ -65,8 +66,7 @@ impl fmt::Display for NetError {
 
 impl std::error::Error for NetError {}
 
-/// The text that the C library has for an error number, which is what every
-/// tool prints.
+/// The C library's text for an error number, which every tool prints.
 pub(super) fn strerror(errno: i32) -> String {
     let text = std::io::Error::from_raw_os_error(errno).to_string();
     text.rfind(" (os error").map_or(text.as_str(), |at| &text[..at]).to_string()

@@ -1,26 +1,26 @@
-//! The fallback devices: links that the kernel makes by itself in each
+//! The fallback devices: links that the kernel creates by itself in each
 //! namespace.
 //!
-//! Each module for tunnels has a device or two that take what no tunnel with
-//! two ends is for. They come with a namespace, and those of a module that is
-//! loaded later come into all namespaces that are there, also because somebody
-//! else on the machine has made a tunnel. They can't be deleted, and
-//! `net.core.fb_tunnels_only_for_init_net` is the machine's, not ours. So a lab
-//! would have other tables wherever somebody uses tunnels; they are no part of
-//! it while they are of no use to it:
+//! Each tunnel module has one or two devices for packets that belong to no
+//! configured tunnel. They are created with a namespace. If a module is loaded
+//! later, its devices appear in all existing namespaces, even if somebody else
+//! on the machine has made a tunnel. They can't be deleted, and
+//! `net.core.fb_tunnels_only_for_init_net` belongs to the machine, not to us. So
+//! the tables of a lab would differ wherever somebody uses tunnels. Therefore a
+//! fallback device is not part of the lab while the lab does not use it:
 //!
-//! - it is switched off,
+//! - it is down,
 //! - it has no address,
-//! - it is no port, and no other link stands on it,
-//! - and no act of the lab has named it.
+//! - it is no port, and no other link is stacked on it,
+//! - and no action of the lab has named it.
 //!
-//! A device that is off has no routes and no neighbours, and passes no packet.
+//! A device that is down has no routes and no neighbours, and passes no packet.
 //!
-//! They are told by name and kind, which are fixed in the kernel's source: a
-//! throwaway namespace would cost each lab its time, and tell only of the
-//! modules that were loaded by then. Where a lab could choose such a name for a
-//! link of that kind, because the kernel makes no fallback devices, it is one
-//! of the lab's by the last rule, or from when it is switched on.
+//! They are recognized by name and kind, which are fixed in the kernel's source.
+//! A throwaway namespace would cost each lab time, and would show only the
+//! modules loaded by then. If the kernel makes no fallback devices, a lab can
+//! choose such a name for a link of that kind. The link then counts as the lab's
+//! by the last rule, or once it is up.
 
 use super::link::LinkBrief;
 use super::{NetError, Netns, Network};
@@ -28,10 +28,11 @@ use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
 use std::collections::BTreeSet;
 
-/// How many kinds there are.
+/// The number of kinds.
 pub(super) const KINDS: usize = 9;
 
-/// All that ask the kernel's `net_has_fallback_tunnels()`: name and kind.
+/// The name and kind of every device that depends on the kernel's
+/// `net_has_fallback_tunnels()`.
 const FALLBACK: [(&str, &str); KINDS] = [
     ("erspan0", "erspan"),
     ("gre0", "gre"),
@@ -44,9 +45,9 @@ const FALLBACK: [(&str, &str); KINDS] = [
     ("tunl0", "ipip"),
 ];
 
-/// The first index that is chosen for a link of a lab. The kernel gives the
-/// lowest that it has not given yet, to fallback devices and to what programs
-/// make; so it does not come here.
+/// The first index that is chosen for a link of a lab. The kernel gives fallback
+/// devices, and links that programs make, the lowest index that it has not used
+/// yet; so it does not reach this range.
 pub(super) const FIRST_CHOSEN: u32 = 1001;
 
 /// Tells whether a fallback device has this name.
@@ -54,8 +55,8 @@ pub(super) fn is_name(name: &str) -> bool {
     FALLBACK.iter().any(|(fallback, _)| *fallback == name)
 }
 
-/// Tells whether a link is a fallback device as the kernel makes it, as far as
-/// the link itself tells.
+/// Tells whether a link is an unchanged fallback device, as far as the link
+/// itself tells.
 fn is_idle(message: &LinkMessage) -> bool {
     if message.header.flags.contains(LinkFlags::Up) || message.header.index >= FIRST_CHOSEN {
         return false;
@@ -80,13 +81,13 @@ fn is_idle(message: &LinkMessage) -> bool {
 }
 
 impl Network {
-    /// The links of a namespace, without those that are no part of the lab.
+    /// The links of a namespace, except unused fallback devices.
     pub(super) fn lab_links(&self, netns: &Netns) -> Result<Vec<LinkMessage>, NetError> {
         let links = self.dump_links(netns)?;
         self.without_fallback(netns, links)
     }
 
-    /// Leaves out those that are no part of the lab.
+    /// Removes unused fallback devices from a list of links.
     pub(super) fn without_fallback(
         &self,
         netns: &Netns,

@@ -1,9 +1,9 @@
-//! What reads packets, and what the kernel says, for the fuzzers.
+//! Parsers of packets and of the kernel's messages, for the fuzzers.
 
 use super::{capture, echo, link, names, netfilter, netlink, observe, service, sighting, survey};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 
-/// Packets at a link of some kind.
+/// Packets of a link of some kind.
 pub fn packets(link: u8, pieces: &[&[u8]]) {
     capture::fuzzing::decode(link, pieces);
     for bytes in pieces {
@@ -18,7 +18,7 @@ pub fn packets(link: u8, pieces: &[&[u8]]) {
     }
 }
 
-/// A question to a server, and answers of one.
+/// A request to a server, and answers of one.
 pub fn dns(pieces: &[&[u8]]) {
     let Some((question, answers)) = pieces.split_first() else { return };
     service::fuzzing::serve(question, answers);
@@ -30,13 +30,13 @@ pub fn dns(pieces: &[&[u8]]) {
     }
 }
 
-/// The files by which names are looked up.
+/// The files for name lookup.
 pub fn names(text: &str) {
     names::fuzzing::files(text);
     service::fuzzing::records(text);
 }
 
-/// Datagrams of rtnetlink, and rows of what has no crate.
+/// Datagrams of rtnetlink, and rows for which no crate has a parser.
 pub fn netlink(pieces: &[&[u8]]) {
     for bytes in pieces {
         netlink::extended_ack(bytes);
@@ -56,13 +56,13 @@ pub fn netlink(pieces: &[&[u8]]) {
     }
 }
 
-/// What nf_tables and connection tracking say.
+/// Messages of nf_tables and connection tracking.
 pub fn nftables(family: u8, pieces: &[&[u8]]) {
     netfilter::fuzzing::answers(family, pieces);
     netfilter::fuzzing::rule(family, pieces);
 }
 
-/// What the tools of iptables print, and what one types.
+/// The output of the iptables tools, and their command lines.
 pub fn iptables(text: &str) {
     netfilter::fuzzing::words(text);
 }

@@ -1,6 +1,6 @@
-//! Looks after what a submission's programs do to what the whole machine
-//! shares, and no limit of the kernel bounds for one: the tables of
-//! neighbours, and the lock under which links are made and taken down.
+//! Limits how much a submission's programs use of two resources that the whole
+//! machine shares and that no kernel limit bounds per user: the neighbour
+//! tables, and the lock under which links are made and removed.
 
 use super::budget::is_learned;
 use super::{NetError, Netns, Network, fallback};
@@ -10,49 +10,49 @@ use std::fs;
 use std::io;
 use std::time::{Duration, Instant};
 
-/// How often it is looked.
+/// The interval between checks.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// The most that a lab's namespaces may have learned while the machine's table
-/// is filling up.
+/// A lab's namespaces may have learned this many neighbours while the machine's
+/// table is filling up.
 const LEARNED: usize = 100;
 
-/// How often they are made to forget, before the programs are ended that fill
-/// them again.
+/// The neighbours are flushed this many times before the programs that fill the
+/// tables again are ended.
 const PATIENCE: u32 = 5;
 
-/// The most links that a submission may add to those of the lab. To take one down
-/// costs the machine up to 20 ms, and nobody on it makes a link meanwhile.
+/// A submission may add this many links to those of the lab. Removing one costs
+/// the machine up to 20 ms, during which nobody on it can make a link.
 const LINKS: usize = 256;
 
-/// What is known of a submission's programs.
+/// The state of the checks on a submission's programs.
 #[derive(Debug, Default)]
 pub(super) struct Guard {
-    /// When to look again; never before there was a submission.
+    /// The time of the next check; `None` before the first submission.
     look_at: Cell<Option<Instant>>,
-    /// How many links there were before the first submission.
+    /// The number of links before the first submission.
     links_given: Cell<usize>,
-    /// How often namespaces were made to forget.
+    /// The number of times that namespaces were flushed.
     forgot: Cell<u32>,
-    /// The namespaces that its programs have made, whether or not they gave
-    /// them a name, and keep it.
+    /// The namespaces that its programs have made, whether or not they ever had
+    /// a name or still have it.
     made: RefCell<Vec<Netns>>,
 }
 
 impl Guard {
-    /// Tells whether a submission has had its turn, or has it.
+    /// Tells whether a submission has started, or has already run.
     pub fn has_begun(&self) -> bool {
         self.look_at.get().is_some()
     }
 
-    /// Looks again in a while.
+    /// Schedules the next check.
     fn look_later(&self) {
         self.look_at.set(Some(Instant::now() + EVERY));
     }
 }
 
 impl Network {
-    /// Begins to look, as a submission is about to have its turn.
+    /// Starts the checks, just before a submission runs.
     pub(super) fn guard_from_now(&self) {
         if !self.guard.has_begun() {
             let all = self.everywhere();
@@ -63,8 +63,9 @@ impl Network {
         self.guard.look_later();
     }
 
-    /// Looks whether a submission takes too much, when it is time for that.
-    /// Who waits for a program calls it, and waits until then at most.
+    /// Checks whether a submission takes too much, if a check is due. Callers
+    /// that wait for a program call it, and wait no longer than until the
+    /// returned time.
     pub fn guard(&self) -> Option<Instant> {
         let at = self.guard.look_at.get()?;
         if Instant::now() < at {
@@ -74,9 +75,9 @@ impl Network {
         self.guard.look_at.get()
     }
 
-    /// Looks at once.
+    /// Checks at once.
     pub(super) fn guard_now(&self) {
-        // Where the kernel does not answer, the next one to ask hears why.
+        // If the kernel does not answer, the next request reports why.
         let _ = self.look();
         self.guard.look_later();
     }
@@ -111,25 +112,25 @@ impl Network {
         Ok(())
     }
 
-    /// All namespaces that are known, and those that a submission has made.
+    /// All known namespaces, and those that a submission has made.
     fn with_those_of_a_submission(&self) -> Vec<Netns> {
         let mut made = self.guard.made.borrow_mut();
         for fd in self.rooms.made_namespaces() {
             let one = Netns::new("unnamed", false, fd);
-            // The same one may come several times.
+            // The same namespace may be listed several times.
             if !made.iter().any(|other| one.is_same(other)) {
                 made.push(one);
             }
         }
         let known = self.everywhere();
-        // One that has got a name is known by it.
+        // A namespace that got a name is known by that name.
         made.retain(|one| !known.iter().any(|other| one.is_same(other)));
         known.into_iter().chain(made.iter().cloned()).collect()
     }
 
-    /// How many links there are beside `lo` and the `born` fallback devices, by
-    /// proc_pid_net(5): to dump them waits for the lock that a program holds which
-    /// makes thousands.
+    /// Counts the links besides `lo` and the `born` fallback devices, from
+    /// proc_pid_net(5). Dumping the links would wait for the lock that a program
+    /// holds while it makes thousands of them.
     fn count_links(&self, netns: &Netns, born: usize) -> Result<usize, NetError> {
         self.enter(netns)?;
         let text = links("/proc/thread-self/net/dev");
@@ -140,22 +141,22 @@ impl Network {
     }
 }
 
-/// The most fallback devices that a new namespace has: as many as the machine's own
-/// namespace, because the same modules create them in both.
+/// The maximum number of fallback devices in a new namespace: as many as in the
+/// machine's own namespace, because the same modules create them in both.
 fn born_with() -> usize {
-    // The parent process has stayed in that one.
+    // The parent process has stayed in the machine's own namespace.
     let text = links(&format!("/proc/{}/net/dev", nix::unistd::getppid()));
     text.map_or(fallback::KINDS, |text| names(&text).filter(|name| fallback::is_name(name)).count())
 }
 
-/// Reads a list of links of proc_pid_net(5). Names may be any bytes.
+/// Reads the list of links of proc_pid_net(5). Names may be any bytes.
 fn links(path: &str) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&fs::read(path)?).into_owned())
 }
 
 /// The names of the links that proc_pid_net(5) lists.
 fn names(dev: &str) -> impl Iterator<Item = &str> {
-    /// Two lines say what the columns are.
+    /// The first two lines are column titles.
     const HEAD: usize = 2;
     dev.lines().skip(HEAD).filter_map(|line| Some(line.split_once(':')?.0.trim()))
 }

@@ -14,18 +14,18 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 
-/// The most of a page that is read, in bytes.
+/// The maximum size of a page that is read, in bytes.
 const MOST: usize = 8 << 20;
 
-/// How long a connection may take to come about, in milliseconds.
+/// The timeout for establishing a connection, in milliseconds.
 pub(super) const CONNECT_MS: u64 = 1000;
 
-/// How to fetch.
+/// Options of a fetch.
 #[derive(Debug, Clone)]
 pub struct HttpOptions {
-    /// How long all of it may take, in milliseconds.
+    /// The timeout of the whole fetch, in milliseconds.
     pub timeout_ms: u64,
-    /// When to give up looking for a name.
+    /// The deadline for resolving a name.
     pub deadline: Instant,
 }
 
@@ -35,42 +35,43 @@ impl Default for HttpOptions {
     }
 }
 
-/// What came of it.
+/// The result of a fetch.
 #[derive(Debug, Clone)]
 pub struct HttpAnswer {
-    /// The status, where there was an answer.
+    /// The status, if there was an answer.
     pub status: Option<u16>,
-    /// What was answered.
+    /// The body of the answer.
     pub body: String,
-    /// Why there is no page: curl's exit code, and its words.
+    /// The reason why there is no page: curl's exit code, and its message.
     failed: Option<(u8, String)>,
     error: Option<String>,
     is_cut_off: bool,
 }
 
 impl HttpAnswer {
-    /// Tells whether there is a page.
+    /// Tells whether a page was fetched.
     pub fn ok(&self) -> bool {
         self.error.is_none()
     }
 
-    /// Why there is none, in a few words.
+    /// The reason why there is no page, in a few words.
     pub fn error(&self) -> Option<String> {
         self.error.clone()
     }
 
-    /// Tells whether there was no connection, or no word on it.
+    /// Tells whether there was no connection, or no answer on it.
     pub fn is_unconnected(&self) -> bool {
         self.failed.is_some()
     }
 
-    /// Tells whether there was a connection, on which the whole page has not come
-    /// in time. That is more than a lost packet, which TCP sends again.
+    /// Tells whether there was a connection on which the whole page did not
+    /// arrive in time. A lost packet alone does not cause that, because TCP
+    /// sends it again.
     pub fn is_cut_off(&self) -> bool {
         self.is_cut_off
     }
 
-    /// What curl prints.
+    /// The output of curl.
     pub fn text(&self) -> String {
         match (&self.failed, &self.error) {
             (Some((code, words)), _) => format!("curl: ({code}) {words}"),
@@ -86,17 +87,17 @@ impl HttpAnswer {
 }
 
 impl Network {
-    /// Whom a URL asks, and at which port.
+    /// The host and port that a URL addresses.
     pub fn host_and_port(url: &str) -> Option<(String, u16)> {
         Page::parse(url).ok().map(|page| (page.host, page.port))
     }
 
-    /// Fetches a page, as `curl` does. Where there is a witness, only a page counts
-    /// that was sent by whom it watches.
+    /// Fetches a page, as `curl` does. With a witness, a page counts only if it
+    /// was sent by the namespace that the witness watches.
     ///
     /// # Errors
     ///
-    /// Where the URL is none. That there is no page is an answer.
+    /// If the URL is invalid. A missing page is an answer, not an error.
     pub fn http_get(
         &self,
         netns: &Netns,
@@ -116,14 +117,14 @@ impl Network {
         let mut answer = fetch(stream, &page, options.timeout_ms, self.services.patience())
             .map_err(|error| NetError::new(format!("failed to start tokio: {error}")))?;
         if let Some(others) = others {
-            // Somebody else's page is none, whatever is in it.
+            // A page from another host does not count, whatever its content.
             answer = HttpAnswer { status: None, body: String::new(), error: Some(others), ..answer };
         }
         Ok(answer)
     }
 }
 
-/// A page, and where it is.
+/// A page, and its location.
 struct Page {
     host: String,
     port: u16,
@@ -132,7 +133,7 @@ struct Page {
 }
 
 impl Page {
-    /// Reads a URL. As for curl, `http://` goes without saying.
+    /// Parses a URL. As in curl, `http://` is optional.
     fn parse(url: &str) -> Result<Self, NetError> {
         let refused = |error: String| {
             NetError::new(error).hint("write it as `http://192.168.15.2/` or `http://web:8080/`")
@@ -142,7 +143,7 @@ impl Page {
             return Err(refused(format!("Protocol \"{scheme}\" not supported")));
         }
         let malformed = || refused(format!("URL rejected: Malformed input to a URL function: \"{url}\""));
-        // A port that is too large is said to be one, before it is no URL.
+        // A port that is too large is reported as such, not as an invalid URL.
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => {
@@ -181,7 +182,7 @@ fn no_connection(host: &str, port: u16, patience: u64, failed: &Failed) -> HttpA
     }
 }
 
-/// Asks for a page on a connection, and ends it.
+/// Requests a page on a connection, and closes it.
 fn fetch(stream: TcpStream, page: &Page, timeout_ms: u64, patience: Duration) -> io::Result<HttpAnswer> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(async {
@@ -209,7 +210,7 @@ async fn exchange(
 ) -> Result<HttpAnswer, Box<dyn Error + Send + Sync>> {
     let stream = TokioIo::new(tokio::net::TcpStream::from_std(stream)?);
     let (mut sender, connection) = http1::handshake(stream).await?;
-    // It would end the connection itself as soon as the page is whole.
+    // On its own it would close the connection as soon as the page is complete.
     let connection = tokio::spawn(connection.without_shutdown());
     let request = Request::get(&page.path)
         .header(HOST, &page.authority)
@@ -220,9 +221,9 @@ async fn exchange(
     let (head, body) = sender.send_request(request).await?.into_parts();
     let bytes = Limited::new(body, MOST).collect().await?.to_bytes();
     drop(sender);
-    // The server ends the connection first, so that a capture shows the same
-    // order each time; then nothing of it is left on its side for who looks
-    // next.
+    // The server closes the connection first, so that a capture shows the same
+    // order each time. Then no state of it is left on the server's side for the
+    // next observation.
     let hung_up = async {
         let Ok(Ok(parts)) = connection.await else { return };
         let mut stream = parts.io.into_inner();
@@ -240,12 +241,12 @@ async fn exchange(
     })
 }
 
-/// The words of `curl --fail`.
+/// The message of `curl --fail`.
 fn refusal(status: StatusCode) -> String {
     format!("The requested URL returned error: {}", status.as_u16())
 }
 
-/// What curl says where the answer is none.
+/// Curl's error for an invalid or missing answer.
 fn no_page(error: &(dyn Error + 'static)) -> HttpAnswer {
     let kernel = std::iter::successors(Some(error), |error| (*error).source())
         .find_map(|error| error.downcast_ref::<io::Error>()?.raw_os_error());

@@ -1,11 +1,11 @@
-//! What iproute2 calls the kernel's numbers (rtnetlink(7)); a number that has
-//! no name is told as such.
+//! iproute2's names for the kernel's numbers (rtnetlink(7)); a number without a
+//! name is printed as a number.
 
 use rtnetlink::packet_route::address::AddressScope;
 use rtnetlink::packet_route::route::{RouteProtocol, RouteScope, RouteType};
 use rtnetlink::packet_route::rule::RuleAction;
 
-/// How far an address is known.
+/// The scope of an address.
 pub(super) fn address_scope(scope: AddressScope) -> String {
     match scope {
         AddressScope::Universe => "global".into(),
@@ -17,7 +17,7 @@ pub(super) fn address_scope(scope: AddressScope) -> String {
     }
 }
 
-/// A routing table.
+/// The name of a routing table.
 pub(super) fn table(table: u32) -> String {
     match table {
         253 => "default".into(),
@@ -27,7 +27,7 @@ pub(super) fn table(table: u32) -> String {
     }
 }
 
-/// What a route does with its packets.
+/// The type of a route.
 pub(super) fn route_kind(kind: RouteType) -> String {
     match kind {
         RouteType::Unicast => "unicast".into(),
@@ -43,7 +43,7 @@ pub(super) fn route_kind(kind: RouteType) -> String {
     }
 }
 
-/// How far a route's destination is.
+/// The scope of a route's destination.
 pub(super) fn route_scope(scope: RouteScope) -> String {
     match scope {
         RouteScope::Universe => "global".into(),
@@ -55,7 +55,7 @@ pub(super) fn route_scope(scope: RouteScope) -> String {
     }
 }
 
-/// Who made a route.
+/// The origin of a route.
 pub(super) fn route_protocol(protocol: RouteProtocol) -> String {
     match protocol {
         RouteProtocol::IcmpRedirect => "redirect".into(),
@@ -68,7 +68,7 @@ pub(super) fn route_protocol(protocol: RouteProtocol) -> String {
     }
 }
 
-/// What a policy rule does.
+/// The action of a policy rule.
 pub(super) fn rule_action(action: RuleAction) -> String {
     match action {
         RuleAction::ToTable => "lookup".into(),

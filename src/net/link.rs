@@ -13,7 +13,7 @@ use rtnetlink::packet_route::neighbour_table::{
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::os::fd::AsRawFd;
 
-/// What the kernel says of one link, as far as acts need it.
+/// The properties of a link that actions need.
 #[derive(Debug, Clone)]
 pub(super) struct LinkBrief {
     pub index: u32,
@@ -22,7 +22,7 @@ pub(super) struct LinkBrief {
     pub controller: Option<u32>,
     /// The other end of a veth, or a macvlan's parent.
     pub other: Option<u32>,
-    /// The namespace of that, where it is another one.
+    /// The namespace of `other`, if it is another one.
     pub other_nsid: Option<i32>,
     pub veth: bool,
 }
@@ -55,9 +55,9 @@ impl LinkBrief {
     }
 }
 
-/// The words of `ip`, or the kernel's, for a name that no interface can have;
-/// `word` is the one before it in `ip link add NAME` (`dev`, which may be left
-/// out) or `… peer name NAME`.
+/// Checks an interface name. For an invalid name, returns the error of `ip`, or
+/// the kernel's. `word` is the keyword before the name in `ip link add NAME`
+/// (`dev`, which may be left out) or `… peer name NAME`.
 pub(super) fn valid_ifname(word: &str, name: &str) -> Result<(), NetError> {
     let most = libc::IF_NAMESIZE - 1;
     let ip = format!("argument \"{name}\" is wrong: \"{word}\" not a valid ifname");
@@ -69,8 +69,8 @@ pub(super) fn valid_ifname(word: &str, name: &str) -> Result<(), NetError> {
         (ip, "an interface name has no slash, colon or space".into())
     } else if name.len() > most {
         let reason = format!("it has {} bytes, and an interface name has at most {most}", name.len());
-        // Where `ip` takes a longer name for an alternative one, the kernel
-        // looks at it.
+        // `ip` takes a longer name for an alternative name and passes it on, so
+        // the kernel refuses it.
         (if word == "dev" { "Attribute failed policy validation".into() } else { ip }, reason)
     } else if name.contains(':') {
         (kernel(), "an interface name has no slash, colon or space".into())
@@ -89,14 +89,14 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the name is none or is taken.
+    /// If the name is invalid or taken.
     pub fn bridge(&self, netns: &Netns, name: &str) -> Result<(), NetError> {
         self.lay_cables()?;
         self.add_link(netns, name, InfoKind::Bridge, None, None, true)
     }
 
-    /// The requests that shorten the time in which a neighbour must answer
-    /// (see [`RETRANS_TIME_MS`]). A kernel that won't is none the worse.
+    /// The requests that shorten the timeout of neighbour resolution (see
+    /// [`RETRANS_TIME_MS`]). If a kernel refuses them, nothing breaks.
     fn answer_soon(index: u32) -> impl Iterator<Item = RouteNetlinkMessage> {
         let tables = [(AddressFamily::Inet, "arp_cache"), (AddressFamily::Inet6, "ndisc_cache")];
         tables.into_iter().map(move |(family, name)| {
@@ -113,7 +113,8 @@ impl Network {
         })
     }
 
-    /// The index of a link. While nobody but us changes anything, it is known.
+    /// Returns the index of a link. It is cached as long as only we change
+    /// links.
     pub(super) fn index_of(&self, netns: &Netns, name: &str) -> Result<u32, NetError> {
         netns.name_link(name);
         let known = if self.programs.get().have_run { None } else { netns.known_index(name) };
@@ -124,7 +125,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the link is not there, can't be moved, or its name is taken.
+    /// If the link does not exist, can't be moved, or its name is taken.
     pub fn set_netns(&self, netns: &Netns, link: &str, to: &Netns) -> Result<(), NetError> {
         if self.redirect_cable(netns, link, to)? {
             return Ok(());
@@ -156,7 +157,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where one of the two is not there, or the bridge won't have it.
+    /// If one of the two does not exist, or the bridge refuses it.
     pub fn set_master(&self, netns: &Netns, port: &str, bridge: &str) -> Result<(), NetError> {
         self.lay_cables()?;
         let port = self.index_of(netns, port)?;
@@ -187,7 +188,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the link is not there.
+    /// If the link does not exist.
     pub fn set_nomaster(&self, netns: &Netns, port: &str) -> Result<(), NetError> {
         self.lay_cables()?;
         let found = self.find(netns, port)?;
@@ -200,7 +201,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the link is not there, or the kernel refuses.
+    /// If the link does not exist, or the kernel refuses.
     pub fn set_up(&self, netns: &Netns, link: &str, up: bool) -> Result<(), NetError> {
         self.lay_cables()?;
         let index = self.index_of(netns, link)?;
@@ -208,7 +209,7 @@ impl Network {
         message.header.index = index;
         message.header.change_mask = LinkFlags::Up;
         message.header.flags = if up { LinkFlags::Up } else { LinkFlags::empty() };
-        // On `lo` nobody is asked for, and it has no carrier.
+        // `lo` has no neighbours to resolve, and no carrier.
         if link == "lo" {
             return Ok(self.change(netns, RouteNetlinkMessage::SetLink(message), 0)?);
         }
@@ -224,11 +225,11 @@ impl Network {
         Ok(())
     }
 
-    /// Sets the largest packet of a link, as `ip link set LINK mtu N` does.
+    /// Sets the MTU of a link, as `ip link set LINK mtu N` does.
     ///
     /// # Errors
     ///
-    /// Where the link is not there, or the kernel refuses the size.
+    /// If the link does not exist, or the kernel refuses the size.
     pub fn set_mtu(&self, netns: &Netns, link: &str, mtu: u32) -> Result<(), NetError> {
         self.lay_cables()?;
         let index = self.index_of(netns, link)?;
@@ -239,7 +240,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the link is not there, or the address is none.
+    /// If the link does not exist, or the address is invalid.
     pub fn set_mac(&self, netns: &Netns, link: &str, mac: &str) -> Result<(), NetError> {
         self.lay_cables()?;
         let mac = prefix::mac(mac)?;
@@ -247,12 +248,12 @@ impl Network {
         Ok(self.set_link(netns, index, vec![LinkAttribute::Address(mac)])?)
     }
 
-    /// Removes a link, as `ip link del LINK` does; a veth's other end goes
+    /// Removes a link, as `ip link del LINK` does; a veth's other end is removed
     /// with it.
     ///
     /// # Errors
     ///
-    /// Where the link is not there, or can't be removed, as `lo`.
+    /// If the link does not exist, or can't be removed, such as `lo`.
     pub fn del_link(&self, netns: &Netns, link: &str) -> Result<(), NetError> {
         self.lay_cables()?;
         let found = self.find(netns, link)?;
@@ -264,7 +265,7 @@ impl Network {
         Ok(())
     }
 
-    /// Takes note that what is around a link may change: its bridge, and the
+    /// Records that the state around a link may change: its bridge, and the
     /// other end of its cable.
     fn unsettle_around(&self, netns: &Netns, link: &LinkBrief, other: Option<(Netns, u32)>) {
         if let Some(bridge) = link.controller {
@@ -320,8 +321,9 @@ impl Network {
         }
     }
 
-    /// Asks for one link by its index. That makes the kernel bring its queues
-    /// in line with its carrier at once, not whenever its worker comes to it.
+    /// Requests one link by its index. The request also makes the kernel update
+    /// the link's queues to its carrier at once, instead of when its worker gets
+    /// to it.
     pub(super) fn link_at(&self, netns: &Netns, index: u32) -> Result<LinkMessage, Refused> {
         let mut message = without_counters();
         message.header.index = index;
@@ -337,7 +339,7 @@ impl Network {
         self.dump_links_by(netns, without_counters())
     }
 
-    /// The same, with what each link has counted.
+    /// Returns the same links with their counters.
     pub(super) fn dump_links_with_counters(&self, netns: &Netns) -> Result<Vec<LinkMessage>, NetError> {
         self.dump_links_by(netns, LinkMessage::default())
     }
@@ -354,15 +356,15 @@ impl Network {
     }
 }
 
-/// A question about links that leaves out what they have counted, which the
-/// kernel has to add up over all processors.
+/// A request for links without counters, which the kernel would have to sum up
+/// over all processors.
 fn without_counters() -> LinkMessage {
     let mut message = LinkMessage::default();
     message.attributes = vec![LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats])];
     message
 }
 
-/// Writes a link's hardware address.
+/// Formats a link's hardware address.
 pub(super) fn mac_of(message: &LinkMessage) -> String {
     let address = message.attributes.iter().find_map(|attribute| match attribute {
         LinkAttribute::Address(bytes) => Some(table::mac(bytes)),

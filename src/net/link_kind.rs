@@ -1,4 +1,4 @@
-//! What links of one kind have and others have not.
+//! Settings that only links of one kind have.
 
 use super::{NetError, Netns, Network};
 use rtnetlink::packet_route::RouteNetlinkMessage;
@@ -7,16 +7,16 @@ use rtnetlink::packet_route::link::{
     LinkMessage, MacVlanMode as Mode,
 };
 
-/// How macvlan links of one parent see each other (ip-link(8)).
+/// The reachability between macvlan links of one parent (ip-link(8)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MacvlanMode {
     /// They reach each other directly.
     Bridge,
     /// They don't reach each other.
     Private,
-    /// They reach each other where the switch outside sends it back.
+    /// They reach each other if the external switch sends the packets back.
     Vepa,
-    /// The parent's only one, which takes the parent over.
+    /// The only macvlan of its parent, which it takes over completely.
     Passthru,
 }
 
@@ -25,7 +25,7 @@ impl MacvlanMode {
     ///
     /// # Errors
     ///
-    /// Where there is no such mode.
+    /// If there is no such mode.
     pub fn parse(text: &str) -> Result<Self, NetError> {
         Ok(match text {
             "bridge" => Self::Bridge,
@@ -58,7 +58,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the parent is not there, or the name is none or is taken.
+    /// If the parent does not exist, or the name is invalid or taken.
     pub fn macvlan(
         &self,
         netns: &Netns,
@@ -75,8 +75,8 @@ impl Network {
         self.add_link(netns, name, InfoKind::MacVlan, Some(data), Some(parent), own_mac)
     }
 
-    /// Sets how macvlan links of one parent see each other, as `ip link set LINK
-    /// type macvlan mode MODE` does.
+    /// Sets the mode of a macvlan link, as `ip link set LINK type macvlan mode
+    /// MODE` does.
     pub(super) fn set_macvlan_mode(
         &self,
         netns: &Netns,
@@ -87,14 +87,14 @@ impl Network {
         self.set_kind(netns, link, InfoKind::MacVlan, data)
     }
 
-    /// Has a bridge run the spanning tree, or not, as `ip link set BRIDGE type
-    /// bridge stp_state 1` does.
+    /// Enables or disables a bridge's spanning tree protocol, as `ip link set
+    /// BRIDGE type bridge stp_state 1` does.
     pub(super) fn set_stp(&self, netns: &Netns, bridge: &str, on: bool) -> Result<(), NetError> {
         let state = if on { BridgeStpState::KernelStp } else { BridgeStpState::Disabled };
         self.set_kind(netns, bridge, InfoKind::Bridge, InfoData::Bridge(vec![InfoBridge::StpState(state)]))
     }
 
-    /// Changes what only links of this kind have.
+    /// Changes settings that only links of this kind have.
     pub(super) fn set_kind(
         &self,
         netns: &Netns,
@@ -109,7 +109,8 @@ impl Network {
         Ok(self.change(netns, RouteNetlinkMessage::NewLink(message), 0)?)
     }
 
-    /// Has a link ask for neighbours, or not, as `ip link set LINK arp on` does.
+    /// Enables or disables neighbour resolution on a link, as `ip link set LINK
+    /// arp on` does.
     pub(super) fn set_arp(&self, netns: &Netns, link: &str, on: bool) -> Result<(), NetError> {
         self.lay_cables()?;
         let mut message = LinkMessage::default();
@@ -119,7 +120,7 @@ impl Network {
         Ok(self.change(netns, RouteNetlinkMessage::SetLink(message), 0)?)
     }
 
-    /// Holds a link down whatever its carrier, or no longer, as `ip link set
+    /// Holds a link down whatever its carrier, or stops that, as `ip link set
     /// LINK protodown on` does.
     pub(super) fn set_protodown(&self, netns: &Netns, link: &str, on: bool) -> Result<(), NetError> {
         self.lay_cables()?;

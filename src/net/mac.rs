@@ -1,13 +1,13 @@
 use siphasher::sip::SipHasher13;
 use std::hash::Hasher;
 
-/// The hardware address that a link gets: its own in each namespace, the same
-/// in each run, on each machine and with each release.
+/// Chooses the hardware address of a link: unique in each namespace, and the
+/// same in each run, on each machine and with each release.
 ///
-/// The last five bytes are those of the SipHash-1-3, with a key of zeros and
-/// most significant byte first, of the namespace's name, a zero byte, and the
-/// link's name. The first says that it is locally administered, and of one
-/// station (RFC 9542, section 2.1).
+/// The last five bytes come from the SipHash-1-3, with a key of zeros and most
+/// significant byte first, of the namespace's name, a zero byte, and the link's
+/// name. The first byte marks the address as locally administered and unicast
+/// (RFC 9542, section 2.1).
 pub(super) fn chosen_mac(netns: &str, link: &str) -> Vec<u8> {
     let mut hasher = SipHasher13::new_with_keys(0, 0);
     hasher.write(netns.as_bytes());
@@ -21,7 +21,7 @@ pub(super) fn chosen_mac(netns: &str, link: &str) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// They stand in snapshots, and in the pages that people wrote.
+    /// The addresses are part of snapshots, and of pages that people wrote.
     #[test]
     fn it_is_the_same_for_ever() {
         assert_eq!(chosen_mac("host", "veth-red"), [0x02, 0x86, 0x19, 0x3c, 0x3a, 0xf1]);

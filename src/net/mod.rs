@@ -1,8 +1,9 @@
-//! Acts on a network of namespaces, and observes it.
+//! Changes a network of namespaces, and observes it.
 //!
 //! *Takes* names and addresses as `ip(8)` takes them, *gives* tables and
-//! answers, *never* knows of scripts, checks or reports. One thread does all
-//! of it: it enters a namespace to open a socket there, and the socket stays.
+//! answers, *never* knows of scripts, checks or reports. One thread does all of
+//! it: it enters a namespace to open a socket there, and the socket stays in
+//! that namespace.
 
 mod addr;
 mod applet;

@@ -9,23 +9,23 @@ use rtnetlink::packet_route::neighbour::{
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
-/// How many requests go in one packet: their answers wait in the socket, which
-/// holds some two hundred.
+/// The number of requests in one packet: their answers wait in the socket
+/// buffer, which holds about two hundred.
 const AT_ONCE: usize = 64;
 
 impl Network {
-    /// Sets a neighbour by hand, as `ip neigh add IP lladdr MAC dev LINK`
+    /// Adds a permanent neighbour, as `ip neigh add IP lladdr MAC dev LINK`
     /// does.
     ///
     /// # Errors
     ///
-    /// Where an address is none, the link is not there, or the neighbour is
-    /// known.
+    /// If an address is invalid, the link does not exist, or the neighbour
+    /// exists already.
     pub fn neigh_add(&self, netns: &Netns, ip: &str, lladdr: &str, link: &str) -> Result<(), NetError> {
         self.neigh_new(netns, ip, lladdr, link, NLM_F_CREATE | NLM_F_EXCL)
     }
 
-    /// Sets a neighbour by hand, known or not, as `ip neigh replace` does.
+    /// Adds or replaces a permanent neighbour, as `ip neigh replace` does.
     pub(super) fn neigh_replace(
         &self,
         netns: &Netns,
@@ -64,19 +64,19 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where there is no such entry.
+    /// If there is no such entry.
     pub fn neigh_del(&self, netns: &Netns, ip: &str, link: &str) -> Result<(), NetError> {
         self.lay_cables()?;
         let message = self.neigh_message(netns, ip, link)?;
         Ok(self.change(netns, RouteNetlinkMessage::DelNeighbour(message), 0)?)
     }
 
-    /// Forgets what was learned on a link, or on all of them, as
-    /// `ip neigh flush dev LINK` does; what was set by hand stays.
+    /// Flushes the learned neighbours of a link, or of all links, as `ip neigh
+    /// flush dev LINK` does; permanent entries stay.
     ///
     /// # Errors
     ///
-    /// Where the link is not there.
+    /// If the link does not exist.
     pub fn neigh_flush(&self, netns: &Netns, link: Option<&str>) -> Result<(), NetError> {
         self.lay_cables()?;
         let only = link.map(|link| self.index_of(netns, link)).transpose()?;
@@ -86,18 +86,18 @@ impl Network {
         .map(drop)
     }
 
-    /// Forgets in all namespaces who was asked for and has not answered.
+    /// Flushes, in all namespaces, the neighbours that have not answered.
     ///
     /// # Errors
     ///
-    /// Where the kernel does not answer.
+    /// If the kernel does not answer.
     pub fn forget_unanswered(&self) -> Result<(), NetError> {
         self.everywhere()
             .iter()
             .try_for_each(|netns| self.forget(netns, AddressFamily::Unspec, is_unanswered).map(drop))
     }
 
-    /// Forgets some entries of a namespace; tells how many there were.
+    /// Deletes some entries of a namespace; returns how many there were.
     pub(super) fn forget(
         &self,
         netns: &Netns,
@@ -107,7 +107,7 @@ impl Network {
         let all = self.dump_neighbours(netns, family)?;
         let gone: Vec<RouteNetlinkMessage> = all.into_iter().filter(is_one).map(del_message).collect();
         for some in gone.chunks(AT_ONCE) {
-            // One may have gone by itself in between.
+            // An entry may have expired in between.
             let _ = self.change_all(netns, some.to_vec());
         }
         Ok(gone.len())
@@ -125,7 +125,8 @@ impl Network {
         Ok(message)
     }
 
-    /// The entries of a namespace, of one family or of both (`Unspec`).
+    /// The neighbour entries of a namespace, of one family or of both
+    /// (`Unspec`).
     pub(super) fn dump_neighbours(
         &self,
         netns: &Netns,
@@ -144,7 +145,7 @@ impl Network {
     }
 }
 
-/// Tells whether nobody has answered for this entry.
+/// Tells whether the neighbour of this entry has not answered.
 pub(super) fn is_unanswered(message: &NeighbourMessage) -> bool {
     matches!(message.header.state, NeighbourState::Incomplete | NeighbourState::Failed)
 }

@@ -1,7 +1,7 @@
 //! Requests to the kernel, one at a time.
 //!
 //! The socket blocks: the kernel has answered when `send` returns, so there is
-//! nothing to wait for, and nothing else to do meanwhile.
+//! no need for asynchronous I/O.
 
 use rtnetlink::packet_core::{
     DecodeError, ErrorMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_MULTIPART, NLM_F_REQUEST, NetlinkMessage,
@@ -22,7 +22,7 @@ pub struct KernelError {
 }
 
 impl KernelError {
-    /// What went wrong with the socket itself.
+    /// An error of the socket itself.
     pub(super) fn of_socket(error: &io::Error) -> Self {
         Self { errno: error.raw_os_error().unwrap_or(libc::EPROTO), text: None }
     }
@@ -32,28 +32,28 @@ impl KernelError {
 #[derive(Debug)]
 pub struct Netlink {
     socket: Socket,
-    /// The number of the last request; answers carry it.
+    /// The sequence number of the last request; answers carry it.
     sequence: Cell<u32>,
-    /// What was received last.
+    /// The packet that was received last.
     buffer: RefCell<Vec<u8>>,
 }
 
-/// The most that the kernel puts into one packet of answers, and more.
+/// Larger than any packet of answers from the kernel.
 const PACKET: usize = 64 * 1024;
 
 impl Netlink {
-    /// Opens a socket in the namespace in which this thread is.
+    /// Opens a socket in this thread's current namespace.
     pub fn open() -> io::Result<Self> {
         let socket = open(NETLINK_ROUTE)?;
         Ok(Self { socket, sequence: Cell::default(), buffer: RefCell::default() })
     }
 
-    /// Asks for a change; `flags` such as `NLM_F_CREATE` are added.
+    /// Requests a change; `flags` such as `NLM_F_CREATE` are added.
     pub fn change(&self, message: RouteNetlinkMessage, flags: u16) -> Result<(), KernelError> {
         self.collect(message, NLM_F_REQUEST | NLM_F_ACK | flags, |_| {}).map(drop)
     }
 
-    /// Asks for several changes in one go; the first one's refusal counts.
+    /// Requests several changes in one packet; returns the error of the first.
     pub fn change_all(&self, messages: Vec<RouteNetlinkMessage>) -> Result<(), KernelError> {
         let mut packet = Vec::new();
         let mut sequences = Vec::new();
@@ -71,13 +71,13 @@ impl Netlink {
         first
     }
 
-    /// Asks for one object.
+    /// Requests one object.
     pub fn get(&self, message: RouteNetlinkMessage) -> Result<Vec<RouteNetlinkMessage>, KernelError> {
         self.collect(message, NLM_F_REQUEST, |_| {})
     }
 
-    /// Asks for all objects of a kind. Where a change came in between, asks
-    /// again: the kernel marks such a listing as interrupted.
+    /// Requests all objects of a kind. If a change came in between, the kernel
+    /// marks the listing as interrupted, and the request is repeated.
     pub fn dump(&self, message: RouteNetlinkMessage) -> Result<Vec<RouteNetlinkMessage>, KernelError> {
         /// `NLM_F_DUMP_INTR` of netlink(7).
         const INTERRUPTED: u16 = 0x10;
@@ -104,7 +104,7 @@ impl Netlink {
         self.gather(sequence, see_flags)
     }
 
-    /// Appends a request to a packet; gives its number.
+    /// Appends a request to a packet; returns its sequence number.
     fn append(&self, packet: &mut Vec<u8>, message: RouteNetlinkMessage, flags: u16) -> u32 {
         let sequence = self.sequence.get().wrapping_add(1);
         self.sequence.set(sequence);
@@ -118,7 +118,7 @@ impl Netlink {
         sequence
     }
 
-    /// Takes in the answers to one request until it is done, or refused.
+    /// Reads the answers to one request until it is done or refused.
     fn gather(
         &self,
         sequence: u32,
@@ -137,7 +137,7 @@ impl Netlink {
             received.map_err(|error| KernelError::of_socket(&error))?;
             for message in messages_of(&buffer) {
                 let message = message.map_err(unreadable)?;
-                // What is left of a request that was given up.
+                // An answer to an earlier request that was given up.
                 if message.header.sequence_number != sequence {
                     continue;
                 }
@@ -164,7 +164,7 @@ impl Netlink {
     }
 }
 
-/// The messages in a packet of the kernel's, up to one that can't be read.
+/// The messages in a packet from the kernel, up to the first unreadable one.
 pub(super) fn messages_of(
     mut packet: &[u8],
 ) -> impl Iterator<Item = Result<NetlinkMessage<RouteNetlinkMessage>, DecodeError>> {
@@ -174,20 +174,18 @@ pub(super) fn messages_of(
         }
         let message = NetlinkMessage::<RouteNetlinkMessage>::deserialize(packet);
         let length = message.as_ref().map_or(packet.len(), |message| message.header.length as usize);
-        // A message has a header at least, so that this comes to an end.
+        // A message has at least a header, so the loop ends.
         packet = packet.get(length.max(16).next_multiple_of(4)..).unwrap_or_default();
         Some(message)
     })
 }
 
-/// Opens a socket to a part of the kernel, in the namespace in which this
-/// thread is.
+/// Opens a socket for a netlink protocol, in this thread's current namespace.
 pub(super) fn open(protocol: isize) -> io::Result<Socket> {
     let mut socket = Socket::new(protocol)?;
     socket.bind_auto()?;
     socket.set_ext_ack(true)?;
-    // Without the request repeated in the answer, the text stands at a known
-    // place.
+    // Without the request repeated in the answer, the text has a fixed position.
     socket.set_cap_ack(true)?;
     Ok(socket)
 }
@@ -199,7 +197,7 @@ pub(super) fn send(socket: &Socket, packet: &[u8]) -> Result<(), KernelError> {
     sent.map(drop).map_err(|error| KernelError::of_socket(&error))
 }
 
-/// Does it again where a signal came in between.
+/// Repeats a call that was interrupted by a signal.
 pub(super) fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
@@ -209,8 +207,8 @@ pub(super) fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T>
     }
 }
 
-/// The text among the attributes that follow the request's header in a
-/// capped acknowledgement (`NLMSGERR_ATTR_MSG` of netlink(7)).
+/// Reads the text from the attributes after the request's header in a capped
+/// acknowledgement (`NLMSGERR_ATTR_MSG` of netlink(7)).
 pub(super) fn extended_ack(bytes: &[u8]) -> Option<String> {
     const HEADER: usize = 16;
     const TEXT: u16 = 1;

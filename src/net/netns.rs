@@ -11,14 +11,14 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
-/// Tells whether two descriptors are of the same file, as of a namespace's
-/// under two names.
+/// Tells whether two descriptors refer to the same file, for instance to one
+/// namespace under two names.
 pub fn are_same(one: impl AsFd, other: impl AsFd) -> bool {
     let identity = |fd: BorrowedFd| fstat(fd).map(|found| (found.st_dev, found.st_ino));
     identity(one.as_fd()).is_ok_and(|one| identity(other.as_fd()) == Ok(one))
 }
 
-/// The name of a namespace, and how commands for it are typed. It needs no
+/// The name of a namespace, and the prefix of commands for it. It needs no
 /// kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetnsName {
@@ -27,27 +27,27 @@ pub struct NetnsName {
 }
 
 impl NetnsName {
-    /// The name of a namespace; `is_host` for the sandbox's own.
+    /// Creates the name of a namespace; `is_host` for the sandbox's own.
     pub fn new(name: &str, is_host: bool) -> Self {
         Self { name: name.into(), is_host }
     }
 
-    /// As text; `host` for the sandbox's own.
+    /// The name as text; `host` for the sandbox's own namespace.
     pub fn as_str(&self) -> &str {
         &self.name
     }
 
-    /// Tells whether it is the sandbox's own.
+    /// Tells whether it is the sandbox's own namespace.
     pub fn is_host(&self) -> bool {
         self.is_host
     }
 
-    /// `ip` with the words that make it act here: `ip -n red`.
+    /// `ip` with the options that make it act here: `ip -n red`.
     pub fn ip(&self) -> String {
         self.tool("ip")
     }
 
-    /// A tool that knows `-n`, such as `ip` or `bridge`.
+    /// A tool with the option `-n`, such as `ip` or `bridge`.
     pub fn tool(&self, tool: &str) -> String {
         if self.is_host { tool.to_string() } else { format!("{tool} -n {}", typed(&self.name)) }
     }
@@ -76,13 +76,13 @@ struct Place {
     fd: RefCell<Option<Rc<OwnedFd>>>,
     netlink: RefCell<Option<Rc<Netlink>>>,
     netfilter: RefCell<Option<Rc<Netfilter>>>,
-    /// The index of the next link that is made here.
+    /// The index of the next link that is created here.
     next_index: Cell<u32>,
-    /// The links here, by index, while nobody but us changes them.
+    /// The links here, by index, as long as only we change them.
     links: RefCell<Option<BTreeMap<u32, String>>>,
-    /// The names of namespaces that this one knows by a number.
+    /// The names of other namespaces, by their ids (nsids) in this one.
     nsids: RefCell<BTreeMap<i32, String>>,
-    /// The fallback devices that an act has named.
+    /// The fallback devices that an action has named.
     named: RefCell<BTreeSet<String>>,
 }
 
@@ -100,17 +100,17 @@ impl Netns {
         }))
     }
 
-    /// Its name; `host` for the sandbox's own.
+    /// Its name; `host` for the sandbox's own namespace.
     pub fn name(&self) -> &str {
         self.0.name.as_str()
     }
 
-    /// The same, with how commands for it are typed.
+    /// The name with the prefix of commands for the namespace.
     pub fn typed_name(&self) -> &NetnsName {
         &self.0.name
     }
 
-    /// Tells whether it is the sandbox's own.
+    /// Tells whether it is the sandbox's own namespace.
     pub fn is_host(&self) -> bool {
         self.0.name.is_host()
     }
@@ -120,18 +120,18 @@ impl Netns {
         self.0.fd.borrow().is_none()
     }
 
-    /// Tells whether both are handles on the same namespace of the kernel,
-    /// whatever their names.
+    /// Tells whether both are handles on the same kernel namespace, whatever
+    /// their names.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.fd().zip(other.fd()).is_some_and(|(own, other)| are_same(&own, &other))
     }
 
-    /// `ip` with the words that make it act here: `ip -n red`.
+    /// `ip` with the options that make it act here: `ip -n red`.
     pub fn ip(&self) -> String {
         self.0.name.ip()
     }
 
-    /// A tool that knows `-n`, such as `ip` or `bridge`.
+    /// A tool with the option `-n`, such as `ip` or `bridge`.
     pub fn tool(&self, tool: &str) -> String {
         self.0.name.tool(tool)
     }
@@ -146,14 +146,14 @@ impl Netns {
         self.0.fd.borrow().clone()
     }
 
-    /// Brings this thread into the namespace. It stays there; whoever needs a
-    /// namespace enters it.
+    /// Moves this thread into the namespace. It stays there; other code that
+    /// needs a namespace enters its own.
     pub(super) fn enter(&self) -> io::Result<()> {
         let fd = self.fd().ok_or(io::ErrorKind::NotFound)?;
         Ok(setns(fd.as_fd(), CloneFlags::CLONE_NEWNET)?)
     }
 
-    /// The netlink socket of the namespace, opened when it is first needed.
+    /// The netlink socket of the namespace, opened on first use.
     pub(super) fn netlink(&self) -> io::Result<Rc<Netlink>> {
         if let Some(netlink) = &*self.0.netlink.borrow() {
             return Ok(netlink.clone());
@@ -164,72 +164,72 @@ impl Netns {
         Ok(netlink)
     }
 
-    /// The socket for rules, once it is kept.
+    /// The netfilter socket, once it is kept.
     pub(super) fn netfilter(&self) -> Option<Rc<Netfilter>> {
         self.0.netfilter.borrow().clone()
     }
 
-    /// Keeps the socket for rules. Whoever closes one waits until the kernel
-    /// has cleared away what the last change left (an RCU period).
+    /// Keeps the netfilter socket. Closing one would wait until the kernel has
+    /// freed the remains of the last change (an RCU period).
     pub(super) fn keep_netfilter(&self, socket: &Rc<Netfilter>) {
         self.0.netfilter.replace(Some(socket.clone()));
     }
 
-    /// Chooses the index of a new link.
+    /// Returns the index for a new link.
     pub(super) fn take_index(&self) -> u32 {
         let index = self.0.next_index.get();
         self.0.next_index.set(index + 1);
         index
     }
 
-    /// The links that are known here.
+    /// The known links of this namespace.
     pub(super) fn known_links(&self) -> Option<BTreeMap<u32, String>> {
         self.0.links.borrow().clone()
     }
 
-    /// The index of a link that is known here.
+    /// The index of a known link.
     pub(super) fn known_index(&self, name: &str) -> Option<u32> {
         let links = self.0.links.borrow();
         links.as_ref()?.iter().find(|(_, known)| *known == name).map(|(index, _)| *index)
     }
 
-    /// Knows the links, or none any more.
+    /// Sets the known links, or forgets them.
     pub(super) fn know_links(&self, links: Option<BTreeMap<u32, String>>) {
         self.0.links.replace(links);
     }
 
-    /// Knows one link more.
+    /// Adds a known link.
     pub(super) fn know_link(&self, index: u32, name: &str) {
         if let Some(links) = &mut *self.0.links.borrow_mut() {
             links.insert(index, name.into());
         }
     }
 
-    /// Takes note that an act names a link: a fallback device is part of the
-    /// lab from then on.
+    /// Records that an action names a link: a fallback device is part of the lab
+    /// from then on.
     pub(super) fn name_link(&self, name: &str) {
         if fallback::is_name(name) {
             self.0.named.borrow_mut().insert(name.into());
         }
     }
 
-    /// Tells whether an act has named a fallback device.
+    /// Tells whether an action has named a fallback device.
     pub(super) fn has_named(&self, name: &str) -> bool {
         self.0.named.borrow().contains(name)
     }
 
-    /// The namespace that this one knows by the number, if that was asked
-    /// before.
+    /// The namespace with this nsid, if it was looked up before.
     pub(super) fn name_of(&self, nsid: i32) -> Option<String> {
         self.0.nsids.borrow().get(&nsid).cloned()
     }
 
-    /// Keeps the number of another namespace: the kernel never changes it.
+    /// Stores the nsid of another namespace: the kernel never changes it.
     pub(super) fn remember(&self, nsid: i32, name: &str) {
         self.0.nsids.borrow_mut().insert(nsid, name.into());
     }
 
-    /// Forgets the namespace, so that nothing of ours keeps it alive.
+    /// Closes all descriptors of the namespace, so that nothing of ours keeps it
+    /// alive.
     pub(super) fn forget(&self) {
         self.0.fd.take();
         self.0.netlink.take();

@@ -22,88 +22,91 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// How long the kernel may take to take a namespace down.
+/// The time that the kernel may take to remove a namespace.
 const TAKEN_DOWN: Duration = Duration::from_secs(10);
 
-/// The traces that programs of the lab may have left.
+/// Whether programs of the lab may have changed something.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Programs {
-    /// Whether one has run: nobody knows what it did, or who looks.
+    /// Whether a program has run: its actions are unknown, and it may observe
+    /// ours.
     pub(super) have_run: bool,
-    /// Whether one has run since [`Network::settle`] looked, or runs on.
+    /// Whether one has run since the last [`Network::settle`], or still runs.
     pub(super) may_have_changed: bool,
 }
 
 impl Programs {
-    /// One has been started.
+    /// A program has been started.
     pub(super) const RUNNING: Self = Self { have_run: true, may_have_changed: true };
 }
 
-/// The network of one lab: its namespaces, and what is done to them.
+/// The network of one lab: its namespaces, and the actions on them.
 ///
-/// Each method that changes or asks something first lays the cables that wait
-/// (see [`Network::veth`]), so that nobody can tell that they waited.
+/// Each method that changes or reads something first creates the deferred cables
+/// (see [`Network::veth`]), so that the deferral is never visible.
 pub struct Network {
     pub(super) rooms: Box<dyn Rooms>,
     namespaces: RefCell<Vec<Netns>>,
     host: Netns,
     pub(super) cables: RefCell<Vec<Cable>>,
-    /// The two ends of each cable that was laid here, as namespace and index.
+    /// The two ends of each cable that was created here, as namespace and index.
     pub(super) ends: RefCell<BTreeMap<(String, u32), (String, u32)>>,
-    /// Links whose carrier may have changed since somebody looked.
+    /// Links whose carrier may have changed since the last observation.
     pub(super) unsettled: RefCell<Vec<(Netns, u32)>>,
-    /// Ports that came to a bridge since somebody looked.
+    /// Ports that were added to a bridge since the last observation.
     pub(super) hushed: RefCell<Vec<(Netns, u32)>>,
     /// Namespaces where an IPv6 address may not be usable yet.
     pub(super) tentative: RefCell<BTreeSet<String>>,
     pub(super) programs: Cell<Programs>,
-    /// The shell that waits while we answer or look.
+    /// The shell that waits while we answer or observe.
     pub(super) waiting: Cell<Option<Started>>,
     /// The process that was started last.
     pub(super) started: Cell<Option<i32>>,
-    /// All that were started. What one prints goes to somebody who may read
-    /// it, whether or not the lab keeps its name: nobody there would end it.
+    /// All started processes. They keep the reading ends of the output open even
+    /// if the script drops its handle: otherwise SIGPIPE could end a program.
     pub(super) processes: RefCell<Vec<Process>>,
     pub(super) budget: Budget,
     pub(super) guard: Guard,
-    /// The sysctls that a new namespace has from this machine and must not.
+    /// The sysctls that a new namespace copies from this machine and that are
+    /// reset.
     differing: Vec<defaults::Setting>,
-    /// Whether namespaces get what nslab chooses beside the kernel's defaults.
+    /// Whether namespaces get nslab's settings besides the kernel's defaults.
     chosen: bool,
     watch: Option<RefCell<Watch>>,
-    /// Whether who watches leaves links alone that the kernel has not brought
-    /// in line yet, as a shell does.
+    /// Whether the watcher leaves links alone that the kernel has not updated
+    /// yet, as a shell does.
     pub(super) hands_off: Cell<bool>,
-    /// Whether the lab has made a tunnel, which sends packets by itself.
+    /// Whether the lab has created a tunnel, which sends packets by itself.
     pub(super) tunnels: Cell<bool>,
     pub(super) services: Services,
     pub(super) captures: RefCell<Vec<Capture>>,
     pub(super) attached: RefCell<Attached>,
-    /// Where a packet waits behind those that are on their way.
+    /// A socket for a packet that queues behind those on their way.
     pub(super) queue: OnceCell<UdpSocket>,
-    /// Whether this kernel keeps track of connections without being asked.
+    /// Whether this kernel tracks connections without a rule.
     pub(super) tracks_from_birth: OnceCell<bool>,
-    /// How many ICMP messages the kernel could not send, when it was looked last.
+    /// The number of ICMP messages that the kernel could not send, at the last
+    /// check.
     pub(super) icmp_unsent: Cell<u64>,
 }
 
 impl Network {
-    /// The network of a fresh sandbox. Where it is `watched`, it keeps track
-    /// of what each act changes.
+    /// Creates the network of a new sandbox. If it is `watched`, it records the
+    /// changes of each action.
     ///
     /// # Errors
     ///
-    /// Where the kernel gives no socket, or a default can't be set.
+    /// If the kernel gives no socket, or a default can't be set.
     pub fn new(rooms: Box<dyn Rooms>, watched: bool) -> Result<Self, NetError> {
         Self::begin(rooms, watched, true)
     }
 
-    /// The same with the kernel's documented defaults and no others, also in
-    /// namespaces that programs make.
+    /// Does the same with only the kernel's documented defaults, also in
+    /// namespaces that programs create.
     ///
     /// # Errors
     ///
-    /// Where the kernel gives no socket, or a default can't be set.
+    /// If the kernel gives no socket, or a default can't be set.
     pub fn with_kernel_defaults(rooms: Box<dyn Rooms>, watched: bool) -> Result<Self, NetError> {
         Self::begin(rooms, watched, false)
     }
@@ -137,8 +140,8 @@ impl Network {
             tracks_from_birth: OnceCell::new(),
             icmp_unsent: Cell::default(),
         };
-        // Where IPv6 is a module, this brings it, with its switches, before
-        // somebody sets one.
+        // If IPv6 is a module, this loads it with its sysctls, before a script
+        // sets one.
         drop(socket(AddressFamily::Inet6, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None));
         network.differing = defaults::differing(&network, &host);
         network.adopt(&host, true)?;
@@ -154,7 +157,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the name is no file name, or is taken.
+    /// If the name is no valid file name, or is taken.
     pub fn netns(&self, name: &str, ipv6: bool) -> Result<Netns, NetError> {
         if name.is_empty() || name.len() > 255 || name.contains(['/', '\0']) || matches!(name, "." | "..") {
             return Err(NetError::new(format!("Invalid netns name \"{name}\""))
@@ -178,8 +181,8 @@ impl Network {
     }
 
     fn adopt(&self, netns: &Netns, ipv6: bool) -> Result<(), NetError> {
-        // What is born with a namespace; a machine may add tunnels, which are
-        // looked up when they turn up.
+        // A namespace starts with `lo`. A machine may add tunnels, which are
+        // looked up when they appear.
         netns.know_links(Some(BTreeMap::from([(1, "lo".to_string())])));
         defaults::apply(self, netns, &self.differing, self.chosen, ipv6)?;
         if let Some(watch) = &self.watch {
@@ -188,12 +191,12 @@ impl Network {
         Ok(())
     }
 
-    /// The namespaces under `/run/netns`, by name, those included that a
-    /// program has made.
+    /// The namespaces under `/run/netns`, by name, including those that a
+    /// program has created.
     ///
     /// # Errors
     ///
-    /// Where the folder can't be read.
+    /// If the folder can't be read.
     pub fn namespaces(&self) -> Result<Vec<Netns>, NetError> {
         if self.programs.get().may_have_changed {
             self.find_namespaces().map_err(|errno| NetError::new(strerror(errno as i32)))?;
@@ -203,7 +206,7 @@ impl Network {
         Ok(namespaces)
     }
 
-    /// Looks which namespaces programs have made or removed.
+    /// Finds the namespaces that programs have created or removed.
     fn find_namespaces(&self) -> nix::Result<()> {
         let folder = Path::new("/run/netns");
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
@@ -228,13 +231,13 @@ impl Network {
             names.remove(netns.name());
         }
         for name in names {
-            // A program may have put anything there.
+            // A program may have put any file there.
             let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK;
             let Ok(fd) = self.rooms.open(&folder.join(&name), flags) else { continue };
             let netns = Netns::new(&name, false, fd);
             if netns.enter().is_ok() {
                 if !self.chosen {
-                    // It has copied what this machine has otherwise.
+                    // It has copied this machine's settings.
                     let _ = defaults::apply(self, &netns, &self.differing, false, true);
                 }
                 self.namespaces.borrow_mut().push(netns);
@@ -243,8 +246,8 @@ impl Network {
         Ok(())
     }
 
-    /// Tells whether the file of a namespace is still the one that it was: a
-    /// program may have deleted it, and made another of the same name.
+    /// Tells whether a namespace's file is still the same: a program may have
+    /// deleted it, and created another of the same name.
     fn is_at(&self, netns: &Netns, folder: &Path) -> bool {
         let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK;
         let file = self.rooms.open(&folder.join(netns.name()), flags).ok();
@@ -261,12 +264,12 @@ impl Network {
         netns.forget();
     }
 
-    /// Removes a namespace, as `ip netns delete` does, and waits until the
-    /// other ends of its cables are gone as well.
+    /// Removes a namespace, as `ip netns delete` does, and waits until the other
+    /// ends of its cables are gone as well.
     ///
     /// # Errors
     ///
-    /// Where it is the host's, or not there any more.
+    /// If it is the host's, or does not exist any more.
     pub fn delete(&self, netns: &Netns) -> Result<(), NetError> {
         if netns.is_host() {
             return Err(NetError::new("the host's own namespace can't be deleted"));
@@ -279,14 +282,14 @@ impl Network {
         }
         self.lay_cables()?;
         let others = self.other_ends(netns)?;
-        // Whoever is in it keeps it, for as long as it is there.
+        // Processes in the namespace keep it alive as long as they run.
         let kept = self.services.are_in(netns) || self.processes(netns).is_ok_and(|rows| !rows.is_empty());
         self.rooms.delete_netns(name)?;
-        // This thread may be in it, which would keep it alive.
+        // This thread may be in the namespace, which would keep it alive.
         self.enter(&self.host)?;
         self.lose(netns);
         self.forget_links();
-        // The kernel takes a namespace down later, one at a time with those of
+        // The kernel removes a namespace later, one at a time with those of
         // everybody else on the machine.
         let deadline = Instant::now() + TAKEN_DOWN;
         for (other, index) in others {
@@ -297,7 +300,7 @@ impl Network {
         Ok(())
     }
 
-    /// The namespace of this name, of those that the lab has made.
+    /// The namespace of this name, among those known to the lab.
     pub(super) fn known(&self, name: &str) -> Option<Netns> {
         if name == self.host.name() {
             return Some(self.host());
@@ -305,11 +308,11 @@ impl Network {
         self.namespaces.borrow().iter().find(|netns| netns.name() == name).cloned()
     }
 
-    /// The namespace of this name, for a `link` of `netns` to be moved there.
+    /// The namespace of this name, to which a `link` of `netns` is to be moved.
     ///
     /// # Errors
     ///
-    /// Where there is none, as for the name of a bridge.
+    /// If there is none, for instance because the name is that of a bridge.
     pub fn namespace_named(&self, netns: &Netns, link: &str, name: &str) -> Result<Netns, NetError> {
         if let Some(found) = self.namespaces()?.into_iter().find(|found| found.name() == name) {
             return Ok(found);
@@ -334,26 +337,26 @@ impl Network {
         }
     }
 
-    /// The host's namespace and all others, by name, those included that a
-    /// program has made.
+    /// The host's namespace and all others, by name, including those that a
+    /// program has created.
     ///
     /// # Errors
     ///
-    /// Where the folder can't be read.
+    /// If the folder can't be read.
     pub fn all_namespaces(&self) -> Result<Vec<Netns>, NetError> {
         let mut all = vec![self.host()];
         all.extend(self.namespaces()?);
         Ok(all)
     }
 
-    /// All namespaces that are known, the host's first.
+    /// All known namespaces, the host's first.
     pub(super) fn everywhere(&self) -> Vec<Netns> {
         let mut all = vec![self.host()];
         all.extend(self.namespaces.borrow().iter().cloned());
         all
     }
 
-    /// Refuses a namespace that is gone, as `ip netns exec` does.
+    /// Refuses a deleted namespace, as `ip netns exec` does.
     pub(super) fn must_exist(&self, netns: &Netns) -> Result<(), NetError> {
         if !netns.is_deleted() {
             return Ok(());
@@ -361,7 +364,7 @@ impl Network {
         let error = format!("Cannot open network namespace \"{netns}\": No such file or directory");
         let is_known = self.namespaces.borrow().iter().any(|known| known.name() == netns.name());
         Err(match is_known {
-            // Who was given the first one is not served by the second.
+            // A handle on the first namespace is not valid for the second.
             true => {
                 NetError::new(format!("`{netns}` was deleted, and another namespace was made under its name"))
                     .hint("what was in it is gone: change it as it is, and leave the namespace itself alone")
@@ -405,8 +408,8 @@ impl Network {
         netlink.dump(message).map_err(NetError::from)
     }
 
-    /// Asks for several changes in one go. The first one counts; whether the
-    /// others are refused does not matter.
+    /// Requests several changes in one packet. Only the result of the first
+    /// counts; refusals of the others are ignored.
     pub(super) fn change_all(
         &self,
         netns: &Netns,
@@ -416,49 +419,49 @@ impl Network {
         netlink.change_all(messages).map_err(Refused::Kernel)
     }
 
-    /// Forgets which links there are: one was removed, and others with it.
+    /// Forgets the known links: one was removed, and others with it.
     pub(super) fn forget_links(&self) {
         for netns in self.everywhere() {
             netns.know_links(None);
         }
     }
 
-    /// Makes this thread's next socket one of `netns`.
+    /// Makes this thread's next socket belong to `netns`.
     pub(super) fn enter(&self, netns: &Netns) -> Result<(), NetError> {
         self.netlink(netns)?;
         netns.enter().map_err(|error| NetError::new(format!("failed to enter `{netns}`: {error}")))
     }
 
-    /// Tells whether somebody looks between the acts, so that each must have
-    /// happened when its call returns.
+    /// Tells whether somebody observes between the actions, so that each must be
+    /// complete when its call returns.
     pub(super) fn is_observed(&self) -> bool {
         self.watch.is_some() || self.programs.get().have_run
     }
 
-    /// Tells whether somebody wants to know what each act changed.
+    /// Tells whether the changes of each action are recorded.
     pub(super) fn is_watched(&self) -> bool {
         self.watch.is_some()
     }
 
-    /// Watches from now on without touching anything: what programs do takes
-    /// the time that it takes without us.
+    /// From now on, watches without touching anything: the effects of programs
+    /// take the time that they take without us.
     pub fn keep_hands_off(&self) {
         self.hands_off.set(true);
     }
 
-    /// Keeps a change that the tables don't show, for the next report.
+    /// Records a change that the tables don't show, for the next report.
     pub(super) fn note_change(&self, line: String) {
         if let Some(watch) = &self.watch {
             watch.borrow_mut().note(line);
         }
     }
 
-    /// What has changed since the last call, a line each; nothing where
-    /// nobody watches.
+    /// Returns the changes since the last call, one per line; none if nobody
+    /// watches.
     ///
     /// # Errors
     ///
-    /// Where the kernel does not answer.
+    /// If the kernel does not answer.
     pub fn changes(&self) -> Result<Vec<String>, NetError> {
         match &self.watch {
             None => Ok(Vec::new()),
@@ -480,7 +483,7 @@ pub(super) enum Refused {
 }
 
 impl Refused {
-    /// Tells whether the kernel refused with this number.
+    /// Tells whether the kernel refused with this error number.
     pub fn is(&self, errno: Errno) -> bool {
         matches!(self, Self::Kernel(error) if error.errno == errno as i32)
     }

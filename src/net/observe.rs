@@ -33,7 +33,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the namespace was deleted.
+    /// If the namespace was deleted.
     pub fn links(&self, netns: &Netns) -> Result<Vec<Link>, NetError> {
         self.settle()?;
         self.await_addresses()?;
@@ -81,7 +81,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the namespace was deleted.
+    /// If the namespace was deleted.
     pub fn addrs(&self, netns: &Netns) -> Result<Vec<Addr>, NetError> {
         self.settle()?;
         self.await_addresses()?;
@@ -117,11 +117,11 @@ impl Network {
         Ok(addrs.into_iter().map(|(_, _, addr)| addr).collect())
     }
 
-    /// The routes of one family and table (main otherwise), by destination.
+    /// The routes of one family and table (main by default), by destination.
     ///
     /// # Errors
     ///
-    /// Where the table is none, or the namespace was deleted.
+    /// If there is no such table, or the namespace was deleted.
     pub fn routes(&self, netns: &Netns, family: Family, table: Option<&str>) -> Result<Vec<Route>, NetError> {
         self.settle()?;
         if family == Family::Inet6 {
@@ -160,7 +160,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the namespace was deleted.
+    /// If the namespace was deleted.
     pub fn arp(&self, netns: &Netns) -> Result<Vec<Neighbour>, NetError> {
         self.settle()?;
         let messages = self.dump_neighbours(netns, AddressFamily::Unspec)?;
@@ -175,7 +175,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where there is no such bridge.
+    /// If there is no such bridge.
     pub fn fdb(&self, netns: &Netns, bridge: &str) -> Result<Vec<FdbEntry>, NetError> {
         self.settle()?;
         let bridge = self.find(netns, bridge)?;
@@ -194,13 +194,14 @@ impl Network {
             })
             .collect();
         entries.sort_by(|a, b| (&a.port, &a.mac).cmp(&(&b.port, &b.mac)));
-        // The kernel lists an address once for the bridge and once for each VLAN.
+        // The kernel lists an address once for the bridge and once for each
+        // VLAN.
         entries.dedup();
         Ok(entries)
     }
 
-    /// The names of the links with these indexes. While nobody but us changes
-    /// the links, they are known.
+    /// The names of the links with these indexes. They are cached as long as
+    /// only we change the links.
     fn names(&self, netns: &Netns, indexes: impl IntoIterator<Item = u32>) -> Result<Names, NetError> {
         let ours = !self.programs.get().have_run;
         if let Some(names) = netns.known_links().filter(|_| ours)
@@ -266,7 +267,7 @@ fn read_addr(message: &AddressMessage, names: &Names) -> Option<(bool, IpAddr, A
             _ => {}
         }
     }
-    // On a link between two points, `address` is the other one's.
+    // On a point-to-point link, `address` is the peer's.
     let ip = local.or(address)?;
     let addr = Addr {
         dev: name_of(names, message.header.index),
@@ -294,7 +295,7 @@ fn destination(message: &RouteMessage) -> (Option<IpAddr>, u8) {
     (dst, message.header.destination_prefix_length)
 }
 
-/// The interfaces that a route names.
+/// The interfaces that a route uses.
 fn devices(message: &RouteMessage) -> Vec<u32> {
     let mut devices = Vec::new();
     for attribute in &message.attributes {
@@ -395,7 +396,7 @@ fn read_neighbour(message: &NeighbourMessage, names: &Names) -> Option<(IpAddr, 
         }
         NeighbourState::Incomplete | NeighbourState::Failed => NeighState::Failed,
         NeighbourState::Permanent => NeighState::Permanent,
-        // No question is asked on such a link, or ever was.
+        // Such a link never resolves neighbours, or the entry was never used.
         _ => return None,
     };
     let (mut ip, mut mac) = (None, None);
@@ -408,7 +409,7 @@ fn read_neighbour(message: &NeighbourMessage, names: &Names) -> Option<(IpAddr, 
         }
     }
     let (ip, dev) = (ip?, name_of(names, message.header.ifindex));
-    // An entry that failed may still carry the address that it had.
+    // A failed entry may still have its old address.
     let mac = mac.filter(|_| state != NeighState::Failed);
     Some((ip, Neighbour { ip: ip.to_string(), mac, dev, state }))
 }
@@ -423,7 +424,7 @@ fn read_fdb(message: &NeighbourMessage, bridge: u32, names: &Names) -> Option<Fd
             _ => {}
         }
     }
-    // What belongs to the device itself is not the bridge's.
+    // Entries of the device itself do not belong to the bridge.
     if master != Some(bridge) || message.header.flags.contains(NeighbourFlags::Own) {
         return None;
     }
@@ -438,11 +439,11 @@ fn read_fdb(message: &NeighbourMessage, bridge: u32, names: &Names) -> Option<Fd
     })
 }
 
-/// Rows of the kernel's, for the fuzzers.
+/// Formats rows from the kernel, for the fuzzers.
 pub(super) mod fuzzing {
     use super::*;
 
-    /// A message of rtnetlink, in the words of `ip`.
+    /// Formats an rtnetlink message in the words of `ip`.
     pub fn rows(message: &RouteNetlinkMessage) {
         let names = Names::from([(1, "lo".into())]);
         match message {

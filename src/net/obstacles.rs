@@ -1,26 +1,26 @@
-//! What decides about a namespace's packets beside its routes.
+//! Finds what, besides routes, affects a namespace's packets.
 
 use super::survey::{Address, Route, Space, XfrmSelector};
 use super::{FirewallRule, FirewallSnapshot, NetError, Netns, Network};
 use std::net::IpAddr;
 
-/// Queues that hold no packet back.
+/// Queueing disciplines that delay no packet.
 const PROMPT: [&str; 6] = ["noqueue", "pfifo_fast", "fq_codel", "pfifo", "mq", "noop"];
 
-/// Targets after which a packet goes on as it was.
+/// Targets after which a packet continues unchanged.
 const HARMLESS: [&str; 5] = ["accept", "return", "log", "jump", "goto"];
 
-/// Words of nft for what changes a packet, or sends it elsewhere, without a
-/// verdict; and the bracket in which stands what is not known here.
+/// Words of nft statements that change or redirect a packet without a verdict,
+/// and the bracket around an unsupported statement.
 const CHANGES: [&str; 6] = [" set ", "dup ", "fwd ", "notrack", "synproxy", "["];
 
 impl Network {
-    /// The first thing beside routes and rules that changes, stops or delays
-    /// packets in a namespace, or sends them elsewhere, in words.
+    /// Returns the first thing besides routes and rules that changes, stops,
+    /// delays or redirects packets in a namespace, in words.
     ///
     /// # Errors
     ///
-    /// Where the kernel does not answer.
+    /// If the kernel does not answer.
     pub fn obstacle(&self, netns: &Netns) -> Result<Option<String>, NetError> {
         self.settle()?;
         let space = self.survey_ways_of(netns)?;
@@ -46,7 +46,7 @@ fn is_harmless(rule: &FirewallRule) -> bool {
     }
 }
 
-/// A network that the namespace takes for its own addresses.
+/// A network whose addresses the namespace treats as its own.
 fn taken_in(space: &Space) -> Option<String> {
     const LOCAL: u32 = 255;
     let route = space.routes.iter().filter(|route| route.table == LOCAL).find(|route| {
@@ -65,7 +65,7 @@ fn queued(space: &Space) -> Option<String> {
     filter.or(queue).or(xdp.map(|link| format!("there is an XDP program on {}", link.name)))
 }
 
-/// The first policy of IPsec: it stops packets, or puts them into others.
+/// The first IPsec policy: it stops packets, or encapsulates them.
 fn protected(space: &Space) -> Option<String> {
     let policy = space.policies.first().map(|policy| {
         let XfrmSelector { src, dst, .. } = &policy.selector;
@@ -75,8 +75,8 @@ fn protected(space: &Space) -> Option<String> {
     policy.or(blocks.then(|| "IPsec stops what no policy lets pass (`ip xfrm policy getdefault`)".into()))
 }
 
-/// A route that is for some packets alone, or that puts them into others: the
-/// comparison of routes knows neither.
+/// A route that is for some packets only, or that encapsulates them: the
+/// comparison of routes handles neither.
 fn special(space: &Space) -> Option<String> {
     space.routes.iter().find_map(|route| match route {
         Route { tos: tos @ 1.., dst, .. } => {

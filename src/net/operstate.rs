@@ -1,19 +1,20 @@
-//! The state of a link by RFC 2863, the same whatever the kernel's version.
+//! The operational state of a link (RFC 2863), independent of the kernel's
+//! version.
 //!
-//! A link's carrier changes at once; its state follows when the kernel's
-//! linkwatch worker comes to it (`default_operstate` and `linkwatch_do_dev` of
-//! net/core/link_watch.c), and its queue takes packets from then on.
+//! A link's carrier changes at once. Its state follows when the kernel's
+//! linkwatch worker processes it (`default_operstate` and `linkwatch_do_dev` of
+//! net/core/link_watch.c), and its queue accepts packets from then on.
 
 use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, State};
 
-/// What is looked at.
+/// The properties of a link that its state depends on.
 struct Facts<'a> {
     up: bool,
     carrier: bool,
-    /// How often the carrier has changed.
+    /// The number of carrier changes.
     changes: u32,
     state: State,
-    /// Whether there is a link below it, or another end.
+    /// Whether it is stacked on another link, or has another end.
     stands_on_another: bool,
     /// Whether a program holds its carrier down.
     protodown: bool,
@@ -51,15 +52,15 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// Tells whether the worker has come to a link since its carrier changed.
+/// Tells whether the worker has processed a link since its carrier changed.
 ///
-/// A link that is switched on and has no carrier can't be UP or UNKNOWN then,
-/// and one with a carrier not DOWN. UNKNOWN with a carrier is for good where the
-/// carrier never changed: such a link, as `lo`, a dummy or a tunnel, does not
-/// tell the worker of it. But what stands on another link tells him of itself
-/// when it is made (`linkwatch_fire_event` in macvlan.c, macsec.c and vlan.c). A
-/// link that is switched off is shown as DOWN whatever its state is, and gets no
-/// packet.
+/// After that, a link that is up without a carrier can't be UP or UNKNOWN, and
+/// one with a carrier can't be DOWN. UNKNOWN with a carrier is final if the
+/// carrier never changed: such a link, for instance `lo`, a dummy or a tunnel,
+/// does not notify the worker. But a link that is stacked on another one
+/// notifies the worker when it is created (`linkwatch_fire_event` in macvlan.c,
+/// macsec.c and vlan.c). A link that is administratively down is shown as DOWN
+/// whatever its state is, and gets no packet.
 pub(super) fn is_in_line(message: &LinkMessage) -> bool {
     let facts = Facts::read(message);
     let tells =
@@ -69,18 +70,19 @@ pub(super) fn is_in_line(message: &LinkMessage) -> bool {
         State::Up => facts.carrier,
         State::Down | State::LowerLayerDown => !facts.carrier,
         State::Unknown => facts.carrier && facts.changes == 0 && !tells,
-        // Somebody said so, or will.
+        // A program has set the state, or will.
         _ => true,
     }
 }
 
 /// The state of a link.
 ///
-/// One that is switched on and has no carrier because of the one below it, or
-/// of its other end, is LOWERLAYERDOWN: so says Linux before 6.3 of each that
-/// has one. A newer one looks whether that has a carrier, and says DOWN where it
-/// does not find it because it is in another namespace at that moment ("net:
-/// linkwatch: only report IF_OPER_LOWERLAYERDOWN if iflink is actually down").
+/// A link that is up, but has no carrier because of the link below it or its
+/// other end, is LOWERLAYERDOWN: Linux before 6.3 reports that for each such
+/// link. A newer kernel checks the carrier of the other link, and reports DOWN
+/// if it does not find that link because it is in another namespace at that
+/// moment ("net: linkwatch: only report IF_OPER_LOWERLAYERDOWN if iflink is
+/// actually down").
 pub(super) fn of(message: &LinkMessage) -> State {
     let facts = Facts::read(message);
     let waits = facts.up && !facts.carrier && facts.stands_on_another && !facts.protodown;
@@ -95,7 +97,7 @@ pub(super) fn of(message: &LinkMessage) -> State {
 mod tests {
     use super::*;
 
-    /// What Linux 6.1 says of a link that is on.
+    /// A link that is up, as Linux 6.1 reports it.
     fn link(kind: Option<InfoKind>, carrier: bool, changes: u32, state: State) -> LinkMessage {
         let mut message = LinkMessage::default();
         message.header.flags = LinkFlags::Up;

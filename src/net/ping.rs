@@ -1,4 +1,4 @@
-//! Echo requests, and what becomes of them, in ping(8)'s own words.
+//! Echo requests, and their results in ping(8)'s own words.
 
 use super::echo::{Echo, Tap, probe};
 use super::error::strerror;
@@ -12,40 +12,40 @@ use std::fmt::Write;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-/// Of so many requests, one may be lost.
+/// From this number of requests on, one may be lost.
 const MANY: u16 = 10;
 
-/// How long the kernel gets to have room again.
+/// The time that the kernel gets to have buffer space again.
 const ROOM: Duration = Duration::from_millis(20);
 
-/// How to ping.
+/// Options of a ping.
 #[derive(Debug, Clone)]
 pub struct PingOptions {
-    /// How many requests; each waits for its answer before the next is sent.
+    /// The number of requests; each waits for its reply before the next is sent.
     pub count: u16,
-    /// How long each waits, in milliseconds.
+    /// The timeout of each request, in milliseconds.
     pub timeout_ms: u64,
     /// The payload of a request, in bytes.
     pub size: u16,
-    /// The time to live (hop limit for IPv6); the kernel's otherwise.
+    /// The time to live (hop limit for IPv6); the kernel's default if not set.
     pub ttl: Option<u8>,
-    /// Whether to forbid fragments.
+    /// Whether to forbid fragmentation.
     pub df: bool,
-    /// Where to send from: an interface, or an address of one's own.
+    /// The source: an interface, or an address of the namespace.
     pub source: Option<PingSource>,
-    /// Count only answers that this namespace itself has sent.
+    /// Count only replies that this namespace itself has sent.
     pub by: Option<Netns>,
-    /// Whether each request has to be answered; one of them otherwise.
+    /// Whether each request must be answered; otherwise one is enough.
     pub every: bool,
-    /// Whether a broadcast address is meant, as `ping -b` says.
+    /// Whether to allow a broadcast address, as `ping -b` does.
     pub broadcast: bool,
-    /// Whether to go ahead with IPv6 addresses that are not usable yet.
+    /// Whether to start before IPv6 addresses are usable.
     pub hasty: bool,
-    /// When to give up looking for a name.
+    /// The deadline for resolving a name.
     pub deadline: Instant,
 }
 
-/// What ping(8) takes for `-I`.
+/// The argument of ping(8)'s `-I`.
 #[derive(Debug, Clone)]
 pub enum PingSource {
     /// An interface.
@@ -74,60 +74,63 @@ impl Default for PingOptions {
     }
 }
 
-/// What came of a ping.
+/// The result of a ping.
 #[derive(Debug, Clone)]
 pub struct PingAnswer {
     /// The destination as it was typed.
     pub dst: String,
     /// The payload of a request, in bytes.
     pub size: u16,
-    /// How many requests were sent.
+    /// The number of requests sent.
     pub sent: u16,
-    /// How many have to be answered.
+    /// The number of requests that must be answered.
     pub wanted: u16,
-    /// The answers.
+    /// The replies.
     pub replies: Vec<Reply>,
-    /// Lines as `From 192.168.15.1 icmp_seq=1 Destination Host Unreachable`.
+    /// Lines such as `From 192.168.15.1 icmp_seq=1 Destination Host
+    /// Unreachable`.
     pub errors: Vec<String>,
-    /// Why nothing was sent, as `connect: Network is unreachable`.
+    /// The reason why nothing was sent, such as `connect: Network is
+    /// unreachable`.
     pub refused: Option<String>,
-    /// Answers that somebody else gave than who was asked for.
+    /// The complaint about replies from another namespace than the one asked
+    /// for.
     pub by_others: Option<String>,
-    /// The first address that the name has.
+    /// The first address of the name.
     found: Option<IpAddr>,
     /// The address that was pinged.
     ip: Option<IpAddr>,
-    /// The names of those who answered, where a name was pinged.
+    /// The names of the replying hosts, if a name was pinged.
     names: BTreeMap<IpAddr, String>,
 }
 
-/// One answer.
+/// One reply.
 #[derive(Debug, Clone)]
 pub struct Reply {
-    /// Who answered.
+    /// The sender of the reply.
     pub from: IpAddr,
-    /// The link of an address that is one of a single link, as `%veth-red`.
+    /// The zone of a link-local address, as `%veth-red`.
     pub zone: String,
-    /// Which request it answers, from 1.
+    /// The number of the request that it answers, from 1.
     pub seq: u16,
     /// The time to live with which it arrived.
     pub ttl: Option<u8>,
-    /// How long it took.
+    /// The round-trip time.
     pub time: Duration,
 }
 
 impl PingAnswer {
-    /// Tells whether somebody answered.
+    /// Tells whether enough requests were answered.
     pub fn ok(&self) -> bool {
         self.replies.len() >= usize::from(self.wanted) && self.by_others.is_none()
     }
 
-    /// The address that was pinged, or would have been, once that was clear.
+    /// The address that was pinged or would have been, once it is known.
     pub fn address(&self) -> Option<IpAddr> {
         self.ip.or(self.found).or_else(|| self.dst.split('%').next().and_then(|dst| dst.parse().ok()))
     }
 
-    /// Why nobody did, in a few words.
+    /// The reason for the failure, in a few words.
     pub fn error(&self) -> Option<String> {
         if self.ok() {
             return None;
@@ -136,13 +139,13 @@ impl PingAnswer {
         Some(first.cloned().unwrap_or_else(|| format!("{}% packet loss", self.loss())))
     }
 
-    /// How much was lost, in hundredths.
+    /// The packet loss in percent.
     fn loss(&self) -> usize {
         let sent = usize::from(self.sent);
         (sent - self.replies.len().min(sent)) * 100 / sent.max(1)
     }
 
-    /// What ping(8) prints, but for the times.
+    /// The output of ping(8), without the times.
     pub fn text(&self) -> String {
         if self.sent == 0
             && let Some(refused) = &self.refused
@@ -192,11 +195,12 @@ impl PingAnswer {
 }
 
 impl Network {
-    /// Sends echo requests and waits for the answers, as `ping -c1 -W1` does.
+    /// Sends echo requests and waits for the replies, as `ping -c1 -W1` does.
     ///
     /// # Errors
     ///
-    /// Where an option makes no sense here. That nobody answers is an answer.
+    /// If an option makes no sense here. A missing reply is an answer, not an
+    /// error.
     pub fn ping(&self, netns: &Netns, dst: &str, options: &PingOptions) -> Result<PingAnswer, NetError> {
         self.settle()?;
         self.spare_neighbours()?;
@@ -204,7 +208,7 @@ impl Network {
             dst: dst.into(),
             size: options.size,
             sent: 0,
-            // A machine that is very busy loses a packet now and then.
+            // A very busy machine loses a packet now and then.
             wanted: if options.every { options.count - u16::from(options.count >= MANY) } else { 1 },
             replies: Vec::new(),
             errors: Vec::new(),
@@ -228,12 +232,12 @@ impl Network {
         if let Some(PingSource::Interface(name)) = &options.source {
             self.index_of(netns, name)?;
         }
-        // The kernel answers an echo request; a program that does so is not
-        // the one who is asked for.
+        // The kernel answers an echo request. If a program does so, the reply
+        // does not count, so programs are held meanwhile.
         let held = options.by.as_ref().map(|_| Held::in_the(&*self.rooms));
         let tap = options.by.as_ref().map(|by| self.tap(by, netns)).transpose()?;
         self.enter(netns)?;
-        // The first to which there is a way.
+        // The first address to which there is a route.
         let (mut refused, mut way) = (None, None);
         for target in targets {
             refused = probe(target, options).err();
@@ -261,7 +265,7 @@ impl Network {
         for seq in 1..=options.count {
             answer.sent += 1;
             self.ask_once(netns, &echo, seq, options, &mut answer);
-            // Where all have to come, too many are lost soon.
+            // If all requests must be answered, stop once too many are lost.
             let lost = usize::from(answer.sent) - answer.replies.len();
             if options.every && lost > usize::from(options.count - answer.wanted) {
                 break;
@@ -287,14 +291,16 @@ impl Network {
         Ok(answer)
     }
 
-    /// Asks, and asks again where the kernel had no room for an answer.
+    /// Sends a request, and repeats it if the kernel had no buffer space for a
+    /// reply.
     fn ask_once(&self, netns: &Netns, echo: &Echo, seq: u16, options: &PingOptions, answer: &mut PingAnswer) {
         let deadline = Instant::now() + Duration::from_millis(options.timeout_ms);
         let heard = |answer: &PingAnswer| answer.replies.len() + answer.errors.len();
         let before = heard(answer);
         loop {
             echo.exchange(seq, options, answer, || self.is_over(netns));
-            // An error is an answer, too: only silence can be for lack of room.
+            // An error is an answer, too: only silence can be due to lack of
+            // space.
             let is_silent = heard(answer) == before && answer.refused.is_none();
             if !is_silent || !self.has_icmp_unsent(netns) {
                 return;
@@ -307,7 +313,7 @@ impl Network {
         }
     }
 
-    /// ping(8) looks up who has answered, where it was given a name.
+    /// ping(8) looks up the names of the replying hosts if it was given a name.
     fn name_those_who_answered(
         &self,
         netns: &Netns,
@@ -315,7 +321,7 @@ impl Network {
         deadline: Instant,
     ) -> Result<(), NetError> {
         let replies = answer.replies.iter().map(|reply| reply.from);
-        // For IPv6 it begins with that of the destination.
+        // For IPv6, ping(8) begins with the name of the destination.
         for ip in replies.chain(answer.ip.filter(IpAddr::is_ipv6)) {
             if !answer.names.contains_key(&ip)
                 && let Some(name) = self.name_of_address(netns, ip, deadline)?
@@ -335,7 +341,7 @@ impl Network {
         Ok(())
     }
 
-    /// Reads an address, with the interface where it names one.
+    /// Parses an address, with its interface if it has one.
     pub(super) fn target(&self, netns: &Netns, dst: &str) -> Result<Option<Target>, NetError> {
         let (address, zone) = match dst.split_once('%') {
             Some((address, zone)) => (address, Some(zone)),
@@ -349,8 +355,8 @@ impl Network {
         Ok(Some(Target { ip, scope }))
     }
 
-    /// Sees every packet that `netns` sends from now on to somebody else, or to
-    /// `other`.
+    /// Observes every packet that `netns` sends from now on to another
+    /// namespace. If `other` is `netns` itself, packets to itself count, too.
     pub(super) fn tap(&self, netns: &Netns, other: &Netns) -> Result<Tap, NetError> {
         self.enter(netns)?;
         Tap::open(netns == other).map_err(socket_failed)

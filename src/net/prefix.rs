@@ -4,7 +4,7 @@ use super::NetError;
 use std::fmt;
 use std::net::IpAddr;
 
-/// An address and the length of its network's prefix.
+/// An address and its prefix length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Prefix {
     pub address: IpAddr,
@@ -12,8 +12,8 @@ pub struct Prefix {
 }
 
 impl Prefix {
-    /// Reads `192.168.15.1/24`; without a mask it is a single address, as for
-    /// `ip`.
+    /// Parses `192.168.15.1/24`; without a prefix length it is a single address,
+    /// as in `ip`.
     pub fn parse(text: &str) -> Result<Self, NetError> {
         let refused =
             || NetError::new(format!("any valid prefix is expected rather than \"{text}\"")).hint(hint(text));
@@ -33,7 +33,7 @@ impl Prefix {
         Ok(Self { address, length })
     }
 
-    /// The broadcast address of the network (RFC 919), where there is one.
+    /// The broadcast address of the network (RFC 919), if it has one.
     pub fn broadcast(&self) -> Option<std::net::Ipv4Addr> {
         match self.address {
             IpAddr::V4(address) if self.length <= 30 => {
@@ -46,7 +46,7 @@ impl Prefix {
 }
 
 impl fmt::Display for Prefix {
-    /// As `ip` prints it: a single address has no length.
+    /// Prints it as `ip` does: a single address has no length.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let most = if self.address.is_ipv4() { 32 } else { 128 };
         if self.length == most {
@@ -57,14 +57,14 @@ impl fmt::Display for Prefix {
     }
 }
 
-/// Reads an address without a mask.
+/// Parses an address without a prefix length.
 pub fn address(text: &str) -> Result<IpAddr, NetError> {
     text.parse().map_err(|_| {
         NetError::new(format!("any valid address is expected rather than \"{text}\"")).hint(hint(text))
     })
 }
 
-/// Says what is wrong with an address or a prefix that nobody can read.
+/// A hint for an invalid address or prefix.
 fn hint(text: &str) -> String {
     let (address, length) = text.split_once('/').map_or((text, None), |(a, l)| (a, Some(l)));
     if address.parse::<IpAddr>().is_ok() {
@@ -72,7 +72,7 @@ fn hint(text: &str) -> String {
         let length = length.unwrap_or("");
         return format!("the mask is a number from 0 to {most}, not `{length}`");
     }
-    // A port, or what ought to be one.
+    // A port, or an attempt at one.
     let port = address.split_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
     if port.is_some_and(|(before, _)| before.is_empty() || before.contains('.')) {
         return "an address stands here alone, without a port, as `192.168.15.1`".into();
@@ -90,7 +90,7 @@ fn hint(text: &str) -> String {
     }
 }
 
-/// Reads a hardware address, as `02:00:00:00:00:01`.
+/// Parses a hardware address, as `02:00:00:00:00:01`.
 pub fn mac(text: &str) -> Result<Vec<u8>, NetError> {
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
     let group = |part| u8::from_str_radix(part, 16).ok().filter(|_| digits(part));

@@ -1,4 +1,4 @@
-//! The processes of a lab, as `/proc` has them.
+//! The processes of a lab, from `/proc`.
 
 use super::error::strerror;
 use super::{NetError, Netns, Network};
@@ -13,16 +13,15 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a program may take to have a command line, which some erase.
+/// The time that a program may take to have a command line, which some erase.
 const COMMAND_LINE: Duration = Duration::from_millis(500);
 
 impl Network {
-    /// The processes of the lab that are in a namespace, as `ip netns pids`
-    /// finds them.
+    /// The lab's processes in a namespace, as `ip netns pids` finds them.
     ///
     /// # Errors
     ///
-    /// Where `/proc` can't be read.
+    /// If `/proc` can't be read.
     pub fn processes(&self, netns: &Netns) -> Result<Vec<ProcessRow>, NetError> {
         let failed = |errno| NetError::new(format!("failed to read /proc: {}", strerror(errno as i32)));
         self.enter(netns)?;
@@ -31,7 +30,7 @@ impl Network {
         let proc = self.open_proc().map_err(failed)?;
         let mut rows = Vec::new();
         for pid in pids(&proc).map_err(failed)? {
-            // One that ends meanwhile is gone.
+            // The process may have ended meanwhile.
             let netns = readlinkat(&proc, format!("{pid}/ns/net").as_str()).unwrap_or_default();
             if netns.to_string_lossy() == here {
                 rows.extend(read(&proc, pid));
@@ -41,9 +40,9 @@ impl Network {
         Ok(rows)
     }
 
-    /// How many processes the lab has that may do something now: those of the
-    /// sandbox itself, into which nobody may look, do what we ask, and so does
-    /// a shell that waits; what was frozen does nothing.
+    /// Counts the lab's processes that may act now. The sandbox's own processes,
+    /// which nobody may inspect, only do what we ask. A shell that waits does
+    /// nothing, nor does a frozen process.
     pub(super) fn count_processes(&self) -> usize {
         let Ok(proc) = self.open_proc() else { return 0 };
         let waiting = self.waiting.get().map(|shell| i64::from(shell.pid));
@@ -53,7 +52,7 @@ impl Network {
         pids.filter(|pid| is_the_labs(pid) && !is_frozen(&proc, *pid)).count()
     }
 
-    /// A process, and all that it or one of them has started.
+    /// A process and all its descendants.
     pub(super) fn family_of(&self, pid: i32) -> nix::Result<BTreeSet<i64>> {
         let proc = self.open_proc()?;
         let parent = |pid: i64| {
@@ -94,12 +93,12 @@ impl Network {
         })
     }
 
-    /// Waits until a program that was started has its command line. The kernel
-    /// says that it is executed a moment earlier.
+    /// Waits until a started program has its command line. The kernel reports
+    /// its exec a moment earlier.
     pub(super) fn await_command_line(&self, pid: i32) {
         let Ok(proc) = self.open_proc() else { return };
         let deadline = Instant::now() + COMMAND_LINE;
-        // One that has ended, and has not been waited for, has none any more.
+        // A zombie has no command line any more.
         let is_on_its_way = || {
             text(&proc, &format!("{pid}/cmdline")).is_some_and(|words| words.is_empty())
                 && read(&proc, i64::from(pid)).is_some()
@@ -114,7 +113,7 @@ impl Network {
     }
 }
 
-/// All but the sandbox's own first one.
+/// The ids of all processes except the sandbox's own first one.
 fn pids(proc: &OwnedFd) -> nix::Result<Vec<i64>> {
     let mut folder = nix::dir::Dir::from_fd(proc.try_clone().map_err(|_| nix::Error::EMFILE)?)?;
     let pids = folder.iter().filter_map(|entry| entry.ok()?.file_name().to_str().ok()?.parse().ok());
@@ -124,11 +123,11 @@ fn pids(proc: &OwnedFd) -> nix::Result<Vec<i64>> {
 fn read(proc: &OwnedFd, pid: i64) -> Option<ProcessRow> {
     let status = text(proc, &format!("{pid}/status"))?;
     let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-    // A zombie waits for its parent only.
+    // A zombie only waits for its parent.
     if field("State:")?.starts_with('Z') {
         return None;
     }
-    // As seen from the sandbox's pid namespace inwards.
+    // The ids from the sandbox's pid namespace inwards.
     let pids: Vec<i64> = field("NSpid:")?.split_whitespace().filter_map(|pid| pid.parse().ok()).collect();
     let words = text(proc, &format!("{pid}/cmdline"))?;
     let command = words.trim_end_matches('\0').replace('\0', " ");
@@ -136,10 +135,10 @@ fn read(proc: &OwnedFd, pid: i64) -> Option<ProcessRow> {
     Some(ProcessRow { pid, ns_pid: *pids.last()?, command, nested: pids.len() > 1 })
 }
 
-/// Tells whether somebody traces a process and has stopped it.
+/// Tells whether a process is traced and stopped.
 fn is_frozen(proc: &OwnedFd, pid: i64) -> bool {
     let stat = text(proc, &format!("{pid}/stat")).unwrap_or_default();
-    // The name, in brackets, may have anything in it.
+    // The name, in brackets, may contain anything.
     stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('t'))
 }
 

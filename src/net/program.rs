@@ -14,10 +14,10 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// How a program runs.
+/// Limits of a program.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// How long it may run, in milliseconds.
+    /// The maximum running time, in milliseconds.
     pub timeout_ms: u64,
     /// Whether it is the first process of a pid namespace of its own.
     pub pid: bool,
@@ -29,30 +29,30 @@ impl Default for Limits {
     }
 }
 
-/// The most that is kept of what a program prints, in bytes, for each of its
-/// two streams.
+/// The maximum size of a program's output that is kept, in bytes, for each of
+/// its two streams.
 const KEPT: usize = 8 << 20;
 
-/// What a program said, and how it ended.
+/// The output of a program, and its exit status.
 #[derive(Debug, Clone)]
 pub struct ExecAnswer {
     /// The command as it was typed.
     pub command: String,
-    /// The exit code; 128 and the signal's number where it was killed, as
-    /// shells say it.
+    /// The exit code; 128 plus the signal's number if it was killed, as in
+    /// shells.
     pub code: i32,
-    /// What it printed.
+    /// Its standard output.
     pub stdout: String,
-    /// What it printed about itself.
+    /// Its standard error.
     pub stderr: String,
-    /// Why it was ended by us.
+    /// The reason why we ended it.
     pub ended: Option<String>,
-    /// What helps, where it failed for want of something that is known.
+    /// A hint, if it failed for a known reason.
     pub hint: Option<String>,
 }
 
-/// The line in which a program that failed says why: its last one. Only nft(8)
-/// shows below its error what it is about.
+/// The line in which a failed program gives the reason: its last one. Only
+/// nft(8) prints the affected text below its error.
 pub fn last_words(said: &str) -> Option<&str> {
     let mut lines = said.lines().rev().map(str::trim).filter(|line| !line.is_empty());
     lines.clone().find(|line| line.contains(" Error: ")).or_else(|| lines.next())
@@ -64,7 +64,7 @@ impl ExecAnswer {
         self.code == 0 && self.ended.is_none()
     }
 
-    /// Why not, in a few words.
+    /// The reason for the failure, in a few words.
     pub fn error(&self) -> Option<String> {
         if self.ok() {
             return None;
@@ -76,7 +76,7 @@ impl ExecAnswer {
         })
     }
 
-    /// What a terminal would show.
+    /// The text that a terminal would show.
     pub fn text(&self) -> String {
         let mut text = format!("{}{}", self.stdout, self.stderr);
         if let Some(ended) = &self.ended {
@@ -91,7 +91,7 @@ impl ExecAnswer {
     }
 }
 
-/// A program that was started and runs on.
+/// A program that was started and may still run.
 #[derive(Debug, Clone)]
 pub struct Process(Rc<Running>);
 
@@ -115,17 +115,17 @@ impl Process {
         &self.0.netns
     }
 
-    /// Its number inside the sandbox.
+    /// Its PID inside the sandbox.
     pub fn pid(&self) -> i32 {
         self.0.started.pid
     }
 
-    /// What it has printed so far.
+    /// Its standard output so far.
     pub fn stdout(&self) -> String {
         self.0.out.borrow_mut().text()
     }
 
-    /// What it has printed so far about itself.
+    /// Its standard error so far.
     pub fn stderr(&self) -> String {
         self.0.err.borrow_mut().text()
     }
@@ -141,16 +141,16 @@ struct Output {
 }
 
 impl Output {
-    /// Makes a pipe; gives our end and the program's.
+    /// Creates a pipe; returns our end and the program's.
     fn pipe() -> io::Result<(Self, OwnedFd)> {
         let (ours, theirs) = pipe2(OFlag::O_CLOEXEC)?;
         fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        // So that a program that we don't listen to at the moment goes on.
+        // A larger pipe lets a program continue while we don't read from it.
         let _ = fcntl(&ours, FcntlArg::F_SETPIPE_SZ(1 << 20));
         Ok((Self { pipe: ours, bytes: Vec::new(), more: 0, open: true }, theirs))
     }
 
-    /// Reads what is there.
+    /// Reads the available output.
     fn drain(&mut self) {
         let mut chunk = [0; 64 * 1024];
         while self.open {
@@ -183,13 +183,13 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where there is no such program.
+    /// If there is no such program.
     pub fn exec(&self, netns: &Netns, command: &str, limits: Limits) -> Result<ExecAnswer, NetError> {
         let argv = words(command)?;
         self.run(netns, command, argv, limits)
     }
 
-    /// What a script comes to for which this machine lacks a program.
+    /// Carries out a script for which this machine lacks a program.
     fn without(
         &self,
         netns: &Netns,
@@ -207,7 +207,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the script names a program that this machine lacks.
+    /// If the script names a program that this machine lacks.
     pub fn sh(&self, netns: &Netns, script: &str, limits: Limits) -> Result<ExecAnswer, NetError> {
         if let Some(tool) = missing_program(script) {
             return self.without(netns, script, &tool, limits);
@@ -219,7 +219,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the script names a program that this machine lacks.
+    /// If the script names a program that this machine lacks.
     pub fn bash(&self, netns: &Netns, script: &str, limits: Limits) -> Result<ExecAnswer, NetError> {
         if let Some(tool) = missing_program(script) {
             return self.without(netns, script, &tool, limits);
@@ -227,12 +227,12 @@ impl Network {
         self.run(netns, script, vec!["bash".into(), "-c".into(), script.into()], limits)
     }
 
-    /// Starts a command, which runs until it ends or the lab does; with `pid`
-    /// as the first process of a pid namespace of its own.
+    /// Starts a command, which runs until it ends or the lab does; with `pid`,
+    /// as the first process of its own pid namespace.
     ///
     /// # Errors
     ///
-    /// Where there is no such program.
+    /// If there is no such program.
     pub fn start(&self, netns: &Netns, command: &str, pid: bool) -> Result<Process, NetError> {
         let argv = words(command)?;
         let process = self.launch(netns, command, argv, pid)?;
@@ -242,13 +242,13 @@ impl Network {
         Ok(process)
     }
 
-    /// From now on, whether the programs that start are a submission's: they
-    /// see nothing of the judge's, can signal none of its programs, and are
-    /// held to tighter limits. One that runs on stays what it was.
+    /// Sets whether programs that start from now on are a submission's. These
+    /// see nothing of the grader, can signal none of its programs, and have
+    /// tighter limits. A running program keeps its status.
     ///
     /// # Errors
     ///
-    /// Where the kernel refuses what keeps them apart.
+    /// If the kernel refuses the isolation.
     pub fn confine(&self, confined: bool) -> Result<(), NetError> {
         let remedy = "a submission runs by itself or not at all; `nslab doctor` says what a sandbox needs";
         match confined {
@@ -258,18 +258,18 @@ impl Network {
         self.rooms.confine(confined).map_err(|error| NetError::from(error).unmeasured(remedy))
     }
 
-    /// Freezes what a submission has left running, but for services of these
-    /// names.
+    /// Freezes the processes that a submission has left running, except services
+    /// of these names.
     ///
     /// # Errors
     ///
-    /// Where the sandbox is gone.
+    /// If the sandbox is gone.
     pub fn freeze(&self, services: &[String]) -> Result<(), NetError> {
         Ok(self.rooms.freeze(services)?)
     }
 
-    /// Why the programs of a submission were all ended since the last call, if
-    /// they were.
+    /// The reason why all programs of a submission were ended since the last
+    /// call, if they were.
     pub fn why_cleared(&self) -> Option<Cleared> {
         self.rooms.why_cleared()
     }
@@ -279,19 +279,19 @@ impl Network {
         self.started.take()
     }
 
-    /// How a started program ended, if it has.
+    /// The exit status of a started program, if it has ended.
     pub fn exit_of(&self, process: &Process) -> Option<Exit> {
         self.rooms.exit_of(process.0.started, None)
     }
 
-    /// Ends a started program and its children, and waits for that.
+    /// Ends a started program and its children, and waits until they are gone.
     ///
     /// # Errors
     ///
-    /// Where the sandbox is gone.
+    /// If the sandbox is gone.
     pub fn stop(&self, process: &Process) -> Result<(), NetError> {
         if self.exit_of(process).is_none() {
-            // As a terminal that is closed, and then for certain.
+            // First SIGTERM, then SIGKILL.
             let _ = self.rooms.kill(process.0.started, libc::SIGTERM);
             let soon = Instant::now() + Duration::from_millis(500);
             if self.rooms.exit_of(process.0.started, Some(soon)).is_none() {
@@ -327,8 +327,8 @@ impl Network {
                 exit = Some(Exit::Signal(libc::SIGKILL));
             }
         }
-        // A program that can't start another does not say why. Some may have
-        // ended meanwhile.
+        // A program that fails to start another does not say why. Some processes
+        // may have ended meanwhile.
         if exit != Some(Exit::Code(0)) && self.count_processes() >= MOST_PROCESSES * 9 / 10 {
             let full = format!("a lab has at most {MOST_PROCESSES} processes, and they are in use");
             ended = Some(ended.map_or(full.clone(), |ended| format!("{ended}; {full}")));
@@ -365,8 +365,8 @@ impl Network {
         true
     }
 
-    /// How long to wait where so much is left: not past the next look at what
-    /// a submission takes.
+    /// The time to wait if `left` remains: not beyond the next check of a
+    /// submission's resources.
     pub fn until(&self, left: Duration) -> PollTimeout {
         let look = self.guard().map(|at| at.saturating_duration_since(Instant::now()));
         let wait = look.map_or(left, |look| left.min(look)) + Duration::from_micros(999);
@@ -390,7 +390,7 @@ impl Network {
         let failed = |error: io::Error| NetError::new(format!("failed to make a pipe: {error}"));
         let (out, their_out) = Output::pipe().map_err(failed)?;
         let (err, their_err) = Output::pipe().map_err(failed)?;
-        // The very namespace, whatever there is under its name by now.
+        // The exact namespace, even if its name now belongs to another.
         let fd = if netns.is_host() { None } else { netns.fd() };
         let name = (!netns.is_host()).then(|| netns.name().to_string());
         let inside = Program { argv: argv.clone(), netns: name, pid };
@@ -428,7 +428,8 @@ pub(super) fn words(command: &str) -> Result<Vec<String>, NetError> {
     Ok(words)
 }
 
-/// Says that there is no such file inside, and why where this machine has it.
+/// The message that a file does not exist inside, with the reason if this
+/// machine has it.
 fn not_inside(path: &str) -> String {
     let inside = format!("no file is at `{path}` in the sandbox");
     match Path::new(path).exists() {

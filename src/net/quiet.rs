@@ -1,9 +1,9 @@
-//! Whether all that was sent has come to its end.
+//! Tells whether every packet in a lab has reached its end.
 //!
-//! In a network of veths and bridges a packet does not travel by a clock: it
-//! waits in a CPU's queue until this one has time for it, and whoever answers
-//! does so at once. So where nobody has answered, the queues are empty and
-//! nothing in sight waits for a clock, nobody will.
+//! In a network of veths and bridges a packet is not delayed by timers: it waits
+//! in a CPU's queue until that CPU processes it, and hosts answer at once. So if
+//! no answer has come, the queues are empty and nothing visible waits for a
+//! timer, no answer will come.
 
 use super::{NetError, Netns, Network};
 use nix::sched::{CloneFlags, unshare};
@@ -19,44 +19,45 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Of more namespaces than so many it takes longer to look than to wait.
+/// Above this many namespaces, checking costs more than waiting.
 const MOST_NAMESPACES: usize = 200;
 
-/// How often a question is given up that another one has led to: one hop
-/// after the other finds nobody.
+/// The number of times that neighbour requests are given up when one leads to
+/// another: hop by hop, no neighbour is found.
 const ROUNDS: usize = 8;
 
-/// The queues that may only hold a packet until the link takes it, which these
-/// links do at once.
+/// Queueing disciplines that hold a packet only until the link accepts it, which
+/// these links do at once.
 const PROMPT: [&str; 5] = ["noqueue", "pfifo_fast", "fq_codel", "pfifo", "mq"];
 
-/// The questions for hardware addresses in all namespaces.
+/// The neighbour requests in all namespaces.
 #[derive(Default)]
 struct Questions {
-    /// Those that wait for an answer.
+    /// Requests that wait for an answer.
     open: Vec<(Netns, NeighbourMessage)>,
-    /// Whether somebody is about to make sure of a neighbour, by the clock.
+    /// Whether a host is about to probe a neighbour, by a timer.
     soon: bool,
 }
 
 impl Network {
-    /// Tells whether what was sent has come to its end, so that an answer that
-    /// is not there yet will not come. Questions for hardware addresses to
-    /// which no answer came are given up, as the kernel gives them up a little
-    /// later: who sent a packet there hears of it now.
+    /// Tells whether all packets have reached their end, so that an answer that
+    /// has not come yet will not come. Unanswered neighbour requests are given
+    /// up, as the kernel does a little later: the sender of a packet that waits
+    /// for one gets the error now.
     ///
-    /// Says no where it can't be known. The thread comes back to the namespace
-    /// from which was sent: the names of its links are read there.
+    /// Returns false if it can't be known. The thread returns to the namespace
+    /// `from`, because the names of its links are read there.
     pub(super) fn is_over(&self, from: &Netns) -> bool {
         let over = self.try_is_over().unwrap_or(false);
         let _ = self.enter(from);
         over
     }
 
-    /// The same for a question that one of the lab's own services may answer.
+    /// Does the same for a request that one of the lab's own services may
+    /// answer.
     pub(super) fn is_over_for_services(&self, from: &Netns) -> bool {
-        // What they have been asked has come to them, what they have answered
-        // has come back.
+        // First the requests must have reached the services, and then the
+        // services' answers must have come back.
         self.is_over(from) && (!self.services.are_any() || self.services.are_idle() && self.is_over(from))
     }
 
@@ -73,12 +74,13 @@ impl Network {
             if before.is_empty() && after.is_empty() {
                 return Ok(true);
             }
-            // Who is asked by somebody learns of him, and may answer others then.
+            // The asked neighbour learns the asker's address, and may then
+            // answer others.
             if soon {
                 return Ok(false);
             }
-            // One that was asked meanwhile may be answered yet, and somebody
-            // else's answer to us may wait for that.
+            // A request that was sent meanwhile may still be answered, and
+            // another host's answer to us may depend on it.
             let (old, new) = after.into_iter().partition(|question| before.contains(question));
             self.give_up(old);
             before = new;
@@ -86,22 +88,22 @@ impl Network {
         Ok(false)
     }
 
-    /// Gives up what was asked before the links were ready. Such a question is
-    /// lost, the kernel asks again a second later, and until then everybody
-    /// waits behind it who wants the same. A tunnel asks by itself as soon as it
-    /// is up, and a program whenever it likes.
+    /// Gives up neighbour requests that were sent before the links were ready.
+    /// Such a request is lost. The kernel repeats it a second later, and until
+    /// then everything that needs the same neighbour waits. A tunnel sends
+    /// requests by itself as soon as it is up, and a program at any time.
     pub(super) fn forget_early_questions(&self) -> Result<(), NetError> {
         let early = self.questions()?;
         self.give_up(early.open);
         Ok(())
     }
 
-    /// Tells whether somebody may answer by a clock of his own.
+    /// Tells whether something may answer later, by its own timer.
     fn may_be_late(&self) -> Result<bool, NetError> {
         if (self.hands_off.get() || self.programs.get().have_run) && self.count_processes() > 0 {
             return Ok(true);
         }
-        // Who captures sees how often the kernel asks.
+        // A capture shows how often the kernel repeats a request.
         if self.captures.borrow().iter().any(super::Capture::is_running) {
             return Ok(true);
         }
@@ -117,8 +119,7 @@ impl Network {
         Ok(false)
     }
 
-    /// The questions for hardware addresses, those that are asked and those to
-    /// come.
+    /// Reads the neighbour requests, both those sent and those to come.
     fn questions(&self) -> Result<Questions, NetError> {
         let mut questions = Questions::default();
         for netns in self.everywhere() {
@@ -134,22 +135,22 @@ impl Network {
         Ok(questions)
     }
 
-    /// Has the kernel take them for not answered.
+    /// Marks the requests as failed in the kernel.
     fn give_up(&self, questions: Vec<(Netns, NeighbourMessage)>) {
         for (netns, mut message) in questions {
             message.header.state = NeighbourState::Failed;
             let message = RouteNetlinkMessage::NewNeighbour(message);
-            // It may have been answered at last.
+            // A request may have been answered in the meantime.
             let _ = self.change(&netns, message, NLM_F_CREATE | NLM_F_REPLACE);
         }
     }
 
-    /// Waits until the packets that are on their way have arrived; tells
-    /// whether that is sure.
+    /// Waits until the packets that are on their way have arrived; tells whether
+    /// that is certain.
     ///
-    /// A packet between two namespaces waits in the queue of a CPU until this
-    /// one has time for it. One to oneself queues behind it; it has to be sent
-    /// as often as a packet may change from link to link.
+    /// A packet between two namespaces waits in the queue of a CPU until that
+    /// CPU processes it. A packet to ourselves queues behind it. It must be sent
+    /// once for each link that a packet may pass.
     pub(super) fn let_packets_pass(&self, links: usize) -> bool {
         if self.queue.get().is_none()
             && let Ok(socket) = self.own_queue()
@@ -161,8 +162,8 @@ impl Network {
         on_each_cpu(|| (0..links).all(|_| comes_back(socket, own)))
     }
 
-    /// A namespace where nobody looks, with `lo` switched on. This thread is in
-    /// it from then on.
+    /// Creates a namespace that nobody observes, with `lo` up. This thread stays
+    /// in it.
     pub(super) fn throwaway(&self) -> Result<Netns, NetError> {
         let failed = |error: std::io::Error| NetError::new(error.to_string());
         unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| failed(errno.into()))?;
@@ -173,7 +174,7 @@ impl Network {
         Ok(netns)
     }
 
-    /// A socket that speaks to itself, in a namespace where nobody looks.
+    /// Opens a socket that sends to itself, in a namespace that nobody observes.
     fn own_queue(&self) -> Result<UdpSocket, NetError> {
         let failed = |error: std::io::Error| NetError::new(error.to_string());
         let _netns = self.throwaway()?;
@@ -183,11 +184,12 @@ impl Network {
     }
 }
 
-/// Tells whether the kernel asks a neighbour, or will within the second and a
-/// half in which somebody may wait for an answer, whether he is still there.
+/// Tells whether the kernel is probing a neighbour, or will do so within the 1.5
+/// seconds in which a caller may wait for an answer.
 fn is_made_sure_of_soon(message: &NeighbourMessage) -> bool {
-    /// Five seconds after a neighbour was used (`delay_first_probe_time`), less
-    /// those one and a half, in hundredths of a second (`USER_HZ`).
+    /// The kernel probes five seconds after a neighbour was used
+    /// (`delay_first_probe_time`). This is that time less the 1.5 seconds, in
+    /// hundredths of a second (`USER_HZ`).
     const SOON: u32 = 350;
     let age = message.attributes.iter().find_map(|attribute| match attribute {
         NeighbourAttribute::CacheInfo(info) => Some(info.updated),
@@ -200,12 +202,12 @@ fn is_made_sure_of_soon(message: &NeighbourMessage) -> bool {
     }
 }
 
-/// Tells whether a link, or somebody at it, holds packets back.
+/// Tells whether a link, or something attached to it, may delay packets.
 fn link_may_be_late(message: &LinkMessage) -> bool {
     message.attributes.iter().any(|attribute| match attribute {
         LinkAttribute::Qdisc(kind) => !PROMPT.contains(&kind.as_str()) && kind != "noop",
         LinkAttribute::LinkInfo(infos) => infos.iter().any(|info| match info {
-            // Broadcasts of a macvlan wait for a worker, a tun's packets for a
+            // Broadcasts of a macvlan wait for a worker, packets of a tun for a
             // program.
             LinkInfo::Kind(kind) => {
                 !matches!(kind, InfoKind::Veth | InfoKind::Bridge | InfoKind::Vxlan | InfoKind::Dummy)
@@ -220,8 +222,8 @@ fn link_may_be_late(message: &LinkMessage) -> bool {
     })
 }
 
-/// Tells whether somebody answers for others, which is done after a random
-/// while (`proxy_delay`).
+/// Tells whether a host answers on behalf of others, which it does after a
+/// random delay (`proxy_delay`).
 fn answers_for_others(spec: &AfSpecUnspec) -> bool {
     match spec {
         AfSpecUnspec::Inet(parts) => parts.iter().any(|part| match part {
@@ -236,7 +238,7 @@ fn answers_for_others(spec: &AfSpecUnspec) -> bool {
     }
 }
 
-/// Sends a packet to oneself, and waits for it; for a second at most.
+/// Sends a packet to ourselves, and waits for it for a second at most.
 fn comes_back(socket: &UdpSocket, own: SocketAddr) -> bool {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed).to_ne_bytes();
@@ -244,7 +246,7 @@ fn comes_back(socket: &UdpSocket, own: SocketAddr) -> bool {
     if socket.send_to(&number, own).is_err() {
         return false;
     }
-    // One that came too late for somebody before us may be in front of it.
+    // A late packet of an earlier call may come first.
     while came != number {
         if socket.recv(&mut came).is_err() {
             return false;
@@ -253,8 +255,8 @@ fn comes_back(socket: &UdpSocket, own: SocketAddr) -> bool {
     true
 }
 
-/// Does something on each CPU that this thread may use; tells whether it went
-/// well on all of them.
+/// Runs `act` on each CPU that this thread may use; tells whether it succeeded
+/// on all of them.
 fn on_each_cpu(mut act: impl FnMut() -> bool) -> bool {
     use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
     let this = nix::unistd::Pid::from_raw(0);

@@ -4,8 +4,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Instant;
 
-/// What only somebody inside the sandbox can do, for those who act from
-/// outside it.
+/// Operations that must run inside the sandbox's namespaces.
 pub trait Rooms {
     /// The network namespace of the sandbox's host.
     fn host(&self) -> OwnedFd;
@@ -14,39 +13,40 @@ pub trait Rooms {
     ///
     /// # Errors
     ///
-    /// Where it can't be opened.
+    /// If it can't be opened.
     fn open(&self, path: &Path, flags: OFlag) -> nix::Result<OwnedFd>;
 
-    /// Fills `/etc` and `/dev`, as is done before the first program.
+    /// Fills `/etc` and `/dev`, which must happen before the first program runs.
     ///
     /// # Errors
     ///
-    /// Where the kernel refuses it.
+    /// If the kernel refuses.
     fn furnish(&self) -> Result<(), RoomsError>;
 
-    /// Says what will be asked for, as far as one can know. It is said before
-    /// anything else: [`Rooms::host`] may be another one then.
+    /// Announces the expected requests, as far as they are known. It must be
+    /// called before anything else, because [`Rooms::host`] may be another
+    /// namespace afterwards.
     fn expect(&self, expected: Expected);
 
-    /// Makes a network namespace with a file under `/run/netns`.
+    /// Creates a network namespace with a file under `/run/netns`.
     ///
     /// # Errors
     ///
-    /// Where the kernel gives none.
+    /// If the kernel refuses.
     fn new_netns(&self, name: &str) -> Result<OwnedFd, RoomsError>;
 
-    /// Removes that file.
+    /// Removes the file of a network namespace.
     ///
     /// # Errors
     ///
-    /// Where it is not there.
+    /// If it does not exist.
     fn delete_netns(&self, name: &str) -> Result<(), RoomsError>;
 
-    /// Puts files where a program inside will look for them.
+    /// Places files where a program inside will look for them.
     ///
     /// # Errors
     ///
-    /// Where they can't be put there.
+    /// If they can't be placed there.
     fn place(&self, files: &[Placed]) -> Result<(), RoomsError>;
 
     /// Starts a program that writes to `out` and `err`, in a network namespace
@@ -54,7 +54,7 @@ pub trait Rooms {
     ///
     /// # Errors
     ///
-    /// Where it can't be executed.
+    /// If it can't be executed.
     fn start(
         &self,
         program: &Program,
@@ -67,51 +67,52 @@ pub trait Rooms {
     ///
     /// # Errors
     ///
-    /// Where it is not there any more.
+    /// If it does not exist any more.
     fn kill(&self, program: Started, signal: i32) -> Result<(), RoomsError>;
 
-    /// How a program ended; waits for that until `deadline`, or not at all.
+    /// Returns a program's exit status; waits for it until `deadline`, or not at
+    /// all.
     fn exit_of(&self, program: Started, deadline: Option<Instant>) -> Option<Exit>;
 
-    /// From now on, whether what is started, placed and opened is a
-    /// submission's: it is in a booth of the sandbox, from which nothing of the
-    /// judge's can be seen.
+    /// Sets whether programs, files and paths from now on belong to a
+    /// submission. A submission is in a booth of the sandbox, where the grader
+    /// is invisible.
     ///
     /// # Errors
     ///
-    /// Where the kernel refuses the booth.
+    /// If the kernel refuses the booth.
     fn confine(&self, confined: bool) -> Result<(), RoomsError>;
 
     /// Ends all of a submission's programs, for this reason.
     fn clear(&self, reason: &str);
 
-    /// Why a submission's programs were all ended since the last call, if they
-    /// were.
+    /// The reason why all of a submission's programs were ended since the last
+    /// call, if they were.
     fn why_cleared(&self) -> Option<Cleared>;
 
-    /// The network namespaces that a submission's programs have made since the
-    /// last call, with a name or without.
+    /// The network namespaces that a submission's programs have created since
+    /// the last call, with or without a name.
     fn made_namespaces(&self) -> Vec<OwnedFd>;
 
-    /// Has all of a submission's programs stand still.
+    /// Pauses all of a submission's programs.
     fn hold(&self);
 
-    /// Lets them go on; tells whether none of them has run meanwhile.
+    /// Resumes them; tells whether none of them has run meanwhile.
     fn let_go(&self) -> bool;
 
-    /// Freezes all of a submission's programs for good, but for these, by their
-    /// names.
+    /// Freezes all of a submission's programs permanently, except these
+    /// services, by name.
     ///
     /// # Errors
     ///
-    /// Where the sandbox is gone.
+    /// If the sandbox is gone.
     fn freeze(&self, services: &[String]) -> Result<(), RoomsError>;
 
-    /// Becomes readable when a program ends.
+    /// A descriptor that becomes readable when a program ends.
     fn events(&self) -> BorrowedFd<'_>;
 }
 
-/// While this is there, a submission's programs stand still.
+/// Pauses a submission's programs while it exists.
 pub(super) struct Held<'a>(&'a dyn Rooms);
 
 impl<'a> Held<'a> {
@@ -120,7 +121,7 @@ impl<'a> Held<'a> {
         Self(rooms)
     }
 
-    /// Lets them go on; tells whether none of them has run meanwhile.
+    /// Resumes them; tells whether none of them has run meanwhile.
     pub fn let_go(self) -> bool {
         let stood = self.0.let_go();
         std::mem::forget(self);
@@ -134,12 +135,12 @@ impl Drop for Held<'_> {
     }
 }
 
-/// What a lab will ask for.
+/// The requests that a lab is expected to make.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected {
-    /// How many network namespaces, which can be made ahead.
+    /// The number of network namespaces, which can be created in advance.
     pub namespaces: usize,
-    /// Whether a submission will have its turn ([`Rooms::confine`]).
+    /// Whether a submission will run ([`Rooms::confine`]).
     pub submission: bool,
 }
 
@@ -149,58 +150,58 @@ pub struct Program {
     /// The command and its arguments, at least one word.
     pub argv: Vec<String>,
     /// The name of its network namespace, whose files of `/etc/netns` it sees;
-    /// nothing for the host's.
+    /// `None` for the host's.
     pub netns: Option<String>,
-    /// Whether it is the first process of a pid namespace of its own.
+    /// Whether it is the first process of its own pid namespace.
     pub pid: bool,
 }
 
 /// A program that was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Started {
-    /// Its number, as those see it who are where it is.
+    /// Its PID, as seen in its pid namespace.
     pub pid: i32,
-    /// Whether it is a submission's.
+    /// Whether it belongs to a submission.
     pub confined: bool,
 }
 
-/// A file that a program inside is to find, whatever this machine has there.
+/// A file that programs inside see, whatever this machine has at its path.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Placed {
-    /// Where.
+    /// The path.
     pub path: String,
-    /// What is in it; nothing for a pipe with a name.
+    /// The content; `None` for a named pipe.
     pub text: Option<String>,
     /// Its mode.
     pub mode: u32,
 }
 
-/// Why all programs of a submission were ended.
+/// The reason why all programs of a submission were ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cleared {
     /// The reason, in a few words.
     pub reason: String,
-    /// Whether it may have been somebody else's doing: it is the machine that
-    /// has run short.
+    /// Whether the submission may not be the cause, because the machine has run
+    /// short of something.
     pub machine: bool,
 }
 
-/// How many processes a lab may have.
+/// The maximum number of processes of a lab.
 pub const MOST_PROCESSES: usize = 1000;
 
-/// How a program ended.
+/// The exit status of a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Exit {
-    /// By itself, with this code.
+    /// It ended by itself, with this code.
     Code(i32),
-    /// By a signal.
+    /// It was killed by a signal.
     Signal(i32),
 }
 
-/// What could not be done inside: the step, and the kernel's error number.
+/// A failed operation inside: the step, and the kernel's error number.
 #[derive(Debug, Clone)]
 pub struct RoomsError {
-    /// What was being done.
+    /// The step that failed.
     pub step: String,
     /// The kernel's error number.
     pub errno: i32,

@@ -21,29 +21,29 @@ pub struct RouteOptions {
     pub metric: Option<u32>,
     /// The source address to prefer.
     pub src: Option<String>,
-    /// The table, by name or number; main otherwise.
+    /// The table, by name or number; main by default.
     pub table: Option<String>,
     /// `unicast`, `blackhole`, `unreachable`, `prohibit` or `throw`.
     pub kind: Option<String>,
-    /// Whether the gateway counts as reachable on the interface whatever the
-    /// addresses say.
+    /// Whether the gateway counts as reachable on the interface, whatever the
+    /// addresses are.
     pub onlink: bool,
-    /// The largest packet on this route, in bytes.
+    /// The path MTU of this route, in bytes.
     pub mtu: Option<u32>,
 }
 
-/// What is done with a route, in the words of ip-route(8).
+/// An operation on a route, in the words of ip-route(8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RouteVerb {
-    /// It is new.
+    /// Adds a new route.
     Add,
-    /// It may be there already, to the same destination.
+    /// Adds a route, even if there is one to the same destination.
     Append,
-    /// It takes the place of one to the same destination, where there is one.
+    /// Replaces the route to the same destination, or adds one.
     Replace,
-    /// It takes the place of one to the same destination.
+    /// Replaces the existing route to the same destination.
     Change,
-    /// It goes.
+    /// Deletes the route.
     Delete,
 }
 
@@ -74,13 +74,13 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where an address is none, the interface is not there or is down, or
-    /// the gateway is not on a network of an interface.
+    /// If an address is invalid, the interface does not exist or is down, or the
+    /// gateway is not on a network of an interface.
     pub fn route_add(&self, netns: &Netns, dst: &str, options: &RouteOptions) -> Result<(), NetError> {
         self.route_new(netns, dst, options, NLM_F_CREATE | NLM_F_EXCL)
     }
 
-    /// Does what a word of ip-route(8) says.
+    /// Carries out an operation of ip-route(8).
     pub(super) fn route_change(
         &self,
         netns: &Netns,
@@ -131,11 +131,11 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where there is no such route.
+    /// If there is no such route.
     pub fn route_del(&self, netns: &Netns, dst: &str, options: &RouteOptions) -> Result<(), NetError> {
         self.lay_cables()?;
         let mut message = self.route_message(netns, dst, options)?;
-        // What was not said may be anything.
+        // Attributes that were not given match any value.
         message.header.protocol = RouteProtocol::Unspec;
         message.header.scope = RouteScope::NoWhere;
         if options.kind.is_none() {
@@ -148,12 +148,12 @@ impl Network {
         })
     }
 
-    /// Has a namespace forget what it has learned of the way to some hosts,
-    /// above all how large a packet may be, as `ip route flush cache` does.
+    /// Flushes the cached exceptions of a namespace, such as learned path MTUs,
+    /// as `ip route flush cache` does.
     ///
     /// # Errors
     ///
-    /// Where the kernel refuses.
+    /// If the kernel refuses.
     pub fn flush_route_cache(&self, netns: &Netns, family: Family) -> Result<(), NetError> {
         if family == Family::Inet {
             return self.write_sysctl(netns, "net.ipv4.route.flush", "-1");
@@ -166,7 +166,7 @@ impl Network {
             if let RouteNetlinkMessage::NewRoute(route) = row
                 && route.header.flags.contains(RouteFlags::Cloned)
             {
-                // It may have gone by itself in between.
+                // An entry may have expired in between.
                 let _ = self.change(netns, RouteNetlinkMessage::DelRoute(route), 0);
             }
         }
@@ -189,7 +189,7 @@ impl Network {
         header.destination_prefix_length = dst.map_or(0, |dst| dst.length);
         header.protocol = RouteProtocol::Boot;
         header.kind = route_type(options.kind.as_deref())?;
-        // As `ip` has it: without a gateway, what is there is on the link.
+        // As in `ip`: a destination without a gateway is on the link.
         header.scope = match (header.kind, via) {
             (RouteType::Unicast, None) if header.address_family == AddressFamily::Inet => RouteScope::Link,
             (RouteType::Local, _) if header.address_family == AddressFamily::Inet => RouteScope::Host,

@@ -1,4 +1,4 @@
-//! Rules that choose a routing table (ip-rule(8)).
+//! Policy rules that choose a routing table (ip-rule(8)).
 
 use super::addr::family;
 use super::iproute;
@@ -16,27 +16,26 @@ use std::net::IpAddr;
 /// A rule as it is typed.
 #[derive(Debug, Clone, Default)]
 pub struct RuleOptions {
-    /// The family, where no address tells it; IPv4 otherwise.
+    /// The family, if no address determines it; IPv4 by default.
     pub family: Option<Family>,
-    /// Where it stands.
+    /// The priority.
     pub pref: Option<u32>,
-    /// Where a packet comes from.
+    /// The source of a packet.
     pub from: Option<String>,
-    /// Where it goes to.
+    /// The destination of a packet.
     pub to: Option<String>,
-    /// The interface by which it came.
+    /// The input interface.
     pub iif: Option<String>,
-    /// The firewall's mark, with a mask or without: `1`, `0x1/0xff`.
+    /// The firewall mark, with or without a mask: `1`, `0x1/0xff`.
     pub fwmark: Option<String>,
-    /// The table to look into, by name or number; main otherwise.
+    /// The table to look up, by name or number; main by default.
     pub table: Option<String>,
-    /// `prohibit`, `unreachable`, `blackhole` or `nop` in the place of a
-    /// table.
+    /// `prohibit`, `unreachable`, `blackhole` or `nop` instead of a table.
     pub action: Option<String>,
 }
 
 impl RuleOptions {
-    /// What `ip` needs before its subject: `-6` for IPv6.
+    /// The option that `ip` needs before the object: `-6` for IPv6.
     pub fn family_word(&self) -> &'static str {
         let addresses = [&self.from, &self.to];
         let v6 = addresses.iter().any(|address| address.as_ref().is_some_and(|text| text.contains(':')));
@@ -73,7 +72,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where a word is none, or the same rule is there.
+    /// If a word is invalid, or the same rule exists.
     pub fn rule_add(&self, netns: &Netns, options: &RuleOptions) -> Result<(), NetError> {
         self.lay_cables()?;
         let mut message = message(options)?;
@@ -91,11 +90,11 @@ impl Network {
         })
     }
 
-    /// Removes the first rule that is so, as `ip rule del` does.
+    /// Removes the first matching rule, as `ip rule del` does.
     ///
     /// # Errors
     ///
-    /// Where there is none.
+    /// If there is none.
     pub fn rule_del(&self, netns: &Netns, options: &RuleOptions) -> Result<(), NetError> {
         self.lay_cables()?;
         let message = message(options)?;
@@ -106,11 +105,11 @@ impl Network {
         })
     }
 
-    /// The rules of one family, in the order in which they are asked.
+    /// The rules of one family, in the order in which they are evaluated.
     ///
     /// # Errors
     ///
-    /// Where the namespace was deleted.
+    /// If the namespace was deleted.
     pub fn rules(&self, netns: &Netns, family: Family) -> Result<Vec<RuleRow>, NetError> {
         self.settle()?;
         let mut message = RuleMessage::default();
@@ -122,8 +121,8 @@ impl Network {
         let interfaces = self.dump_links(netns)?;
         let exists =
             |name: &str| interfaces.iter().any(|link| super::link::LinkBrief::read(link).name == name);
-        // In the kernel's order, which is that of their prefs: of two that
-        // have the same one, the one that was there first.
+        // In the kernel's order, which is that of their priorities. Of two rules
+        // with the same priority, the older one comes first.
         Ok(rows
             .iter()
             .filter_map(|row| match row {

@@ -1,4 +1,4 @@
-//! Waits for what the kernel does a moment after it was asked.
+//! Waits for changes that the kernel completes a moment after a request.
 
 use super::link::LinkBrief;
 use super::network::Programs;
@@ -11,18 +11,18 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-/// How often to look.
+/// The polling interval.
 const INTERVAL: Duration = Duration::from_micros(200);
 
-/// How long local routes are waited for.
+/// The timeout for local routes.
 const LOCAL_ROUTES: Duration = Duration::from_millis(300);
 
-/// How long the kernel's worker is waited for: it puts off by up to a second
-/// what it holds for not urgent (`linkwatch_schedule_work`), and on a busy
-/// machine comes later than it wants to.
+/// The timeout for the kernel's linkwatch worker. It delays work that it
+/// considers not urgent by up to a second (`linkwatch_schedule_work`), and runs
+/// later still on a busy machine.
 const LINKWATCH: Duration = Duration::from_secs(4);
 
-/// One's own address: where there is a peer, `Address` is that one's.
+/// The own address of a row: with a peer, `Address` is the peer's.
 fn own_address(row: &AddressMessage) -> Option<Ipv6Addr> {
     let (mut local, mut address) = (None, None);
     for attribute in &row.attributes {
@@ -36,19 +36,17 @@ fn own_address(row: &AddressMessage) -> Option<Ipv6Addr> {
 }
 
 impl Network {
-    /// Takes note that a link's carrier may be about to change, and with it
-    /// that of the other end of its cable, and of their bridges.
+    /// Records that a link's carrier may be about to change, and with it the
+    /// carrier of its cable's other end, and of their bridges.
     ///
-    /// The kernel's linkwatch worker brings a link's queue in line with its
-    /// carrier some time after a link came up, and a packet that is sent
-    /// before is dropped. So before anybody looks or sends, [`Network::settle`]
-    /// has it done.
+    /// The kernel's linkwatch worker updates a link's queue some time after the
+    /// link came up, and packets sent before that are dropped. So
+    /// [`Network::settle`] forces the update before anybody observes or sends.
     pub(super) fn unsettle(&self, netns: &Netns, index: u32) {
         self.unsettled.borrow_mut().push((netns.clone(), index));
     }
 
-    /// Brings the links in line that were taken note of: ports first, then
-    /// bridges, each once.
+    /// Updates the recorded links: ports first, then bridges, each once.
     pub(super) fn settle_links(&self) {
         let mut links = std::mem::take(&mut *self.unsettled.borrow_mut());
         let mut bridges = Vec::new();
@@ -57,7 +55,7 @@ impl Network {
             if !seen.insert((netns.name().to_string(), index)) {
                 continue;
             }
-            // A link that is gone needs no settling.
+            // A deleted link needs no update.
             let Some(link) = self.settle_link(&netns, index) else { continue };
             bridges.extend(link.controller.map(|bridge| (netns.clone(), bridge)));
             if link.veth {
@@ -72,16 +70,16 @@ impl Network {
         }
     }
 
-    /// Asks for a single link, which has its queue brought in line at once
-    /// since Linux 6.8 (`linkwatch_sync_dev` in `rtnl_getlink`, "net: core:
-    /// synchronize link-watch when carrier is queried"); a listing does not.
-    /// On an older kernel the answer may tell that the worker has not come to
-    /// the link yet: then it is asked again.
+    /// Requests a single link, which updates its queue at once since Linux 6.8
+    /// (`linkwatch_sync_dev` in `rtnl_getlink`, "net: core: synchronize
+    /// link-watch when carrier is queried"); a dump does not. On an older kernel
+    /// the answer may show that the worker has not processed the link yet; then
+    /// the request is repeated.
     fn settle_link(&self, netns: &Netns, index: u32) -> Option<LinkBrief> {
         let mut message = self.link_at(netns, index).ok()?;
         let begin = Instant::now();
         while !operstate::is_in_line(&message) && begin.elapsed() < LINKWATCH {
-            // Often it comes at once; a carrier that goes away may take it a
+            // Often the worker runs at once; for a lost carrier it may take a
             // second.
             std::thread::sleep((begin.elapsed() / 4).clamp(INTERVAL, 25 * INTERVAL));
             message = self.link_at(netns, index).ok()?;
@@ -89,9 +87,9 @@ impl Network {
         Some(LinkBrief::read(&message))
     }
 
-    /// Waits until IPv6 addresses can be used: a worker of the kernel's says
-    /// so a moment after they were given or their link came up, even where
-    /// nobody has to be asked (`accept_dad=0`).
+    /// Waits until IPv6 addresses are usable. A kernel worker makes them so a
+    /// moment after they were added or their link came up, even without
+    /// duplicate address detection (`accept_dad=0`).
     pub(super) fn await_addresses(&self) -> Result<(), NetError> {
         if self.hands_off.get() {
             return Ok(());
@@ -109,18 +107,19 @@ impl Network {
         Ok(())
     }
 
-    /// Tells whether an address waits although its link has a carrier.
+    /// Tells whether an address is still tentative although its link has a
+    /// carrier.
     pub(super) fn has_tentative(&self, netns: &Netns) -> Result<bool, NetError> {
         Ok(self.waits(netns, &self.dump_addresses(netns, AddressFamily::Inet6)?))
     }
 
     /// Waits until the IPv6 addresses of a namespace have their local routes;
-    /// for a while at most, as somebody may have deleted one. An address that
-    /// was given with `nodad` waits for the same worker, and does not say so.
+    /// only for a while, because somebody may have deleted one. An address with
+    /// `nodad` waits for the same worker, but is not marked as tentative.
     ///
     /// # Errors
     ///
-    /// Where the kernel does not answer.
+    /// If the kernel does not answer.
     pub fn await_local_routes(&self, netns: &Netns) -> Result<(), NetError> {
         let rows = self.dump_addresses(netns, AddressFamily::Inet6)?;
         self.await_routes_of(netns, &rows)
@@ -150,7 +149,7 @@ impl Network {
         rows.iter().filter(waits).any(|row| self.carries(netns, row.header.index))
     }
 
-    /// The addresses that IPv6 holds for the namespace's own.
+    /// The addresses that have a local route in the namespace (IPv6).
     fn local_routes(&self, netns: &Netns) -> Result<Vec<Ipv6Addr>, NetError> {
         let mut message = RouteMessage::default();
         message.header.address_family = AddressFamily::Inet6;
@@ -173,21 +172,22 @@ impl Network {
         self.link_at(netns, index).is_ok_and(|link| link.header.flags.contains(up))
     }
 
-    /// Readies the network to be looked at: lays the cables that wait and
-    /// settles the links that have changed; every link where programs may have
-    /// changed anything.
+    /// Prepares the network for observation: creates the deferred cables and
+    /// updates the links that have changed. If programs may have changed
+    /// something, it updates every link.
     pub(super) fn settle(&self) -> Result<(), NetError> {
         self.lay_cables()?;
         self.unhush();
         self.settle_links();
         if !self.programs.get().may_have_changed {
-            // A tunnel asks by itself.
+            // A tunnel sends neighbour requests by itself.
             return match self.tunnels.get() && self.count_processes() == 0 {
                 true => self.forget_early_questions(),
                 false => Ok(()),
             };
         }
-        // A program that runs on may change more, and so may a shell that waits for us.
+        // A running program may change more, and so may a shell that waits for
+        // us.
         let none_runs = self.count_processes() == 0;
         let may_go_on = self.waiting.get().is_some() || !none_runs;
         for netns in self.namespaces()?.into_iter().chain([self.host()]) {

@@ -1,4 +1,4 @@
-//! Taps on every interface of every namespace, and what passed them.
+//! Taps on every interface of every namespace, and the packets they saw.
 
 use super::error::strerror;
 use super::{NetError, Netns, Network};
@@ -25,54 +25,54 @@ pub struct Sighting {
     pub dev: String,
     /// The interface's index.
     pub index: u32,
-    /// Whether it was on its way out.
+    /// Whether it was outgoing.
     pub out: bool,
-    /// Whether the hardware address is not the interface's, so that the
-    /// network layer does not take it.
+    /// Whether the hardware address is not the interface's, so that the network
+    /// layer ignores the packet.
     pub for_another: bool,
-    /// When, since 1970.
+    /// The time since 1970.
     pub time: Duration,
-    /// The hardware addresses it goes from and to, where there are such.
+    /// The source and destination hardware addresses, if it has some.
     pub macs: Option<(String, String)>,
-    /// How long it is, from the network's header on.
+    /// The length, from the network header on.
     pub length: usize,
-    /// What it says.
+    /// The decoded packet.
     pub packet: SeenPacket,
-    /// What is within a VXLAN packet.
+    /// The inner packet of a VXLAN packet.
     pub within: Option<Box<SeenPacket>>,
 }
 
-/// What a packet says, as far as a diagnosis wants it.
+/// The fields of a packet that a diagnosis needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SeenPacket {
     /// ARP (RFC 826), or a neighbour solicitation or advertisement (RFC 4861).
     Neighbour {
-        /// Whether it is the question.
+        /// Whether it is a request.
         asks: bool,
-        /// Who sends it: unspecified where it looks for duplicates.
+        /// The sender: unspecified for duplicate address detection.
         sender: IpAddr,
-        /// Whose hardware address it is about: of the one asked for, also in
-        /// an answer.
+        /// The address to be resolved, also in an answer.
         target: IpAddr,
     },
     /// An ICMP or ICMPv6 echo.
     Echo {
         /// Whether it is the request.
         request: bool,
-        /// From where.
+        /// The source.
         src: IpAddr,
-        /// To where.
+        /// The destination.
         dst: IpAddr,
         /// Its sequence number.
         seq: u16,
         /// The time to live.
         ttl: u8,
     },
-    /// An ICMP or ICMPv6 error, with the addresses of what it is about.
+    /// An ICMP or ICMPv6 error, with the addresses of the packet that it is
+    /// about.
     Error {
-        /// Who says it.
+        /// The source.
         src: IpAddr,
-        /// To whom.
+        /// The destination.
         dst: IpAddr,
         /// Its type.
         kind: u8,
@@ -83,51 +83,51 @@ pub enum SeenPacket {
     },
     /// TCP.
     Tcp {
-        /// From where.
+        /// The source.
         src: IpAddr,
-        /// To where.
+        /// The destination.
         dst: IpAddr,
-        /// The ports from and to.
+        /// The source and destination ports.
         ports: (u16, u16),
-        /// Of the flags: SYN, ACK, RST.
+        /// The flags SYN, ACK and RST.
         flags: (bool, bool, bool),
         /// The time to live.
         ttl: u8,
     },
     /// UDP.
     Udp {
-        /// From where.
+        /// The source.
         src: IpAddr,
-        /// To where.
+        /// The destination.
         dst: IpAddr,
-        /// The ports from and to.
+        /// The source and destination ports.
         ports: (u16, u16),
     },
-    /// A part of an IP packet, not the first one.
+    /// A fragment of an IP packet other than the first.
     Fragment {
-        /// From where.
+        /// The source.
         src: IpAddr,
-        /// To where.
+        /// The destination.
         dst: IpAddr,
     },
     /// Another IP packet.
     Ip {
-        /// From where.
+        /// The source.
         src: IpAddr,
-        /// To where.
+        /// The destination.
         dst: IpAddr,
         /// Its protocol.
         protocol: u8,
     },
-    /// Something else.
+    /// Any other frame.
     Other {
-        /// The type of its frame.
+        /// The EtherType of its frame.
         kind: u16,
     },
 }
 
 impl SeenPacket {
-    /// From where and to where, where it is an IP packet.
+    /// The source and destination, if it is an IP packet.
     pub fn ends(&self) -> Option<(IpAddr, IpAddr)> {
         match self {
             Self::Echo { src, dst, .. }
@@ -143,16 +143,17 @@ impl SeenPacket {
 
 /// Taps on all interfaces of some namespaces.
 ///
-/// To close one takes the kernel some 15 ms: it waits until no processor looks
-/// at it any more. So they serve as long as possible, and in the end are
-/// closed side by side, beside what goes on.
+/// Closing one takes the kernel some 15 ms: it waits until no processor uses it
+/// any more. So taps are used as long as possible, and are finally closed in
+/// parallel, in the background.
 #[derive(Default)]
 pub struct Taps(Vec<(Netns, OwnedFd)>);
 
-/// How long a packet waits to be read, where it is to be seen when it came.
+/// A packet waits this long before it is read, to check whether its timestamp is
+/// the arrival time.
 const LATE: Duration = Duration::from_micros(200);
 
-/// How many taps are closed side by side.
+/// The number of threads that close taps in parallel.
 const AT_ONCE: usize = 16;
 
 impl Drop for Taps {
@@ -161,15 +162,15 @@ impl Drop for Taps {
         let each = taps.len().div_ceil(AT_ONCE).max(1);
         while !taps.is_empty() {
             let some = taps.split_off(taps.len().saturating_sub(each));
-            // Without a thread they are closed here.
+            // If no thread starts, they are closed here.
             let _ = std::thread::Builder::new().name("close".into()).spawn(move || drop(some));
         }
     }
 }
 
-/// Has the kernel stamp packets with the time from now on, as long as this
-/// process lives. It begins only some time after it was asked to; who taps
-/// before that gets the time at which he reads, and an order by chance.
+/// Makes the kernel timestamp packets from now on, as long as this process
+/// lives. It starts only some time after the request. A tap before that gets the
+/// time of its read, and a random order.
 pub fn stamp_packets() {
     static STAMPED: OnceLock<Option<OwnedFd>> = OnceLock::new();
     STAMPED.get_or_init(|| {
@@ -181,12 +182,12 @@ pub fn stamp_packets() {
 }
 
 impl Network {
-    /// Taps every interface of every namespace, those included that come
-    /// later, where that is not done yet. What passed before is forgotten.
+    /// Taps every interface of every namespace, including later interfaces, if
+    /// that is not done yet. Earlier packets are discarded.
     ///
     /// # Errors
     ///
-    /// Where the kernel gives no socket.
+    /// If the kernel gives no socket.
     pub fn tap_everywhere(&self, taps: &mut Taps) -> Result<(), NetError> {
         self.namespaces()?;
         if taps.0.is_empty() {
@@ -212,7 +213,7 @@ impl Network {
         Ok(())
     }
 
-    /// Waits until packets are stamped as they come; for a while at most.
+    /// Waits for a while until packets are timestamped on arrival.
     fn await_stamps(&self) {
         self.let_packets_pass(1);
         let Some(socket) = self.queue.get() else { return };
@@ -235,18 +236,18 @@ impl Network {
             let Ok(received) = received else { return };
             let stamp = stamp_of(&received);
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            // Else it was stamped when it was read.
+            // Otherwise the timestamp is the time of the read.
             if stamp.is_some_and(|stamp| now.saturating_sub(stamp) >= LATE) {
                 return;
             }
         }
     }
 
-    /// What passed since the last call, in the order of time.
+    /// The packets since the last call, ordered by time.
     ///
     /// # Errors
     ///
-    /// Where the kernel does not answer.
+    /// If the kernel does not answer.
     pub fn sightings(&self, taps: &Taps) -> Result<Vec<Sighting>, NetError> {
         let mut seen = Vec::new();
         for (netns, tap) in &taps.0 {
@@ -261,7 +262,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the kernel does not answer.
+    /// If the kernel does not answer.
     pub fn names_of_links(&self, netns: &Netns) -> Result<BTreeMap<u32, String>, NetError> {
         self.enter(netns)?;
         let all = nix::net::if_::if_nameindex().map_err(failed)?;
@@ -273,7 +274,7 @@ fn failed(errno: Errno) -> NetError {
     NetError::new(format!("failed to tap the network: {}", strerror(errno as i32)))
 }
 
-/// When a packet came.
+/// The arrival time of a packet.
 fn stamp_of<S>(received: &RecvMsg<S>) -> Option<Duration> {
     received.cmsgs().ok()?.find_map(|part| match part {
         ControlMessageOwned::ScmTimestampns(time) => Some(Duration::from(time)),
@@ -281,7 +282,8 @@ fn stamp_of<S>(received: &RecvMsg<S>) -> Option<Duration> {
     })
 }
 
-/// Whether the next packet may be read: a link that went down is an error once.
+/// Tells whether reading may continue: a link that went down is reported as an
+/// error once.
 fn passes(errno: Errno) -> bool {
     matches!(errno, Errno::EINTR | Errno::ENETDOWN)
 }
@@ -305,7 +307,7 @@ fn drain(netns: &Netns, tap: &OwnedFd, names: &BTreeMap<u32, String>, seen: &mut
         // SAFETY: a LinkAddr is a sockaddr_ll.
         let kind = unsafe { (*from.as_ptr().cast::<libc::sockaddr_ll>()).sll_pkttype };
         let is_loopback = from.hatype() == libc::ARPHRD_LOOPBACK;
-        // What goes out by lo comes in by it.
+        // A packet that leaves by lo also arrives by it.
         if kind == libc::PACKET_OUTGOING && is_loopback {
             continue;
         }
@@ -331,7 +333,7 @@ fn mac(bytes: &[u8]) -> String {
     crate::table::mac(bytes)
 }
 
-/// Reads a frame, or an IP packet without one.
+/// Decodes a frame, or an IP packet without one.
 pub(super) fn decode(bytes: &[u8], has_macs: bool) -> (SeenPacket, Option<(String, String)>, usize) {
     if !has_macs {
         let kind = if bytes.first().is_some_and(|first| first >> 4 == 6) {
@@ -348,7 +350,7 @@ pub(super) fn decode(bytes: &[u8], has_macs: bool) -> (SeenPacket, Option<(Strin
     (packet(kind, &bytes[14..]), Some((mac(from), mac(to))), bytes.len() - 14)
 }
 
-/// What a packet on the way to a VXLAN port carries.
+/// The inner packet of a packet to a VXLAN port.
 pub(super) fn within(bytes: &[u8], outer: &SeenPacket) -> Option<Box<SeenPacket>> {
     let SeenPacket::Udp { ports: (_, 4789 | 8472), src, .. } = outer else { return None };
     // Ethernet, IP, UDP, VXLAN (RFC 7348).
@@ -432,7 +434,7 @@ fn packet(kind: EtherType, bytes: &[u8]) -> SeenPacket {
     }
 }
 
-/// The ends of the packet that an ICMP error repeats.
+/// The source and destination of the packet that an ICMP error quotes.
 fn about(icmp: &[u8]) -> Option<(IpAddr, IpAddr)> {
     let inner = icmp.get(8..)?;
     let kind = if inner.first()? >> 4 == 6 { EtherType::IPV6 } else { EtherType::IPV4 };

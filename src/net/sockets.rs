@@ -1,4 +1,4 @@
-//! The sockets of a namespace, as sock_diag(7) has them.
+//! The sockets of a namespace, from sock_diag(7).
 
 use super::error::strerror;
 use super::{NetError, Netns, Network};
@@ -7,12 +7,12 @@ use rtnetlink::sys::{self, Socket, protocols::NETLINK_SOCK_DIAG};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// States that last (`TCP_ESTABLISHED` … of the kernel's tcp_states.h), in the
-/// words of ss(8). All others pass by the clock.
+/// Stable states (`TCP_ESTABLISHED` … of the kernel's tcp_states.h), in the
+/// words of ss(8). All others end by a timer.
 const STATES: [(u8, &str); 4] =
     [(1, "ESTAB"), (UNCONNECTED, "UNCONN"), (8, "CLOSE-WAIT"), (LISTEN, "LISTEN")];
 
-/// The state of a TCP socket that waits for others, and of such a UDP socket.
+/// The states of a listening TCP socket, and of an unconnected UDP socket.
 const LISTEN: u8 = 10;
 const UNCONNECTED: u8 = 7;
 
@@ -24,9 +24,9 @@ pub(super) struct OpenSocket {
     local: End,
     remote: End,
     device: u32,
-    /// Whether it is there for IPv4 as well.
+    /// Whether it also serves IPv4.
     both: bool,
-    /// The number by which a program has it open; 0 where none has.
+    /// The inode number of the file; 0 if no program has it open.
     inode: u32,
 }
 
@@ -37,12 +37,12 @@ struct End {
 }
 
 impl Network {
-    /// The TCP and UDP sockets, as `ss -tua` lists them, but for those on
-    /// their way in or out.
+    /// The TCP and UDP sockets, as `ss -tua` lists them, except those that are
+    /// opening or closing.
     ///
     /// # Errors
     ///
-    /// Where the kernel does not answer.
+    /// If the kernel does not answer.
     pub fn sockets(&self, netns: &Netns) -> Result<Vec<SocketRow>, NetError> {
         self.settle()?;
         self.enter(netns)?;
@@ -99,25 +99,25 @@ impl End {
     }
 }
 
-/// The sockets that wait for others, of the namespace in which this thread is:
-/// protocol, address, port, whether it is there for IPv4 as well, and the
-/// index of the link to which it is bound.
+/// The listening sockets in this thread's current namespace: protocol, address,
+/// port, whether they also serve IPv4, and the index of the link to which they
+/// are bound.
 pub(super) fn serving() -> Vec<(&'static str, IpAddr, u16, bool, u32)> {
     let mut found = Vec::new();
     for (proto, name, state) in [(libc::IPPROTO_TCP, "tcp", LISTEN), (libc::IPPROTO_UDP, "udp", UNCONNECTED)]
     {
         for family in [libc::AF_INET, libc::AF_INET6] {
-            // Not the others: to look through all that are connected takes the
-            // kernel milliseconds, whether there are any or not.
-            // A kernel that does not list them has none that we know.
+            // Other states are left out: searching the table of connected
+            // sockets takes the kernel milliseconds, even if it is empty. If a
+            // kernel does not list sockets, none are known.
             let _ = list(family as u8, proto as u8, name, 1 << state, &mut found);
         }
     }
     found.iter().map(|one| (one.proto, one.local.ip, one.local.port, one.both, one.device)).collect()
 }
 
-/// The numbers of the TCP sockets of the namespace in which this thread is that
-/// have a connection from `remote`, or wait for others at `port`.
+/// The inodes of the TCP sockets in this thread's current namespace that have a
+/// connection from `remote`, or listen at `port`.
 pub(super) fn at(remote: SocketAddr, port: u16) -> Vec<u32> {
     const ESTABLISHED: u8 = 1;
     const CLOSE_WAIT: u8 = 8;
@@ -133,7 +133,7 @@ pub(super) fn at(remote: SocketAddr, port: u16) -> Vec<u32> {
     found.iter().filter(is_at).map(|one| one.inode).filter(|inode| *inode != 0).collect()
 }
 
-/// Asks for the sockets of one family and protocol, in some states.
+/// Requests the sockets of one family and protocol, in some states.
 fn list(
     family: u8,
     proto: u8,

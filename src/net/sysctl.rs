@@ -6,22 +6,22 @@ use nix::sys::stat::Mode;
 use std::path::{Path, PathBuf};
 
 impl Network {
-    /// Reads a kernel switch, as `sysctl KEY` does.
+    /// Reads a sysctl, as `sysctl KEY` does.
     ///
     /// # Errors
     ///
-    /// Where there is no such switch.
+    /// If there is no such sysctl.
     pub fn sysctl(&self, netns: &Netns, key: &str) -> Result<String, NetError> {
         self.lay_cables()?;
         self.read_sysctl(netns, key)
     }
 
-    /// Sets a kernel switch, as `sysctl -w KEY=VALUE` does.
+    /// Sets a sysctl, as `sysctl -w KEY=VALUE` does.
     ///
     /// # Errors
     ///
-    /// Where there is no such switch, where it is the whole machine's, or
-    /// where the kernel refuses the value.
+    /// If there is no such sysctl, if it belongs to the whole machine, or if the
+    /// kernel refuses the value.
     pub fn set_sysctl(&self, netns: &Netns, key: &str, value: &str) -> Result<(), NetError> {
         self.lay_cables()?;
         let before = self.is_watched().then(|| self.read_sysctl(netns, key).unwrap_or_default());
@@ -46,8 +46,7 @@ impl Network {
         Ok(())
     }
 
-    /// Reads several switches of one folder; nothing for one that is not
-    /// there.
+    /// Reads several sysctls of one folder; `None` for one that does not exist.
     pub(super) fn read_sysctls<'a>(
         &self,
         netns: &Netns,
@@ -65,7 +64,7 @@ impl Network {
         names.map(read).collect()
     }
 
-    /// Sets several switches of one folder.
+    /// Sets several sysctls of one folder.
     pub(super) fn write_sysctls(
         &self,
         netns: &Netns,
@@ -82,8 +81,8 @@ impl Network {
         Ok(())
     }
 
-    /// Opens the switch's file. Which namespace's it is, the kernel decides
-    /// by the thread that opens it.
+    /// Opens the sysctl's file. The kernel takes the namespace of the thread
+    /// that opens it.
     fn open_sysctl(&self, netns: &Netns, key: &str, flags: OFlag) -> Result<std::os::fd::OwnedFd, NetError> {
         let path = file(key).ok_or_else(|| {
             NetError::new(format!("\"{key}\" is an unknown key"))
@@ -101,8 +100,8 @@ impl Network {
     }
 }
 
-/// The file of a key. As for sysctl(8), dots and slashes change places, so
-/// that `net/ipv4/conf/eth0.1/forwarding` names an interface with a dot.
+/// The file of a key. As in sysctl(8), dots and slashes are swapped, so that
+/// `net/ipv4/conf/eth0.1/forwarding` names an interface with a dot.
 fn file(key: &str) -> Option<PathBuf> {
     let slashes_first = key.find(['.', '/']).is_some_and(|at| key.as_bytes()[at] == b'/');
     let path: String = match slashes_first {
@@ -122,7 +121,7 @@ fn file(key: &str) -> Option<PathBuf> {
 
 fn refused(key: &str, doing: &str, errno: Errno) -> NetError {
     match errno {
-        // A switch of a module, which a machine may not have loaded.
+        // A sysctl of a module that may not be loaded on a machine.
         Errno::ENOENT if key.replace('/', ".").starts_with("net.bridge.bridge-nf-") => {
             NetError::new(format!("this machine's bridges ask no firewall: there is no {key}"))
         }

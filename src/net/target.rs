@@ -17,7 +17,7 @@ pub(super) fn address(target: Target, port: u16) -> SockaddrStorage {
     }
 }
 
-/// Any address of its kind.
+/// The unspecified address of the same family.
 pub(super) fn any(target: Target) -> Target {
     let ip = match target.ip {
         IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),

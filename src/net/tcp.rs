@@ -1,4 +1,4 @@
-//! Tries a TCP port, in the words of nc(1).
+//! Tests a TCP port, in the words of nc(1).
 
 use super::attempt::{Attempt, Failed};
 use super::echo::SOON;
@@ -12,17 +12,16 @@ use std::net::{IpAddr, Shutdown, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-/// How to connect.
+/// Options of a connection attempt.
 #[derive(Debug, Clone)]
 pub struct TcpOptions {
-    /// How long to wait, in milliseconds.
+    /// The timeout, in milliseconds.
     pub timeout_ms: u64,
-    /// The port to connect from; one that the kernel picks otherwise.
+    /// The source port; chosen by the kernel if not set.
     pub sport: Option<u16>,
-    /// When to give up looking for a name.
+    /// The deadline for resolving a name.
     pub deadline: Instant,
-    /// Whether a request has to get through as well, and not the handshake
-    /// alone.
+    /// Whether a request must get through as well, not only the handshake.
     pub talks: bool,
 }
 
@@ -33,12 +32,12 @@ impl Default for TcpOptions {
     }
 }
 
-/// What came of it.
+/// The result of a connection attempt.
 #[derive(Debug, Clone)]
 pub struct TcpAnswer(Attempt);
 
 impl TcpAnswer {
-    /// The address that was asked, once that was clear.
+    /// The address of the target, once it is known.
     pub fn address(&self) -> Option<IpAddr> {
         self.0.ip
     }
@@ -48,12 +47,12 @@ impl TcpAnswer {
         self.0.ok()
     }
 
-    /// Why there was none, in a few words.
+    /// The reason why there was none, in a few words.
     pub fn error(&self) -> Option<String> {
         self.0.error()
     }
 
-    /// What `nc -zv` prints.
+    /// The output of `nc -zv`.
     pub fn text(&self) -> String {
         let Attempt { dst, port, failed, .. } = &self.0;
         let to = self.0.to();
@@ -71,12 +70,14 @@ impl TcpAnswer {
 }
 
 impl Network {
-    /// Connects to a TCP port and hangs up, as `nc -z` does. Where there is a
-    /// witness, only a connection counts that was accepted by whom it watches.
+    /// Connects to a TCP port and closes the connection, as `nc -z` does. With a
+    /// witness, a connection counts only if it was accepted by the namespace,
+    /// service or program that the witness watches.
     ///
     /// # Errors
     ///
-    /// Where there is no such port. That nobody accepts is an answer.
+    /// If there is no such port. A refused connection is an answer, not an
+    /// error.
     pub fn tcp(
         &self,
         netns: &Netns,
@@ -129,9 +130,9 @@ impl Network {
     }
 }
 
-/// Connects a socket in the namespace in which this thread is.
+/// Connects a socket in this thread's current namespace.
 ///
-/// `is_over` says whether it is of no use to wait on.
+/// `is_over` tells whether waiting further is useless.
 fn connect_to(
     target: Target,
     (sport, port): (Option<u16>, u16),
@@ -141,7 +142,7 @@ fn connect_to(
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket(family(target), SockType::Stream, flags, None).map_err(Failed::Kernel)?;
     if let Some(sport) = sport {
-        // A connection of before may still be on its way out.
+        // An earlier connection may still be closing.
         setsockopt(&socket, sockopt::ReuseAddr, &true).map_err(Failed::Kernel)?;
         bind(socket.as_raw_fd(), &address(any(target), sport)).map_err(Failed::Kernel)?;
     }
@@ -159,7 +160,7 @@ fn connect_to(
     }
     match getsockopt(&socket, sockopt::SocketError) {
         Ok(0) => Ok(socket),
-        // The kernel's own patience is at an end.
+        // The kernel's own timeout has expired.
         Ok(libc::ETIMEDOUT) => Err(Failed::TimedOut),
         Ok(errno) => Err(Failed::Kernel(Errno::from_raw(errno))),
         Err(errno) => Err(Failed::Kernel(errno)),
@@ -179,11 +180,11 @@ pub(super) fn wait_for(socket: impl AsFd, events: PollFlags, deadline: Instant) 
     }
 }
 
-/// How long somebody who has got a request may think about the answer. Not
-/// every service has one.
+/// The time that a service may take to answer a request that it has received.
+/// Not every service answers.
 const THINKS: Duration = Duration::from_millis(300);
 
-/// Says something that a service may answer, and sees whether it has got it.
+/// Sends data that a service may answer, and checks whether it was received.
 fn talk(stream: &TcpStream, patience: Duration) -> Result<(), Failed> {
     let deadline = Instant::now() + patience;
     let sent = nix::unistd::write(stream, b"GET / HTTP/1.0\r\n\r\n");
@@ -209,16 +210,16 @@ fn talk(stream: &TcpStream, patience: Duration) -> Result<(), Failed> {
     }
 }
 
-/// How many bytes were sent that nobody has confirmed (`SIOCOUTQ`).
+/// The number of bytes sent but not acknowledged (`SIOCOUTQ`).
 fn waiting(stream: &TcpStream) -> i32 {
     let mut bytes: libc::c_int = 0;
-    // SAFETY: it writes an int.
+    // SAFETY: the call writes an int, which lives through it.
     let done = unsafe { libc::ioctl(stream.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
     if done == 0 { bytes } else { 0 }
 }
 
-/// Ends a connection, and gives the other side a moment to end it as well, so
-/// that nothing of it is left for who looks next.
+/// Closes a connection, and gives the other side a moment to close it as well,
+/// so that no state of it is left for the next observation.
 fn hang_up(stream: &TcpStream, patience: Duration) {
     let deadline = Instant::now() + patience;
     let _ = stream.shutdown(Shutdown::Write);

@@ -1,4 +1,4 @@
-//! A program on a terminal of its own, as a person would run it.
+//! Runs a program on its own terminal, as for a person.
 
 use super::error::strerror;
 use super::network::Programs;
@@ -11,13 +11,13 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::path::Path;
 
-/// What stands in a terminal's stream where we have written it.
+/// The mark that we write into a terminal's stream.
 const MARK: &[u8] = b"\0\x1bnslab\x1b\0";
 
-/// How wide the terminal is, and how high.
+/// The size of the terminal.
 static SIZE: libc::winsize = libc::winsize { ws_row: 50, ws_col: 160, ws_xpixel: 0, ws_ypixel: 0 };
 
-/// A program, and the terminal that it prints to.
+/// A program, and its terminal.
 #[derive(Debug)]
 pub struct Terminal {
     started: Started,
@@ -28,20 +28,20 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// The program's number inside the sandbox.
+    /// The program's PID inside the sandbox.
     pub fn pid(&self) -> i32 {
         self.started.pid
     }
 
-    /// Becomes readable when something was printed.
+    /// A descriptor that becomes readable when something was printed.
     pub fn as_fd(&self) -> BorrowedFd<'_> {
         self.ours.as_fd()
     }
 
-    /// Reads what was printed, as far as it has come.
+    /// Reads the output that is available.
     pub fn read(&self, mut hear: impl FnMut(&[u8])) {
         let mut chunk = [0; 16 * 1024];
-        // At most so much at a time: a program may print faster than we read.
+        // The amount is limited: a program may print faster than we read.
         for _ in 0..64 {
             match nix::unistd::read(&self.ours, &mut chunk) {
                 Ok(0) => return,
@@ -52,8 +52,9 @@ impl Terminal {
         }
     }
 
-    /// Reads everything that was printed before this call: the kernel passes
-    /// it on a moment later, and a mark behind it tells that it has.
+    /// Reads everything that was printed before this call. The kernel delivers
+    /// it a moment later, so a mark is written after it, and reading stops at
+    /// the mark.
     pub fn read_all(&self, mut hear: impl FnMut(&[u8])) {
         let mut to_write = MARK;
         let mut tail: Vec<u8> = Vec::new();
@@ -88,7 +89,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where it can't be executed.
+    /// If it can't be executed.
     pub fn on_terminal(&self, argv: Vec<String>) -> Result<Terminal, NetError> {
         self.settle()?;
         self.await_addresses()?;
@@ -102,12 +103,12 @@ impl Network {
         Ok(Terminal { started, ours, theirs: marks })
     }
 
-    /// Starts a program on somebody's terminal, in a namespace or in the
-    /// host's. Its standard input is empty; its output is the terminal.
+    /// Starts a program on the user's terminal, in a namespace or in the host's.
+    /// Its standard input is empty; its output is the terminal.
     ///
     /// # Errors
     ///
-    /// Where there is no such namespace, or it can't be executed.
+    /// If there is no such namespace, or it can't be executed.
     pub fn on_this_terminal(
         &self,
         argv: Vec<String>,
@@ -134,25 +135,26 @@ impl Network {
         Ok(started)
     }
 
-    /// How a program ended, if it has.
+    /// The exit status of a program, if it has ended.
     pub fn exit_of_started(&self, started: Started) -> Option<Exit> {
         self.rooms.exit_of(started, None)
     }
 
-    /// How the program on a terminal ended, if it has.
+    /// The exit status of the program on a terminal, if it has ended.
     pub fn exit_of_terminal(&self, terminal: &Terminal) -> Option<Exit> {
         self.rooms.exit_of(terminal.started, None)
     }
 
-    /// Ends a program on a terminal, if it runs still, and lets what it has
-    /// left in the background print on: who prints to a terminal that nobody
-    /// reads waits, and without one it fails.
+    /// Ends a program on a terminal if it still runs. Its background processes
+    /// may continue to print: the terminal is still read, because a process
+    /// would block on a terminal that is not read, and fail without one.
     pub fn leave(&self, terminal: Terminal) {
         if self.exit_of_terminal(&terminal).is_none() {
             let _ = self.rooms.kill(terminal.started, libc::SIGKILL);
         }
         self.waiting.set(None);
-        // Until this process ends: our own end of it keeps it from hanging up.
+        // The thread runs until this process ends: our open end prevents a
+        // hangup.
         std::thread::spawn(move || {
             loop {
                 let mut fds = [PollFd::new(terminal.as_fd(), PollFlags::POLLIN)];
@@ -166,16 +168,16 @@ impl Network {
         });
     }
 
-    /// Becomes readable when a program ends.
+    /// A descriptor that becomes readable when a program ends.
     pub fn program_events(&self) -> BorrowedFd<'_> {
         self.rooms.events()
     }
 
-    /// Puts files where a program of the lab will look for them.
+    /// Places files where a program of the lab will look for them.
     ///
     /// # Errors
     ///
-    /// Where they can't be put there.
+    /// If they can't be placed there.
     pub fn place(&self, files: &[Placed]) -> Result<(), NetError> {
         Ok(self.rooms.place(files)?)
     }
@@ -184,7 +186,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where it can't be opened.
+    /// If it can't be opened.
     pub fn open(&self, path: &Path, flags: OFlag) -> Result<OwnedFd, NetError> {
         let failed = |errno: Errno| NetError::new(format!("{}: {}", path.display(), strerror(errno as i32)));
         self.rooms.open(path, flags).map_err(failed)
@@ -202,14 +204,14 @@ impl Network {
             let stat = self.rooms.open(Path::new(&path), OFlag::O_RDONLY).ok()?;
             let mut text = [0; 512];
             let length = nix::unistd::read(&stat, &mut text).ok()?;
-            // The name, in brackets, may have anything in it.
+            // The name, in brackets, may contain anything.
             let text = String::from_utf8_lossy(&text[..length]);
             text.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
         };
         pids.into_iter().filter_map(|pid| Some((pid, parent(pid)?))).collect()
     }
 
-    /// Sends a signal to some processes, and to nobody else.
+    /// Sends a signal to some processes, and to no others.
     pub fn signal(&self, pids: &[i32], signal: &str) {
         if pids.is_empty() {
             return;
@@ -223,9 +225,9 @@ impl Network {
     }
 }
 
-/// A pseudoterminal (pty(7)) that changes nothing of what is printed: our
-/// end, the program's, and the program's once more. A pipe where the machine
-/// has no such thing.
+/// Creates a pseudoterminal (pty(7)) that passes output unchanged. Returns our
+/// end, the program's, and the program's once more. If the machine has no
+/// pseudoterminals, creates a pipe.
 fn pair() -> nix::Result<(OwnedFd, OwnedFd, OwnedFd)> {
     let (ours, theirs, marks) = match pseudoterminal() {
         Ok(ends) => ends,
@@ -250,8 +252,8 @@ fn pseudoterminal() -> io::Result<(OwnedFd, OwnedFd, OwnedFd)> {
         -1 => Err(io::Error::last_os_error()),
         result => Ok(result),
     };
-    // SAFETY: each argument is what its request asks for (ioctl_tty(2)) and
-    // lives through the call; the kernel makes the descriptors for us.
+    // SAFETY: each argument is the one that its request needs (ioctl_tty(2)) and
+    // lives through the call. The kernel creates the descriptors for us.
     unsafe {
         let unlocked: libc::c_int = 0;
         done(libc::ioctl(raw, libc::TIOCSPTLCK, &raw const unlocked))?;

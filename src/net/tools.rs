@@ -1,12 +1,12 @@
-//! The programs that labs use: where they are looked for, and who has them.
+//! The programs that labs use: their search path, and their packages.
 
 use super::applet;
 
-/// Where programs are looked for, inside.
+/// The search path for programs, inside the sandbox.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Programs that labs use and a machine may lack, with the package that
-/// Debian and its kin have them in.
+/// Programs that labs use and a machine may lack, with the package of Debian and
+/// its derivatives that contains them.
 const TOOLS: [(&str, &str); 70] = [
     ("arp", "net-tools"),
     ("arping", "iputils-arping"),
@@ -80,22 +80,22 @@ const TOOLS: [(&str, &str); 70] = [
     ("wget", "wget"),
 ];
 
-/// The package that has a program that a machine may lack.
+/// The package that contains a program that a machine may lack.
 pub fn package_of(program: &str) -> Option<&'static str> {
     TOOLS.iter().find(|(name, _)| *name == program).map(|(_, package)| *package)
 }
 
-/// Tells whether the machine has a program where sandboxes look for it.
+/// Tells whether a program is in the sandboxes' search path.
 pub fn is_installed(program: &str) -> bool {
     which::which_in(program, Some(PATH), "/").is_ok()
 }
 
-/// The first of the programs in a shell script that labs use and that this
-/// machine lacks: words where a command begins, also behind `ip netns exec`.
+/// Finds the first program in a shell script that labs use and that this machine
+/// lacks. Looks at words where a command begins, also after `ip netns exec`.
 pub fn missing_program(script: &str) -> Option<String> {
     let script = &without_quoted(script);
     let mut start = true;
-    // How far the words are those of `ip netns exec NAME`.
+    // The number of words matched of `ip netns exec NAME`.
     let mut entered = 0;
     for token in script.split_inclusive(|c: char| c.is_whitespace() || ";|&(){}`$\"'".contains(c)) {
         let word = token.trim_end_matches(|c: char| c.is_whitespace() || ";|&(){}`$\"'".contains(c));
@@ -111,7 +111,7 @@ pub fn missing_program(script: &str) -> Option<String> {
             (3, _) => 4,
             _ => 0,
         };
-        // These go before a command; a variable's value may, too.
+        // These words precede a command; so may an assignment to a variable.
         let before = ["sudo", "exec", "if", "then", "else", "do", "while", "until", "!", "time"];
         let ends = token.contains(['\n', ';', '|', '&', '(', '{', '`']);
         start = ends
@@ -121,8 +121,8 @@ pub fn missing_program(script: &str) -> Option<String> {
     None
 }
 
-/// A script without what stands in single quotes, in which no command begins:
-/// it may be somebody else's text.
+/// Removes the text in single quotes from a script: no command begins there, as
+/// it may be text for something else.
 fn without_quoted(script: &str) -> String {
     let (mut single, mut double, mut escaped) = (false, false, false);
     let mut kept = String::new();
@@ -139,8 +139,8 @@ fn without_quoted(script: &str) -> String {
     kept
 }
 
-/// The same where nslab does not stand in for the program either: a simple
-/// command of `ip`, `bridge`, `sysctl` or `iptables` is carried out without it.
+/// Does the same, but ignores commands that nslab can carry out without the
+/// program: simple commands of `ip`, `bridge`, `sysctl` and `iptables`.
 pub fn missing_tool(script: &str) -> Option<String> {
     missing_program(script).filter(|_| !applet::knows(script))
 }
@@ -151,8 +151,8 @@ mod tests {
 
     #[test]
     fn tools_are_found_where_commands_begin() {
-        // Nobody installs all of these where tests run; what is there is not
-        // missing, so look for one that surely is not.
+        // The test machine may have some of these programs, so look for one that
+        // is not installed.
         assert_eq!(missing_program("echo ip; cat <<< tshark"), None);
         for tool in ["ovs-vsctl", "tshark"] {
             if !is_installed(tool) {

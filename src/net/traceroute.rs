@@ -1,9 +1,9 @@
-//! The way of a packet, hop by hop, in traceroute(8)'s own words.
+//! Traces the path of a packet, hop by hop, in traceroute(8)'s own words.
 //!
-//! A router that gets a packet whose time to live has run out says so. So one
-//! probe after the other is sent, each with one hop more to live. Where one
-//! stays without an answer, the others are sent all at once: whoever is silent
-//! costs the wait once, not once for each hop.
+//! A router reports a packet whose time to live has expired. So one probe after
+//! the other is sent, each with a TTL one higher. If one gets no answer, the
+//! remaining probes are sent all at once, so that silent routers cost the
+//! timeout once, not once per hop.
 
 use super::echo::set;
 use super::error::strerror;
@@ -22,18 +22,18 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-/// How to trace.
+/// Options of a traceroute.
 #[derive(Debug, Clone)]
 pub struct TracerouteOptions {
-    /// The most hops.
+    /// The maximum number of hops.
     pub max_hops: u8,
-    /// How long to wait for an answer, in milliseconds.
+    /// The timeout for an answer, in milliseconds.
     pub timeout_ms: u64,
-    /// When to give up looking for a name.
+    /// The deadline for resolving a name.
     pub deadline: Instant,
 }
 
-/// What came of it.
+/// The result of a traceroute.
 #[derive(Debug, Clone)]
 pub struct TracerouteAnswer {
     /// The destination as it was typed.
@@ -41,20 +41,22 @@ pub struct TracerouteAnswer {
     /// The hops, in their order.
     pub hops: Vec<Hop>,
     max_hops: u8,
-    /// The address of the destination, and whether the last hop is it.
+    /// The address of the destination, and whether the last hop is the
+    /// destination.
     target: Option<IpAddr>,
     reached: bool,
-    /// Why it ended before it was done, as `connect: Network is unreachable`.
+    /// The reason why it stopped early, such as `connect: Network is
+    /// unreachable`.
     refused: Option<String>,
 }
 
 impl TracerouteAnswer {
-    /// Tells whether the destination has answered.
+    /// Tells whether the destination answered.
     pub fn ok(&self) -> bool {
         self.reached
     }
 
-    /// Why it has not, in a few words.
+    /// The reason why it did not, in a few words.
     pub fn error(&self) -> Option<String> {
         if self.reached {
             return None;
@@ -73,7 +75,7 @@ impl TracerouteAnswer {
         })
     }
 
-    /// What traceroute(8) prints, but for the times.
+    /// The output of traceroute(8), without the times.
     pub fn text(&self) -> String {
         let Some(target) = self.target else { return self.refused.clone().unwrap_or_default() };
         let bytes = if target.is_ipv4() { 60 } else { 80 };
@@ -91,28 +93,28 @@ impl TracerouteAnswer {
     }
 }
 
-/// A packet that is on its way.
+/// A probe on its way.
 struct Probe {
     ttl: u8,
     socket: OwnedFd,
     answer: Option<Answer>,
 }
 
-/// What has come back.
+/// The answer to a probe.
 struct Answer {
     from: IpAddr,
-    /// The words of traceroute(8); none for a time that was exceeded.
+    /// The mark of traceroute(8); `None` for an exceeded TTL.
     mark: Option<&'static str>,
     mtu: Option<u32>,
     last: bool,
 }
 
 impl Network {
-    /// Finds the way to a destination, as `traceroute -n -q1` does.
+    /// Finds the path to a destination, as `traceroute -n -q1` does.
     ///
     /// # Errors
     ///
-    /// Where no socket can be opened. That nobody answers is an answer.
+    /// If no socket can be opened. A missing answer is an answer, not an error.
     pub fn traceroute(
         &self,
         netns: &Netns,
@@ -173,7 +175,8 @@ impl Network {
 }
 
 impl Probe {
-    /// Sends a packet of 32 bytes, as traceroute(8) does, to a port of its own.
+    /// Sends a packet of 32 bytes, as traceroute(8) does, to the probe's own
+    /// port.
     fn send(target: Target, ttl: u8) -> Result<Self, String> {
         const FIRST_PORT: u16 = 33_434;
         let failed = |step: &str, errno: Errno| format!("{step}: {}", strerror(errno as i32));
@@ -223,7 +226,7 @@ impl Probe {
         }
     }
 
-    /// Reads what has come back, if anything has.
+    /// Reads the answer, if there is one.
     fn read(&mut self) {
         let mut bytes = [0; 512];
         let mut control = nix::cmsg_space!([u8; 256]);
@@ -251,7 +254,7 @@ impl Probe {
             }
             return;
         }
-        // Somebody listens at that port, and has said something.
+        // A program listens on that port, and has answered.
         let mut parts = [IoSliceMut::new(&mut bytes)];
         let flags = MsgFlags::MSG_DONTWAIT;
         if let Ok(received) = recvmsg::<SockaddrStorage>(self.socket.as_raw_fd(), &mut parts, None, flags)
@@ -265,7 +268,7 @@ impl Probe {
     }
 }
 
-/// Waits until all have an answer, or all up to the last hop.
+/// Waits until all probes have an answer, or all up to the last hop.
 fn await_answers(probes: &mut [Probe], deadline: Instant) {
     loop {
         let end = probes.iter().position(Probe::is_last).map_or(probes.len(), |last| last + 1);
@@ -285,11 +288,12 @@ fn await_answers(probes: &mut [Probe], deadline: Instant) {
     }
 }
 
-/// Whether an ICMP message is the end, and traceroute(8)'s sign for it.
+/// Tells whether an ICMP message ends the trace, and returns traceroute(8)'s
+/// mark for it.
 fn mark(origin: u8, kind: u8, code: u8) -> (bool, Option<&'static str>) {
     let mark = match (origin, kind, code) {
         (libc::SO_EE_ORIGIN_ICMP, 11, _) | (libc::SO_EE_ORIGIN_ICMP6, 3, _) => return (false, None),
-        // The port, at which nobody listens: it has arrived.
+        // The port is closed: the probe has arrived.
         (libc::SO_EE_ORIGIN_ICMP, 3, 3) | (libc::SO_EE_ORIGIN_ICMP6, 1, 4) => return (true, None),
         (libc::SO_EE_ORIGIN_ICMP, 3, 0 | 6 | 8 | 11) | (libc::SO_EE_ORIGIN_ICMP6, 1, 0) => "!N",
         (libc::SO_EE_ORIGIN_ICMP, 3, 1 | 7 | 12) | (libc::SO_EE_ORIGIN_ICMP6, 1, 2 | 3) => "!H",

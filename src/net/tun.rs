@@ -1,4 +1,5 @@
-//! `/dev/net/tun`, by which a program is the other end of a link.
+//! The device `/dev/net/tun`, with which a program becomes the other end of a
+//! link.
 
 use super::Network;
 use super::error::strerror;
@@ -10,8 +11,8 @@ use std::path::Path;
 const TUN: &str = "/dev/net/tun";
 
 impl Network {
-    /// What helps a command that has failed, where it is about `/dev/net/tun`,
-    /// by its own words or by what it said, and programs can't open that.
+    /// A hint for a failed command that uses `/dev/net/tun`, according to its
+    /// text or its output, if programs can't open that device.
     pub fn hint_on_tun(&self, command: &str, said: &str) -> Option<String> {
         let about =
             [TUN, "tuntap", "tunctl"].iter().any(|word| command.contains(word) || said.contains(word));

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-/// A word of a command, in quotes where a shell would take it apart: a name
-/// may have spaces, quotes or dollars in it.
+/// Quotes a word of a command if a shell would split or expand it: a name may
+/// contain spaces, quotes or dollar signs.
 ///
 /// ```
 /// use nslab::net::typed;
@@ -21,13 +21,13 @@ pub fn typed(word: &str) -> Cow<'_, str> {
     }
 }
 
-/// The words of a command, each [as it is typed](typed).
+/// Joins the words of a command, each [quoted](typed) if needed.
 pub fn typed_words(words: &[&str]) -> String {
     let words: Vec<_> = words.iter().map(|word| typed(word)).collect();
     words.join(" ")
 }
 
-/// Words of `ip link` that may be shortened, each with its shortest form.
+/// Keywords of `ip link` that may be abbreviated, each with its shortest form.
 const SHORTENED: [(&str, &str); 13] = [
     ("a", "address"),
     ("addrg", "addrgenmode"),
@@ -44,7 +44,7 @@ const SHORTENED: [(&str, &str); 13] = [
     ("ty", "type"),
 ];
 
-/// And those that may not be.
+/// Keywords that may not be abbreviated.
 const WHOLE: [&str; 30] = [
     "allmulticast",
     "arp",
@@ -78,8 +78,8 @@ const WHOLE: [&str; 30] = [
     "xdpoffload",
 ];
 
-/// Tells whether `ip link` would take a link's name for a word of its own, as
-/// `a` for `address`, unless `name` or `dev` stands before it.
+/// Tells whether `ip link` would take a link's name for a keyword, as `a` for
+/// `address`, unless `name` or `dev` precedes it.
 pub(super) fn is_word_of_ip_link(name: &str) -> bool {
     WHOLE.contains(&name)
         || SHORTENED.iter().any(|(short, word)| name.starts_with(short) && word.starts_with(name))

@@ -1,4 +1,4 @@
-//! Asks a UDP port, and waits for an answer.
+//! Tests a UDP port, and waits for an answer.
 
 use super::attempt::{Attempt, Failed};
 use super::echo::random;
@@ -12,14 +12,14 @@ use nix::sys::socket::{SockFlag, SockType, bind, connect, socket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-/// How to ask.
+/// Options of a UDP request.
 #[derive(Debug, Clone)]
 pub struct UdpOptions {
-    /// How long to wait, in milliseconds.
+    /// The timeout, in milliseconds.
     pub timeout_ms: u64,
-    /// The port to ask from; one that the kernel picks otherwise.
+    /// The source port; chosen by the kernel if not set.
     pub sport: Option<u16>,
-    /// When to give up looking for a name.
+    /// The deadline for resolving a name.
     pub deadline: Instant,
 }
 
@@ -29,7 +29,7 @@ impl Default for UdpOptions {
     }
 }
 
-/// What came of it.
+/// The result of a UDP request.
 #[derive(Debug, Clone)]
 pub struct UdpAnswer(Attempt);
 
@@ -39,12 +39,12 @@ impl UdpAnswer {
         self.0.ok()
     }
 
-    /// Why there was none, in a few words.
+    /// The reason why there was none, in a few words.
     pub fn error(&self) -> Option<String> {
         self.0.error()
     }
 
-    /// What came of it in a line. (`nc -u` says nothing.)
+    /// The result in one line. (`nc -u` prints nothing.)
     pub fn text(&self) -> String {
         let what = match &self.0.failed {
             None => "an answer".into(),
@@ -56,14 +56,15 @@ impl UdpAnswer {
 }
 
 impl Network {
-    /// Sends a datagram to a UDP port, and waits for one from there. Where there is
-    /// a witness, only an answer counts that repeats what was sent after something of
-    /// its own, as those of [`serve_udp`](Network::serve_udp) do, and that was sent by
-    /// whom it watches.
+    /// Sends a datagram to a UDP port, and waits for one from there. With a
+    /// witness, an answer counts only under two conditions. It repeats the
+    /// request after a prefix of its own, as answers of
+    /// [`serve_udp`](Network::serve_udp) do, and it was sent by the namespace or
+    /// service that the witness watches.
     ///
     /// # Errors
     ///
-    /// Where there is no such port. That nobody answers is an answer.
+    /// If there is no such port. A missing answer is an answer, not an error.
     pub fn udp(
         &self,
         netns: &Netns,
@@ -101,19 +102,20 @@ impl Network {
     }
 }
 
-/// What nobody can foresee, in letters.
+/// Returns random text.
 fn question() -> nix::Result<String> {
     let mut bytes = [0; 16];
     random(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Tells whether it repeats the question, and is not the question itself on its way.
+/// Tells whether it repeats the request, and is not the request itself on its
+/// way.
 fn answers(said: &[u8], question: &str) -> bool {
     said.len() > question.len() && said.ends_with(question.as_bytes())
 }
 
-/// Sends a datagram in the namespace in which this thread is.
+/// Sends a datagram in this thread's current namespace.
 fn ask(target: Target, (sport, port): (Option<u16>, u16), question: &[u8]) -> Result<OwnedFd, Failed> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket(family(target), SockType::Datagram, flags, None).map_err(Failed::Kernel)?;
@@ -125,13 +127,14 @@ fn ask(target: Target, (sport, port): (Option<u16>, u16), question: &[u8]) -> Re
     Ok(socket)
 }
 
-/// How long a program has time to answer, before it is looked whether an answer will
-/// come at all. It takes longer than the kernel, and to look takes some milliseconds.
+/// The time that a program gets to answer before the caller checks whether an
+/// answer can still come. A program needs longer than the kernel, and the check
+/// takes some milliseconds.
 const THINKS: Duration = Duration::from_millis(20);
 
 /// Waits for an answer.
 ///
-/// `is_over` says whether it is of no use to wait on.
+/// `is_over` tells whether waiting further is useless.
 fn hear(
     socket: &OwnedFd,
     deadline: Instant,
@@ -152,7 +155,7 @@ fn hear(
     if heard(deadline.min(Instant::now() + THINKS))? {
         return Ok(());
     }
-    // What has come meanwhile counts.
+    // An answer that has come meanwhile counts.
     let until = if is_over() { Instant::now() } else { deadline };
     if heard(until)? { Ok(()) } else { Err(Failed::TimedOut) }
 }

@@ -12,9 +12,8 @@ use super::{Netns, Network};
 pub(super) const NO_ROOM: &str = "the kernel had no room to answer (No buffer space available)";
 
 impl Network {
-    /// Tells whether an ICMP message could not be sent since it was asked last,
-    /// in any namespace. The thread comes back to the namespace from which is
-    /// asked.
+    /// Tells whether an ICMP message could not be sent since the last call, in
+    /// any namespace. The thread returns to the namespace `from`.
     pub(super) fn has_icmp_unsent(&self, from: &Netns) -> bool {
         let count = |netns: &Netns| {
             let counters = self.enter(netns).map(|()| counters::snmp()).unwrap_or_default();

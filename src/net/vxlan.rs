@@ -1,4 +1,4 @@
-//! VXLAN links: one wire for several hosts, in UDP packets (RFC 7348).
+//! VXLAN links: a virtual network between hosts, in UDP packets (RFC 7348).
 
 use super::prefix::address;
 use super::typed::typed;
@@ -7,20 +7,20 @@ use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVxlan};
 use std::fmt;
 use std::net::IpAddr;
 
-/// The port that is VXLAN's own (RFC 7348, section 5). The kernel's default
-/// is another one, from before there was a standard; `ip` warns of it.
+/// The standard port of VXLAN (RFC 7348, section 5). The kernel's default is an
+/// older one, from before the standard; `ip` warns about it.
 const PORT: u16 = 4789;
 
 /// A VXLAN link, in the words of ip-link(8).
 #[derive(Debug, Clone, Default)]
 pub struct VxlanOptions {
-    /// The number of the wire (VNI).
+    /// The network identifier (VNI).
     pub id: Option<i64>,
-    /// The address of one's own to send from.
+    /// The local address to send from.
     pub local: Option<String>,
-    /// The other host's address.
+    /// The remote host's address.
     pub remote: Option<String>,
-    /// The UDP port; 4789 otherwise.
+    /// The UDP port; 4789 by default.
     pub port: Option<i64>,
     /// The link to send on.
     pub dev: Option<String>,
@@ -47,8 +47,8 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where an option makes no sense, the name is none or is taken, or the
-    /// namespace has a VXLAN link for this wire already.
+    /// If an option makes no sense, the name is invalid or taken, or the
+    /// namespace already has a VXLAN link with this VNI.
     pub fn vxlan(&self, netns: &Netns, name: &str, options: &VxlanOptions) -> Result<(), NetError> {
         self.lay_cables()?;
         self.tunnels.set(true);
@@ -78,7 +78,7 @@ impl Network {
         self.set_kind(netns, name, InfoKind::Vxlan, InfoData::Vxlan(infos))
     }
 
-    /// What is said of a link, but for its port.
+    /// The attributes of a link, without its port.
     fn vxlan_infos(&self, netns: &Netns, options: &VxlanOptions) -> Result<Vec<InfoVxlan>, NetError> {
         let mut infos = Vec::new();
         infos.extend(options.id.map(id).transpose()?.map(InfoVxlan::Id));

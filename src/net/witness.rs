@@ -1,4 +1,5 @@
-//! Sees who accepts a connection, or answers a datagram.
+//! Checks which namespace, service or program accepts a connection or answers a
+//! datagram.
 
 use super::echo::{Packet, Tap};
 use super::sockets;
@@ -7,14 +8,14 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// Who has to answer, so that it counts.
+/// The one that must answer, so that the answer counts.
 #[derive(Debug, Clone)]
 pub enum Answerer {
-    /// Whoever answers in this namespace.
+    /// Anything that answers in this namespace.
     Netns(Netns),
-    /// This service of the lab's.
+    /// This service of the lab.
     Service(Service),
-    /// This program, or one that it has started.
+    /// This program, or one of its descendants.
     Process(Process),
 }
 
@@ -39,23 +40,23 @@ impl fmt::Display for Answerer {
     }
 }
 
-/// How long somebody who has got a connection may take to accept it.
+/// The time that a program may take to accept a new connection.
 const ACCEPTS: Duration = Duration::from_millis(500);
 
 impl Network {
-    /// Watches who accepts connections from a namespace, where that matters.
+    /// Watches the acceptance of connections from a namespace, if `by` is set.
     ///
     /// # Errors
     ///
-    /// Where the kernel gives no socket.
+    /// If the kernel gives no socket.
     pub fn witness(&self, netns: &Netns, by: Option<&Answerer>) -> Result<Option<Witness>, NetError> {
         let Some(by) = by else { return Ok(None) };
         let taps = (self.tap(netns, by.netns())?, self.tap(by.netns(), netns)?);
         Ok(Some(Witness { by: by.clone(), began: Instant::now(), taps }))
     }
 
-    /// Tells whether the sockets that have a connection from `remote`, or wait
-    /// for others at the port that it came to, are all a program's.
+    /// Tells whether a program owns all sockets that have a connection from
+    /// `remote`, or listen at its destination port.
     fn is_with(&self, process: &Process, remote: SocketAddr, port: u16) -> bool {
         let Ok(family) = self.family_of(process.pid()) else { return false };
         let deadline = Instant::now() + ACCEPTS;
@@ -75,18 +76,19 @@ impl Network {
     }
 }
 
-/// Sees who accepts a connection, whatever addresses and ports were rewritten
-/// on the way: the first sequence number stays (RFC 9293, section 3.5). Who answers
-/// a datagram is known by what the answer repeats.
+/// Checks which one accepts a connection, even if addresses and ports were
+/// rewritten on the way: the initial sequence number stays the same (RFC 9293,
+/// section 3.5). The sender of a datagram's answer is recognized by the repeated
+/// request.
 pub struct Witness {
     by: Answerer,
     began: Instant,
-    /// Where the connections begin, and where they are to be accepted.
+    /// Taps at the client's namespace and at the expected server's namespace.
     taps: (Tap, Tap),
 }
 
 impl Witness {
-    /// Says so where a connection was accepted by somebody else.
+    /// Returns an objection if something else has accepted the connection.
     pub(super) fn objects(&self, network: &Network, dst: &str, stream: &TcpStream) -> Option<String> {
         let (here, there) = &self.taps;
         let port = stream.local_addr().map_or(0, |address| address.port());
@@ -109,7 +111,8 @@ impl Witness {
         (!is_it).then(|| self.objection(dst))
     }
 
-    /// Says so where somebody else has sent the answer that `is_it` knows.
+    /// Returns an objection if something else has sent the answer that `is_it`
+    /// recognizes.
     pub(super) fn objects_to_datagram(&self, dst: &str, is_it: impl Fn(&[u8]) -> bool) -> Option<String> {
         let (_, there) = &self.taps;
         let answered = there.find_own(|packet| {
@@ -119,7 +122,7 @@ impl Witness {
         let is_it = answered.is_some_and(|remote| match &self.by {
             Answerer::Netns(_) => true,
             Answerer::Service(service) => service.accepts(remote, self.began, ACCEPTS),
-            // The kernel does not say whose a datagram is.
+            // The kernel does not tell which program sent a datagram.
             Answerer::Process(_) => false,
         });
         (!is_it).then(|| self.objection(dst))
@@ -130,7 +133,7 @@ impl Witness {
     }
 }
 
-/// What follows an IP header of this protocol, and to whom it goes.
+/// Returns the payload of an IP packet with this protocol, and the destination.
 fn above_ip(packet: Packet<'_>, protocol: libc::c_int) -> Option<(IpAddr, &[u8])> {
     match packet {
         Packet::V4(bytes) if i32::from(*bytes.get(9)?) == protocol => {
@@ -145,7 +148,7 @@ fn above_ip(packet: Packet<'_>, protocol: libc::c_int) -> Option<(IpAddr, &[u8])
     }
 }
 
-/// To whom a datagram goes, and what it says.
+/// Returns the destination and the payload of a datagram.
 fn datagram(packet: Packet<'_>) -> Option<(SocketAddr, &[u8])> {
     const HEADER: usize = 8;
     let (ip, udp) = above_ip(packet, libc::IPPROTO_UDP)?;
@@ -156,10 +159,10 @@ fn datagram(packet: Packet<'_>) -> Option<(SocketAddr, &[u8])> {
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
 
-/// What is looked at of a TCP segment.
+/// The relevant fields of a TCP segment.
 struct Segment {
     source: u16,
-    /// To whom it goes.
+    /// The destination.
     remote: SocketAddr,
     sequence: u32,
     ack: u32,

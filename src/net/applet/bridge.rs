@@ -1,5 +1,5 @@
-//! `bridge link set`, which says what a bridge does at one of its ports, and
-//! `bridge fdb`, which changes what it knows of hardware addresses.
+//! `bridge link set`, which configures a port of a bridge, and `bridge fdb`,
+//! which changes a forwarding database.
 
 use super::super::{NetError, Netns, Network, prefix};
 use super::words::Words;
@@ -26,9 +26,10 @@ pub(super) struct Entry {
     verb: Verb,
     mac: Vec<u8>,
     dev: String,
-    /// Whether it is the database of the bridge above, or the link's own.
+    /// Whether the entry is in the database of the bridge above, or in the
+    /// link's own.
     master: bool,
-    /// The other end of a tunnel, by which it is reached.
+    /// The remote end of a tunnel, through which the address is reached.
     dst: Option<IpAddr>,
     state: u16,
 }
@@ -106,7 +107,8 @@ fn entry(words: &mut Words, verb: &str) -> Option<Entry> {
             _ => return None,
         }
     }
-    // As bridge(8) has it: the link's own, and for good, where nothing is said.
+    // As in bridge(8), the default is the link's own database and a permanent
+    // entry.
     (!(master && own)).then_some(())?;
     if state & (PERMANENT | REACHABLE) == 0 {
         state |= PERMANENT;
@@ -119,7 +121,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where there is no such port, or the kernel refuses.
+    /// If there is no such port, or the kernel refuses.
     pub(super) fn bridge_applet(&self, netns: &Netns, command: &BridgeCommand) -> Result<(), NetError> {
         self.lay_cables()?;
         match command {
@@ -129,15 +131,16 @@ impl Network {
     }
 
     fn set_port(&self, netns: &Netns, port: &str, settings: &[InfoBridgePort]) -> Result<(), NetError> {
-        /// `IFLA_PROTINFO`.
+        /// If there is no such port, or the kernel refuses.
         const PORT: u16 = 12;
         let mut message = LinkMessage::default();
         message.header.interface_family = AddressFamily::Bridge;
         message.header.index = self.index_of(netns, port)?;
         let mut bytes = vec![0; settings.buffer_len()];
         settings.emit(&mut bytes);
-        // Not as `ip link set … type bridge_slave` says it: whatever that changes,
-        // the kernel switches a disabled port on again.
+        // This differs from `ip link set … type bridge_slave`: with that request
+        // the kernel enables a disabled port again, whatever the request
+        // changes.
         message.attributes = vec![LinkAttribute::Other(DefaultNla::new(PORT | NLA_F_NESTED, bytes))];
         Ok(self.change(netns, RouteNetlinkMessage::SetLink(message), 0)?)
     }

@@ -84,7 +84,7 @@ fn route(words: &mut Words, verb: &str) -> Option<IpCommand> {
             _ => return None,
         }
     }
-    // Who says neither an address nor `-6` means IPv4.
+    // Without an address or `-6`, the command means IPv4.
     let told = [Some(&dst), options.via.as_ref(), options.src.as_ref()];
     let v6 = told.into_iter().flatten().any(|address| address.contains(':'));
     (words.family.unwrap_or(v6) == v6).then_some(())?;
@@ -148,7 +148,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the kernel refuses.
+    /// If the kernel refuses.
     pub(super) fn ip_applet(&self, netns: &Netns, command: &IpCommand) -> Result<(), NetError> {
         match command {
             IpCommand::Link(command) => self.link_applet(netns, command),

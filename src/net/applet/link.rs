@@ -1,4 +1,4 @@
-//! `ip link`: what changes a link, or makes one.
+//! `ip link`: the commands that change or create a link.
 
 use super::super::typed::is_word_of_ip_link;
 use super::super::{MacvlanMode, NetError, Netns, Network, VxlanOptions};
@@ -13,7 +13,7 @@ pub(super) enum LinkCommand {
     Delete(String),
 }
 
-/// What becomes of a link.
+/// A change to a link.
 #[derive(Debug)]
 pub(super) enum Change {
     Up(bool),
@@ -26,7 +26,7 @@ pub(super) enum Change {
     ProtoDown(bool),
 }
 
-/// What links of one kind have and others have not.
+/// A setting that only links of one kind have.
 #[derive(Debug)]
 pub(super) enum Kind {
     Macvlan(MacvlanMode),
@@ -34,11 +34,11 @@ pub(super) enum Kind {
     BridgeStp(bool),
 }
 
-/// A link that is to be.
+/// A link to create.
 #[derive(Debug)]
 pub(super) enum NewLink {
     Bridge,
-    /// The other end, and the namespace in which it is born, where that is
+    /// The other end, and the namespace in which it is created if that is
     /// another one.
     Veth {
         peer: String,
@@ -54,13 +54,13 @@ pub(super) enum NewLink {
 /// A namespace.
 #[derive(Debug)]
 pub(super) enum Place {
-    /// The sandbox's own, as that of its first process (`netns 1`).
+    /// The sandbox's own namespace, that of its first process (`netns 1`).
     Host,
     Named(String),
 }
 
 impl LinkCommand {
-    /// Reads what stands behind `ip link`.
+    /// Parses the words after `ip link`.
     pub fn parse(words: &mut Words) -> Option<Self> {
         match words.next()? {
             "set" | "s" => set(words),
@@ -77,7 +77,7 @@ impl LinkCommand {
 fn set(words: &mut Words) -> Option<LinkCommand> {
     let named = words.next_if(|word| word == "dev").is_some();
     let link = words.next()?;
-    // A name that might be a word of its own is not guessed at.
+    // A name that may also be a keyword is not guessed at.
     (named || !is_word_of_ip_link(link)).then_some(())?;
     if words.next_if(|word| word == "type").is_some() {
         return Some(LinkCommand::SetKind { link: link.into(), kind: kind(words)? });
@@ -97,7 +97,7 @@ fn set(words: &mut Words) -> Option<LinkCommand> {
             _ => return None,
         });
     }
-    // A link that has moved is gone from here.
+    // A link that was moved is no longer in this namespace.
     let moves = changes.iter().any(|change| matches!(change, Change::Netns(_)));
     let sound = !changes.is_empty() && (!moves || changes.len() == 1);
     sound.then(|| LinkCommand::Set { link: link.into(), changes })
@@ -127,7 +127,7 @@ fn add(words: &mut Words) -> Option<LinkCommand> {
             };
             NewLink::Macvlan { parent: parent.into(), mode }
         }
-        // Without a port the kernel takes another one than we do.
+        // Without a port, the kernel chooses another default than we do.
         ("vxlan", None) => NewLink::Vxlan(vxlan(words).filter(|options| options.port.is_some())?),
         _ => return None,
     };
@@ -163,11 +163,11 @@ fn vxlan(words: &mut Words) -> Option<VxlanOptions> {
     Some(options)
 }
 
-/// A namespace by its name, or by the number of the sandbox's first process.
+/// A namespace by its name, or by the PID of the sandbox's first process.
 fn place(words: &mut Words) -> Option<Place> {
     match words.next()? {
         "1" => Some(Place::Host),
-        // Another process.
+        // The PID of another process.
         name if name.bytes().all(|byte| byte.is_ascii_digit()) => None,
         name => Some(Place::Named(name.into())),
     }
@@ -178,7 +178,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the kernel refuses.
+    /// If the kernel refuses.
     pub(super) fn link_applet(&self, netns: &Netns, command: &LinkCommand) -> Result<(), NetError> {
         match command {
             LinkCommand::Set { link, changes } => {

@@ -1,11 +1,11 @@
 //! Carries out simple commands of ip(8), bridge(8), sysctl(8) and iptables(8)
 //! where these are not installed.
 //!
-//! Labs and the cures of `why` are written in these commands. Where the
-//! program is there, it runs, and nothing here is asked. Where it is missing,
-//! what a command means is done over the kernel's own sockets, as long as
-//! every word of it is known here and the program would print nothing. All
-//! else stays what it is without the program: it can't be measured.
+//! Labs and the remedies of `why` use these commands. If the program is
+//! installed, it runs, and this code is not used. If it is missing, this code
+//! does the same over the kernel's own sockets, as long as it knows every word
+//! of the command and the program would print nothing. Any other command cannot
+//! be measured without the program.
 
 mod bridge;
 mod ip;
@@ -20,13 +20,13 @@ use bridge::BridgeCommand;
 use ip::IpCommand;
 use words::{Words, simple};
 
-/// What a command does.
+/// The effect of a command.
 #[derive(Debug)]
 enum Act {
     Ip(IpCommand),
     Bridge(BridgeCommand),
     Iptables(IptablesCommand),
-    /// A switch, its value, and whether that is printed.
+    /// A sysctl, its value, and whether to print nothing.
     Sysctl {
         key: String,
         value: String,
@@ -34,11 +34,10 @@ enum Act {
     },
 }
 
-/// A command that is known here.
+/// A command that this code can carry out.
 #[derive(Debug)]
 struct Applet {
-    /// The name of the namespace where it acts; nothing where it is the one of
-    /// whoever types it.
+    /// The name of the namespace where it acts; `None` means the caller's.
     netns: Option<String>,
     act: Act,
 }
@@ -46,14 +45,14 @@ struct Applet {
 /// A line of a script.
 #[derive(Debug)]
 enum Line {
-    /// One for which the machine lacks a program.
+    /// A command whose program is missing on this machine.
     Applet(Applet),
-    /// One that a shell can run.
+    /// A command that a shell can run.
     Shell(String),
 }
 
 impl Applet {
-    /// Reads a command; nothing where a word of it is not known here.
+    /// Parses a command; `None` if it has an unknown word.
     fn parse(words: &[String]) -> Option<Self> {
         let mut words = words;
         let mut netns = None;
@@ -100,9 +99,8 @@ fn sysctl(words: &[String]) -> Option<Act> {
     Some(Act::Sysctl { key: key.into(), value: value.into(), quiet })
 }
 
-/// Reads a script of simple commands, one in a line; nothing where it is
-/// another one, or where it has a command without a program that is not known
-/// here.
+/// Parses a script of simple commands, one per line. Returns `None` for any
+/// other script, or if a command lacks its program and is not known here.
 fn read(script: &str) -> Option<Vec<Line>> {
     let mut lines = Vec::new();
     for line in script.lines().map(str::trim).filter(|line| !line.is_empty() && *line != "set -e") {
@@ -114,18 +112,18 @@ fn read(script: &str) -> Option<Vec<Line>> {
     Some(lines)
 }
 
-/// Tells whether a script can be carried out although this machine lacks a
-/// program of it.
+/// Tells whether a script can be carried out although this machine lacks one of
+/// its programs.
 pub(super) fn knows(script: &str) -> bool {
     read(script).is_some()
 }
 
 impl Network {
-    /// Carries out a script for which this machine lacks a program, where all
-    /// of it is known here; nothing where it is not.
+    /// Carries out a script for which this machine lacks a program. Returns
+    /// `None` if some part of it is not known here.
     ///
-    /// A script ends where a command fails. What the kernel refuses is an error
-    /// here: its words would be the missing program's.
+    /// A script ends at the first command that fails. A refusal of the kernel is
+    /// an error here, because the missing program's own message is not known.
     pub(super) fn applets(
         &self,
         netns: &Netns,
@@ -135,7 +133,7 @@ impl Network {
         read(script).map(|lines| self.run_lines(netns, script, lines, limits))
     }
 
-    /// The same for the words of one command.
+    /// Does the same for the words of one command.
     pub(super) fn applet(
         &self,
         netns: &Netns,
@@ -179,9 +177,9 @@ impl Network {
         Ok(answer)
     }
 
-    /// Does what a command means; gives what it prints.
+    /// Carries out a command; returns its output.
     fn carry_out(&self, netns: &Netns, applet: &Applet) -> Result<String, NetError> {
-        // A program would find everything done that was done before.
+        // A program would find all earlier actions finished.
         self.settle()?;
         self.await_addresses()?;
         let named = applet.netns.as_deref().map(|name| self.namespace_at(name)).transpose()?;
@@ -200,7 +198,7 @@ impl Network {
         Ok(String::new())
     }
 
-    /// The namespace that has a name below `/run/netns`.
+    /// The namespace with this name below `/run/netns`.
     fn namespace_at(&self, name: &str) -> Result<Netns, NetError> {
         let found = self.namespaces()?.into_iter().find(|netns| netns.name() == name);
         found.ok_or_else(|| {

@@ -1,7 +1,7 @@
 //! The words of a command line.
 
-/// The words of a line that is one command without anything of a shell's own
-/// but single quotes; nothing where it has more.
+/// Splits a line that is one command and uses no shell syntax but single quotes;
+/// returns `None` otherwise.
 pub(super) fn simple(line: &str) -> Option<Vec<String>> {
     let mut quoted = false;
     for c in line.chars() {
@@ -14,8 +14,8 @@ pub(super) fn simple(line: &str) -> Option<Vec<String>> {
     shell_words::split(line).ok()
 }
 
-/// A line that stands for itself, as far as its quotes and first word tell:
-/// nothing where it may go on in the next one.
+/// Returns a line that is complete in itself, as far as its quotes and first
+/// word tell; `None` if it may continue on the next line.
 pub(super) fn whole(line: &str) -> Option<&str> {
     const BEGIN: [&str; 16] = [
         "if", "then", "elif", "else", "fi", "for", "while", "until", "do", "done", "case", "esac",
@@ -26,11 +26,11 @@ pub(super) fn whole(line: &str) -> Option<&str> {
     (shell_words::split(line).is_ok() && !BEGIN.contains(&first) && !goes_on).then_some(line)
 }
 
-/// The words of a command of iproute2, one after the other.
+/// The words of an iproute2 command, one after the other.
 #[derive(Debug)]
 pub(super) struct Words<'a> {
     words: &'a [String],
-    /// Whether `-6` or `-4` was said.
+    /// Whether `-6` (true) or `-4` (false) was given.
     pub family: Option<bool>,
 }
 
@@ -50,12 +50,12 @@ impl<'a> Words<'a> {
         self.next()
     }
 
-    /// The next word, where it is a number.
+    /// Returns the next word if it is a number.
     pub fn number(&mut self) -> Option<u32> {
         self.next()?.parse().ok()
     }
 
-    /// The next word, where it is `on` or `off`.
+    /// Returns the next word if it is `on` or `off`.
     pub fn switch(&mut self) -> Option<bool> {
         match self.next()? {
             "on" => Some(true),
@@ -64,7 +64,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// The next word; nothing where others follow it.
+    /// Returns the next word, unless others follow it.
     pub fn last(&mut self) -> Option<&'a str> {
         let word = self.next()?;
         self.is_done().then_some(word)

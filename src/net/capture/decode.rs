@@ -1,10 +1,10 @@
-//! Packets as rows, in tcpdump's words, the same for each run: without times,
-//! and without the numbers that the kernel picks.
+//! Packets as rows, in tcpdump's words. The rows are the same in each run: they
+//! have no times and no numbers that the kernel picks.
 //!
-//! What a kernel sends by its own clock has no row: reports on multicast
-//! groups, and questions to one neighbour whether it is still there. It
-//! stands in the file. A TCP port of the client's that the kernel has picked
-//! is a `*`, and acknowledgements have a row where they end the handshake.
+//! Packets that a kernel sends by a timer have no row: reports on multicast
+//! groups, and reachability probes to one neighbour. They are in the capture
+//! file. A client's TCP port that the kernel has picked is a `*`. An
+//! acknowledgement has a row only if it ends the handshake.
 
 use super::icmp;
 use super::message;
@@ -17,7 +17,7 @@ use etherparse::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-/// The ports that a kernel picks from, by default.
+/// The kernel's default range of ephemeral ports.
 const PICKED: std::ops::RangeInclusive<u16> = 32_768..=60_999;
 
 /// A packet in words.
@@ -29,18 +29,18 @@ pub struct Told {
     pub info: String,
 }
 
-/// Reads packets in their order: some words depend on those before.
+/// Decodes packets in their order: some words depend on earlier packets.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    /// Who has begun each exchange over TCP or UDP, by both ends.
+    /// The client of each TCP or UDP flow, by both ends.
     flows: BTreeMap<(IpNumber, [End; 2]), Flow>,
-    /// Who asks whom by the clock whether it is still there.
+    /// Pairs of hosts that probe each other's reachability.
     probes: BTreeSet<(IpAddr, IpAddr)>,
-    /// How deep the packet at hand is within others.
+    /// The nesting depth of the current packet within tunnels.
     depth: usize,
 }
 
-/// How deep a packet that is within others is looked into.
+/// The maximum depth of nested packets that are decoded.
 const DEEPEST: usize = 4;
 
 type End = (IpAddr, u16);
@@ -48,20 +48,20 @@ type End = (IpAddr, u16);
 #[derive(Debug)]
 struct Flow {
     client: End,
-    /// The handshake is over with the client's next acknowledgement.
+    /// The client's next acknowledgement ends the handshake.
     accepted: bool,
 }
 
-/// What is around a packet's own words.
+/// The context of a packet's payload.
 struct Around {
     src: String,
     dst: String,
-    /// To one station, not to all or many.
+    /// To one station, not broadcast or multicast.
     unicast: bool,
 }
 
 impl Decoder {
-    /// Puts a packet in words; gives none for what comes by the clock.
+    /// Describes a packet; returns `None` for packets sent by a timer.
     pub fn tell(&mut self, link: LinkType, packet: &Seen) -> Option<Told> {
         let bytes = &packet.bytes;
         match link {
@@ -146,7 +146,7 @@ impl Decoder {
         Some(Told { src, dst, proto: "ARP".into(), info })
     }
 
-    /// What a packet's payload is, and what it says.
+    /// Returns the protocol of a packet's payload, and its description.
     fn transport(
         &mut self,
         number: IpNumber,
@@ -177,7 +177,7 @@ impl Decoder {
         }
     }
 
-    /// The exchange of which a packet is, and its ports as they are told.
+    /// Returns the flow that a packet belongs to, and its ports in words.
     fn flow(&mut self, number: IpNumber, src: End, dst: End) -> (&mut Flow, String) {
         let ends = if src <= dst { [src, dst] } else { [dst, src] };
         let flow = self.flows.entry((number, ends)).or_insert(Flow { client: src, accepted: false });
@@ -221,7 +221,7 @@ impl Decoder {
         {
             return Some(("DHCP".into(), info));
         }
-        // RFC 7348's port, and the kernel's old one.
+        // RFC 7348's port, and the kernel's old default.
         if let 4789 | 8472 = to
             && self.depth < DEEPEST
             && let [0x08, _, _, _, a, b, c, _, frame @ ..] = bytes
@@ -239,12 +239,12 @@ impl Decoder {
     }
 }
 
-/// The place of a fragment of IPv6, in bytes, and whether more follow (RFC
-/// 8200, section 4): what the extension headers say that follow the header.
+/// Returns the offset of an IPv6 fragment, in bytes, and whether more follow
+/// (RFC 8200, section 4), from the extension headers that follow the header.
 ///
-/// They are read here, since etherparse's iterator over them (0.21) reads beyond
-/// the end of a packet that is cut off in one, or that has one where none
-/// belongs.
+/// They are parsed here because etherparse's iterator over them (0.21) reads
+/// beyond the end of a packet that is cut off in one, or that has one at a wrong
+/// place.
 fn fragment(mut number: IpNumber, mut headers: &[u8]) -> Option<(u16, bool)> {
     loop {
         let [next, length, high, low, ..] = *headers else { return None };
@@ -265,7 +265,7 @@ fn fragment(mut number: IpNumber, mut headers: &[u8]) -> Option<(u16, bool)> {
     }
 }
 
-/// What a protocol is called.
+/// The name of a protocol.
 fn name(number: IpNumber) -> String {
     match number {
         IpNumber::ICMP => "ICMP".into(),
@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(fragment(IpNumber::IPV6_FRAGMENTATION_HEADER, &first), Some((0, true)));
         let behind = [&options[..], &last].concat();
         assert_eq!(fragment(IpNumber::IPV6_DESTINATION_OPTIONS, &behind), Some((1448, false)));
-        // Cut off, no fragment, and a header where none belongs.
+        // Cut off, no fragment, and a header at a wrong place.
         assert_eq!(fragment(IpNumber::IPV6_DESTINATION_OPTIONS, &behind[..10]), None);
         assert_eq!(fragment(IpNumber::IPV6_HEADER_HOP_BY_HOP, &[0, 200, 0, 0, 0, 0, 0, 0]), None);
         assert_eq!(fragment(IpNumber::UDP, &behind), None);

@@ -5,7 +5,7 @@ use super::pcap::{self, LinkType};
 use super::ring::Seen;
 use super::{icmp, message};
 
-/// Reads packets of one link in their order.
+/// Decodes packets of one link in their order.
 pub fn decode(link: u8, pieces: &[&[u8]]) {
     let kind = match link % 3 {
         0 => LinkType::Ethernet,
@@ -25,7 +25,7 @@ pub fn decode(link: u8, pieces: &[&[u8]]) {
     pcap::file(kind, &packets);
 }
 
-/// A message of what a port or a protocol says that it is.
+/// A message whose type is known from its port or protocol.
 pub fn messages(bytes: &[u8]) {
     message::dns(bytes);
     message::dhcp(bytes);

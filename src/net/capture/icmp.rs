@@ -7,7 +7,7 @@ use etherparse::{
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// The packet that an error is about: where it went.
+/// The packet that an ICMP error is about.
 struct About {
     dst: String,
     src: String,
@@ -41,7 +41,7 @@ impl About {
     }
 }
 
-/// A message of ICMP for IPv4.
+/// Describes an ICMPv4 message.
 pub fn v4(bytes: &[u8]) -> Option<String> {
     let icmp = Icmpv4Slice::from_slice(bytes).ok()?;
     let about = || About::read(icmp.payload());
@@ -96,7 +96,7 @@ const ROUTER_SOLICITATION: u8 = 133;
 const NEIGHBOUR_SOLICITATION: u8 = 135;
 const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
 
-/// A message of ICMP for IPv6.
+/// Describes an ICMPv6 message.
 pub fn v6(bytes: &[u8]) -> Option<String> {
     let icmp = Icmpv6Slice::from_slice(bytes).ok()?;
     let about = || About::read(icmp.payload());
@@ -129,14 +129,14 @@ pub fn v6(bytes: &[u8]) -> Option<String> {
     Some(format!("{text}, length {}", bytes.len()))
 }
 
-/// The neighbour that is asked for (RFC 4861, section 4.3).
+/// The target of a neighbour solicitation (RFC 4861, section 4.3).
 fn neighbour(bytes: &[u8]) -> Option<IpAddr> {
     let target: [u8; 16] = bytes.get(8..24)?.try_into().ok()?;
     Some(Ipv6Addr::from(target).into())
 }
 
-/// Tells whether a kernel sends this by its own clock: reports on multicast
-/// groups (RFC 3810), and questions to one neighbour with their answers.
+/// Tells whether a kernel sends this by a timer: reports on multicast groups
+/// (RFC 3810), and unicast neighbour solicitations with their answers.
 pub fn is_by_the_clock(
     bytes: &[u8],
     src: IpAddr,

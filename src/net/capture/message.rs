@@ -2,14 +2,14 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Of more answers than this, the first ones are told. A packet has room for
+/// The maximum number of answers that are listed. A packet has room for
 /// thousands, each of which may refer to the same long name.
 const MOST: u16 = 20;
 
-/// The longest name, in bytes (RFC 1035, section 2.3.4).
+/// The maximum length of a name, in bytes (RFC 1035, section 2.3.4).
 const LONGEST: usize = 255;
 
-/// A DNS message (RFC 1035, section 4): the question, or what came of it.
+/// Describes a DNS message (RFC 1035, section 4): the question, or its result.
 pub fn dns(bytes: &[u8]) -> Option<String> {
     let number = |at: usize| Some(u16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]));
     let (flags, questions) = (number(2)?, number(4)?);
@@ -58,12 +58,12 @@ pub fn dns(bytes: &[u8]) -> Option<String> {
     Some(text)
 }
 
-/// Reads a name (RFC 1035, section 4.1.4), which may go on elsewhere.
+/// Reads a name (RFC 1035, section 4.1.4), which may continue elsewhere.
 fn name(bytes: &[u8], at: &mut usize) -> Option<String> {
     let mut name = String::new();
     let mut here = *at;
     let mut jumped = false;
-    // As many jumps as labels: one that goes in circles is none.
+    // At most as many jumps as labels: a name in a loop is invalid.
     for _ in 0..128 {
         match *bytes.get(here)? {
             0 => {
@@ -83,7 +83,7 @@ fn name(bytes: &[u8], at: &mut usize) -> Option<String> {
                 let end = here + 1 + usize::from(length);
                 name += &String::from_utf8_lossy(bytes.get(here + 1..end)?);
                 name.push('.');
-                // Behind a pointer, the same label may come again and again.
+                // After a pointer, the same label may repeat endlessly.
                 if name.len() > 3 * LONGEST {
                     return None;
                 }
@@ -112,7 +112,8 @@ fn kind(number: u16) -> String {
     name.into()
 }
 
-/// A DHCP message (RFC 2131): its type, and the address that it is about.
+/// Describes a DHCP message (RFC 2131): its type, and the address that it is
+/// about.
 pub fn dhcp(bytes: &[u8]) -> Option<String> {
     let mut rest = bytes.get(240..)?;
     let kind = loop {

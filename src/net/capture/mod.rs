@@ -1,4 +1,4 @@
-//! Packets as they pass a link, from the moment on when it is asked for.
+//! Captures the packets that pass a link, from the call on.
 
 mod decode;
 pub(super) mod fuzzing;
@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// The most that is kept of one link's packets, in bytes.
+/// The maximum size of one link's stored packets, in bytes.
 const KEPT: usize = 32 << 20;
 
 /// A capture that runs until it is stopped or the lab ends.
@@ -37,11 +37,11 @@ struct Running {
     link: String,
     kind: LinkType,
     tape: Arc<Mutex<Tape>>,
-    /// Ends the thread that empties the ring, when it is closed.
+    /// Closing the pipe ends the thread that empties the ring.
     thread: RefCell<Option<(OwnedFd, JoinHandle<()>)>>,
 }
 
-/// What has been captured so far.
+/// The packets captured so far.
 #[derive(Debug)]
 struct Tape {
     ring: Option<Ring>,
@@ -58,7 +58,7 @@ pub struct CaptureFile {
     pub name: String,
     /// How many packets are in it.
     pub packets: usize,
-    /// What tcpdump and tshark read.
+    /// The file's bytes, for tcpdump and tshark.
     pub pcap: Vec<u8>,
 }
 
@@ -74,7 +74,7 @@ impl Tape {
     }
 
     fn keep(&mut self, mut packet: Seen) {
-        // What goes out by lo comes in by it.
+        // A packet that leaves by lo also arrives by it.
         let outgoing = packet.from.sll_pkttype == libc::PACKET_OUTGOING;
         if outgoing && packet.from.sll_hatype == libc::ARPHRD_LOOPBACK {
             return;
@@ -92,18 +92,18 @@ impl Tape {
 }
 
 impl Capture {
-    /// The name of its file, where it gets one. A slash is in no name of a
-    /// namespace or a link.
+    /// The name of the capture's file. Names of namespaces and links contain no
+    /// slash.
     pub fn file_name(&self) -> String {
         file_name(self.0.number, self.0.netns.name(), &self.0.link)
     }
 
-    /// What it is, as `capture(red, "veth-red")`.
+    /// Its display name, as `capture(red, "veth-red")`.
     pub fn name(&self) -> String {
         format!("capture({}, \"{}\")", self.0.netns, self.0.link)
     }
 
-    /// Tells whether it goes on.
+    /// Tells whether the capture is still running.
     pub fn is_running(&self) -> bool {
         self.0.thread.borrow().is_some()
     }
@@ -112,7 +112,8 @@ impl Capture {
         self.0.tape.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until what has passed is here; tells whether it is.
+    /// Waits until all packets that have passed are stored; tells whether they
+    /// are.
     fn catch_up(&self) -> bool {
         // The kernel hands a packet over after some milliseconds.
         let deadline = Instant::now() + Duration::from_secs(10);
@@ -131,7 +132,7 @@ impl Capture {
         drop(end);
         let _ = thread.join();
         let mut tape = self.tape();
-        // The socket would keep its namespace alive.
+        // An open socket would keep its namespace alive.
         if let Some(ring) = tape.ring.take() {
             tape.left_out += ring.lost();
         }
@@ -148,18 +149,18 @@ impl Capture {
     }
 }
 
-/// `1-red-veth-red.pcap`: a name that every file system takes.
+/// Builds a name that every file system accepts, such as `1-red-veth-red.pcap`.
 fn file_name(number: usize, netns: &str, link: &str) -> String {
     let short: String = netns.chars().take(60).collect();
     format!("{number}-{short}-{link}.pcap")
 }
 
 impl Network {
-    /// Captures what passes a link from now on, or all links (`any`).
+    /// Captures the packets of a link from now on, or of all links (`any`).
     ///
     /// # Errors
     ///
-    /// Where the link is not there, or carries no packets that can be read.
+    /// If the link does not exist, or its packets can't be decoded.
     pub fn capture(&self, netns: &Netns, link: &str) -> Result<Capture, NetError> {
         self.must_exist(netns)?;
         self.settle()?;
@@ -200,17 +201,18 @@ impl Network {
         Ok(capture)
     }
 
-    /// Makes nothing of the captures that go on: nobody will look at them.
+    /// Drops the running captures, because their packets are not needed any
+    /// more.
     pub fn forget_captures(&self) {
         self.captures.borrow_mut().clear();
     }
 
-    /// The name that the file of the next capture will have.
+    /// The file name of the next capture.
     pub fn next_capture_file(&self, netns: &Netns, link: &str) -> String {
         file_name(self.captures.borrow().len() + 1, netns.name(), link)
     }
 
-    /// What the packets of a link begin with.
+    /// The type of the header with which the packets of a link begin.
     fn link_type(&self, netns: &Netns, name: &str, index: u32) -> Result<LinkType, NetError> {
         match self.link_at(netns, index)?.header.link_layer_type {
             LinkLayerType::Ether | LinkLayerType::Loopback => Ok(LinkType::Ethernet),
@@ -220,11 +222,11 @@ impl Network {
         }
     }
 
-    /// The packets of a capture as rows, all that have passed so far.
+    /// The packets of a capture so far, as rows.
     ///
     /// # Errors
     ///
-    /// Where packets were lost.
+    /// If packets were lost.
     pub fn captured(&self, capture: &Capture) -> Result<Vec<Packet>, NetError> {
         self.settle()?;
         if capture.is_running() {
@@ -252,8 +254,8 @@ impl Network {
             let error = NetError::new(format!(
                 "{name} has lost {lost} packets: they came too fast, or were too many"
             ));
-            // The judge's own questions do not flood a capture. A submission can, and
-            // its failed checks would be left out of the maximum.
+            // The grader's own probes do not flood a capture. A submission can,
+            // and its failed checks would be left out of the maximum score.
             return Err(match self.guard.has_begun() {
                 true => error.hint("the network that was handed in floods this link, or has"),
                 false => {
@@ -261,7 +263,8 @@ impl Network {
                 }
             });
         }
-        // Each packet is seen at every link that it passes.
+        // Each packet is seen at every link that it passes, so each link has its
+        // own decoder.
         let mut decoders: BTreeMap<i32, Decoder> = BTreeMap::new();
         let mut rows = Vec::new();
         for packet in &tape.packets {
@@ -280,7 +283,7 @@ impl Network {
         Ok(rows)
     }
 
-    /// Ends a capture; what it has seen stays.
+    /// Ends a capture; its packets stay available.
     pub fn stop_capture(&self, capture: &Capture) {
         if capture.is_running() {
             self.let_packets_pass(8);
@@ -288,8 +291,8 @@ impl Network {
         capture.end();
     }
 
-    /// Ends the captures in a namespace that goes: their sockets would keep it
-    /// alive.
+    /// Ends the captures in a namespace that is deleted: their sockets would
+    /// keep it alive.
     pub(super) fn stop_captures_in(&self, netns: &Netns) {
         for capture in self.captures.borrow().iter().filter(|capture| capture.0.netns.is(netns)) {
             capture.end();

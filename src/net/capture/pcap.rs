@@ -4,7 +4,8 @@
 
 use super::ring::Seen;
 
-/// What a packet begins with (`LINKTYPE_*` of the tcpdump group's list).
+/// The header with which packets begin (`LINKTYPE_*` of the tcpdump group's
+/// list).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkType {
     /// An Ethernet header.
@@ -26,14 +27,14 @@ impl LinkType {
     }
 }
 
-/// The most bytes of a packet, as tcpdump has it.
+/// The maximum size of a packet, as in tcpdump.
 const LONGEST: u32 = 262_144;
 
 /// Writes a whole file.
 pub fn file(link: LinkType, packets: &[Seen]) -> Vec<u8> {
     let mut bytes =
         Vec::with_capacity(24 + packets.iter().map(|packet| 16 + packet.bytes.len()).sum::<usize>());
-    // The magic number of a file whose times have nanoseconds.
+    // The magic number of a file with nanosecond timestamps.
     bytes.extend(0xa1b2_3c4d_u32.to_le_bytes());
     bytes.extend([2u16, 4].map(u16::to_le_bytes).concat());
     bytes.extend([0, 0, LONGEST, link.number()].map(u32::to_le_bytes).concat());
@@ -49,12 +50,12 @@ pub fn file(link: LinkType, packets: &[Seen]) -> Vec<u8> {
 /// The length of [`sll2`]'s header.
 pub const SLL2: usize = 20;
 
-/// Puts the header of [`LinkType::Any`] in the place of a packet's own.
+/// Replaces a packet's own link header with that of [`LinkType::Any`].
 pub fn sll2(packet: &mut Seen) {
     let from: &libc::sockaddr_ll = &packet.from;
     let mut header = Vec::with_capacity(SLL2 + packet.bytes.len());
     packet.to = packet.bytes.get(..6).filter(|_| packet.net >= 14).and_then(|to| to.try_into().ok());
-    // The protocol is in the order of the network already.
+    // The protocol is in network byte order already.
     header.extend(from.sll_protocol.to_ne_bytes());
     header.extend([0, 0]);
     header.extend(from.sll_ifindex.to_be_bytes());

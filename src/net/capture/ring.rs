@@ -1,8 +1,8 @@
 //! A packet socket with a ring that the kernel fills (packet(7), and
 //! `packet_mmap.rst` of the kernel's documentation).
 //!
-//! What a common socket may hold is some hundred packets, and nobody in a user
-//! namespace may raise that; a ring holds thousands.
+//! A normal socket's buffer holds some hundred packets, and a user namespace may
+//! not raise that limit. A ring holds thousands.
 
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
@@ -11,29 +11,28 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A block is handed over when it is full, or some milliseconds old: where all
-/// are young, they last for a quarter of a second, in which the one who
-/// empties them gets its turn. The largest packet is one that the sender's
-/// kernel has not cut up yet, 64 KiB.
+/// The kernel hands a block over when it is full, or some milliseconds old. If
+/// all blocks are handed over by age, they last for a quarter of a second, in
+/// which the reading thread gets its turn. The largest packet is one that the
+/// sender's kernel has not segmented yet, 64 KiB.
 const BLOCK: usize = 128 << 10;
 const BLOCKS: usize = 64;
 const MATURE_MS: u32 = 4;
 
-/// A packet as it was seen.
+/// A captured packet.
 #[derive(Debug, Clone)]
 pub struct Seen {
     /// Seconds and nanoseconds since 1970.
     pub time: (u32, u32),
-    /// How long it was.
+    /// The original length.
     pub length: u32,
     /// From the first header on.
     pub bytes: Vec<u8>,
-    /// Where the network's header begins.
+    /// The offset of the network header.
     pub net: usize,
-    /// The hardware address that it goes to, where the header with it was
-    /// taken away.
+    /// The destination hardware address, if its header was removed.
     pub to: Option<[u8; 6]>,
-    /// Of the link's address in the order of packet(7).
+    /// The link-layer address, in the layout of packet(7).
     pub from: libc::sockaddr_ll,
 }
 
@@ -44,20 +43,21 @@ pub struct Ring {
     memory: NonNull<c_void>,
     /// The block that is handed over next.
     block: usize,
-    /// Packets that the kernel has put here, and those that found no place.
+    /// Packets that the kernel has put here, and those that it has dropped.
     counted: u64,
     taken: u64,
     lost: u64,
 }
 
-// SAFETY: the memory is this ring's own, and whoever has the ring reads it.
+// SAFETY: the ring owns the memory, and only the owner of the ring reads it.
 unsafe impl Send for Ring {}
 
 impl Ring {
-    /// Opens a ring for one link (0 for all of them) of the namespace in which
-    /// this thread is.
+    /// Opens a ring for one link (0 for all of them) of this thread's current
+    /// namespace.
     pub fn open(index: u32) -> nix::Result<Self> {
-        // Without a protocol it sees nothing, until all is in place.
+        // Without a protocol the socket receives nothing until the ring is
+        // ready.
         let socket = socket(
             AddressFamily::Packet,
             SockType::Raw,
@@ -108,17 +108,17 @@ impl Ring {
         Errno::result(result).map(drop)
     }
 
-    /// Becomes readable when a block is handed over.
+    /// The socket, which becomes readable when a block is handed over.
     pub fn socket(&self) -> &OwnedFd {
         &self.socket
     }
 
-    /// How many packets found no place.
+    /// The number of dropped packets.
     pub fn lost(&self) -> u64 {
         self.lost
     }
 
-    /// Tells whether all packets that the kernel has put here were taken.
+    /// Tells whether all packets in the ring were taken.
     pub fn is_drained(&mut self) -> bool {
         // SAFETY: the kernel writes no more than `size`, into a struct that
         // lives through the call.
@@ -134,14 +134,14 @@ impl Ring {
             );
             counts
         };
-        // The kernel counts from the last time it was asked.
+        // The kernel resets its counters at each request.
         self.counted += u64::from(counts.tp_packets - counts.tp_drops);
         self.lost += u64::from(counts.tp_drops);
         self.taken >= self.counted
     }
 
-    /// Takes what was handed over, and clears an error such as a link that
-    /// went down.
+    /// Takes the packets that were handed over, and clears a pending error, such
+    /// as that of a link that went down.
     pub fn take(&mut self, mut keep: impl FnMut(Seen)) {
         let _ = nix::sys::socket::getsockopt(&self.socket, nix::sys::socket::sockopt::SocketError);
         loop {
@@ -182,10 +182,10 @@ impl Drop for Ring {
 ///
 /// # Safety
 ///
-/// `packet` is where the kernel has put one, with this header.
+/// `packet` points to a packet that the kernel has written, with this header.
 unsafe fn seen(packet: *const u8, header: &libc::tpacket3_hdr) -> Seen {
     const ADDRESS: usize = size_of::<libc::tpacket3_hdr>().next_multiple_of(libc::TPACKET_ALIGNMENT);
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let (from, bytes) = unsafe {
         let from = packet.add(ADDRESS).cast::<libc::sockaddr_ll>().read();
         let start = packet.add(header.tp_mac.into());
@@ -194,7 +194,7 @@ unsafe fn seen(packet: *const u8, header: &libc::tpacket3_hdr) -> Seen {
     let mut bytes = bytes.to_vec();
     let mut net = usize::from(header.tp_net.saturating_sub(header.tp_mac)).min(bytes.len());
     let mut length = header.tp_len;
-    // The kernel takes a VLAN tag out, and gives it apart.
+    // The kernel removes a VLAN tag and delivers it separately.
     if header.tp_status & libc::TP_STATUS_VLAN_VALID != 0
         && header.tp_mac != header.tp_net
         && bytes.len() >= 12

@@ -1,11 +1,11 @@
-//! Network configurations after the CNI specification, versions 1.0 and 1.1
-//! (<https://www.cni.dev/docs/spec/>), refused in the words of libcni, which
+//! Network configurations of the CNI specification, versions 1.0 and 1.1
+//! (<https://www.cni.dev/docs/spec/>). Errors use the words of libcni, which
 //! container runtimes print.
 
 use crate::net::NetError;
 use serde_json::{Map, Value, json};
 
-/// The version that stands for itself where a configuration names none.
+/// The version that applies if a configuration names none.
 const OLDEST: &str = "0.1.0";
 
 /// A list of plugins that make one network, in their order.
@@ -15,11 +15,11 @@ pub struct Network {
     pub name: String,
     /// The version of the specification in which it is written.
     pub version: String,
-    /// All versions in which it can be read, where it says so (1.1).
+    /// All versions in which it can be read, if it lists them (1.1).
     pub versions: Vec<String>,
-    /// Whether CHECK is to find nothing, whatever there is.
+    /// Whether CHECK is disabled.
     pub disable_check: bool,
-    /// What each plugin is told.
+    /// The configuration of each plugin.
     pub plugins: Vec<Plugin>,
 }
 
@@ -40,7 +40,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where it is none.
+    /// If it is invalid.
     pub fn read(config: &Value) -> Result<Self, NetError> {
         let list = "error parsing configuration list";
         let Value::Object(config) = config else {
@@ -86,7 +86,7 @@ impl Network {
         let disable_check = match config.get("disableCheck") {
             None => false,
             Some(Value::Bool(disable)) => *disable,
-            // libcni takes these texts, too.
+            // libcni accepts these texts, too.
             Some(Value::String(text)) if text == "true" || text == "false" => text == "true",
             Some(other) => {
                 let error = format!("{list}: invalid disableCheck type {}", type_of(other));
@@ -115,13 +115,12 @@ impl Network {
         Ok(Self { name, version, versions, disable_check, plugins })
     }
 
-    /// Tells whether the version knows CHECK, and results that are handed on
-    /// to DEL.
+    /// Tells whether the version has CHECK, and passes previous results to DEL.
     pub fn knows_check(&self) -> bool {
         version_number(&self.version) >= version_number("0.4.0")
     }
 
-    /// The configurations' versions that can be chosen from, the latest first.
+    /// The versions to choose from, the latest first.
     pub fn choices(&self) -> Vec<String> {
         let mut versions = self.versions.clone();
         versions.retain(|version| version_number(version).is_some());
@@ -129,7 +128,7 @@ impl Network {
         if versions.is_empty() { vec![self.version.clone()] } else { versions }
     }
 
-    /// What a plugin gets on its standard input.
+    /// The JSON that a plugin gets on its standard input.
     pub fn request(&self, plugin: &Plugin, runtime: &Map<String, Value>, previous: Option<&Value>) -> Value {
         let mut config = plugin.config.clone();
         config.insert("cniVersion".into(), json!(self.version));
@@ -137,7 +136,8 @@ impl Network {
         for key in ["cniVersions", "disableCheck", "plugins"] {
             config.remove(key);
         }
-        // What the runtime knows goes to those that say they can use it.
+        // The runtime configuration goes only to plugins that declare the
+        // capability.
         let capabilities = config.remove("capabilities");
         let can = |key: &str| capabilities.as_ref().is_some_and(|all| all.get(key) == Some(&json!(true)));
         let runtime: Map<String, Value> = runtime
@@ -154,7 +154,7 @@ impl Network {
         Value::Object(config)
     }
 
-    /// Tells whether one of the plugins can use what the runtime knows.
+    /// Tells whether one of the plugins declares a capability.
     pub fn can(&self, key: &str) -> bool {
         let can = |plugin: &Plugin| {
             plugin.config.get("capabilities").is_some_and(|all| all.get(key) == Some(&json!(true)))
@@ -192,7 +192,7 @@ impl Plugin {
     }
 }
 
-/// Tells whether a name is one after the specification.
+/// Tells whether a name is valid in the specification.
 pub fn is_name(name: &str) -> bool {
     let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     begins && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))

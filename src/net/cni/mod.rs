@@ -1,5 +1,5 @@
-//! Container networks by CNI: what a container runtime does, with the real
-//! plugins, which run in the sandbox's host namespace.
+//! Container networks by CNI: this code does the work of a container runtime,
+//! with the real plugins, which run in the sandbox's host namespace.
 
 mod config;
 
@@ -14,7 +14,7 @@ use std::path::Path;
 
 pub use config::{Network as CniNetwork, Plugin as CniPlugin};
 
-/// Where plugins are installed: Debian's folder, and everybody else's.
+/// The folders where plugins are installed: Debian's, and the common one.
 const FOLDERS: [&str; 2] = ["/usr/lib/cni", "/opt/cni/bin"];
 
 /// The plugins of the CNI project, which a machine may lack.
@@ -39,19 +39,19 @@ const KNOWN: [&str; 18] = [
     "vrf",
 ];
 
-/// How long a plugin may take.
+/// The maximum running time of a plugin.
 const TIMEOUT_MS: u64 = 30_000;
 
-/// What a runtime tells its plugins beside the configuration.
+/// A runtime's parameters for its plugins, besides the configuration.
 #[derive(Debug, Clone)]
 pub struct CniOptions {
-    /// The interface in the container; `eth0` otherwise.
+    /// The interface in the container; `eth0` by default.
     pub ifname: String,
     /// `CNI_ARGS`, as `IgnoreUnknown=1;K8S_POD_NAME=red`.
     pub args: Option<String>,
-    /// What goes to plugins that are capable of it, as `portMappings`.
+    /// Data for plugins with the capability, such as `portMappings`.
     pub runtime_config: Map<String, Value>,
-    /// Folders to look for plugins in first.
+    /// Folders that are searched for plugins first.
     pub path: Option<String>,
 }
 
@@ -61,14 +61,14 @@ impl Default for CniOptions {
     }
 }
 
-/// What is done to a container.
+/// An operation on a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CniVerb {
-    /// Give it an interface.
+    /// Attaches an interface.
     Add,
-    /// Look that it is as it was made.
+    /// Checks that the interface is as it was made.
     Check,
-    /// Take it away.
+    /// Removes the interface.
     Del,
 }
 
@@ -82,7 +82,7 @@ impl CniVerb {
     }
 }
 
-/// What came of a CHECK.
+/// The result of a CHECK.
 #[derive(Debug, Clone, Default)]
 pub struct CniAnswer {
     error: Option<String>,
@@ -94,18 +94,18 @@ impl CniAnswer {
         self.error.is_none()
     }
 
-    /// What a plugin finds wrong.
+    /// The error that a plugin found.
     pub fn error(&self) -> Option<String> {
         self.error.clone()
     }
 
-    /// The same as text.
+    /// The result as text.
     pub fn text(&self) -> String {
         self.error.clone().unwrap_or_else(|| "as it was made".into())
     }
 }
 
-/// One call of a plugin: what one would type, and what is to be run.
+/// One call of a plugin: the command as typed, and the script that runs.
 #[derive(Debug, Clone)]
 pub struct CniCall {
     /// The plugin's `type`.
@@ -116,8 +116,7 @@ pub struct CniCall {
     script: String,
 }
 
-/// Where a network is in a container: by the namespace, the network and the
-/// interface.
+/// The key of an attachment: the namespace, the network and the interface.
 type Place = (String, String, String);
 
 /// The results of ADD that were not deleted.
@@ -128,12 +127,12 @@ fn place(netns: &Netns, network: &CniNetwork, options: &CniOptions) -> Place {
 }
 
 impl Network {
-    /// Reads a configuration, and chooses the version of the specification in
-    /// which it is told to its plugins.
+    /// Reads a configuration, and chooses the version of the specification that
+    /// its plugins are called with.
     ///
     /// # Errors
     ///
-    /// Where it is broken, or a plugin is not there.
+    /// If it is invalid, or a plugin is not installed.
     pub fn cni_network(&self, config: &Value, options: &CniOptions) -> Result<CniNetwork, NetError> {
         let mut network = CniNetwork::read(config)?;
         let unused = options.runtime_config.keys().find(|key| !network.can(key));
@@ -167,11 +166,11 @@ impl Network {
         Ok(network)
     }
 
-    /// The calls that a verb takes, but for the previous results of ADD.
+    /// Returns the previous result of ADD, if the verb takes one.
     ///
     /// # Errors
     ///
-    /// Where there is nothing to check, or to add a second time.
+    /// If there is nothing to check, or to add a second time.
     pub fn cni_previous(
         &self,
         verb: CniVerb,
@@ -206,7 +205,7 @@ impl Network {
         }
     }
 
-    /// Keeps what ADD has made, or forgets what DEL has taken away.
+    /// Stores the result of ADD, or removes it after DEL.
     pub fn cni_done(&self, netns: &Netns, network: &CniNetwork, options: &CniOptions, result: Option<Value>) {
         let place = place(netns, network, options);
         let mut attached = self.attached.borrow_mut();
@@ -216,11 +215,11 @@ impl Network {
         };
     }
 
-    /// One call of a plugin.
+    /// Builds one call of a plugin.
     ///
     /// # Errors
     ///
-    /// Where the plugin is not there.
+    /// If the plugin is not installed.
     pub fn cni_call(
         &self,
         verb: CniVerb,
@@ -230,7 +229,7 @@ impl Network {
         options: &CniOptions,
         previous: Option<&Value>,
     ) -> Result<CniCall, NetError> {
-        // DEL may come when the namespace is gone, and nothing else.
+        // Only DEL may run after the namespace was deleted.
         if verb != CniVerb::Del {
             self.must_exist(netns)?;
         }
@@ -249,11 +248,11 @@ impl Network {
         Ok(CniCall::new(verb, &plugin.kind, &environment, &program, &input))
     }
 
-    /// Runs a plugin; gives what it printed, as JSON, where that is wanted.
+    /// Runs a plugin; returns its output as JSON, if the verb has any.
     ///
     /// # Errors
     ///
-    /// Where it fails, in the words of container runtimes.
+    /// If the plugin fails, in the words of container runtimes.
     pub fn cni_run(&self, call: &CniCall, timeout_ms: u64) -> Result<Value, NetError> {
         let limits = Limits { timeout_ms: TIMEOUT_MS.min(timeout_ms), ..Limits::default() };
         let argv = vec!["sh".into(), "-c".into(), call.script.clone()];
@@ -272,7 +271,7 @@ impl Network {
         if answer.ok() {
             return match json {
                 Some(result @ Value::Object(_)) => Ok(result),
-                // CHECK and DEL have nothing to say.
+                // CHECK and DEL print nothing.
                 _ if *verb != CniVerb::Add => Ok(Value::Null),
                 _ if printed.is_empty() => Err(failed("it printed no result".into()).hint(
                     "after ADD a plugin prints the interfaces and addresses that it has made, as JSON",
@@ -281,7 +280,7 @@ impl Network {
                     .hint("the result of ADD is one JSON object, and nothing beside it")),
             };
         }
-        // The words of libcni, where a plugin fails without any of its own.
+        // libcni's words for a plugin that fails without a message of its own.
         let Some(error) = json.as_ref().filter(|error| error.get("msg").is_some()) else {
             return Err(failed(match (printed.is_empty(), said.is_empty()) {
                 (true, true) => {
@@ -298,7 +297,7 @@ impl Network {
         let (message, details, code) = (text("msg"), text("details"), &error["code"]);
         let details = if details.is_empty() { details } else { format!("; {details}") };
         let refused = failed(format!("{message}{details}"));
-        // A plugin that calls a tool which this machine lacks.
+        // The plugin calls a tool that this machine lacks.
         let tool = message.split("exec: \"").nth(1).and_then(|rest| rest.split('"').next());
         if let Some(tool) = tool.filter(|_| message.contains("executable file not found")) {
             let package = package_of(tool).unwrap_or(tool);
@@ -310,11 +309,11 @@ impl Network {
         })
     }
 
-    /// Runs a plugin that looks; what it finds wrong is its answer.
+    /// Runs a plugin's CHECK; a fault that it finds is the answer, not an error.
     ///
     /// # Errors
     ///
-    /// Where the machine lacks what it needs.
+    /// If the machine lacks something that the plugin needs.
     pub fn cni_look(&self, call: &CniCall, timeout_ms: u64) -> Result<CniAnswer, NetError> {
         match self.cni_run(call, timeout_ms) {
             Ok(_) => Ok(CniAnswer::default()),
@@ -323,7 +322,7 @@ impl Network {
         }
     }
 
-    /// The program of a plugin, as the sandbox sees it.
+    /// The path of a plugin's program in the sandbox.
     fn cni_plugin(&self, kind: &str, options: &CniOptions) -> Result<String, NetError> {
         let folders = folders(options);
         for folder in &folders {
@@ -343,7 +342,7 @@ impl Network {
         })
     }
 
-    /// The versions of the specification that a plugin knows.
+    /// The versions of the specification that a plugin supports.
     fn cni_versions(&self, plugin: &CniPlugin, options: &CniOptions) -> Result<Vec<String>, NetError> {
         let program = self.cni_plugin(&plugin.kind, options)?;
         let environment = [("CNI_COMMAND", "VERSION".to_string())];
@@ -363,21 +362,22 @@ impl CniCall {
         }
         line += &typed(program);
         let input = typed(input);
-        // Every shell knows the one, bash alone the other, which reads better.
+        // Every shell supports the pipe. Only bash supports `<<<`, which reads
+        // better.
         let script = format!("printf '%s\\n' {input} | {line}");
         Self { plugin: plugin.into(), command: format!("{line} <<< {input}"), verb, script }
     }
 }
 
-/// Where plugins are looked for.
+/// The folders that are searched for plugins.
 fn folders(options: &CniOptions) -> Vec<String> {
     let own = options.path.clone().or_else(|| std::env::var("CNI_PATH").ok()).unwrap_or_default();
     let own = own.split(':').filter(|folder| !folder.is_empty()).map(Into::into);
     own.chain(FOLDERS.map(Into::into)).collect()
 }
 
-/// A container's name after the specification: the namespace's, or where that
-/// has other letters, its bytes as numbers.
+/// A container id that the specification allows: the namespace's name, or the
+/// bytes of a name with other characters as hexadecimal numbers.
 fn container_id(name: &str) -> String {
     match is_name(name) {
         true => name.into(),
@@ -385,8 +385,8 @@ fn container_id(name: &str) -> String {
     }
 }
 
-/// What the specification's error codes mean.
-/// What helps where a plugin does not say it, as of a subnet that is none.
+/// A hint for errors that the plugin does not explain, such as an invalid
+/// subnet.
 fn hint(message: &str) -> Option<&'static str> {
     let known = [
         ("invalid CIDR address", "a subnet is the address of a network and its mask, as `10.22.0.0/16`"),
@@ -397,6 +397,7 @@ fn hint(message: &str) -> Option<&'static str> {
     known.iter().find(|(words, _)| message.contains(words)).map(|(_, hint)| *hint)
 }
 
+/// Explains an error code of the specification.
 fn code_in_words(code: Option<i64>) -> Option<&'static str> {
     Some(match code? {
         1 => "the plugin does not know this version of CNI",

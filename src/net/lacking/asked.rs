@@ -1,25 +1,25 @@
-//! What commands ask of the kernel, read from their text.
+//! The kernel features that commands need, read from their text.
 //!
-//! Nothing is expanded or run: a name counts where a tool of iproute2,
-//! netfilter or the like is called, and where it stands as that tool would read
-//! it.
+//! Nothing is expanded or run: a name counts only if a tool of iproute2,
+//! netfilter or the like is called, and only at a position where that tool would
+//! read it.
 
 use super::super::tools::{is_installed, package_of};
 use super::feature::Feature;
 use super::names;
 use super::names::{among, beside};
 
-/// Words before a command, and programs that run another one, which stands
-/// among their arguments.
+/// Words before a command, and programs that run another command, which is among
+/// their arguments.
 const WRAPPERS: [&str; 18] = [
     "sudo", "exec", "if", "then", "elif", "else", "do", "while", "until", "!", "time", "env", "nsenter",
     "unshare", "timeout", "nice", "setpriv", "stdbuf",
 ];
 
-/// Shells, which run the text behind `-c`.
+/// Shells, which run the text after `-c`.
 const SHELLS: [&str; 4] = ["sh", "bash", "dash", "ash"];
 
-/// The tools whose arguments are understood here.
+/// The tools whose arguments are parsed here.
 const TOOLS: [&str; 27] = [
     "ip",
     "bridge",
@@ -50,7 +50,7 @@ const TOOLS: [&str; 27] = [
     "ovs-dpctl",
 ];
 
-/// What commands ask for, the most general first.
+/// The features that commands need, the most general first.
 pub(super) fn features(commands: &str) -> Vec<Feature> {
     let mut found = Vec::new();
     let called = calls(commands, 0);
@@ -61,7 +61,7 @@ pub(super) fn features(commands: &str) -> Vec<Feature> {
             found.push(Feature::Program(tool, package));
         }
     }
-    // Rules of nft are in braces, or come from a here-document.
+    // nft rules are in braces, or come from a here-document.
     let all = tokens(commands);
     for (tool, arguments) in &called {
         let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -88,8 +88,8 @@ pub(super) fn features(commands: &str) -> Vec<Feature> {
     found
 }
 
-/// What a CNI plugin asks for: the kind of link that it is called by, and what
-/// the command asks for that it says it has run.
+/// The features that a CNI plugin needs: the kind of link that the plugin is
+/// named after, and the needs of the command that it reports to have run.
 pub(super) fn features_of_plugin(command: &str, said: &str) -> Vec<Feature> {
     let typed = command.split(" <<<").next().unwrap_or(command);
     let plugin = typed.rsplit('/').next().unwrap_or_default().trim();
@@ -105,17 +105,17 @@ fn tokens(text: &str) -> Vec<&str> {
     text.split(apart).filter(|word| !word.is_empty()).collect()
 }
 
-/// The tools that a script of a shell calls, with their arguments. What is
-/// quoted is no command, but for a shell's own.
+/// The tools that a shell script calls, with their arguments. Quoted text is no
+/// command, except the text after a shell's `-c`.
 fn calls(script: &str, depth: usize) -> Vec<(&'static str, Vec<String>)> {
-    // A shell in a shell in a shell is nobody's lab.
+    // No lab nests shells deeper than this.
     if depth > 3 {
         return Vec::new();
     }
     commands(script).into_iter().flat_map(|words| call(&words, depth)).collect()
 }
 
-/// The simple commands of a script, word by word, without quotes.
+/// The simple commands of a script, as words without quotes.
 fn commands(script: &str) -> Vec<Vec<String>> {
     let (mut all, mut line, mut word): (Vec<Vec<String>>, Vec<String>, String) = Default::default();
     let (mut quote, mut quoted) = (None, false);
@@ -177,7 +177,7 @@ fn call(words: &[String], depth: usize) -> Vec<(&'static str, Vec<String>)> {
     tool.map(|tool| vec![(tool, words[1..].to_vec())]).unwrap_or_default()
 }
 
-/// The word behind another one.
+/// The word after one of `names`.
 fn behind<'a>(words: &[&'a str], names: &[&str]) -> Option<&'a str> {
     let at = words.iter().position(|word| names.contains(word))?;
     words.get(at + 1).copied()
@@ -233,7 +233,7 @@ fn generic(tool: &str, object: &str, found: &mut Vec<Feature>) {
 }
 
 fn tc(words: &[&str], found: &mut Vec<Feature>) {
-    // A filter's parent may be one of these, too.
+    // A filter's parent may be a queueing discipline, too.
     found.extend(words.iter().filter_map(|word| among(names::QDISCS, word)).map(Feature::Qdisc));
     if words.contains(&"filter") {
         found
@@ -278,7 +278,8 @@ fn nft(words: &[&str], found: &mut Vec<Feature>) {
     }
 }
 
-/// The numbers of the families by which a tool of iptables' kind writes.
+/// The family, by nft's name and the kernel's number, that an iptables-like tool
+/// writes to.
 fn family_of(tool: &str) -> (&'static str, u8) {
     let name = if tool.starts_with("ip6") {
         "ip6"
@@ -324,7 +325,7 @@ fn iptables(tool: &str, words: &[&str], found: &mut Vec<Feature>) {
                 if let Some((_, expression)) = beside(names::TARGETS_AS_EXPRESSIONS, pair[1]) {
                     found.push(Feature::Expression(expression, family));
                 }
-                // The kernel calls one of them by its successor's name.
+                // The kernel implements `NOTRACK` as its successor `CT`.
                 let asked = if pair[1] == "NOTRACK" { "CT" } else { pair[1] };
                 if let Some(name) = among(names::TARGETS, asked) {
                     found.extend([Feature::Extension(name), Feature::Target(name, family)]);
@@ -339,8 +340,8 @@ fn iptables(tool: &str, words: &[&str], found: &mut Vec<Feature>) {
 mod tests {
     use super::*;
 
-    /// What commands ask for, in words; programs left out, which a machine may
-    /// have.
+    /// The features that commands need, as text, without programs, because the
+    /// machine may have them.
     fn asked(commands: &str) -> String {
         let found = features(commands);
         let found = found.iter().filter(|one| !matches!(one, Feature::Program(..) | Feature::Extension(_)));

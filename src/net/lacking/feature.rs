@@ -1,29 +1,29 @@
-//! Something that a kernel or its tools may have or lack.
+//! A feature that a kernel or its tools may have or lack.
 
 use std::fmt;
 
-/// A part of the kernel, or of a tool, that a command asks for.
+/// A part of the kernel, or of a tool, that a command needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Feature {
     /// A kind of links, and its module.
     Link(&'static str, &'static str),
-    /// Bridges that know VLANs.
+    /// Bridges with VLAN filtering.
     BridgeVlan,
     /// A family of nf_tables, with the kernel's number.
     Family(&'static str, u8),
-    /// A type of chains in a family.
+    /// A chain type in a family.
     ChainType(&'static str, u8),
-    /// An expression of rules in a family.
+    /// A rule expression in a family.
     Expression(&'static str, u8),
     /// Flow tables in a family.
     Flowtable(u8),
-    /// A match of iptables, by nf_tables.
+    /// An iptables match, through nf_tables.
     Match(&'static str, u8),
-    /// A target of iptables, by nf_tables.
+    /// An iptables target, through nf_tables.
     Target(&'static str, u8),
-    /// A table of the old iptables; whether of IPv6.
+    /// A table of legacy iptables, and whether it is for IPv6.
     OldTable(&'static str, bool),
-    /// The part of an extension that iptables itself loads.
+    /// The shared library of an extension that iptables itself loads.
     Extension(&'static str),
     /// A queueing discipline.
     Qdisc(&'static str),
@@ -33,9 +33,9 @@ pub(super) enum Feature {
     TcAction(&'static str),
     /// A family of generic netlink, and its module.
     Generic(&'static str, &'static str),
-    /// An encapsulation of a route: its name, number and module.
+    /// A route encapsulation: its name, number and module.
     Encapsulation(&'static str, u16, &'static str),
-    /// Routes by labels.
+    /// MPLS routes.
     Mpls,
     /// IPsec's policies and states.
     Ipsec,
@@ -43,14 +43,15 @@ pub(super) enum Feature {
     IpsecProtocol(&'static str, u8),
     /// IPv6 as a whole.
     Ipv6,
-    /// Switches: a file that is there with them, and the module.
+    /// Sysctls: a file that exists if they do, and the module.
     Switch(&'static str, &'static str),
     /// A program that is not installed, and its package.
     Program(&'static str, &'static str),
 }
 
 impl Feature {
-    /// The module that brings it, where one does and its name is known.
+    /// The module that provides the feature, if there is one and its name is
+    /// known.
     fn module(self) -> Option<String> {
         let own = |name: &'static str, module: &'static str| match module {
             "" => name.to_string(),
@@ -82,7 +83,7 @@ impl Feature {
         })
     }
 
-    /// What the machine's owner can do where it is missing.
+    /// The remedy that the machine's owner can apply.
     pub fn remedy(self) -> String {
         match self {
             Self::Extension(name) if ["geoip", "condition", "TARPIT"].contains(&name) => {
@@ -90,7 +91,7 @@ impl Feature {
             }
             Self::Extension(name) => format!("install iptables' extension `{name}`"),
             Self::Program(_, package) => format!("install it: `apt-get install {package}`"),
-            // Nobody can do so from within a user namespace.
+            // A user namespace cannot load modules.
             _ => match self.module() {
                 Some(module) => {
                     format!("this kernel has no {self}; load the module: `sudo modprobe {module}`")

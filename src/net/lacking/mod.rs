@@ -1,11 +1,12 @@
-//! Whether the machine is to blame for a refusal: the one place that decides.
+//! Decides whether a refusal is the machine's fault; no other module decides
+//! this.
 //!
-//! *Takes* commands and what was said of them, *gives* what the machine lacks
-//! and the remedy, *never* believes words alone. Three things have to come
-//! together: the tool has refused in words that fit, the command names
-//! something that exists in the world (`names`), and the kernel, asked here
-//! once more in a namespace of its own, does not know it. So a slip stays a
-//! slip, and whoever prints a tool's words gets nothing by it.
+//! *Takes* commands and their output, *gives* the missing feature of the machine
+//! and the remedy, *never* trusts output alone. Three conditions must hold. The
+//! tool has refused with a known message. The command names something that
+//! exists in some kernel or tool (`names`). And the kernel, asked again here in
+//! a namespace of its own, does not know it. So a typing error stays a typing
+//! error, and a program gains nothing by printing a tool's message.
 
 mod asked;
 mod feature;
@@ -18,18 +19,18 @@ use feature::Feature;
 use nix::fcntl::OFlag;
 use std::path::Path;
 
-/// What a machine lacks, and what its owner can do about it.
+/// A feature that the machine lacks, and the remedy for its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lacking {
-    /// How it was refused, in the tool's own words.
+    /// The refusal, in the tool's own words.
     pub reason: String,
-    /// What is missing, and what helps.
+    /// The missing feature and the remedy.
     pub remedy: String,
 }
 
 impl Network {
-    /// What the machine lacks, where that is why it was refused what these
-    /// commands ask for; `said` is what they printed.
+    /// The feature that the machine lacks, if that is why these commands were
+    /// refused; `said` is their output.
     pub fn lack_behind(&self, commands: &str, said: &str) -> Option<Lacking> {
         let reason = words::refusal(said)?;
         let mut asked = asked::features(commands);
@@ -40,14 +41,14 @@ impl Network {
         Some(Lacking { reason: reason.into(), remedy: lacking.remedy() })
     }
 
-    /// A refusal of what this command asks for, with what the machine lacks
-    /// where that is the reason.
+    /// Adds to the refusal of a command the feature that the machine lacks, if
+    /// that is the reason.
     pub fn blame(&self, error: NetError, command: &str) -> NetError {
         if error.unmeasured.is_some() {
             return error;
         }
         match self.lack_behind(command, &error.error) {
-            // A tool's picture of the place is of no use to its owner.
+            // A tool's excerpt of the command does not help the machine's owner.
             Some(Lacking { reason, remedy }) => NetError { error: reason, ..error }.unmeasured(remedy),
             None => error,
         }
@@ -55,11 +56,11 @@ impl Network {
 
     fn first_missing(&self, asked: &[Feature], said: &str) -> Option<Feature> {
         let here = |feature: &Feature| match feature {
-            // Already looked for.
+            // Whether the program is installed was checked before.
             Feature::Program(..) => Some(said.contains("not found")),
             Feature::Extension(name) => Some(said.contains("Couldn't load") && !probe::has_extension(name)),
             Feature::Switch(path, _) => Some(self.rooms.open(Path::new(path), OFlag::O_PATH).is_err()),
-            // By whom the rules were to be written, it says itself.
+            // The message itself tells which backend was to write the rules.
             Feature::OldTable(..) if !(said.contains("(legacy)") || said.contains("can't initialize")) => {
                 Some(false)
             }

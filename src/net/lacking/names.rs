@@ -1,5 +1,6 @@
-//! What exists in the world, kernel by kernel: a name that stands here may be
-//! what a machine lacks, any other is a slip of whoever wrote it.
+//! The names of features that exist in some kernel or tool. A name in these
+//! lists may be something that the machine lacks; any other name is a typing
+//! error.
 //!
 //! Taken from Linux 6.18's sources: `MODULE_ALIAS_RTNL_LINK` and `rtnl_link_ops`
 //! (drivers/net, net), `net/netfilter/xt_*.c` and `net/ipv{4,6}/netfilter/`,
@@ -7,8 +8,7 @@
 //! `tc_action_ops` (net/sched), `lwtunnel_encap_str` (net/core/lwtunnel.c); the
 //! extensions of iptables 1.8.11 and xtables-addons 3.27.
 
-/// Kinds of links that a module brings, with the module where it is called
-/// otherwise.
+/// Kinds of links that a module provides, with the module if its name differs.
 pub(super) const LINKS: &[(&str, &str)] = &[
     ("amt", ""),
     ("bareudp", ""),
@@ -55,7 +55,7 @@ pub(super) const LINKS: &[(&str, &str)] = &[
     ("xfrm", "xfrm_interface"),
 ];
 
-/// What `ip tunnel add … mode` makes: the mode and the kind of link.
+/// Links that `ip tunnel add … mode` creates: the mode and the kind of link.
 pub(super) const TUNNELS: &[(&str, &str)] = &[
     ("any", "ip6tnl"),
     ("gre", "gre"),
@@ -70,7 +70,7 @@ pub(super) const TUNNELS: &[(&str, &str)] = &[
     ("vti6", "vti6"),
 ];
 
-/// Matches of iptables that the kernel has to know.
+/// iptables matches that need kernel support.
 pub(super) const MATCHES: &[&str] = &[
     "addrtype",
     "ah",
@@ -149,7 +149,7 @@ pub(super) const MATCHES: &[&str] = &[
     "quota2",
 ];
 
-/// Targets of iptables that the kernel has to know.
+/// iptables targets that need kernel support.
 pub(super) const TARGETS: &[&str] = &[
     "AUDIT",
     "CHECKSUM",
@@ -204,7 +204,7 @@ pub(super) const TARGETS: &[&str] = &[
 /// Tables of iptables.
 pub(super) const TABLES: &[&str] = &["filter", "nat", "mangle", "raw", "security"];
 
-/// Words of nft's rules, and the expression of the kernel that each becomes.
+/// Words of nft's rules, and the kernel expression for each.
 pub(super) const EXPRESSIONS: &[(&str, &str)] = &[
     ("connlimit", "connlimit"),
     ("count", "connlimit"),
@@ -240,8 +240,8 @@ pub(super) const EXPRESSIONS: &[(&str, &str)] = &[
     ("ipsec", "xfrm"),
 ];
 
-/// The expressions that targets of iptables become by iptables-nft, where it
-/// does not ask for the target itself.
+/// The nf_tables expressions to which iptables-nft translates targets, where it
+/// does not use the target itself.
 pub(super) const TARGETS_AS_EXPRESSIONS: &[(&str, &str)] = &[
     ("LOG", "log"),
     ("NFLOG", "log"),
@@ -256,7 +256,7 @@ pub(super) const TARGETS_AS_EXPRESSIONS: &[(&str, &str)] = &[
 pub(super) const FAMILIES: &[(&str, u8)] =
     &[("ip", 2), ("ip6", 10), ("inet", 1), ("arp", 3), ("bridge", 7), ("netdev", 5)];
 
-/// Queueing disciplines that a module brings.
+/// Queueing disciplines that a module provides.
 pub(super) const QDISCS: &[&str] = &[
     "bfifo",
     "cake",
@@ -300,8 +300,7 @@ pub(super) const QDISCS: &[&str] = &[
 pub(super) const CLASSIFIERS: &[&str] =
     &["basic", "bpf", "cgroup", "flow", "flower", "fw", "matchall", "route", "u32"];
 
-/// Actions of `tc`, with the word by which the kernel knows them where `tc`
-/// has another one.
+/// Actions of `tc`, each with the kernel's name for it.
 pub(super) const ACTIONS: &[(&str, &str)] = &[
     ("bpf", "bpf"),
     ("connmark", "connmark"),
@@ -343,8 +342,8 @@ pub(super) const ENCAPSULATIONS: &[(&str, u16, &str)] = &[
     ("xfrm", 10, "xfrm_interface"),
 ];
 
-/// Tools and objects of `ip` that speak a generic netlink family of their own:
-/// the words, the family, and the module.
+/// Tools and objects of `ip` that use a generic netlink family of their own: the
+/// words, the family, and the module.
 pub(super) const GENERIC: &[(&str, &str, &str, &str)] = &[
     ("ip", "fou", "fou", "fou"),
     ("ip", "ila", "ila", "ila"),
@@ -362,8 +361,8 @@ pub(super) const GENERIC: &[(&str, &str, &str, &str)] = &[
     ("wg-quick", "", "wireguard", "wireguard"),
 ];
 
-/// Folders of switches that a module brings: how a key begins, a file that is
-/// there with it, and the module.
+/// Sysctl folders that a module provides: the prefix of the keys, a file that
+/// exists if the module is loaded, and the module.
 pub(super) const SWITCHES: &[(&str, &str, &str)] = &[
     ("net.bridge", "/proc/sys/net/bridge", "br_netfilter"),
     ("net.ipv4.vs", "/proc/sys/net/ipv4/vs", "ip_vs"),
@@ -379,7 +378,7 @@ pub(super) fn among(list: &'static [&'static str], name: &str) -> Option<&'stati
     list.iter().copied().find(|known| *known == name)
 }
 
-/// What stands beside a name in a list.
+/// The entry of a list that has this name, with its value.
 pub(super) fn beside<T: Copy>(list: &'static [(&'static str, T)], name: &str) -> Option<(&'static str, T)> {
     list.iter().copied().find(|(known, _)| *known == name)
 }

@@ -1,8 +1,8 @@
-//! Asks the kernel itself whether it knows something, in a namespace that
-//! nobody else sees.
+//! Asks the kernel itself whether it knows a feature, in a separate namespace
+//! that nobody else sees.
 //!
-//! Each request leaves out what would make it whole: a kernel that knows the
-//! name says what is missing, one that does not says so.
+//! Each request is incomplete on purpose: a kernel that knows the name reports
+//! what is missing, and one that does not know it says so.
 
 use super::super::netfilter::wire::{APPEND, Attributes, CREATE, Message, Netfilter};
 use super::super::netlink::{open, retry, send};
@@ -17,17 +17,17 @@ use std::path::Path;
 /// `NLM_F_CREATE` and `NLM_F_EXCL` of netlink(7).
 const NEW: u16 = 0x600;
 
-/// The index of `lo` in every namespace, and the one that our bridge gets.
+/// The index of `lo` in every namespace, and the index of our bridge.
 const LO: u32 = 1;
 const BRIDGE: u32 = 77;
 
-/// The first of these that the kernel does not know; none where there is no
-/// namespace to ask in.
+/// Returns the first feature that the kernel does not know; `None` if it knows
+/// all, or if no namespace can be created to ask in.
 pub(super) fn first_missing(features: Vec<Feature>) -> Option<Feature> {
     if features.is_empty() {
         return None;
     }
-    // The namespace goes with the thread and its sockets.
+    // The namespace is deleted with the thread and its sockets.
     let thread = std::thread::Builder::new().stack_size(256 << 10).spawn(move || {
         unshare(CloneFlags::CLONE_NEWNET).ok()?;
         features.into_iter().find(|feature| is_missing(*feature))
@@ -35,7 +35,7 @@ pub(super) fn first_missing(features: Vec<Feature>) -> Option<Feature> {
     thread.ok()?.join().ok().flatten()
 }
 
-/// Where iptables looks for its extensions.
+/// The folders where iptables looks for its extensions.
 const FOLDERS: [&str; 5] = [
     "/usr/lib/x86_64-linux-gnu/xtables",
     "/usr/lib/aarch64-linux-gnu/xtables",
@@ -44,7 +44,7 @@ const FOLDERS: [&str; 5] = [
     "/lib/xtables",
 ];
 
-/// Whether iptables has its own part of an extension.
+/// Tells whether iptables has its own library of an extension.
 pub(super) fn has_extension(name: &str) -> bool {
     let kinds = ["xt", "ipt", "ip6t", "ebt", "arpt"];
     let files = kinds.map(|kind| format!("lib{kind}_{name}.so"));
@@ -85,7 +85,7 @@ fn is_missing(feature: Feature) -> bool {
         Feature::OldTable(name, v6) => knows_no_old_table(name, v6),
         Feature::Qdisc(kind) => qdisc(kind) == Some(Errno::ENOENT),
         Feature::Classifier(kind) => {
-            // It needs a place.
+            // A filter needs a parent qdisc.
             if !matches!(qdisc("ingress"), None | Some(Errno::EEXIST)) {
                 return false;
             }
@@ -101,7 +101,7 @@ fn is_missing(feature: Feature) -> bool {
             refused(NETLINK_GENERIC, 16, 0, &[3, 1, 0, 0], nothing.text(2, family)) == Some(Errno::ENOENT)
         }
         Feature::Encapsulation(_, number, _) => {
-            // A route to one address of IPv4, by `lo`.
+            // A route to one IPv4 address, through `lo`.
             let route = [2, 32, 0, 0, 254, 4, 253, 1, 0, 0, 0, 0];
             let attributes = nothing
                 .bytes(1, &[10, 0, 0, 1])
@@ -120,7 +120,7 @@ fn is_missing(feature: Feature) -> bool {
             let any = socket(AddressFamily::Inet6, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None);
             any.err() == Some(Errno::EAFNOSUPPORT)
         }
-        // These are not the kernel's, or are looked at where the lab is.
+        // These are not kernel features, or are checked where the lab runs.
         Feature::Extension(_) | Feature::Switch(..) | Feature::Program(..) => false,
     }
 }
@@ -131,12 +131,13 @@ const NAME: &str = "nslab";
 /// Makes a message of nf_tables: its kind, flags and attributes.
 type Build = dyn Fn(u16, u16, Attributes) -> Message;
 
-/// Attributes that name our table, and by `kind` something in it.
+/// Attributes that name our table, and an object in it by the attribute `kind`.
 fn named(kind: u16) -> Attributes {
     Attributes::default().text(1, NAME).text(kind, NAME)
 }
 
-/// How a change of rules is refused: a table, and what comes after it.
+/// Returns the kernel's error for a change of rules: a table, and the messages
+/// after it.
 fn rules(family: u8, more: impl FnOnce(&Build) -> Vec<Message>) -> Option<Errno> {
     let socket = Netfilter::open().ok()?;
     let build = move |kind, flags, attributes| Message::tables(kind, family, flags, attributes);
@@ -145,15 +146,16 @@ fn rules(family: u8, more: impl FnOnce(&Build) -> Vec<Message>) -> Option<Errno>
     socket.transact(messages).err().map(|error| Errno::from_raw(error.errno))
 }
 
-/// `NFNL_MSG_COMPAT_GET`: whether there is a match or a target of this name.
+/// Asks with `NFNL_MSG_COMPAT_GET` whether there is a match or a target of this
+/// name.
 fn knows_no_extension(name: &str, family: u8, kind: u32) -> bool {
     let attributes = Attributes::default().text(1, name).number(2, 0).number(3, kind);
     let answer = refused(NETLINK_NETFILTER, 11 << 8, 0, &[family, 0, 0, 0], attributes);
-    // The other one is said where this part of the kernel is missing.
+    // EOPNOTSUPP means that this part of the kernel is missing.
     matches!(answer, Some(Errno::ENOENT | Errno::EINVAL | Errno::EOPNOTSUPP))
 }
 
-/// `IPT_SO_GET_INFO`, by which the old iptables begins.
+/// Sends `IPT_SO_GET_INFO`, the first request of legacy iptables.
 fn knows_no_old_table(name: &str, v6: bool) -> bool {
     const GET_INFO: libc::c_int = 64;
     let (family, level) = match v6 {
@@ -166,7 +168,7 @@ fn knows_no_old_table(name: &str, v6: bool) -> bool {
     let mut info = [0_u8; 84];
     info[..name.len()].copy_from_slice(name.as_bytes());
     let mut length = info.len() as libc::socklen_t;
-    // SAFETY: the kernel writes at most `length` bytes, which are there.
+    // SAFETY: the kernel writes at most `length` bytes, which are available.
     let done = unsafe {
         libc::getsockopt(socket.as_raw_fd(), level, GET_INFO, info.as_mut_ptr().cast(), &mut length)
     };
@@ -179,7 +181,7 @@ fn traffic(parent: u32, info: u32) -> Vec<u8> {
     [0, LO, handle, parent, info].iter().flat_map(|word| word.to_ne_bytes()).collect()
 }
 
-/// How a queueing discipline is refused.
+/// Returns the kernel's error for a queueing discipline.
 fn qdisc(kind: &str) -> Option<Errno> {
     let parent = if matches!(kind, "ingress" | "clsact") { 0xFFFF_FFF1 } else { 0xFFFF_FFFF };
     refused(NETLINK_ROUTE, 36, NEW, &traffic(parent, 0), Attributes::default().text(1, kind))
@@ -208,8 +210,8 @@ fn knows_no_ipsec() -> bool {
     open(NETLINK_XFRM).is_err_and(|error| error.raw_os_error() == Some(libc::EPROTONOSUPPORT))
 }
 
-/// Asks for a state with each of some algorithms, as a kernel may lack one of
-/// these, too.
+/// Asks for a state with each of some algorithms, because a kernel may lack one
+/// of these, too.
 fn knows_no_ipsec_protocol(protocol: u8) -> bool {
     // `struct xfrm_usersa_info`
     let mut state = [0_u8; 224];
@@ -238,7 +240,7 @@ fn knows_no_ipsec_protocol(protocol: u8) -> bool {
     })
 }
 
-/// How the kernel refuses one request; nothing where it does not.
+/// Returns the kernel's error for one request; `None` if it accepts it.
 fn refused(protocol: isize, kind: u16, flags: u16, body: &[u8], attributes: Attributes) -> Option<Errno> {
     const REQUEST_AND_ACK: u16 = 0x5;
     let of = |error: std::io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EPROTO));
@@ -257,7 +259,7 @@ fn refused(protocol: isize, kind: u16, flags: u16, body: &[u8], attributes: Attr
     if let Err(error) = send(&socket, &packet) {
         return Some(Errno::from_raw(error.errno));
     }
-    // An object may come before the receipt.
+    // An object may come before the acknowledgement.
     loop {
         let mut answer = Vec::with_capacity(64 * 1024);
         if let Err(error) = retry(|| socket.recv(&mut answer, 0)) {

@@ -1,12 +1,12 @@
-//! How tools say that the kernel does not know what they ask for.
+//! The messages by which tools report that the kernel does not know a feature.
 //!
-//! The words alone prove nothing: a slip is answered by some of them, too, and
+//! The messages alone prove nothing: some of them also answer typing errors, and
 //! anybody can print them. They only make it worth asking the kernel.
 
-/// Parts of lines, as iproute2, iptables, nft, tc, sysctl, ovs-vsctl and shells
-/// print them.
+/// Parts of the messages of iproute2, iptables, nft, tc, sysctl, ovs-vsctl and
+/// shells.
 const REFUSALS: &[&str] = &[
-    // The kernel's own, by extended acknowledgement and by number.
+    // The kernel's own, from extended acknowledgements and error numbers.
     "Unknown device type",
     "lwt encapsulation type not supported",
     "Specified qdisc kind is unknown",
@@ -17,18 +17,18 @@ const REFUSALS: &[&str] = &[
     "Requested mode not found",
     "VLANs not supported on",
     "Operation not supported",
-    // Go's words for the same.
+    // Go's messages for the same errors.
     "operation not supported",
     "Protocol not supported",
     "Address family not supported",
     "Protocol not available",
     "Function not implemented",
     "Unknown error 524",
-    // Of `ip tunnel`, and of generic netlink.
+    // From `ip tunnel`, and from generic netlink.
     "failed: No such device",
     "RTNETLINK answers: No such file or directory",
     "Error talking to the kernel",
-    // Of iptables.
+    // From iptables.
     "No chain/target/match by that name",
     "can't initialize iptables table",
     "can't initialize ip6tables table",
@@ -39,25 +39,25 @@ const REFUSALS: &[&str] = &[
     "failed (No such file or directory)",
     "Failed to initialize nft",
     "Chain '",
-    // Of nft.
+    // From nft.
     "Could not process rule: No such file or directory",
     "cache initialization failed",
     "Unable to initialize Netlink socket",
-    // Of sysctl, and of shells that write below /proc.
+    // From sysctl, and from shells that write below /proc.
     "cannot stat /proc/sys/",
     "bridges ask no firewall",
     "/proc/sys/net/",
-    // Of Open vSwitch.
+    // From Open vSwitch.
     "Error detected while setting up",
     "could not add network device",
     "No usable protocol",
-    // Of shells.
+    // From shells.
     "command not found",
     "not found",
     "No such file or directory",
 ];
 
-/// The first line by which a tool says that something is not known.
+/// The first line in which a tool reports that something is not known.
 pub(super) fn refusal(said: &str) -> Option<&str> {
     let mut lines = said.lines().map(str::trim);
     lines.find(|line| REFUSALS.iter().any(|part| line.contains(part)))
@@ -67,8 +67,8 @@ pub(super) fn refusal(said: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    /// As printed by iproute2 6.1, iptables 1.8.9, nftables 1.0.6, procps and
-    /// Open vSwitch 3.1 under Linux 6.1 and 6.18 that lack a part.
+    /// Printed by iproute2 6.1, iptables 1.8.9, nftables 1.0.6, procps and Open
+    /// vSwitch 3.1 under Linux 6.1 and 6.18 kernels that lack a part.
     const RECORDED: &[&str] = &[
         "Error: Unknown device type.",
         "add tunnel \"ip6gre0\" failed: No such device",
@@ -91,7 +91,7 @@ mod tests {
         "sh: 1: cannot create /proc/sys/net/bridge/bridge-nf-call-iptables: Directory nonexistent",
     ];
 
-    /// What the same tools say of slips, on every machine.
+    /// Messages of the same tools for typing errors, on every machine.
     const SLIPS: &[&str] = &[
         "iptables v1.8.9 (nf_tables): unknown option \"--dport\"\nTry `iptables -h' for more information.",
         "iptables v1.8.9 (nf_tables): unknown protocol \"tpc\" specified",

@@ -1,20 +1,20 @@
-//! The files that say how names are looked up: nsswitch.conf(5), hosts(5) and
+//! The configuration files of name lookup: nsswitch.conf(5), hosts(5) and
 //! resolv.conf(5).
 
 use std::net::IpAddr;
 
-/// Where names are looked up.
+/// A source of names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NameService {
     /// `/etc/hosts`
     Files,
     /// The servers of `/etc/resolv.conf`.
     Dns,
-    /// What no sandbox has.
+    /// A source that no sandbox has.
     Other,
 }
 
-/// How a lookup ended.
+/// The status with which a lookup ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Status {
     Success,
@@ -30,7 +30,7 @@ const STATUSES: [(&str, Status); 4] = [
     ("tryagain", Status::TryAgain),
 ];
 
-/// One source, and whether that is the end of it.
+/// One source, and the statuses after which the lookup ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LookupStep {
     pub source: NameService,
@@ -47,7 +47,7 @@ impl LookupStep {
         Self { source, returns: vec![Status::Success] }
     }
 
-    /// Reads `NOTFOUND=return` or `!UNAVAIL=return`.
+    /// Parses `NOTFOUND=return` or `!UNAVAIL=return`.
     fn act(&mut self, word: &str) {
         let Some((status, action)) = word.split_once('=') else { return };
         let (not, status) = match status.strip_prefix('!') {
@@ -64,7 +64,7 @@ impl LookupStep {
         }
     }
 
-    /// Tells whether nobody else is asked after this.
+    /// Tells whether the lookup ends after this status.
     pub fn ends_with(&self, status: Status) -> bool {
         self.returns.contains(&status)
     }
@@ -88,7 +88,7 @@ pub(super) fn steps(text: &str) -> Vec<LookupStep> {
     steps
 }
 
-/// A line without its comment.
+/// Removes the comment from a line.
 fn bare(line: &str) -> &str {
     line.split('#').next().unwrap_or_default().trim()
 }
@@ -101,7 +101,7 @@ pub(super) struct HostsLine {
     pub names: Vec<String>,
 }
 
-/// Reads hosts(5); what is no line of it is passed over.
+/// Parses hosts(5); invalid lines are skipped.
 pub(super) fn hosts(text: &str) -> Vec<HostsLine> {
     let read = |line: &str| {
         let mut words = bare(line).split_whitespace();
@@ -112,7 +112,7 @@ pub(super) fn hosts(text: &str) -> Vec<HostsLine> {
     text.lines().filter_map(read).collect()
 }
 
-/// What resolv.conf(5) says.
+/// The settings of resolv.conf(5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Resolv {
     /// At most three.
@@ -126,8 +126,8 @@ pub(super) struct Resolv {
 }
 
 impl Resolv {
-    /// Reads it; what is no line of it is passed over. A host name with a
-    /// domain gives the search list where the file gives none.
+    /// Parses the file; invalid lines are skipped. If the file gives no search
+    /// list, a host name with a domain gives it.
     pub fn read(text: &str) -> Self {
         let (ndots, timeout, attempts) = (1, 5, 2);
         let (servers, search) = (Vec::new(), Vec::new());

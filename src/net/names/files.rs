@@ -1,5 +1,4 @@
-//! How names are looked up in a namespace: the files that say so, and single
-//! questions.
+//! The files that configure name lookup in a namespace, and single DNS requests.
 
 use super::conf::{NameService, Resolv, hosts, steps};
 use super::stub::{NoAnswer, Stub};
@@ -11,35 +10,35 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// What a namespace's files say of names.
+/// The name lookup configuration of a namespace's files.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NameFiles {
-    /// The file that is read as `/etc/resolv.conf` there.
+    /// The path of the file that is read as `/etc/resolv.conf` there.
     pub resolv: String,
-    /// The file that is read as `/etc/hosts` there.
+    /// The path of the file that is read as `/etc/hosts` there.
     pub hosts: String,
-    /// The file that is read as `/etc/nsswitch.conf` there.
+    /// The path of the file that is read as `/etc/nsswitch.conf` there.
     pub nsswitch: String,
-    /// The servers; one's own where none is named.
+    /// The servers; the loopback address if none is named.
     pub servers: Vec<IpAddr>,
-    /// Whether a server is named, and not one's own for want of any.
+    /// Whether resolv.conf names a server, so that `servers` is not the default.
     pub names_servers: bool,
-    /// The domains that are tried behind a short name.
+    /// The domains that are appended to a short name.
     pub search: Vec<String>,
-    /// Whether servers are asked where the hosts file has no answer.
+    /// Whether servers are asked if the hosts file has no answer.
     pub asks_servers: bool,
-    /// Whether the hosts file is looked into.
+    /// Whether the hosts file is read.
     pub asks_hosts: bool,
-    /// The hosts file's lines.
+    /// The lines of the hosts file.
     pub lines: Vec<(IpAddr, Vec<String>)>,
 }
 
 impl Network {
-    /// What a namespace's files say of names.
+    /// Reads the name lookup configuration of a namespace's files.
     ///
     /// # Errors
     ///
-    /// Where there is no `/etc` to read.
+    /// If there is no `/etc` to read.
     pub fn name_files(&self, netns: &Netns) -> Result<NameFiles, NetError> {
         self.rooms.furnish()?;
         let read = |name: &str| self.read_etc(netns, name).unwrap_or_default();
@@ -57,7 +56,8 @@ impl Network {
         };
         let names_servers = read("resolv.conf").lines().any(named);
         let order = steps(&read("nsswitch.conf"));
-        // Who says `not found` before it, and ends it there.
+        // If the hosts file comes before DNS and returns on NOTFOUND, servers
+        // are not asked.
         let dns = order.iter().position(|step| step.source == NameService::Dns);
         let ends = |step: &super::conf::LookupStep| step.ends_with(super::conf::Status::NotFound);
         let asks_servers = dns.is_some_and(|at| {
@@ -76,12 +76,12 @@ impl Network {
         })
     }
 
-    /// The addresses that a server gives for a whole name; nothing where it
-    /// does not know it.
+    /// Asks a server for the addresses of a full name; returns none if the
+    /// server does not know it.
     ///
     /// # Errors
     ///
-    /// Where it does not answer at all, in a few words.
+    /// If it does not answer at all; the reason in a few words.
     pub fn ask_server(&self, netns: &Netns, server: IpAddr, name: &str) -> Result<Vec<IpAddr>, String> {
         self.enter(netns).map_err(|error| error.error)?;
         let conf = Resolv {

@@ -1,10 +1,10 @@
-//! What a resolver reads, for the fuzzers.
+//! The parsers of a resolver, for the fuzzers.
 
 use super::conf::{Resolv, Status, hosts, steps};
 use super::stub;
 use simple_dns::TYPE;
 
-/// Reads a text as each of the files.
+/// Parses a text as each of the files.
 pub fn files(text: &str) {
     let conf = Resolv::read(text);
     assert!((1..=3).contains(&conf.servers.len()) && (1..=30).contains(&conf.timeout));
@@ -12,7 +12,7 @@ pub fn files(text: &str) {
     let _ = steps(text).iter().any(|step| step.ends_with(Status::NotFound));
 }
 
-/// Reads a server's answer.
+/// Parses a server's answer.
 pub fn read_answer(bytes: &[u8]) {
     stub::is_truncated(bytes);
     for (name, kind) in

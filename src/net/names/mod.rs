@@ -1,6 +1,6 @@
-//! Looks names up as a program of a namespace would: with the files of
-//! `/etc/netns/<name>` over those of `/etc`, in the order of nsswitch.conf(5),
-//! in hosts(5), and with the servers of resolv.conf(5).
+//! Resolves names as a program in a namespace would: the files of
+//! `/etc/netns/<name>` override those of `/etc`. The sources are hosts(5) and
+//! the servers of resolv.conf(5), in the order of nsswitch.conf(5).
 
 mod conf;
 mod files;
@@ -21,10 +21,10 @@ use std::path::Path;
 use std::time::Instant;
 use stub::{NoAnswer, Resolved, Stub};
 
-/// The most of a file that is read, in bytes.
+/// The maximum size of a file that is read, in bytes.
 const MOST: u64 = 1 << 20;
 
-/// What a name stands for.
+/// The addresses of a name.
 #[derive(Debug, Clone)]
 pub struct NameAnswer {
     /// The name as it was typed.
@@ -36,7 +36,7 @@ pub struct NameAnswer {
     trouble: Option<Trouble>,
 }
 
-/// Why there is no address (`EAI_…` of getaddrinfo(3)).
+/// The reason why there is no address (`EAI_…` of getaddrinfo(3)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trouble {
     NoName,
@@ -47,12 +47,12 @@ enum Trouble {
 }
 
 impl NameAnswer {
-    /// Tells whether there is an address.
+    /// Tells whether the name has an address.
     pub fn ok(&self) -> bool {
         self.trouble.is_none()
     }
 
-    /// Why there is none, in the words of gai_strerror(3).
+    /// The reason why it has none, in the words of gai_strerror(3).
     pub fn error(&self) -> Option<String> {
         self.trouble.map(|trouble| {
             match trouble {
@@ -66,7 +66,7 @@ impl NameAnswer {
         })
     }
 
-    /// The addresses, a line each; or why there is none.
+    /// The addresses, one per line; or the reason why there are none.
     pub fn text(&self) -> String {
         match self.error() {
             Some(error) => format!("{}: {error}", self.name),
@@ -76,13 +76,13 @@ impl NameAnswer {
 }
 
 impl Network {
-    /// The addresses of a name, as `getent ahosts` gives them: of a family
-    /// only where the namespace has such addresses itself.
+    /// Resolves a name, as `getent ahosts` does. Addresses of a family are
+    /// returned only if the namespace itself has such addresses.
     ///
     /// # Errors
     ///
-    /// Where the sandbox's files can't be had. That there is no such name is
-    /// an answer.
+    /// If the sandbox's files can't be read. An unknown name is an answer, not
+    /// an error.
     pub fn resolve(&self, netns: &Netns, name: &str, deadline: Instant) -> Result<NameAnswer, NetError> {
         self.settle()?;
         self.await_addresses()?;
@@ -97,8 +97,8 @@ impl Network {
         self.look_up(netns, name, kinds, deadline)
     }
 
-    /// The addresses to send to, for one who wants to reach a name or an
-    /// address; or why there is none.
+    /// The addresses to send to for a name or an address; or the reason why
+    /// there are none.
     pub(super) fn targets(
         &self,
         netns: &Netns,
@@ -114,7 +114,7 @@ impl Network {
         Ok((answer.addresses.iter().map(|ip| Target { ip: *ip, scope: 0 }).collect(), answer))
     }
 
-    /// The name of an address, if it has one.
+    /// Looks up the name of an address, if it has one.
     pub(super) fn name_of_address(
         &self,
         netns: &Netns,
@@ -165,7 +165,7 @@ impl Network {
         let stub = Stub { conf: &conf, deadline, is_over: &|| self.is_over_for_services(netns) };
         let kinds: Vec<TYPE> =
             kinds.iter().copied().filter(|kind| !conf.no_aaaa || *kind != TYPE::AAAA).collect();
-        // Where nobody was asked at all.
+        // If no source was asked at all.
         let mut trouble = Trouble::System;
         for step in steps {
             let found = match step.source {
@@ -175,7 +175,7 @@ impl Network {
                 NameService::Other if step.ends_with(Status::Unavail) => break,
                 NameService::Other => continue,
             };
-            // Who is asked last has the last word, even if it knows less.
+            // The last source decides, even if it knows less.
             answer.addresses.clear();
             let status = match found {
                 Ok(found) => {
@@ -199,22 +199,24 @@ impl Network {
         if answer.addresses.is_empty() {
             answer.trouble = Some(trouble);
         }
-        // The C library knows the networks' masks only where there is IPv6.
+        // The C library knows the prefix lengths only if the host has IPv6.
         let near = if own.iter().any(|row| speaks_ipv6(&row.addr)) { &own[..] } else { &[] };
         order::sort(&mut answer.addresses, near);
         Ok(answer)
     }
 
-    /// What the files of `/etc` say, as programs of this namespace see them.
+    /// Reads the configuration files below `/etc`, as programs of this namespace
+    /// see them.
     fn sources(&self, netns: &Netns) -> Result<(Vec<LookupStep>, Vec<HostsLine>, Resolv), NetError> {
-        // The files of `/etc` are put there when the first program needs them.
+        // The files below `/etc` are created when first needed.
         self.rooms.furnish()?;
         let read = |name: &str| self.read_etc(netns, name).unwrap_or_default();
         let switch = steps(&read("nsswitch.conf"));
         Ok((switch, hosts(&read("hosts")), Resolv::read(&read("resolv.conf"))))
     }
 
-    /// A file of `/etc`, or the one that `/etc/netns` has for the namespace.
+    /// Reads a file of `/etc`, or its override for the namespace in
+    /// `/etc/netns`.
     fn read_etc(&self, netns: &Netns, name: &str) -> Option<String> {
         let own = Path::new("/etc/netns").join(netns.name()).join(name);
         let open = |path: &Path| self.rooms.open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK).ok();
@@ -226,7 +228,7 @@ impl Network {
     }
 }
 
-/// What a lookup's end is to nsswitch.conf(5).
+/// The nsswitch.conf(5) status of a failed lookup.
 fn status(why: NoAnswer) -> Status {
     match why {
         NoAnswer::HostNotFound | NoAnswer::NoData | NoAnswer::NoRecovery => Status::NotFound,
@@ -234,14 +236,14 @@ fn status(why: NoAnswer) -> Status {
     }
 }
 
-/// Looks in hosts(5): all lines that have the name.
+/// Looks a name up in hosts(5), in all lines that have it.
 fn in_files(lines: &[HostsLine], name: &str, kinds: &[TYPE]) -> Option<Resolved> {
     let name = name.strip_suffix('.').unwrap_or(name);
     let has = |line: &&HostsLine| line.names.iter().any(|other| other.eq_ignore_ascii_case(name));
     let mut found = Resolved::default();
     for line in lines.iter().filter(has) {
         let address = match line.address {
-            // Who looks for IPv4 alone is given that for this.
+            // A lookup of IPv4 addresses alone returns 127.0.0.1 for ::1.
             IpAddr::V6(Ipv6Addr::LOCALHOST) if kinds == [TYPE::A] => Ipv4Addr::LOCALHOST.into(),
             address => address,
         };
@@ -259,13 +261,13 @@ fn kind_of(address: IpAddr) -> TYPE {
     if address.is_ipv4() { TYPE::A } else { TYPE::AAAA }
 }
 
-/// Tells whether an address with its prefix is one of IPv6, and not the one
-/// that everybody has.
+/// Tells whether an address with its prefix is an IPv6 address other than the
+/// loopback address.
 fn speaks_ipv6(addr: &str) -> bool {
     addr.contains(':') && !addr.starts_with("::1/")
 }
 
-/// Tells whether a name can be one in the DNS (RFC 1035, section 2.3.4).
+/// Tells whether a name is valid in the DNS (RFC 1035, section 2.3.4).
 fn is_sound(name: &str) -> bool {
     let bare = name.strip_suffix('.').unwrap_or(name);
     let sound = |label: &str| {
@@ -275,8 +277,7 @@ fn is_sound(name: &str) -> bool {
     bare.len() <= 253 && bare.split('.').all(sound)
 }
 
-/// Reads an IPv4 address in one of the forms of inet_aton(3), of which
-/// `127.1` is one.
+/// Parses an IPv4 address in one of the forms of inet_aton(3), such as `127.1`.
 fn numbers(text: &str) -> Option<IpAddr> {
     let parts: Vec<&str> = text.split('.').collect();
     let number = |part: &str| -> Option<u32> {
@@ -298,8 +299,8 @@ fn numbers(text: &str) -> Option<IpAddr> {
     Some(Ipv4Addr::from(address).into())
 }
 
-/// The name under which an address is looked up (RFC 1035, section 3.5; RFC
-/// 3596, section 2.5).
+/// The name for a reverse lookup of an address (RFC 1035, section 3.5; RFC 3596,
+/// section 2.5).
 pub(super) fn reverse(ip: IpAddr) -> String {
     match ip {
         IpAddr::V4(ip) => {

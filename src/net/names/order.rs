@@ -1,15 +1,15 @@
-//! Which of several addresses comes first (RFC 6724, with the default table
-//! of gai.conf(5)).
+//! Destination address selection (RFC 6724, with the default table of
+//! gai.conf(5)).
 
 use crate::table::Addr;
 use std::cmp::Reverse;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
-/// Puts first what a program tries first; this thread is in its namespace,
-/// which has these `own` addresses.
+/// Sorts addresses in the order in which a program tries them. This thread must
+/// be in the program's namespace, which has the addresses `own`.
 pub(super) fn sort(addresses: &mut [IpAddr], own: &[Addr]) {
     let mut candidates: Vec<Candidate> = addresses.iter().map(|to| Candidate::new(*to, own)).collect();
-    // Stable: what is alike stays as it was told.
+    // A stable sort: equal addresses keep their order.
     candidates.sort_by(|a, b| {
         let both = a.from.is_some() && b.from.is_some() && a.to.is_ipv4() == b.to.is_ipv4();
         a.key().cmp(&b.key()).then_with(|| match both {
@@ -25,7 +25,8 @@ pub(super) fn sort(addresses: &mut [IpAddr], own: &[Addr]) {
 struct Candidate {
     to: IpAddr,
     from: Option<IpAddr>,
-    /// How many leading bits both have in common, where that says something.
+    /// The number of leading bits that both have in common, if they are
+    /// relevant.
     alike: u32,
 }
 
@@ -36,7 +37,7 @@ impl Candidate {
         Self { to, from, alike }
     }
 
-    /// What decides before the bits in common; the smallest is first.
+    /// The criteria that precede the common bits; the smallest comes first.
     fn key(&self) -> (bool, bool, bool, Reverse<u32>, u8) {
         let same = |of: fn(IpAddr) -> u32| self.from.is_some_and(|from| of(from) == of(self.to));
         (
@@ -49,7 +50,7 @@ impl Candidate {
     }
 }
 
-/// The address from which the kernel would send, if it knows a way.
+/// The source address that the kernel would use, if it has a route.
 fn source(to: IpAddr) -> Option<IpAddr> {
     let any: IpAddr = match to {
         IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
@@ -74,7 +75,7 @@ fn scope(ip: IpAddr) -> u8 {
     }
 }
 
-/// Precedence and label.
+/// The precedence and label of an address.
 fn policy(ip: IpAddr) -> (u32, u32) {
     let IpAddr::V6(ip) = ip else { return (10, 4) };
     let [a, b, c, d, e, f, ..] = ip.segments();
@@ -94,7 +95,7 @@ fn alike(to: IpAddr, from: IpAddr, own: &[Addr]) -> u32 {
     match (to, from) {
         (IpAddr::V6(to), IpAddr::V6(from)) => (to.to_bits() ^ from.to_bits()).leading_zeros(),
         (IpAddr::V4(to), IpAddr::V4(from)) => {
-            // Beyond one's own network bits in common mean nothing.
+            // Common bits count only within one's own network.
             let differ = to.to_bits() ^ from.to_bits();
             let mine = |row: &&Addr| row.addr.split('/').next() == Some(from.to_string().as_str());
             let length = own.iter().find(mine).and_then(|row| row.addr.split('/').nth(1)?.parse().ok());

@@ -1,5 +1,5 @@
-//! Asks the servers of resolv.conf(5), in the order and with the patience of
-//! the C library's resolver.
+//! A DNS client that asks the servers of resolv.conf(5), in the order and with
+//! the timeouts of the C library's resolver.
 
 use super::conf::Resolv;
 use simple_dns::rdata::RData;
@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-/// Why there is no answer (`h_errno` of gethostbyname(3)).
+/// The reason why there is no answer (`h_errno` of gethostbyname(3)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoAnswer {
     /// There is no such name.
@@ -17,37 +17,37 @@ pub(super) enum NoAnswer {
     NoData,
     /// A server has failed.
     TryAgain,
-    /// No server has said anything that counts.
+    /// No server has sent a usable answer.
     Unreached,
-    /// No server was there to be asked.
+    /// No server could be reached.
     Refused,
-    /// A server has said something that nobody can use.
+    /// A server has sent an invalid answer.
     NoRecovery,
 }
 
-/// What a name has.
+/// The result of a lookup.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Resolved {
-    /// The name that has it, at the end of all aliases.
+    /// The name at the end of all aliases.
     pub canonical: String,
     pub addresses: Vec<IpAddr>,
-    /// The names that an address has.
+    /// The names of an address.
     pub names: Vec<String>,
 }
 
-/// The servers, for who is in their namespace: this thread.
+/// A client of the servers in this thread's current namespace.
 pub(super) struct Stub<'a> {
     pub conf: &'a Resolv,
     pub deadline: Instant,
-    /// Says whether it is of no use to wait on.
+    /// Tells whether waiting further is useless.
     pub is_over: &'a dyn Fn() -> bool,
 }
 
-/// How long to wait for an answer before it is asked whether one can come.
+/// The time to wait for an answer before checking whether one can still come.
 const SOON: Duration = Duration::from_millis(3);
 
 impl Stub<'_> {
-    /// Looks a name up with the search list, as `res_search` does.
+    /// Looks a name up through the search list, as `res_search` does.
     pub fn search(&self, name: &str, kinds: &[TYPE]) -> Result<Resolved, NoAnswer> {
         let absolute = name.ends_with('.');
         let bare = name.trim_end_matches('.');
@@ -88,7 +88,7 @@ impl Stub<'_> {
         })
     }
 
-    /// Asks for records of several kinds of one name.
+    /// Requests records of several types for one name.
     pub fn query(&self, name: &str, kinds: &[TYPE]) -> Result<Resolved, NoAnswer> {
         let mut all = Resolved::default();
         let mut worst = None;
@@ -99,7 +99,8 @@ impl Stub<'_> {
                     all.addresses.extend(found.addresses);
                     all.names.extend(found.names);
                 }
-                // Whoever is not there for one question is not for the other.
+                // A server that cannot be reached for one request cannot be
+                // reached for the next.
                 Err(why @ (NoAnswer::Refused | NoAnswer::Unreached)) if all == Resolved::default() => {
                     return Err(why);
                 }
@@ -117,7 +118,7 @@ impl Stub<'_> {
         }
     }
 
-    /// Asks one question of one server after the other.
+    /// Sends one request to one server after the other.
     fn ask(&self, name: &str, kind: TYPE) -> Result<Resolved, NoAnswer> {
         let id = number();
         let Some(question) = question(name, kind, id) else { return Err(NoAnswer::NoRecovery) };
@@ -132,7 +133,7 @@ impl Stub<'_> {
                 let server = SocketAddr::new(*server, 53);
                 match self.exchange(server, &question, id, until) {
                     Ok(bytes) => match read(&bytes, name, kind) {
-                        // Somebody else may know better.
+                        // Another server may have an answer.
                         Err(why @ (NoAnswer::TryAgain | NoAnswer::Unreached)) => worst = why,
                         settled => return settled,
                     },
@@ -176,11 +177,12 @@ impl Stub<'_> {
                     return Ok(bytes);
                 }
                 Ok(_) => {}
-                // What has come since it was asked has been read by now.
+                // Everything that came before the last check has been read by
+                // now.
                 Err(error) if again(&error) && over => return Err(io::ErrorKind::TimedOut.into()),
                 Err(error) if again(&error) => {
                     over = (self.is_over)();
-                    // A server that is at work may be done when it is asked next.
+                    // A busy server may have finished by the next check.
                     soon = if over { Duration::from_micros(1) } else { soon * 4 };
                 }
                 Err(error) => return Err(error),
@@ -189,7 +191,7 @@ impl Stub<'_> {
     }
 }
 
-/// A number that nobody can guess, for a question.
+/// An unpredictable ID for a request.
 fn number() -> u16 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(()) as u16
@@ -241,11 +243,11 @@ pub(super) fn is_truncated(bytes: &[u8]) -> bool {
     bytes.get(2).is_some_and(|flags| flags & 0x02 != 0)
 }
 
-/// How many aliases are followed, which is more than servers do: an answer has
-/// room for thousands.
+/// The maximum number of aliases that are followed, which is more than servers
+/// do. An answer has room for thousands.
 const MOST_ALIASES: usize = 32;
 
-/// Takes what was asked for out of an answer, along its aliases.
+/// Reads the requested records from an answer, following its aliases.
 pub(super) fn read(bytes: &[u8], name: &str, kind: TYPE) -> Result<Resolved, NoAnswer> {
     let packet = Packet::parse(bytes).map_err(|_| NoAnswer::NoRecovery)?;
     match packet.rcode() {
@@ -258,7 +260,7 @@ pub(super) fn read(bytes: &[u8], name: &str, kind: TYPE) -> Result<Resolved, NoA
     let answers: Vec<(String, &ResourceRecord)> =
         packet.answers.iter().map(|record| (record.name.to_string(), record)).collect();
     let mut found = Resolved { canonical: name.into(), ..Resolved::default() };
-    // They may lead in a circle.
+    // Aliases may form a loop.
     for _ in 0..MOST_ALIASES {
         let alias = answers.iter().find_map(|(of, record)| match &record.rdata {
             RData::CNAME(target) if of.eq_ignore_ascii_case(&found.canonical) => Some(target.0.to_string()),

@@ -1,4 +1,4 @@
-//! Who keeps a rule, and with which tool one speaks to him.
+//! The backend that keeps a rule, and the tool for it.
 
 use super::super::program::Limits;
 use super::super::tools::PATH;
@@ -9,28 +9,28 @@ use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-/// Who keeps a rule: nf_tables itself, or one of the tools that came before
-/// it, in nf_tables (`-nft`) or in its old place (`-legacy`).
+/// The backend that keeps a rule: nf_tables itself, or one of the older tools,
+/// either on nf_tables (`-nft`) or on its own kernel interface (`-legacy`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Backend {
     /// nf_tables, by `nft`.
     Nft,
     /// `iptables` and `ip6tables`, kept in nf_tables.
     IptablesNft,
-    /// `iptables` and `ip6tables`, kept by themselves.
+    /// `iptables` and `ip6tables`, in their legacy tables.
     IptablesLegacy,
     /// `ebtables`, kept in nf_tables.
     EbtablesNft,
-    /// `ebtables`, kept by itself.
+    /// `ebtables`, in its legacy tables.
     EbtablesLegacy,
     /// `arptables`, kept in nf_tables.
     ArptablesNft,
-    /// `arptables`, kept by itself.
+    /// `arptables`, in its legacy tables.
     ArptablesLegacy,
 }
 
 impl Backend {
-    /// Tells whether nf_tables knows nothing of it.
+    /// Tells whether it keeps its rules outside nf_tables.
     pub fn is_old(self) -> bool {
         matches!(self, Self::IptablesLegacy | Self::EbtablesLegacy | Self::ArptablesLegacy)
     }
@@ -45,7 +45,8 @@ impl Backend {
         }
     }
 
-    /// Tells whether it could have made a chain: theirs are in capitals.
+    /// Tells whether this tool can have made a chain: its chains have names in
+    /// capitals.
     pub(super) fn has(self, chain: &Chain) -> bool {
         let tables: &[&str] = match self {
             Self::IptablesNft => &["filter", "nat", "mangle", "raw", "security"],
@@ -57,9 +58,9 @@ impl Backend {
         tables.contains(&chain.table.as_str()) && chain.base.is_some() && capitals(&chain.name)
     }
 
-    /// The tool, as one types it: without `-nft` or `-legacy` where the
-    /// machine's plain one speaks to the same backend; what is kept in
-    /// nf_tables is the plain one's where nobody has installed it.
+    /// The tool as one types it: without `-nft` or `-legacy` if the machine's
+    /// plain tool uses the same backend. If no plain tool is installed, the
+    /// plain name stands for nf_tables.
     pub fn tool(self, family: &str) -> String {
         let plain = self.plain(family);
         match variant(plain) {
@@ -84,8 +85,8 @@ impl Backend {
         if self.is_old() { "legacy" } else { "nft" }
     }
 
-    /// The program that speaks to it, where the machine has one: `more` is
-    /// `-save`, or nothing.
+    /// The installed program for this backend, if there is one; `more` is
+    /// `-save`, or empty.
     pub(super) fn program(self, family: &str, more: &str) -> Option<String> {
         let plain = self.plain(family);
         let sure = format!("{plain}-{}{more}", self.ending());
@@ -97,8 +98,9 @@ impl Backend {
     }
 }
 
-/// Whether an installed program is of the old kind, which stands in the name
-/// of the file that it is in the end; nothing where there is none.
+/// Tells whether an installed program is the legacy variant, which the name of
+/// the file behind its symbolic links shows. Returns `None` if it is not
+/// installed.
 fn variant(program: &str) -> Option<bool> {
     thread_local! {
         static KNOWN: RefCell<BTreeMap<String, Option<bool>>> = RefCell::default();
@@ -112,8 +114,8 @@ fn variant(program: &str) -> Option<bool> {
 }
 
 impl Network {
-    /// What the tool of a backend prints of its rules; nothing where there is
-    /// none.
+    /// Returns the rules that the backend's tool prints; none if no tool is
+    /// installed.
     pub(super) fn saved(
         &self,
         netns: &Netns,
@@ -125,7 +127,7 @@ impl Network {
         Ok(text.map(|text| saved::read(&text)).unwrap_or_default())
     }
 
-    /// What a program prints; nothing where it fails.
+    /// Runs a program and returns its output; `None` if it fails.
     pub(super) fn printed(&self, netns: &Netns, words: &[&str]) -> Result<Option<String>, NetError> {
         let argv = words.iter().map(|word| (*word).to_string()).collect();
         let answer = self.run(netns, &words.join(" "), argv, Limits::default())?;

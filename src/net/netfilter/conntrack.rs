@@ -1,4 +1,4 @@
-//! The connections that the kernel keeps track of.
+//! The connections that the kernel tracks.
 
 use super::super::error::strerror;
 use super::super::{NetError, Netns, Network};
@@ -10,10 +10,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// `IPCTNL_MSG_CT_GET` of the kernel.
 const GET: u16 = 1;
 
-/// The protocol of multicast groups (RFC 3376).
+/// The protocol number of IGMP (RFC 3376).
 const IGMP: u8 = 2;
 
-/// States of TCP, by the kernel's numbers (`enum tcp_conntrack`).
+/// TCP states, by the kernel's numbers (`enum tcp_conntrack`).
 const TCP_STATES: [&str; 10] = [
     "NONE",
     "SYN_SENT",
@@ -32,12 +32,12 @@ const REPLIED: u32 = 1 << 1;
 const SOURCE_NAT: u32 = 1 << 4;
 const DESTINATION_NAT: u32 = 1 << 5;
 
-/// A connection as the kernel keeps track of it.
+/// A connection that the kernel tracks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flow {
-    /// How its first packet looked when it came in.
+    /// The addresses of its first packet when it came in.
     pub original: FlowEnd,
-    /// How an answer to it must look when it comes in.
+    /// The addresses that a reply must have when it comes in.
     pub reply: FlowEnd,
     /// The protocol above IP, by number.
     pub proto: u8,
@@ -45,41 +45,41 @@ pub struct Flow {
     pub state: Option<&'static str>,
     /// `IPS_*` bits.
     pub status: u32,
-    /// Its zone; connections of different ones don't know each other.
+    /// Its zone; connections of different zones are independent of each other.
     pub zone: u16,
     /// Its mark.
     pub mark: u32,
-    /// How many seconds it is kept.
+    /// The seconds until it expires.
     pub timeout: u32,
 }
 
 /// One direction of a [`Flow`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlowEnd {
-    /// Where a packet comes from.
+    /// The source address.
     pub src: IpAddr,
-    /// Where it goes.
+    /// The destination address.
     pub dst: IpAddr,
-    /// The port that it comes from.
+    /// The source port.
     pub sport: Option<u16>,
-    /// The port that it goes to.
+    /// The destination port.
     pub dport: Option<u16>,
-    /// Type, code and identifier of ICMP.
+    /// ICMP type, code and identifier.
     pub icmp: Option<(u8, u8, u16)>,
 }
 
 impl Flow {
-    /// Tells whether something has come back.
+    /// Tells whether a reply has been seen.
     pub fn is_replied(&self) -> bool {
         self.status & REPLIED != 0
     }
 
-    /// Tells whether its packets get another source.
+    /// Tells whether its packets are source-NATed.
     pub fn is_source_nat(&self) -> bool {
         self.status & SOURCE_NAT != 0
     }
 
-    /// Tells whether its packets go elsewhere than they were sent.
+    /// Tells whether its packets are destination-NATed.
     pub fn is_destination_nat(&self) -> bool {
         self.status & DESTINATION_NAT != 0
     }
@@ -92,16 +92,16 @@ struct Direction {
     protocol: u8,
     source_port: Option<u16>,
     destination_port: Option<u16>,
-    /// Type and code of ICMP, and the number that tells one from another.
+    /// ICMP type and code, and the identifier.
     icmp: Option<(u8, u8, u16)>,
 }
 
 impl Network {
-    /// The connections of a namespace, by protocol and addresses.
+    /// The connections of a namespace, ordered by protocol and addresses.
     ///
     /// # Errors
     ///
-    /// Where the namespace was deleted, or the kernel keeps track of none.
+    /// If the namespace was deleted, or the kernel has no connection tracking.
     pub fn conntrack(&self, netns: &Netns) -> Result<Vec<Connection>, NetError> {
         let mut connections: Vec<(_, Connection)> =
             self.tracked(netns)?.iter().filter_map(|answer| read(&answer.bytes)).collect();
@@ -114,12 +114,12 @@ impl Network {
         Ok(connections.into_iter().map(|(_, connection)| connection).collect())
     }
 
-    /// The connections of a namespace with all that is known of them, as
-    /// `conntrack -L` lists them.
+    /// The connections of a namespace with all their attributes, as `conntrack
+    /// -L` lists them.
     ///
     /// # Errors
     ///
-    /// Where the namespace was deleted, or the kernel keeps track of none.
+    /// If the namespace was deleted, or the kernel has no connection tracking.
     pub fn flows(&self, netns: &Netns) -> Result<Vec<Flow>, NetError> {
         Ok(self.tracked(netns)?.iter().filter_map(|answer| flow(&answer.bytes)).collect())
     }
@@ -176,8 +176,8 @@ fn tcp_state(bytes: &[u8]) -> Option<&'static str> {
 
 pub(super) fn read(bytes: &[u8]) -> Option<(Order, Connection)> {
     let (there, back) = (Direction::read(find(bytes, 1)?)?, Direction::read(find(bytes, 2)?)?);
-    // The kernel's own reports on multicast groups go by its clock, and nobody
-    // answers them.
+    // The kernel sends its own reports on multicast groups by a timer, and
+    // nobody answers them.
     if there.protocol == IGMP {
         return None;
     }

@@ -1,4 +1,4 @@
-//! What stopped a packet, and the command that takes it away.
+//! The rule that stopped a packet, and the command that removes it.
 
 use super::super::{NetnsName, typed, typed_words};
 use super::packet::protocol_name;
@@ -7,14 +7,13 @@ use super::tool::nft_command;
 use super::trace::StepVerdict;
 use super::{Backend, TracedPacket};
 
-/// The priority at which packets are told apart by their connections
-/// (`NF_IP_PRI_CONNTRACK`).
+/// The priority of connection tracking (`NF_IP_PRI_CONNTRACK`).
 const CONNTRACK: i32 = -200;
 
 /// A rule or a policy that stopped a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Culprit {
-    /// Whose it is.
+    /// The backend that keeps it.
     pub backend: Backend,
     /// `ip`, `ip6`, `inet`, `arp`, `bridge` or `netdev`.
     pub family: String,
@@ -22,29 +21,29 @@ pub struct Culprit {
     pub table: String,
     /// The chain.
     pub chain: String,
-    /// From 1 in its chain; nothing for a policy.
+    /// Its number in the chain, from 1; `None` for a policy.
     pub number: Option<usize>,
-    /// The number by which nft deletes it.
+    /// The handle by which nft deletes it.
     pub handle: Option<u64>,
-    /// What stands after `-A CHAIN`, or nft's words; of a policy its name.
+    /// The words after `-A CHAIN`, or nft's words; for a policy, its name.
     pub spec: String,
-    /// What became of the packet.
+    /// The verdict on the packet.
     pub verdict: StepVerdict,
     /// Whether it is the chain's policy.
     pub policy: bool,
-    /// The chain's hook; nothing for a chain that others call.
+    /// The chain's hook; `None` for a chain that others call.
     pub hook: Option<String>,
-    /// The chain's priority, where nf_tables has it.
+    /// The chain's priority, if it is in nf_tables.
     pub priority: Option<i32>,
 }
 
-/// Tells whether iptables does not find a rule again by its own words: it
-/// says a mask of these matches that nobody has typed, and compares it.
+/// Tells whether iptables fails to find a rule by its own printed form. For
+/// these matches it prints a mask that nobody has typed, and compares it.
 fn is_unlike_itself(spec: &str) -> bool {
     ["-m connlimit ", "-m recent "].iter().any(|of| spec.contains(of))
 }
 
-/// A rule, or a policy, that is to go, whatever became of a packet there.
+/// A rule or a policy that should be removed, whatever its verdict on a packet.
 impl From<&FirewallRule> for Culprit {
     fn from(rule: &FirewallRule) -> Self {
         Self::new(rule, StepVerdict::Continue)
@@ -68,7 +67,7 @@ impl Culprit {
         }
     }
 
-    /// The command that deletes the rule, or has the policy accept, as one
+    /// The command that deletes the rule, or sets the policy to accept, as one
     /// would type it.
     pub fn delete_command(&self, netns: &NetnsName) -> String {
         netns.exec(&match (self.backend, self.policy) {
@@ -92,12 +91,12 @@ impl Culprit {
         })
     }
 
-    /// The command that accepts packets like this one, ahead of the rule, or
-    /// at the chain's end where it is the policy that stops them. What is a
-    /// `reply` is accepted as one, where connections are known.
+    /// The command that accepts packets like this one, before the rule, or at
+    /// the chain's end if a policy stops them. A `reply` is accepted by its
+    /// connection state, if connections are tracked there.
     pub fn accept_command(&self, netns: &NetnsName, packet: &TracedPacket, reply: bool) -> Option<String> {
         let family = match self.family.as_str() {
-            // After the packets are told apart by their connections.
+            // The chain comes after connection tracking.
             "ip" | "ip6" | "inet" => self.table != "raw" && self.priority.is_none_or(|at| at > CONNTRACK),
             _ => false,
         };
@@ -124,7 +123,7 @@ impl Culprit {
                     number => protocol_name(number),
                 };
                 match (packet.sport, packet.dport) {
-                    // What comes back is told by the port of the service.
+                    // A reply is recognized by the port of the service.
                     (Some(port), Some(to)) if port < 32768 && to >= 32768 => match native {
                         true => format!("{name} sport {port}"),
                         false => format!("-p {name} --sport {port}"),
@@ -149,7 +148,7 @@ impl Culprit {
         }))
     }
 
-    /// The command that shows the chain that it is in.
+    /// The command that lists the chain of the rule.
     pub fn show_command(&self, netns: &NetnsName) -> String {
         netns.exec(&match self.backend {
             Backend::Nft => {
@@ -163,7 +162,7 @@ impl Culprit {
         })
     }
 
-    /// The tool, with the table where that is not the usual one.
+    /// The tool, with the table unless it is the default one.
     fn tool(&self) -> String {
         let tool = self.backend.tool(&self.family);
         match self.table.as_str() {
@@ -173,8 +172,7 @@ impl Culprit {
     }
 }
 
-/// A rule as its tool prints it, with what a shell would take apart in
-/// quotes. A lone `!` is a word like others.
+/// A rule as its tool prints it, quoted for a shell. A lone `!` needs no quotes.
 fn as_typed(spec: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || " _-=/,.+:@%!".contains(c);
     match (spec.chars().all(plain), shell_words::split(spec)) {

@@ -1,5 +1,5 @@
-//! A rule in the kernel's words: a list of expressions, each with a name and
-//! its data (`NFTA_RULE_EXPRESSIONS`), written and read.
+//! Encodes and decodes a rule in the kernel's form: a list of expressions, each
+//! with a name and its data (`NFTA_RULE_EXPRESSIONS`).
 
 use super::wire::{Attributes, attributes, find, text};
 
@@ -33,7 +33,7 @@ impl Expressions {
         self.0 = std::mem::take(&mut self.0).nest(ELEMENT, expression);
     }
 
-    /// An extension of iptables, a `match` or a `target`.
+    /// Adds an iptables extension, a `match` or a `target`.
     pub fn extension(&mut self, kind: &str, name: &str, revision: u32, info: &[u8]) {
         let mut info = info.to_vec();
         // `XT_ALIGN`
@@ -65,7 +65,7 @@ impl Expressions {
         self.compare(operator, &[number]);
     }
 
-    /// Takes those bits out of register 1 that the mask does not have.
+    /// Clears the bits of register 1 that are not in the mask.
     pub fn mask(&mut self, mask: &[u8]) {
         let data = Attributes::default().number(1, REG_1).number(2, REG_1).number(3, mask.len() as u32);
         let value = |bytes: &[u8]| Attributes::default().bytes(1, bytes);
@@ -73,13 +73,13 @@ impl Expressions {
     }
 }
 
-/// The bytes of a mask with so many ones.
+/// The bytes of a mask with `length` leading ones.
 pub(super) fn mask_of(length: u8, bytes: usize) -> Vec<u8> {
     let bits = |byte: usize| usize::from(length).saturating_sub(byte * 8).min(8);
     (0..bytes).map(|byte| !(0xff_u16 >> bits(byte)) as u8).collect()
 }
 
-/// The expressions of a rule that the kernel has told, each with its name.
+/// The expressions of a rule from the kernel, each with its name.
 pub(super) fn read(list: &[u8]) -> impl Iterator<Item = (String, &[u8])> {
     attributes(list).map(|(_, one)| (text(one, 1).unwrap_or_default(), find(one, 2).unwrap_or_default()))
 }

@@ -1,8 +1,8 @@
-//! The fields of packets, and what the kernel knows of them, by nft's names.
+//! Packet fields and packet metadata, by nft's names.
 
 use super::kind::Kind;
 
-/// Something that a rule can look at.
+/// A field that a rule can match.
 #[derive(Debug, Clone)]
 pub(super) struct Field {
     pub name: String,
@@ -11,7 +11,7 @@ pub(super) struct Field {
     pub length: usize,
 }
 
-/// A header: the place, size and kind of each of its fields.
+/// A header: the offset, size and kind of each of its fields.
 type Header = &'static [(usize, usize, &'static str, Kind)];
 
 const ETHER: Header = &[
@@ -81,7 +81,7 @@ const ICMP6: Header = &[
 ];
 const ESP: Header = &[(0, 4, "spi", Kind::Number), (4, 4, "sequence", Kind::Number)];
 
-/// Where a header begins (`enum nft_payload_bases`).
+/// The header that an offset is relative to (`enum nft_payload_bases`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Base {
     Link,
@@ -89,17 +89,17 @@ pub(super) enum Base {
     Transport,
 }
 
-/// What is known of a packet when a rule looks at it.
+/// The facts about a packet that the rule has matched so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Known {
-    /// The type of its Ethernet frame.
+    /// The EtherType of its frame.
     pub ether: Option<u16>,
     /// The protocol above IP.
     pub protocol: Option<u8>,
 }
 
-/// The fields that these bytes of a header are: one that begins there, or
-/// several in a row. `None` where nft has no name for them.
+/// The fields at these bytes of a header: one that begins there, or several in a
+/// row. `None` if nft has no name for them.
 pub(super) fn fields(base: Base, offset: usize, length: usize, known: Known) -> Option<Vec<Field>> {
     let (prefix, header): (&str, Header) = match (base, known.ether, known.protocol) {
         (Base::Link, ..) => ("", ETHER),
@@ -124,12 +124,12 @@ pub(super) fn fields(base: Base, offset: usize, length: usize, known: Known) -> 
         found.push(Field { name: format!("{prefix}{name}"), kind: *kind, length: *size });
         at += size;
     }
-    // The last one may be cut short only where it is an address.
+    // The last field may be incomplete only if it is an address.
     let whole = at == end || (found.len() == 1 && matches!(found[0].kind, Kind::Ipv4 | Kind::Ipv6));
     whole.then_some(found)
 }
 
-/// Bytes for which there is no name.
+/// Bytes that nft has no name for.
 pub(super) fn raw(base: Base, offset: usize, length: usize) -> Field {
     let base = match base {
         Base::Link => "ll",
@@ -140,7 +140,7 @@ pub(super) fn raw(base: Base, offset: usize, length: usize) -> Field {
     Field { name: format!("@{base},{},{}", bits(offset), bits(length)), kind: Kind::Bytes, length }
 }
 
-/// What `meta` can look at, by number (`enum nft_meta_keys`).
+/// The keys of `meta`, by number (`enum nft_meta_keys`).
 pub(super) fn meta(key: u64) -> Option<(&'static str, Kind, usize)> {
     Some(match key {
         0 => ("meta length", Kind::HostNumber, 4),
@@ -171,7 +171,7 @@ pub(super) fn meta(key: u64) -> Option<(&'static str, Kind, usize)> {
     })
 }
 
-/// What `ct` can look at, by number (`enum nft_ct_keys`), and by direction.
+/// The keys of `ct`, by number (`enum nft_ct_keys`), and by direction.
 pub(super) fn ct(key: u64, direction: Option<u64>, ether: Option<u16>) -> Option<(String, Kind, usize)> {
     let side = match direction {
         None => "",

@@ -1,4 +1,4 @@
-//! Writes rules, in the tables and chains where iptables looks.
+//! Writes rules into the tables and chains that iptables uses.
 
 use super::super::error::strerror;
 use super::super::netlink::KernelError;
@@ -12,27 +12,27 @@ use nix::errno::Errno;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-/// A chain of the table `filter`: where packets come by.
+/// A chain of the table `filter`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Chain {
     /// Packets for the namespace itself.
     Input,
-    /// Packets that go through it.
+    /// Packets that the namespace forwards.
     Forward,
     /// Packets that it sends.
     Output,
 }
 
-/// What becomes of a packet that no rule of the chain is about.
+/// The verdict on packets that no rule of the chain matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {
-    /// It goes on.
+    /// They continue.
     Accept,
-    /// It is dropped.
+    /// They are dropped.
     Drop,
 }
 
-/// What a rule does.
+/// The action of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// Lets the packet through.
@@ -41,23 +41,23 @@ pub enum Action {
     Block,
 }
 
-/// Which packets a rule is about.
+/// The packets that a rule matches.
 #[derive(Debug, Clone, Default)]
 pub struct FirewallOptions {
-    /// The family, where nothing else tells; IPv4 otherwise.
+    /// The family, if nothing else tells; IPv4 by default.
     pub family: Option<Family>,
-    /// What a packet must be like.
+    /// The conditions on a packet.
     pub packet: PacketOptions,
 }
 
-/// A change of the rules, read and found sound; nothing has happened yet.
+/// A change of the rules, parsed and validated but not yet applied.
 #[derive(Debug, Clone)]
 pub struct Ruling {
     family: Family,
     parts: Vec<Part>,
 }
 
-/// One chain, which is made where it is not there, and what comes into it.
+/// One chain, which is created if it does not exist, and its new rules.
 #[derive(Debug, Clone)]
 struct Part {
     hook: &'static BuiltIn,
@@ -65,16 +65,16 @@ struct Part {
     rules: Vec<LabRule>,
 }
 
-/// The chain where iptables keeps such rules.
+/// The built-in iptables chain for such rules.
 fn standard(table: &str, chain: &str) -> &'static BuiltIn {
     built_in(table, chain).expect("a chain of iptables")
 }
 
 impl Chain {
-    /// The chains that there are, as they are typed.
+    /// The names of the chains, as they are typed.
     pub const NAMES: [&str; 3] = ["input", "forward", "output"];
 
-    /// Reads a name, in small letters or capitals.
+    /// Parses a name, in lower or upper case.
     pub fn parse(text: &str) -> Option<Self> {
         Some(match text.to_lowercase().as_str() {
             "input" => Self::Input,
@@ -94,17 +94,17 @@ impl Chain {
 }
 
 impl fmt::Display for Chain {
-    /// As nft lists it.
+    /// Prints the name as nft lists it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.hook().chain)
     }
 }
 
 impl Policy {
-    /// The policies that there are, as they are typed.
+    /// The names of the policies, as they are typed.
     pub const NAMES: [&str; 2] = ["accept", "drop"];
 
-    /// Reads a name, in small letters or capitals.
+    /// Parses a name, in lower or upper case.
     pub fn parse(text: &str) -> Option<Self> {
         Some(match text.to_lowercase().as_str() {
             "accept" => Self::Accept,
@@ -121,7 +121,7 @@ impl fmt::Display for Policy {
 }
 
 impl Ruling {
-    /// What becomes of packets that no rule of a chain is about.
+    /// Sets the verdict on packets that no rule of a chain matches.
     pub fn policy(chain: Chain, policy: Policy, family: Option<Family>) -> Self {
         let part = Part { hook: chain.hook(), policy: Some(policy), rules: Vec::new() };
         Self { family: family.unwrap_or(Family::Inet), parts: vec![part] }
@@ -131,7 +131,7 @@ impl Ruling {
     ///
     /// # Errors
     ///
-    /// Where a word of the options is none, or no packet can be so.
+    /// If an option is invalid, or no packet can match the options.
     pub fn filter(chain: Chain, action: Action, options: &FirewallOptions) -> Result<Self, NetError> {
         let packet = &options.packet;
         let (elsewhere, word) = match chain {
@@ -154,12 +154,12 @@ impl Ruling {
         Ok(Self { family, parts: vec![Part { hook: chain.hook(), policy: None, rules }] })
     }
 
-    /// Gives what comes from a network the address of the interface by which
-    /// it leaves.
+    /// Masquerades packets from a network: they get the address of the interface
+    /// by which they leave.
     ///
     /// # Errors
     ///
-    /// Where a network is none.
+    /// If a network is invalid.
     pub fn masquerade(source: &str, oif: &[String]) -> Result<Self, NetError> {
         let packet =
             PacketOptions { saddr: vec![source.into()], oif: oif.to_vec(), ..PacketOptions::default() };
@@ -171,12 +171,12 @@ impl Ruling {
         Ok(Self { family, parts: vec![Part { hook: standard("nat", "POSTROUTING"), policy: None, rules }] })
     }
 
-    /// Sends what comes for a port on to another place: what comes in, and
-    /// what the namespace sends to itself.
+    /// Redirects packets for a port to another destination: packets that come
+    /// in, and packets that the namespace sends to itself.
     ///
     /// # Errors
     ///
-    /// Where the protocol has no ports, or the place is no address.
+    /// If the protocol has no ports, or the destination is invalid.
     pub fn dnat(proto: &str, port: &str, to: &str) -> Result<Self, NetError> {
         let protocol = match proto {
             "tcp" => TCP,
@@ -198,7 +198,7 @@ impl Ruling {
         Ok(Self { family, parts: parts.into_iter().map(part).collect() })
     }
 
-    /// What one would type, for a shell.
+    /// The equivalent command, for a shell.
     pub fn command(&self) -> String {
         let family = match self.family {
             Family::Inet => "ip",
@@ -219,7 +219,7 @@ impl Ruling {
         format!("nft '{}'", words.join("; "))
     }
 
-    /// A chain of the same name that iptables has not made, in words.
+    /// Describes a chain of the same name that iptables has not made.
     fn clash(&self, there: &[ruleset::Chain]) -> Option<String> {
         self.parts.iter().find_map(|Part { hook, .. }| {
             let found = there.iter().find(|chain| chain.is(self.number(), hook.table, hook.chain))?;
@@ -241,10 +241,10 @@ impl Ruling {
         }
     }
 
-    /// What is asked of the kernel where these chains are there. One that
-    /// stays as it is is not named: the kernel would clear away a copy of it,
-    /// and the next rule with an extension of iptables' would wait for that
-    /// (an RCU period, some ten milliseconds).
+    /// The netlink messages, if the chains `there` exist. An unchanged chain is
+    /// left out: the kernel would free a copy of it, and the next rule with an
+    /// iptables extension would wait for that (an RCU period, some ten
+    /// milliseconds).
     fn messages(&self, dialect: Dialect, there: &[ruleset::Chain]) -> Vec<Message> {
         /// `NFT_MSG_*` and `NFTA_*` of the kernel.
         const NEW_TABLE: u16 = 0;
@@ -284,7 +284,7 @@ impl Ruling {
     }
 }
 
-/// The family that was said and the one that follows from the rest.
+/// Combines the family given and the one that follows from the rest.
 fn one_family(said: Option<Family>, found: Option<Family>) -> Result<Family, NetError> {
     match (said, found) {
         (Some(said), Some(found)) if said != found => {
@@ -296,8 +296,7 @@ fn one_family(said: Option<Family>, found: Option<Family>) -> Result<Family, Net
     }
 }
 
-/// Reads `192.168.15.2`, `192.168.15.2:80`, `[fd00::2]:80` or a range of
-/// ports.
+/// Parses `192.168.15.2`, `192.168.15.2:80`, `[fd00::2]:80` or a range of ports.
 fn destination(text: &str) -> Result<(IpAddr, Option<(u16, u16)>), NetError> {
     let example = "an address and a port, as `192.168.15.2:80` or `[fd00::2]:80`";
     if let Ok(ip) = text.parse() {
@@ -324,19 +323,19 @@ fn destination(text: &str) -> Result<(IpAddr, Option<(u16, u16)>), NetError> {
 }
 
 impl Network {
-    /// Changes the rules of a namespace: all that was asked, or nothing.
+    /// Changes the rules of a namespace: all of them, or none.
     ///
     /// # Errors
     ///
-    /// Where the kernel refuses, such as where somebody has made the chain
-    /// with another hook.
+    /// If the kernel refuses, for instance because the chain exists with another
+    /// hook.
     pub fn enact(&self, netns: &Netns, ruling: &Ruling) -> Result<(), NetError> {
         self.lay_cables()?;
         self.forget_unasked(netns)?;
         let socket = self.netfilter(netns)?;
         let there = ruleset::chains(&socket)?;
         let result = match socket.transact(ruling.messages(Dialect::Iptables, &there)) {
-            // The kernel lacks iptables' extensions, or at least one.
+            // The kernel lacks at least one of iptables' extensions.
             Err(error) if lacks(&error) => socket.transact(ruling.messages(Dialect::Native, &there)),
             result => result,
         };
@@ -410,8 +409,8 @@ mod tests {
         ]
     }
 
-    /// In a network namespace of its own: what the kernel has of the rulings
-    /// is what they say.
+    /// Checks, in its own network namespace, that the kernel returns the rulings
+    /// as they were written.
     fn is_kept(dialect: Dialect) -> bool {
         let socket = Netfilter::open().unwrap();
         let mut said = Vec::new();
@@ -437,15 +436,16 @@ mod tests {
     #[test]
     fn rules_are_kept_as_they_are_said() {
         for dialect in [Dialect::Iptables, Dialect::Native] {
-            // SAFETY: the child enters namespaces, speaks to the kernel, and
-            // is gone.
+            // SAFETY: the child only enters namespaces, talks to the kernel, and
+            // exits.
             match unsafe { fork() }.unwrap() {
                 ForkResult::Child => {
                     let code = match unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET) {
                         Err(_) => 2,
                         Ok(()) => i32::from(!is_kept(dialect)),
                     };
-                    // SAFETY: nothing of this process is to run at its end.
+                    // SAFETY: no exit handler of this process may run in the
+                    // child.
                     unsafe { libc::_exit(code) }
                 }
                 ForkResult::Parent { child } => match waitpid(child, None).unwrap() {

@@ -1,5 +1,5 @@
-//! What the kernel says of rules and connections, and what tools print of
-//! them, for the fuzzers.
+//! Parsers of the kernel's rules and connections, and of the tools' output, for
+//! the fuzzers.
 
 use super::super::Family;
 use super::iptables::{self, IptablesCommand};
@@ -29,7 +29,7 @@ pub fn answers(family: u8, pieces: &[&[u8]]) {
     }
 }
 
-/// The expressions of a rule, then sets: each its attributes, then its
+/// The expressions of a rule, then sets: each with its attributes, then its
 /// elements.
 pub fn rule(family: u8, pieces: &[&[u8]]) {
     let Some((list, rest)) = pieces.split_first() else { return };
@@ -48,7 +48,7 @@ fn expressions(family: u8, list: &[u8], sets: &BTreeMap<String, Set>) {
     snapshot::target(list);
     snapshot::counter(list);
     for family in [Family::Inet, Family::Inet6] {
-        // What is read comes back as it was.
+        // A rule that can be read can be written again.
         if let Some(rule) = iptables::IptablesRule::read(family, list) {
             rule.spec();
             rule.expressions();
@@ -56,7 +56,7 @@ fn expressions(family: u8, list: &[u8], sets: &BTreeMap<String, Set>) {
     }
 }
 
-/// Lines of a `-save`, and what one types.
+/// Lines of a `-save`, and command lines.
 pub fn words(text: &str) {
     saved::read(text);
     saved::read_arptables(text, "filter");

@@ -1,11 +1,11 @@
-//! What a value of a rule is, and how nft prints it.
+//! The data type of a value in a rule, and its format in nft.
 
 use super::packet::{STATES, protocol_name};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// What a value is.
+/// The data type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Ipv4,
@@ -18,15 +18,15 @@ pub(super) enum Kind {
     EtherType,
     InterfaceName,
     InterfaceIndex,
-    /// A number of the network, most significant byte first.
+    /// A number in network byte order.
     Number,
-    /// A number of this machine.
+    /// A number in host byte order.
     HostNumber,
     /// A mark, in hexadecimal.
     Mark,
-    /// A class of traffic control (tc(8)).
+    /// A traffic control class (tc(8)).
     Class,
-    /// The kind of an interface's hardware.
+    /// The hardware type of an interface.
     Hardware,
     State,
     Status,
@@ -40,7 +40,7 @@ pub(super) enum Kind {
     AddressType,
     PacketType,
     ArpOperation,
-    /// Whatever it is, its bytes.
+    /// Any other data, as bytes.
     Bytes,
 }
 
@@ -164,18 +164,18 @@ const ETHER_TYPES: [(u16, &str); 5] =
 /// The lower two bits of the byte that has a DSCP (RFC 3168).
 pub(super) const ECNS: [(u8, &str); 4] = [(0, "not-ect"), (1, "ect1"), (2, "ect0"), (3, "ce")];
 
-/// The name of a small number.
+/// The name of a number, or the number itself.
 pub(super) fn named<N: PartialEq + Copy + ToString>(names: &[(N, &str)], number: N) -> String {
     let name = names.iter().find(|(known, _)| *known == number);
     name.map_or_else(|| number.to_string(), |(_, name)| (*name).into())
 }
 
-/// A number of the network.
+/// Reads a number in network byte order.
 pub(super) fn big(bytes: &[u8]) -> u64 {
     bytes.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
-/// A number of this machine.
+/// Reads a number in host byte order.
 pub(super) fn native(bytes: &[u8]) -> u64 {
     match bytes.len() {
         2 => u16::from_ne_bytes([bytes[0], bytes[1]]).into(),
@@ -197,7 +197,7 @@ pub(super) fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 impl Kind {
-    /// Tells whether a value is a number of this machine.
+    /// Tells whether a value is in host byte order.
     pub fn is_native(self) -> bool {
         matches!(
             self,
@@ -217,7 +217,7 @@ impl Kind {
         if self.is_native() { native(bytes) } else { big(bytes) }
     }
 
-    /// A value in nft's words.
+    /// Formats a value in nft's words.
     pub fn format(self, bytes: &[u8], interfaces: &Interfaces) -> String {
         let first = bytes.first().copied().unwrap_or_default();
         match self {
@@ -294,12 +294,12 @@ impl Kind {
         }
     }
 
-    /// Tells whether several of its values may be in one, as bits.
+    /// Tells whether several of its values may be combined, as bits.
     pub fn is_flags(self) -> bool {
         matches!(self, Self::State | Self::Status | Self::TcpFlags)
     }
 
-    /// The range from one value to another, as a network where it is one.
+    /// Formats a range of values, as a prefix if it is one.
     pub fn range(self, from: &[u8], to: &[u8], interfaces: &Interfaces) -> String {
         if matches!(self, Self::Ipv4 | Self::Ipv6)
             && let Some(length) = prefix_of_range(from, to)
@@ -313,7 +313,7 @@ impl Kind {
     }
 }
 
-/// The length of the prefix that has just the addresses from here to there.
+/// The length of the prefix that covers exactly this range of addresses.
 fn prefix_of_range(from: &[u8], to: &[u8]) -> Option<u8> {
     let differing: Vec<u8> = from.iter().zip(to).map(|(from, to)| from ^ to).collect();
     let length = prefix_length(&differing.iter().map(|byte| !byte).collect::<Vec<u8>>())?;
@@ -322,7 +322,7 @@ fn prefix_of_range(from: &[u8], to: &[u8]) -> Option<u8> {
     (clear && full).then_some(length)
 }
 
-/// The length of the prefix that a mask stands for, if it does.
+/// The prefix length of a mask, if the mask is contiguous.
 pub(super) fn prefix_length(mask: &[u8]) -> Option<u8> {
     let ones: u32 = mask.iter().map(|byte| byte.leading_ones()).take_while(|ones| *ones > 0).sum();
     let all: u32 = mask.iter().map(|byte| byte.count_ones()).sum();

@@ -1,8 +1,8 @@
-//! The kernel's packet filter, spoken to over its own netlink: nf_tables and
+//! The kernel's packet filter, over its own netlink interface: nf_tables and
 //! connection tracking, without `nft`, `iptables` or `conntrack`.
 //!
-//! What is written is a [`Ruling`]; what is read becomes nft's words again in
-//! `speech`, expression by expression.
+//! A [`Ruling`] writes rules. `speech` turns the rules that are read back into
+//! nft's words, expression by expression.
 
 mod backend;
 mod conntrack;

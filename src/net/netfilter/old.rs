@@ -1,5 +1,5 @@
-//! Rules that the kernel keeps beside nf_tables, as it was before it: only
-//! their own tools tell of them.
+//! Rules of the legacy tables, which the kernel keeps outside nf_tables: only
+//! their own tools can list them.
 
 use super::super::link::LinkBrief;
 use super::super::{NetError, Netns, Network};
@@ -8,8 +8,8 @@ use super::saved::{self, Saved};
 use super::snapshot::{FirewallRule, target_of_spec};
 use std::fs;
 
-/// The rules of the old kind in a namespace. Where the kernel has no table of
-/// a kind there, nobody is asked.
+/// The legacy rules of a namespace. A tool is run only if the kernel has tables
+/// of its kind there.
 pub(super) fn rules(network: &Network, netns: &Netns) -> Result<Vec<FirewallRule>, NetError> {
     let mut rules = Vec::new();
     let [ip, ip6, arp] = tables(network, netns)?;
@@ -34,7 +34,7 @@ pub(super) fn rules(network: &Network, netns: &Netns) -> Result<Vec<FirewallRule
     }
     let backend = Backend::EbtablesLegacy;
     if let Some(program) = backend.program("bridge", "") {
-        // No file tells its tables; without a bridge nothing comes by them.
+        // No file lists its tables; without a bridge no packet passes them.
         let links = network.dump_links(netns)?;
         let tables: &[&str] = match links.iter().any(|link| LinkBrief::read(link).bridge) {
             true => &["filter", "nat", "broute"],
@@ -43,8 +43,8 @@ pub(super) fn rules(network: &Network, netns: &Netns) -> Result<Vec<FirewallRule
         for table in tables {
             if let Some(text) = network.printed(netns, &[&program, "-t", table, "-L", "--Ln", "--Lc"])? {
                 let saved = saved::read_ebtables(&text, table);
-                // Where its module is loaded, each namespace has these tables, and
-                // nobody has touched them.
+                // If its module is loaded, each namespace has these tables, even
+                // if they were never used.
                 let is_untouched = saved.iter().all(|one| one.number.is_none() && one.spec == "ACCEPT");
                 let saved = if is_untouched { Vec::new() } else { saved };
                 rules.extend(saved.into_iter().map(|one| rule(backend, "bridge", one)));
@@ -54,12 +54,12 @@ pub(super) fn rules(network: &Network, netns: &Netns) -> Result<Vec<FirewallRule
     Ok(rules)
 }
 
-/// The files that name the tables which the kernel has in a namespace.
+/// The files that list the tables of a namespace.
 const FILES: [&str; 3] = ["ip_tables_names", "ip6_tables_names", "arp_tables_names"];
 
-/// The tables that the kernel has there: of IPv4, IPv6 and ARP.
+/// The tables of a namespace: of IPv4, IPv6 and ARP.
 fn tables(network: &Network, netns: &Netns) -> Result<[Vec<String>; 3], NetError> {
-    // Only programs make such tables.
+    // Only programs create such tables.
     if !network.programs.get().have_run {
         return Ok(Default::default());
     }
@@ -75,9 +75,9 @@ fn tables(network: &Network, netns: &Netns) -> Result<[Vec<String>; 3], NetError
     if !unreadable {
         return Ok(found);
     }
-    // Not ours to read; a program inside may.
+    // This process may not read the files; a program inside may.
     let paths = FILES.map(|file| format!("/proc/net/{file}"));
-    // A kernel may lack one of them.
+    // A kernel may lack one of the files.
     let script = format!("grep -sH . {}; true", paths.join(" "));
     let text = network.printed(netns, &["sh", "-c", &script])?.unwrap_or_default();
     Ok(paths.map(|path| {

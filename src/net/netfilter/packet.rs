@@ -1,34 +1,34 @@
-//! What a packet must be like for a rule to be about it.
+//! The conditions of a rule on a packet.
 
 use super::super::prefix::Prefix;
 use super::super::{Family, NetError};
 use std::fmt;
 use std::net::IpAddr;
 
-/// What a packet must be like, by nft's key names, as it is typed. A value
-/// may begin with `!= `; of several, each makes a rule of its own.
+/// The conditions on a packet as they are typed, with nft's key names. A value
+/// may begin with `!= `. Each of several values makes a rule of its own.
 #[derive(Debug, Clone, Default)]
 pub struct PacketOptions {
-    /// The interface by which it came.
+    /// The input interface.
     pub iif: Vec<String>,
-    /// The interface by which it goes.
+    /// The output interface.
     pub oif: Vec<String>,
-    /// Where it comes from: an address or a network.
+    /// The source: an address or a network.
     pub saddr: Vec<String>,
-    /// Where it goes to.
+    /// The destination: an address or a network.
     pub daddr: Vec<String>,
     /// `tcp`, `udp`, `icmp`, `icmpv6`, or a number.
     pub proto: Option<String>,
-    /// The port that it comes from: `80`, or `8000-8080`.
+    /// The source port: `80`, or `8000-8080`.
     pub sport: Vec<String>,
-    /// The port that it goes to.
+    /// The destination port.
     pub dport: Vec<String>,
-    /// The states of its connection, any of which will do: `new`,
+    /// The states of its connection, of which one must match: `new`,
     /// `established`, `related`, `invalid`, `untracked`.
     pub ct: Vec<String>,
 }
 
-/// One thing that must be so.
+/// A single condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Condition {
     Interface {
@@ -41,13 +41,13 @@ pub(super) enum Condition {
         prefix: Prefix,
         not: bool,
     },
-    /// It goes to an address of the namespace itself.
+    /// Its destination is an address of the namespace itself.
     Local,
     Protocol {
         number: u8,
         not: bool,
     },
-    /// Of TCP or UDP.
+    /// A port of TCP or UDP.
     Port {
         protocol: u8,
         source: bool,
@@ -57,7 +57,7 @@ pub(super) enum Condition {
     },
     /// Any of these states, a bit for each of [`STATES`].
     State(u8),
-    /// It is a fragment of a packet, and not the first one.
+    /// It is a fragment of a packet, but not the first one.
     Fragment {
         not: bool,
     },
@@ -95,8 +95,7 @@ pub(in crate::net) fn protocol_name(number: u8) -> String {
 }
 
 impl PacketOptions {
-    /// The conditions of each rule, and the family that they speak of, if
-    /// they do.
+    /// The conditions of each rule, and the family that they imply, if any.
     pub(super) fn conditions(&self) -> Result<(Vec<Vec<Condition>>, Option<Family>), NetError> {
         let protocol = self.proto.as_deref().map(protocol).transpose()?;
         let mut rules = vec![Vec::new()];
@@ -109,7 +108,8 @@ impl PacketOptions {
             each(&mut rules, key, networks, |text, not| {
                 let prefix = network(text)?;
                 families.push((family_of(prefix.address), text.to_string()));
-                // Everybody is no condition.
+                // A prefix of length 0 matches all packets, so it is no
+                // condition.
                 Ok((prefix.length > 0 || not).then_some(Condition::Address { source, prefix, not }))
             })?;
         }
@@ -166,8 +166,7 @@ impl PacketOptions {
     }
 }
 
-/// Adds a condition to each rule; of several values, each makes rules of its
-/// own.
+/// Adds a condition to each rule; each of several values makes rules of its own.
 fn each(
     rules: &mut Vec<Vec<Condition>>,
     key: &str,
@@ -213,7 +212,7 @@ fn interface(key: &str, incoming: bool, name: &str, not: bool) -> Result<Conditi
     Ok(Condition::Interface { incoming, name: name.into(), not })
 }
 
-/// Reads a network; a packet's rule knows no address within one.
+/// Parses a network; host bits are cleared.
 pub(super) fn network(text: &str) -> Result<Prefix, NetError> {
     if let Some((from, to)) = text.split_once('-')
         && from.trim().parse::<IpAddr>().is_ok()
@@ -226,7 +225,7 @@ pub(super) fn network(text: &str) -> Result<Prefix, NetError> {
     Ok(Prefix { address: masked(prefix.address, prefix.length), length: prefix.length })
 }
 
-/// The address with all bits behind the prefix taken away.
+/// The address with all bits after the prefix cleared.
 pub(super) fn masked(address: IpAddr, length: u8) -> IpAddr {
     match address {
         IpAddr::V4(ip) => {
@@ -257,7 +256,7 @@ fn protocol(text: &str) -> Result<(u8, bool), NetError> {
     Ok((number, not))
 }
 
-/// Reads a port, or a range of them.
+/// Parses a port, or a range of ports.
 pub(super) fn ports_of(text: &str) -> Result<(u16, u16), NetError> {
     let (from, to) = text.split_once(['-', ':']).unwrap_or((text, text));
     let (from, to) = match from.is_empty() || to.is_empty() {
@@ -280,7 +279,7 @@ fn port(text: &str) -> Result<u16, NetError> {
 }
 
 impl fmt::Display for Condition {
-    /// As nft has it.
+    /// Prints the condition as nft does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is = |not: &bool| if *not { "!= " } else { "" };
         match self {

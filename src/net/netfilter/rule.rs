@@ -1,9 +1,10 @@
-//! A rule as it is written: nft's words for it, and the kernel's.
+//! A rule to be written, in nft's words and as kernel expressions.
 //!
-//! What iptables knows is written as iptables writes it, so that it can list
-//! it and add to it: states of connections and address translation as its
-//! extensions (`xt_conntrack`, `xt_nat`), all else as nf_tables' own. A kernel
-//! without these extensions gets nf_tables' own for all.
+//! Everything that iptables supports is written as iptables writes it, so that
+//! iptables can list it and add to it: connection states and address translation
+//! as its extensions (`xt_conntrack`, `xt_nat`), everything else as native
+//! nf_tables expressions. A kernel without these extensions gets native
+//! expressions for everything.
 
 use super::super::Family;
 use super::expression::{
@@ -14,7 +15,7 @@ use super::wire::Attributes;
 use std::fmt;
 use std::net::IpAddr;
 
-/// What becomes of the packet.
+/// The verdict on the packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
     Accept,
@@ -30,12 +31,12 @@ pub(super) struct LabRule {
     pub verdict: Verdict,
 }
 
-/// Whose expressions a rule is made of.
+/// The kind of expressions that a rule consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
-    /// Those that iptables knows.
+    /// Those that iptables uses.
     Iptables,
-    /// Those of nf_tables alone.
+    /// Native nf_tables expressions only.
     Native,
 }
 
@@ -61,15 +62,15 @@ impl fmt::Display for Verdict {
 }
 
 impl fmt::Display for LabRule {
-    /// As nft has it.
+    /// Prints the rule as nft does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.conditions.iter().try_for_each(|condition| write!(f, "{condition} "))?;
         self.verdict.fmt(f)
     }
 }
 
-/// The expressions of `meta nftrace set 1`, which has the kernel tell by what
-/// rules a packet goes.
+/// The expressions of `meta nftrace set 1`, which makes the kernel trace a
+/// packet through the rules.
 pub(super) fn traced() -> Attributes {
     /// `NFT_META_NFTRACE`.
     const NFTRACE: u32 = 12;
@@ -80,12 +81,12 @@ pub(super) fn traced() -> Attributes {
 }
 
 impl LabRule {
-    /// The expressions of the rule, in the kernel's words.
+    /// The kernel expressions of the rule.
     pub fn expressions(&self, dialect: Dialect) -> Attributes {
         let mut all = Expressions::default();
         let mut known = None;
         for condition in &self.conditions {
-            // What is a port of TCP has to be of TCP; once will do.
+            // A TCP port needs the protocol TCP as a condition, but only once.
             if let Condition::Port { protocol, .. } = condition
                 && known.replace(*protocol) != Some(*protocol)
             {
@@ -99,8 +100,8 @@ impl LabRule {
 }
 
 impl Condition {
-    /// Adds it to a rule's expressions; a port's protocol is a condition of its
-    /// own.
+    /// Adds the condition to a rule's expressions; a port's protocol is a
+    /// separate condition.
     pub(super) fn express(&self, all: &mut Expressions, dialect: Dialect) {
         let operator = |not: bool| if not { NEQ } else { EQ };
         match self {
@@ -181,7 +182,7 @@ impl Condition {
     }
 }
 
-/// The states as nf_tables has them: `NF_CT_STATE_BIT` of the kernel, and
+/// The states in nf_tables' form: the kernel's `NF_CT_STATE_BIT` and
 /// `NF_CT_STATE_UNTRACKED_BIT`.
 fn kernel_states(mask: u8) -> u32 {
     [1, 2, 4, 8, 64]
@@ -192,14 +193,14 @@ fn kernel_states(mask: u8) -> u32 {
         .sum()
 }
 
-/// `xt_conntrack_mtinfo3` that asks for states and nothing else.
+/// `xt_conntrack_mtinfo3` that matches states and nothing else.
 fn conntrack_info(mask: u8) -> Vec<u8> {
     const MATCH_FLAGS: usize = 146;
     const STATE_MASK: usize = 150;
     let mut info = vec![0; 164];
     // `XT_CONNTRACK_STATE`
     info[MATCH_FLAGS..MATCH_FLAGS + 2].copy_from_slice(&1u16.to_ne_bytes());
-    // iptables numbers untracked connections otherwise.
+    // iptables uses another bit for untracked connections.
     let states = match kernel_states(mask) {
         states if states & 64 != 0 => states & !64 | 256,
         states => states,
@@ -220,7 +221,7 @@ impl Verdict {
             }
             (Self::Masquerade(_), Dialect::Native) => all.add("masq", Attributes::default()),
             (Self::Masquerade(Family::Inet), Dialect::Iptables) => {
-                // `nf_nat_ipv4_multi_range_compat` with one range that is any.
+                // `nf_nat_ipv4_multi_range_compat` with one unrestricted range.
                 let info = [&1u32.to_ne_bytes()[..], &[0; 16]].concat();
                 all.extension("target", "MASQUERADE", 0, &info);
             }
@@ -247,7 +248,7 @@ impl Verdict {
             }
             (Self::Dnat { to, ports }, Dialect::Iptables) => {
                 // `nf_nat_range2`: `NF_NAT_RANGE_MAP_IPS`, and
-                // `NF_NAT_RANGE_PROTO_SPECIFIED` where there are ports.
+                // `NF_NAT_RANGE_PROTO_SPECIFIED` if there are ports.
                 let flags: u32 = 1 | if ports.is_some() { 2 } else { 0 };
                 let mut address = match to {
                     IpAddr::V4(ip) => ip.octets().to_vec(),

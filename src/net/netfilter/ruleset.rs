@@ -21,13 +21,13 @@ const GET_ELEMENTS: u16 = 13;
 const FAMILIES: [(u8, &str); 6] =
     [(2, "ip"), (10, "ip6"), (1, "inet"), (3, "arp"), (7, "bridge"), (5, "netdev")];
 
-/// A chain, as far as it is shown.
+/// A chain, with the attributes that are shown.
 #[derive(Debug)]
 pub(super) struct Chain {
     pub family: u8,
     pub table: String,
     pub name: String,
-    /// The hook and the priority of one by which packets come.
+    /// The hook and the priority of a base chain.
     pub base: Option<Base>,
 }
 
@@ -38,34 +38,33 @@ pub(super) struct Base {
     pub priority: i32,
     pub policy: String,
     device: Option<String>,
-    /// The interfaces of one that has some.
+    /// The interfaces, if the chain is bound to some.
     pub devices: Vec<String>,
-    /// What came to the policy, where that is counted: packets and bytes.
+    /// The packets and bytes that reached the policy, if they are counted.
     pub counted: Option<(u64, u64)>,
 }
 
-/// A rule, as far as it is shown.
+/// A rule, with the attributes that are shown.
 #[derive(Debug)]
 pub(super) struct Spoken {
-    /// Its number within the table.
+    /// Its handle within the table.
     pub handle: u64,
-    /// nft's words for it.
+    /// The rule in nft's words.
     pub words: String,
     pub expressions: Vec<u8>,
-    /// Whether it stands for the policy of a chain of one's own, as ebtables
-    /// has them.
+    /// Whether it implements the policy of a user-defined chain of ebtables.
     pub is_policy: bool,
-    /// Whether no tool has kept anything with it for itself.
+    /// Whether no tool has stored userdata with it.
     pub plain: bool,
 }
 
 impl Network {
-    /// The rules of a namespace, by table and chain: a row for each chain,
-    /// and one for each of its rules.
+    /// The rules of a namespace, by table and chain: one row for each chain, and
+    /// one for each of its rules.
     ///
     /// # Errors
     ///
-    /// Where the namespace was deleted, or the kernel has no nf_tables.
+    /// If the namespace was deleted, or the kernel has no nf_tables.
     pub fn firewall(&self, netns: &Netns) -> Result<Vec<FirewallRow>, NetError> {
         self.settle()?;
         let interfaces = self.interfaces(netns)?;
@@ -73,7 +72,7 @@ impl Network {
         rules_of(&socket, &interfaces)
     }
 
-    /// The socket for rules in a namespace.
+    /// The netfilter socket of a namespace.
     pub(super) fn netfilter(&self, netns: &Netns) -> Result<Rc<Netfilter>, NetError> {
         if let Some(socket) = netns.netfilter() {
             return Ok(socket);
@@ -93,7 +92,7 @@ impl Network {
     }
 }
 
-/// The rules of the namespace to which the socket speaks.
+/// The rules of the socket's namespace.
 pub(super) fn rules_of(socket: &Netfilter, interfaces: &Interfaces) -> Result<Vec<FirewallRow>, NetError> {
     let mut rows = Vec::new();
     for (chain, rules) in spoken(socket, || Ok(interfaces.clone()))? {
@@ -103,8 +102,8 @@ pub(super) fn rules_of(socket: &Netfilter, interfaces: &Interfaces) -> Result<Ve
     Ok(rows)
 }
 
-/// The chains of the namespace to which the socket speaks, each with its
-/// rules. Nobody asks for the interfaces where there is no chain.
+/// The chains of the socket's namespace, each with its rules. The interfaces are
+/// requested only if there is a chain.
 pub(super) fn spoken(
     socket: &Netfilter,
     interfaces: impl FnOnce() -> Result<Interfaces, NetError>,
@@ -133,7 +132,7 @@ pub(super) fn spoken(
             is_policy: chain.family == BRIDGE && userdata(&rule.bytes, EBTABLES_POLICY).is_some(),
         }
     };
-    // There may be ten thousand of both.
+    // Both lists may have ten thousand entries.
     let mut rules_of: BTreeMap<(u8, String, String), Vec<&Answer>> = BTreeMap::new();
     for rule in &rules {
         let of = |kind| text(&rule.bytes, kind).unwrap_or_default();
@@ -162,13 +161,14 @@ pub(super) fn chains(socket: &Netfilter) -> Result<Vec<Chain>, NetError> {
 
 type Sets = BTreeMap<(u8, String), BTreeMap<String, Set>>;
 
-/// All sets that have a name, with their elements.
+/// All named sets, with their elements.
 pub(super) fn named_sets(socket: &Netfilter) -> Result<Vec<Set>, NetError> {
     let all = sets(socket, |set| !set.anonymous)?;
     Ok(all.into_values().flat_map(BTreeMap::into_values).filter(|set| !set.anonymous).collect())
 }
 
-/// The sets of each table; with their elements those alone that are wanted so.
+/// The sets of each table; `with_elements` selects those that are read with
+/// their elements.
 fn sets(socket: &Netfilter, with_elements: impl Fn(&Set) -> bool) -> Result<Sets, NetError> {
     let mut sets = Sets::new();
     for answer in list(socket, GET_SET, 0, Attributes::default())? {
@@ -185,15 +185,15 @@ fn sets(socket: &Netfilter, with_elements: impl Fn(&Set) -> bool) -> Result<Sets
     Ok(sets)
 }
 
-/// What is kept with a rule (`enum nftnl_udata_rule_types`): its comment, and
-/// whether it is ebtables' policy.
+/// Types of a rule's userdata (`enum nftnl_udata_rule_types`): its comment, and
+/// whether it is a policy of ebtables.
 const COMMENT: u8 = 0;
 const EBTABLES_POLICY: u8 = 1;
 
 /// `NFPROTO_BRIDGE`.
 const BRIDGE: u8 = 7;
 
-/// What a tool keeps with a rule for itself (`NFTA_RULE_USERDATA`).
+/// The data that a tool has stored with a rule (`NFTA_RULE_USERDATA`).
 pub(super) fn userdata(rule: &[u8], wanted: u8) -> Option<String> {
     let mut data = find(rule, 7)?;
     while let [kind, length, rest @ ..] = data {
@@ -207,13 +207,13 @@ pub(super) fn userdata(rule: &[u8], wanted: u8) -> Option<String> {
     None
 }
 
-/// The family's name, as nft has it.
+/// The name of a family, as in nft.
 pub(super) fn family_name(number: u8) -> String {
     let family = FAMILIES.iter().find(|(known, _)| *known == number);
     family.map_or_else(|| number.to_string(), |(_, name)| (*name).into())
 }
 
-/// What a counter has counted, packets and bytes.
+/// The packets and bytes of a counter.
 pub(super) fn counted(counter: &[u8]) -> Option<(u64, u64)> {
     Some((number(counter, 2)?, number(counter, 1)?))
 }
@@ -244,7 +244,7 @@ impl Chain {
         Some(Self { family: answer.family, table: text(bytes, 1)?, name: text(bytes, 3)?, base })
     }
 
-    /// Tells whether it is for NAT, and packets come by it.
+    /// Tells whether it is a base chain for NAT.
     pub fn is_nat(&self) -> bool {
         self.base.as_ref().is_some_and(|base| base.kind == "nat")
     }
@@ -254,17 +254,18 @@ impl Chain {
         self.family == family && self.table == table && self.name == name
     }
 
-    /// The hook and the priority, where packets come by it.
+    /// The hook and the priority of a base chain.
     pub fn hook(&self) -> Option<(u32, i32)> {
         self.base.as_ref().map(|base| (base.hook, base.priority))
     }
 
-    /// Its policy, where packets come by it.
+    /// The policy of a base chain.
     pub fn policy(&self) -> Option<&String> {
         self.base.as_ref().map(|base| &base.policy)
     }
 
-    /// Chains by which packets come are listed in the order in which they do.
+    /// The sort key: base chains are listed in the order in which packets pass
+    /// them.
     fn order(&self) -> (usize, String, bool, u32, i32, String) {
         let family = FAMILIES.iter().position(|(number, _)| *number == self.family);
         let (hook, priority) = self.base.as_ref().map_or((0, 0), |base| (base.hook, base.priority));
@@ -296,7 +297,7 @@ impl Base {
         hooks.get(self.hook as usize).copied().unwrap_or_default()
     }
 
-    /// As nft declares it.
+    /// Formats the declaration as nft does.
     fn words(&self, family: u8) -> String {
         let hook = self.hook_name(family);
         let device = self.device.as_ref().map(|device| format!(" device \"{device}\"")).unwrap_or_default();
@@ -305,7 +306,7 @@ impl Base {
     }
 }
 
-/// A priority by its name, or by the name that is at most ten away.
+/// A priority by its name, or relative to a name at most ten away.
 fn priority(number: i32, family: u8, hook: &str) -> String {
     let names: &[(i32, &str)] = match (family, hook) {
         (7, "prerouting") => &[(-300, "dstnat"), (-200, "filter")],
@@ -322,7 +323,7 @@ fn priority(number: i32, family: u8, hook: &str) -> String {
         _ => &[(-300, "raw"), (-150, "mangle"), (0, "filter"), (50, "security")],
     };
     for (known, name) in names {
-        // The lowest and the highest may be as far apart as numbers can be.
+        // The difference of two 32-bit numbers needs 64 bits.
         match i64::from(number) - i64::from(*known) {
             0 => return (*name).into(),
             more @ 1..=10 => return format!("{name} + {more}"),

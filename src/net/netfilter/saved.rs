@@ -1,4 +1,4 @@
-//! What `iptables-save` and its kin print.
+//! Parsers of the output of `iptables-save` and similar tools.
 
 use super::snapshot::Counters;
 use std::collections::BTreeMap;
@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 pub(super) struct Saved {
     pub table: String,
     pub chain: String,
-    /// From 1 in its chain; nothing for the policy.
+    /// Its number in the chain, from 1; `None` for the policy.
     pub number: Option<usize>,
-    /// What stands after `-A CHAIN`; of a policy its name.
+    /// The words after `-A CHAIN`; for a policy, its name.
     pub spec: String,
     pub counters: Option<Counters>,
 }
 
-/// Reads `iptables-save -c`, and what prints the same for others.
+/// Parses the output of `iptables-save -c`, and of tools with the same format.
 ///
 /// ```text
 /// *filter
@@ -32,7 +32,7 @@ pub(super) fn read(text: &str) -> Vec<Saved> {
         } else if let Some(chain) = line.strip_prefix(':') {
             let mut words = chain.split_whitespace();
             let (Some(chain), Some(policy)) = (words.next(), words.next()) else { continue };
-            // A chain of one's own has none.
+            // A user-defined chain has no policy.
             if policy != "-" {
                 saved.push(Saved {
                     table: table.clone(),
@@ -75,7 +75,8 @@ fn counters(text: &str) -> Option<Counters> {
     Some(Counters { packets: packets.parse().ok()?, bytes: bytes.parse().ok()? })
 }
 
-/// Reads what the old `arptables -L -n -v --line-numbers` prints of one table.
+/// Parses the output of legacy `arptables -L -n -v --line-numbers` for one
+/// table.
 ///
 /// ```text
 /// Chain INPUT (policy ACCEPT 0 packets, 0 bytes)
@@ -109,7 +110,7 @@ pub(super) fn read_arptables(text: &str, table: &str) -> Vec<Saved> {
     saved
 }
 
-/// Reads what the old `ebtables -L --Ln --Lc` prints of one table.
+/// Parses the output of legacy `ebtables -L --Ln --Lc` for one table.
 ///
 /// ```text
 /// Bridge chain: FORWARD, entries: 1, policy: ACCEPT
@@ -141,8 +142,8 @@ pub(super) fn read_ebtables(text: &str, table: &str) -> Vec<Saved> {
     saved
 }
 
-/// A rule with its number, and with counts as `pcnt = 1 -- bcnt = 84` has
-/// them.
+/// A rule with its number, and with counters in the form `pcnt = 1 -- bcnt =
+/// 84`.
 fn numbered(table: &str, chain: &str, number: usize, spec: &str, counts: &str) -> Saved {
     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
     let counters =

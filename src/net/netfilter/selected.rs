@@ -1,17 +1,17 @@
-//! A field that a rule looks at, and how it is compared.
+//! A field that a rule matches, and its comparison.
 
 use super::field::Field;
 use super::kind::{ECNS, Kind, hexadecimal, named, prefix_length};
 use super::speech::Ground;
 
-/// A field of the packet, and what was cut out of it.
+/// A field of the packet, with its mask.
 #[derive(Debug, Clone)]
 pub(super) struct Selected {
-    /// Several where they were loaded in one go.
+    /// Several fields if they were loaded together.
     pub fields: Vec<Field>,
     pub length: usize,
     pub mask: Option<Vec<u8>>,
-    /// What was done to it besides, in words.
+    /// Further operations on it, in words.
     pub more: String,
 }
 
@@ -20,7 +20,7 @@ impl Selected {
         self.fields.first().map_or(Kind::Bytes, |field| field.kind)
     }
 
-    /// The field's name, with what was cut out of it.
+    /// The field's name, with its mask and further operations.
     pub fn name(&self, ground: &Ground) -> String {
         let mut name: String =
             self.fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>().join(" . ");
@@ -30,8 +30,8 @@ impl Selected {
         format!("{name}{}", self.more)
     }
 
-    /// Each field with its part of a value, where several were loaded in one
-    /// go.
+    /// Splits a value into the parts of the fields, if several were loaded
+    /// together.
     pub fn split<'v>(&self, value: &'v [u8]) -> Vec<(Self, &'v [u8])> {
         if self.fields.len() < 2 || self.mask.is_some() || !self.more.is_empty() {
             return vec![(self.clone(), value)];
@@ -48,7 +48,7 @@ impl Selected {
         parts
     }
 
-    /// The comparison with a value, in nft's words.
+    /// Formats the comparison with a value, in nft's words.
     pub fn compared(&self, operator: u64, value: &[u8], ground: &Ground) -> String {
         let kind = self.kind();
         let format = |bytes: &[u8]| kind.format(bytes, ground.interfaces);
@@ -57,7 +57,7 @@ impl Selected {
         let zero = value.iter().all(|byte| *byte == 0);
         let plain = self.more.is_empty();
         match &self.mask {
-            // A network whose mask ends between two bytes.
+            // A prefix whose mask ends at a byte boundary.
             None if plain && self.length < self.fields[0].length => {
                 let mut whole = value.to_vec();
                 whole.resize(self.fields[0].length, 0);
@@ -89,7 +89,7 @@ impl Selected {
     }
 }
 
-/// What stands between words that are reckoned with and a value.
+/// The operator between a computed expression and a value.
 fn equals(sign: &str) -> &str {
     if sign.is_empty() { "== " } else { sign }
 }

@@ -1,4 +1,4 @@
-//! Sets and maps of a table, as rules name them.
+//! Sets and maps of a table, which rules refer to.
 
 use super::kind::{Interfaces, Kind};
 use super::statement::verdict;
@@ -8,13 +8,13 @@ use super::wire::{attributes, find, number, text};
 #[derive(Debug, Clone, Default)]
 pub(super) struct Set {
     pub name: String,
-    /// Written within the rule, and nowhere else.
+    /// Whether it is written within the rule, and nowhere else.
     pub anonymous: bool,
-    /// Whether it has ranges, each as its first value and the one after its
-    /// last.
+    /// Whether it has ranges, each as its first value and the first value after
+    /// it.
     pub intervals: bool,
     pub key_length: usize,
-    /// The type of a map's values, by nft's number.
+    /// The type of a map's values, as nft's number.
     pub data_type: u64,
     pub elements: Vec<Element>,
 }
@@ -23,11 +23,11 @@ pub(super) struct Set {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Element {
     key: Vec<u8>,
-    /// The end of a range, where the element has it.
+    /// The end of a range, if the element has it.
     key_end: Option<Vec<u8>>,
-    /// It is the first that is no more in the range before it.
+    /// Whether it is the first value after the range before it.
     is_end: bool,
-    /// Any that no other element has.
+    /// Whether it matches any value that no other element matches.
     catchall: bool,
     data: Option<Data>,
 }
@@ -38,11 +38,12 @@ enum Data {
     Value(Vec<u8>),
 }
 
-/// The longest key that the kernel has (`NFT_DATA_VALUE_MAXLEN`), in bytes.
+/// The maximum length of a key in the kernel (`NFT_DATA_VALUE_MAXLEN`), in
+/// bytes.
 const LONGEST_KEY: u64 = 64;
 
 impl Set {
-    /// Reads the attributes of a set (`NFTA_SET_*`).
+    /// Parses the attributes of a set (`NFTA_SET_*`).
     pub fn read(bytes: &[u8]) -> Self {
         let flags = number(bytes, 3).unwrap_or_default();
         Self {
@@ -55,7 +56,7 @@ impl Set {
         }
     }
 
-    /// Takes in elements (`NFTA_SET_ELEM_LIST_ELEMENTS`).
+    /// Adds elements (`NFTA_SET_ELEM_LIST_ELEMENTS`).
     pub fn take(&mut self, bytes: &[u8]) {
         for (_, element) in attributes(bytes) {
             let flags = number(element, 3).unwrap_or_default();
@@ -93,7 +94,7 @@ impl Set {
         found
     }
 
-    /// The set as a rule has it: by name, or with its elements.
+    /// Formats the set as a rule shows it: by name, or with its elements.
     pub fn words(&self, kinds: &[(Kind, usize)], interfaces: &Interfaces) -> String {
         if !self.anonymous {
             return format!("@{}", self.name);
@@ -144,14 +145,14 @@ fn before(value: &[u8]) -> Vec<u8> {
     value
 }
 
-/// The numbers by which nft sorts elements.
+/// The sort key by which nft orders elements.
 fn sort_key(element: &Element, kinds: &[(Kind, usize)]) -> Vec<u64> {
     let mut key = vec![u64::from(element.catchall)];
     let mut rest = &element.key[..];
     for (kind, size) in kinds {
         let (value, after) = rest.split_at((*size).min(rest.len()));
         rest = after.get(size.next_multiple_of(4) - size..).unwrap_or_default();
-        // An address of IPv6 is two numbers.
+        // An IPv6 address is two numbers.
         key.extend(value.chunks(8).map(|chunk| kind.number(chunk)));
     }
     key
@@ -172,7 +173,7 @@ fn key_words(element: &Element, kinds: &[(Kind, usize)], interfaces: &Interfaces
     words.join(" . ")
 }
 
-/// The kind of a map's values: `enum datatypes` of nft.
+/// The data type of a map's values: `enum datatypes` of nft.
 fn data_kind(number: u64) -> Kind {
     match number {
         10 => Kind::EtherType,

@@ -1,9 +1,10 @@
-//! All the rules that a packet may meet in a namespace, whoever keeps them,
-//! with what they have counted.
+//! All the rules that a packet may pass in a namespace, in every backend, with
+//! their counters.
 //!
-//! nf_tables is asked over netlink. What iptables, ebtables or arptables have
-//! made in it is told in their words, too, as their `-save` prints it. What
-//! the old ones keep in the kernel, beside nf_tables, they have to tell.
+//! nf_tables is read over netlink. Rules that iptables, ebtables or arptables
+//! have made in it are also given in their own words, as their `-save` prints
+//! them. The legacy tables in the kernel, outside nf_tables, are listed by their
+//! own tools.
 
 use super::super::{Family, NetError, Netns, Network};
 use super::backend::Backend;
@@ -15,22 +16,22 @@ use super::wire::{find, number, text};
 use super::{Culprit, expression, iptables, old};
 use serde::{Deserialize, Serialize};
 
-/// How the kernel's names for chains without a name begin.
+/// The prefix of the kernel's names for chains without a name.
 const ANONYMOUS: &str = "__chain";
 
-/// How often a rule matched.
+/// The counters of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
-    /// How many packets.
+    /// The number of packets.
     pub packets: u64,
-    /// How many bytes they had.
+    /// The number of their bytes.
     pub bytes: u64,
 }
 
 /// A rule, or the policy of a chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirewallRule {
-    /// Whose it is.
+    /// The backend that keeps it.
     pub backend: Backend,
     /// `ip`, `ip6`, `inet`, `arp`, `bridge` or `netdev`.
     pub family: String,
@@ -38,33 +39,32 @@ pub struct FirewallRule {
     pub table: String,
     /// The chain.
     pub chain: String,
-    /// The chain's hook; nothing for a chain that others call.
+    /// The chain's hook; `None` for a chain that others call.
     pub hook: Option<String>,
-    /// The chain's priority, where nf_tables has it.
+    /// The chain's priority, if it is in nf_tables.
     pub priority: Option<i32>,
-    /// The chain's interfaces, where it has some.
+    /// The chain's interfaces, if it is bound to some.
     pub devices: Vec<String>,
     /// Whether it is the chain's policy.
     pub policy: bool,
-    /// From 1 in its chain; nothing for a policy.
+    /// Its number in the chain, from 1; `None` for a policy.
     pub number: Option<usize>,
-    /// The number by which nft deletes it.
+    /// The handle by which nft deletes it.
     pub handle: Option<u64>,
-    /// What stands after `-A CHAIN`, or nft's words; of a policy its name.
+    /// The words after `-A CHAIN`, or nft's words; for a policy, its name.
     pub spec: String,
-    /// nft's words, where it is in nf_tables.
+    /// nft's words, if it is in nf_tables.
     pub words: Option<String>,
-    /// What it does: `DROP`, `drop`, `REJECT`, `jump x`; empty where it only
-    /// counts.
+    /// Its action: `DROP`, `drop`, `REJECT`, `jump x`; empty if it only counts.
     pub target: String,
-    /// How often it matched, where that is counted.
+    /// Its counters, if it has some.
     pub counters: Option<Counters>,
 }
 
-/// All rules and policies of a namespace, in the order in which they stand.
+/// All rules and policies of a namespace, in their order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirewallSnapshot {
-    /// The rules and policies; those of a chain follow its policy.
+    /// The rules and policies; the rules of a chain follow its policy.
     pub rules: Vec<FirewallRule>,
 }
 
@@ -72,34 +72,32 @@ pub struct FirewallSnapshot {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::net) struct SetElements {
     pub name: String,
-    /// The first and the last value of each element, as the kernel has them.
+    /// The first and the last value of each element, in the kernel's form.
     pub spans: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Network {
-    /// All rules and policies of a namespace, with what they have counted.
+    /// Reads all rules and policies of a namespace, with their counters.
     ///
     /// # Errors
     ///
-    /// Where the namespace was deleted, or a tool that is there does not
-    /// answer.
+    /// If the namespace was deleted, or an installed tool does not answer.
     pub fn firewall_snapshot(&self, netns: &Netns) -> Result<FirewallSnapshot, NetError> {
         self.settle()?;
-        // These programs look, and leave nothing behind.
+        // These programs only read, and leave nothing behind.
         let programs = self.programs.get();
         let rules = self.rules_everywhere(netns, true);
         self.programs.set(programs);
         Ok(FirewallSnapshot { rules: rules? })
     }
 
-    /// The same once more, where a snapshot has been taken `before`: what the
-    /// tools said then of rules in nf_tables still goes, so that they are not
-    /// asked again.
+    /// Reads the rules again after an earlier snapshot `before`. The tools'
+    /// words for rules in nf_tables are taken from there, so that the tools need
+    /// not run again.
     ///
     /// # Errors
     ///
-    /// Where the namespace was deleted, or a tool that is there does not
-    /// answer.
+    /// If the namespace was deleted, or an installed tool does not answer.
     pub fn firewall_recount(
         &self,
         netns: &Netns,
@@ -116,14 +114,13 @@ impl Network {
         Ok(FirewallSnapshot { rules: rules?.into_iter().map(again).collect() })
     }
 
-    /// The same of those alone that nf_tables knows nothing of, which is all
-    /// that one has to know before packets are traced: what is in nf_tables
-    /// can be looked up afterwards. Quick where there is nothing.
+    /// Reads only the legacy rules, outside nf_tables. Nothing else must be
+    /// known before packets are traced: rules in nf_tables can be looked up
+    /// afterwards. Fast if there are none.
     ///
     /// # Errors
     ///
-    /// Where the namespace was deleted, or a tool that is there does not
-    /// answer.
+    /// If the namespace was deleted, or an installed tool does not answer.
     pub fn legacy_snapshot(&self, netns: &Netns) -> Result<FirewallSnapshot, NetError> {
         self.settle()?;
         let programs = self.programs.get();
@@ -137,17 +134,18 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the namespace was deleted.
+    /// If the namespace was deleted.
     pub(in crate::net) fn set_elements(&self, netns: &Netns) -> Result<Vec<SetElements>, NetError> {
         let Ok(socket) = self.netfilter(netns) else { return Ok(Vec::new()) };
         let spans = |set: &Set| set.spans().into_iter().map(|(first, last)| (first.to_vec(), last)).collect();
-        // A kernel without nf_tables has none.
+        // A kernel without nf_tables has no sets.
         let sets = ruleset::named_sets(&socket).unwrap_or_default();
         Ok(sets.iter().map(|set| SetElements { name: set.name.clone(), spans: spans(set) }).collect())
     }
 
-    /// The rules of iptables, in its words: told here where all of a table's
-    /// rules are known, and by iptables where it is installed and is to be asked.
+    /// The rules of iptables, in its words. They are formatted here if all rules
+    /// of a table are supported here; otherwise by iptables, if it is installed
+    /// and `ask` is set.
     fn saved_of_iptables<'a>(
         &self,
         netns: &Netns,
@@ -166,7 +164,7 @@ impl Network {
 
     fn rules_everywhere(&self, netns: &Netns, ask: bool) -> Result<Vec<FirewallRule>, NetError> {
         let mut rules = Vec::new();
-        // A kernel without nf_tables may have the old ones.
+        // A kernel without nf_tables may have legacy tables.
         if let Ok(socket) = self.netfilter(netns)
             && let Ok(chains) = ruleset::spoken(&socket, || self.interfaces(netns))
         {
@@ -201,7 +199,7 @@ impl Network {
 }
 
 impl FirewallRule {
-    /// Tells whether a packet that comes to it goes no further.
+    /// Tells whether a packet that reaches it goes no further.
     pub fn stops(&self) -> bool {
         let target = self.target.split_whitespace().next().unwrap_or_default();
         ["DROP", "REJECT", "QUEUE", "NFQUEUE", "TARPIT", "STOLEN"]
@@ -209,7 +207,8 @@ impl FirewallRule {
             .any(|word| word.eq_ignore_ascii_case(target))
     }
 
-    /// Tells whether it is the same rule of nf_tables, in whosever words.
+    /// Tells whether both are the same rule of nf_tables, in the words of any
+    /// tool.
     fn is_same(&self, other: &Self) -> bool {
         !self.backend.is_old()
             && !other.backend.is_old()
@@ -217,7 +216,7 @@ impl FirewallRule {
             && (&self.family, &self.table, &self.chain) == (&other.family, &other.table, &other.chain)
     }
 
-    /// Tells whether it is the same place of the same chain.
+    /// Tells whether both are at the same place of the same chain.
     fn is_at(&self, other: &Self) -> bool {
         (self.backend, &self.family, &self.table, &self.chain, self.policy, self.number, self.handle)
             == (
@@ -233,8 +232,8 @@ impl FirewallRule {
 }
 
 impl FirewallSnapshot {
-    /// The rules and policies that have counted a packet since, as they are
-    /// `after`.
+    /// The rules and policies of `after` that have counted a packet since this
+    /// snapshot.
     pub fn moved<'a>(&self, after: &'a Self) -> Vec<&'a FirewallRule> {
         let packets = |rule: &FirewallRule| rule.counters.map(|counters| counters.packets);
         let before =
@@ -242,7 +241,7 @@ impl FirewallSnapshot {
         after.rules.iter().filter(|rule| packets(rule) > before(rule).or(Some(0))).collect()
     }
 
-    /// The rule or policy of a step of a packet.
+    /// The rule or policy of a trace step.
     pub fn rule_of(&self, step: &TraceStep) -> Option<&FirewallRule> {
         let policy = step.kind == StepKind::Policy;
         self.rules.iter().find(|rule| {
@@ -254,11 +253,11 @@ impl FirewallSnapshot {
         })
     }
 
-    /// What stopped the packet at a step; nothing where it went on.
+    /// The rule that stopped the packet at a step; `None` if it went on.
     pub fn culprit_of(&self, step: &TraceStep) -> Option<Culprit> {
         let mut rule = self.rule_of(step).filter(|_| step.verdict.stops())?;
-        // A chain within a rule (`jump { … }`) goes as that rule does, and
-        // can't be changed.
+        // A chain within a rule (`jump { … }`) belongs to that rule, and can't
+        // be changed by itself.
         while rule.chain.starts_with(ANONYMOUS) {
             let calls = |other: &&FirewallRule| {
                 let to = other.target.strip_prefix("jump ").or_else(|| other.target.strip_prefix("goto "));
@@ -269,8 +268,9 @@ impl FirewallSnapshot {
         Some(Culprit::new(rule, step.verdict.clone()))
     }
 
-    /// What stopped packets between this and `after`: what nf_tables told by
-    /// steps, and what of the old ones has counted. Each is named once.
+    /// The rules that stopped packets between this snapshot and `after`: those
+    /// in the trace steps of nf_tables, and legacy rules whose counters grew.
+    /// Each is listed once.
     pub fn culprits(&self, after: &Self, steps: &[TraceStep]) -> Vec<Culprit> {
         let mut culprits: Vec<Culprit> = Vec::new();
         let told = steps.iter().filter_map(|step| self.culprit_of(step).or_else(|| after.culprit_of(step)));
@@ -285,8 +285,7 @@ impl FirewallSnapshot {
     }
 }
 
-/// Adds a chain's policy and rules, in the words of `backend` where that has
-/// them.
+/// Adds a chain's policy and rules, in the words of `backend` if it has them.
 fn add(rules: &mut Vec<FirewallRule>, chain: &Chain, spoken: &[Spoken], backend: Backend, saved: &[Saved]) {
     if chain.table == TABLE {
         return;
@@ -322,11 +321,11 @@ fn add(rules: &mut Vec<FirewallRule>, chain: &Chain, spoken: &[Spoken], backend:
         });
     }
     let theirs: Vec<&Saved> = saved.iter().filter(|one| one.is_rule_of(&chain.table, &chain.name)).collect();
-    // Where their tool skips one, nobody knows which is which.
+    // If the tool skips a rule, its rules cannot be matched to the kernel's.
     let all = theirs.len() == spoken.iter().filter(|one| !one.is_policy).count();
     for (index, one) in spoken.iter().enumerate() {
         let counters = counter(&one.expressions).map(Counters::from);
-        // Who has added it, the tool or nft, makes no difference to the tool.
+        // The tool lists a rule whether the tool itself or nft has added it.
         let saved = theirs.get(index).filter(|_| all && !one.is_policy);
         let own_policy = named.filter(|_| one.is_policy);
         rules.push(FirewallRule {
@@ -352,7 +351,7 @@ impl From<(u64, u64)> for Counters {
     }
 }
 
-/// What follows `-j` or `-g`.
+/// The word after `-j` or `-g`.
 pub(super) fn target_of_spec(spec: &str) -> String {
     let words = shell_words::split(spec).unwrap_or_default();
     let at = words.iter().position(|word| matches!(word.as_str(), "-j" | "-g" | "--jump" | "--goto"));
@@ -363,7 +362,7 @@ pub(super) fn counter(list: &[u8]) -> Option<(u64, u64)> {
     expression::read(list).find(|(name, _)| name == "counter").and_then(|(_, data)| counted(data))
 }
 
-/// What a rule of nf_tables does with a packet, in a word or two.
+/// The action of an nf_tables rule, in a word or two.
 pub(super) fn target(list: &[u8]) -> String {
     let mut target = String::new();
     for (name, data) in expression::read(list) {
@@ -374,7 +373,7 @@ pub(super) fn target(list: &[u8]) -> String {
             }),
             "target" => text(data, 1),
             "reject" | "queue" | "masq" | "redir" | "tproxy" | "nat" | "log" | "notrack" => Some(name),
-            // A map to verdicts.
+            // A verdict map.
             "lookup" if number(data, 3) == Some(0) => Some("vmap".into()),
             _ => None,
         };

@@ -1,10 +1,10 @@
-//! A rule of the kernel's in nft's words.
+//! Translates a rule from the kernel into nft's words.
 //!
 //! The kernel has a rule as a list of expressions: one loads a field into a
-//! register, the next compares it. nft's words are made from these, and what
-//! only says how to find a field (that a packet is TCP, where its port is
-//! asked) is left out, as nft leaves it out. So are counters. An expression
-//! that is not known here stands in the text by its name, in brackets.
+//! register, the next compares it. nft's words are made from these. A condition
+//! that only serves to locate a field (the protocol TCP, for a port) is left
+//! out, as in nft. Counters are left out, too. An expression that is not
+//! supported here appears by its name, in brackets.
 
 use super::field::{self, Base, Field, Known};
 use super::kind::{Interfaces, Kind, hexadecimal, native};
@@ -15,7 +15,7 @@ use super::wire::{attributes, find, number, text};
 use super::xt;
 use std::collections::BTreeMap;
 
-/// What there is besides the rule.
+/// The context of a rule.
 #[derive(Debug)]
 pub(super) struct Ground<'a> {
     /// `NFPROTO_*`, which for IP are `AF_*`.
@@ -25,33 +25,33 @@ pub(super) struct Ground<'a> {
     pub sets: &'a BTreeMap<String, Set>,
 }
 
-/// What is in a register.
+/// The content of a register.
 #[derive(Debug, Clone)]
 pub(super) enum Content {
     Selected(Selected),
     Constant(Vec<u8>),
-    /// Something else, in words.
+    /// Any other content, in words.
     Words(String),
 }
 
-/// A speaker of one rule.
+/// The translator of one rule.
 pub(super) struct Speaker<'a> {
     pub ground: &'a Ground<'a>,
     pub words: Vec<Option<String>>,
     registers: BTreeMap<u64, Content>,
     known: Known,
-    /// The words that only say which hardware, which network protocol, and
-    /// which above it.
+    /// The indexes of words that only give the hardware type, the network
+    /// protocol, and the transport protocol.
     link: Option<usize>,
     network: Option<usize>,
     transport: Option<usize>,
-    /// The lower bound of what may become a range: register and value.
+    /// The lower bound of a possible range: register and value.
     bound: Option<(u64, Vec<u8>)>,
     counted: bool,
     comment: Option<String>,
 }
 
-/// Speaks the expressions of a rule (`NFTA_RULE_EXPRESSIONS`).
+/// Translates the expressions of a rule (`NFTA_RULE_EXPRESSIONS`).
 pub(super) fn speak(expressions: &[u8], comment: Option<String>, ground: &Ground) -> String {
     let ether = match i32::from(ground.family) {
         libc::AF_INET => Some(0x0800),
@@ -80,8 +80,8 @@ pub(super) fn speak(expressions: &[u8], comment: Option<String>, ground: &Ground
     speaker.finish()
 }
 
-/// The number of a register as four-byte ones are counted: the old ones have
-/// four times the size.
+/// The index of a register, counted in four-byte registers: the old registers
+/// are four times as large.
 fn slot(register: u64) -> u64 {
     if register >= 8 { register - 8 } else { register.saturating_sub(1) * 4 }
 }
@@ -102,12 +102,12 @@ impl Speaker<'_> {
         words.join(" ")
     }
 
-    /// Tells whether the rule is about packets of IPv6.
+    /// Tells whether the rule matches IPv6 packets.
     pub fn is_ipv6(&self) -> bool {
         self.known.ether == Some(0x86dd)
     }
 
-    /// The protocol above IP, by name, where the rule has said it.
+    /// The name of the transport protocol, if the rule has matched it.
     pub fn protocol(&self) -> Option<String> {
         self.known.protocol.map(super::packet::protocol_name)
     }
@@ -125,8 +125,8 @@ impl Speaker<'_> {
         content.unwrap_or_else(|| Content::Words("[unknown]".into()))
     }
 
-    /// Says the name of an expression that is not known. Whatever it has left
-    /// in a register is not what was there.
+    /// Adds the name of an unsupported expression. The registers are cleared,
+    /// because it may have changed them.
     pub fn unknown(&mut self, name: &str) {
         self.registers.clear();
         self.say(format!("[{name}]"));
@@ -154,7 +154,7 @@ impl Speaker<'_> {
 
     fn payload(&mut self, data: &[u8]) {
         let attribute = |kind| number(data, kind).unwrap_or_default();
-        // The kernel has a byte or two for each.
+        // The kernel uses one or two bytes for each.
         let [offset, length] = [3, 4].map(|kind| attribute(kind).min(u16::MAX.into()) as usize);
         let base = match attribute(2) {
             0 => Base::Link,
@@ -171,7 +171,7 @@ impl Speaker<'_> {
         }
     }
 
-    /// Takes back what was said only to find a field of this header.
+    /// Removes words that only served to locate a field of this header.
     pub fn imply(&mut self, base: Base) {
         let mut hide = |place: &mut Option<usize>| {
             if let Some(said) = place.take() {
@@ -250,7 +250,7 @@ impl Speaker<'_> {
         self.one(number(data, 1).unwrap_or_default(), name, kind, length);
     }
 
-    /// An option of a header: of these, the size of TCP's segments.
+    /// Translates a header option; of these, only TCP's maximum segment size.
     fn option(&mut self, data: &[u8]) {
         let size = (number(data, 6), number(data, 2), number(data, 3), number(data, 4));
         let plain = number(data, 5).unwrap_or_default() == 0;
@@ -266,7 +266,7 @@ impl Speaker<'_> {
         }
     }
 
-    /// Turns a number of this machine into one of the network.
+    /// Converts a number from host to network byte order.
     fn turn(&mut self, data: &[u8]) {
         match self.content(number(data, 1).unwrap_or_default()) {
             Content::Selected(mut selected) if selected.kind() == Kind::HostNumber => {
@@ -330,7 +330,7 @@ impl Speaker<'_> {
                 return self.say(format!("{words} {sign} {}", hexadecimal(value)));
             }
         };
-        // At least this, and at most that: a range.
+        // A lower bound, then an upper bound: a range.
         if operator == 3
             && let Some((_, from)) = bound.filter(|(of, _)| *of == register)
         {
@@ -350,7 +350,7 @@ impl Speaker<'_> {
         }
     }
 
-    /// Learns of what protocol a packet is, so that its fields have names.
+    /// Records the protocol of the packet, so that its fields have names.
     fn learn(&mut self, name: &str, bytes: &[u8]) {
         let said = Some(self.words.len() - 1);
         match name {
@@ -393,7 +393,7 @@ impl Speaker<'_> {
         let Some(set) = ground.sets.get(&name) else {
             return self.say(format!("[lookup {name}]"));
         };
-        // A key of several fields stands in registers one after the other.
+        // A key of several fields is in consecutive registers.
         let (mut names, mut kinds) = (Vec::new(), Vec::new());
         let (mut at, mut length) = (slot(number(data, 2).unwrap_or_default()), 0_usize);
         while length < set.key_length {
@@ -428,7 +428,7 @@ impl Speaker<'_> {
         }
     }
 
-    /// What is in a register, taken for a value of this kind.
+    /// Formats the content of a register as a value of this type.
     pub fn value(&self, content: &Content, kind: Kind) -> String {
         match content {
             Content::Constant(bytes) => kind.format(bytes, self.ground.interfaces),

@@ -1,4 +1,4 @@
-//! What a rule does, in nft's words.
+//! The statements of a rule, in nft's words.
 
 use super::field::Base;
 use super::kind::{ICMP_CODES, ICMP6_CODES, ICMPX_CODES, Kind, flags, named};
@@ -21,7 +21,7 @@ pub(super) fn verdict(bytes: &[u8]) -> String {
     }
 }
 
-/// Speaks an expression that does something; of an unknown one the name.
+/// Translates a statement; an unsupported one by its name.
 pub(super) fn speak(speaker: &mut Speaker, name: &str, data: &[u8]) {
     let words = match name {
         "limit" => limit(data),
@@ -64,7 +64,7 @@ fn over(data: &[u8], kind: u16) -> bool {
     number(data, kind).is_some_and(|flags| flags & 1 != 0)
 }
 
-/// Bytes in the largest unit in which they are a whole number.
+/// Formats bytes in the largest unit that gives a whole number.
 fn quantity(bytes: u64) -> String {
     let units = [(1 << 20, "mbytes"), (1 << 10, "kbytes")];
     match units.iter().find(|(size, _)| bytes >= *size && bytes.is_multiple_of(*size)) {
@@ -90,7 +90,7 @@ fn limit(data: &[u8]) -> String {
             if burst == 0 || burst == 5 { String::new() } else { format!(" burst {}", quantity(burst)) };
         return format!("limit rate {over}{}/{unit}{burst}", quantity(rate));
     }
-    // What nft and iptables take where nobody says.
+    // The default of nft and iptables.
     let burst = if burst == 0 || burst == 5 { String::new() } else { format!(" burst {burst} packets") };
     format!("limit rate {over}{rate}/{unit}{burst}")
 }
@@ -108,7 +108,7 @@ fn log(data: &[u8]) -> String {
     format!("log{prefix}{}{flags}", log_level(number(data, 5)))
 }
 
-/// The level, where it is not what it is where nobody says.
+/// The log level, unless it is the default.
 pub(super) fn log_level(level: Option<u64>) -> String {
     let names = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug", "audit"];
     match level {
@@ -140,7 +140,7 @@ fn reject(speaker: &mut Speaker, data: &[u8]) -> String {
     let code = number(data, 2).unwrap_or_default() as u8;
     let v6 = speaker.is_ipv6();
     if number(data, 1) == Some(0) {
-        // It says of which family it is.
+        // The statement itself implies the family.
         speaker.imply(Base::Network);
     }
     match number(data, 1) {

@@ -1,8 +1,8 @@
-//! Where packets were stopped, and by whom.
+//! Finds where packets were stopped, and by which rule.
 //!
-//! nf_tables tells of its own. What the old tables stop is known by two things
-//! together: the packet did not come out of a hook, and one of their rules
-//! there, or a policy, has counted.
+//! nf_tables reports its own verdicts. A stop in the legacy tables is recognized
+//! by two facts together: the packet did not leave a hook, and a legacy rule or
+//! policy at that hook has counted a packet.
 
 use super::Culprit;
 use super::snapshot::{FirewallRule, FirewallSnapshot};
@@ -14,22 +14,22 @@ use super::traced::TracedPacket;
 pub struct Stop {
     /// The packet's number.
     pub id: u32,
-    /// What it was when it was stopped.
+    /// The packet's headers when it was stopped.
     pub packet: TracedPacket,
-    /// The hook, where that is known.
+    /// The hook, if it is known.
     pub hook: Option<String>,
-    /// The interface that it came by.
+    /// The input interface.
     pub iif: Option<String>,
-    /// The interface by which it would have left.
+    /// The intended output interface.
     pub oif: Option<String>,
-    /// What stopped it; nothing where it is none of the rules: the kernel
-    /// keeps track of no more connections, or can't translate an address.
+    /// The rule that stopped it. `None` if no rule did: then the kernel's
+    /// connection table is full, or it can't translate an address.
     pub culprit: Option<Culprit>,
 }
 
 impl Passage {
-    /// The hooks that packets did not come out of. Where one hook is within
-    /// another, as where a bridge asks iptables, the inner one comes later.
+    /// The hooks that packets did not leave. If one hook is within another, for
+    /// instance when a bridge passes packets to iptables, the inner comes later.
     pub fn stopped(passages: &[Self]) -> Vec<&Self> {
         let is_stopped = |(index, one): &(usize, &Self)| {
             let same =
@@ -41,8 +41,8 @@ impl Passage {
 }
 
 impl FirewallSnapshot {
-    /// The packets that were stopped between this and `after`, each with what
-    /// stopped it. This need not know more than
+    /// The packets that were stopped between this snapshot and `after`, each
+    /// with the rule that stopped it. This snapshot needs only the content of
     /// [`Network::legacy_snapshot`](crate::net::Network::legacy_snapshot).
     pub fn stops(&self, after: &Self, steps: &[TraceStep], passages: &[Passage]) -> Vec<Stop> {
         let stopped = Passage::stopped(passages);
@@ -79,7 +79,7 @@ impl FirewallSnapshot {
         stops
     }
 
-    /// The rule of the old tables that has stopped a packet in that hook.
+    /// The legacy rule that has stopped a packet in that hook.
     fn counted<'a>(&self, after: &'a Self, passage: &Passage) -> Option<&'a FirewallRule> {
         let family = match (passage.family.as_str(), passage.packet.src) {
             ("inet", Some(src)) if src.is_ipv4() => "ip",
@@ -92,7 +92,7 @@ impl FirewallSnapshot {
         };
         let mut moved: Vec<&FirewallRule> = self.moved(after).into_iter().filter(is_there).collect();
         moved.sort_by_key(|rule| rule.policy);
-        // The old ebtables does not count what comes to its policies.
+        // Legacy ebtables does not count packets at its policies.
         let policy = |rule: &&FirewallRule| rule.policy && rule.counters.is_none() && rule.hook.is_some();
         moved.first().copied().or_else(|| after.rules.iter().filter(is_there).find(policy))
     }
@@ -118,7 +118,7 @@ mod tests {
             passage(2, "inet prerouting", true),
             passage(2, "inet input", false),
             passage(2, "inet input", true),
-            // The kernel numbers another like one that is gone.
+            // The kernel reuses the number of a packet that is gone.
             passage(2, "inet prerouting", false),
         ];
         let stopped = Passage::stopped(&passages);

@@ -1,4 +1,4 @@
-//! The real `iptables` and `nft`, and what helps where they refuse.
+//! Runs the real `iptables` and `nft`, and gives hints if they refuse.
 
 use super::super::program::{ExecAnswer, Limits, words};
 use super::super::{NetError, Netns, Network, typed};
@@ -8,7 +8,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where this machine lacks it, or it refuses: in its own words.
+    /// If this machine lacks it, or it refuses; in its own words.
     pub fn iptables(&self, netns: &Netns, arguments: &str, limits: Limits) -> Result<ExecAnswer, NetError> {
         let mut argv = vec!["iptables".to_string()];
         if arguments.trim().is_empty() {
@@ -25,12 +25,12 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where this machine lacks it, or it refuses: in its own words.
+    /// If this machine lacks it, or it refuses; in its own words.
     pub fn nft(&self, netns: &Netns, arguments: &str, limits: Limits) -> Result<ExecAnswer, NetError> {
         let mut argv = vec!["nft".to_string()];
         match arguments.trim_start().starts_with('-') {
             true => argv.extend(words(arguments)?),
-            // Quotes are nft's own, and so are lines.
+            // Quotes and newlines are part of nft's own syntax.
             false => argv.push(arguments.trim().into()),
         }
         self.forget_unasked(netns)?;
@@ -38,7 +38,7 @@ impl Network {
         self.accept(answer, |said| nft_hint(said).map(Into::into))
     }
 
-    /// An answer, or the refusal in its own words with what helps.
+    /// Returns the answer, or the refusal in the tool's own words with a hint.
     fn accept(
         &self,
         answer: ExecAnswer,
@@ -53,7 +53,7 @@ impl Network {
     }
 }
 
-/// What one would type at a shell.
+/// The command as one would type it in a shell.
 pub fn nft_command(arguments: &str) -> String {
     let special = arguments.contains(|c: char| "{}();<>&|*?#$`\"'\\!\n".contains(c));
     match special && !arguments.trim_start().starts_with('-') {
@@ -62,7 +62,7 @@ pub fn nft_command(arguments: &str) -> String {
     }
 }
 
-/// What a tool says that refuses.
+/// The error message of a tool that has failed.
 fn refusal(answer: &ExecAnswer) -> Option<NetError> {
     if answer.ok() {
         return None;
@@ -70,7 +70,7 @@ fn refusal(answer: &ExecAnswer) -> Option<NetError> {
     if let Some(ended) = &answer.ended {
         return Some(NetError::new(ended.clone()));
     }
-    // What it has to say of itself, but not where its manual is.
+    // Its error message, without the pointer to the manual.
     let lines = answer.stderr.lines().map(str::trim_end);
     let said: Vec<&str> =
         lines.filter(|line| !line.is_empty() && !line.starts_with("Try `iptables -h'")).collect();
@@ -80,7 +80,7 @@ fn refusal(answer: &ExecAnswer) -> Option<NetError> {
     }))
 }
 
-/// What helps where iptables says this of these arguments.
+/// A hint for an error message of iptables with these arguments.
 fn iptables_hint(said: &str, arguments: &[String]) -> Option<String> {
     let at = |option: &str| arguments.iter().position(|argument| argument == option);
     let option = said.split("unknown option \"").nth(1).and_then(|rest| rest.split('"').next());

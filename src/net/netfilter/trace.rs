@@ -1,13 +1,14 @@
-//! Which rules and policies a packet goes by, as the kernel itself tells it.
+//! Traces the rules and policies that a packet passes, as the kernel reports
+//! them.
 //!
 //! A table of our own, ahead of all others, marks each packet to be traced
-//! (`meta nftrace set 1`), and a group of netlink tells of each rule that such
-//! a packet matches, of each policy that it comes to, and what became of it.
-//! The table looks at nothing, so that packets meet what they would meet
-//! without it: no connection is kept track of on its behalf. As it has a chain
-//! before all others of a hook, and one after them, it tells as well where a
-//! packet came by: one that does not come out of a hook was stopped there,
-//! even if by somebody of whom nf_tables knows nothing.
+//! (`meta nftrace set 1`). A netlink group then reports each rule that such a
+//! packet matches, each policy that it reaches, and the verdicts. The table
+//! matches nothing, so that packets pass the same rules as without it: it does
+//! not turn on connection tracking. It has a chain before all others of a hook,
+//! and one after them, and so it also shows which hooks a packet passed. A
+//! packet that does not leave a hook was stopped there, even if something
+//! outside nf_tables stopped it.
 
 use super::super::error::strerror;
 use super::super::{NetError, Netns, Network};
@@ -21,10 +22,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::rc::Rc;
 
-/// The name of the tables that have packets traced.
+/// The name of the tables that trace packets.
 pub(super) const TABLE: &str = "nslab-why";
 
-/// The ends of the names of its chains.
+/// The suffixes of their chains' names.
 const FIRST: &str = "first";
 const LAST: &str = "last";
 
@@ -43,26 +44,27 @@ const NETDEV: u8 = 5;
 const BRIDGE: u8 = 7;
 const IP6: u8 = 10;
 
-/// The hook of the family inet that has interfaces (`NF_INET_INGRESS`).
+/// The hook of the family inet that is bound to interfaces (`NF_INET_INGRESS`).
 const INET_INGRESS: u32 = 5;
 
-/// A namespace whose packets are traced, until this is dropped.
+/// A trace of a namespace's packets, which lasts until it is dropped.
 ///
-/// One trace does for many packets: to begin another where one was dropped
-/// takes time, as the kernel clears away behind it.
+/// One trace can be used for many packets. Starting another one after a drop
+/// takes time, because the kernel has to clean up first.
 pub struct Trace {
     listener: Option<Netfilter>,
-    /// The namespace's own socket, by which the tables were made.
+    /// The namespace's own socket, over which the tables were made.
     socket: Rc<Netfilter>,
     families: BTreeSet<u8>,
     interfaces: Interfaces,
-    /// The packets that were told of: a chain tells what one is but once.
+    /// The packets that were reported: a chain reports a packet's headers only
+    /// once.
     packets: BTreeMap<u32, Told>,
     steps: Vec<TraceStep>,
     passages: Vec<Passage>,
 }
 
-/// A packet, and the interfaces that it came by and leaves by.
+/// A packet, and its input and output interfaces.
 #[derive(Debug, Clone, Default)]
 struct Told {
     packet: TracedPacket,
@@ -76,7 +78,7 @@ impl fmt::Debug for Trace {
     }
 }
 
-/// What the kernel tells of.
+/// The kind of a trace report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StepKind {
     /// A rule that the packet matched.
@@ -87,33 +89,33 @@ pub enum StepKind {
     Return,
 }
 
-/// What became of the packet there.
+/// The verdict on the packet at a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StepVerdict {
     /// It goes on to the next table.
     Accept,
     /// It is gone; the rule may have answered it.
     Drop,
-    /// Somebody else has it now.
+    /// It was handed to another part of the kernel.
     Stolen,
-    /// It waits for a program.
+    /// It waits for a program in user space.
     Queue,
     /// It goes on to the next rule.
     Continue,
-    /// The rule was left.
+    /// The rule did not match.
     Break,
-    /// It goes through a chain, and comes back.
+    /// It enters a chain, and may return.
     Jump(String),
-    /// It goes through a chain, and does not come back.
+    /// It enters a chain, without returning.
     Goto(String),
-    /// It goes back to the chain that called.
+    /// It returns to the calling chain.
     Return,
 }
 
 /// One step of one packet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TraceStep {
-    /// The packet's number; it keeps it as long as it is in the namespace.
+    /// The packet's number, which it keeps while it is in the namespace.
     pub id: u32,
     /// The table's family: `ip`, `ip6`, `inet`, `arp`, `bridge` or `netdev`.
     pub family: String,
@@ -121,19 +123,19 @@ pub struct TraceStep {
     pub table: String,
     /// The chain.
     pub chain: String,
-    /// The rule's number within the table.
+    /// The rule's handle within the table.
     pub handle: Option<u64>,
-    /// What it is that the kernel tells of.
+    /// The kind of the report.
     pub kind: StepKind,
-    /// What became of the packet.
+    /// The verdict on the packet.
     pub verdict: StepVerdict,
-    /// The interface that it came by.
+    /// The input interface.
     pub iif: Option<String>,
-    /// The interface by which it leaves.
+    /// The output interface.
     pub oif: Option<String>,
-    /// Its mark, where it has one.
+    /// Its mark, if it has one.
     pub mark: Option<u32>,
-    /// What it is, as it looks at this step.
+    /// The packet's headers at this step.
     pub packet: TracedPacket,
 }
 
@@ -146,14 +148,14 @@ pub struct Passage {
     pub family: String,
     /// The hook: `prerouting`, `input`, `forward`, `output` or `postrouting`.
     pub hook: String,
-    /// Whether it has come by all rules of the hook; it has come to them
-    /// otherwise.
+    /// Whether it has passed all rules of the hook; false if it has only entered
+    /// the hook.
     pub done: bool,
-    /// The interface that it came by.
+    /// The input interface.
     pub iif: Option<String>,
-    /// The interface by which it leaves.
+    /// The output interface.
     pub oif: Option<String>,
-    /// What it is, as it looks there.
+    /// The packet's headers at this point.
     pub packet: TracedPacket,
 }
 
@@ -163,7 +165,7 @@ impl StepVerdict {
         matches!(self, Self::Drop | Self::Stolen | Self::Queue)
     }
 
-    /// Of a code of the kernel's; `chain` is that of a jump.
+    /// Reads a verdict code of the kernel; `chain` is the target of a jump.
     pub(super) fn of_code(code: i32, chain: Option<String>) -> Self {
         match code {
             -1 => Self::Continue,
@@ -171,7 +173,7 @@ impl StepVerdict {
             -3 => Self::Jump(chain.unwrap_or_default()),
             -4 => Self::Goto(chain.unwrap_or_default()),
             -5 => Self::Return,
-            // Above the verdict stands the error number, or the queue.
+            // The upper bits hold the error number, or the queue.
             code => match code & 0xff {
                 0 => Self::Drop,
                 2 => Self::Stolen,
@@ -183,7 +185,7 @@ impl StepVerdict {
 }
 
 impl fmt::Display for StepVerdict {
-    /// As `nft monitor trace` has it.
+    /// Prints the verdict as `nft monitor trace` does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Accept => f.write_str("accept"),
@@ -200,12 +202,11 @@ impl fmt::Display for StepVerdict {
 }
 
 impl Network {
-    /// Has the packets of a namespace traced, from now until the trace is
-    /// dropped.
+    /// Traces the packets of a namespace, from now until the trace is dropped.
     ///
     /// # Errors
     ///
-    /// Where the namespace was deleted, or the kernel has no nf_tables.
+    /// If the namespace was deleted, or the kernel has no nf_tables.
     pub fn trace_packets(&self, netns: &Netns) -> Result<Trace, NetError> {
         self.settle()?;
         let socket = self.netfilter(netns)?;
@@ -228,16 +229,16 @@ impl Network {
 }
 
 impl Trace {
-    /// What has come since the last call, in the order in which it happened.
+    /// Returns the steps since the last call, in their order.
     pub fn steps(&mut self) -> Vec<TraceStep> {
         self.hear();
         std::mem::take(&mut self.steps)
     }
 
-    /// The hooks that packets have come by since the last call, in the order
-    /// in which it happened. For one that was stopped in a hook, the last is
-    /// not `done`; after one that is, it was stopped between two hooks, or is
-    /// where it was to go.
+    /// Returns the hooks that packets have passed since the last call, in their
+    /// order. If a packet was stopped in a hook, its last entry is not `done`.
+    /// If its last entry is `done`, it was stopped between two hooks, or has
+    /// arrived.
     pub fn passages(&mut self) -> Vec<Passage> {
         self.hear();
         std::mem::take(&mut self.passages)
@@ -252,9 +253,10 @@ impl Trace {
         }
     }
 
-    /// Makes the tables.
+    /// Creates the tables.
     fn begin(&mut self, chains: &[Chain]) -> Result<(), NetError> {
-        // All in one go, which is quick; a kernel may lack a family.
+        // All families in one request, which is fast; a kernel may lack a
+        // family.
         let usual = [INET, BRIDGE, ARP];
         let refused = match self.socket.transact(usual.into_iter().flat_map(beginning).collect()) {
             Ok(()) => {
@@ -265,7 +267,7 @@ impl Trace {
         };
         if let Some(error) = refused {
             for family in [INET, IP, IP6, BRIDGE, ARP] {
-                // Where there is inet, IPv4 and IPv6 go by it.
+                // The inet table also covers IPv4 and IPv6.
                 let other = matches!(family, IP | IP6) && self.families.contains(&INET);
                 if !other && self.socket.transact(beginning(family)).is_ok() {
                     self.families.insert(family);
@@ -281,8 +283,8 @@ impl Trace {
         Ok(())
     }
 
-    /// Interfaces have hooks of their own. It is asked for none where nobody
-    /// has a chain.
+    /// Adds chains at the interfaces, which have hooks of their own. Interfaces
+    /// where no other chain is bound are left out.
     fn begin_at_devices(&mut self, chains: &[Chain]) {
         let mut hooks = BTreeSet::new();
         for chain in chains {
@@ -303,7 +305,8 @@ impl Trace {
         }
     }
 
-    /// What our own chains tell; of each it is told once, by its rule.
+    /// Reads a report of our own chains; only the report of the rule counts,
+    /// once per chain.
     fn passage(&self, id: u32, answer: &Answer) -> Option<Passage> {
         number(&answer.bytes, 3).filter(|handle| *handle != 0)?;
         let chain = text(&answer.bytes, 2)?;
@@ -316,7 +319,7 @@ impl Trace {
         Some(Passage { id, family, hook: hook.into(), done: end == LAST, iif, oif, packet })
     }
 
-    /// Reads what the kernel tells (`NFTA_TRACE_*`).
+    /// Reads a trace report of the kernel (`NFTA_TRACE_*`).
     fn read(&mut self, answer: &Answer) -> Option<TraceStep> {
         let bytes = &answer.bytes;
         let (table, id) = (text(bytes, 1)?, number(bytes, 6)? as u32);
@@ -336,7 +339,7 @@ impl Trace {
         let kind = match number(bytes, 4)? {
             1 => StepKind::Policy,
             2 => StepKind::Return,
-            // The end of a chain's rules is told of as a rule without a number.
+            // The end of a chain's rules is reported as a rule without a handle.
             3 if handle.is_some() => StepKind::Rule,
             _ => return None,
         };
@@ -363,8 +366,8 @@ impl Trace {
 
 impl Drop for Trace {
     fn drop(&mut self) {
-        // Who listens goes first: what is closed while a table is cleared away
-        // waits for that.
+        // The listener is closed first: closing it while a table is being
+        // removed would wait for that.
         self.listener = None;
         let name = Attributes::default().text(1, TABLE);
         let delete = |family: &u8| Message::tables(DELETE_TABLE, *family, 0, name.clone());
@@ -372,7 +375,7 @@ impl Drop for Trace {
     }
 }
 
-/// The table of a family, with chains before and after all others.
+/// The messages for a family's table, with chains before and after all others.
 fn beginning(family: u8) -> Vec<Message> {
     let hooks: &[&str] = match family {
         ARP => &["input", "output"],
@@ -391,7 +394,7 @@ fn table(family: u8) -> Vec<Message> {
     vec![Message::tables(NEW_TABLE, family, CREATE, Attributes::default().text(1, TABLE))]
 }
 
-/// A chain with its one rule.
+/// The messages for a chain with its one rule.
 fn chain(family: u8, name: &str, hook: u32, priority: i32, device: Option<&str>) -> [Message; 2] {
     let mut place = Attributes::default().number(1, hook).number(2, priority as u32);
     if let Some(device) = device {

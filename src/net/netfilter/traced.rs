@@ -1,32 +1,31 @@
-//! What a packet is, of what the kernel tells of one that is traced: the
-//! beginnings of its headers.
+//! The headers of a traced packet, of which the kernel reports the beginnings.
 
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// A packet, as far as it was told.
+/// A packet, as far as it was reported.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TracedPacket {
-    /// Where it comes from; of ARP the sender's address.
+    /// The source address; for ARP the sender's address.
     pub src: Option<IpAddr>,
-    /// Where it goes; of ARP the address that is asked for.
+    /// The destination address; for ARP the requested address.
     pub dst: Option<IpAddr>,
     /// The protocol above IP, by number.
     pub proto: Option<u8>,
-    /// ICMP of either version.
+    /// An ICMP message of either version.
     pub icmp: Option<TracedIcmp>,
-    /// The port that it comes from.
+    /// The source port.
     pub sport: Option<u16>,
-    /// The port that it goes to.
+    /// The destination port.
     pub dport: Option<u16>,
-    /// The operation of ARP: 1 asks, 2 answers.
+    /// The ARP operation: 1 is a request, 2 a reply.
     pub arp: Option<u16>,
-    /// Whether it is a piece of a larger packet, and not the first: that one
-    /// alone has the header of ICMP, TCP or UDP.
+    /// Whether it is a fragment other than the first: only the first one has the
+    /// header of ICMP, TCP or UDP.
     pub is_later_fragment: bool,
 }
 
-/// A message of ICMP.
+/// An ICMP message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TracedIcmp {
     /// Its type.
@@ -46,14 +45,14 @@ const ICMPV6: u8 = 58;
 const SCTP: u8 = 132;
 
 impl TracedPacket {
-    /// Reads the headers that there are: link, network and transport.
+    /// Parses the available headers: link, network and transport.
     pub(in crate::net) fn read(
         link: Option<&[u8]>,
         network: Option<&[u8]>,
         transport: Option<&[u8]>,
     ) -> Option<Self> {
         let network = network?;
-        // Behind the addresses stands the type, behind a VLAN's tag as well.
+        // The EtherType follows the addresses, or a VLAN tag.
         let ether =
             link.and_then(|link| link.get(12..)).and_then(|rest| half(rest, rest.len().checked_sub(2)?));
         let is_arp = match ether {

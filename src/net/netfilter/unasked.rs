@@ -1,14 +1,15 @@
-//! Connections that the kernel keeps track of though no rule asks it to.
+//! Handles connections that the kernel tracks although no rule needs it.
 //!
-//! It does so in a namespace from the first rule on that wants to know of
-//! connections. But where the module openvswitch is loaded, Linux 6.1 does so in
-//! each namespace from its birth (`nf_conncount_init` calls `nf_ct_netns_get`),
-//! as any kernel with nf_conntrack's `enable_hooks` does. A lab would remember more there than elsewhere. So what is tracked without a rule
-//! is in no table, and is forgotten when the first rule comes: then the
-//! kernel remembers what it does on any machine.
+//! Normally the kernel tracks the connections of a namespace only from the first
+//! rule that needs them. But if the module openvswitch is loaded, Linux 6.1
+//! tracks them in each namespace from its creation (`nf_conncount_init` calls
+//! `nf_ct_netns_get`). Any kernel with nf_conntrack's `enable_hooks` does so as
+//! well. A lab would see more connections there than elsewhere. So connections
+//! that are tracked without a rule are hidden, and are deleted when the first
+//! rule comes: from then on the kernel tracks the same as on any machine.
 //!
-//! That fragments are put together where connections are tracked, before a rule
-//! of iptables or nft sees them, can't be mended from outside.
+//! One effect can't be undone from outside: where connections are tracked,
+//! fragments are reassembled before a rule of iptables or nft sees them.
 
 use super::super::{NetError, Netns, Network};
 use super::ruleset::spoken;
@@ -16,10 +17,11 @@ use super::wire::{Attributes, Message, Subsystem};
 use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkInfo, LinkMessage};
 use std::net::UdpSocket;
 
-/// `IPCTNL_MSG_CT_DELETE` of the kernel: all, where none is named.
+/// `IPCTNL_MSG_CT_DELETE` of the kernel: deletes all, if none is named.
 const DELETE: u16 = 2;
 
-/// What rules that ask for connections say, in nft's words or iptables'.
+/// Words that appear in rules that need connection tracking, in nft's or
+/// iptables' form.
 const ASK: [&str; 12] = [
     "ct ",
     "masquerade",
@@ -36,7 +38,7 @@ const ASK: [&str; 12] = [
 ];
 
 impl Network {
-    /// Makes ready for a first rule: forgets the connections that were tracked
+    /// Prepares for a first rule: deletes the connections that were tracked
     /// without one.
     pub(super) fn forget_unasked(&self, netns: &Netns) -> Result<(), NetError> {
         if self.is_tracked_unasked(netns)? {
@@ -47,22 +49,22 @@ impl Network {
                 flags: 0,
                 attributes: Attributes::default(),
             };
-            // Who can't has the more of them.
+            // If the deletion fails, only some extra connections remain.
             let _ = self.netfilter(netns)?.request(&all);
         }
         Ok(())
     }
 
-    /// Tells whether connections are tracked though nobody asks.
+    /// Tells whether connections are tracked although no rule needs it.
     pub(super) fn is_tracked_unasked(&self, netns: &Netns) -> Result<bool, NetError> {
-        // Mostly, there is none.
+        // Usually there are no connections.
         let counted = self.read_sysctls(netns, "net.netfilter", ["nf_conntrack_count"].into_iter());
         let some = counted.first().is_some_and(|count| count.as_deref().is_some_and(|count| count != "0"));
         Ok(some && self.tracks_from_birth() && !self.asks_to_track(netns)?)
     }
 
-    /// Tells whether this kernel keeps track of connections in a namespace
-    /// without a rule.
+    /// Tells whether this kernel tracks connections in a namespace without a
+    /// rule.
     fn tracks_from_birth(&self) -> bool {
         *self.tracks_from_birth.get_or_init(|| {
             let look = || -> Result<bool, NetError> {
@@ -78,9 +80,9 @@ impl Network {
         })
     }
 
-    /// Tells whether a rule, or a switch, wants to know of connections.
+    /// Tells whether a rule, or an Open vSwitch, needs connection tracking.
     fn asks_to_track(&self, netns: &Netns) -> Result<bool, NetError> {
-        // Open vSwitch has rules of its own, which may.
+        // Open vSwitch has flow rules of its own, which may need it.
         if self.dump_links(netns)?.iter().any(is_openvswitch) {
             return Ok(true);
         }

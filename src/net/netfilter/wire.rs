@@ -1,4 +1,4 @@
-//! Messages of nfnetlink: attributes within attributes, and transactions.
+//! Messages of nfnetlink: nested attributes, and transactions.
 
 use super::super::NetError;
 use super::super::error::strerror;
@@ -6,10 +6,10 @@ use super::super::netlink::{self, KernelError, extended_ack, retry};
 use rtnetlink::sys::{Socket, protocols::NETLINK_NETFILTER};
 use std::io;
 
-/// More than the kernel puts into one packet of answers.
+/// Larger than any packet of answers from the kernel.
 const PACKET: usize = 1 << 17;
 
-/// How much may wait to be heard, in bytes, as far as the machine allows it.
+/// The receive buffer of a listener in bytes, as far as the machine allows it.
 const HEARD: u32 = 1 << 22;
 
 /// `NLMSG_*`, `NLM_F_*` and `NFNL_MSG_BATCH_*` of netlink(7).
@@ -26,7 +26,7 @@ const BATCH_BEGIN: u16 = 0x10;
 const BATCH_END: u16 = 0x11;
 const NESTED: u16 = 0x8000;
 
-/// The parts of the kernel that speak nfnetlink, as it numbers them.
+/// The nfnetlink subsystems, by the kernel's numbers.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::net) enum Subsystem {
     Conntrack = 1,
@@ -47,7 +47,7 @@ impl Attributes {
         self
     }
 
-    /// A number; those of nf_tables are big-endian.
+    /// Adds a number; those of nf_tables are big-endian.
     pub fn number(self, kind: u16, value: u32) -> Self {
         self.bytes(kind, &value.to_be_bytes())
     }
@@ -60,13 +60,13 @@ impl Attributes {
         self.bytes(kind | NESTED, &value.0)
     }
 
-    /// As they go over the wire.
+    /// The encoded attributes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 }
 
-/// The attributes in some bytes, each with its kind.
+/// Parses attributes, each with its kind.
 pub(in crate::net) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         let length = usize::from(u16::from_ne_bytes([*bytes.first()?, *bytes.get(1)?]));
@@ -77,18 +77,18 @@ pub(in crate::net) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16,
     })
 }
 
-/// The attribute of this kind.
+/// Finds the attribute of this kind.
 pub(in crate::net) fn find(bytes: &[u8], kind: u16) -> Option<&[u8]> {
     attributes(bytes).find(|(found, _)| *found == kind).map(|(_, value)| value)
 }
 
-/// The number in the attribute of this kind, of whatever size it is.
+/// Reads the number in the attribute of this kind, of any size.
 pub(super) fn number(bytes: &[u8], kind: u16) -> Option<u64> {
     let value = find(bytes, kind)?;
     (value.len() <= 8).then(|| value.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
 }
 
-/// The text in the attribute of this kind.
+/// Reads the text in the attribute of this kind.
 pub(in crate::net) fn text(bytes: &[u8], kind: u16) -> Option<String> {
     let value = find(bytes, kind)?;
     let end = value.iter().position(|byte| *byte == 0).unwrap_or(value.len());
@@ -100,7 +100,7 @@ pub(in crate::net) fn text(bytes: &[u8], kind: u16) -> Option<String> {
 pub(in crate::net) struct Message {
     pub subsystem: Subsystem,
     pub kind: u16,
-    /// `AF_INET` and the like.
+    /// The address family, as `AF_INET`.
     pub family: u8,
     pub flags: u16,
     pub attributes: Attributes,
@@ -119,7 +119,7 @@ pub(super) struct Answer {
 pub(in crate::net) struct Netfilter(Socket);
 
 impl Netfilter {
-    /// Opens a socket in the namespace in which this thread is.
+    /// Opens a socket in this thread's current namespace.
     pub fn open() -> Result<Self, NetError> {
         netlink::open(NETLINK_NETFILTER).map(Self).map_err(|error| {
             let error = KernelError::of_socket(&error);
@@ -128,7 +128,7 @@ impl Netfilter {
         })
     }
 
-    /// Opens a socket that hears what the kernel tells a group of listeners.
+    /// Opens a socket that receives the kernel's messages to a multicast group.
     pub(super) fn listen(group: u32) -> Result<Self, NetError> {
         let socket = Self::open()?;
         let _ = socket.0.set_no_enobufs(true);
@@ -140,7 +140,7 @@ impl Netfilter {
         Ok(socket)
     }
 
-    /// What has come since the last call, without waiting.
+    /// Returns the messages since the last call, without waiting.
     pub(super) fn heard(&self) -> Result<Vec<Answer>, KernelError> {
         let mut answers = Vec::new();
         while let Some(datagram) = self.receive(libc::MSG_DONTWAIT)? {
@@ -164,8 +164,8 @@ impl Netfilter {
         }
         bytes.extend(encode(BATCH_END, REQUEST, 0, 0, Subsystem::Tables as u16, &[]));
         netlink::send(&self.0, &bytes)?;
-        // The kernel answers before it returns from `send`: one error for each
-        // message that is at fault, and the last one's receipt.
+        // The kernel answers before `send` returns: with one error for each
+        // faulty message, and the acknowledgement of the last one.
         let mut first = None;
         while let Some(datagram) = self.receive(libc::MSG_DONTWAIT)? {
             for (header, payload) in messages_of(&datagram) {
@@ -179,7 +179,7 @@ impl Netfilter {
         first.map_or(Ok(()), Err)
     }
 
-    /// Asks for something to be done, other than with nf_tables.
+    /// Sends a request to a subsystem other than nf_tables.
     pub(super) fn request(&self, message: &Message) -> Result<(), KernelError> {
         netlink::send(&self.0, &message.encode(REQUEST | ACK | message.flags, 1))?;
         loop {
@@ -192,8 +192,8 @@ impl Netfilter {
         }
     }
 
-    /// Lists all objects of a kind. Where a change came in between, asks
-    /// again.
+    /// Lists all objects of a kind. Repeats the request if a change interrupted
+    /// it.
     pub(super) fn dump(&self, message: &Message) -> Result<Vec<Answer>, KernelError> {
         'again: loop {
             netlink::send(&self.0, &message.encode(REQUEST | DUMP | message.flags, 1))?;
@@ -228,7 +228,7 @@ impl Netfilter {
 }
 
 impl Message {
-    /// A message of nf_tables.
+    /// Builds a message of nf_tables.
     pub fn tables(kind: u16, family: u8, flags: u16, attributes: Attributes) -> Self {
         Self { subsystem: Subsystem::Tables, kind, family, flags, attributes }
     }
@@ -239,7 +239,7 @@ impl Message {
     }
 }
 
-/// A message with its two headers, `nlmsghdr` and `nfgenmsg`.
+/// Encodes a message with its two headers, `nlmsghdr` and `nfgenmsg`.
 fn encode(kind: u16, flags: u16, number: u32, family: u8, resource: u16, attributes: &[u8]) -> Vec<u8> {
     let length = 20 + attributes.len() as u32;
     let mut bytes = Vec::with_capacity(length as usize);
@@ -259,7 +259,7 @@ struct Header {
     flags: u16,
 }
 
-/// The messages in a datagram, each with what follows its `nlmsghdr`.
+/// The messages in a datagram, each with the payload after its `nlmsghdr`.
 fn messages_of(mut bytes: &[u8]) -> impl Iterator<Item = (Header, &[u8])> {
     std::iter::from_fn(move || {
         let head = bytes.get(..16)?;
@@ -272,12 +272,12 @@ fn messages_of(mut bytes: &[u8]) -> impl Iterator<Item = (Header, &[u8])> {
     })
 }
 
-/// The same without their headers.
+/// The payloads of the messages in a datagram.
 pub(super) fn payloads_of(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     messages_of(bytes).map(|(_, payload)| payload)
 }
 
-/// The kernel's refusal; nothing where it is a receipt.
+/// The kernel's error; `None` if the message is an acknowledgement.
 pub(super) fn error_of(payload: &[u8]) -> Option<KernelError> {
     let code = i32::from_ne_bytes(payload.get(..4)?.try_into().ok()?);
     (code != 0).then(|| KernelError { errno: code.wrapping_neg(), text: extended_ack(&payload[4..]) })

@@ -1,4 +1,4 @@
-//! Extensions of iptables within a rule, in nft's words.
+//! iptables extensions within a rule, in nft's words.
 
 use super::field::Base;
 use super::kind::{ICMP_CODES, ICMP6_CODES, Kind, flags, mac, named};
@@ -41,7 +41,7 @@ impl Info<'_> {
     }
 }
 
-/// Speaks a `match` or a `target`; of an unknown one the name.
+/// Translates a `match` or a `target`; an unsupported one by its name.
 pub(super) fn speak(speaker: &mut Speaker, kind: &str, data: &[u8]) {
     let name = text(data, 1).unwrap_or_default();
     let revision = number(data, 2).unwrap_or_default();
@@ -97,7 +97,7 @@ pub(super) fn speak(speaker: &mut Speaker, kind: &str, data: &[u8]) {
     speaker.say(words.unwrap_or_else(|| format!("xt {kind} \"{name}\"")));
 }
 
-/// The ports of a rule that are not just any.
+/// A port condition; `None` if it matches any port.
 fn port(name: &str, from: u16, to: u16, not: bool) -> Option<String> {
     let not = if not { "!= " } else { "" };
     match (from, to) {
@@ -153,7 +153,7 @@ fn multiport(speaker: &Speaker, info: &Info) -> Option<String> {
     let key = match info.byte(0) {
         0 => "sport",
         1 => "dport",
-        // Either of them, which nft has no word for.
+        // Matches either of them; nft has no word for that.
         _ => return None,
     };
     let protocol = speaker.protocol()?;
@@ -163,7 +163,7 @@ fn multiport(speaker: &Speaker, info: &Info) -> Option<String> {
     let mut at = 0;
     while at < count {
         let from = info.half(2 + at * 2);
-        // A flag says that it is the beginning of a range.
+        // A flag marks the beginning of a range.
         if info.byte(32 + at) != 0 {
             at += 1;
             ports.push((from, format!("{from}-{}", info.half(2 + at * 2))));
@@ -184,11 +184,11 @@ fn states(mask: u32, not: &str) -> String {
     format!("ct state {not}{}", flags(mask.into(), &names))
 }
 
-/// `xt_conntrack_mtinfo3` that asks for states and nothing else.
+/// `xt_conntrack_mtinfo3` that matches states and nothing else.
 fn conntrack(info: &Info) -> Option<String> {
     const ALIAS: u16 = 1 << 13;
     let (asked, inverted) = (info.half(146) & !ALIAS, info.half(148));
-    // iptables numbers untracked connections otherwise.
+    // iptables uses another bit for untracked connections.
     let mask = match info.half(150) {
         mask if mask & 256 != 0 => mask & !256 | 64,
         mask if mask & (64 | 128) != 0 => return None,
@@ -242,7 +242,7 @@ fn range(info: &Info, v6: bool) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
-/// Where address translation leads to, as `192.168.15.2:80`, and its flags.
+/// The target of an address translation, as `192.168.15.2:80`, and its flags.
 type Range = (String, u32);
 
 /// A range of addresses and of ports; flags are `NF_NAT_RANGE_*`.
@@ -292,7 +292,7 @@ fn masquerade(info: &Info, v6: bool) -> String {
 
 fn redirect(info: &Info, v6: bool) -> String {
     let (to, bits) = if v6 { nat_range(info, true) } else { multi_range(info) };
-    // Its address is the interface's own, whatever stands there.
+    // A redirect uses the interface's own address, whatever the data has.
     let ports = to.rfind(':').filter(|_| bits & 2 != 0).map(|at| to[at..].to_string());
     let to = ports.map(|ports| format!(" to {ports}")).unwrap_or_default();
     format!("redirect{to}{}", nat_flags(Some(bits.into())))
@@ -348,8 +348,8 @@ fn set_mark(whose: &str, mark: u32, mask: u32) -> String {
     }
 }
 
-/// `xt_connmark_tginfo1`, and its second form, which can shift. What is saved
-/// or restored in part has no short words.
+/// `xt_connmark_tginfo1`, and its second revision, which can shift. nft has no
+/// short words for a mark that is saved or restored only in part.
 fn connmark(info: &Info, mode: u8) -> Option<String> {
     let whole = info.word(4) == u32::MAX && info.word(8) == u32::MAX;
     match mode {

@@ -1,4 +1,5 @@
-//! Serves names over DNS, and asks another server for those it does not hold.
+//! Serves names over DNS, and asks another server for names that it does not
+//! hold.
 
 use super::zone::{Zone, failure, fitted};
 use super::{Guests, Work};
@@ -15,19 +16,19 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-/// How long another server may take to answer.
+/// The timeout of another server.
 const UPSTREAM: Duration = Duration::from_secs(2);
-/// How long a connection may be idle.
+/// The idle timeout of a connection.
 const IDLE: Duration = Duration::from_secs(10);
-/// How many questions may be at other servers at a time: servers that ask each
-/// other in a circle come to an end.
+/// The maximum number of requests to other servers at a time, so that servers
+/// that ask each other in a loop do not run forever.
 const ELSEWHERE: usize = 100;
 
-/// What both of a server's sockets need.
+/// The state that a server's UDP and TCP sockets share.
 pub(super) struct Server {
     zone: Zone,
     upstreams: Vec<SocketAddr>,
-    /// The namespace where other servers are asked from.
+    /// The namespace from which other servers are asked.
     netns: OwnedFd,
     elsewhere: Semaphore,
 }
@@ -63,7 +64,7 @@ impl Server {
             SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
-        // A socket is one of the namespace in which it is opened.
+        // A socket belongs to the namespace in which it is opened.
         setns(&self.netns, CloneFlags::CLONE_NEWNET)?;
         let socket = net::UdpSocket::bind((any, 0))?;
         socket.set_nonblocking(true)?;
@@ -89,7 +90,7 @@ impl Server {
     }
 }
 
-/// Answers what comes in datagrams.
+/// Answers requests in datagrams.
 pub(super) async fn serve_udp(server: Arc<Server>, socket: net::UdpSocket, work: Arc<Work>) {
     let Ok(socket) = UdpSocket::from_std(socket) else { return };
     let socket = Arc::new(socket);
@@ -97,7 +98,7 @@ pub(super) async fn serve_udp(server: Arc<Server>, socket: net::UdpSocket, work:
     let mut bytes = vec![0; 65_535];
     loop {
         while questions.try_join_next().is_some() {}
-        // An error is about an answer that nobody took.
+        // An error reports an earlier answer that was not delivered.
         let Ok((length, asker)) = socket.recv_from(&mut bytes).await else { continue };
         work.taken.fetch_add(1, Ordering::Relaxed);
         let (server, socket, question) = (server.clone(), socket.clone(), bytes[..length].to_vec());
@@ -111,7 +112,7 @@ pub(super) async fn serve_udp(server: Arc<Server>, socket: net::UdpSocket, work:
     }
 }
 
-/// Answers what comes over connections.
+/// Answers requests over TCP connections.
 pub(super) async fn serve_tcp(server: Arc<Server>, listener: net::TcpListener, guests: Guests) {
     let Ok(listener) = TcpListener::from_std(listener) else { return };
     let mut connections = JoinSet::new();
@@ -134,7 +135,7 @@ pub(super) async fn serve_tcp(server: Arc<Server>, listener: net::TcpListener, g
     }
 }
 
-/// Sends a message with its length before it (RFC 1035, section 4.2.2).
+/// Sends a message with its length in front (RFC 1035, section 4.2.2).
 async fn send(stream: &mut TcpStream, message: &[u8]) -> io::Result<()> {
     let length = u16::try_from(message.len()).map_err(io::Error::other)?.to_be_bytes();
     stream.write_all(&[&length, message].concat()).await

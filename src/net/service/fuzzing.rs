@@ -1,8 +1,8 @@
-//! What a DNS server is asked, and what it is told to hold, for the fuzzers.
+//! Requests to a DNS server, and its records, for the fuzzers.
 
 use super::zone::{Record, Zone, failure, fitted};
 
-/// Answers a question from a small zone, and passes on answers of others.
+/// Answers a request from a small zone, and passes on answers of other servers.
 pub fn serve(question: &[u8], answers: &[&[u8]]) {
     let record = |name: &str, values: &[&str]| -> Record {
         (name.into(), values.iter().map(|value| (*value).into()).collect())
@@ -25,7 +25,7 @@ pub fn serve(question: &[u8], answers: &[&[u8]]) {
     }
 }
 
-/// Reads records, a line each.
+/// Parses records, one per line.
 pub fn records(text: &str) {
     let record = |line: &str| -> Option<Record> {
         let mut words = line.split_whitespace().map(String::from);

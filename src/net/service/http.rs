@@ -14,16 +14,16 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// Answers every request that comes in at a socket with the same text.
+/// Answers every request on a socket with the same text.
 pub(super) async fn serve(listener: net::TcpListener, body: String, guests: Guests) {
     let Ok(listener) = TcpListener::from_std(listener) else { return };
     let body = Bytes::from(body);
-    // They end with this task.
+    // The connections end with this task.
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
         let Ok((stream, from)) = listener.accept().await else {
-            // Out of descriptors, or a connection that is gone again.
+            // No descriptors are left, or the connection is already gone.
             tokio::time::sleep(Duration::from_millis(1)).await;
             continue;
         };
@@ -33,7 +33,7 @@ pub(super) async fn serve(listener: net::TcpListener, body: String, guests: Gues
             let body = body.clone();
             async move { Ok::<_, Infallible>(page(body)) }
         });
-        // So that a connection is over once it was answered.
+        // Without keep-alive, a connection closes after its answer.
         let connection = http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), page);
         connections.spawn(connection);
     }

@@ -1,9 +1,9 @@
-//! Services that nslab gives a lab: ready when the call returns, and at work
-//! while the script waits for something else.
+//! Services that nslab gives a lab. They are ready when the call returns, and
+//! work while the script waits for something else.
 //!
 //! A socket stays in the namespace where it was opened. So the script's own
-//! thread opens it there, where a refusal has its place, and hands it to a
-//! thread that answers. That thread begins with the first service.
+//! thread opens it there, where an error can be reported, and hands it to a
+//! thread that serves it. That thread starts with the first service.
 
 mod dns;
 pub(super) mod fuzzing;
@@ -48,22 +48,22 @@ pub struct Service(Rc<Running>);
 struct Running {
     name: String,
     netns: Netns,
-    /// Where it listens, as `80/tcp`.
+    /// The ports on which it listens, as `80/tcp`.
     ports: Vec<String>,
     tasks: RefCell<Vec<JoinHandle<()>>>,
     /// The senders of the last connections or datagrams that it accepted.
     guests: Guests,
-    /// What it is doing, where that can be told.
+    /// The pending work, if it can be measured.
     work: RefCell<Option<Arc<Work>>>,
 }
 
-/// The senders of the last connections or datagrams that a service has accepted, each
-/// with the time; the newest is at the end.
+/// The senders of the last connections or datagrams that a service accepted,
+/// each with the time; the newest is at the end.
 #[derive(Debug, Clone, Default)]
 struct Guests(Arc<Mutex<VecDeque<(SocketAddr, Instant)>>>);
 
 impl Guests {
-    /// How many are kept: nobody asks about one that was long ago.
+    /// The number of entries that are kept: nobody asks about old ones.
     const KEPT: usize = 256;
 
     fn welcome(&self, from: SocketAddr) {
@@ -74,19 +74,19 @@ impl Guests {
         guests.push_back((SocketAddr::new(from.ip().to_canonical(), from.port()), Instant::now()));
     }
 
-    /// Tells whether it has accepted something from there since then. What came before
-    /// does not count: a client's port is used again and again.
+    /// Tells whether the service has accepted something from this address since
+    /// then. Earlier entries do not count, because a client's port is reused.
     fn has(&self, from: SocketAddr, since: Instant) -> bool {
         let is_it = |(guest, at): &(SocketAddr, Instant)| *guest == from && *at >= since;
         self.0.lock().is_ok_and(|guests| guests.iter().any(is_it))
     }
 }
 
-/// What a service that is asked in datagrams has to do.
+/// The pending work of a datagram service.
 struct Work {
-    /// Where the questions come in.
+    /// The socket on which requests arrive.
     socket: OwnedFd,
-    /// How many were taken in, and are not answered.
+    /// The number of requests received but not answered.
     taken: AtomicUsize,
 }
 
@@ -102,18 +102,18 @@ impl Work {
 }
 
 impl Service {
-    /// What it is, as `serve_http("192.168.15.2:80")`.
+    /// Its display name, as `serve_http("192.168.15.2:80")`.
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// Where it answers.
+    /// The namespace where it answers.
     pub fn netns(&self) -> &Netns {
         &self.0.netns
     }
 
-    /// Tells whether it has accepted a connection from there since this moment, or
-    /// does so soon.
+    /// Tells whether it has accepted a connection from this address since this
+    /// moment, or does so within `patience`.
     pub(super) fn accepts(&self, from: SocketAddr, since: Instant, patience: Duration) -> bool {
         let deadline = Instant::now() + patience;
         while !self.0.guests.has(from, since) {
@@ -125,12 +125,12 @@ impl Service {
         true
     }
 
-    /// A command that ends a program that listens where this one does.
+    /// The command that ends a program that listens on the same ports.
     pub fn kill_command(&self) -> String {
         self.0.netns.exec(&format!("fuser -k {}", self.0.ports.join(" ")))
     }
 
-    /// Tells whether it is at work.
+    /// Tells whether it is running.
     pub fn is_running(&self) -> bool {
         !self.0.tasks.borrow().is_empty()
     }
@@ -143,39 +143,38 @@ impl fmt::Debug for Service {
 }
 
 impl Services {
-    /// The thread that answers.
+    /// The thread that serves.
     fn thread(&self) -> io::Result<&Handle> {
         if let Some(thread) = self.thread.get() {
             return Ok(thread);
         }
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
-        // It ends with the process.
+        // The thread ends with the process.
         std::thread::Builder::new()
             .name("services".into())
             .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
         Ok(self.thread.get_or_init(|| handle))
     }
 
-    /// How long to wait for the other side's end of a connection: ours end it
-    /// soon, even on a machine that is very busy; a program may never.
+    /// The time to wait until the other side closes a connection. Our services
+    /// close it soon, even on a very busy machine; a program may never do so.
     pub fn patience(&self) -> Duration {
         if self.are_any() { Duration::from_secs(2) } else { Duration::from_millis(100) }
     }
 
-    /// Tells whether there is one.
+    /// Tells whether any service is running.
     pub fn are_any(&self) -> bool {
         self.running.borrow().iter().any(Service::is_running)
     }
 
-    /// Tells whether those that are asked in datagrams have answered all that
-    /// has come to them.
+    /// Tells whether the datagram services have answered all requests.
     pub fn are_idle(&self) -> bool {
         let running = self.running.borrow();
         let works: Vec<Arc<Work>> =
             running.iter().filter_map(|service| service.0.work.borrow().clone()).collect();
         let Ok(thread) = self.thread() else { return false };
-        // On their own thread none of them is in the middle of something.
+        // On their own thread, none of them is in the middle of a request.
         let (said, heard) = mpsc::channel();
         thread.spawn(async move { said.send(works.iter().all(|work| work.is_done())) });
         heard.recv_timeout(Duration::from_secs(1)).unwrap_or(false)
@@ -194,13 +193,13 @@ impl Services {
 }
 
 impl Network {
-    /// Serves a text over HTTP, whatever is asked for, at a port (`80`) or at
-    /// a port of one address (`192.168.15.2:80`).
+    /// Serves a text over HTTP for every request, at a port (`80`) or at a port
+    /// of one address (`192.168.15.2:80`).
     ///
     /// # Errors
     ///
-    /// Where the port or the address is none, is not one of the namespace's,
-    /// or is taken.
+    /// If the port or the address is invalid, the address is not one of the
+    /// namespace's, or the port is taken.
     pub fn serve_http(&self, netns: &Netns, at: &str, body: &str) -> Result<Service, NetError> {
         self.settle()?;
         let (address, port) = listening_place(at)?;
@@ -226,12 +225,12 @@ impl Network {
     }
 
     /// Sends each datagram at a port (`7`), or at a port of one address
-    /// (`192.168.15.2:7`), back to where it came from.
+    /// (`192.168.15.2:7`), back to its sender.
     ///
     /// # Errors
     ///
-    /// Where the port or the address is none, is not one of the namespace's,
-    /// or is taken.
+    /// If the port or the address is invalid, the address is not one of the
+    /// namespace's, or the port is taken.
     pub fn serve_udp(&self, netns: &Netns, at: &str) -> Result<Service, NetError> {
         self.settle()?;
         let (address, port) = listening_place(at)?;
@@ -259,13 +258,13 @@ impl Network {
     }
 
     /// Serves names over DNS at an address, and asks other servers, the
-    /// `upstreams`, for those that it does not hold. Where it does so there
-    /// already, it holds the new records instead.
+    /// `upstreams`, for names that it does not hold. If a server already runs
+    /// there, it gets the new records instead.
     ///
     /// # Errors
     ///
-    /// Where a record is none, the address is not one of the namespace's, or
-    /// the port is taken by somebody else.
+    /// If a record is invalid, the address is not one of the namespace's, or
+    /// another program has the port.
     pub fn serve_dns(
         &self,
         netns: &Netns,
@@ -317,13 +316,13 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the thread of the services is gone.
+    /// If the services' thread is gone.
     pub fn stop_service(&self, service: &Service) -> Result<(), NetError> {
         let thread = self.services.thread().map_err(no_thread)?;
         service.0.work.take();
         for task in service.0.tasks.take() {
             task.abort();
-            // Until its sockets are closed.
+            // Waits until its sockets are closed.
             let _ = thread.block_on(task);
         }
         self.services.running.borrow_mut().retain(|other| !Rc::ptr_eq(&other.0, &service.0));
@@ -336,7 +335,7 @@ impl Network {
         service
     }
 
-    /// Why a service can't listen there, in the kernel's words.
+    /// The reason why a service can't listen there, in the kernel's words.
     fn cannot_bind(
         &self,
         netns: &Netns,
@@ -378,7 +377,7 @@ fn no_thread(error: io::Error) -> NetError {
     NetError::new(format!("failed to start a thread for services: {error}"))
 }
 
-/// Reads where a service is to listen: a port, or an address and a port.
+/// Parses the place where a service listens: a port, or an address and a port.
 fn listening_place(at: &str) -> Result<(Option<IpAddr>, u16), NetError> {
     let hint = "write a port, as `80`, or an address and a port, as `\"192.168.15.2:80\"`";
     let (address, number) = match at.rsplit_once(':') {
@@ -404,7 +403,7 @@ fn listening_place(at: &str) -> Result<(Option<IpAddr>, u16), NetError> {
     Ok((address, port))
 }
 
-/// Reads a port, in the words of nc(1).
+/// Parses a port, with the error messages of nc(1).
 pub(super) fn port(number: &str) -> Result<u16, NetError> {
     let hint = "a port is a number from 1 to 65535";
     match number.parse::<i64>() {
@@ -414,8 +413,8 @@ pub(super) fn port(number: &str) -> Result<u16, NetError> {
     }
 }
 
-/// Opens a socket in the namespace in which this thread is. Without an address
-/// it is there for all of them, IPv4 and IPv6.
+/// Opens a socket in this thread's current namespace. Without an address it
+/// listens on all of them, IPv4 and IPv6.
 fn open(address: Option<IpAddr>, port: u16, kind: SockType) -> nix::Result<OwnedFd> {
     let family = match address {
         Some(IpAddr::V4(_)) => AddressFamily::Inet,
@@ -428,7 +427,7 @@ fn open(address: Option<IpAddr>, port: u16, kind: SockType) -> nix::Result<Owned
             setsockopt(&socket, sockopt::Ipv6V6Only, &false)?;
             (socket, IpAddr::V6(Ipv6Addr::UNSPECIFIED))
         }
-        // A kernel without IPv6.
+        // The kernel has no IPv6.
         (Err(Errno::EAFNOSUPPORT), None) => {
             (self::socket(AddressFamily::Inet, kind, flags, None)?, IpAddr::V4(Ipv4Addr::UNSPECIFIED))
         }

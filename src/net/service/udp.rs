@@ -1,4 +1,4 @@
-//! Sends datagrams back.
+//! Echoes datagrams.
 
 use super::{Guests, Work};
 use std::net;
@@ -6,16 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::net::UdpSocket;
 
-/// What an answer begins with. A datagram that does so gets none: two services that
-/// hear of each other by a forged datagram would never come to an end.
+/// The prefix of an answer. A datagram with it is not answered: otherwise a
+/// forged datagram could make two services answer each other forever.
 const ANSWER: &[u8] = b"echo: ";
 
-/// Sends each datagram back to where it has come from.
+/// Sends each datagram back to its sender.
 pub(super) async fn serve(socket: net::UdpSocket, guests: Guests, work: Arc<Work>) {
     let Ok(socket) = UdpSocket::from_std(socket) else { return };
     let mut bytes = vec![0; 65_535];
     loop {
-        // An error is about an answer that nobody took.
+        // An error reports an earlier answer that was not delivered.
         let Ok((length, from)) = socket.recv_from(&mut bytes).await else { continue };
         work.taken.fetch_add(1, Ordering::Relaxed);
         let asked = &bytes[..length];

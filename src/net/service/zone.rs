@@ -1,4 +1,4 @@
-//! What a DNS server of a lab holds, and what it says of it.
+//! The records of a lab's DNS server, and its answers.
 
 use crate::net::NetError;
 use crate::net::names::reverse;
@@ -7,15 +7,15 @@ use simple_dns::{CLASS, Name, OPCODE, Packet, PacketFlag, QTYPE, RCODE, Resource
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// A record as it is typed: a name, and its addresses or the name that it is
-/// another one for.
+/// A record as it is typed: a name, and its addresses or the name that it is an
+/// alias of.
 pub type Record = (String, Vec<String>);
 
 /// The names that a server holds.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Zone {
     names: BTreeMap<String, Held>,
-    /// Whether somebody else is asked for what is not held here.
+    /// Whether another server is asked for names that are not held here.
     pub forwards: bool,
 }
 
@@ -28,7 +28,7 @@ enum Held {
 }
 
 impl Zone {
-    /// Reads the records.
+    /// Parses the records.
     pub fn read(records: &[Record], forwards: bool) -> Result<Self, NetError> {
         let mut names = BTreeMap::new();
         for (name, values) in records {
@@ -62,7 +62,8 @@ impl Zone {
         if values.is_empty() {
             return Err(NetError::new(format!("bad record for \"{name}\": it has no address")));
         }
-        // The last label of a name is never a number; that of an address is.
+        // The last label of a name is never a number; the last part of an
+        // address is.
         let is_number = |text: &str| {
             let last = text.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
             text.contains([':', '/']) || last.bytes().all(|byte| byte.is_ascii_digit())
@@ -85,10 +86,10 @@ impl Zone {
         Ok(Held::Addresses(values.iter().map(address).collect::<Result<_, _>>()?))
     }
 
-    /// Answers a question, or leaves it to somebody else (`None`).
+    /// Answers a request; returns `None` to leave it to another server.
     pub fn answer(&self, bytes: &[u8]) -> Option<Vec<u8>> {
         let Ok(packet) = Packet::parse(bytes) else {
-            // Twelve bytes are a header, which can be answered.
+            // Twelve bytes are a full header, which is enough for an answer.
             let id = u16::from_be_bytes(bytes.get(..12)?[..2].try_into().ok()?);
             let mut reply = Packet::new_reply(id);
             *reply.rcode_mut() = RCODE::FormatError;
@@ -119,7 +120,7 @@ impl Zone {
             if self.forwards {
                 return None;
             }
-            // A name that others are below of is one, if an empty one.
+            // A name that only has names below it exists, but is empty.
             let above = format!(".{name}");
             if !self.names.keys().any(|held| held.ends_with(&above)) {
                 *reply.rcode_mut() = RCODE::NameError;
@@ -128,7 +129,7 @@ impl Zone {
         }
         reply.set_flags(PacketFlag::AUTHORITATIVE_ANSWER);
         let asks = |kind: TYPE| question.qtype == QTYPE::TYPE(kind) || question.qtype == QTYPE::ANY;
-        // Each alias once: they may lead in a circle.
+        // Each alias is followed once, because aliases may form a loop.
         for _ in 0..self.names.len() {
             let Some(Held::Alias(target)) = self.names.get(&name) else { break };
             let (Some(owner), Some(alias)) = (owned(&name), owned(target)) else { break };
@@ -161,7 +162,7 @@ impl Zone {
     }
 }
 
-/// What is said where nobody knows (`SERVFAIL`).
+/// The answer if no server knows (`SERVFAIL`).
 pub(super) fn failure(bytes: &[u8]) -> Option<Vec<u8>> {
     let packet = Packet::parse(bytes).ok()?;
     let mut reply = Packet::new_reply(packet.id());
@@ -171,8 +172,9 @@ pub(super) fn failure(bytes: &[u8]) -> Option<Vec<u8>> {
     reply.build_bytes_vec_compressed().ok()
 }
 
-/// The same answer, if it fits into a datagram that the asker can take; else
-/// only that it does not, so that the asker comes back over TCP.
+/// Returns the answer unchanged if it fits into a datagram that the client
+/// accepts. Otherwise returns a truncated answer, so that the client retries
+/// over TCP.
 pub(super) fn fitted(question: &[u8], reply: Vec<u8>) -> Vec<u8> {
     let room = Packet::parse(question).ok().and_then(|packet| Some(packet.opt()?.udp_packet_size));
     if reply.len() <= usize::from(room.unwrap_or(512).max(512)) {
@@ -190,12 +192,13 @@ fn owned(name: &str) -> Option<Name<'static>> {
     Name::new(name).ok().map(Name::into_owned)
 }
 
-/// A record that nobody keeps: who changes it changes it for all at once.
+/// A record with a TTL of 0, so that a change takes effect for all clients at
+/// once.
 fn record<'a>(owner: Name<'a>, data: RData<'a>) -> ResourceRecord<'a> {
     ResourceRecord::new(owner, CLASS::IN, 0, data)
 }
 
-/// Reads a name (RFC 1035, section 2.3.1, with digits first and underscores).
+/// Parses a name (RFC 1035, section 2.3.1, with digits first and underscores).
 fn domain_name(text: &str) -> Result<String, NetError> {
     let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
     let refused = |hint: &str| Err(NetError::new(format!("bad name for a record: \"{text}\"")).hint(hint));

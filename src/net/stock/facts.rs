@@ -1,4 +1,4 @@
-//! What is so in a namespace, beside its links, as plain lines.
+//! The configuration of a namespace, except its links, as plain lines.
 
 use super::State;
 use crate::net::survey::{Address, FdbEntry, Hop, Neighbour, PolicyRule, Qdisc, Route, Space};
@@ -6,22 +6,21 @@ use crate::net::{FirewallRule, FirewallSnapshot};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// What is spoken of, and what is said of it: of some things only that they
-/// are there.
+/// The subjects, and the settings of each; some subjects have no settings.
 type Facts = BTreeMap<String, Vec<String>>;
 
-/// The number of the table `local`, which the kernel keeps.
+/// The number of the table `local`, which the kernel maintains.
 const LOCAL: u32 = 255;
 
-/// How the names of switches end that nobody has set: those that only count or
-/// are the whole machine's, that say again what a link says, or that nslab sets
-/// itself, so as to wait for nobody.
+/// Suffixes of sysctls that no user sets: those that only count or belong to the
+/// whole machine, that repeat a setting of a link, or that nslab itself sets to
+/// shorten waiting.
 const NOT_SET: [&str; 4] = [".nf_conntrack_count", ".nf_conntrack_max", ".mtu", ".retrans_time_ms"];
 
-/// What a link has that has no queue, switched on or off.
+/// The queueing disciplines of a link without a queue, up or down.
 const NONE: [&str; 2] = ["noqueue", "noop"];
 
-/// What has changed from one state to another, a line each.
+/// The differences between two states, one per line.
 pub(super) fn changed(before: &State, after: &State) -> Vec<String> {
     let (then, now) = (facts(before), facts(after));
     let mut lines = Vec::new();
@@ -36,7 +35,7 @@ pub(super) fn changed(before: &State, after: &State) -> Vec<String> {
     }
     lines.extend(now.keys().filter(|subject| !then.contains_key(*subject)).map(|new| format!("added {new}")));
     follow(&mut lines);
-    // That one switches those of each link.
+    // This sysctl also changes those of each link.
     let forward = "net.ipv4.ip_forward";
     let forwards = before.space.sysctls.get(forward) == after.space.sysctls.get(forward);
     let follows = |key: &str| {
@@ -44,7 +43,7 @@ pub(super) fn changed(before: &State, after: &State) -> Vec<String> {
         key.starts_with("net.ipv4.conf.") && matches!(end, "forwarding" | "accept_redirects")
     };
     for (key, value) in before.space.sysctls.iter().filter(|(key, _)| forwards || !follows(key)) {
-        // A link that is gone, or was renamed, takes its switches along.
+        // The sysctls of a deleted or renamed link disappear with it.
         if let Some(other) = after.space.sysctls.get(key).filter(|other| *other != value)
             && !NOT_SET.iter().any(|end| key.ends_with(end))
         {
@@ -54,7 +53,7 @@ pub(super) fn changed(before: &State, after: &State) -> Vec<String> {
     lines
 }
 
-/// Leaves out what comes and goes with something that is told: the routes of an
+/// Leaves out changes that follow from another reported one: the routes of an
 /// address, the classes of a queue.
 fn follow(lines: &mut Vec<String>) {
     let mut told = Vec::new();
@@ -95,7 +94,7 @@ fn facts(State { space, firewall, sets }: &State) -> Facts {
         say(format!("forwarding entry {} dev {}", entry.mac, entry.dev), format!("{entry:?}"));
     }
     for qdisc in space.qdiscs.iter().filter(|qdisc| !NONE.contains(&qdisc.kind.as_str())) {
-        // The handles of classes are the kernel's to pick.
+        // The kernel picks the handles of classes.
         let subject = match qdisc.class {
             true => format!("tc class {} dev {}", qdisc.kind, qdisc.dev),
             false => format!("tc qdisc {} dev {} parent {}", qdisc.kind, qdisc.dev, qdisc.parent),
@@ -126,7 +125,8 @@ fn facts(State { space, firewall, sets }: &State) -> Facts {
     facts
 }
 
-/// An element of a set: a set does not say what its values are.
+/// Formats a set element by its length, because a set does not tell its data
+/// type.
 fn element(first: &[u8], last: &[u8]) -> String {
     let value = |bytes: &[u8]| match bytes {
         [a, b, c, d] => IpAddr::from([*a, *b, *c, *d]).to_string(),
@@ -145,7 +145,7 @@ fn address(addr: &Address) -> String {
     format!("address {}/{}{peer} dev {}", addr.ip, addr.prefix_len, addr.dev)
 }
 
-/// What IPv6 makes by itself on a link that has a carrier.
+/// Tells whether IPv6 creates a route by itself on a link with a carrier.
 fn is_kernels(route: &Route) -> bool {
     let IpAddr::V6(dst) = route.dst.ip else { return false };
     let by_itself = dst.is_unicast_link_local() || dst.is_multicast() || dst == Ipv6Addr::LOCALHOST;
@@ -218,8 +218,8 @@ fn neighbour(row: &Neighbour) -> String {
     format!("neighbour {proxy}{}{mac} dev {}", row.ip, row.dev)
 }
 
-/// Whether somebody has typed an entry: those of a link's own address and of
-/// groups are the kernel's.
+/// Tells whether a user has added an entry: the kernel itself adds those of a
+/// link's own address and of groups.
 fn is_typed(entry: &FdbEntry, space: &Space) -> bool {
     let lasts = matches!(entry.state.as_str(), "static" | "permanent") || entry.extern_learn || entry.sticky;
     let is_group =
@@ -234,8 +234,8 @@ fn queue(qdisc: &Qdisc) -> String {
     format!("{still:?}")
 }
 
-/// Whether it is the policy of a chain that lets everything pass, and has no
-/// rule: who lists the rules makes such chains.
+/// Tells whether it is the accepting policy of a chain without rules: merely
+/// listing the rules creates such chains.
 fn is_idle(one: &FirewallRule, firewall: &FirewallSnapshot) -> bool {
     let same = |other: &&FirewallRule| {
         (&other.family, &other.table, &other.chain) == (&one.family, &one.table, &one.chain)
@@ -252,7 +252,8 @@ fn firewall(one: &FirewallRule) -> (String, String) {
         true => (format!("policy of {place}"), one.spec.to_lowercase()),
         false => {
             let words = one.words.as_ref().unwrap_or(&one.spec);
-            // What is not known here stands in brackets: two such may differ.
+            // An unsupported part appears in brackets, so two different rules
+            // may look alike.
             let handle = one.handle.filter(|_| words.contains('[')).map(|handle| format!("handle {handle}"));
             (format!("firewall rule {place} {words}"), handle.unwrap_or_default())
         }
@@ -306,7 +307,7 @@ mod tests {
             })),
             "added rule 1: from all prohibit"
         );
-        // That a route is said to be the kernel's does not hide it.
+        // A route that claims to be the kernel's is not hidden by that.
         assert_eq!(
             compared(|space| {
                 let mut own = space.routes[0].clone();

@@ -1,10 +1,10 @@
-//! What has become of links.
+//! The changes of links.
 
 use super::Leave;
 use crate::net::survey::{Link, LinkKind, Space};
 
-/// What became of given links that may be used, and which links came to them:
-/// a link is still where and what it was, however it is set.
+/// Checks the given links that may be used, and the links added to them. A link
+/// is unchanged if its place and identity are the same, whatever its settings.
 pub(super) fn moved(before: &Space, after: &Space, leave: &Leave) -> Vec<String> {
     let mut lines = Vec::new();
     for link in &before.links {
@@ -23,7 +23,7 @@ pub(super) fn moved(before: &Space, after: &Space, leave: &Leave) -> Vec<String>
     lines
 }
 
-/// All that has changed of the links themselves.
+/// All changes of the links themselves.
 pub(super) fn changed(before: &Space, after: &Space) -> Vec<String> {
     let mut lines = Vec::new();
     for link in &before.links {
@@ -53,7 +53,7 @@ fn described(link: &Link) -> String {
     if link.kind == LinkKind::Device { link.name.clone() } else { format!("{} ({})", link.name, link.kind) }
 }
 
-/// A link that is not there any more.
+/// Describes a link that does not exist any more.
 fn lost(link: &Link, before: &Space, after: &Space) -> String {
     let is_new = |other: &&Link| other.name == link.name && before.link_at(other.index).is_none();
     match after.links.iter().find(is_new) {
@@ -62,7 +62,7 @@ fn lost(link: &Link, before: &Space, after: &Space) -> String {
     }
 }
 
-/// What makes a link the one that it was: its name, its kind, its other end.
+/// Compares the identity of a link: its name, its kind, its other end.
 fn identity(link: &Link, now: &Link) -> Vec<String> {
     let mut lines = Vec::new();
     if link.name != now.name {
@@ -83,7 +83,7 @@ fn another_master(link: &Link, before: &Space, now: &Link, after: &Space) -> Str
     }
 }
 
-/// How a link is set: what does not depend on whether its other end is on.
+/// The settings of a link that do not depend on whether its other end is up.
 fn settings(link: &Link) -> Vec<(&'static str, String)> {
     let mut settings = vec![
         ("its hardware address", link.mac.clone()),
@@ -106,7 +106,7 @@ fn settings(link: &Link) -> Vec<(&'static str, String)> {
     if let Some(tun) = &mut tun {
         tun.attached = false;
     }
-    // Seldom, and then a reader wants all of it.
+    // These change rarely, and then all details matter.
     for (what, text) in [
         ("its bridge", bridge.map(|bridge| format!("{bridge:?}"))),
         ("its port", port.map(|port| format!("{port:?}"))),
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn a_link_is_known_by_its_index_its_name_and_its_other_end() {
         assert_eq!(after(|_| {}), "");
-        // How it is set is another matter.
+        // Settings are not compared here.
         assert_eq!(after(|space| space.links[1].up = true), "");
         assert_eq!(after(|space| space.links[1].name = "old".into()), "link eth0 was renamed to old");
         assert_eq!(after(|space| space.links.truncate(1)), "link eth0 is gone");

@@ -1,8 +1,8 @@
-//! What an exercise gives, kept so that it can be seen later what somebody
-//! has changed in it.
+//! Records the given state of an exercise, to show later what a student has
+//! changed in it.
 //!
-//! What the kernel changes by itself is no change: neighbours that were
-//! learned, counters, connections, carriers, and what IPv6 does on a link.
+//! Changes by the kernel itself do not count: learned neighbours, counters,
+//! connections, carriers, and the automatic actions of IPv6 on a link.
 
 mod facts;
 mod links;
@@ -11,7 +11,7 @@ use super::survey::{Link, Space};
 use super::{FirewallSnapshot, NetError, Netns, Network, SetElements};
 use std::time::{Duration, Instant};
 
-/// How long the kernel may take to take a namespace down.
+/// The time that the kernel may take to remove a namespace.
 const TAKEN_DOWN: Duration = Duration::from_secs(2);
 
 /// The state of all namespaces at one moment.
@@ -25,7 +25,7 @@ struct Kept {
     state: State,
 }
 
-/// All that is compared of one namespace.
+/// The compared state of one namespace.
 #[derive(Debug, Default)]
 struct State {
     space: Space,
@@ -34,46 +34,45 @@ struct State {
     sets: Vec<SetElements>,
 }
 
-/// What has changed since a moment, a line each.
+/// The changes since a moment, one per line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes(Vec<String>);
 
 impl Changes {
-    /// Tells whether nothing has.
+    /// Tells whether nothing has changed.
     pub fn ok(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// All of them, a line each.
+    /// All changes, one per line.
     pub fn lines(&self) -> &[String] {
         &self.0
     }
 
-    /// The first of them.
+    /// The first change.
     pub fn error(&self) -> Option<String> {
         self.0.first().cloned()
     }
 
-    /// All of them.
+    /// All changes as text.
     pub fn text(&self) -> String {
         if self.ok() { "nothing has changed".into() } else { self.0.join("\n") }
     }
 }
 
-/// What somebody may change.
+/// The parts of a lab that a student may change.
 #[derive(Debug, Clone, Default)]
 pub struct Leave {
-    /// The names of the namespaces that may be changed, made or deleted; all
-    /// where none are named.
+    /// The namespaces that may be changed, created or deleted; all if `None`.
     pub only: Option<Vec<String>>,
-    /// The kinds of links that may be made; all where none are named.
+    /// The kinds of links that may be created; all if `None`.
     pub new_links: Option<Vec<String>>,
     /// The given links that may become ports, or ports of something else.
     pub ports: Vec<String>,
 }
 
 impl Leave {
-    /// Tells whether anything is not theirs to change.
+    /// Tells whether there are any restrictions.
     pub fn says_something(&self) -> bool {
         self.only.is_some() || self.new_links.is_some()
     }
@@ -88,12 +87,12 @@ impl Leave {
 }
 
 impl Network {
-    /// Takes stock of all namespaces. Of those that may be changed only the links
-    /// are kept, unless `all` is wanted.
+    /// Records the state of all namespaces. For those that may be changed, it
+    /// records only the links, unless `all` is set.
     ///
     /// # Errors
     ///
-    /// Where the kernel does not answer.
+    /// If the kernel does not answer.
     pub fn take_stock(&self, leave: &Leave, all: bool) -> Result<Stock, NetError> {
         self.settle()?;
         let kept = |netns: Netns| {
@@ -106,11 +105,11 @@ impl Network {
         Ok(Stock(self.all_namespaces()?.into_iter().map(kept).collect::<Result<_, NetError>>()?))
     }
 
-    /// What was changed since then that was not to be changed, a line each.
+    /// The forbidden changes since then, one per line.
     ///
     /// # Errors
     ///
-    /// Where the kernel does not answer.
+    /// If the kernel does not answer.
     pub fn trespasses(&self, stock: &Stock, leave: &Leave) -> Result<Vec<String>, NetError> {
         self.settle()?;
         let now = self.all_namespaces()?;
@@ -122,7 +121,7 @@ impl Network {
         let mut found: Vec<String> =
             stock.0.iter().filter(gone).filter(is_wrong).map(|kept| self::gone(kept, &now)).collect();
         if !found.is_empty() {
-            // What else has gone with it, and when, tells nothing more.
+            // Other changes that come with it tell nothing more.
             return Ok(found);
         }
         for kept in stock.0.iter().filter(gone) {
@@ -148,9 +147,9 @@ impl Network {
         Ok(found)
     }
 
-    /// Waits until the other ends of a deleted namespace's cables are gone, which
-    /// the kernel takes down later; for a while at most, for a program may keep
-    /// the namespace.
+    /// Waits until the other ends of a deleted namespace's cables are gone,
+    /// because the kernel removes them later; only for a while, because a
+    /// program may keep the namespace.
     fn await_ends(&self, stock: &Stock, name: &str) {
         let deadline = Instant::now() + TAKEN_DOWN;
         for kept in stock.0.iter().filter(|kept| !kept.netns.is_deleted()) {
@@ -164,14 +163,14 @@ impl Network {
         }
     }
 
-    /// What was changed in a namespace since then, a line each.
+    /// The changes in a namespace since then, one per line.
     ///
     /// # Errors
     ///
-    /// Where the kernel does not answer.
+    /// If the kernel does not answer.
     pub fn changes_since(&self, stock: &Stock, netns: &Netns) -> Result<Changes, NetError> {
         self.settle()?;
-        // So that one that a program has deleted is known to be gone.
+        // This also detects a namespace that a program has deleted.
         let now = self.all_namespaces()?;
         match stock.of(netns) {
             None => Ok(Changes(vec!["it was not there".into()])),
@@ -180,12 +179,12 @@ impl Network {
         }
     }
 
-    /// What has become of the links that were in a namespace then, a line for
-    /// each that is not where and what it was.
+    /// Checks the links that were in a namespace then; one line for each whose
+    /// place or identity has changed.
     ///
     /// # Errors
     ///
-    /// Where the kernel does not answer.
+    /// If the kernel does not answer.
     pub fn links_since(&self, stock: &Stock, netns: &Netns) -> Result<Changes, NetError> {
         self.settle()?;
         let now = self.all_namespaces()?;

@@ -14,9 +14,9 @@ pub struct Address {
     pub index: u32,
     /// The link's own address.
     pub ip: IpAddr,
-    /// How long its prefix is.
+    /// Its prefix length.
     pub prefix_len: u8,
-    /// The other end's, on a link between two points (`peer`).
+    /// The peer's address, on a point-to-point link (`peer`).
     pub peer: Option<IpAddr>,
     /// The broadcast address.
     pub broadcast: Option<Ipv4Addr>,
@@ -24,31 +24,31 @@ pub struct Address {
     pub scope: String,
     /// The label, as `eth0:1`.
     pub label: Option<String>,
-    /// Whether another address of its network came first.
+    /// Whether another address of its network was added before it.
     pub secondary: bool,
-    /// Whether nobody has confirmed yet that it is free (IPv6).
+    /// Whether duplicate address detection is not finished (IPv6).
     pub tentative: bool,
-    /// Whether somebody else has it (IPv6).
+    /// Whether another host has it (IPv6).
     pub dadfailed: bool,
-    /// Whether it is no source for new flows.
+    /// Whether it is not used as a source for new flows.
     pub deprecated: bool,
-    /// Whether it came without the route to its network.
+    /// Whether it was added without the route to its network.
     pub noprefixroute: bool,
-    /// Whether nobody is asked if it is free (IPv6).
+    /// Whether duplicate address detection is skipped (IPv6).
     pub nodad: bool,
-    /// Whether it lasts for ever.
+    /// Whether it never expires.
     pub permanent: bool,
-    /// The metric of the route to its network, where one was given.
+    /// The metric of the route to its network, if one was given.
     pub metric: Option<u32>,
-    /// How many seconds it is still valid, where it ends.
+    /// The remaining valid lifetime in seconds, if limited.
     pub valid_lft: Option<u32>,
-    /// How many seconds it is still preferred, where that ends.
+    /// The remaining preferred lifetime in seconds, if limited.
     pub preferred_lft: Option<u32>,
 }
 
 impl Address {
-    /// The broadcast address of its network, which the kernel takes for one
-    /// whether it was given or not.
+    /// The broadcast address of its network, which the kernel treats as such
+    /// whether it was configured or not.
     pub fn cast(&self) -> Option<IpAddr> {
         if let Some(cast) = self.broadcast {
             return Some(cast.into());

@@ -1,10 +1,11 @@
-//! What the kernel has counted in a namespace, by the names of nstat(8).
+//! The kernel's counters of a namespace, by the names of nstat(8).
 
 use super::Space;
 use std::collections::BTreeMap;
 use std::fs;
 
-/// Reads those of the namespace in which this thread is; only what is not 0.
+/// Reads the counters of this thread's current namespace; only those that are
+/// not 0.
 pub(super) fn read() -> BTreeMap<String, u64> {
     let mut counters = BTreeMap::new();
     for file in ["snmp", "netstat"] {
@@ -17,7 +18,8 @@ pub(super) fn read() -> BTreeMap<String, u64> {
     counters
 }
 
-/// Those of IP and of what is within it, of the namespace in which this thread is, as `IcmpOutErrors`.
+/// Reads the counters of IP and of the protocols above it, in this thread's
+/// current namespace, as `IcmpOutErrors`.
 pub(in crate::net) fn snmp() -> BTreeMap<String, u64> {
     let mut counters = BTreeMap::new();
     columns(&text("snmp"), &mut counters);
@@ -35,7 +37,7 @@ fn columns(text: &str, counters: &mut BTreeMap<String, u64>) {
         let Some((group, names)) = names.split_once(':') else { continue };
         let Some((_, values)) = values.split_once(':') else { continue };
         for (name, value) in names.split_whitespace().zip(values.split_whitespace()) {
-            // Most are; and `MaxConn` of TCP is -1.
+            // Most counters are 0, and `MaxConn` of TCP is -1.
             if value != "0"
                 && let Ok(value) = value.parse()
             {
@@ -55,13 +57,13 @@ fn rows(text: &str, counters: &mut BTreeMap<String, u64>) {
     counters.extend(text.lines().filter_map(pair));
 }
 
-/// A line for each processor, in hexadecimal digits, below their names.
+/// Column names, then a line for each processor, in hexadecimal digits.
 fn conntrack(text: &str, counters: &mut BTreeMap<String, u64>) {
     let mut lines = text.lines();
     let names: Vec<&str> = lines.next().unwrap_or_default().split_whitespace().collect();
     for line in lines {
         for (name, value) in names.iter().zip(line.split_whitespace()) {
-            // How many entries there are is told on every line.
+            // Every line repeats the number of entries.
             if let (Ok(value @ 1..), false) = (u64::from_str_radix(value, 16), *name == "entries") {
                 *counters.entry(format!("conntrack_{name}")).or_default() += value;
             }
@@ -70,9 +72,9 @@ fn conntrack(text: &str, counters: &mut BTreeMap<String, u64>) {
 }
 
 impl Space {
-    /// A counter by the name that nstat(8) or the kernel has for it
-    /// (`TcpExtIPReversePathFilter` or `IPReversePathFilter`); 0 where there
-    /// is none.
+    /// A counter by its name in nstat(8) or the kernel
+    /// (`TcpExtIPReversePathFilter` or `IPReversePathFilter`); 0 if there is
+    /// none.
     pub fn counter(&self, name: &str) -> u64 {
         let groups = ["", "TcpExt", "IpExt"];
         groups
@@ -81,7 +83,7 @@ impl Space {
             .unwrap_or_default()
     }
 
-    /// The counters that have grown since an earlier look, and by how much.
+    /// The counters that have grown since an earlier survey, and by how much.
     pub fn counted_since(&self, earlier: &Self) -> BTreeMap<String, u64> {
         let grown = |(name, count): (&String, &u64)| {
             let grown = count.saturating_sub(earlier.counters.get(name).copied().unwrap_or_default());

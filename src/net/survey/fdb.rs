@@ -15,28 +15,28 @@ pub struct FdbEntry {
     pub dev: String,
     /// Its index.
     pub index: u32,
-    /// The hardware address; all zeroes for a VXLAN's default.
+    /// The hardware address; all zeros for a VXLAN's default.
     pub mac: String,
-    /// The bridge whose database it is in; none for the device's own (`self`).
+    /// The bridge whose database it is in; `None` for the device's own (`self`).
     pub master: Option<u32>,
     /// The VLAN.
     pub vlan: Option<u16>,
     /// `permanent` (the bridge's own), `static`, `stale`, or empty for a
     /// learned one.
     pub state: String,
-    /// Whether it stays at its port whatever arrives elsewhere.
+    /// Whether it stays at its port even if frames arrive at another one.
     pub sticky: bool,
-    /// Whether a program keeps it up.
+    /// Whether a program maintains it.
     pub extern_learn: bool,
-    /// Whether it came by a locked port.
+    /// Whether it was learned on a locked port.
     pub locked: bool,
-    /// Where a VXLAN sends such frames.
+    /// The remote address to which a VXLAN sends such frames.
     pub dst: Option<IpAddr>,
-    /// To which UDP port, where that is not the link's.
+    /// The remote UDP port, if it is not the link's default.
     pub port: Option<u16>,
-    /// With which network identifier, where that is not the link's.
+    /// The remote network identifier, if it is not the link's own.
     pub vni: Option<u32>,
-    /// By which link.
+    /// The index of the outgoing link.
     pub via: Option<u32>,
 }
 
@@ -86,7 +86,8 @@ pub(super) fn read(message: &NeighbourMessage, space: &Space) -> Option<FdbEntry
     (!entry.mac.is_empty()).then_some(entry)
 }
 
-/// `NUD_*` of linux/neighbour.h, of which a VXLAN's have two at once.
+/// The state, from `NUD_*` of linux/neighbour.h; a VXLAN's entries have two at
+/// once.
 fn state(bits: u16) -> &'static str {
     match bits {
         bits if bits & 0x80 != 0 => "permanent",
@@ -96,7 +97,7 @@ fn state(bits: u16) -> &'static str {
     }
 }
 
-/// An address in a message whose family is the bridge's.
+/// An IP address in a message of the bridge family.
 fn ip(bytes: &[u8]) -> Option<IpAddr> {
     match *bytes {
         [a, b, c, d] => Some(IpAddr::from([a, b, c, d])),

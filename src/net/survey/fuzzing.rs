@@ -1,4 +1,4 @@
-//! Rows of the kernel's, for the fuzzers.
+//! Parsers of the kernel's rows, for the fuzzers.
 
 use super::{Link, Space, address, fdb, link, neigh, route, rule, tc, tc_filter, xfrm};
 use rtnetlink::packet_route::RouteNetlinkMessage as Row;
@@ -31,7 +31,7 @@ pub fn rows(message: &Row) {
     }
 }
 
-/// The body of a message that has no crate.
+/// The body of a message for which no crate has a parser.
 pub fn raw(row: &[u8]) {
     let space = Space::default();
     for class in [false, true] {

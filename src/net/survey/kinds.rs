@@ -1,4 +1,4 @@
-//! What only links of one kind have.
+//! Attributes that only links of one kind have.
 
 use crate::table;
 use rtnetlink::packet_core::Nla;
@@ -12,35 +12,36 @@ use std::net::IpAddr;
 /// A bridge.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Bridge {
-    /// Whether it breaks loops by STP.
+    /// Whether it runs the spanning tree protocol.
     pub stp: bool,
-    /// How long a port listens and then learns, in hundredths of a second.
+    /// The time that a port listens and then learns, in hundredths of a second.
     pub forward_delay: u32,
-    /// How long an address that was learned stays, in hundredths of a second.
+    /// The time that a learned address stays, in hundredths of a second.
     pub ageing_time: u32,
-    /// Whether it asks iptables (`nf_call_iptables`), whatever the switch says.
+    /// Whether it passes packets to iptables (`nf_call_iptables`), whatever the
+    /// sysctl says.
     pub nf_call_iptables: bool,
-    /// Whether it asks ip6tables.
+    /// Whether it passes packets to ip6tables.
     pub nf_call_ip6tables: bool,
-    /// Whether it asks arptables.
+    /// Whether it passes packets to arptables.
     pub nf_call_arptables: bool,
-    /// Whether it minds VLANs.
+    /// Whether it filters VLANs.
     pub vlan_filtering: bool,
-    /// The VLAN of frames without one; 0 for none.
+    /// The VLAN of untagged frames; 0 for none.
     pub vlan_default_pvid: u16,
-    /// Whether it sends multicast where it was asked for only.
+    /// Whether it sends multicast only to ports with listeners.
     pub mcast_snooping: bool,
-    /// Whether it asks who wants multicast.
+    /// Whether it sends multicast queries.
     pub mcast_querier: bool,
-    /// Which link-local groups it passes on.
+    /// The link-local groups that it forwards.
     pub group_fwd_mask: u16,
-    /// The group of its own frames.
+    /// The destination group of its own frames.
     pub group_address: String,
-    /// How many learned addresses it has.
+    /// The number of learned addresses.
     pub fdb_n_learned: u32,
-    /// How many it may have; 0 for any.
+    /// The maximum number of learned addresses; 0 for no limit.
     pub fdb_max_learned: u32,
-    /// The port to the root of the tree; 0 where it is the root.
+    /// The port to the root of the tree; 0 if it is the root.
     pub root_port: u16,
 }
 
@@ -49,42 +50,42 @@ pub struct Bridge {
 pub struct BridgePort {
     /// `disabled`, `listening`, `learning`, `forwarding` or `blocking`.
     pub state: String,
-    /// Whether it reaches ports only that are not isolated.
+    /// Whether it reaches only ports that are not isolated.
     pub isolated: bool,
     /// Whether it learns addresses.
     pub learning: bool,
     /// Whether it gets frames for unknown addresses.
     pub flood: bool,
-    /// Whether it gets multicast that nobody asked for.
+    /// Whether it gets multicast without a listener.
     pub mcast_flood: bool,
     /// Whether it gets broadcast.
     pub bcast_flood: bool,
-    /// Whether a frame may leave by the port by which it came.
+    /// Whether a frame may leave by its input port.
     pub hairpin: bool,
-    /// Whether STP's frames switch it off (`guard`).
+    /// Whether a received STP frame disables it (`guard`).
     pub guard: bool,
-    /// Whether it can't become the way to the root (`root_block`).
+    /// Whether it can't become the root port (`root_block`).
     pub root_block: bool,
-    /// Whether it drops frames from addresses that the database does not have
-    /// at it.
+    /// Whether it drops frames whose source address is not in the database at
+    /// this port.
     pub locked: bool,
-    /// Whether the bridge answers in the neighbours' place.
+    /// Whether the bridge answers neighbour requests on behalf of hosts.
     pub neigh_suppress: bool,
-    /// Whether the bridge answers ARP in the neighbours' place (`proxy_arp`).
+    /// Whether the bridge answers ARP on behalf of hosts (`proxy_arp`).
     pub proxy_arp: bool,
     /// The same for wireless (`proxy_arp_wifi`).
     pub proxy_arp_wifi: bool,
-    /// Whether multicast goes to each listener alone.
+    /// Whether multicast is sent to each listener as unicast.
     pub mcast_to_unicast: bool,
-    /// Whether VLANs are put onto tunnels.
+    /// Whether VLANs are mapped to tunnels.
     pub vlan_tunnel: bool,
-    /// What the way by it costs.
+    /// The path cost in STP.
     pub cost: u32,
-    /// How much it is liked.
+    /// The port priority in STP.
     pub priority: u16,
-    /// Where multicast routers are: 0 never, 1 learned, 2 always.
+    /// The multicast router state: 0 never, 1 learned, 2 always.
     pub mcast_router: u8,
-    /// How many groups its listeners may join; 0 for any.
+    /// The maximum number of groups that its listeners may join; 0 for no limit.
     pub mcast_max_groups: u32,
 }
 
@@ -93,66 +94,66 @@ pub struct BridgePort {
 pub struct Macvlan {
     /// `private`, `vepa`, `bridge`, `passthru` or `source`.
     pub mode: String,
-    /// Whether a passthru one leaves its parent's promiscuity alone.
+    /// Whether a passthru macvlan leaves its parent's promiscuity unchanged.
     pub nopromisc: bool,
-    /// Whether it is never found by destination (`nodst`).
+    /// Whether it is never matched by destination (`nodst`).
     pub nodst: bool,
-    /// The only senders that a `source` one takes frames from.
+    /// The allowed source addresses in mode `source`.
     pub macs: Vec<String>,
 }
 
 /// A VXLAN.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Vxlan {
-    /// The number of the virtual network.
+    /// The network identifier (VNI).
     pub id: u32,
-    /// Where frames for unknown addresses go: an address (`remote`) or a
-    /// group.
+    /// The destination of frames for unknown addresses: an address (`remote`) or
+    /// a group.
     pub remote: Option<IpAddr>,
-    /// The address from which it sends.
+    /// The source address.
     pub local: Option<IpAddr>,
-    /// The link by which it sends, in the namespace of `underlay`.
+    /// The outgoing link, in the namespace of `underlay`.
     pub dev: Option<u32>,
-    /// The namespace in which it sends; none where it has no name.
+    /// The namespace in which it sends; `None` if the namespace has no name.
     pub underlay: Option<String>,
-    /// The UDP port of the other side, and its own.
+    /// The UDP port of both ends.
     pub port: u16,
-    /// The range of source ports; (0, 0) for the usual one.
+    /// The range of source ports; (0, 0) for the default.
     pub port_range: (u16, u16),
     /// Whether it learns addresses.
     pub learning: bool,
-    /// The TTL of its packets; 0 for the usual one.
+    /// The TTL of its packets; 0 for the default.
     pub ttl: u8,
-    /// `unset`, `set` or `inherit`: whether its packets may be cut.
+    /// `unset`, `set` or `inherit`: the DF flag of its packets.
     pub df: String,
     /// Whether it answers ARP itself.
     pub proxy: bool,
     /// Whether it routes by itself (`rsc`).
     pub rsc: bool,
-    /// Whether it tells of unknown hardware addresses.
+    /// Whether it reports unknown hardware addresses.
     pub l2miss: bool,
-    /// Whether it tells of unknown addresses.
+    /// Whether it reports unknown IP addresses.
     pub l3miss: bool,
-    /// Whether each packet says where it goes (`external`).
+    /// Whether each packet carries its destination as metadata (`external`).
     pub external: bool,
-    /// Whether it takes the numbers of its VNI database only.
+    /// Whether it accepts only the VNIs of its filter database.
     pub vnifilter: bool,
-    /// Whether packets to an address of this machine stay here.
+    /// Whether packets to an address of this machine are delivered locally.
     pub localbypass: bool,
-    /// How many learned addresses it may have; 0 for any.
+    /// The maximum number of learned addresses; 0 for no limit.
     pub maxaddress: u32,
-    /// How long an address that was learned stays, in seconds.
+    /// The time that a learned address stays, in seconds.
     pub ageing: u32,
-    /// Whether it has the group policy extension, which both ends must have.
+    /// Whether it uses the group policy extension, which both ends must have.
     pub gbp: bool,
-    /// Whether it has the generic protocol extension, which both ends must
+    /// Whether it uses the generic protocol extension, which both ends must
     /// have.
     pub gpe: bool,
-    /// Whether its packets over IPv4 have a checksum.
+    /// Whether its packets over IPv4 have a UDP checksum.
     pub udp_csum: bool,
-    /// Whether packets over IPv6 without a checksum are taken.
+    /// Whether packets over IPv6 without a UDP checksum are accepted.
     pub udp_zero_csum6_rx: bool,
-    /// Whether packets over IPv6 go without a checksum.
+    /// Whether packets over IPv6 are sent without a UDP checksum.
     pub udp_zero_csum6_tx: bool,
 }
 
@@ -161,7 +162,7 @@ pub struct Vxlan {
 pub struct Tun {
     /// Whether it carries whole frames (`tap`).
     pub tap: bool,
-    /// Whether it stays when nobody has it open.
+    /// Whether it stays when no program has it open.
     pub persist: bool,
     /// The user who may open it.
     pub owner: Option<u32>,
@@ -301,7 +302,7 @@ pub(super) fn vxlan(data: &[InfoVxlan]) -> Vxlan {
     vxlan
 }
 
-/// `IFLA_TUN_*` of linux/if_link.h, which the crate gives as bytes.
+/// Reads `IFLA_TUN_*` of linux/if_link.h, which the crate gives as bytes.
 pub(super) fn tun(data: &[InfoTun]) -> Tun {
     const OWNER: u16 = 1;
     const TYPE: u16 = 3;

@@ -9,46 +9,46 @@ use rtnetlink::packet_route::link::{
 };
 use serde::{Deserialize, Serialize};
 
-/// A link: what `ip -d -s link` says of it.
+/// A link, with the attributes that `ip -d -s link` shows.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Link {
     /// Its index.
     pub index: u32,
     /// Its name.
     pub name: String,
-    /// Its hardware address; empty where it has none.
+    /// Its hardware address; empty if it has none.
     pub mac: String,
-    /// The largest packet.
+    /// The MTU.
     pub mtu: u32,
     /// `veth`, `bridge`, `vxlan`, …; empty for `lo` and real devices.
     pub kind: LinkKind,
-    /// Whether it is the loopback.
+    /// Whether it is the loopback device.
     pub loopback: bool,
-    /// Whether it is switched on.
+    /// Whether it is administratively up.
     pub up: bool,
-    /// Whether there is a carrier, and what is below is up (`LOWER_UP`).
+    /// Whether it has a carrier, and its lower link is up (`LOWER_UP`).
     pub lower_up: bool,
-    /// Whether it can be sent on.
+    /// Whether it can send.
     pub running: bool,
-    /// Whether nobody asks or answers who has an address (`NOARP`).
+    /// Whether neighbour resolution is off (`NOARP`).
     pub noarp: bool,
-    /// Whether it was told to take every frame.
+    /// Whether it was set to promiscuous mode.
     pub promisc: bool,
-    /// How many want it to take every frame.
+    /// The number of users of promiscuous mode.
     pub promiscuity: u32,
-    /// Whether it takes every multicast frame.
+    /// Whether it accepts all multicast frames.
     pub allmulti: bool,
-    /// Whether it can do multicast.
+    /// Whether it supports multicast.
     pub multicast: bool,
-    /// Whether it can do broadcast.
+    /// Whether it supports broadcast.
     pub broadcast: bool,
-    /// Whether it joins two points.
+    /// Whether it is a point-to-point link.
     pub pointopoint: bool,
     /// `UP`, `DOWN`, `LOWERLAYERDOWN`, `DORMANT`, `UNKNOWN`, ….
     pub operstate: String,
-    /// Whether there is a carrier.
+    /// Whether it has a carrier.
     pub carrier: bool,
-    /// How often that has changed.
+    /// The number of carrier changes.
     pub carrier_changes: u32,
     /// Whether a program holds its carrier down (`protodown`).
     pub protodown: bool,
@@ -56,44 +56,44 @@ pub struct Link {
     pub master: Option<u32>,
     /// The other end of a veth.
     pub peer: Option<Peer>,
-    /// The link on which a macvlan or VXLAN stands.
+    /// The lower link of a macvlan or VXLAN.
     pub parent: Option<Peer>,
-    /// What was written on it.
+    /// The alias text.
     pub alias: Option<String>,
     /// Its root queueing discipline.
     pub qdisc: String,
-    /// How many packets wait at most.
+    /// The maximum length of its queue, in packets.
     pub txqlen: u32,
-    /// Whether an XDP program sees each frame first.
+    /// Whether it has an XDP program.
     pub xdp: bool,
-    /// The largest packet handed to it to be cut.
+    /// The maximum size of a packet before segmentation.
     pub gso_max_size: u32,
-    /// In how many pieces at most.
+    /// The maximum number of its segments.
     pub gso_max_segs: u32,
-    /// What went through.
+    /// The packet counters.
     pub counters: LinkCounters,
-    /// What a bridge is like.
+    /// The attributes of a bridge.
     pub bridge: Option<Bridge>,
-    /// What a bridge's port is like.
+    /// The attributes of a bridge port.
     pub port: Option<BridgePort>,
-    /// What a macvlan or macvtap is like.
+    /// The attributes of a macvlan or macvtap.
     pub macvlan: Option<Macvlan>,
-    /// What a VXLAN is like.
+    /// The attributes of a VXLAN.
     pub vxlan: Option<Vxlan>,
-    /// What a tun or tap is like.
+    /// The attributes of a tun or tap.
     pub tun: Option<Tun>,
 }
 
 /// A link of this or another namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Peer {
-    /// The namespace's name; none where it has none that we know.
+    /// The namespace's name; `None` if it has no known name.
     pub space: Option<String>,
     /// The link's index there.
     pub index: u32,
 }
 
-/// What went through a link.
+/// The packet counters of a link.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkCounters {
     /// Packets received.
@@ -102,22 +102,22 @@ pub struct LinkCounters {
     pub tx_packets: u64,
     /// Packets received with an error.
     pub rx_errors: u64,
-    /// Packets not sent for an error.
+    /// Packets not sent because of an error.
     pub tx_errors: u64,
     /// Packets received and dropped.
     pub rx_dropped: u64,
     /// Packets dropped before they were sent.
     pub tx_dropped: u64,
-    /// Packets for somebody else's hardware address.
+    /// Packets for another host's hardware address.
     pub rx_otherhost_dropped: u64,
-    /// Packets that nobody was there for, as on an inactive port.
+    /// Packets without a receiver, for instance on an inactive port.
     pub rx_nohandler: u64,
-    /// Packets not sent for want of a carrier.
+    /// Packets not sent because of a missing carrier.
     pub tx_carrier_errors: u64,
 }
 
 impl Network {
-    /// Reads the links, and with them what switches of theirs come along.
+    /// Reads the links, and the sysctls that the listing includes.
     pub(in crate::net) fn survey_links(&self, netns: &Netns, space: &mut Space) -> Result<(), NetError> {
         for message in self.without_fallback(netns, self.dump_links_with_counters(netns)?)? {
             let link = self.survey_link(netns, &message);
@@ -184,7 +184,7 @@ impl Network {
                 _ => {}
             }
         }
-        // Without a number, it is this namespace.
+        // Without an id, it is this namespace.
         let home = match nsid {
             None => Some(netns.name().to_string()),
             Some(nsid) => self.namespace_of(netns, nsid).map(|other| other.name().to_string()),
@@ -199,7 +199,7 @@ impl Network {
             LowerLink::Parent | LowerLink::Underlay => link.parent = other,
         }
         if let Some(tun) = &mut link.tun {
-            // The kernel takes the carrier away when nobody has it open.
+            // The kernel turns the carrier off when no program has it open.
             tun.attached = link.carrier || (link.up && link.lower_up);
         }
         link

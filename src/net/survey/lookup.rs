@@ -1,4 +1,4 @@
-//! What the kernel itself says to a question for a route (`ip route get`).
+//! The kernel's own answer to a route lookup (`ip route get`).
 
 use super::Space;
 use super::route::{self, Route};
@@ -11,18 +11,18 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// A question for a route, with all that a rule may look at.
+/// A route lookup, with all fields that a policy rule may match.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RouteQuestion {
-    /// Where to.
+    /// The destination.
     pub dst: IpAddr,
-    /// From where.
+    /// The source.
     pub src: Option<IpAddr>,
-    /// The link by which it came, for a packet that is not one's own.
+    /// The input link, for a forwarded packet.
     pub iif: Option<String>,
     /// The link to which the socket is bound.
     pub oif: Option<String>,
-    /// The firewall's mark.
+    /// The firewall mark.
     pub mark: Option<u32>,
     /// The type of service.
     pub tos: u8,
@@ -34,8 +34,8 @@ pub struct RouteQuestion {
     pub sport: Option<u16>,
     /// The destination port.
     pub dport: Option<u16>,
-    /// Whether the route as it stands in the table is wanted (`fibmatch`), not
-    /// what it comes to.
+    /// Whether to return the route as it is in the table (`fibmatch`), instead
+    /// of the resolved route.
     pub fibmatch: bool,
 }
 
@@ -58,7 +58,7 @@ impl Default for RouteQuestion {
 }
 
 impl RouteQuestion {
-    /// The question for the way to an address, from here.
+    /// A lookup of the route from here to an address.
     pub fn to(dst: IpAddr) -> Self {
         Self { dst, ..Self::default() }
     }
@@ -89,21 +89,21 @@ impl fmt::Display for RouteQuestion {
     }
 }
 
-/// That there is no way: the kernel's error.
+/// The kernel's error for a missing route.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoRoute {
-    /// The number, as `libc::ENETUNREACH`; 0 where the kernel was not asked.
+    /// The error number, as `libc::ENETUNREACH`; 0 if the kernel was not asked.
     pub errno: i32,
-    /// What `ip` says: `Network is unreachable`.
+    /// The message of `ip`: `Network is unreachable`.
     pub text: String,
 }
 
 impl Network {
-    /// Asks the kernel for the way that a packet would go, as `ip route get`.
+    /// Asks the kernel for the route of a packet, as `ip route get` does.
     ///
     /// # Errors
     ///
-    /// Where there is none, or a link of the question is not there.
+    /// If there is none, or a link of the lookup does not exist.
     pub fn route_get(&self, netns: &Netns, question: &RouteQuestion) -> Result<Route, NoRoute> {
         let ours = |text: String| NoRoute { errno: 0, text };
         let refused = |refused: Refused| match refused {

@@ -1,8 +1,8 @@
-//! The whole state of a network, as the kernel has it: what a diagnosis is
-//! made from.
+//! The whole state of a network, as the kernel has it; diagnoses are made from
+//! it.
 //!
-//! Plain data, in the words of `ip -d`, `bridge -d`, `tc` and `sysctl`; so a
-//! diagnosis can be tested on one that is made by hand.
+//! It is plain data, in the words of `ip -d`, `bridge -d`, `tc` and `sysctl`, so
+//! that a diagnosis can be tested on a state made by hand.
 
 mod address;
 pub(in crate::net) mod counters;
@@ -57,9 +57,9 @@ pub struct Space {
     pub links: Vec<Link>,
     /// `ip addr`, in the kernel's order: the first of a link is its primary.
     pub addrs: Vec<Address>,
-    /// `ip route show table all` and the same with `-6`, cached ones included.
+    /// `ip route show table all`, and the same with `-6`; includes cached routes.
     pub routes: Vec<Route>,
-    /// `ip rule` and `ip -6 rule`, in the order in which they are asked.
+    /// `ip rule` and `ip -6 rule`, in the order of evaluation.
     pub rules: Vec<PolicyRule>,
     /// `ip neigh show nud all` and `ip neigh show proxy`.
     pub neighs: Vec<Neighbour>,
@@ -69,15 +69,15 @@ pub struct Space {
     pub qdiscs: Vec<Qdisc>,
     /// `tc filter`, of every device and hook.
     pub filters: Vec<Filter>,
-    /// The switches that can stop a packet, by the names of sysctl(8).
+    /// The sysctls that can stop a packet, by their names in sysctl(8).
     pub sysctls: BTreeMap<String, String>,
-    /// What the kernel has counted: `IpInAddrErrors`, `XfrmOutPolBlock`, ….
+    /// The kernel's counters: `IpInAddrErrors`, `XfrmOutPolBlock`, ….
     pub counters: BTreeMap<String, u64>,
     /// `ip xfrm policy`.
     pub policies: Vec<XfrmPolicy>,
     /// `ip xfrm state`.
     pub states: Vec<XfrmState>,
-    /// What `ip xfrm policy getdefault` says for `in`, `fwd` and `out`: whether
+    /// The output of `ip xfrm policy getdefault` for `in`, `fwd` and `out`: whether
     /// each blocks.
     pub xfrm_blocks: [bool; 3],
     /// `ss -tuln`.
@@ -98,12 +98,12 @@ impl Survey {
 }
 
 impl Space {
-    /// A switch by its name in sysctl(8).
+    /// A sysctl by its name in sysctl(8).
     pub fn sysctl(&self, key: &str) -> Option<&str> {
         self.sysctls.get(key).map(String::as_str)
     }
 
-    /// A switch as a number.
+    /// A sysctl as a number.
     pub fn switch(&self, key: &str) -> Option<i64> {
         self.sysctl(key)?.parse().ok()
     }
@@ -118,7 +118,8 @@ impl Space {
         self.links.iter().find(|link| link.index == index)
     }
 
-    /// Tells whether an address is tentative though nobody is to be asked.
+    /// Tells whether an address is tentative although duplicate address
+    /// detection is off.
     fn is_about_to_be_usable(&self, addr: &Address) -> bool {
         let asks = |dev: &str| self.switch(&format!("net.ipv6.conf.{dev}.accept_dad")) != Some(0);
         addr.tentative
@@ -128,7 +129,7 @@ impl Space {
             && !asks(&addr.dev.replace('.', "/"))
     }
 
-    /// The name of a link, or `if7` where there is none of this index.
+    /// The name of a link, or `if7` if there is none with this index.
     fn name_of(&self, index: u32) -> String {
         self.link_at(index).map_or_else(|| format!("if{index}"), |link| link.name.clone())
     }
@@ -139,7 +140,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the kernel does not answer.
+    /// If the kernel does not answer.
     pub fn survey(&self) -> Result<Survey, NetError> {
         self.settle()?;
         let all = self.all_namespaces()?;
@@ -147,8 +148,8 @@ impl Network {
         Ok(Survey { spaces })
     }
 
-    /// The links, addresses, routes, queues, filters and IPsec's policies of a
-    /// namespace, and nothing else.
+    /// Reads only the links, addresses, routes, queues, filters and IPsec
+    /// policies of a namespace.
     pub(super) fn survey_ways_of(&self, netns: &Netns) -> Result<Space, NetError> {
         let mut space = Space { name: netns.name().into(), ..Space::default() };
         self.survey_links(netns, &mut space)?;
@@ -160,14 +161,14 @@ impl Network {
         Ok(space)
     }
 
-    /// The state of one namespace, as it is now.
+    /// Reads the current state of one namespace.
     ///
     /// # Errors
     ///
-    /// Where it was deleted, or the kernel does not answer.
+    /// If it was deleted, or the kernel does not answer.
     pub fn survey_of(&self, netns: &Netns) -> Result<Space, NetError> {
         let mut space = Space { name: netns.name().into(), ..Space::default() };
-        // Links first: the others' names and switches come from them.
+        // Links come first: other names and sysctls depend on them.
         self.survey_links(netns, &mut space)?;
         space.addrs = self.survey_addrs(netns, &space)?;
         space.routes = self.survey_routes(netns, &space)?;
@@ -180,8 +181,8 @@ impl Network {
         sockets::read(&mut space);
         space.counters = counters::read();
         self.survey_sysctls(netns, &mut space);
-        // Where nobody is asked, an address is tentative until a worker of the
-        // kernel's comes to it.
+        // Without duplicate address detection, an address is tentative until a
+        // kernel worker processes it.
         let deadline = Instant::now() + Duration::from_millis(50);
         while space.addrs.iter().any(|addr| space.is_about_to_be_usable(addr)) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_micros(200));

@@ -17,16 +17,16 @@ pub struct Neighbour {
     pub index: u32,
     /// Its address.
     pub ip: IpAddr,
-    /// Its hardware address, where that is known.
+    /// Its hardware address, if known.
     pub mac: Option<String>,
     /// `REACHABLE`, `STALE`, `DELAY`, `PROBE`, `INCOMPLETE`, `FAILED`, `NOARP`,
     /// `PERMANENT` or `NONE`; empty for a proxy.
     pub state: String,
-    /// Whether we answer for it (`ip neigh show proxy`).
+    /// Whether we answer on its behalf (`ip neigh show proxy`).
     pub proxy: bool,
     /// Whether it is a router (IPv6).
     pub router: bool,
-    /// Whether a program keeps it up (`extern_learn`).
+    /// Whether a program maintains it (`extern_learn`).
     pub extern_learn: bool,
 }
 
@@ -78,7 +78,7 @@ pub(super) fn read(message: &NeighbourMessage, space: &Space) -> Option<Neighbou
         dev: if header.ifindex == 0 { String::new() } else { space.name_of(header.ifindex) },
         index: header.ifindex,
         ip: ip?,
-        // A link without hardware addresses has an empty one.
+        // A link without hardware addresses reports an empty one.
         mac: mac.filter(|mac| !mac.is_empty()),
         state: if proxy { String::new() } else { state(header.state) },
         proxy,

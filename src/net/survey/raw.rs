@@ -1,4 +1,4 @@
-//! Listings of the kernel's in bytes, for what has no crate.
+//! Raw listings from the kernel, for objects that no crate can parse.
 
 use crate::net::netlink::{open, retry, send};
 use rtnetlink::sys::Socket;
@@ -6,22 +6,22 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub(super) use crate::net::netfilter::wire::{attributes, find, text};
 
-/// The most that the kernel puts into one packet of answers, and more.
+/// Larger than any packet of answers from the kernel.
 const PACKET: usize = 64 * 1024;
 
-/// A netlink socket in the namespace in which this thread is.
+/// A netlink socket in this thread's current namespace.
 pub(super) struct Raw {
     socket: Socket,
     buffer: Vec<u8>,
 }
 
 impl Raw {
-    /// Opens it; nothing where the kernel lacks this part.
+    /// Opens the socket; `None` if the kernel lacks this part.
     pub fn open(protocol: isize) -> Option<Self> {
         Some(Self { socket: open(protocol).ok()?, buffer: Vec::with_capacity(PACKET) })
     }
 
-    /// The bodies of all objects of a kind; none where the kernel refuses.
+    /// The bodies of all objects of a kind; none if the kernel refuses.
     pub fn dump(&mut self, kind: u16, body: &[u8]) -> Vec<Vec<u8>> {
         self.ask(kind, libc::NLM_F_DUMP as u16, body)
     }
@@ -64,19 +64,19 @@ impl Raw {
     }
 }
 
-/// The number of 32 bits that stands there, as the machine has it.
+/// The 32-bit number at this offset, in host byte order.
 pub(super) fn number(bytes: &[u8], at: usize) -> Option<u32> {
     let bytes = bytes.get(at..at + 4)?;
     Some(u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
 }
 
-/// The number of 16 bits that stands there, as it goes over the wire.
+/// The 16-bit number at this offset, in network byte order.
 pub(super) fn port(bytes: &[u8], at: usize) -> Option<u16> {
     let bytes = bytes.get(at..at + 2)?;
     Some(u16::from_be_bytes([bytes[0], bytes[1]]))
 }
 
-/// The number in the attribute of this kind, as the machine has it.
+/// The number in the attribute of this kind, in host byte order.
 pub(super) fn value(bytes: &[u8], kind: u16) -> Option<u32> {
     let value = find(bytes, kind)?;
     match *value {
@@ -86,7 +86,7 @@ pub(super) fn value(bytes: &[u8], kind: u16) -> Option<u32> {
     }
 }
 
-/// The address that stands there, of a union of both families.
+/// The address at this offset, from a union of both families.
 pub(super) fn address(bytes: &[u8], at: usize, family: u16) -> Option<IpAddr> {
     match i32::from(family) {
         libc::AF_INET => {

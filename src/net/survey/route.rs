@@ -9,17 +9,17 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// A network: an address and how much of it counts.
+/// A network: an address and the length of its prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Net {
     /// The address.
     pub ip: IpAddr,
-    /// How many bits count.
+    /// The prefix length.
     pub len: u8,
 }
 
 impl Net {
-    /// A network from what is typed, as `10.0.0.0/24` or `10.0.0.1`.
+    /// Parses a network as it is typed, as `10.0.0.0/24` or `10.0.0.1`.
     pub fn parse(text: &str) -> Option<Self> {
         let (ip, len) = text.split_once('/').map_or((text, None), |(ip, len)| (ip, Some(len)));
         let ip: IpAddr = ip.parse().ok()?;
@@ -51,7 +51,7 @@ impl Default for Net {
 }
 
 impl fmt::Display for Net {
-    /// As `ip route` writes it.
+    /// Prints it as `ip route` does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.ip.is_unspecified(), self.len, self.ip.is_ipv4()) {
             (true, 0, _) => f.write_str("default"),
@@ -64,11 +64,11 @@ impl fmt::Display for Net {
 /// A route of any table and family: a line of `ip -d route show table all`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Route {
-    /// Where it leads; `0.0.0.0/0` or `::/0` for the default one.
+    /// The destination; `0.0.0.0/0` or `::/0` for the default route.
     pub dst: Net,
-    /// Whose packets it is for (IPv6).
+    /// The source prefix that it is limited to (IPv6).
     pub from: Option<Net>,
-    /// For which type of service; 0 for any.
+    /// The type of service that it is limited to; 0 for any.
     pub tos: u8,
     /// The table's number: 254 is `main`, 255 `local`.
     pub table: u32,
@@ -77,43 +77,44 @@ pub struct Route {
     pub kind: String,
     /// `global`, `link`, `host`, `nowhere`.
     pub scope: String,
-    /// Who made it: `kernel`, `boot`, `static`, `ra`, ….
+    /// The origin of the route: `kernel`, `boot`, `static`, `ra`, ….
     pub protocol: String,
-    /// Its metric; 0 for the best.
+    /// Its metric; the lowest is preferred.
     pub metric: u32,
-    /// The source address of packets that have none yet.
+    /// The preferred source address.
     pub src: Option<IpAddr>,
-    /// The ways that it goes; none for a blackhole.
+    /// The next hops; none for a blackhole.
     pub hops: Vec<Hop>,
     /// The nexthop object that it uses.
     pub nhid: Option<u32>,
-    /// The largest packet on this way.
+    /// The MTU of this route.
     pub mtu: Option<u32>,
-    /// Whether that can't be changed by what routers say (`mtu lock`).
+    /// Whether path MTU discovery can't change the MTU (`mtu lock`).
     pub mtu_locked: bool,
-    /// The largest TCP segment that is asked for.
+    /// The advertised maximum TCP segment size.
     pub advmss: Option<u32>,
-    /// The TTL of packets on this way.
+    /// The TTL of packets on this route.
     pub hoplimit: Option<u32>,
-    /// Whether packets are put into others on the way (`encap`).
+    /// Whether it encapsulates packets (`encap`).
     pub encapsulates: bool,
-    /// Whether it was learned from a router's error (`ip route show cache`).
+    /// Whether it was learned from a router's ICMP error (`ip route show
+    /// cache`).
     pub cached: bool,
-    /// Whether the kernel holds it for unusable at the moment: `dead`,
-    /// `linkdown`, `onlink`, ….
+    /// The flags, for instance if the kernel considers it unusable at the
+    /// moment: `dead`, `linkdown`, `onlink`, ….
     pub flags: Vec<String>,
 }
 
-/// A way of a route.
+/// A next hop of a route.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Hop {
     /// The gateway.
     pub via: Option<IpAddr>,
-    /// The link; empty where there is none.
+    /// The link; empty if there is none.
     pub dev: String,
     /// The link's index.
     pub index: u32,
-    /// How much of the traffic it gets.
+    /// Its share of the traffic.
     pub weight: u32,
     /// `dead`, `linkdown`, `onlink`, ….
     pub flags: Vec<String>,
@@ -206,7 +207,7 @@ fn read_hop(hop: &RouteNextHop, space: &Space) -> Hop {
 }
 
 fn read_metrics(metrics: &[RouteMetric], route: &mut Route) {
-    /// The bit of the MTU among those that are locked.
+    /// The bit of the MTU in the mask of locked metrics.
     const MTU: u32 = 1 << 2;
     for metric in metrics {
         match metric {
@@ -223,7 +224,7 @@ fn is_encap(attribute: &RouteAttribute) -> bool {
     matches!(attribute, RouteAttribute::Encap(_) | RouteAttribute::EncapType(_))
 }
 
-/// The next router, of whichever family.
+/// The next router, of either family.
 fn gateway(attribute: &RouteAttribute) -> Option<IpAddr> {
     match attribute {
         RouteAttribute::Gateway(address) => ip(address),

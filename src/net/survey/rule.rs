@@ -4,34 +4,34 @@ use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleFlags, RuleMe
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use serde::{Deserialize, Serialize};
 
-/// A rule that chooses a table: a line of `ip rule`.
+/// A policy rule: a line of `ip rule`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct PolicyRule {
-    /// Whether it is one of `ip -6 rule`.
+    /// Whether it is an IPv6 rule (`ip -6 rule`).
     pub inet6: bool,
-    /// Where it stands.
+    /// The priority.
     pub pref: u32,
-    /// Whether it is for packets that do not match.
+    /// Whether it applies to packets that do not match.
     pub not: bool,
-    /// Where a packet comes from.
+    /// The source.
     pub from: Option<Net>,
-    /// Where it goes to.
+    /// The destination.
     pub to: Option<Net>,
     /// The type of service; 0 for any.
     pub tos: u8,
-    /// The link by which it came; `lo` for one's own.
+    /// The input link; `lo` for local packets.
     pub iif: Option<String>,
-    /// Whether there is no such link.
+    /// Whether the input link does not exist.
     pub iif_detached: bool,
-    /// The link to which its socket is bound.
+    /// The link to which the packet's socket is bound.
     pub oif: Option<String>,
-    /// Whether there is no such link.
+    /// Whether that link does not exist.
     pub oif_detached: bool,
-    /// The firewall's mark.
+    /// The firewall mark.
     pub fwmark: Option<u32>,
-    /// Which bits of it count.
+    /// The mask of the mark.
     pub fwmask: u32,
-    /// The users whose packets it is for.
+    /// The range of users whose packets match.
     pub uidrange: Option<(u32, u32)>,
     /// The protocol's number.
     pub ipproto: Option<u8>,
@@ -39,17 +39,17 @@ pub struct PolicyRule {
     pub sport: Option<(u16, u16)>,
     /// The destination ports.
     pub dport: Option<(u16, u16)>,
-    /// Whether it is for packets of a VRF.
+    /// Whether it matches packets of a VRF.
     pub l3mdev: bool,
     /// `lookup`, `goto`, `nop`, `blackhole`, `unreachable` or `prohibit`.
     pub action: String,
-    /// The table to look into.
+    /// The table to look up.
     pub table: Option<u32>,
-    /// The rule to go on with.
+    /// The priority of the rule to continue with.
     pub goto: Option<u32>,
-    /// Routes with at most so long a prefix don't count.
+    /// Routes whose prefix is at most this long are ignored.
     pub suppress_prefixlength: Option<u32>,
-    /// Routes by links of this group don't count.
+    /// Routes through links of this group are ignored.
     pub suppress_ifgroup: Option<u32>,
 }
 
@@ -59,7 +59,7 @@ impl Network {
         for family in [AddressFamily::Inet, AddressFamily::Inet6] {
             let mut message = RuleMessage::default();
             message.header.family = family;
-            // A kernel without IPv6 has none.
+            // A kernel without IPv6 has no rules.
             let rows = self.dump(netns, RouteNetlinkMessage::GetRule(message)).unwrap_or_default();
             found.extend(rows.iter().filter_map(|row| match row {
                 RouteNetlinkMessage::NewRule(message) => Some(read(message)),

@@ -3,7 +3,7 @@ use crate::net::sockets::serving;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
-/// A socket that waits for others: a line of `ss -tuln`.
+/// A listening socket: a line of `ss -tuln`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Listener {
     /// `tcp` or `udp`.
@@ -12,13 +12,13 @@ pub struct Listener {
     pub ip: IpAddr,
     /// The port.
     pub port: u16,
-    /// Whether it is one of IPv6 that is there for IPv4 as well.
+    /// Whether it is an IPv6 socket that also serves IPv4.
     pub both: bool,
     /// The link to which it is bound.
     pub dev: Option<String>,
 }
 
-/// Reads those of the namespace in which this thread is.
+/// Reads the listening sockets of this thread's current namespace.
 pub(super) fn read(space: &mut Space) {
     let listeners = serving().into_iter().map(|(proto, ip, port, both, device)| Listener {
         proto: proto.into(),

@@ -1,8 +1,8 @@
-//! The switches that can stop a packet.
+//! The sysctls that can stop a packet.
 //!
-//! A namespace has about a thousand, and each read costs microseconds. So those
-//! of a link are taken from the listing of links and of neighbour tables, where
-//! the kernel puts them all; the others are read by name.
+//! A namespace has about a thousand sysctls, and each read costs microseconds.
+//! So those of a link are taken from the dumps of links and of neighbour tables,
+//! which include them all. The others are read by name.
 
 use super::Space;
 use super::raw::{Raw, attributes, find, number, text, value};
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 type Sysctls = BTreeMap<String, String>;
 
-/// Those of the namespace itself, by folder.
+/// The sysctls of the namespace itself, by folder.
 const OWN: [(&str, &[&str]); 6] = [
     (
         "net.ipv4",
@@ -82,7 +82,7 @@ const OWN: [(&str, &[&str]); 6] = [
     ),
 ];
 
-/// Those of all links, which count beside a link's own.
+/// The sysctls of `all`, which apply besides a link's own.
 const ALL_V4: [&str; 23] = [
     "forwarding",
     "rp_filter",
@@ -123,12 +123,12 @@ const ALL_V6: [&str; 12] = [
     "proxy_ndp",
 ];
 
-/// Those of links to come, the few that people set ahead.
+/// The sysctls for new links; only the few that people set in advance.
 const DEFAULT_V4: [&str; 4] = ["forwarding", "rp_filter", "arp_ignore", "promote_secondaries"];
 const DEFAULT_V6: [&str; 5] = ["disable_ipv6", "forwarding", "accept_ra", "accept_dad", "keep_addr_on_down"];
 
 impl Network {
-    /// Reads the switches of a namespace into its state, after its links.
+    /// Reads the sysctls of a namespace into its state, after its links.
     pub(super) fn survey_sysctls(&self, netns: &Netns, space: &mut Space) {
         let mut read = |folder: &str, names: &[&str]| {
             let values = self.read_sysctls(netns, folder, names.iter().copied());
@@ -147,7 +147,7 @@ impl Network {
     }
 }
 
-/// The switches that come along with a link.
+/// The sysctls that a link's message includes.
 pub(super) fn of_link(sysctls: &mut Sysctls, name: &str, message: &LinkMessage) {
     let specs = message.attributes.iter().filter_map(|attribute| match attribute {
         LinkAttribute::AfSpecUnspec(specs) => Some(specs),
@@ -179,7 +179,7 @@ fn add(sysctls: &mut Sysctls, family: &str, dev: &str, switches: &[(&str, i32)])
     sysctls.extend(switches.iter().map(|(name, value)| (format!("{folder}.{name}"), value.to_string())));
 }
 
-/// A link's name in that of a switch: dots and slashes change places.
+/// A link's name within a sysctl's name: its dots become slashes.
 fn word(dev: &str) -> String {
     dev.replace('.', "/")
 }
@@ -244,7 +244,7 @@ fn of_inet6(conf: &Inet6DevConf) -> [(&'static str, i32); 24] {
     ]
 }
 
-/// The switches below `neigh`, of the namespace in which this thread is.
+/// Reads the sysctls below `neigh` of this thread's current namespace.
 fn of_neighbours(space: &mut Space) {
     /// `RTM_GETNEIGHTBL`, `NDTA_*` and `NDTPA_*` of linux/neighbour.h.
     const GET: u16 = 66;
@@ -269,7 +269,7 @@ fn of_neighbours(space: &mut Space) {
             _ => continue,
         };
         for (_, parms) in attributes(row).filter(|(kind, _)| *kind == PARMS) {
-            // The table's own, which new links get.
+            // The table's default values, which new links get.
             let dev = value(parms, IFINDEX).map_or("default".into(), |index| word(&space.name_of(index)));
             for (kind, name) in NUMBERS.into_iter().chain(MILLISECONDS) {
                 let Some(value) = find(parms, kind).and_then(|value| number(value, 0)) else { continue };

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 const GET_QDISC: u16 = 38;
 const GET_CLASS: u16 = 42;
 
-/// Where attributes begin: after a struct tcmsg.
+/// The offset of the attributes: after a struct tcmsg.
 pub(super) const ATTRIBUTES: usize = 20;
 
 /// `TCA_*` of linux/rtnetlink.h.
@@ -18,7 +18,7 @@ pub(super) const KIND: u16 = 1;
 pub(super) const OPTIONS: u16 = 2;
 const STATS: u16 = 7;
 
-/// What has no classes, and so no filters.
+/// Queueing disciplines without classes, and so without filters.
 const CLASSLESS: [&str; 9] =
     ["noqueue", "pfifo_fast", "pfifo", "bfifo", "fq", "fq_codel", "codel", "mq", "noop"];
 
@@ -34,34 +34,33 @@ pub struct Qdisc {
     pub kind: String,
     /// Whether it is a class.
     pub class: bool,
-    /// Its own name: `1:`, or `1:10` for a class.
+    /// Its handle: `1:`, or `1:10` for a class.
     pub handle: String,
-    /// Where it hangs: `root`, `1:10`, `ffff:fff1` for `ingress`.
+    /// Its parent: `root`, `1:10`, `ffff:fff1` for `ingress`.
     pub parent: String,
-    /// Packets that came through.
+    /// Packets that passed.
     pub packets: u32,
     /// Packets that were dropped.
     pub drops: u32,
-    /// How often it had to hold one back.
+    /// The number of times that it held a packet back.
     pub overlimits: u32,
-    /// How many packets wait.
+    /// The number of queued packets.
     pub qlen: u32,
-    /// How many bytes wait.
+    /// The number of queued bytes.
     pub backlog: u32,
-    /// Bytes a second (tbf, htb).
+    /// The rate in bytes per second (tbf, htb).
     pub rate: Option<u64>,
-    /// How many bytes at once (tbf, htb); a larger packet never gets through a
-    /// tbf.
+    /// The burst size in bytes (tbf, htb); a larger packet never passes a tbf.
     pub burst: Option<u64>,
-    /// How much may wait: bytes (tbf, bfifo) or packets (pfifo, netem).
+    /// The queue limit: bytes (tbf, bfifo) or packets (pfifo, netem).
     pub limit: Option<u32>,
-    /// Which part is lost, of 1 (netem).
+    /// The fraction of lost packets, from 0 to 1 (netem).
     pub loss: Option<f64>,
-    /// How many microseconds each one is delayed (netem).
+    /// The delay in microseconds (netem).
     pub delay: Option<u64>,
 }
 
-/// Reads those of the namespace in which this thread is.
+/// Reads the queueing disciplines of this thread's current namespace.
 pub(super) fn read(space: &mut Space) {
     let Some(mut raw) = Raw::open(NETLINK_ROUTE) else { return };
     let rows = raw.dump(GET_QDISC, &tcmsg(0, 0));
@@ -128,7 +127,8 @@ pub(super) fn qdisc(row: &[u8], space: &Space, class: bool) -> Option<Qdisc> {
 }
 
 fn read_options(options: &[u8], qdisc: &mut Qdisc) {
-    /// Where the rate stands in a struct tc_ratespec, and how long that is.
+    /// The offset of the rate in a struct tc_ratespec, and the size of that
+    /// struct.
     const RATE: usize = 8;
     const RATESPEC: usize = 12;
     // A clock tick of the packet scheduler is 64 ns.
@@ -151,7 +151,7 @@ fn read_options(options: &[u8], qdisc: &mut Qdisc) {
         "netem" => {
             qdisc.limit = number(options, 4);
             qdisc.loss = number(options, 8).map(|loss| f64::from(loss) / f64::from(u32::MAX));
-            /// A struct tc_netem_qopt stands before the attributes.
+            /// The size of the struct tc_netem_qopt in front of the attributes.
             const QOPT: usize = 24;
             let delay = options.get(QOPT..).and_then(|more| find(more, 10)).and_then(wide);
             let ticks = number(options, 0).map(|ticks| u64::from(ticks) * 64);

@@ -7,16 +7,16 @@ use std::net::Ipv4Addr;
 /// `RTM_GETTFILTER` of linux/rtnetlink.h.
 pub(super) const GET: u16 = 46;
 
-/// A filter: what `tc filter show dev DEV HOOK` says of it.
+/// A filter, as `tc filter show dev DEV HOOK` shows it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Filter {
     /// The link.
     pub dev: String,
-    /// Where: `ingress`, `egress`, or the handle of the root, as `1:`.
+    /// The place: `ingress`, `egress`, or the handle of the root, as `1:`.
     pub hook: String,
     /// `u32`, `matchall`, `flower`, `bpf`, `basic`, `fw`, ….
     pub kind: String,
-    /// Its place (`pref`).
+    /// Its priority (`pref`).
     pub pref: u32,
     /// `all`, `ip`, `ipv6`, `arp` or a number.
     pub protocol: String,
@@ -24,18 +24,18 @@ pub struct Filter {
     pub handle: String,
     /// Its chain.
     pub chain: u32,
-    /// What it matches, as far as that is read: `match 0a000001/ffffffff at 16`,
+    /// The matches, as far as they can be read: `match 0a000001/ffffffff at 16`,
     /// `ip_proto 1`, `dst_ip 10.0.0.1`.
     pub matches: Vec<String>,
-    /// The class it leads to.
+    /// The class that it selects.
     pub classid: Option<String>,
-    /// What it does: `drop`, `pass`, `police … drop`, `mirred redirect egress
+    /// The actions: `drop`, `pass`, `police … drop`, `mirred redirect egress
     /// eth1`, ….
     pub actions: Vec<String>,
 }
 
 impl Filter {
-    /// The words after `tc` that remove it.
+    /// The words after `tc` that delete it.
     pub fn deletion(&self) -> String {
         let Self { dev, hook, kind, pref, protocol, handle, .. } = self;
         let hook = if hook.contains(':') { format!("parent {hook}") } else { hook.clone() };
@@ -44,7 +44,8 @@ impl Filter {
     }
 }
 
-/// Which attributes of each kind say the class, the actions and the police.
+/// The numbers of the attributes for the class, the actions and the police of
+/// each kind.
 fn numbers(kind: &str) -> Option<(u16, u16, u16)> {
     const NONE: u16 = 0x3fff;
     Some(match kind {
@@ -95,7 +96,7 @@ pub(super) fn read(row: &[u8], hook: &str, space: &Space) -> Option<Filter> {
         "flower" => read_flower(options),
         _ => Vec::new(),
     };
-    // A place without a filter in it, or one of u32's tables.
+    // An empty place, or one of u32's tables.
     let none = options.is_empty() || own == 0 || (filter.kind == "u32" && own & 0xfff == 0);
     (!none).then_some(filter)
 }
@@ -111,7 +112,7 @@ fn protocol(number: u16) -> String {
     }
 }
 
-/// A table, a bucket and an item.
+/// A u32 handle: table, bucket and item.
 fn u32_handle(handle: u32) -> String {
     let (table, bucket, item) = (handle >> 20, handle >> 12 & 0xff, handle & 0xfff);
     let bucket = if bucket == 0 { String::new() } else { format!("{bucket:x}") };
@@ -130,7 +131,7 @@ fn read_keys(options: &[u8]) -> Vec<String> {
     keys.chunks_exact(16).filter_map(key).collect()
 }
 
-/// `TCA_FLOWER_KEY_*` of linux/pkt_cls.h, the usual ones.
+/// Reads the common ones of `TCA_FLOWER_KEY_*` of linux/pkt_cls.h.
 fn read_flower(options: &[u8]) -> Vec<String> {
     let address = |bytes: &[u8]| <[u8; 4]>::try_from(bytes).ok().map(|ip| Ipv4Addr::from(ip).to_string());
     let port =

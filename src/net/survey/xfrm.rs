@@ -1,4 +1,4 @@
-//! IPsec: policies and states (`ip xfrm`).
+//! IPsec policies and states (`ip xfrm`).
 
 use super::raw::{Raw, address, attributes, number, port};
 use super::{Net, Space};
@@ -11,78 +11,78 @@ const GET_STATE: u16 = 0x12;
 const GET_POLICY: u16 = 0x15;
 const GET_DEFAULT: u16 = 0x28;
 
-/// How long a struct xfrm_userpolicy_info is, and a struct xfrm_user_tmpl.
+/// The sizes of a struct xfrm_userpolicy_info and a struct xfrm_user_tmpl.
 const POLICY: usize = 168;
 const TEMPLATE: usize = 64;
 
-/// A policy of IPsec.
+/// An IPsec policy.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct XfrmPolicy {
     /// `in`, `out` or `fwd`.
     pub dir: String,
     /// Whether it blocks (`action block`).
     pub block: bool,
-    /// Which packets it is for.
+    /// The packets that it applies to.
     pub selector: XfrmSelector,
-    /// The lower the sooner.
+    /// Its priority; lower values are evaluated first.
     pub priority: u32,
-    /// What must be done with them; nothing where they just pass.
+    /// The required transformations; none if matching packets just pass.
     pub templates: Vec<XfrmTemplate>,
 }
 
-/// Which packets a policy is for.
+/// The packets that a policy applies to.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct XfrmSelector {
-    /// Where they come from.
+    /// The source.
     pub src: Net,
-    /// Where they go to.
+    /// The destination.
     pub dst: Net,
     /// The protocol's number; 0 for any.
     pub proto: u8,
-    /// The source port (or ICMP type); none for any.
+    /// The source port (or ICMP type); `None` for any.
     pub sport: Option<u16>,
-    /// The destination port (or ICMP code); none for any.
+    /// The destination port (or ICMP code); `None` for any.
     pub dport: Option<u16>,
     /// The link; 0 for any.
     pub dev: u32,
 }
 
-/// What a policy wants done.
+/// A transformation that a policy requires.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct XfrmTemplate {
-    /// The tunnel's own end.
+    /// The tunnel's local end.
     pub src: Option<IpAddr>,
-    /// The tunnel's other end.
+    /// The tunnel's remote end.
     pub dst: Option<IpAddr>,
     /// 50 for ESP, 51 for AH.
     pub proto: u8,
-    /// The number that joins it with a state.
+    /// The request id that links it to a state.
     pub reqid: u32,
     /// `transport`, `tunnel` or `beet`.
     pub mode: String,
-    /// Whether a packet may come without.
+    /// Whether a packet may arrive without it.
     pub optional: bool,
 }
 
-/// A state of IPsec: a key for one direction.
+/// An IPsec state: a key for one direction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct XfrmState {
-    /// Who sends.
+    /// The sender.
     pub src: IpAddr,
-    /// Who receives.
+    /// The receiver.
     pub dst: IpAddr,
     /// 50 for ESP, 51 for AH.
     pub proto: u8,
-    /// The number in the packets.
+    /// The SPI in the packets.
     pub spi: u32,
-    /// The number that joins it with a template.
+    /// The request id that links it to a template.
     pub reqid: u32,
     /// `transport`, `tunnel` or `beet`.
     pub mode: String,
 }
 
 impl XfrmPolicy {
-    /// The words after `ip` that remove it.
+    /// The words after `ip` that delete it.
     pub fn deletion(&self) -> String {
         let XfrmSelector { src, dst, proto, sport, dport, .. } = &self.selector;
         let mut words = format!(
@@ -100,12 +100,12 @@ impl XfrmPolicy {
     }
 }
 
-/// Reads those of the namespace in which this thread is.
+/// Reads the policies and states of this thread's current namespace.
 pub(super) fn read(space: &mut Space) {
     // A kernel without IPsec has no such socket.
     let Some(mut raw) = Raw::open(NETLINK_XFRM) else { return };
-    // struct xfrm_userpolicy_id and struct xfrm_usersa_id are longer, and not
-    // looked at where all are asked for.
+    // struct xfrm_userpolicy_id and struct xfrm_usersa_id are longer, but a dump
+    // of all objects ignores them.
     space.policies = raw.dump(GET_POLICY, &[]).iter().filter_map(|row| policy(row)).collect();
     space.states = raw.dump(GET_STATE, &[]).iter().filter_map(|row| state(row)).collect();
     // struct xfrm_userpolicy_default: 1 is `block`.
@@ -135,7 +135,7 @@ pub(super) fn policy(row: &[u8]) -> Option<XfrmPolicy> {
 /// struct xfrm_selector.
 fn selector(bytes: &[u8]) -> Option<XfrmSelector> {
     let family = u16::from_ne_bytes([*bytes.get(40)?, *bytes.get(41)?]);
-    // An empty one has no family, and is for every packet.
+    // An empty selector has no family, and matches every packet.
     let net = |at: usize, len: u8| Net { ip: address(bytes, at, family).unwrap_or(Net::default().ip), len };
     let masked = |at: usize| port(bytes, at).filter(|_| port(bytes, at + 2) != Some(0));
     Some(XfrmSelector {

@@ -36,13 +36,13 @@ use std::time::{Duration, Instant};
 /// A kind of packet to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SweepKind {
-    /// A connection that begins: SYN.
+    /// A new connection: SYN.
     Tcp,
     /// A datagram.
     Udp,
     /// An echo request.
     Icmp,
-    /// Each protocol, each type of ICMP, and any flags of TCP.
+    /// Each protocol, each ICMP type, and any TCP flags.
     Any,
 }
 
@@ -62,7 +62,7 @@ pub struct SweepOptions {
     pub ports: Vec<(u16, u16)>,
     /// Protocols to leave out, or single ports (ICMP: types) of them.
     pub not: Vec<(u8, Option<u16>)>,
-    /// How many packets.
+    /// The number of packets.
     pub count: u32,
     /// Whether all packets must arrive; otherwise one is enough.
     pub all: bool,
@@ -71,11 +71,11 @@ pub struct SweepOptions {
 }
 
 impl SweepOptions {
-    /// A protocol, or a port of one as it is written: `80/tcp` (services(5)).
+    /// Parses a protocol, or one of its ports: `80/tcp` (services(5)).
     ///
     /// # Errors
     ///
-    /// Where it is written in another way.
+    /// If it is written in another way.
     pub fn port(text: &str) -> Result<(u8, Option<u16>), NetError> {
         let read = || {
             let (port, protocol) = match text.split_once('/') {
@@ -92,31 +92,31 @@ impl SweepOptions {
     }
 }
 
-/// What came of it.
+/// The result of a sweep.
 #[derive(Debug, Clone)]
 pub struct SweepAnswer {
-    /// How many packets were sent.
+    /// The number of packets sent.
     pub sent: usize,
-    /// How many of them have arrived.
+    /// The number of packets that arrived.
     pub received: usize,
-    /// The source addresses of those that have arrived.
+    /// The source addresses of the arrived packets.
     pub sources: BTreeSet<Ipv4Addr>,
     at: String,
     all: bool,
     /// Some examples: of the packets that arrived or of those that did not,
     /// whichever are fewer.
     examples: Vec<String>,
-    /// Why the first packet could not be sent.
+    /// The reason why the first packet could not be sent.
     refused: Option<String>,
 }
 
 /// From this many packets on, one lost packet is forgiven.
 const MANY: usize = 10;
 
-/// How many example packets are shown.
+/// The number of example packets that are shown.
 const TOLD: usize = 5;
 
-/// Tells whether fewer packets came than did not.
+/// Tells whether fewer packets arrived than were lost.
 fn are_few(came: usize, sent: usize) -> bool {
     came * 2 < sent
 }
@@ -151,7 +151,7 @@ impl SweepAnswer {
         }
     }
 
-    /// Why it failed, in a few words.
+    /// The reason for the failure, in a few words.
     pub fn error(&self) -> Option<String> {
         match (self.ok(), &self.refused) {
             (true, _) => None,
@@ -160,7 +160,7 @@ impl SweepAnswer {
         }
     }
 
-    /// The outcome with example packets.
+    /// The result with example packets.
     pub fn text(&self) -> String {
         let Self { sent, received, at, .. } = self;
         let mut text = format!("{sent} packets sent, {received} came to {at}");
@@ -186,13 +186,14 @@ impl SweepAnswer {
 /// receive buffer and the CPU's queue are small.
 const BATCH: usize = 64;
 
-/// How many links a packet may cross before the arrived packets are read.
+/// The number of links that a packet may cross before the arrived packets are
+/// read.
 const LINKS: usize = 8;
 
-/// How long to wait for a packet if something may delay it.
+/// The time to wait for a packet if something may delay it.
 const LATE: Duration = Duration::from_millis(150);
 
-/// The addresses that a namespace has for the time of a sweep.
+/// The addresses that a namespace gets for the time of a sweep.
 #[derive(Default)]
 struct Lent {
     dev: String,
@@ -200,12 +201,12 @@ struct Lent {
 }
 
 impl Network {
-    /// Sends packets from a namespace, and sees which of them arrive in another
-    /// one, whatever their addresses and ports have become on the way.
+    /// Sends packets from a namespace, and checks which of them arrive in
+    /// another one, even if their addresses and ports were rewritten on the way.
     ///
     /// # Errors
     ///
-    /// Where the kernel gives no socket, or a namespace is gone.
+    /// If the kernel gives no socket, or a namespace was deleted.
     pub fn sweep(&self, from: &Netns, options: &SweepOptions) -> Result<SweepAnswer, NetError> {
         self.settle()?;
         let (named, others) = self.named_everywhere(from)?;
@@ -241,8 +242,8 @@ impl Network {
         Ok(SweepAnswer::new(options, &parcels, gate, refused))
     }
 
-    /// Sends all packets and reads the arrived ones between batches; gives the first
-    /// send error.
+    /// Sends all packets and reads the arrived ones between batches; returns the
+    /// first send error.
     fn send_all(&self, out: &OwnedFd, parcels: &[Parcel], gate: &mut Gate) -> Option<Errno> {
         let mut refused = None;
         for (batch, some) in parcels.chunks(BATCH).enumerate() {
@@ -260,10 +261,11 @@ impl Network {
         refused
     }
 
-    /// Adds these addresses to a namespace for the time of the sweep, on the link that
-    /// has `own`. If nobody had them, each answer would wait for ARP, and the waiting
-    /// packets would use up the kernel's buffer for ICMP, which all namespaces of the
-    /// machine share. Gives the addresses that were added.
+    /// Adds these addresses to a namespace for the time of the sweep, on the
+    /// link that has `own`. Without an owner, each answer to them would wait for
+    /// ARP, and the waiting packets would use up the kernel's ICMP buffer, which
+    /// all namespaces of the machine share. Returns the addresses that were
+    /// added.
     fn lend(&self, to: &Netns, own: u32, addresses: &[u32]) -> Result<Option<Lent>, NetError> {
         let rows = self.addrs(to)?;
         let has = |address: Ipv4Addr| {
@@ -300,8 +302,8 @@ impl Network {
         Ok(())
     }
 
-    /// The numbers and addresses that rules and routes of all namespaces name, and the
-    /// addresses of all namespaces but the sender's.
+    /// The numbers and addresses in the rules and routes of all namespaces, and
+    /// the addresses of all namespaces except the sender's.
     fn named_everywhere(&self, from: &Netns) -> Result<(Vec<Named>, BTreeSet<u32>), NetError> {
         let mut lines: BTreeSet<String> = BTreeSet::new();
         let mut others = BTreeSet::new();
@@ -312,7 +314,7 @@ impl Network {
             lines.extend(rules.map(|rule| rule.words.as_ref().unwrap_or(&rule.spec).clone()));
             let sets = self.set_elements(netns)?;
             named.extend(sets.iter().map(|set| Named::of_elements(&set.spans)));
-            // The selectors stand between the rule's number and its table.
+            // The selectors are between the rule's number and its table.
             let rules = self.rules(netns, Family::Inet)?;
             lines.extend(rules.iter().filter_map(|rule| {
                 let text = rule.to_string();
@@ -358,7 +360,7 @@ fn draw(chance: &mut Chance, options: &SweepOptions, ends: &Ends, named: &[Named
     parcels
 }
 
-/// A socket for packets with a header of their own (raw(7)).
+/// Opens a socket for packets with their own IP header (raw(7)).
 fn raw_socket() -> nix::Result<OwnedFd> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket(AddressFamily::Inet, SockType::Raw, flags, SockProtocol::Raw)?;
@@ -367,8 +369,8 @@ fn raw_socket() -> nix::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// The address from which the kernel would send, in the namespace in which this
-/// thread is.
+/// The source address that the kernel would use, in this thread's current
+/// namespace.
 fn source(dst: u32) -> Option<u32> {
     let ask = || {
         let socket = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
@@ -385,13 +387,13 @@ struct Gate {
     socket: PacketSocket,
     /// A random mark, so that only our packets count.
     secret: [u8; 8],
-    /// The numbers of those that have come.
+    /// The numbers of the arrived packets.
     came: BTreeSet<usize>,
     sources: BTreeSet<Ipv4Addr>,
 }
 
 impl Gate {
-    /// In the namespace in which this thread is.
+    /// Opens the socket in this thread's current namespace.
     fn open(name: &str) -> Result<Self, NetError> {
         let failed =
             |errno: Errno| NetError::new(format!("failed to watch {name}: {}", strerror(errno as i32)));
@@ -410,11 +412,11 @@ impl Gate {
         mark
     }
 
-    /// Reads what has come in.
+    /// Reads the packets that have arrived.
     fn look(&mut self) {
         let mut bytes = [0; 2048];
         while let Some((length, from)) = self.socket.receive(&mut bytes) {
-            // A bridge floods frames to ports where nobody is addressed.
+            // A bridge also floods frames to ports of other hosts.
             if from.pkttype() == libc::PACKET_OTHERHOST {
                 continue;
             }
@@ -425,7 +427,7 @@ impl Gate {
         }
     }
 
-    /// The source address and the number of one of our packets.
+    /// The source address and the number of a packet, if it is one of ours.
     fn known(&self, packet: &[u8]) -> Option<(Ipv4Addr, usize)> {
         if packet.first()? >> 4 != 4 {
             return None;
@@ -433,7 +435,8 @@ impl Gate {
         let behind = packet.get(usize::from(packet[0] & 0x0f) * 4..)?;
         let fragment = u16::from_be_bytes([*packet.get(6)?, *packet.get(7)?]);
         let header = match *packet.get(9)? {
-            // The second part counts: what lets the first pass may stop it.
+            // Only the second fragment counts: a rule that passes the first may
+            // stop it.
             _ if fragment & MORE_FRAGMENTS > 0 => return None,
             _ if fragment & 0x1fff > 0 => 0,
             TCP => usize::from(behind.get(12)? >> 4) * 4,

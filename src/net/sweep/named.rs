@@ -1,9 +1,9 @@
-//! The numbers and addresses in rules and routes: packets at their edges are worth
-//! sending.
+//! The numbers and addresses in rules and routes: packets at their boundaries
+//! are the most useful to send.
 
 use super::span::Span;
 
-/// Protocol names that may stand in a rule (`/etc/protocols`).
+/// Protocol names that may appear in a rule (`/etc/protocols`).
 const PROTOCOLS: [(&str, u8); 14] = [
     ("icmp", 1),
     ("igmp", 2),
@@ -28,14 +28,14 @@ const MOST_ELEMENTS: usize = 64;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Named {
     pub protocols: Vec<u8>,
-    /// Ranges of numbers: ports, types, lengths, ToS values. Which one it is does not
-    /// matter; each number is tried as all of them.
+    /// Ranges of numbers: ports, types, lengths, ToS values. Their meaning does
+    /// not matter; each number is tried as all of them.
     pub numbers: Vec<(u16, u16)>,
     pub addresses: Vec<Span>,
 }
 
 impl Named {
-    /// Reads a rule or a route, in whatever tool's words.
+    /// Parses a rule or a route, in any tool's words.
     pub fn of(line: &str) -> Self {
         let mut named = Self::default();
         let is_part = |letter: char| letter.is_ascii_alphanumeric() || "./:-".contains(letter);
@@ -51,9 +51,9 @@ impl Named {
         named
     }
 
-    /// The same of the elements of a set, of which nobody says here what they are:
-    /// a value of two bytes is a port, one of four an address or a port, and a
-    /// longer one several of these.
+    /// Reads the elements of a set, whose data type is unknown here: a value of
+    /// two bytes is a port, one of four an address or a port, and a longer one
+    /// several of these.
     pub fn of_elements(elements: &[(Vec<u8>, Vec<u8>)]) -> Self {
         let mut named = Self::default();
         for (first, last) in elements.iter().take(MOST_ELEMENTS) {
@@ -73,13 +73,13 @@ impl Named {
         named
     }
 
-    /// Tells whether there is nothing in it to go by.
+    /// Tells whether it has no numbers and addresses.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// A number, or two with a sign between them.
+/// Parses a number, or a range of two.
 fn range(word: &str) -> Option<(u16, u16)> {
     let number = |text: &str| match text.strip_prefix("0x") {
         Some(digits) => u16::from_str_radix(digits, 16).ok(),
@@ -87,7 +87,7 @@ fn range(word: &str) -> Option<(u16, u16)> {
     };
     match word.split_once([':', '-']) {
         Some((first, last)) => Some((number(first)?, number(last)?)),
-        // Behind a slash there is a mask.
+        // A mask follows a slash.
         None => number(word.split('/').next()?).map(|only| (only, only)),
     }
 }

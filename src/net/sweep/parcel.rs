@@ -18,7 +18,7 @@ pub(super) const UDP: u8 = 17;
 const SYN: u8 = 0x02;
 const ECHO_REQUEST: u8 = 8;
 
-/// Of so many packets of all kinds, one comes in two fragments.
+/// One in this many packets of all kinds is sent in two fragments.
 const FRAGMENTED: u64 = 16;
 /// The flag of all fragments but the last (RFC 791, 3.1).
 pub(super) const MORE_FRAGMENTS: u16 = 0x2000;
@@ -28,7 +28,7 @@ const HEADERS: usize = 40;
 /// The largest payload that fits the usual MTU.
 const LARGEST: u64 = 1500 - HEADERS as u64;
 
-/// Random numbers: the same sequence for the same seed.
+/// A random number generator: the same seed gives the same sequence.
 pub(super) struct Chance {
     seed: u64,
     drawn: u64,
@@ -39,14 +39,14 @@ impl Chance {
         Self { seed, drawn: 0 }
     }
 
-    /// A number below `count`.
+    /// Returns a number below `count`.
     pub fn below(&mut self, count: u64) -> u64 {
         self.drawn += 1;
         let hash = SipHasher24::new_with_keys(self.seed, self.drawn).finish();
         ((u128::from(hash) * u128::from(count)) >> 64) as u64
     }
 
-    /// One of an inclusive range.
+    /// Returns a number of an inclusive range.
     pub fn between(&mut self, first: u32, last: u32) -> u32 {
         first + self.below(u64::from(last - first) + 1) as u32
     }
@@ -56,7 +56,7 @@ impl Chance {
         (count > 0).then(|| items[self.below(count) as usize])
     }
 
-    /// True three times out of four.
+    /// Returns true three times out of four.
     fn mostly(&mut self) -> bool {
         self.below(4) > 0
     }
@@ -65,8 +65,8 @@ impl Chance {
         self.below(2) > 0
     }
 
-    /// One of the addresses; if the rule names some of them, mostly one of those or an
-    /// address next to them.
+    /// Returns one of the addresses; if the rule names some of them, mostly one
+    /// of those or an address next to them.
     fn address(&mut self, pool: &[u32], named: &Named) -> Option<Ipv4Addr> {
         let aside = u32::from(self.below(4) == 0);
         let is_near =
@@ -76,7 +76,7 @@ impl Chance {
         address.or_else(|| self.one_of(pool)).map(Ipv4Addr::from)
     }
 
-    /// A number that the rule names, or the one before or after it.
+    /// Returns a number that the rule names, or one next to it.
     fn number(&mut self, named: &Named) -> Option<u16> {
         let (first, last) = self.one_of(&named.numbers)?;
         Some(match self.below(8) {
@@ -88,23 +88,23 @@ impl Chance {
         })
     }
 
-    /// The same as one byte.
+    /// Returns such a number if it fits into one byte.
     fn byte(&mut self, named: &Named) -> Option<u8> {
         self.number(named).and_then(|number| u8::try_from(number).ok())
     }
 }
 
-/// The addresses that packets go from and to.
+/// The source and destination addresses of packets.
 pub(super) struct Ends {
     pub src: Vec<u32>,
     pub dst: Vec<u32>,
 }
 
 impl Ends {
-    /// How many random addresses are taken from a span. Each needs an entry in the
-    /// kernel's neighbour table, which the whole machine shares.
+    /// The number of random addresses that are taken from a span. Each needs an
+    /// entry in the kernel's neighbour table, which the whole machine shares.
     const DRAWN: usize = 8;
-    /// How many are added for each range that a rule names.
+    /// The number of addresses added for each range that a rule names.
     const NAMED: usize = 2;
 
     /// A sample of the spans: random addresses, and the first and last addresses that a
@@ -135,7 +135,7 @@ pub(super) struct Parcel {
     pub src: Ipv4Addr,
     pub dst: Ipv4Addr,
     pub protocol: u8,
-    /// The ports; of ICMP type and code.
+    /// The ports; for ICMP, type and code.
     pub sport: u16,
     pub dport: u16,
     flags: u8,
@@ -143,7 +143,7 @@ pub(super) struct Parcel {
     ttl: u8,
     df: bool,
     fragmented: bool,
-    /// How many bytes it carries, at least.
+    /// The minimum size of the payload.
     size: usize,
 }
 
@@ -194,7 +194,7 @@ impl Parcel {
             _ => chance.below(LARGEST) as usize,
         };
         let (src, dst) = (chance.address(&ends.src, named)?, chance.address(&ends.dst, named)?);
-        // A rule that lets one port pass knows none of a second fragment.
+        // A rule for one port does not match a second fragment.
         let fragmented = odd && chance.below(FRAGMENTED) == 0;
         let df = chance.half();
         let parcel = Self { src, dst, protocol, sport, dport, flags, tos, ttl, df, fragmented, size };
@@ -203,8 +203,9 @@ impl Parcel {
         (!options.not.iter().any(is_out)).then_some(parcel)
     }
 
-    /// Its bytes, with the mark that identifies it: one packet, or the two fragments of
-    /// one. Its second part has the mark, too, so that it is known without the first.
+    /// The bytes, with the mark that identifies the packet: one packet, or its
+    /// two fragments. The second fragment has the mark, too, so that it is
+    /// recognized without the first.
     pub fn packets(&self, mark: &[u8]) -> Vec<Vec<u8>> {
         let mut payload = mark.to_vec();
         let header_length = match self.protocol {
@@ -224,13 +225,13 @@ impl Parcel {
         if !self.fragmented {
             return vec![self.packet(&bytes, 0, if self.df { 0x4000 } else { 0 })];
         }
-        // Both have the same number, any but 0.
+        // Both fragments have the same ID, which must not be 0.
         let id = u16::from_be_bytes([mark[0], mark[1]]).max(1);
         let (one, other) = bytes.split_at(first);
         vec![self.packet(one, id, MORE_FRAGMENTS), self.packet(other, id, first as u16 / 8)]
     }
 
-    /// The header of its protocol.
+    /// The header of the transport protocol.
     fn header(&self, payload: &[u8]) -> Vec<u8> {
         let (src, dst) = (self.src.octets(), self.dst.octets());
         match self.protocol {
@@ -259,7 +260,8 @@ impl Parcel {
         }
     }
 
-    /// An IPv4 packet. The kernel fills in the checksum, and an ID that is 0 (raw(7)).
+    /// Builds an IPv4 packet. The kernel fills in the checksum, and an ID that
+    /// is 0 (raw(7)).
     fn packet(&self, carried: &[u8], id: u16, flags: u16) -> Vec<u8> {
         let mut bytes = vec![0x45, self.tos];
         bytes.extend((20 + carried.len() as u16).to_be_bytes());
@@ -274,7 +276,7 @@ impl Parcel {
 }
 
 impl fmt::Display for Parcel {
-    /// A short form of what tcpdump prints.
+    /// Prints a short form of tcpdump's output.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { src, dst, protocol, sport, dport, flags, .. } = self;
         match *protocol {

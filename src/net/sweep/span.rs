@@ -18,7 +18,7 @@ impl Span {
     ///
     /// # Errors
     ///
-    /// Where it is none of these.
+    /// If it has none of these forms.
     pub fn parse(text: &str) -> Result<Self, NetError> {
         let wrong = || {
             NetError::new(format!("`{text}` is no IPv4 address or network"))

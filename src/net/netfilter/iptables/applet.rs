@@ -1,4 +1,4 @@
-//! Carries out what one would type to iptables, where there is none.
+//! Carries out iptables commands where iptables is not installed.
 
 use super::super::super::error::strerror;
 use super::super::super::{Family, NetError, Netns, Network};
@@ -36,7 +36,7 @@ enum Act {
     Remove,
 }
 
-/// Which rule is meant.
+/// The rule that a command refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Which {
     Number(usize),
@@ -62,7 +62,7 @@ const RULE_COMPAT: u16 = 5;
 const RULE_POSITION: u16 = 6;
 
 impl IptablesCommand {
-    /// Reads a command; nothing where a word of it is not known here.
+    /// Parses a command; `None` if it has an unknown word.
     pub fn parse(program: &str, words: &[String]) -> Option<Self> {
         let family = match program {
             "iptables" | "iptables-nft" => Family::Inet,
@@ -76,7 +76,8 @@ impl IptablesCommand {
         while let Some(word) = words.next() {
             match word.as_str() {
                 "-t" | "--table" => table = words.next()?.clone(),
-                // Who waits for others need not: there are none.
+                // Nothing else changes the rules, so there is nothing to wait
+                // for.
                 "-w" | "--wait" => drop(words.next_if(|word| word.bytes().all(|byte| byte.is_ascii_digit()))),
                 "-A" | "--append" | "-I" | "--insert" | "-R" | "--replace" | "-D" | "--delete" | "-P"
                 | "--policy" | "-N" | "--new-chain" | "-F" | "--flush" | "-X" | "--delete-chain" => {
@@ -92,7 +93,8 @@ impl IptablesCommand {
         (is_table(&table) && is_name(&chain) && number != Some(0)).then_some(())?;
         let rule = || {
             let rule = IptablesRule::parse(family, &spec)?;
-            // Where it can't have come in, or can't go out, iptables refuses.
+            // iptables refuses an incoming interface where packets leave, and an
+            // outgoing one where they arrive.
             let here = built_in(&table, &chain);
             let senseless = here.is_some_and(|here| {
                 matches!(here.hook, "output" | "postrouting") && rule.looks_at_interface(true)
@@ -121,7 +123,7 @@ impl IptablesCommand {
     }
 }
 
-/// Tells whether a chain can have this name, in iptables' eyes.
+/// Tells whether iptables accepts a chain name.
 pub(super) fn is_name(chain: &str) -> bool {
     !chain.is_empty()
         && chain.len() < 29
@@ -134,7 +136,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// Where the kernel refuses, or what is meant is not there.
+    /// If the kernel refuses, or the rule or chain does not exist.
     pub(in crate::net) fn iptables_applet(
         &self,
         netns: &Netns,
@@ -155,7 +157,7 @@ impl Network {
 }
 
 impl IptablesCommand {
-    /// What is asked of the kernel, where these chains are there.
+    /// The netlink messages, if these chains exist.
     fn messages(&self, family: u8, there: &[(Chain, Vec<Spoken>)]) -> Result<Vec<Message>, NetError> {
         let chain = |name: &str| there.iter().find(|(chain, _)| chain.is(family, &self.table, name));
         let found = chain(&self.chain);
@@ -164,7 +166,7 @@ impl IptablesCommand {
         let named = table.clone().text(CHAIN_NAME, &self.chain);
         let mut messages = vec![Message::tables(NEW_TABLE, family, CREATE, table)];
         let no_chain = || NetError::new("No chain/target/match by that name.");
-        // What a built-in chain is made of when it is first used.
+        // The attributes of a built-in chain, which is created on first use.
         let made = |accept: Option<bool>| {
             let built_in = built_in(&self.table, &self.chain).ok_or_else(no_chain)?;
             let hook = Attributes::default().number(1, built_in.number).number(2, built_in.priority as u32);
@@ -188,7 +190,7 @@ impl IptablesCommand {
                 return Err(no_chain());
             }
             let written = own.clone().nest(RULE_EXPRESSIONS, rule.expressions());
-            // Extensions ask of which protocol the packets are
+            // Extensions need to know the packets' protocol
             // (`NFTA_RULE_COMPAT_PROTO`, `NFTA_RULE_COMPAT_FLAGS`).
             Ok(match rule.protocol() {
                 Some(number) => {

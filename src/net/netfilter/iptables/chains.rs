@@ -1,14 +1,14 @@
-//! The chains that iptables has, by which packets come.
+//! The built-in chains of iptables.
 
 use super::super::ruleset::Chain;
 
-/// A chain as iptables makes it, with the kernel's numbers (`nf_inet_hooks`,
+/// A chain as iptables creates it, with the kernel's numbers (`nf_inet_hooks`,
 /// `nf_ip_hook_priorities`).
 #[derive(Debug, PartialEq, Eq)]
 pub(in super::super) struct BuiltIn {
     pub table: &'static str,
     pub chain: &'static str,
-    /// The kind of chain that it is to nf_tables.
+    /// Its chain type in nf_tables.
     pub kind: &'static str,
     /// The hook's name, and its number.
     pub hook: &'static str,
@@ -16,7 +16,7 @@ pub(in super::super) struct BuiltIn {
     pub priority: i32,
 }
 
-/// Makes the table below shorter.
+/// Shortens the table below.
 const fn chain(
     table: &'static str,
     chain: &'static str,
@@ -53,7 +53,7 @@ const ALL: [BuiltIn; 17] = [
     chain("security", "OUTPUT", "filter", OUTPUT, 50),
 ];
 
-/// The chain of this name in a table; nothing where iptables has none.
+/// The chain of this name in a table; `None` if iptables has no such chain.
 pub(in super::super) fn built_in(table: &str, chain: &str) -> Option<&'static BuiltIn> {
     ALL.iter().find(|one| one.table == table && one.chain == chain)
 }
@@ -63,8 +63,9 @@ pub(super) fn is_table(table: &str) -> bool {
     ALL.iter().any(|one| one.table == table)
 }
 
-/// Tells whether a chain is as iptables makes it: by name, kind and place where
-/// packets come by it, and in one of its tables otherwise.
+/// Tells whether a chain is as iptables creates it. A base chain must have the
+/// built-in name, type, hook and priority; any other chain must be in one of its
+/// tables.
 pub(super) fn fits(chain: &Chain) -> bool {
     match &chain.base {
         Some(base) => built_in(&chain.table, &chain.name).is_some_and(|own| {

@@ -1,6 +1,6 @@
-//! Extensions of iptables (`-m` and `-j`), as they stand within a rule of
-//! nf_tables: a name, a revision, and a structure of the kernel's
-//! (`include/uapi/linux/netfilter`), whose name stands at each.
+//! iptables extensions (`-m` and `-j`) within a rule of nf_tables. Each has a
+//! name, a revision, and a kernel structure (`include/uapi/linux/netfilter`),
+//! which is named at each extension.
 
 use super::super::super::Family;
 use super::super::expression::Expressions;
@@ -8,24 +8,23 @@ use super::super::packet::{Condition, STATES};
 use super::{IptablesRule, Match};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether it asks or acts.
+/// Whether an extension is a match or a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Match,
     Target,
 }
 
-/// An extension, as far as it is known here.
+/// An extension that this code supports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Extension {
-    /// `--icmp-type`, `--icmpv6-type`: a type, and its codes from one to
-    /// another.
+    /// `--icmp-type`, `--icmpv6-type`: a type, and the range of its codes.
     Icmp { kind: u8, codes: (u8, u8), not: bool },
     /// `--src-range`, `--dst-range`.
     Range { source: bool, from: IpAddr, to: IpAddr, not: bool },
     /// `--sports`, `--dports`: ports, and ranges of them.
     Ports { source: bool, ports: Vec<(u16, u16)>, not: bool },
-    /// `REJECT`, by the kernel's number of what is said to the sender.
+    /// `REJECT`, with the kernel's number of its answer to the sender.
     Reject(u32),
     /// `DNAT` (`destination`) or `SNAT`.
     Nat { destination: bool, to: IpAddr, ports: Option<(u16, u16)> },
@@ -43,8 +42,8 @@ pub(super) enum Extension {
     SetTtl(u8),
 }
 
-/// What `REJECT` says to the sender, with the kernel's numbers (`enum
-/// ipt_reject_with` and `enum ip6t_reject_with`), as iptables prints it.
+/// The answers of `REJECT`, with the kernel's numbers (`enum ipt_reject_with`
+/// and `enum ip6t_reject_with`), as iptables prints them.
 const REJECTIONS: [(u32, &str); 7] = [
     (0, "icmp-net-unreachable"),
     (1, "icmp-host-unreachable"),
@@ -62,12 +61,12 @@ const REJECTIONS_6: [(u32, &str); 6] = [
     (7, "icmp6-policy-fail"),
     (8, "icmp6-reject-route"),
 ];
-/// The same for what ends a connection of TCP.
+/// The same for the answer that resets a TCP connection.
 const RESET: &str = "tcp-reset";
 const RESET_4: u32 = 7;
 const RESET_6: u32 = 6;
 
-/// The number of what is said to the sender.
+/// The number of an answer to the sender.
 pub(super) fn rejection(family: Family, name: &str) -> Option<u32> {
     let v6 = family == Family::Inet6;
     if name == RESET {
@@ -118,7 +117,8 @@ impl Extension {
         }
     }
 
-    /// The name of the kernel's, and the revision that iptables writes.
+    /// The kernel's name of the extension, and the revision that iptables
+    /// writes.
     fn name(&self, family: Family) -> (&'static str, u32) {
         match self {
             Self::Icmp { .. } => (if family == Family::Inet6 { "icmp6" } else { "icmp" }, 0),
@@ -126,7 +126,7 @@ impl Extension {
             Self::Ports { .. } => ("multiport", 1),
             Self::Reject(_) => ("REJECT", 0),
             Self::Nat { destination: true, .. } => ("DNAT", 2),
-            // The second form is of IPv6, and the first one of IPv4.
+            // Revision 1 is for IPv6, and revision 0 for IPv4.
             Self::Nat { .. } => ("SNAT", u32::from(family == Family::Inet6)),
             Self::Redirect(_) => ("REDIRECT", 0),
             Self::Masquerade => ("MASQUERADE", 0),
@@ -158,8 +158,8 @@ impl Extension {
                     false => [other, own, vec![flags]].concat(),
                 }
             }
-            // `xt_multiport_v1`: which, how many, the ports, whether each begins
-            // a range, inverted.
+            // `xt_multiport_v1`: which ports, their number, the ports, whether
+            // each begins a range, inverted.
             Self::Ports { source, ports, not } => {
                 let mut numbers = Vec::new();
                 for (from, to) in ports {
@@ -194,7 +194,7 @@ impl Extension {
             // `xt_ct_target_info_v1`.
             Self::NoTrack => ct(CT_NOTRACK, 0),
             Self::Zone(zone) => ct(0, *zone),
-            // `ipt_TTL_info`: the mode that sets, and the number.
+            // `ipt_TTL_info`: the mode that sets, and the value.
             Self::SetTtl(ttl) => vec![0, *ttl],
         }
     }
@@ -212,8 +212,8 @@ impl Extension {
         }
     }
 
-    /// Reads one that the kernel has told, or a condition that is one to
-    /// iptables; nothing where it is not known here.
+    /// Parses an extension from the kernel, or a condition that iptables writes
+    /// as an extension. Returns `None` if it is not supported here.
     pub(super) fn read(kind: Kind, name: &str, revision: u32, info: &[u8], family: Family) -> Option<Match> {
         let v6 = family == Family::Inet6;
         let info = Info(info);
@@ -249,8 +249,8 @@ impl Extension {
             (Kind::Target, "TTL", 0) if !v6 => (info.byte(0)? == 0).then_some(Self::SetTtl(info.byte(1)?)),
             _ => None,
         };
-        // To be sure that nothing of it was overlooked: written again, it is
-        // what it was.
+        // Encoding it again must give the same bytes, so that no part of it was
+        // overlooked.
         found.filter(|found| info.is(&found.info(family))).map(Match::Extension)
     }
 }
@@ -311,7 +311,7 @@ pub(super) fn range_words((from, to): (u16, u16), between: char) -> String {
     if from == to { from.to_string() } else { format!("{from}{between}{to}") }
 }
 
-/// An address in sixteen bytes (`nf_inet_addr`).
+/// An address in 16 bytes (`nf_inet_addr`).
 fn octets(address: IpAddr) -> Vec<u8> {
     let mut octets = match address {
         IpAddr::V4(ip) => ip.octets().to_vec(),
@@ -377,15 +377,15 @@ impl Info<'_> {
         }
     }
 
-    /// Tells whether it is these bytes, and zeros behind them.
+    /// Tells whether the data is these bytes, followed by zeros.
     fn is(&self, bytes: &[u8]) -> bool {
         let (own, rest) = self.0.split_at(bytes.len().min(self.0.len()));
         own == &bytes[..own.len()] && rest.iter().chain(&bytes[own.len()..]).all(|byte| *byte == 0)
     }
 }
 
-/// `xt_conntrack_mtinfo3` that asks for states and nothing else, not by the
-/// name that `-m state` gives it.
+/// `xt_conntrack_mtinfo3` that matches states and nothing else, unlike the
+/// alias that `-m state` uses.
 fn conntrack(info: &Info) -> Option<Condition> {
     (info.half(146)? == CONNTRACK_STATE && info.half(148)? == 0).then_some(())?;
     let kernel = info.half(150)?;
@@ -395,7 +395,7 @@ fn conntrack(info: &Info) -> Option<Condition> {
     (whole && kernel != 0).then(|| Condition::State(mask.fold(0, |mask, bit| mask | 1 << bit)))
 }
 
-/// `xt_addrtype_info_v1` that asks for a local destination (`RTN_LOCAL`).
+/// `xt_addrtype_info_v1` that matches a local destination (`RTN_LOCAL`).
 fn local(info: &Info) -> Option<Condition> {
     let asks = (info.half(0)?, info.half(2)?, info.word(4)?) == (0, 1 << 2, 0);
     asks.then_some(Condition::Local)

@@ -1,4 +1,5 @@
-//! A rule in the kernel's expressions, as iptables writes them into nf_tables.
+//! A rule as kernel expressions, in the form that iptables writes into
+//! nf_tables.
 
 use super::super::super::Family;
 use super::super::super::prefix::Prefix;
@@ -33,7 +34,7 @@ impl IptablesRule {
                 Match::Extension(extension) => extension.express(&mut all, self.family),
             }
         }
-        // Counts from nothing.
+        // The counters start at zero.
         all.add("counter", Attributes::default().bytes(1, &[0; 8]).bytes(2, &[0; 8]));
         let verdict = |code: u32, chain: Option<&String>| {
             let verdict = Attributes::default().number(1, code);
@@ -51,8 +52,8 @@ impl IptablesRule {
         all.0
     }
 
-    /// Reads a rule that the kernel has told; nothing where there is one
-    /// expression in it that is not known here.
+    /// Parses a rule from the kernel; `None` if it has an unsupported
+    /// expression.
     pub(in super::super) fn read(family: Family, list: &[u8]) -> Option<Self> {
         let mut reader =
             Reader { family, loaded: None, header: Vec::new(), matches: Vec::new(), target: None };
@@ -66,8 +67,8 @@ impl IptablesRule {
         Self { family, header: reader.header, matches: reader.matches, target: reader.target? }.in_order()
     }
 
-    /// The same with its header as iptables orders it; nothing where it says
-    /// one thing twice, or where a port has no protocol.
+    /// Puts the header into the order of iptables. Returns `None` if a condition
+    /// is given twice, or if a port has no protocol.
     pub(super) fn in_order(mut self) -> Option<Self> {
         let place = |condition: &Condition| match condition {
             Condition::Interface { incoming, .. } => usize::from(!incoming),
@@ -81,10 +82,10 @@ impl IptablesRule {
         (!twice && sound).then_some(self)
     }
 
-    /// Puts the ports together where the first one stands, since they are one
-    /// match to iptables: that of the source before that of the destination.
-    /// Tells whether they are ports of the rule's protocol; nothing where one is
-    /// named twice.
+    /// Moves the port conditions together to the place of the first, because
+    /// iptables has one match for them: the source port before the destination
+    /// port. Tells whether they belong to the rule's protocol; returns `None` if
+    /// one is given twice.
     fn ports_in_order(&mut self) -> Option<bool> {
         let is_port = |one: &Match| matches!(one, Match::Is(Condition::Port { .. }));
         let Some(first) = self.matches.iter().position(is_port) else { return Some(true) };
@@ -105,7 +106,7 @@ impl IptablesRule {
         (!twice).then_some(sound)
     }
 
-    /// The protocol that every packet of the rule has.
+    /// The protocol that the rule requires of every packet.
     pub(super) fn protocol(&self) -> Option<u8> {
         self.header.iter().find_map(|condition| match condition {
             Condition::Protocol { number, not: false } => Some(*number),
@@ -114,13 +115,13 @@ impl IptablesRule {
     }
 }
 
-/// What is in register 1.
+/// The content of register 1.
 enum Loaded {
     Meta(u32),
     Payload { base: u32, offset: u32, length: u32, mask: Option<Vec<u8>> },
 }
 
-/// Reads one expression after the other.
+/// Parses one expression after the other.
 struct Reader {
     family: Family,
     loaded: Option<Loaded>,
@@ -146,7 +147,7 @@ impl Reader {
             "bitwise" => {
                 let Some(Loaded::Payload { mask, .. }) = &mut self.loaded else { return None };
                 let (and, xor) = (find(find(data, 4)?, 1)?, find(find(data, 5)?, 1)?);
-                // A shift has another operation (`NFTA_BITWISE_OP`).
+                // A shift uses another operation (`NFTA_BITWISE_OP`).
                 let plain = word(6).unwrap_or(0) == 0 && xor.iter().all(|byte| *byte == 0);
                 (plain && mask.is_none()).then(|| *mask = Some(and.to_vec()))?;
             }
@@ -206,8 +207,8 @@ impl Reader {
             Loaded::Meta(key @ (IIFNAME | OIFNAME)) => {
                 let end = value.iter().position(|byte| *byte == 0).unwrap_or(value.len());
                 let name = String::from_utf8(value[..end].to_vec()).ok()?;
-                // A whole name is compared with the zero behind it, the beginning of
-                // one without.
+                // A full name is compared with its terminating zero, a prefix
+                // without one.
                 let name = if end < value.len() { name } else { format!("{name}*") };
                 self.header.push(Condition::Interface { incoming: *key == IIFNAME, name, not: equality? });
             }
@@ -251,7 +252,7 @@ impl Reader {
                 let value = half(value)?;
                 match (operator, equality) {
                     (_, Some(not)) => self.port(value, value, not)?,
-                    // The first half of a range, and the second one.
+                    // The first and the second half of a range.
                     (GTE, _) => self.port(value, u16::MAX, false)?,
                     (LTE, _) => match self.matches.last_mut()? {
                         Match::Is(Condition::Port { to: end @ u16::MAX, .. }) => *end = value,

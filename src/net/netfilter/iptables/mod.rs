@@ -1,11 +1,12 @@
-//! Rules of iptables and ip6tables, as these keep them in nf_tables: read and
-//! written without them.
+//! Reads and writes rules of iptables and ip6tables in nf_tables, without these
+//! tools.
 //!
-//! A rule goes both ways between its three forms: what one types and
-//! `iptables-save` prints (`words`), the kernel's expressions (`kernel`), and
-//! an [`IptablesRule`]. So a rule is told and mended in iptables' words whether or not
-//! iptables is installed. What is not known here to the last bit is nobody's
-//! guess: then only iptables itself tells.
+//! A rule has three forms: the text that one types and that `iptables-save`
+//! prints (`words`), the kernel's expressions (`kernel`), and an
+//! [`IptablesRule`]. Each form converts to the others. So a rule is shown and
+//! repaired in iptables' words whether or not iptables is installed. If a rule
+//! has any part that is not known here exactly, this code does not guess: only
+//! iptables itself shows it.
 
 mod applet;
 mod chains;
@@ -26,15 +27,15 @@ use extension::Extension;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct IptablesRule {
     family: Family,
-    /// What every packet has: addresses, interfaces, protocol, fragments. In
-    /// the order in which iptables writes them.
+    /// The conditions of the IP header: addresses, interfaces, protocol,
+    /// fragments. In the order in which iptables writes them.
     header: Vec<Condition>,
     /// Further conditions, in the order in which they were typed.
     matches: Vec<Match>,
     target: Target,
 }
 
-/// A condition that iptables knows by a `-m`.
+/// A condition that iptables writes with `-m`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Match {
     /// A port, the state of a connection, or a local destination.
@@ -42,29 +43,28 @@ enum Match {
     Extension(Extension),
 }
 
-/// What becomes of the packet.
+/// The verdict on the packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Target {
     Accept,
     Drop,
     Return,
-    /// It goes on in a chain of one's own (`-j`).
+    /// It continues in a user-defined chain (`-j`).
     Jump(String),
-    /// The same, and does not come back (`-g`).
+    /// The same, without returning (`-g`).
     Goto(String),
     Extension(Extension),
 }
 
-/// What `iptables-save` says of the rules of one family, as far as all rules of
-/// a table are known here; the others of the family's tables have to be asked
-/// for.
+/// The output of `iptables-save` for one family, for the tables whose rules are
+/// all supported here. The family's other tables need iptables itself.
 pub(super) struct Told {
     pub saved: Vec<Saved>,
-    /// The tables of iptables that have a rule which is not known here.
+    /// The iptables tables that have an unsupported rule.
     pub unknown: Vec<String>,
 }
 
-/// Tells the rules of a family's tables in iptables' words.
+/// Formats the rules of a family's tables in iptables' words.
 pub(super) fn tell<'a>(
     family: Family,
     chains: impl Iterator<Item = &'a (Chain, Vec<Spoken>)> + Clone,
@@ -75,7 +75,7 @@ pub(super) fn tell<'a>(
     tables.dedup();
     for table in tables {
         let of_table = chains.clone().filter(|(chain, _)| chain.table == table);
-        // Of a table that is not as iptables makes it, iptables says nothing.
+        // iptables ignores a table that does not look like its own.
         if !of_table.clone().all(|(chain, _)| chains::fits(chain)) {
             continue;
         }
@@ -87,7 +87,7 @@ pub(super) fn tell<'a>(
     told
 }
 
-/// A chain's policy and rules, where all of them are known here.
+/// A chain's policy and rules, if all of them are supported here.
 fn saved(family: Family, chain: &Chain, rules: &[Spoken]) -> Option<Vec<Saved>> {
     let row = |number, spec| Saved {
         table: chain.table.clone(),

@@ -1,5 +1,5 @@
-//! A rule in iptables' words: as `iptables-save` prints it behind `-A CHAIN`,
-//! and as one types it there.
+//! A rule in iptables' words: as `iptables-save` prints it after `-A CHAIN`, and
+//! as one types it there.
 
 use super::super::super::Family;
 use super::super::super::prefix::Prefix;
@@ -13,7 +13,7 @@ use std::net::IpAddr;
 const ICMP: u8 = 1;
 const ICMP_6: u8 = 58;
 
-/// Names of types of ICMP, as iptables takes them (iptables-extensions(8)).
+/// Names of ICMP types that iptables accepts (iptables-extensions(8)).
 const ICMP_TYPES: [(&str, u8); 8] = [
     ("echo-reply", 0),
     ("pong", 0),
@@ -34,10 +34,10 @@ const ICMP_6_TYPES: [(&str, u8); 6] = [
 ];
 
 impl IptablesRule {
-    /// What stands behind `-A CHAIN`, as `iptables-save` prints it.
+    /// The words after `-A CHAIN`, as `iptables-save` prints them.
     pub(in super::super) fn spec(&self) -> String {
         let mut words: Vec<String> = Vec::new();
-        // Printed in another order than it is kept.
+        // The printed order differs from the stored one.
         let (addresses, others): (Vec<_>, Vec<_>) =
             self.header.iter().partition(|one| matches!(one, Condition::Address { .. }));
         words.extend(addresses.into_iter().chain(others).map(header_words));
@@ -70,8 +70,8 @@ impl IptablesRule {
         words.join(" ")
     }
 
-    /// Reads what one types behind `-A CHAIN`; nothing where there is one word
-    /// in it that is not known here, or that iptables might refuse.
+    /// Parses the words that one types after `-A CHAIN`; `None` if there is a
+    /// word that is not supported here, or that iptables might refuse.
     pub(in super::super) fn parse(family: Family, words: &[String]) -> Option<Self> {
         let mut typed = Typed {
             words: words.iter().map(String::as_str),
@@ -90,7 +90,7 @@ impl IptablesRule {
         Self { family, header: typed.header, matches: typed.matches, target }.in_order()
     }
 
-    /// The chain of one's own to which it leads.
+    /// The user-defined chain that it jumps to.
     pub(super) fn leads_to(&self) -> Option<&str> {
         match &self.target {
             Target::Jump(chain) | Target::Goto(chain) => Some(chain),
@@ -98,8 +98,8 @@ impl IptablesRule {
         }
     }
 
-    /// Tells whether it looks at the interface by which a packet came (or
-    /// goes).
+    /// Tells whether it matches the interface by which a packet came in (or goes
+    /// out).
     pub(super) fn looks_at_interface(&self, incoming: bool) -> bool {
         let is =
             |one: &Condition| matches!(one, Condition::Interface { incoming: own, .. } if *own == incoming);
@@ -127,16 +127,16 @@ fn header_words(condition: &Condition) -> String {
     }
 }
 
-/// What was typed, as far as it is read.
+/// The typed words, as far as they are parsed.
 struct Typed<'a, W> {
     words: W,
     family: Family,
-    /// Whether a `!` stands before.
+    /// Whether a `!` precedes.
     not: bool,
     rule: Option<Target>,
     header: Vec<Condition>,
     matches: Vec<Match>,
-    /// The extensions that were named by `-m`.
+    /// The extensions that were loaded by `-m`.
     loaded: Vec<&'a str>,
 }
 
@@ -159,7 +159,8 @@ impl<'a, W: Iterator<Item = &'a str>> Typed<'a, W> {
                     name => PROTOCOLS.iter().find(|(known, _)| *known == name).map(|(_, number)| *number),
                 };
                 let number = known.or_else(|| name.parse().ok())?;
-                // The other family's would match nothing, and iptables warns.
+                // The other family's protocol would match nothing, and iptables
+                // warns.
                 (number > 0 && number != if v6 { ICMP } else { ICMP_6 }).then_some(())?;
                 self.header.push(Condition::Protocol { number, not });
             }
@@ -228,7 +229,7 @@ impl<'a, W: Iterator<Item = &'a str>> Typed<'a, W> {
         let prefix = Prefix::parse(text).ok()?;
         self.ip(&prefix.address.to_string())?;
         let prefix = Prefix { address: masked(prefix.address, prefix.length), length: prefix.length };
-        // Everybody is no condition.
+        // A prefix of length 0 matches all packets, so it is no condition.
         if prefix.length > 0 {
             self.header.push(Condition::Address { source, prefix, not });
         } else if not {
@@ -250,7 +251,7 @@ impl<'a, W: Iterator<Item = &'a str>> Typed<'a, W> {
         Some(())
     }
 
-    /// An extension that is named; what it asks follows.
+    /// Loads an extension by name; its options follow.
     fn load(&mut self) -> Option<()> {
         let name = self.words.next()?;
         let protocol = self.protocol();
@@ -287,7 +288,7 @@ impl<'a, W: Iterator<Item = &'a str>> Typed<'a, W> {
         Some(())
     }
 
-    /// A target, with the options that stand directly behind it.
+    /// Parses a target, with the options that directly follow it.
     fn target(&mut self) -> Option<()> {
         let name = self.words.next()?;
         let mut option = |words: &[&str]| {
@@ -310,7 +311,7 @@ impl<'a, W: Iterator<Item = &'a str>> Typed<'a, W> {
                     Some("--reject-with") => self.words.next()?,
                     Some(_) => return None,
                 };
-                // Only connections of TCP can be reset.
+                // Only TCP connections can be reset.
                 (with != "tcp-reset" || self.protocol() == Some(TCP)).then_some(())?;
                 Target::Extension(Extension::Reject(rejection(self.family, with)?))
             }
@@ -319,7 +320,7 @@ impl<'a, W: Iterator<Item = &'a str>> Typed<'a, W> {
                 let text = option(&[if destination { "--to-destination" } else { "--to-source" }, "--to"])?;
                 let (to, ports) = place(text)?;
                 self.ip(&to.to_string())?;
-                // Only what has ports can be sent to one.
+                // Only protocols with ports can be redirected to a port.
                 let has_ports = self.protocol().is_some_and(|number| [TCP, UDP].contains(&number));
                 (ports.is_none() || has_ports).then_some(())?;
                 Target::Extension(Extension::Nat { destination, to, ports })
@@ -355,7 +356,7 @@ impl<'a, W: Iterator<Item = &'a str>> Typed<'a, W> {
             "TTL" if self.family == Family::Inet => {
                 Target::Extension(Extension::SetTtl(option(&["--ttl-set"])?.parse().ok()?))
             }
-            // A chain of one's own: whether it is there is seen later.
+            // A user-defined chain; whether it exists is checked later.
             chain if is_name(chain) => Target::Jump(chain.into()),
             _ => return None,
         };
@@ -396,7 +397,7 @@ fn place(text: &str) -> Option<(IpAddr, Option<(u16, u16)>)> {
 mod tests {
     use super::*;
 
-    /// What is typed, as it is printed.
+    /// The printed form of a typed rule.
     fn printed(family: Family, typed: &str) -> Option<String> {
         let words: Vec<String> = shell_words::split(typed).unwrap();
         IptablesRule::parse(family, &words).map(|rule| rule.spec())
