@@ -88,6 +88,7 @@ impl Run {
         nslab.args([command, "--timeout", timeout]).arg(&lab).stdout(Stdio::null()).stderr(Stdio::null());
         nslab.process_group(0);
         // The caller of the tests may ignore SIGINT, as a shell does for background jobs.
+        // SAFETY: `signal` may be called between fork and exec.
         unsafe {
             nslab.pre_exec(|| signal(Signal::SIGINT, SigHandler::SigDfl).map(|_| ()).map_err(Into::into));
         }

@@ -85,6 +85,11 @@ const BEFORE: &[(Cause, Cause, &str)] = &[
         "one exchange explains both addresses, of which each is on the wrong link",
     ),
     (
+        Cause::AddressOnWrongLink,
+        Cause::BridgePortNotEnslaved,
+        "a link whose wire has the network of a bridge's address was not meant as a port: the address is on the wrong link",
+    ),
+    (
         Cause::WrongPeer,
         Cause::NetmaskMismatch,
         "the peer of a point-to-point address takes the place of a network, so no mask is wrong",

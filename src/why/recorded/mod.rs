@@ -22,10 +22,6 @@ use std::sync::LazyLock;
 use std::thread;
 use usual::Usual;
 
-/// The folder of handmade cases, for networks that need another kernel, or rights that no
-/// sandbox has. They are kept when all others are recorded anew.
-const MADE: &str = "made";
-
 /// The least number of recorded diagnoses.
 const LEAST: usize = 300;
 
@@ -174,16 +170,13 @@ fn each_cause_is_in_a_recorded_diagnosis() {
     assert!(missing.is_empty(), "no recorded diagnosis has these: {missing:?}");
 }
 
-/// Makes the files anew, from the output of `nslab why --evidence` below a folder.
+/// Adds the output of `nslab why --evidence` below a folder to the cases; a case of the
+/// same name is replaced.
 #[test]
 #[ignore = "called by tests/evidence/record"]
 fn keep() {
     let from = PathBuf::from(std::env::var("NSLAB_EVIDENCE").expect("a folder"));
-    let made = files(&folder().join(MADE), ".case.json");
-    let old = CASES.1.iter().filter(|case| made.contains(&case.path));
-    let mut cases: Vec<Case> = old
-        .map(|case| Case { path: case.path.clone(), lab: case.lab.clone(), rounds: case.rounds.clone() })
-        .collect();
+    let mut cases = Vec::new();
     for path in files(&from, ".json") {
         let mut file = read(&path);
         let mut rounds: Vec<Value> = Vec::new();
@@ -198,10 +191,17 @@ fn keep() {
         let path = folder().join(relative).with_extension("case.json");
         cases.push(Case { path, lab: file["lab"].take(), rounds });
     }
-    let usual = Usual::of(cases.iter().flat_map(|case| &case.rounds));
-    write(&usual_file(), &usual.to_value());
+    let anew = std::env::var_os("NSLAB_EVIDENCE_ANEW").is_some();
+    let (usual, old) = &*CASES;
+    // With other usual values, the cases that stay are other files.
+    let new_usual = anew.then(|| Usual::of(cases.iter().chain(old).flat_map(|case| &case.rounds)));
+    let usual = new_usual.as_ref().unwrap_or(usual);
+    if anew {
+        write(&usual_file(), &usual.to_value());
+        old.iter().for_each(|case| case.write(usual));
+    }
     for case in &cases {
-        case.write(&usual);
+        case.write(usual);
         for round in &case.rounds {
             assert_eq!(&usual.unpack(usual.pack(round)), round, "{}", case.path.display());
         }
