@@ -38,6 +38,17 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ("main", &[]),
 ];
 
+/// The same within the room `why`, for the modules below it.
+const WHY_ARROWS: [(&str, &[&str]); 7] = [
+    ("look", &[]),
+    ("evidence", &["look"]),
+    ("command", &["evidence"]),
+    ("cause", &["command", "evidence", "look"]),
+    ("pages", &["cause"]),
+    ("round", &["cause", "evidence", "look"]),
+    ("recorded", &["cause", "evidence"]),
+];
+
 /// Names that hide a missing noun.
 const NO_ROOMS: [&str; 6] = ["utils", "util", "core", "common", "types", "helpers"];
 
@@ -74,23 +85,30 @@ fn room(path: &Path) -> String {
     Path::new(first).file_stem().expect("a file has a stem").to_string_lossy().into_owned()
 }
 
-#[test]
-fn arrows_between_rooms_run_one_way() {
+/// The name that begins here.
+fn name(text: &str) -> &str {
+    let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(text.len());
+    &text[..end]
+}
+
+/// Compares the arrows of some files with a table: each arrow is in it, and each in it is
+/// there. `from` tells where a file belongs, and `to` where a line of code leads.
+fn compare_arrows<'a>(
+    table: &[(&str, &[&str])],
+    files: impl Iterator<Item = (&'a PathBuf, &'a String)>,
+    from: impl Fn(&Path) -> String,
+    to: impl Fn(&str) -> Vec<String>,
+) {
     let allowed: BTreeMap<&str, BTreeSet<&str>> =
-        ARROWS.iter().map(|(from, to)| (*from, to.iter().copied().collect())).collect();
+        table.iter().map(|(from, to)| (*from, to.iter().copied().collect())).collect();
     let mut used: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for (path, text) in sources("src") {
-        let from = room(&path);
-        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-        for line in code {
-            for part in line.split("crate::").skip(1) {
-                let to: String = part.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-                if to != from && !to.is_empty() {
-                    let fine =
-                        allowed.get(from.as_str()).is_some_and(|to_rooms| to_rooms.contains(to.as_str()));
-                    assert!(fine, "{}: an arrow from `{from}` to `{to}`", path.display());
-                    used.entry(from.clone()).or_default().insert(to);
-                }
+    for (path, text) in files {
+        let from = from(path);
+        for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            for to in to(line).into_iter().filter(|to| *to != from && !to.is_empty()) {
+                let fine = allowed.get(from.as_str()).is_some_and(|rooms| rooms.contains(to.as_str()));
+                assert!(fine, "{}: an arrow from `{from}` to `{to}`", path.display());
+                used.entry(from.clone()).or_default().insert(to);
             }
         }
     }
@@ -100,6 +118,29 @@ fn arrows_between_rooms_run_one_way() {
             assert!(drawn, "nobody uses the arrow from `{from}` to `{room}`: take it out of the table");
         }
     }
+}
+
+#[test]
+fn arrows_between_rooms_run_one_way() {
+    let to = |line: &str| line.split("crate::").skip(1).map(|part| name(part).into()).collect();
+    compare_arrows(&ARROWS, sources("src").iter(), room, to);
+}
+
+#[test]
+fn arrows_within_why_run_one_way() {
+    let sources = sources("src/why");
+    let files = sources.iter().filter(|(path, _)| path.as_path() != Path::new("src/why/mod.rs"));
+    let module = |path: &Path| {
+        let below = path.strip_prefix("src/why").expect("a file of the room");
+        let first = Path::new(below.iter().next().expect("a file has a name"));
+        first.file_stem().expect("a file has a stem").to_string_lossy().into_owned()
+    };
+    let modules: Vec<&str> = WHY_ARROWS.iter().map(|(module, _)| *module).collect();
+    let to = |line: &str| {
+        let parts = line.split("crate::why::").chain(line.split("super::")).skip(1);
+        parts.map(name).filter(|name| modules.contains(name)).map(String::from).collect()
+    };
+    compare_arrows(&WHY_ARROWS, files, module, to);
 }
 
 #[test]
