@@ -104,7 +104,7 @@ pub(super) fn apply(
     for (folder, settings) in folders {
         // A kernel without IPv6 has no such folder and does not need it.
         match network.write_sysctls(netns, folder, &settings) {
-            Err(error) if !(folder.starts_with("net.ipv6") && error.error.contains("No such file")) => {
+            Err(error) if !(folder.starts_with("net.ipv6") && error.errno == Some(libc::ENOENT)) => {
                 return Err(error);
             }
             _ => {}

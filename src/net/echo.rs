@@ -1,7 +1,8 @@
 //! Echo requests on raw sockets, and their results.
 
 use super::error::strerror;
-use super::ping::{PingAnswer, PingOptions, PingSource, Reply};
+use super::icmp_words::describe;
+use super::ping::{PingAnswer, PingOptions, PingSource, Reply, TooLarge};
 use super::target::{Target, address, family};
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -113,6 +114,7 @@ impl Echo {
         if let Err(errno) = sendto(self.socket.as_raw_fd(), &request, &to, MsgFlags::MSG_NOSIGNAL) {
             // The kernel may have queued the reason, such as the path's MTU.
             if !self.read_error(seq, answer) {
+                answer.too_large = (errno == Errno::EMSGSIZE).then_some(TooLarge::AtSender);
                 answer.refused = Some(format!("sendmsg: {}", strerror(errno as i32)));
             }
             return;
@@ -256,6 +258,9 @@ impl Echo {
                 let what = describe(report.ee_origin, report.ee_type, report.ee_code, report.ee_info);
                 format!("From {from} icmp_seq={seq} {what}")
             };
+            if report.ee_errno as i32 == libc::EMSGSIZE {
+                answer.too_large = Some(if local { TooLarge::AtSender } else { TooLarge::AtRouter });
+            }
             answer.errors.push(line);
             return true;
         }
@@ -306,44 +311,6 @@ pub(super) fn random(bytes: &mut [u8]) -> nix::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Describes an ICMP error in the words of ping(8).
-fn describe(origin: u8, kind: u8, code: u8, info: u32) -> String {
-    let text = match (origin, kind, code) {
-        (libc::SO_EE_ORIGIN_ICMP, 3, 0) => "Destination Net Unreachable",
-        (libc::SO_EE_ORIGIN_ICMP, 3, 1) => "Destination Host Unreachable",
-        (libc::SO_EE_ORIGIN_ICMP, 3, 2) => "Destination Protocol Unreachable",
-        (libc::SO_EE_ORIGIN_ICMP, 3, 3) => "Destination Port Unreachable",
-        (libc::SO_EE_ORIGIN_ICMP, 3, 4) => return format!("Frag needed and DF set (mtu = {info})"),
-        (libc::SO_EE_ORIGIN_ICMP, 3, 5) => "Source Route Failed",
-        (libc::SO_EE_ORIGIN_ICMP, 3, 6) => "Destination Net Unknown",
-        (libc::SO_EE_ORIGIN_ICMP, 3, 7) => "Destination Host Unknown",
-        (libc::SO_EE_ORIGIN_ICMP, 3, 8) => "Source Host Isolated",
-        (libc::SO_EE_ORIGIN_ICMP, 3, 9) => "Destination Net Prohibited",
-        (libc::SO_EE_ORIGIN_ICMP, 3, 10) => "Destination Host Prohibited",
-        (libc::SO_EE_ORIGIN_ICMP, 3, 11) => "Destination Net Unreachable for Type of Service",
-        (libc::SO_EE_ORIGIN_ICMP, 3, 12) => "Destination Host Unreachable for Type of Service",
-        (libc::SO_EE_ORIGIN_ICMP, 3, 13) => "Packet filtered",
-        (libc::SO_EE_ORIGIN_ICMP, 3, 14) => "Precedence Violation",
-        (libc::SO_EE_ORIGIN_ICMP, 3, 15) => "Precedence Cutoff",
-        (libc::SO_EE_ORIGIN_ICMP, 11, 0) => "Time to live exceeded",
-        (libc::SO_EE_ORIGIN_ICMP, 11, 1) => "Frag reassembly time exceeded",
-        (libc::SO_EE_ORIGIN_ICMP, 12, _) => return format!("Parameter problem: pointer = {}", info >> 24),
-        (libc::SO_EE_ORIGIN_ICMP6, 1, 0) => "Destination unreachable: No route",
-        (libc::SO_EE_ORIGIN_ICMP6, 1, 1) => "Destination unreachable: Administratively prohibited",
-        (libc::SO_EE_ORIGIN_ICMP6, 1, 2) => "Destination unreachable: Beyond scope of source address",
-        (libc::SO_EE_ORIGIN_ICMP6, 1, 3) => "Destination unreachable: Address unreachable",
-        (libc::SO_EE_ORIGIN_ICMP6, 1, 4) => "Destination unreachable: Port unreachable",
-        (libc::SO_EE_ORIGIN_ICMP6, 1, code) => {
-            return format!("Destination unreachable: Unknown code {code}");
-        }
-        (libc::SO_EE_ORIGIN_ICMP6, 2, _) => return format!("Packet too big: mtu={info}"),
-        (libc::SO_EE_ORIGIN_ICMP6, 3, 0) => "Time exceeded: Hop limit",
-        (libc::SO_EE_ORIGIN_ICMP6, 3, _) => "Time exceeded: Defragmentation failure",
-        _ => return format!("type={kind} code={code}"),
-    };
-    text.into()
 }
 
 /// Splits an IPv4 packet (RFC 791) into its source, time to live and payload.

@@ -8,6 +8,8 @@ use std::fmt;
 pub struct NetError {
     /// The message, in words known from `ip`'s output.
     pub error: String,
+    /// The kernel's error number, if the kernel refused it.
+    pub errno: Option<i32>,
     /// The remedy, if there is one.
     pub hint: Option<String>,
     /// A remedy for the machine, if the reason is that the machine lacks
@@ -18,7 +20,13 @@ pub struct NetError {
 impl NetError {
     /// Makes an error without a hint.
     pub fn new(error: impl Into<String>) -> Self {
-        Self { error: error.into(), hint: None, unmeasured: None }
+        Self { error: error.into(), errno: None, hint: None, unmeasured: None }
+    }
+
+    /// Adds the kernel's error number.
+    pub(super) fn errno(mut self, errno: i32) -> Self {
+        self.errno = Some(errno);
+        self
     }
 
     /// Adds a remedy.
@@ -49,12 +57,13 @@ impl From<KernelError> for NetError {
             Some(text) => text,
             None => format!("RTNETLINK answers: {}", strerror(error.errno)),
         })
+        .errno(error.errno)
     }
 }
 
 impl From<RoomsError> for NetError {
     fn from(error: RoomsError) -> Self {
-        Self::new(format!("failed to {}: {}", error.step, strerror(error.errno)))
+        Self::new(format!("failed to {}: {}", error.step, strerror(error.errno))).errno(error.errno)
     }
 }
 

@@ -22,6 +22,7 @@ pub(crate) mod fuzzing;
 mod guard;
 mod http;
 mod hush;
+mod icmp_words;
 mod iproute;
 mod lacking;
 mod link;
@@ -81,7 +82,7 @@ pub use netfilter::{
 pub use netns::{Netns, NetnsName, are_same};
 pub use network::Network;
 pub use observe::Family;
-pub use ping::{PingAnswer, PingOptions, PingSource};
+pub use ping::{PingAnswer, PingOptions, PingSource, TooLarge};
 pub use program::{ExecAnswer, Limits, Process, last_words};
 pub use rooms::{Cleared, Exit, Expected, MOST_PROCESSES, Placed, Program, Rooms, RoomsError, Started};
 pub use route::RouteOptions;

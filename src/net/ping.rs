@@ -7,6 +7,7 @@ use super::target::Target;
 use super::unsent::NO_ROOM;
 use super::{NetError, Netns, Network};
 use nix::errno::Errno;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -93,6 +94,8 @@ pub struct PingAnswer {
     /// The reason why nothing was sent, such as `connect: Network is
     /// unreachable`.
     pub refused: Option<String>,
+    /// The place that found a request too large for its next link, if one did.
+    pub too_large: Option<TooLarge>,
     /// The complaint about replies from another namespace than the one asked
     /// for.
     pub by_others: Option<String>,
@@ -102,6 +105,15 @@ pub struct PingAnswer {
     ip: Option<IpAddr>,
     /// The names of the replying hosts, if a name was pinged.
     names: BTreeMap<IpAddr, String>,
+}
+
+/// The place that found a packet larger than an MTU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TooLarge {
+    /// The sender: its link's MTU, or the path's that it has learned.
+    AtSender,
+    /// A router, which reports it by ICMP.
+    AtRouter,
 }
 
 /// One reply.
@@ -213,6 +225,7 @@ impl Network {
             replies: Vec::new(),
             errors: Vec::new(),
             refused: None,
+            too_large: None,
             by_others: None,
             ip: None,
             found: None,
@@ -381,6 +394,7 @@ mod tests {
             replies: vec![],
             errors: vec![],
             refused: None,
+            too_large: None,
             by_others: None,
             ip: Some([192, 168, 15, 2].into()),
             found: None,

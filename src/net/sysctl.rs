@@ -120,7 +120,7 @@ fn file(key: &str) -> Option<PathBuf> {
 }
 
 fn refused(key: &str, doing: &str, errno: Errno) -> NetError {
-    match errno {
+    let error = match errno {
         // A sysctl of a module that may not be loaded on a machine.
         Errno::ENOENT if key.replace('/', ".").starts_with("net.bridge.bridge-nf-") => {
             NetError::new(format!("this machine's bridges ask no firewall: there is no {key}"))
@@ -132,7 +132,8 @@ fn refused(key: &str, doing: &str, errno: Errno) -> NetError {
         Errno::EACCES | Errno::EPERM => NetError::new(format!("permission denied on key \"{key}\""))
             .hint("only switches of the namespace itself can be set; this one is the whole machine's"),
         errno => NetError::new(format!("{doing} key \"{key}\": {}", strerror(errno as i32))),
-    }
+    };
+    error.errno(errno as i32)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
+use crate::net::TooLarge;
 use crate::net::survey::{Link, Route, Space};
 use crate::why::Cause;
 use crate::why::evidence::Evidence;
@@ -13,11 +14,9 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let Some(dst) = evidence.shot.target else { return found };
     let headers = if dst.is_ipv6() { 48 } else { 28 };
     let length = u32::from(evidence.probe.size.unwrap_or(56)) + headers;
-    let said = ["too long", "Frag needed", "Packet too big"]
-        .iter()
-        .any(|words| evidence.shot.symptom.contains(words));
-    let tier = if said { Tier::Named } else { Tier::OnTheWay };
-    if !said && evidence.probe.size.is_none() && evidence.probe.tcp.is_none() {
+    let too_large = evidence.shot.too_large;
+    let tier = if too_large.is_some() { Tier::Named } else { Tier::OnTheWay };
+    if too_large.is_none() && evidence.probe.size.is_none() && evidence.probe.tcp.is_none() {
         return found;
     }
     let links = evidence.links_on_the_way();
@@ -39,8 +38,8 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
             .map(|(space, link)| format!("{} link set {} mtu {widest}", evidence.ip(&space.name), link.name))
             .collect();
         // The kernel remembers a path MTU for ten minutes.
-        let learned = evidence.shot.symptom.contains("local error") && evidence.from().name != space.name;
-        if evidence.shot.symptom.starts_with("From ") || learned {
+        let learned = too_large == Some(TooLarge::AtSender) && evidence.from().name != space.name;
+        if too_large == Some(TooLarge::AtRouter) || learned {
             let family = if dst.is_ipv6() { " -6" } else { "" };
             fix.push(format!("{}{family} route flush cache", evidence.ip(&evidence.probe.from)));
         }

@@ -4,7 +4,7 @@ use crate::event::{Passed, Probe, Waypoint};
 use crate::net::survey::{Link, Survey};
 use crate::net::{
     Culprit, FirewallRule, FirewallSnapshot, Limits, NetError, Netns, Network, Passage, PingOptions,
-    PingSource, SeenPacket, Sighting, Stop, Taps, TcpOptions, TraceStep,
+    PingSource, SeenPacket, Sighting, Stop, Taps, TcpOptions, TooLarge, TraceStep,
 };
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -17,6 +17,9 @@ pub(in crate::why) struct Shot {
     pub reached: bool,
     /// The error that the sender sees.
     pub symptom: String,
+    /// The place that found the probe too large, if one did.
+    #[serde(default)]
+    pub too_large: Option<TooLarge>,
     /// The address of the target; none if its name has none.
     pub target: Option<IpAddr>,
     /// Whether the name was not resolved. Then the target is the name server, and the
@@ -79,6 +82,7 @@ pub(in crate::why) struct Sent {
     /// Whether the other end answered.
     pub reached: bool,
     symptom: String,
+    too_large: Option<TooLarge>,
     target: Option<IpAddr>,
 }
 
@@ -92,11 +96,10 @@ pub(in crate::why) fn send(
     hurry_neighbours(network, survey)?;
     forget_leftovers(network, survey)?;
     let wait = if may_be_slow(survey) { SLOW } else { QUICK };
-    let (reached, symptom, target) = match probe.tcp {
-        Some(port) => knock(network, from, &probe.to, port, wait)?,
-        None => ping(network, from, probe, wait)?,
-    };
-    Ok(Sent { reached, symptom, target })
+    match probe.tcp {
+        Some(port) => knock(network, from, &probe.to, port, wait),
+        None => ping(network, from, probe, wait),
+    }
 }
 
 /// Sends the probe, and captures what happens to it on all interfaces.
@@ -124,7 +127,7 @@ pub(in crate::why) fn shoot(
     // again some time later. The capture would show that request or not, by chance.
     network.forget_unanswered()?;
     network.tap_everywhere(taps)?;
-    let Sent { reached, symptom, target } = send(network, from, probe, survey)?;
+    let Sent { reached, symptom, too_large, target } = send(network, from, probe, survey)?;
     let sightings = without_noise(network.sightings(taps)?);
     for (at, netns, mut trace) in traces {
         walls[at].steps = trace.steps();
@@ -137,7 +140,7 @@ pub(in crate::why) fn shoot(
         let servers = network.name_files(from).ok()?.servers;
         servers.into_iter().find(|server| !server.is_loopback())
     });
-    Ok(Shot { reached, symptom, target, unnamed, sightings, walls })
+    Ok(Shot { reached, symptom, too_large, target, unnamed, sightings, walls })
 }
 
 /// Returns the packets that are, or may be, related to the probe.
@@ -169,12 +172,7 @@ fn is_noise(packet: &SeenPacket) -> bool {
     }
 }
 
-fn ping(
-    network: &Network,
-    from: &Netns,
-    probe: &Probe,
-    wait: Duration,
-) -> Result<(bool, String, Option<IpAddr>), NetError> {
+fn ping(network: &Network, from: &Netns, probe: &Probe, wait: Duration) -> Result<Sent, NetError> {
     let source = probe.interface.as_ref().map(|name| match name.parse() {
         Ok(ip) => PingSource::Address(ip),
         Err(_) => PingSource::Interface(name.clone()),
@@ -190,22 +188,22 @@ fn ping(
         ..PingOptions::default()
     };
     match network.ping(from, &probe.to, &options) {
-        Ok(answer) => {
-            Ok((answer.ok(), answer.error().unwrap_or_else(|| "it answers".into()), answer.address()))
-        }
+        Ok(answer) => Ok(Sent {
+            reached: answer.ok(),
+            symptom: answer.error().unwrap_or_else(|| "it answers".into()),
+            too_large: answer.too_large,
+            target: answer.address(),
+        }),
         // For example, the interface does not exist.
-        Err(error) if error.unmeasured.is_none() => Ok((false, error.error, probe.to.parse().ok())),
+        Err(error) if error.unmeasured.is_none() => {
+            let target = probe.to.parse().ok();
+            Ok(Sent { reached: false, symptom: error.error, too_large: None, target })
+        }
         Err(error) => Err(error),
     }
 }
 
-fn knock(
-    network: &Network,
-    from: &Netns,
-    to: &str,
-    port: u16,
-    wait: Duration,
-) -> Result<(bool, String, Option<IpAddr>), NetError> {
+fn knock(network: &Network, from: &Netns, to: &str, port: u16, wait: Duration) -> Result<Sent, NetError> {
     let options = TcpOptions {
         timeout_ms: wait.as_millis() as u64,
         talks: true,
@@ -214,7 +212,8 @@ fn knock(
     };
     let answer = network.tcp(from, to, &port.to_string(), &options, None)?;
     let symptom = answer.error().unwrap_or_else(|| "it accepts connections".into());
-    Ok((answer.ok(), symptom, answer.address().or_else(|| to.parse().ok())))
+    let target = answer.address().or_else(|| to.parse().ok());
+    Ok(Sent { reached: answer.ok(), symptom, too_large: None, target })
 }
 
 /// Makes the kernel repeat its neighbour requests every 50 ms in place of every second.
