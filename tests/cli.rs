@@ -64,11 +64,12 @@ fn help_for_test() {
               [LIBTEST FLAGS]...  Flags of `cargo test`, such as a filter, --list, --exact, --skip or --test-threads
 
             Options:
-                  --accept        Take each new text of a snapshot as the right one, and delete snapshots that no check asserts
-                  --timeout <S>   Seconds that a lab may take [default: 60]
-                  --patience <S>  Seconds that a command of a shell script may take before it gets a Ctrl-C [default: 3]
-              -h, --help          Print help
-              -V, --version       Print version
+                  --accept          Take each new text of a snapshot as the right one, and delete snapshots that no check asserts
+                  --evidence <DIR>  Write a file below this folder for each diagnosis of a ping that failed, as `nslab why --evidence` does
+                  --timeout <S>     Seconds that a lab may take [default: 60]
+                  --patience <S>    Seconds that a command of a shell script may take before it gets a Ctrl-C [default: 3]
+              -h, --help            Print help
+              -V, --version         Print version
 
             Examples:
               nslab test                          every lab below labs/

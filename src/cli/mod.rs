@@ -131,8 +131,7 @@ struct Test {
     /// Take each new text of a snapshot as the right one, and delete snapshots that no check asserts
     #[arg(long)]
     accept: bool,
-    /// Write what was known of each network for which nslab found out why nobody answered, a file each, as
-    /// `nslab why --evidence` does
+    /// Write a file below this folder for each diagnosis of a ping that failed, as `nslab why --evidence` does
     #[arg(long, value_name = "DIR")]
     evidence: Option<PathBuf>,
     #[command(flatten)]

@@ -203,7 +203,7 @@ fn json(call: &Call, value: &Dynamic) -> Fallible<Value> {
     match value.clone().into_string() {
         Ok(text) => Ok(text.into()),
         Err(_) => {
-            let error = format!("{} can't cell in a configuration", type_of(value));
+            let error = format!("{} can't stand in a configuration", type_of(value));
             Err(call.misuse(error, "maps, arrays, strings, numbers and bools can"))
         }
     }

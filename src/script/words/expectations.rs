@@ -87,7 +87,7 @@ fn read(call: &Call, word: &str, value: &Dynamic) -> Fallible<Answer> {
             "a capture" => "ask something of its packets, as `.rows().contains(#{…})`",
             "a process" => "ask something of it, as `.running`; what a program answers, `exec` gives",
             "a service" => "it is there when the call returns; ask it something, as with `http_get` or `resolve`",
-            "nothing" => "what only acts gives no answer: let it cell alone, and ask about it afterwards",
+            "nothing" => "what only acts gives no answer: let it stand alone, and ask about it afterwards",
             _ => "",
         };
         call.misuse(format!("`{word}` takes a bool or an answer, not {found}"), hint)

@@ -18,7 +18,7 @@ pub(super) const WORDS: &[Word] = &[
                 and holds where one came, or with `all: true` where all came; of ten or more one may be lost, as on every network. `size` is the payload in bytes (56), `df` forbids \
                 fragments, `iface` is an interface or an address to send from, and `by: blue` \
                 counts only what blue itself answered: its kernel, while a submission's programs \
-                cell still. Gives `.ok .error .text .sent .received .from .ttl .time_ms`; `.error` \
+                stand still. Gives `.ok .error .text .sent .received .from .ttl .time_ms`; `.error` \
                 is in ping(8)'s words.",
         example: "check(\"I hear myself\", ping(\"127.0.0.1\"));\n\
                   check(\"there is nowhere else\", ping(\"8.8.8.8\").error == \"connect: Network is unreachable\");",
