@@ -114,7 +114,9 @@ impl Echo {
         if let Err(errno) = sendto(self.socket.as_raw_fd(), &request, &to, MsgFlags::MSG_NOSIGNAL) {
             // The kernel may have queued the reason, such as the path's MTU.
             if !self.read_error(seq, answer) {
-                answer.too_large = (errno == Errno::EMSGSIZE).then_some(TooLarge::AtSender);
+                if errno == Errno::EMSGSIZE {
+                    answer.too_large = Some(TooLarge::AtSender);
+                }
                 answer.refused = Some(format!("sendmsg: {}", strerror(errno as i32)));
             }
             return;

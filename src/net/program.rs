@@ -243,7 +243,7 @@ impl Network {
     }
 
     /// Sets whether programs that start from now on are a submission's. These
-    /// see nothing of the grader, can signal none of its programs, and have
+    /// see nothing of the judge, can signal none of its programs, and have
     /// tighter limits. A running program keeps its status.
     ///
     /// # Errors

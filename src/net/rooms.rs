@@ -75,7 +75,7 @@ pub trait Rooms {
     fn exit_of(&self, program: Started, deadline: Option<Instant>) -> Option<Exit>;
 
     /// Sets whether programs, files and paths from now on belong to a
-    /// submission. A submission is in a booth of the sandbox, where the grader
+    /// submission. A submission is in a booth of the sandbox, where the judge
     /// is invisible.
     ///
     /// # Errors

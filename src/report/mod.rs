@@ -1,6 +1,6 @@
 //! Outcomes and events as text.
 //!
-//! *Takes* a lab, its events and its outcomes, *gives* text for a person, *never*
+//! *Takes* a lab, its events and its outcomes, *gives* text for a person or a program, *never*
 //! decides anything.
 
 mod explanation;

@@ -7,6 +7,7 @@ use serde::Serialize;
 /// An answer of `nslab why`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "Why"))]
 pub struct WhyJson<'a> {
     /// The namespace that sends.
     from: &'a str,
@@ -14,7 +15,8 @@ pub struct WhyJson<'a> {
     to: &'a str,
     /// Whether the target answers.
     reached: bool,
-    /// The symptom, in the words of ping or curl.
+    /// The error that the sender sees; `it answers` or `it accepts connections` if the target
+    /// is reached.
     symptom: &'a str,
     /// The interfaces at which packets of the probe were seen.
     path: Vec<InterfaceJson<'a>>,
@@ -22,7 +24,8 @@ pub struct WhyJson<'a> {
     cause: Option<CauseJson<'a>>,
     /// The causes: all that are proved, or else the likely ones, the likeliest first.
     causes: Vec<CauseJson<'a>>,
-    /// The commands that fix it, in order.
+    /// The commands that fix all causes if they are proved, or else the first one, in order;
+    /// empty if the target is reached.
     fix: &'a [String],
     /// Whether a replay of the lab with these commands reached the target.
     proved: bool,
@@ -47,7 +50,8 @@ struct InterfaceJson<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(rename = "Packet"))]
 enum PacketJson {
-    /// The echo request, or the segment that asks for a connection.
+    /// The echo request, the segment that asks for a connection, or the DNS query while the
+    /// name is not resolved.
     Request,
     /// The question for a hardware address: ARP, or a neighbour solicitation.
     ArpRequest,
@@ -120,7 +124,11 @@ mod tests {
 
     #[test]
     fn the_schema_in_the_repository_is_that_of_the_code() {
-        let schema = serde_json::to_value(schemars::schema_for!(WhyJson)).expect("plain data");
+        let schema = schemars::generate::SchemaSettings::draft2020_12()
+            .for_serialize()
+            .into_generator()
+            .into_root_schema_for::<WhyJson>();
+        let schema = schema.to_value();
         let kept: serde_json::Value =
             serde_json::from_str(include_str!("why.schema.json")).expect("the schema is JSON");
         assert_eq!(kept, schema, "write this to src/report/why.schema.json:\n{schema:#}");

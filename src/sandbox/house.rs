@@ -171,7 +171,8 @@ pub(super) fn place(file: &Placed) -> io::Result<()> {
         write(&copy)?;
         return bind(&copy.display().to_string(), &file.path);
     }
-    // In an unreadable folder, a folder of its own hides nothing.
+    // The sandbox can't see into that folder, so a tmpfs over the nearest visible one hides
+    // nothing of use.
     let seen = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/"));
     tmpfs(&seen.display().to_string(), SIZE)?;
     fs::create_dir_all(folder)?;

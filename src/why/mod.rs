@@ -4,9 +4,10 @@
 //! look      one probe, with every interface tapped, and where it was seen last
 //! evidence  the facts: the survey, the probe, the lab's commands, the kernel's answers
 //! command   commands: as they were typed, as they were meant, and as a cure types them
-//! cause     the suspects at such a place, each with a cure
+//! cause     what may have stopped the packet there: suspects, each with a cure
 //! round     the cure is tried, the probe sent again; what helps is kept
 //! pages     a description of each cause, for a reader
+//! recorded  tests of the finders with recorded facts
 //! ```
 //!
 //! All of it happens in a sandbox of its own: a replay of the lab, which nobody

@@ -131,7 +131,7 @@ impl Network {
     }
 
     fn set_port(&self, netns: &Netns, port: &str, settings: &[InfoBridgePort]) -> Result<(), NetError> {
-        /// If there is no such port, or the kernel refuses.
+        /// `IFLA_PROTINFO`
         const PORT: u16 = 12;
         let mut message = LinkMessage::default();
         message.header.interface_family = AddressFamily::Bridge;

@@ -254,7 +254,7 @@ impl Network {
             let error = NetError::new(format!(
                 "{name} has lost {lost} packets: they came too fast, or were too many"
             ));
-            // The grader's own probes do not flood a capture. A submission can,
+            // The judge's own probes do not flood a capture. A submission can,
             // and its failed checks would be left out of the maximum score.
             return Err(match self.guard.has_begun() {
                 true => error.hint("the network that was handed in floods this link, or has"),

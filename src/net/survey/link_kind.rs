@@ -59,7 +59,7 @@ kinds! {
     Vlan = "vlan",
     /// A tunnel of Ethernet over UDP.
     Vxlan = "vxlan",
-    /// A link to a program.
+    /// A link to a program: a tun, or a tap.
     Tun = "tun",
     /// A link to nobody.
     Dummy = "dummy",
@@ -113,10 +113,10 @@ impl LinkKind {
         }
     }
 
-    /// Tells whether it has no hardware address, and asks for none.
-    pub fn is_without_frames(&self) -> bool {
+    /// Tells whether the kernel makes such links with neighbour resolution off (NOARP).
+    pub fn is_noarp_by_nature(&self) -> bool {
         match self {
-            Self::Tun | Self::Wireguard => true,
+            Self::Tun | Self::Wireguard | Self::Dummy | Self::Vrf => true,
             Self::Device
             | Self::Veth
             | Self::Bridge
@@ -125,9 +125,7 @@ impl LinkKind {
             | Self::Ipvlan
             | Self::Vlan
             | Self::Vxlan
-            | Self::Dummy
             | Self::Bond
-            | Self::Vrf
             | Self::Other(_) => false,
         }
     }

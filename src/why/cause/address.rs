@@ -129,7 +129,7 @@ fn nobody_has(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
     for end in evidence.ground.ends().filter(|end| end.space.name != from) {
         let is_near =
             near.iter().any(|near| near.space.name == end.space.name && near.link.index == end.link.index);
-        let tier = if is_near { Tier::Here } else { Tier::Command };
+        let tier = if is_near { Tier::Here } else { Tier::Elsewhere };
         let addrs: Vec<&Address> = end.addrs(dst.is_ipv6()).collect();
         let (space, dev) = (&end.space.name, &end.link.name);
         // An address that is a gateway's is meant as it is.

@@ -48,8 +48,8 @@ pub(super) fn bridges<'a>(evidence: &Evidence<'a>) -> Vec<(&'a Space, &'a Link)>
 }
 
 impl<'a> Evidence<'a> {
-    /// Returns the weight of this interface's state: more on the wire where the packet
-    /// was seen last.
+    /// Returns the tier of a suspect at this interface: `Here` on the wire where the packet
+    /// was seen last, or in the namespace that it has not left; `OnTheWay` otherwise.
     pub(super) fn tier_at(&self, space: &str, link: &Link) -> Tier {
         let asks = match &self.gate {
             Gate::Resolve { asker, dev, .. } => {
@@ -274,8 +274,8 @@ fn through_the_firewall(evidence: &Evidence, space: &Space, bridge: &Link) -> Op
             && matches!(culprit.family.as_str(), "ip" | "ip6" | "inet" | "arp")
             && !culprit.spec.contains("physdev")
     })?;
-    // The receiver is behind a port of this bridge, so the frame is not to be routed
-    // here.
+    // The frame came in by a port of this bridge, and its receiver is behind one: it is
+    // not to be routed here.
     let (_, last) = evidence.stuck.link(evidence.survey)?;
     let bridged = evidence.stuck.ns == space.name && last.master == Some(bridge.index);
     let to = evidence.shot.sightings.iter().rfind(|seen| {

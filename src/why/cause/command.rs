@@ -184,7 +184,7 @@ fn consequences(evidence: &Evidence, meant: &Typed, later: &[Typed], repair: &Re
     commands
 }
 
-/// Returns the weight of a refused command, or nothing if it would change nothing or
+/// Returns the rank of a refused command, or nothing if it would change nothing or
 /// could not help.
 fn concerns(evidence: &Evidence, meant: &Typed) -> Option<Rank> {
     let v6 = evidence.shot.target.is_some_and(|dst| dst.is_ipv6());

@@ -3,7 +3,7 @@
 /// Makes the enum, its ids, and its lists.
 macro_rules! causes {
     ($($subject:literal { $($name:ident = $id:literal,)* })*) => {
-        /// A cause that `nslab why` can name. Its page is in [`pages`](super::super::pages).
+        /// A cause that `nslab why` can name. Its page stands in the file of its finder; [`pages`](super::super::pages) shows it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Cause {
             $($(#[doc = concat!("`", $id, "`")] $name,)*)*

@@ -68,8 +68,8 @@ impl Names<'_> {
         Some(self.found(Cause::NameHostsWrong, text, fix, Tier::Named.plain()))
     }
 
-    /// Returns names from the lab, its programs and their files that begin like the
-    /// wanted one.
+    /// Returns the dotted words of the lab and its programs, names below the wanted one in
+    /// files, and the wanted name in each of their domains.
     fn mentioned(&self) -> Vec<String> {
         let start = self.name.split('.').next().unwrap_or_default();
         let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
@@ -98,8 +98,11 @@ impl Names<'_> {
         }
         let domains: Vec<String> =
             names.iter().filter_map(|one| Some(format!("{start}.{}", one.split_once('.')?.1))).collect();
-        names.extend(domains);
-        names.dedup();
+        for domain in domains {
+            if !names.contains(&domain) {
+                names.push(domain);
+            }
+        }
         names.truncate(60);
         names
     }

@@ -61,10 +61,10 @@ fn suspect(id: Cause, place: String, text: String, fix: Vec<String>) -> Suspect 
     Suspect { id: id.id().into(), place, text, fix, evidence: Vec::new() }
 }
 
-/// A suspect, and how much speaks against it.
+/// A suspect with its rank.
 #[derive(Debug, Clone)]
 pub(super) struct Suspicion {
-    /// Its place among the suspects.
+    /// How much speaks against it: the greatest is tried first.
     pub rank: Rank,
     /// Whether the suspect is certainly at fault, even if curing it alone does not help.
     pub sure: bool,

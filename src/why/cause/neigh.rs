@@ -114,7 +114,7 @@ fn wrong_entry(
 fn without_arp(evidence: &Evidence) -> Vec<Suspicion> {
     let stations = evidence.stations();
     let off = stations.iter().filter(|end| {
-        end.link.noarp && !end.link.loopback && !end.link.pointopoint && !end.link.kind.is_without_frames()
+        end.link.noarp && !end.link.loopback && !end.link.pointopoint && !end.link.kind.is_noarp_by_nature()
     });
     off.map(|end| {
         let (ns, dev) = (&end.space.name, &end.link.name);

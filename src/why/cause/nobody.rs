@@ -89,7 +89,7 @@ fn plugged_elsewhere(evidence: &Evidence) -> Vec<Suspicion> {
             let mut suspect = suspect(Cause::CableInWrongNamespace, format!("{space}: {dev}"), text, fix);
             suspect.evidence =
                 vec![format!("{} link", evidence.ip(from)), format!("{} link", evidence.ip(space))];
-            found.push(Suspicion { rank: Tier::Command.plain(), sure: false, suspect });
+            found.push(Suspicion { rank: Tier::Elsewhere.plain(), sure: false, suspect });
         }
     }
     found

@@ -138,6 +138,8 @@ fn joined<'a>(evidence: &Evidence<'a>, space: &'a Space, bridge: &'a Link) -> Ve
 fn is_loose(evidence: &Evidence, space: &Space, link: &Link) -> bool {
     let bare = !space.addrs.iter().any(|addr| addr.index == link.index && addr.scope != "link");
     link.master.is_none() && bare && link.kind.is_made_for_a_bridge()
+        // The kernel refuses a tun, which has no frames.
+        && link.tun.as_ref().is_none_or(|tun| tun.tap)
         // The parent of a macvlan or VXLAN has its use already.
         && !evidence.survey.spaces.iter().flat_map(|space| &space.links).any(|other| {
             other.parent.as_ref().is_some_and(|parent| {

@@ -14,8 +14,8 @@ pub(in crate::why) enum Tier {
     Last,
     /// An odd state that may be unrelated.
     Odd,
-    /// A failed command or a lost setting that would help.
-    Command,
+    /// A change off the way that may have been meant.
+    Elsewhere,
     /// A state elsewhere on the way that stops the packet.
     OnTheWay,
     /// A state that stops the packet at the place where it was seen last.
@@ -42,7 +42,8 @@ pub(in crate::why) enum Fit {
 pub(in crate::why) struct Rank {
     pub tier: Tier,
     pub fit: Fit,
-    /// Among suspects of the same fit: how near the proposed value is to the present one.
+    /// Decides among suspects of the same fit: how near the proposed value is to the
+    /// present one, or which end comes first.
     pub nearness: i8,
 }
 
@@ -78,16 +79,19 @@ impl Rank {
 
 /// Pairs of causes, with the reason: the first comes before the second if both are
 /// suspected in the same tier.
+///
+/// They are applied in this order: a pair whose first cause is the second of another pair
+/// stands before that one.
 const BEFORE: &[(Cause, Cause, &str)] = &[
-    (
-        Cause::AddressesSwapped,
-        Cause::AddressOnWrongLink,
-        "one exchange explains both addresses, of which each is on the wrong link",
-    ),
     (
         Cause::AddressOnWrongLink,
         Cause::BridgePortNotEnslaved,
         "a link whose wire has the network of a bridge's address was not meant as a port: the address is on the wrong link",
+    ),
+    (
+        Cause::AddressesSwapped,
+        Cause::AddressOnWrongLink,
+        "one exchange explains both addresses, of which each is on the wrong link",
     ),
     (
         Cause::WrongPeer,
@@ -157,6 +161,23 @@ mod tests {
             }
             let apart = vec![suspicion(*second, Tier::Named.plain()), suspicion(*first, Tier::Here.exact())];
             assert_eq!(sorted(apart), [*second, *first].map(|cause| cause.to_string()), "{why}");
+        }
+    }
+
+    #[test]
+    fn all_pairs_hold_together() {
+        let mut all: Vec<Cause> = BEFORE.iter().flat_map(|(first, second, _)| [*first, *second]).collect();
+        all.sort_unstable();
+        all.dedup();
+        for turned in [false, true] {
+            if turned {
+                all.reverse();
+            }
+            let order = sorted(all.iter().map(|cause| suspicion(*cause, Tier::Here.exact())).collect());
+            let at = |cause: &Cause| order.iter().position(|id| *id == *cause);
+            for (first, second, why) in BEFORE {
+                assert!(at(first) < at(second), "{why}: {order:?}");
+            }
         }
     }
 

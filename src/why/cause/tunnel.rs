@@ -70,8 +70,7 @@ fn between<'a>(
     let mut pairs: Vec<(Tunnel<'a>, Tunnel<'a>)> = Vec::new();
     for near in tunnels.iter().filter(|one| near_ends.iter().any(|end| serves(one, end.0, end.1))) {
         for far in tunnels.iter().filter(|one| far_ends.iter().any(|end| serves(one, end.0, end.1))) {
-            let same = near.space.name == far.space.name && near.link.index == far.link.index;
-            if !same && near.space.name != far.space.name {
+            if near.space.name != far.space.name {
                 pairs.push((*near, *far));
             }
         }

@@ -89,8 +89,8 @@ const SWITCHES: [&str; 12] = [
     "net.bridge.bridge-nf-call-iptables",
 ];
 
-/// Returns the name that a word was probably meant to be; nothing if the word is that
-/// name.
+/// Returns the name that a word was probably meant to be; `None` if no name is near, or
+/// the nearest is the word itself.
 pub(in crate::why) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let far = (word.chars().count() / 3).clamp(1, 3);
     let near = names.into_iter().map(|name| {

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! kernel   questions to the kernel beside the survey
-//! known    all facts of a diagnosis, recorded to a file and read back
+//! known    all facts of one round, recorded to a file and read back
 //! typed    the lab's commands, read as `ip` reads them
 //! ground   which interfaces share a wire
 //! fib      the route that the tables give for a packet

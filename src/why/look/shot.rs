@@ -309,7 +309,7 @@ impl Shot {
         path
     }
 
-    /// Classifies a captured packet for the reader.
+    /// Returns the kind of a captured packet; `None` if it is none of the probe's.
     pub fn passed(&self, seen: &Sighting) -> Option<Passed> {
         let packet = seen.within.as_deref().unwrap_or(&seen.packet);
         Some(match packet {

@@ -175,7 +175,7 @@ fn each_cause_is_in_a_recorded_diagnosis() {
 #[test]
 #[ignore = "called by tests/evidence/record"]
 fn keep() {
-    let from = PathBuf::from(std::env::var("NSLAB_EVIDENCE").expect("a folder"));
+    let from = PathBuf::from(std::env::var("NSLAB_EVIDENCE_FROM").expect("a folder"));
     let mut cases = Vec::new();
     for path in files(&from, ".json") {
         let mut file = read(&path);

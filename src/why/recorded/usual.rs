@@ -10,7 +10,8 @@ const SYSCTLS: &str = "sysctls";
 /// The usual value at one place of the facts, and at the places below it.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Place {
-    /// The most frequent value; none if no value is frequent.
+    /// The most frequent value, in a list of at most one, since null is a value too; empty
+    /// if no value is frequent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     usual: Vec<Value>,
     /// Whether all objects at this place have the same keys.

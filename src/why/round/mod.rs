@@ -69,8 +69,7 @@ fn search(
             let known = |other: &Suspect| other.key() == found.suspect.key();
             !findings.causes.iter().any(known) && !tried.contains(&found.suspect.key())
         });
-        // A suspect without commands, which only another probe would cure, ends the
-        // search.
+        // A suspect without commands can't be tried, and ends the search.
         let Some(found) = untried.next() else { return Ok(()) };
         if round == 0 {
             findings.others = untried.map(|found| found.suspect).collect();
