@@ -10,7 +10,7 @@ mod machine;
 
 pub use attempt::{Attempt, attempt};
 pub use class::{Supply, class};
-pub use evidence::{Evidence, write_evidence};
+pub use evidence::{Record, write_evidence};
 pub use finished::Finished;
 use inquiry::WhyCache;
 pub use inquiry::{WhyError, why};
@@ -69,7 +69,7 @@ pub struct Settings {
     /// Whether the lab's captures are wanted as files ([`Event::Captured`]).
     pub captures: bool,
     /// Whether the facts behind each diagnosis are recorded.
-    pub evidence: Evidence,
+    pub evidence: Record,
 }
 
 impl Default for Settings {
@@ -84,7 +84,7 @@ impl Default for Settings {
             linger: false,
             explains: true,
             captures: false,
-            evidence: Evidence::Dropped,
+            evidence: Record::Dropped,
         }
     }
 }

@@ -1,7 +1,7 @@
 use super::Test;
 use super::exit::{Findings, USAGE};
 use crate::harness::{self, Asked};
-use crate::run::{Evidence, Settings};
+use crate::run::{Record, Settings};
 use clap::Parser;
 use libtest_mimic::Arguments;
 use std::process::ExitCode;
@@ -24,7 +24,7 @@ pub(super) fn run(typed: Test) -> ExitCode {
     let settings = Settings {
         timeout_ms: typed.deadline.timeout,
         patience_ms: typed.patience.patience,
-        evidence: typed.evidence.map_or(Evidence::Dropped, Evidence::Written),
+        evidence: typed.evidence.map_or(Record::Dropped, Record::Written),
         ..Settings::default()
     };
     let asked = Asked { paths: typed.paths, accept: typed.accept, settings };

@@ -4,7 +4,7 @@ use super::one;
 use crate::event::{Moment, Probe, Stop};
 use crate::lab::visible;
 use crate::report::{self, WhyJson};
-use crate::run::{self, Evidence, Settings, WhyError};
+use crate::run::{self, Record, Settings, WhyError};
 use crate::sandbox::For;
 use crate::why::pages;
 use std::io::Write;
@@ -29,7 +29,7 @@ pub(super) fn run(typed: &Why) -> ExitCode {
     let settings = Settings {
         timeout_ms: typed.deadline.timeout,
         patience_ms: typed.patience.patience,
-        evidence: if typed.evidence.is_some() { Evidence::Kept } else { Evidence::Dropped },
+        evidence: if typed.evidence.is_some() { Record::Kept } else { Record::Dropped },
         ..Settings::default()
     };
     let probe = Probe {

@@ -26,7 +26,7 @@ mod icmp_words;
 mod iproute;
 mod lacking;
 mod link;
-mod link_kind;
+mod link_settings;
 mod mac;
 mod names;
 mod neigh;
@@ -71,7 +71,7 @@ pub use defaults::CHOSEN;
 pub use error::NetError;
 pub use http::{HttpAnswer, HttpOptions};
 pub use lacking::Lacking;
-pub use link_kind::MacvlanMode;
+pub use link_settings::MacvlanMode;
 pub use names::{NameAnswer, NameFiles};
 use netfilter::SetElements;
 pub use netfilter::{

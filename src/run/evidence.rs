@@ -8,7 +8,7 @@ use std::{fs, io};
 
 /// Whether the facts of diagnoses are recorded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Evidence {
+pub enum Record {
     /// No.
     #[default]
     Dropped,

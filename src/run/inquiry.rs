@@ -1,6 +1,6 @@
 //! Answers why a target is not reached: replays the lab until a cure is proved.
 
-use super::evidence::{self, Evidence};
+use super::evidence::{self, Record};
 use super::{Machine, Settings, order};
 use crate::event::{
     Aim, Answered, Cause, Event, Explanation, Findings, Inquiry, Misuse, Moment, PendingWhy, Probe, Stop,
@@ -104,7 +104,7 @@ impl<'a> WhyCache<'a> {
         let explanation = self.launcher.open().map_err(WhyError::from).and_then(|first| {
             search(self, first, &pending_why.probe, &Moment::CallSite(pending_why.call_site.clone()))
         });
-        if let (Evidence::Written(folder), Ok(explanation)) = (&self.settings.evidence, &explanation) {
+        if let (Record::Written(folder), Ok(explanation)) = (&self.settings.evidence, &explanation) {
             let number = self.known.borrow().len() + 1;
             evidence::write_numbered(folder, &self.lab.source.name, number, explanation);
         }
@@ -285,7 +285,7 @@ impl Replay<'_> {
             aim,
             cleared: cleared.to_vec(),
             budget_ms: ROUND.min(self.cache.patience).as_millis() as u64,
-            records: self.cache.settings.evidence != Evidence::Dropped,
+            records: self.cache.settings.evidence != Record::Dropped,
         });
         let (mut found, mut stopped) = (None, None);
         let hear = |event| match event {

@@ -20,7 +20,7 @@ use mutant::{Tried, Verdict, try_one};
 use networks::{NETWORKS, Sound};
 use nslab::event::{Cause, Explanation, Moment, Probe};
 use nslab::lab::{Lab, LabName, LabSource};
-use nslab::run::{self, Evidence, Settings};
+use nslab::run::{self, Record, Settings};
 use nslab::sandbox::{For, Launcher, SandboxError};
 use nslab::script::Stage;
 use nslab::shell;
@@ -86,7 +86,7 @@ fn why(launcher: &Launcher, sound: &Sound, lines: &[String], large: bool) -> Res
     let probe =
         Probe { tcp: sound.tcp, size: large.then_some(LARGE), df: large, ..Probe::to(sound.from, sound.to) };
     let first = launcher.open().map_err(|error| error.to_string())?;
-    let evidence = if evidence_folder().is_some() { Evidence::Kept } else { Evidence::Dropped };
+    let evidence = if evidence_folder().is_some() { Record::Kept } else { Record::Dropped };
     let settings = Settings { evidence, ..Settings::default() };
     run::why(&lab, launcher, first, &settings, &probe, &Moment::End).map_err(|error| error.to_string())
 }

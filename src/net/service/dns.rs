@@ -2,7 +2,7 @@
 //! hold.
 
 use super::zone::{Zone, failure, fitted};
-use super::{Guests, Work};
+use super::{Clients, Work};
 use nix::sched::{CloneFlags, setns};
 use std::io;
 use std::net::{self, IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -113,7 +113,7 @@ pub(super) async fn serve_udp(server: Arc<Server>, socket: net::UdpSocket, work:
 }
 
 /// Answers requests over TCP connections.
-pub(super) async fn serve_tcp(server: Arc<Server>, listener: net::TcpListener, guests: Guests) {
+pub(super) async fn serve_tcp(server: Arc<Server>, listener: net::TcpListener, clients: Clients) {
     let Ok(listener) = TcpListener::from_std(listener) else { return };
     let mut connections = JoinSet::new();
     loop {
@@ -122,7 +122,7 @@ pub(super) async fn serve_tcp(server: Arc<Server>, listener: net::TcpListener, g
             tokio::time::sleep(Duration::from_millis(1)).await;
             continue;
         };
-        guests.welcome(from);
+        clients.welcome(from);
         let server = server.clone();
         connections.spawn(async move {
             while let Ok(Ok(question)) = timeout(IDLE, receive(&mut stream)).await {

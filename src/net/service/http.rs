@@ -1,6 +1,6 @@
 //! Serves one page over HTTP.
 
-use super::Guests;
+use super::Clients;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::CONTENT_TYPE;
@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 /// Answers every request on a socket with the same text.
-pub(super) async fn serve(listener: net::TcpListener, body: String, guests: Guests) {
+pub(super) async fn serve(listener: net::TcpListener, body: String, clients: Clients) {
     let Ok(listener) = TcpListener::from_std(listener) else { return };
     let body = Bytes::from(body);
     // The connections end with this task.
@@ -27,7 +27,7 @@ pub(super) async fn serve(listener: net::TcpListener, body: String, guests: Gues
             tokio::time::sleep(Duration::from_millis(1)).await;
             continue;
         };
-        guests.welcome(from);
+        clients.welcome(from);
         let body = body.clone();
         let page = service_fn(move |_: Request<Incoming>| {
             let body = body.clone();

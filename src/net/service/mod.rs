@@ -52,7 +52,7 @@ struct Running {
     ports: Vec<String>,
     tasks: RefCell<Vec<JoinHandle<()>>>,
     /// The senders of the last connections or datagrams that it accepted.
-    guests: Guests,
+    clients: Clients,
     /// The pending work, if it can be measured.
     work: RefCell<Option<Arc<Work>>>,
 }
@@ -60,25 +60,25 @@ struct Running {
 /// The senders of the last connections or datagrams that a service accepted,
 /// each with the time; the newest is at the end.
 #[derive(Debug, Clone, Default)]
-struct Guests(Arc<Mutex<VecDeque<(SocketAddr, Instant)>>>);
+struct Clients(Arc<Mutex<VecDeque<(SocketAddr, Instant)>>>);
 
-impl Guests {
+impl Clients {
     /// The number of entries that are kept: nobody asks about old ones.
     const KEPT: usize = 256;
 
     fn welcome(&self, from: SocketAddr) {
-        let Ok(mut guests) = self.0.lock() else { return };
-        if guests.len() == Self::KEPT {
-            guests.pop_front();
+        let Ok(mut clients) = self.0.lock() else { return };
+        if clients.len() == Self::KEPT {
+            clients.pop_front();
         }
-        guests.push_back((SocketAddr::new(from.ip().to_canonical(), from.port()), Instant::now()));
+        clients.push_back((SocketAddr::new(from.ip().to_canonical(), from.port()), Instant::now()));
     }
 
     /// Tells whether the service has accepted something from this address since
     /// then. Earlier entries do not count, because a client's port is reused.
     fn has(&self, from: SocketAddr, since: Instant) -> bool {
         let is_it = |(guest, at): &(SocketAddr, Instant)| *guest == from && *at >= since;
-        self.0.lock().is_ok_and(|guests| guests.iter().any(is_it))
+        self.0.lock().is_ok_and(|clients| clients.iter().any(is_it))
     }
 }
 
@@ -116,7 +116,7 @@ impl Service {
     /// moment, or does so within `patience`.
     pub(super) fn accepts(&self, from: SocketAddr, since: Instant, patience: Duration) -> bool {
         let deadline = Instant::now() + patience;
-        while !self.0.guests.has(from, since) {
+        while !self.0.clients.has(from, since) {
             if Instant::now() >= deadline {
                 return false;
             }
@@ -212,14 +212,14 @@ impl Network {
         let listener = listener.map_err(|errno| self.cannot_bind(netns, address, port, "tcp", errno))?;
         let body = body.to_string();
         let thread = self.services.thread().map_err(no_thread)?;
-        let guests = Guests::default();
-        let task = thread.spawn(http::serve(listener.into(), body, guests.clone()));
+        let clients = Clients::default();
+        let task = thread.spawn(http::serve(listener.into(), body, clients.clone()));
         Ok(self.keep_service(Running {
             name: format!("serve_http(\"{at}\")"),
             netns: netns.clone(),
             ports: vec![format!("{port}/tcp")],
             tasks: RefCell::new(vec![task]),
-            guests,
+            clients,
             work: RefCell::default(),
         }))
     }
@@ -240,14 +240,14 @@ impl Network {
             .map_err(|errno| self.cannot_bind(netns, address, port, "udp", errno))?;
         let work = Work::of(&socket).map_err(|error| NetError::new(error.to_string()))?;
         let thread = self.services.thread().map_err(no_thread)?;
-        let guests = Guests::default();
-        let task = thread.spawn(udp::serve(socket.into(), guests.clone(), work.clone()));
+        let clients = Clients::default();
+        let task = thread.spawn(udp::serve(socket.into(), clients.clone(), work.clone()));
         Ok(self.keep_service(Running {
             name: format!("serve_udp(\"{at}\")"),
             netns: netns.clone(),
             ports: vec![format!("{port}/udp")],
             tasks: RefCell::new(vec![task]),
-            guests,
+            clients,
             work: RefCell::new(Some(work)),
         }))
     }
@@ -297,17 +297,17 @@ impl Network {
         let server = dns::Server::new(zone, upstreams, here);
         let work = Work::of(&datagrams).map_err(|error| NetError::new(error.to_string()))?;
         let thread = self.services.thread().map_err(no_thread)?;
-        let guests = Guests::default();
+        let clients = Clients::default();
         let tasks = vec![
             thread.spawn(dns::serve_udp(server.clone(), datagrams.into(), work.clone())),
-            thread.spawn(dns::serve_tcp(server, listener.into(), guests.clone())),
+            thread.spawn(dns::serve_tcp(server, listener.into(), clients.clone())),
         ];
         Ok(self.keep_service(Running {
             name,
             netns: netns.clone(),
             ports: vec![format!("{PORT}/udp"), format!("{PORT}/tcp")],
             tasks: RefCell::new(tasks),
-            guests,
+            clients,
             work: RefCell::new(Some(work)),
         }))
     }

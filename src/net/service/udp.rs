@@ -1,6 +1,6 @@
 //! Echoes datagrams.
 
-use super::{Guests, Work};
+use super::{Clients, Work};
 use std::net;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,7 +11,7 @@ use tokio::net::UdpSocket;
 const ANSWER: &[u8] = b"echo: ";
 
 /// Sends each datagram back to its sender.
-pub(super) async fn serve(socket: net::UdpSocket, guests: Guests, work: Arc<Work>) {
+pub(super) async fn serve(socket: net::UdpSocket, clients: Clients, work: Arc<Work>) {
     let Ok(socket) = UdpSocket::from_std(socket) else { return };
     let mut bytes = vec![0; 65_535];
     loop {
@@ -20,7 +20,7 @@ pub(super) async fn serve(socket: net::UdpSocket, guests: Guests, work: Arc<Work
         work.taken.fetch_add(1, Ordering::Relaxed);
         let asked = &bytes[..length];
         if !asked.starts_with(ANSWER) {
-            guests.welcome(from);
+            clients.welcome(from);
             let _ = socket.send_to(&[ANSWER, asked].concat(), from).await;
         }
         work.taken.fetch_sub(1, Ordering::Relaxed);
