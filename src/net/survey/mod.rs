@@ -32,6 +32,7 @@ pub use neigh::Neighbour;
 pub use route::{Hop, Net, Route};
 pub use rule::PolicyRule;
 pub use sockets::Listener;
+pub use sysctls::conf_key;
 pub use tc::Qdisc;
 pub use tc_filter::Filter;
 pub use xfrm::{XfrmPolicy, XfrmSelector, XfrmState, XfrmTemplate};

@@ -278,3 +278,19 @@ fn of_neighbours(space: &mut Space) {
         }
     }
 }
+
+/// Returns the key of an interface's sysctl, as `sysctl -a` prints it: the dots of a name
+/// such as `eth0.10` are slashes there.
+pub fn conf_key(family: &str, dev: &str, name: &str) -> String {
+    format!("net.{family}.conf.{}.{name}", dev.replace('.', "/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::conf_key;
+
+    #[test]
+    fn a_dot_in_a_name_is_a_slash_in_its_key() {
+        assert_eq!(conf_key("ipv4", "eth0.10", "rp_filter"), "net.ipv4.conf.eth0/10.rp_filter");
+    }
+}

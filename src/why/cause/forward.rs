@@ -3,7 +3,7 @@
 use super::page::Page;
 use super::rank::{Rank, Tier};
 use super::{Suspicion, suspect};
-use crate::net::survey::{LinkKind, Space};
+use crate::net::survey::{LinkKind, Space, conf_key};
 use crate::why::Cause;
 use crate::why::evidence::Evidence;
 use crate::why::look::gate::Gate;
@@ -52,7 +52,7 @@ fn off(evidence: &Evidence, space: &Space, dev: &str, dst: IpAddr, rank: Rank) -
         IpAddr::V6(_) => ("ipv6", "net.ipv6.conf.all.forwarding"),
         IpAddr::V4(_) => ("ipv4", "net.ipv4.ip_forward"),
     };
-    let own = format!("net.{family}.conf.{}.forwarding", dev.replace('.', "/"));
+    let own = conf_key(family, dev, "forwarding");
     let is_off = |key: &str| space.switch(key) == Some(0);
     let is_at_fault = is_off(&own) || dst.is_ipv6() && is_off(master);
     if !is_at_fault {

@@ -4,7 +4,7 @@
 use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
-use crate::net::survey::{Address, Net, RouteQuestion, Space};
+use crate::net::survey::{Address, Net, RouteQuestion, Space, conf_key};
 use crate::why::Cause;
 use crate::why::command::say::nodad;
 use crate::why::evidence::Evidence;
@@ -133,7 +133,7 @@ fn disabled(evidence: &Evidence, space: &Space) -> Option<Suspicion> {
         )
         .collect();
     let all = "net.ipv6.conf.all.disable_ipv6".to_string();
-    let of = |dev: &str| format!("net.ipv6.conf.{}.disable_ipv6", dev.replace('.', "/"));
+    let of = |dev: &str| conf_key("ipv6", dev, "disable_ipv6");
     let mut off: Vec<&str> = devs.into_iter().filter(|dev| space.switch(&of(dev)) == Some(1)).collect();
     off.dedup();
     off.sort_unstable();
@@ -196,7 +196,7 @@ fn advertised(evidence: &Evidence) -> Vec<Suspicion> {
         let routers = evidence.ground.neighbours(ns, end.link);
         let router = routers.iter().find_map(|other| other.addrs(true).next().map(|addr| (other, addr)));
         let Some((router, addr)) = router else { continue };
-        let key = |name: &str| format!("net.ipv6.conf.{}.{name}", dev.replace('.', "/"));
+        let key = |name: &str| conf_key("ipv6", dev, name);
         let value = |name: &str| from.switch(&key(name));
         let why = match (value("accept_ra"), value("forwarding"), value("autoconf")) {
             (Some(0), forwarding, _) => Some((
@@ -263,7 +263,7 @@ fn half_advertised(evidence: &Evidence) -> Vec<Suspicion> {
     }
     let ns = &from.name;
     for link in from.links.iter().filter(|link| !link.loopback && link.up && link.master.is_none()) {
-        let key = |name: &str| format!("net.ipv6.conf.{}.{name}", link.name.replace('.', "/"));
+        let key = |name: &str| conf_key("ipv6", &link.name, name);
         let global = from
             .addrs
             .iter()
@@ -339,7 +339,7 @@ fn without_own(evidence: &Evidence) -> Vec<Suspicion> {
         for link in space.links.iter().filter(|link| link.up && !link.loopback) {
             let (ns, dev) = (&space.name, &link.name);
             let has_own = |addr: &Address| addr.index == link.index && is_link_local(addr.ip);
-            let is_off = space.switch(&format!("net.ipv6.conf.{dev}.disable_ipv6")) == Some(1);
+            let is_off = space.switch(&conf_key("ipv6", dev, "disable_ipv6")) == Some(1);
             let speaks = evidence.ground.neighbours(ns, link).iter().any(|end| {
                 end.space.addrs.iter().any(|addr| addr.index == end.link.index && addr.ip.is_ipv6())
             });

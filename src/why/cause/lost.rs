@@ -3,6 +3,7 @@
 use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
+use crate::net::survey::conf_key;
 use crate::why::Cause;
 use crate::why::command::say::nodad;
 use crate::why::evidence::Evidence;
@@ -60,8 +61,8 @@ fn lost(evidence: &Evidence, typed: &[Typed], given: &Given) -> Option<Suspicion
         _ => return None,
     };
     if let Some(link) = link {
-        if space.switch(&format!("net.ipv6.conf.{dev}.disable_ipv6")) == Some(1) && ip.is_ipv6() {
-            fix.push(evidence.sysctl(ns, &format!("net.ipv6.conf.{dev}.disable_ipv6"), "0"));
+        if space.switch(&conf_key("ipv6", dev, "disable_ipv6")) == Some(1) && ip.is_ipv6() {
+            fix.push(evidence.sysctl(ns, &conf_key("ipv6", dev, "disable_ipv6"), "0"));
         }
         fix.push(format!("{} addr add {addr} dev {dev}{}", evidence.ip(ns), nodad(*ip)));
         if !link.up {

@@ -5,7 +5,7 @@ use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::SeenPacket;
-use crate::net::survey::{Link, RouteQuestion, Space};
+use crate::net::survey::{Link, RouteQuestion, Space, conf_key};
 use crate::why::Cause;
 use crate::why::command::say::odd;
 use crate::why::evidence::Evidence;
@@ -83,7 +83,7 @@ impl<'a> Arrival<'a> {
     fn filtered(&self, evidence: &Evidence) -> Vec<Suspicion> {
         let Self { space, link, src, .. } = self;
         let (ns, dev) = (&space.name, &link.name);
-        let own = format!("net.ipv4.conf.{}.rp_filter", dev.replace('.', "/"));
+        let own = conf_key("ipv4", dev, "rp_filter");
         let all = "net.ipv4.conf.all.rp_filter".to_string();
         let value = |key: &String| space.switch(key).unwrap_or_default();
         // The kernel uses the larger of the two.
@@ -133,7 +133,7 @@ impl<'a> Arrival<'a> {
     fn unmarked(&self, evidence: &Evidence, text: &str) -> Option<Suspicion> {
         let Self { space, link, src, .. } = self;
         let (ns, dev) = (&space.name, link.name.replace('.', "/"));
-        let key = |dev: &str| format!("net.ipv4.conf.{dev}.src_valid_mark");
+        let key = |dev: &str| conf_key("ipv4", dev, "src_valid_mark");
         if [key("all"), key(&dev)].iter().any(|key| space.switch(key) == Some(1)) {
             return None;
         }
@@ -188,11 +188,7 @@ impl<'a> Arrival<'a> {
         let text = format!("{ns} drops what comes in by {dev}: {bad} is {what}, a martian on a wire");
         let fix = match bad {
             IpAddr::V4(ip) if ip.is_loopback() => {
-                vec![evidence.sysctl(
-                    ns,
-                    &format!("net.ipv4.conf.{}.route_localnet", dev.replace('.', "/")),
-                    "1",
-                )]
+                vec![evidence.sysctl(ns, &conf_key("ipv4", dev, "route_localnet"), "1")]
             }
             _ => Vec::new(),
         };

@@ -5,7 +5,7 @@ use super::page::Page;
 use super::rank::{Rank, Tier};
 use super::service;
 use super::{Suspicion, suspect};
-use crate::net::survey::{Net, Space};
+use crate::net::survey::{Net, Space, conf_key};
 use crate::net::{Backend, Culprit, FirewallRule, Sighting, nft_command, typed};
 use crate::why::Cause;
 use crate::why::command::ruling::Ruling;
@@ -182,7 +182,7 @@ impl Nat<'_> {
         let owners = evidence.ground.owners(to);
         if to.is_loopback() {
             let dev = self.came_by().map_or("all".to_string(), |seen| seen.dev.clone());
-            let key = format!("net.ipv4.conf.{}.route_localnet", dev.replace('.', "/"));
+            let key = conf_key("ipv4", &dev, "route_localnet");
             let text = format!(
                 "{} sends to {to}, and what comes from outside may not go to 127.0.0.0/8 (a martian destination) while {key} is 0",
                 self.name()

@@ -5,7 +5,7 @@ use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::SeenPacket;
-use crate::net::survey::{Address, Link, Neighbour, Route, Space};
+use crate::net::survey::{Address, Link, Neighbour, Route, Space, conf_key};
 use crate::why::Cause;
 use crate::why::command::say::nodad;
 use crate::why::evidence::Evidence;
@@ -296,7 +296,7 @@ fn wrong_answer(evidence: &Evidence) -> Vec<Suspicion> {
             continue;
         };
         let (ns, dev) = (&space.name, &link.name);
-        let key = format!("net.ipv4.conf.{}.proxy_arp", dev.replace('.', "/"));
+        let key = conf_key("ipv4", dev, "proxy_arp");
         let entry = space.neighs.iter().find(|entry| entry.proxy && entry.ip == target);
         let (fix, why) = match entry {
             Some(entry) => {

@@ -2,7 +2,7 @@
 
 use super::rule_slip;
 use super::slip::{self, nearest};
-use crate::net::survey::{LinkKind, Net, Space};
+use crate::net::survey::{LinkKind, Net, Space, conf_key};
 use crate::why::command::say::nodad;
 use crate::why::evidence::Evidence;
 use crate::why::evidence::ground::network;
@@ -177,8 +177,7 @@ fn switched_off(evidence: &Evidence, repair: &mut Repair, space: &Space, typed: 
     if !v6 {
         return;
     }
-    let keys =
-        ["all".to_string(), dev.replace('.', "/")].map(|dev| format!("net.ipv6.conf.{dev}.disable_ipv6"));
+    let keys = ["all", dev.as_str()].map(|dev| conf_key("ipv6", dev, "disable_ipv6"));
     let off: Vec<&String> = keys.iter().filter(|key| space.switch(key) == Some(1)).collect();
     for key in &off {
         repair.before.push(evidence.sysctl(&space.name, key, "0"));

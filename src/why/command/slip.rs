@@ -1,7 +1,7 @@
 //! Typing errors, and the words that were probably meant.
 
 use super::repair::Repair;
-use crate::net::survey::{Link, Net, Space};
+use crate::net::survey::{Link, Net, Space, conf_key};
 use crate::why::evidence::Evidence;
 use crate::why::evidence::ground::{network, transplant};
 use std::net::IpAddr;
@@ -116,7 +116,7 @@ pub(in crate::why) fn sysctl(evidence: &Evidence, repair: Repair, program: usize
     let Some(space) = evidence.survey.space(ns) else { return vec![repair] };
     let devs = space.links.iter().flat_map(|link| {
         ["forwarding", "rp_filter", "proxy_arp", "route_localnet", "arp_ignore", "accept_local"]
-            .map(|name| format!("net.ipv4.conf.{}.{name}", link.name))
+            .map(|name| conf_key("ipv4", &link.name, name))
     });
     let known: Vec<String> = space
         .sysctls

@@ -2,7 +2,7 @@
 //! namespaces.
 
 use crate::event::Passed;
-use crate::net::survey::{Address, Net, RouteQuestion, Space};
+use crate::net::survey::{Address, Net, RouteQuestion, Space, conf_key};
 use crate::why::evidence::Evidence;
 use crate::why::evidence::fib;
 use crate::why::evidence::ground::{Crossing, network};
@@ -90,7 +90,7 @@ impl Evidence<'_> {
     pub(in crate::why) fn answers_for(&self, step: Crossing, dst: IpAddr) -> bool {
         let dev = &step.into.link.name;
         let on = |key: String| step.into.space.switch(&key) == Some(1);
-        on(format!("net.ipv4.conf.{dev}.proxy_arp"))
+        on(conf_key("ipv4", dev, "proxy_arp"))
             || on("net.ipv4.conf.all.proxy_arp".into())
             || step.into.space.neighs.iter().any(|known| known.proxy && known.ip == dst)
     }

@@ -1,7 +1,7 @@
 //! One probe, with every interface tapped.
 
 use crate::event::{Passed, Probe, Waypoint};
-use crate::net::survey::{Link, Survey};
+use crate::net::survey::{Link, Survey, conf_key};
 use crate::net::{
     Culprit, FirewallRule, FirewallSnapshot, Limits, NetError, Netns, Network, Passage, PingOptions,
     PingSource, SeenPacket, Sighting, Stop, Taps, TcpOptions, TooLarge, TraceStep,
@@ -230,7 +230,7 @@ fn hurry_neighbours(network: &Network, survey: &Survey) -> Result<(), NetError> 
                 let _ = network.set_sysctl(&netns, &key, "50");
             }
             // A proxy waits up to 0.8 s before it answers.
-            if space.switch(&format!("net.ipv4.conf.{}.proxy_arp", link.name.replace('.', "/"))) == Some(1)
+            if space.switch(&conf_key("ipv4", &link.name, "proxy_arp")) == Some(1)
                 || space.neighs.iter().any(|entry| entry.proxy)
             {
                 for family in ["ipv4", "ipv6"] {
