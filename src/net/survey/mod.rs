@@ -32,7 +32,7 @@ pub use neigh::Neighbour;
 pub use route::{Hop, Net, Route};
 pub use rule::PolicyRule;
 pub use sockets::Listener;
-pub use sysctls::conf_key;
+pub use sysctls::{conf_key, key_part};
 pub use tc::Qdisc;
 pub use tc_filter::Filter;
 pub use xfrm::{XfrmPolicy, XfrmSelector, XfrmState, XfrmTemplate};
@@ -122,12 +122,12 @@ impl Space {
     /// Tells whether an address is tentative although duplicate address
     /// detection is off.
     fn is_about_to_be_usable(&self, addr: &Address) -> bool {
-        let asks = |dev: &str| self.switch(&format!("net.ipv6.conf.{dev}.accept_dad")) != Some(0);
+        let asks = |dev: &str| self.switch(&conf_key("ipv6", dev, "accept_dad")) != Some(0);
         addr.tentative
             && !addr.dadfailed
             && self.link_at(addr.index).is_some_and(|link| link.lower_up)
             && !asks("all")
-            && !asks(&addr.dev.replace('.', "/"))
+            && !asks(&addr.dev)
     }
 
     /// The name of a link, or `if7` if there is none with this index.

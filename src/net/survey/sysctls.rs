@@ -175,12 +175,12 @@ pub(super) fn of_link(sysctls: &mut Sysctls, name: &str, message: &LinkMessage) 
 }
 
 fn add(sysctls: &mut Sysctls, family: &str, dev: &str, switches: &[(&str, i32)]) {
-    let folder = format!("net.{family}.conf.{}", word(dev));
+    let folder = format!("net.{family}.conf.{}", key_part(dev));
     sysctls.extend(switches.iter().map(|(name, value)| (format!("{folder}.{name}"), value.to_string())));
 }
 
-/// A link's name within a sysctl's name: its dots become slashes.
-fn word(dev: &str) -> String {
+/// Returns a link's name as a sysctl's key has it: its dots become slashes.
+pub fn key_part(dev: &str) -> String {
     dev.replace('.', "/")
 }
 
@@ -270,7 +270,7 @@ fn of_neighbours(space: &mut Space) {
         };
         for (_, parms) in attributes(row).filter(|(kind, _)| *kind == PARMS) {
             // The table's default values, which new links get.
-            let dev = value(parms, IFINDEX).map_or("default".into(), |index| word(&space.name_of(index)));
+            let dev = value(parms, IFINDEX).map_or("default".into(), |index| key_part(&space.name_of(index)));
             for (kind, name) in NUMBERS.into_iter().chain(MILLISECONDS) {
                 let Some(value) = find(parms, kind).and_then(|value| number(value, 0)) else { continue };
                 space.sysctls.insert(format!("net.{family}.neigh.{dev}.{name}"), value.to_string());
@@ -279,10 +279,9 @@ fn of_neighbours(space: &mut Space) {
     }
 }
 
-/// Returns the key of an interface's sysctl, as `sysctl -a` prints it: the dots of a name
-/// such as `eth0.10` are slashes there.
+/// Returns the key of an interface's sysctl, as `sysctl -a` prints it.
 pub fn conf_key(family: &str, dev: &str, name: &str) -> String {
-    format!("net.{family}.conf.{}.{name}", dev.replace('.', "/"))
+    format!("net.{family}.conf.{}.{name}", key_part(dev))
 }
 
 #[cfg(test)]

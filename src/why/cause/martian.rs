@@ -5,7 +5,7 @@ use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::SeenPacket;
-use crate::net::survey::{Link, RouteQuestion, Space, conf_key};
+use crate::net::survey::{Link, RouteQuestion, Space, conf_key, key_part};
 use crate::why::Cause;
 use crate::why::command::say::odd;
 use crate::why::evidence::Evidence;
@@ -132,7 +132,7 @@ impl<'a> Arrival<'a> {
     /// with the way back.
     fn unmarked(&self, evidence: &Evidence, text: &str) -> Option<Suspicion> {
         let Self { space, link, src, .. } = self;
-        let (ns, dev) = (&space.name, link.name.replace('.', "/"));
+        let (ns, dev) = (&space.name, key_part(&link.name));
         let key = |dev: &str| conf_key("ipv4", dev, "src_valid_mark");
         if [key("all"), key(&dev)].iter().any(|key| space.switch(key) == Some(1)) {
             return None;

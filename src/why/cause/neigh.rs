@@ -5,7 +5,7 @@ use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::SeenPacket;
-use crate::net::survey::{Address, Link, Neighbour, Route, Space, conf_key};
+use crate::net::survey::{Address, Link, Neighbour, Route, Space, conf_key, key_part};
 use crate::why::Cause;
 use crate::why::command::say::nodad;
 use crate::why::evidence::Evidence;
@@ -137,7 +137,7 @@ fn never_asks(evidence: &Evidence) -> Vec<Suspicion> {
     let silent = stations.iter().filter_map(|end| {
         let (ns, dev) = (&end.space.name, &end.link.name);
         let family = if v6 { "ipv6" } else { "ipv4" };
-        let key = format!("net.{family}.neigh.{}.mcast_solicit", dev.replace('.', "/"));
+        let key = format!("net.{family}.neigh.{}.mcast_solicit", key_part(dev));
         if end.space.switch(&key) != Some(0) {
             return None;
         }
@@ -190,7 +190,7 @@ fn proxy(
     let is_on = |which: &str| {
         router.space.switch(&format!("net.ipv4.conf.{which}.proxy_arp")).is_some_and(|on| on != 0)
     };
-    let key = dev.replace('.', "/");
+    let key = key_part(dev);
     let mut fix = Vec::new();
     if v6 {
         let known = router.space.neighs.iter().any(|entry| entry.proxy && entry.ip == wanted);

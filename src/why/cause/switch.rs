@@ -3,7 +3,7 @@
 use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
-use crate::net::survey::Space;
+use crate::net::survey::{Space, key_part};
 use crate::why::Cause;
 use crate::why::evidence::Evidence;
 
@@ -158,7 +158,7 @@ fn set(evidence: &Evidence, space: &Space, switch: &Switch) -> Option<Suspicion>
     match switch.key.split_once('*') {
         None => set.extend(space.switch(switch.key).map(|value| (switch.key.to_string(), value))),
         Some((before, after)) => {
-            let devs = space.links.iter().map(|link| link.name.replace('.', "/"));
+            let devs = space.links.iter().map(|link| key_part(&link.name));
             for dev in ["all".to_string()].into_iter().chain(devs) {
                 let key = format!("{before}{dev}{after}");
                 if let Some(value) = space.switch(&key) {
