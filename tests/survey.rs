@@ -278,7 +278,7 @@ fn same_links(network: &Network) -> Result<Survey, String> {
                 if link.mac.is_empty() { "-".into() } else { link.mac.clone() },
                 link.mtu.to_string(),
                 if link.kind == LinkKind::Device { "-".into() } else { link.kind.to_string() },
-                link.operstate.clone(),
+                link.operstate.to_string(),
                 link.qdisc.clone(),
                 link.txqlen.to_string(),
                 or_dash(link.master.and_then(|index| space.link_at(index)).map(|link| &link.name)),

@@ -2,8 +2,10 @@
 
 use super::error::strerror;
 use super::icmp_words::describe;
+use super::packet::{IpPacket, Packet};
 use super::ping::{PingAnswer, PingOptions, PingSource, Reply, TooLarge};
 use super::target::{Target, address, family};
+use etherparse::{EtherType, IpNumber};
 use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType,
@@ -200,8 +202,8 @@ impl Echo {
             let (from, scope, ttl, icmp, reply) = match (self.target.ip, from) {
                 (IpAddr::V4(_), _) => {
                     // The packet includes the IP header (raw(7)).
-                    let Some((from, ttl, icmp)) = split_ipv4(bytes) else { continue };
-                    (IpAddr::V4(from), 0, Some(ttl), icmp, 0)
+                    let Some(packet) = IpPacket::read(bytes) else { continue };
+                    (packet.src, 0, Some(packet.ttl), packet.payload, 0)
                 }
                 (IpAddr::V6(_), from) => {
                     let Some(from) = from.and_then(|from| from.as_sockaddr_in6().copied()) else { continue };
@@ -315,13 +317,6 @@ pub(super) fn random(bytes: &mut [u8]) -> nix::Result<()> {
     Ok(())
 }
 
-/// Splits an IPv4 packet (RFC 791) into its source, time to live and payload.
-pub(super) fn split_ipv4(bytes: &[u8]) -> Option<(Ipv4Addr, u8, &[u8])> {
-    let header = usize::from(bytes.first()? & 0x0f) * 4;
-    let source: [u8; 4] = bytes.get(12..16)?.try_into().ok()?;
-    Some((source.into(), *bytes.get(8)?, bytes.get(header..)?))
-}
-
 /// Tells whether `bytes` are an echo message of this kind, id and sequence.
 pub(super) fn is_echo(bytes: &[u8], kind: u8, id: u16, seq: u16) -> bool {
     bytes.len() >= 8
@@ -417,41 +412,33 @@ impl Tap {
 
     /// Tells whether the namespace has sent this reply.
     pub fn gave(&self, echo: &Echo, seq: u16) -> bool {
-        let is_it =
-            |icmp: &[u8], kind| (is_echo(icmp, kind, echo.id, seq) && echo.is_repeated(icmp)).then_some(());
-        self.find_own(|packet| match packet {
-            Packet::V4(bytes) => split_ipv4(bytes).and_then(|(_, _, icmp)| is_it(icmp, 0)),
-            Packet::V6(bytes) => bytes.get(40..).and_then(|icmp| is_it(icmp, 129)),
+        self.find_own(|packet| {
+            let reply = match packet.protocol {
+                IpNumber::ICMP => 0,
+                IpNumber::IPV6_ICMP => 129,
+                _ => return None,
+            };
+            let is_it = is_echo(packet.payload, reply, echo.id, seq) && echo.is_repeated(packet.payload);
+            is_it.then_some(())
         })
         .is_some()
     }
 
     /// Reads the observed packets up to the first that matches. Returns `None`
     /// if that packet came in, and was at most forwarded.
-    pub fn find_own<T>(&self, find: impl Fn(Packet) -> Option<T>) -> Option<T> {
+    pub fn find_own<T>(&self, find: impl Fn(&IpPacket) -> Option<T>) -> Option<T> {
         let mut bytes = [0; 2048];
         loop {
             let (length, from) = self.socket.receive(&mut bytes)?;
-            let bytes = &bytes[..length];
-            let packet = match i32::from(u16::from_be(from.protocol())) {
-                libc::ETH_P_IP => Packet::V4(bytes),
-                libc::ETH_P_IPV6 => Packet::V6(bytes),
-                _ => continue,
-            };
+            let kind = EtherType(u16::from_be(from.protocol()));
+            let Some(Packet::Ip(packet)) = Packet::read(kind, &bytes[..length]) else { continue };
             if (self.to_itself || from.hatype() != libc::ARPHRD_LOOPBACK)
-                && let Some(found) = find(packet)
+                && let Some(found) = find(&packet)
             {
                 return (from.pkttype() == libc::PACKET_OUTGOING).then_some(found);
             }
         }
     }
-}
-
-/// A packet, from its IP header on.
-#[derive(Clone, Copy)]
-pub(super) enum Packet<'a> {
-    V4(&'a [u8]),
-    V6(&'a [u8]),
 }
 
 #[cfg(test)]

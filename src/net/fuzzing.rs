@@ -1,15 +1,14 @@
 //! Parsers of packets and of the kernel's messages, for the fuzzers.
 
-use super::{capture, echo, link, names, netfilter, netlink, observe, service, sighting, survey};
+use super::{capture, echo, link, names, netfilter, netlink, packet, service, sighting, survey};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 
 /// Packets of a link of some kind.
 pub fn packets(link: u8, pieces: &[&[u8]]) {
     capture::fuzzing::decode(link, pieces);
     for bytes in pieces {
-        let (packet, ..) = sighting::decode(bytes, link & 1 == 0);
-        sighting::within(bytes, &packet);
-        let payload = echo::split_ipv4(bytes).map_or(*bytes, |(.., payload)| payload);
+        sighting::Frame::read(bytes, link & 1 == 0);
+        let payload = packet::IpPacket::read(bytes).map_or(*bytes, |packet| packet.payload);
         echo::is_echo(payload, 0, 1, 1);
         netfilter::TracedPacket::read(bytes.get(..14), bytes.get(14..34), bytes.get(34..));
     }
@@ -47,7 +46,6 @@ pub fn netlink(pieces: &[&[u8]]) {
                     link::LinkBrief::read(message);
                     link::mac_of(message);
                 }
-                observe::fuzzing::rows(&message);
                 survey::fuzzing::rows(&message);
             }
         }

@@ -1,4 +1,5 @@
 use super::fallback::{self, FIRST_CHOSEN};
+use super::link_names::LinkNames;
 use super::netfilter::Netfilter;
 use super::netlink::Netlink;
 use super::typed::typed;
@@ -79,7 +80,7 @@ struct Place {
     /// The index of the next link that is created here.
     next_index: Cell<u32>,
     /// The links here, by index, as long as only we change them.
-    links: RefCell<Option<BTreeMap<u32, String>>>,
+    links: RefCell<Option<LinkNames>>,
     /// The names of other namespaces, by their ids (nsids) in this one.
     nsids: RefCell<BTreeMap<i32, String>>,
     /// The fallback devices that an action has named.
@@ -183,25 +184,24 @@ impl Netns {
     }
 
     /// The known links of this namespace.
-    pub(super) fn known_links(&self) -> Option<BTreeMap<u32, String>> {
+    pub(super) fn known_links(&self) -> Option<LinkNames> {
         self.0.links.borrow().clone()
     }
 
     /// The index of a known link.
     pub(super) fn known_index(&self, name: &str) -> Option<u32> {
-        let links = self.0.links.borrow();
-        links.as_ref()?.iter().find(|(_, known)| *known == name).map(|(index, _)| *index)
+        self.0.links.borrow().as_ref()?.index_of(name)
     }
 
     /// Sets the known links, or forgets them.
-    pub(super) fn know_links(&self, links: Option<BTreeMap<u32, String>>) {
+    pub(super) fn know_links(&self, links: Option<LinkNames>) {
         self.0.links.replace(links);
     }
 
     /// Adds a known link.
     pub(super) fn know_link(&self, index: u32, name: &str) {
         if let Some(links) = &mut *self.0.links.borrow_mut() {
-            links.insert(index, name.into());
+            links.insert(index, name);
         }
     }
 

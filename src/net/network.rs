@@ -6,6 +6,7 @@ use super::defaults;
 use super::delta::Watch;
 use super::error::strerror;
 use super::guard::Guard;
+use super::link_names::LinkNames;
 use super::netlink::{KernelError, Netlink};
 use super::netns::are_same;
 use super::service::Services;
@@ -183,7 +184,7 @@ impl Network {
     fn adopt(&self, netns: &Netns, ipv6: bool) -> Result<(), NetError> {
         // A namespace starts with `lo`. A machine may add tunnels, which are
         // looked up when they appear.
-        netns.know_links(Some(BTreeMap::from([(1, "lo".to_string())])));
+        netns.know_links(Some(LinkNames::from_iter([(1, "lo".to_string())])));
         defaults::apply(self, netns, &self.differing, self.chosen, ipv6)?;
         if let Some(watch) = &self.watch {
             watch.borrow_mut().add(self, netns)?;

@@ -5,6 +5,7 @@
 //! linkwatch worker processes it (`default_operstate` and `linkwatch_do_dev` of
 //! net/core/link_watch.c), and its queue accepts packets from then on.
 
+use crate::table::LinkState;
 use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, State};
 
 /// The properties of a link that its state depends on.
@@ -83,13 +84,19 @@ pub(super) fn is_in_line(message: &LinkMessage) -> bool {
 /// if it does not find that link because it is in another namespace at that
 /// moment ("net: linkwatch: only report IF_OPER_LOWERLAYERDOWN if iflink is
 /// actually down").
-pub(super) fn of(message: &LinkMessage) -> State {
+pub(super) fn of(message: &LinkMessage) -> LinkState {
     let facts = Facts::read(message);
     let waits = facts.up && !facts.carrier && facts.stands_on_another && !facts.protodown;
     match facts.state {
-        State::Down if waits => State::LowerLayerDown,
-        State::LowerLayerDown if facts.protodown => State::Down,
-        state => state,
+        State::Down if waits => LinkState::LowerLayerDown,
+        State::LowerLayerDown if facts.protodown => LinkState::Down,
+        State::Up => LinkState::Up,
+        State::Down => LinkState::Down,
+        State::LowerLayerDown => LinkState::LowerLayerDown,
+        State::Dormant => LinkState::Dormant,
+        State::Testing => LinkState::Testing,
+        State::NotPresent => LinkState::NotPresent,
+        _ => LinkState::Unknown,
     }
 }
 
@@ -137,12 +144,12 @@ mod tests {
     #[test]
     fn who_waits_for_another_is_lower_layer_down_on_each_kernel() {
         let mut waiting = link(Some(InfoKind::Veth), false, 1, State::Down);
-        assert_eq!(of(&waiting), State::Down);
+        assert_eq!(of(&waiting), LinkState::Down);
         waiting.attributes.push(LinkAttribute::Link(1001));
-        assert_eq!(of(&waiting), State::LowerLayerDown);
+        assert_eq!(of(&waiting), LinkState::LowerLayerDown);
         waiting.attributes.push(LinkAttribute::ProtoDown(1));
-        assert_eq!(of(&waiting), State::Down);
+        assert_eq!(of(&waiting), LinkState::Down);
         waiting.header.flags = LinkFlags::empty();
-        assert_eq!(of(&waiting), State::Down);
+        assert_eq!(of(&waiting), LinkState::Down);
     }
 }

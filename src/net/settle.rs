@@ -3,10 +3,10 @@
 use super::link::LinkBrief;
 use super::network::Programs;
 use super::{NetError, Netns, Network, operstate};
+use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
 use rtnetlink::packet_route::link::LinkFlags;
-use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteType};
-use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteType};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
@@ -151,19 +151,13 @@ impl Network {
 
     /// The addresses that have a local route in the namespace (IPv6).
     fn local_routes(&self, netns: &Netns) -> Result<Vec<Ipv6Addr>, NetError> {
-        let mut message = RouteMessage::default();
-        message.header.address_family = AddressFamily::Inet6;
-        let rows = self.dump(netns, RouteNetlinkMessage::GetRoute(message))?;
-        let local = |row: &RouteNetlinkMessage| match row {
-            RouteNetlinkMessage::NewRoute(route) if route.header.kind == RouteType::Local => {
-                route.attributes.iter().find_map(|attribute| match attribute {
-                    RouteAttribute::Destination(RouteAddress::Inet6(ip)) => Some(*ip),
-                    _ => None,
-                })
-            }
+        let mut rows = self.dump_routes(netns, AddressFamily::Inet6)?;
+        rows.retain(|row| row.header.kind == RouteType::Local);
+        let destination = |attribute: &RouteAttribute| match attribute {
+            RouteAttribute::Destination(RouteAddress::Inet6(ip)) => Some(*ip),
             _ => None,
         };
-        Ok(rows.iter().filter_map(local).collect())
+        Ok(rows.iter().filter_map(|row| row.attributes.iter().find_map(destination)).collect())
     }
 
     /// Tells whether a link is up and has a carrier.

@@ -1,8 +1,10 @@
 //! Taps on every interface of every namespace, and the packets they saw.
 
 use super::error::strerror;
+use super::packet::{self, Icmp, IpPacket, Packet, Segment};
 use super::{NetError, Netns, Network};
-use etherparse::{EtherType, IpNumber, LaxNetSlice, LaxSlicedPacket};
+use crate::table;
+use etherparse::{EtherType, IpNumber};
 use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, RecvMsg, SockFlag, SockProtocol, SockType,
@@ -11,7 +13,7 @@ use nix::sys::socket::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::IoSliceMut;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
@@ -152,6 +154,10 @@ pub struct Taps(Vec<(Netns, OwnedFd)>);
 /// A packet waits this long before it is read, to check whether its timestamp is
 /// the arrival time.
 const LATE: Duration = Duration::from_micros(200);
+
+/// The lengths of the headers of Ethernet and UDP.
+const FRAME: usize = 14;
+const UDP: usize = 8;
 
 /// The number of threads that close taps in parallel.
 const AT_ONCE: usize = 16;
@@ -313,7 +319,7 @@ fn drain(netns: &Netns, tap: &OwnedFd, names: &BTreeMap<u32, String>, seen: &mut
         }
         let index = from.ifindex() as u32;
         let has_macs = from.hatype() == libc::ARPHRD_ETHER || is_loopback;
-        let (packet, macs, rest) = decode(&bytes[..length], has_macs);
+        let frame = Frame::read(&bytes[..length], has_macs);
         seen.push(Sighting {
             netns: netns.name().into(),
             dev: names.get(&index).cloned().unwrap_or_else(|| format!("if{index}")),
@@ -321,122 +327,95 @@ fn drain(netns: &Netns, tap: &OwnedFd, names: &BTreeMap<u32, String>, seen: &mut
             out: kind == libc::PACKET_OUTGOING,
             for_another: kind == libc::PACKET_OTHERHOST,
             time,
-            macs: macs.filter(|_| !is_loopback),
-            length: rest,
-            within: within(&bytes[..length], &packet),
-            packet,
+            macs: frame.macs.filter(|_| !is_loopback),
+            length: frame.length,
+            within: frame.within.map(Box::new),
+            packet: frame.packet,
         });
     }
 }
 
-fn mac(bytes: &[u8]) -> String {
-    crate::table::mac(bytes)
+/// A decoded frame.
+pub(super) struct Frame {
+    pub packet: SeenPacket,
+    /// The source and destination hardware addresses.
+    pub macs: Option<(String, String)>,
+    /// The length, from the network header on.
+    pub length: usize,
+    /// The inner packet of a VXLAN packet.
+    pub within: Option<SeenPacket>,
 }
 
-/// Decodes a frame, or an IP packet without one.
-pub(super) fn decode(bytes: &[u8], has_macs: bool) -> (SeenPacket, Option<(String, String)>, usize) {
-    if !has_macs {
-        let kind = if bytes.first().is_some_and(|first| first >> 4 == 6) {
-            EtherType::IPV6
-        } else {
-            EtherType::IPV4
+impl Frame {
+    /// Decodes a frame, or an IP packet without one.
+    pub(super) fn read(bytes: &[u8], has_macs: bool) -> Self {
+        let (kind, macs, bytes) = match bytes.split_at_checked(FRAME) {
+            _ if !has_macs => (packet::ether_type(bytes), None, bytes),
+            Some((header, rest)) => {
+                let macs = (table::mac(&header[6..12]), table::mac(&header[..6]));
+                (EtherType(packet::half(header, 12).unwrap_or_default()), Some(macs), rest)
+            }
+            None => (EtherType(0), None, [].as_slice()),
         };
-        return (packet(kind, bytes), None, bytes.len());
+        let packet = Packet::read(kind, bytes);
+        let within = match &packet {
+            Some(Packet::Ip(packet)) if packet.protocol == IpNumber::UDP && packet.offset == 0 => {
+                let port = packet::ports(packet.payload).map_or(0, |(_, port)| port);
+                let inner = packet.payload.get(UDP..).and_then(|payload| packet::vxlan(port, payload));
+                inner.map(|(_, frame)| Self::read(frame, true).packet)
+            }
+            _ => None,
+        };
+        let packet = packet.as_ref().map_or(SeenPacket::Other { kind: kind.0 }, SeenPacket::of);
+        Self { packet, macs, length: bytes.len(), within }
     }
-    let (Some(to), Some(from), Some(kind)) = (bytes.get(..6), bytes.get(6..12), bytes.get(12..14)) else {
-        return (SeenPacket::Other { kind: 0 }, None, 0);
-    };
-    let kind = EtherType(u16::from_be_bytes([kind[0], kind[1]]));
-    (packet(kind, &bytes[14..]), Some((mac(from), mac(to))), bytes.len() - 14)
 }
 
-/// The inner packet of a packet to a VXLAN port.
-pub(super) fn within(bytes: &[u8], outer: &SeenPacket) -> Option<Box<SeenPacket>> {
-    let SeenPacket::Udp { ports: (_, 4789 | 8472), src, .. } = outer else { return None };
-    // Ethernet, IP, UDP, VXLAN (RFC 7348).
-    let header = if src.is_ipv4() { 20 } else { 40 };
-    let inner = bytes.get(14 + header + 8 + 8..)?;
-    Some(Box::new(decode(inner, true).0))
-}
-
-fn packet(kind: EtherType, bytes: &[u8]) -> SeenPacket {
-    let other = SeenPacket::Other { kind: kind.0 };
-    let sliced = LaxSlicedPacket::from_ether_type(kind, bytes);
-    let (src, dst, ttl, part, payload) = match &sliced.net {
-        Some(LaxNetSlice::Arp(arp)) => {
-            let v4 =
-                |bytes: &[u8]| <[u8; 4]>::try_from(bytes).ok().map(|four| IpAddr::from(Ipv4Addr::from(four)));
-            let asks = arp.operation().0 == 1;
-            let (Some(sender), Some(target)) =
-                (v4(arp.sender_protocol_addr()), v4(arp.target_protocol_addr()))
-            else {
-                return other;
-            };
-            return match asks {
-                true => SeenPacket::Neighbour { asks, sender, target },
+impl SeenPacket {
+    fn of(packet: &Packet) -> Self {
+        let packet = match packet {
+            Packet::Arp(arp) => {
+                let asks = arp.operation == 1;
                 // An answer is about its sender.
-                false => SeenPacket::Neighbour { asks, sender, target: sender },
+                let target = if asks { arp.target } else { arp.sender };
+                return Self::Neighbour { asks, sender: arp.sender, target };
+            }
+            Packet::Ip(packet) => packet,
+        };
+        let IpPacket { src, dst, ttl, protocol, offset, payload, .. } = *packet;
+        if offset > 0 {
+            return Self::Fragment { src, dst };
+        }
+        let other = Self::Ip { src, dst, protocol: protocol.0 };
+        if let Some(Icmp { kind, code, echo }) = Icmp::read(protocol, payload) {
+            let v6 = protocol == IpNumber::IPV6_ICMP;
+            return match (v6, kind, echo) {
+                (_, _, Some((_, seq))) => {
+                    Self::Echo { request: kind == 8 || kind == 128, src, dst, seq, ttl }
+                }
+                (true, 135 | 136, _) => {
+                    let target = payload.get(8..24).and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
+                    let target = target.map_or(dst, IpAddr::from);
+                    Self::Neighbour { asks: kind == 135, sender: src, target }
+                }
+                (false, 3 | 4 | 5 | 11 | 12, _) | (true, 1..=4 | 137, _) => {
+                    // An error quotes the packet that it is about.
+                    let about = payload.get(8..).and_then(IpPacket::read).map(|about| (about.src, about.dst));
+                    Self::Error { src, dst, kind, code, about }
+                }
+                _ => other,
             };
         }
-        Some(LaxNetSlice::Ipv4(ip)) => {
-            let header = ip.header();
-            let part = header.fragments_offset().value() > 0;
-            (
-                IpAddr::from(header.source_addr()),
-                IpAddr::from(header.destination_addr()),
-                header.ttl(),
-                part,
-                ip.payload(),
-            )
+        match protocol {
+            IpNumber::TCP => Segment::read(payload).map_or(other, |tcp| Self::Tcp {
+                src,
+                dst,
+                ports: (tcp.source, tcp.destination),
+                flags: (tcp.has(Segment::SYN), tcp.has(Segment::ACK), tcp.has(Segment::RST)),
+                ttl,
+            }),
+            IpNumber::UDP => packet::ports(payload).map_or(other, |ports| Self::Udp { src, dst, ports }),
+            _ => other,
         }
-        Some(LaxNetSlice::Ipv6(ip)) => {
-            let header = ip.header();
-            (
-                IpAddr::from(header.source_addr()),
-                IpAddr::from(header.destination_addr()),
-                header.hop_limit(),
-                false,
-                ip.payload(),
-            )
-        }
-        _ => return other,
-    };
-    if part {
-        return SeenPacket::Fragment { src, dst };
     }
-    let (protocol, bytes) = (payload.ip_number, payload.payload);
-    let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
-    let word = |at: usize| u16::from_be_bytes([byte(at), byte(at + 1)]);
-    match protocol {
-        IpNumber::ICMP => match byte(0) {
-            0 | 8 => SeenPacket::Echo { request: byte(0) == 8, src, dst, seq: word(6), ttl },
-            kind @ (3 | 4 | 5 | 11 | 12) => {
-                SeenPacket::Error { src, dst, kind, code: byte(1), about: about(bytes) }
-            }
-            _ => SeenPacket::Ip { src, dst, protocol: protocol.0 },
-        },
-        IpNumber::IPV6_ICMP => match byte(0) {
-            128 | 129 => SeenPacket::Echo { request: byte(0) == 128, src, dst, seq: word(6), ttl },
-            kind @ 135..=136 => {
-                let target = bytes.get(8..24).and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
-                let target = target.map_or(dst, IpAddr::from);
-                SeenPacket::Neighbour { asks: kind == 135, sender: src, target }
-            }
-            kind @ (1..=4 | 137) => SeenPacket::Error { src, dst, kind, code: byte(1), about: about(bytes) },
-            _ => SeenPacket::Ip { src, dst, protocol: protocol.0 },
-        },
-        IpNumber::TCP => {
-            let flag = |bit: u8| byte(13) & bit != 0;
-            SeenPacket::Tcp { src, dst, ports: (word(0), word(2)), flags: (flag(2), flag(16), flag(4)), ttl }
-        }
-        IpNumber::UDP => SeenPacket::Udp { src, dst, ports: (word(0), word(2)) },
-        _ => SeenPacket::Ip { src, dst, protocol: protocol.0 },
-    }
-}
-
-/// The source and destination of the packet that an ICMP error quotes.
-fn about(icmp: &[u8]) -> Option<(IpAddr, IpAddr)> {
-    let inner = icmp.get(8..)?;
-    let kind = if inner.first()? >> 4 == 6 { EtherType::IPV6 } else { EtherType::IPV4 };
-    packet(kind, inner).ends()
 }

@@ -1,11 +1,13 @@
 //! Checks which namespace, service or program accepts a connection or answers a
 //! datagram.
 
-use super::echo::{Packet, Tap};
+use super::echo::Tap;
+use super::packet::{self, IpPacket, Segment};
 use super::sockets;
 use super::{NetError, Netns, Network, Process, Service};
+use etherparse::IpNumber;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 /// The one that must answer, so that the answer counts.
@@ -93,14 +95,16 @@ impl Witness {
         let (here, there) = &self.taps;
         let port = stream.local_addr().map_or(0, |address| address.port());
         let asked = here.find_own(|packet| {
-            let tcp = Segment::read(packet)?;
-            (tcp.flags & (SYN | ACK) == SYN && tcp.source == port).then_some(tcp.sequence)
+            let tcp = segment(packet)?;
+            let asks = tcp.has(Segment::SYN) && !tcp.has(Segment::ACK);
+            (asks && tcp.source == port).then_some(tcp.sequence)
         });
         let accepted = asked.and_then(|first| {
             there.find_own(|packet| {
-                let tcp = Segment::read(packet)?;
-                let answers = tcp.flags & (SYN | ACK) == SYN | ACK && tcp.ack == first.wrapping_add(1);
-                answers.then_some((tcp.remote, tcp.source))
+                let tcp = segment(packet)?;
+                let accepts = tcp.has(Segment::SYN) && tcp.has(Segment::ACK);
+                let answers = accepts && tcp.ack == first.wrapping_add(1);
+                answers.then_some((SocketAddr::new(packet.dst, tcp.destination), tcp.source))
             })
         });
         let is_it = accepted.is_some_and(|(remote, port)| match &self.by {
@@ -133,52 +137,13 @@ impl Witness {
     }
 }
 
-/// Returns the payload of an IP packet with this protocol, and the destination.
-fn above_ip(packet: Packet<'_>, protocol: libc::c_int) -> Option<(IpAddr, &[u8])> {
-    match packet {
-        Packet::V4(bytes) if i32::from(*bytes.get(9)?) == protocol => {
-            let to: [u8; 4] = bytes.get(16..20)?.try_into().ok()?;
-            Some((IpAddr::from(to), bytes.get(usize::from(bytes[0] & 0x0f) * 4..)?))
-        }
-        Packet::V6(bytes) if i32::from(*bytes.get(6)?) == protocol => {
-            let to: [u8; 16] = bytes.get(24..40)?.try_into().ok()?;
-            Some((IpAddr::from(to), bytes.get(40..)?))
-        }
-        _ => None,
-    }
-}
-
 /// Returns the destination and the payload of a datagram.
-fn datagram(packet: Packet<'_>) -> Option<(SocketAddr, &[u8])> {
+fn datagram<'a>(packet: &IpPacket<'a>) -> Option<(SocketAddr, &'a [u8])> {
     const HEADER: usize = 8;
-    let (ip, udp) = above_ip(packet, libc::IPPROTO_UDP)?;
-    let port = u16::from_be_bytes(udp.get(2..4)?.try_into().ok()?);
-    Some((SocketAddr::new(ip, port), udp.get(HEADER..)?))
+    let (_, port) = packet::ports(packet.payload).filter(|_| packet.protocol == IpNumber::UDP)?;
+    Some((SocketAddr::new(packet.dst, port), packet.payload.get(HEADER..)?))
 }
 
-const SYN: u8 = 0x02;
-const ACK: u8 = 0x10;
-
-/// The relevant fields of a TCP segment.
-struct Segment {
-    source: u16,
-    /// The destination.
-    remote: SocketAddr,
-    sequence: u32,
-    ack: u32,
-    flags: u8,
-}
-
-impl Segment {
-    fn read(packet: Packet) -> Option<Self> {
-        let (ip, tcp) = above_ip(packet, libc::IPPROTO_TCP)?;
-        let number = |at: usize| Some(u32::from_be_bytes(tcp.get(at..at + 4)?.try_into().ok()?));
-        Some(Self {
-            source: (number(0)? >> 16) as u16,
-            remote: SocketAddr::new(ip, number(0)? as u16),
-            sequence: number(4)?,
-            ack: number(8)?,
-            flags: *tcp.get(13)?,
-        })
-    }
+fn segment(packet: &IpPacket) -> Option<Segment> {
+    Segment::read(packet.payload).filter(|_| packet.protocol == IpNumber::TCP)
 }

@@ -4,7 +4,8 @@ use std::fmt;
 
 /// The state of a link, as `ip link` prints it (the operational states of RFC
 /// 2863, in the kernel's spelling).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum LinkState {
     /// Set up, with a carrier.
     Up,
@@ -19,6 +20,7 @@ pub enum LinkState {
     /// The device is not there.
     NotPresent,
     /// The driver does not report it, as `lo` that is up.
+    #[default]
     Unknown,
 }
 

@@ -274,7 +274,7 @@ fn ip_rows(table: &Table, text: &str) -> Result<BTreeSet<String>, Failed> {
             return Ok(BTreeSet::new());
         }
         // One route of several ways is one line of ours.
-        let text = text.replace(" \n\tnexthop", " nexthop");
+        let text = text.replace(" \n\tnexthop", " nexthop").replace("\n\tnexthop", " nexthop");
         return Ok(text.lines().map(|line| line.trim().to_string()).collect());
     }
     if let Table::Firewall(_) = table {

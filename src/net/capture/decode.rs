@@ -10,12 +10,11 @@ use super::icmp;
 use super::message;
 use super::pcap::{LinkType, SLL2};
 use super::ring::Seen;
+use crate::net::packet::{self, Arp, IpPacket, Packet};
 use crate::table::mac;
-use etherparse::{
-    ArpOperation, EtherType, Ethernet2HeaderSlice, IpNumber, LaxNetSlice, LaxSlicedPacket, TcpSlice, UdpSlice,
-};
+use etherparse::{ArpOperation, EtherType, Ethernet2HeaderSlice, IpNumber, TcpSlice, UdpSlice};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 /// The kernel's default range of ephemeral ports.
 const PICKED: std::ops::RangeInclusive<u16> = 32_768..=60_999;
@@ -68,8 +67,7 @@ impl Decoder {
             LinkType::Ethernet => self.frame(bytes),
             LinkType::Raw => {
                 let around = Around { src: String::new(), dst: String::new(), unicast: true };
-                let kind = if bytes.first()? >> 4 == 4 { EtherType::IPV4 } else { EtherType::IPV6 };
-                self.payload(kind, bytes, around)
+                self.payload(packet::ether_type(bytes), bytes, around)
             }
             LinkType::Any => {
                 let kind = EtherType(u16::from_be_bytes([*bytes.first()?, *bytes.get(1)?]));
@@ -94,52 +92,36 @@ impl Decoder {
     }
 
     fn payload(&mut self, kind: EtherType, bytes: &[u8], around: Around) -> Option<Told> {
-        let packet = LaxSlicedPacket::from_ether_type(kind, bytes);
-        let (src, dst, payload, fragment) = match &packet.net {
-            Some(LaxNetSlice::Arp(arp)) => return self.arp(arp, around),
-            Some(LaxNetSlice::Ipv4(ip)) => {
-                let header = ip.header();
-                let (src, dst) = (header.source_addr().into(), header.destination_addr().into());
-                let offset = header.fragments_offset().byte_offset();
-                (src, dst, ip.payload(), (offset, header.more_fragments()))
-            }
-            Some(LaxNetSlice::Ipv6(ip)) => {
-                let header = ip.header();
-                let (src, dst) = (header.source_addr().into(), header.destination_addr().into());
-                let fragment = fragment(header.next_header(), ip.extensions().slice());
-                (src, dst, ip.payload(), fragment.unwrap_or_default())
-            }
+        let packet = match Packet::read(kind, bytes) {
+            Some(Packet::Arp(arp)) => return self.arp(&arp, around),
+            Some(Packet::Ip(packet)) => packet,
             None => {
                 let Around { src, dst, .. } = around;
                 let info = format!("ethertype 0x{:04x}, length {}", kind.0, bytes.len());
                 return Some(Told { src, dst, proto: "Ethernet".into(), info });
             }
         };
-        let (proto, mut info) = match fragment {
-            (0, _) => self.transport(payload.ip_number, payload.payload, src, dst)?,
-            (offset, _) => {
-                let length = payload.payload.len();
-                (name(payload.ip_number), format!("fragment, {length} bytes from {offset}"))
-            }
+        let IpPacket { src, dst, protocol, offset, more, payload, .. } = packet;
+        let (proto, mut info) = match offset {
+            0 => self.transport(protocol, payload, src, dst)?,
+            _ => (name(protocol), format!("fragment, {} bytes from {offset}", payload.len())),
         };
-        if let (0, true) = fragment {
+        if offset == 0 && more {
             info += ", first fragment";
         }
         Some(Told { src: src.to_string(), dst: dst.to_string(), proto, info })
     }
 
-    fn arp(&mut self, arp: &etherparse::ArpPacketSlice, around: Around) -> Option<Told> {
-        let ip =
-            |bytes: &[u8]| <[u8; 4]>::try_from(bytes).ok().map(|bytes| IpAddr::from(Ipv4Addr::from(bytes)));
-        let (sender, target) = (ip(arp.sender_protocol_addr())?, ip(arp.target_protocol_addr())?);
-        let info = match arp.operation() {
+    fn arp(&mut self, arp: &Arp, around: Around) -> Option<Told> {
+        let Arp { operation, sender, sender_mac, target } = arp;
+        let info = match ArpOperation(*operation) {
             ArpOperation::REQUEST if around.unicast => {
-                self.probes.insert((target, sender));
+                self.probes.insert((*target, *sender));
                 return None;
             }
             ArpOperation::REQUEST => format!("who-has {target} tell {sender}"),
-            ArpOperation::REPLY if self.probes.remove(&(sender, target)) => return None,
-            ArpOperation::REPLY => format!("{sender} is-at {}", mac(arp.sender_hw_addr())),
+            ArpOperation::REPLY if self.probes.remove(&(*sender, *target)) => return None,
+            ArpOperation::REPLY => format!("{sender} is-at {sender_mac}"),
             other => format!("operation {}", other.0),
         };
         let Around { src, dst, .. } = around;
@@ -221,47 +203,18 @@ impl Decoder {
         {
             return Some(("DHCP".into(), info));
         }
-        // RFC 7348's port, and the kernel's old default.
-        if let 4789 | 8472 = to
-            && self.depth < DEEPEST
-            && let [0x08, _, _, _, a, b, c, _, frame @ ..] = bytes
+        if self.depth < DEEPEST
+            && let Some((id, frame)) = packet::vxlan(to, bytes)
         {
             self.depth += 1;
             let inner = self.frame(frame);
             self.depth -= 1;
             let inner = inner?;
-            let id = u32::from_be_bytes([0, *a, *b, *c]);
             let Told { src, dst, proto, info } = inner;
             return Some(("VXLAN".into(), format!("vni {id}: {src} > {dst} {proto} {info}")));
         }
         let (_, ports) = self.flow(IpNumber::UDP, (src, from), (dst, to));
         Some(("UDP".into(), format!("{ports}: length {}", bytes.len())))
-    }
-}
-
-/// Returns the offset of an IPv6 fragment, in bytes, and whether more follow
-/// (RFC 8200, section 4), from the extension headers that follow the header.
-///
-/// They are parsed here because etherparse's iterator over them (0.21) reads
-/// beyond the end of a packet that is cut off in one, or that has one at a wrong
-/// place.
-fn fragment(mut number: IpNumber, mut headers: &[u8]) -> Option<(u16, bool)> {
-    loop {
-        let [next, length, high, low, ..] = *headers else { return None };
-        let length = usize::from(length);
-        let size = match number {
-            IpNumber::IPV6_FRAGMENTATION_HEADER => {
-                let place = u16::from_be_bytes([high, low]);
-                return Some((place & !7, place & 1 != 0));
-            }
-            IpNumber::IPV6_HEADER_HOP_BY_HOP
-            | IpNumber::IPV6_ROUTE_HEADER
-            | IpNumber::IPV6_DESTINATION_OPTIONS => (length + 1) * 8,
-            IpNumber::AUTHENTICATION_HEADER => (length + 2) * 4,
-            _ => return None,
-        };
-        headers = headers.get(size..)?;
-        number = IpNumber(next);
     }
 }
 
@@ -273,27 +226,5 @@ fn name(number: IpNumber) -> String {
         IpNumber::TCP => "TCP".into(),
         IpNumber::UDP => "UDP".into(),
         other => format!("ip-proto-{}", other.0),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::fragment;
-    use etherparse::IpNumber;
-
-    #[test]
-    fn the_place_of_a_fragment_of_ipv6() {
-        let last = [58, 0, 0x05, 0xa8, 1, 2, 3, 4];
-        let first = [58, 0, 0x00, 0x01, 1, 2, 3, 4];
-        let options = [44, 0, 1, 4, 0, 0, 0, 0];
-        assert_eq!(fragment(IpNumber::IPV6_FRAGMENTATION_HEADER, &last), Some((1448, false)));
-        assert_eq!(fragment(IpNumber::IPV6_FRAGMENTATION_HEADER, &first), Some((0, true)));
-        let behind = [&options[..], &last].concat();
-        assert_eq!(fragment(IpNumber::IPV6_DESTINATION_OPTIONS, &behind), Some((1448, false)));
-        // Cut off, no fragment, and a header at a wrong place.
-        assert_eq!(fragment(IpNumber::IPV6_DESTINATION_OPTIONS, &behind[..10]), None);
-        assert_eq!(fragment(IpNumber::IPV6_HEADER_HOP_BY_HOP, &[0, 200, 0, 0, 0, 0, 0, 0]), None);
-        assert_eq!(fragment(IpNumber::UDP, &behind), None);
-        assert_eq!(fragment(IpNumber::IPV6_FRAGMENTATION_HEADER, &[]), None);
     }
 }

@@ -1,9 +1,8 @@
 //! ICMP messages in tcpdump's words.
 
+use crate::net::packet::{self, IpPacket};
 use etherparse::icmpv4::{DestUnreachableHeader, RedirectCode, TimeExceededCode};
-use etherparse::{
-    Icmpv4Slice, Icmpv4Type, Icmpv6Slice, Icmpv6Type, IpNumber, LaxNetSlice, LaxSlicedPacket, icmpv6,
-};
+use etherparse::{Icmpv4Slice, Icmpv4Type, Icmpv6Slice, Icmpv6Type, IpNumber, icmpv6};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -18,26 +17,14 @@ struct About {
 
 impl About {
     fn read(bytes: &[u8]) -> Option<Self> {
-        let packet = LaxSlicedPacket::from_ip(bytes).ok()?;
-        let (src, dst, payload): (IpAddr, IpAddr, _) = match packet.net? {
-            LaxNetSlice::Ipv4(ip) => (
-                ip.header().source_addr().into(),
-                ip.header().destination_addr().into(),
-                ip.payload().clone(),
-            ),
-            LaxNetSlice::Ipv6(ip) => (
-                ip.header().source_addr().into(),
-                ip.header().destination_addr().into(),
-                ip.payload().clone(),
-            ),
-            LaxNetSlice::Arp(_) => return None,
-        };
-        let port = match (payload.ip_number, payload.payload) {
-            (IpNumber::UDP, [_, _, a, b, ..]) => format!("udp port {}", u16::from_be_bytes([*a, *b])),
-            (IpNumber::TCP, [_, _, a, b, ..]) => format!("tcp port {}", u16::from_be_bytes([*a, *b])),
+        let packet = IpPacket::read(bytes)?;
+        let port = match (packet.protocol, packet::ports(packet.payload)) {
+            (IpNumber::UDP, Some((_, port))) => format!("udp port {port}"),
+            (IpNumber::TCP, Some((_, port))) => format!("tcp port {port}"),
             (number, _) => format!("protocol {} port unreachable", number.0),
         };
-        Some(Self { dst: dst.to_string(), src: src.to_string(), port, protocol: payload.ip_number.0 })
+        let (src, dst) = (packet.src.to_string(), packet.dst.to_string());
+        Some(Self { dst, src, port, protocol: packet.protocol.0 })
     }
 }
 

@@ -361,10 +361,10 @@ fn lacks(error: &KernelError) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::kind::Interfaces;
     use super::super::ruleset::rules_of;
     use super::super::wire::Netfilter;
     use super::*;
+    use crate::net::link_names::LinkNames;
     use nix::sched::{CloneFlags, unshare};
     use nix::sys::wait::{WaitStatus, waitpid};
     use nix::unistd::{ForkResult, fork};
@@ -423,7 +423,7 @@ mod tests {
             let rules = ruling.parts.iter().flat_map(|part| &part.rules);
             said.extend(rules.map(ToString::to_string));
         }
-        let rows = rules_of(&socket, &Interfaces::new()).unwrap();
+        let rows = rules_of(&socket, &LinkNames::default()).unwrap();
         let mut kept: Vec<String> = rows.into_iter().filter_map(|row| row.rule).collect();
         kept.sort();
         said.sort();

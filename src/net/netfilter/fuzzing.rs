@@ -2,8 +2,8 @@
 //! the fuzzers.
 
 use super::super::Family;
+use super::super::link_names::LinkNames;
 use super::iptables::{self, IptablesCommand};
-use super::kind::Interfaces;
 use super::ruleset::{self, Chain};
 use super::set::Set;
 use super::speech::{Ground, speak};
@@ -43,7 +43,7 @@ pub fn rule(family: u8, pieces: &[&[u8]]) {
 }
 
 fn expressions(family: u8, list: &[u8], sets: &BTreeMap<String, Set>) {
-    let interfaces = Interfaces::from([(1, "lo".into()), (2, "eth0".into())]);
+    let interfaces = LinkNames::from_iter([(1, "lo".into()), (2, "eth0".into())]);
     speak(list, None, &Ground { family, interfaces: &interfaces, sets });
     snapshot::target(list);
     snapshot::counter(list);

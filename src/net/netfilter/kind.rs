@@ -1,7 +1,7 @@
 //! The data type of a value in a rule, and its format in nft.
 
+use super::super::link_names::LinkNames;
 use super::packet::{STATES, protocol_name};
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -43,8 +43,6 @@ pub(super) enum Kind {
     /// Any other data, as bytes.
     Bytes,
 }
-
-pub(super) type Interfaces = BTreeMap<u32, String>;
 
 const TCP_FLAGS: [&str; 8] = ["fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"];
 
@@ -218,7 +216,7 @@ impl Kind {
     }
 
     /// Formats a value in nft's words.
-    pub fn format(self, bytes: &[u8], interfaces: &Interfaces) -> String {
+    pub fn format(self, bytes: &[u8], interfaces: &LinkNames) -> String {
         let first = bytes.first().copied().unwrap_or_default();
         match self {
             Self::Ipv4 => match <[u8; 4]>::try_from(bytes) {
@@ -251,7 +249,7 @@ impl Kind {
             }
             Self::InterfaceIndex => {
                 let index = native(bytes) as u32;
-                interfaces.get(&index).map_or_else(|| index.to_string(), |name| format!("\"{name}\""))
+                interfaces.get(index).map_or_else(|| index.to_string(), |name| format!("\"{name}\""))
             }
             Self::Number => big(bytes).to_string(),
             Self::HostNumber => native(bytes).to_string(),
@@ -300,7 +298,7 @@ impl Kind {
     }
 
     /// Formats a range of values, as a prefix if it is one.
-    pub fn range(self, from: &[u8], to: &[u8], interfaces: &Interfaces) -> String {
+    pub fn range(self, from: &[u8], to: &[u8], interfaces: &LinkNames) -> String {
         if matches!(self, Self::Ipv4 | Self::Ipv6)
             && let Some(length) = prefix_of_range(from, to)
         {
@@ -361,7 +359,7 @@ mod tests {
 
     #[test]
     fn a_range_is_a_network_where_it_is_one() {
-        let range = |from: [u8; 4], to: [u8; 4]| Kind::Ipv4.range(&from, &to, &Interfaces::new());
+        let range = |from: [u8; 4], to: [u8; 4]| Kind::Ipv4.range(&from, &to, &LinkNames::default());
         assert_eq!(range([10, 0, 0, 0], [10, 0, 0, 255]), "10.0.0.0/24");
         assert_eq!(range([10, 0, 0, 1], [10, 0, 0, 9]), "10.0.0.1-10.0.0.9");
         assert_eq!(range([10, 0, 0, 1], [10, 0, 0, 1]), "10.0.0.1");

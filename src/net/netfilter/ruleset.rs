@@ -1,8 +1,8 @@
 //! Reads the rules of a namespace.
 
 use super::super::error::strerror;
+use super::super::link_names::LinkNames;
 use super::super::{NetError, Netns, Network};
-use super::kind::Interfaces;
 use super::set::Set;
 use super::speech::{Ground, speak};
 use super::wire::{Answer, Attributes, Message, Netfilter, attributes, find, number, text};
@@ -83,17 +83,13 @@ impl Network {
         Ok(socket)
     }
 
-    pub(super) fn interfaces(&self, netns: &Netns) -> Result<Interfaces, NetError> {
-        let links = self.dump_links(netns)?;
-        Ok(links
-            .iter()
-            .map(|link| (link.header.index, super::super::link::LinkBrief::read(link).name))
-            .collect())
+    pub(super) fn interfaces(&self, netns: &Netns) -> Result<LinkNames, NetError> {
+        Ok(LinkNames::of(&self.dump_links(netns)?))
     }
 }
 
 /// The rules of the socket's namespace.
-pub(super) fn rules_of(socket: &Netfilter, interfaces: &Interfaces) -> Result<Vec<FirewallRow>, NetError> {
+pub(super) fn rules_of(socket: &Netfilter, interfaces: &LinkNames) -> Result<Vec<FirewallRow>, NetError> {
     let mut rows = Vec::new();
     for (chain, rules) in spoken(socket, || Ok(interfaces.clone()))? {
         rows.push(chain.row(None));
@@ -106,7 +102,7 @@ pub(super) fn rules_of(socket: &Netfilter, interfaces: &Interfaces) -> Result<Ve
 /// requested only if there is a chain.
 pub(super) fn spoken(
     socket: &Netfilter,
-    interfaces: impl FnOnce() -> Result<Interfaces, NetError>,
+    interfaces: impl FnOnce() -> Result<LinkNames, NetError>,
 ) -> Result<Vec<(Chain, Vec<Spoken>)>, NetError> {
     let mut chains = chains(socket)?;
     if chains.is_empty() {

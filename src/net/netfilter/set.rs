@@ -1,6 +1,7 @@
 //! Sets and maps of a table, which rules refer to.
 
-use super::kind::{Interfaces, Kind};
+use super::super::link_names::LinkNames;
+use super::kind::Kind;
 use super::statement::verdict;
 use super::wire::{attributes, find, number, text};
 
@@ -95,7 +96,7 @@ impl Set {
     }
 
     /// Formats the set as a rule shows it: by name, or with its elements.
-    pub fn words(&self, kinds: &[(Kind, usize)], interfaces: &Interfaces) -> String {
+    pub fn words(&self, kinds: &[(Kind, usize)], interfaces: &LinkNames) -> String {
         if !self.anonymous {
             return format!("@{}", self.name);
         }
@@ -158,7 +159,7 @@ fn sort_key(element: &Element, kinds: &[(Kind, usize)]) -> Vec<u64> {
     key
 }
 
-fn key_words(element: &Element, kinds: &[(Kind, usize)], interfaces: &Interfaces) -> String {
+fn key_words(element: &Element, kinds: &[(Kind, usize)], interfaces: &LinkNames) -> String {
     let mut words = Vec::new();
     let mut at = 0;
     for (kind, size) in kinds {

@@ -6,8 +6,9 @@
 //! out, as in nft. Counters are left out, too. An expression that is not
 //! supported here appears by its name, in brackets.
 
+use super::super::link_names::LinkNames;
 use super::field::{self, Base, Field, Known};
-use super::kind::{Interfaces, Kind, hexadecimal, native};
+use super::kind::{Kind, hexadecimal, native};
 use super::selected::Selected;
 use super::set::Set;
 use super::statement;
@@ -20,7 +21,7 @@ use std::collections::BTreeMap;
 pub(super) struct Ground<'a> {
     /// `NFPROTO_*`, which for IP are `AF_*`.
     pub family: u8,
-    pub interfaces: &'a Interfaces,
+    pub interfaces: &'a LinkNames,
     /// The sets of the rule's table, by name.
     pub sets: &'a BTreeMap<String, Set>,
 }

@@ -11,8 +11,8 @@
 //! outside nf_tables stopped it.
 
 use super::super::error::strerror;
+use super::super::link_names::LinkNames;
 use super::super::{NetError, Netns, Network};
-use super::kind::Interfaces;
 use super::rule::traced;
 use super::ruleset::{self, Chain, family_name};
 use super::traced::TracedPacket;
@@ -56,7 +56,7 @@ pub struct Trace {
     /// The namespace's own socket, over which the tables were made.
     socket: Rc<Netfilter>,
     families: BTreeSet<u8>,
-    interfaces: Interfaces,
+    interfaces: LinkNames,
     /// The packets that were reported: a chain reports a packet's headers only
     /// once.
     packets: BTreeMap<u32, Told>,
@@ -283,7 +283,7 @@ impl Trace {
         Ok(())
     }
 
-    /// Adds chains at the interfaces, which have hooks of their own. Interfaces
+    /// Adds chains at the interfaces, which have hooks of their own. LinkNames
     /// where no other chain is bound are left out.
     fn begin_at_devices(&mut self, chains: &[Chain]) {
         let mut hooks = BTreeSet::new();
@@ -326,7 +326,7 @@ impl Trace {
         if let Some(packet) = TracedPacket::read(find(bytes, 7), find(bytes, 8), find(bytes, 9)) {
             let interface = |kind| {
                 let index = number(bytes, kind).filter(|index| *index != 0)? as u32;
-                Some(self.interfaces.get(&index).cloned().unwrap_or_else(|| format!("if{index}")))
+                Some(self.interfaces.name_of(index))
             };
             let told = Told { packet, iif: interface(10), oif: interface(12) };
             self.packets.insert(id, told);

@@ -1,7 +1,9 @@
 //! The headers of a traced packet, of which the kernel reports the beginnings.
 
+use crate::net::packet::{self, Icmp, IpPacket, Packet};
+use etherparse::{EtherType, IpNumber};
 use serde::{Deserialize, Serialize};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 /// A packet, as far as it was reported.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,12 +40,6 @@ pub struct TracedIcmp {
     pub seq: Option<u16>,
 }
 
-const ICMP: u8 = 1;
-const TCP: u8 = 6;
-const UDP: u8 = 17;
-const ICMPV6: u8 = 58;
-const SCTP: u8 = 132;
-
 impl TracedPacket {
     /// Parses the available headers: link, network and transport.
     pub(in crate::net) fn read(
@@ -53,69 +49,74 @@ impl TracedPacket {
     ) -> Option<Self> {
         let network = network?;
         // The EtherType follows the addresses, or a VLAN tag.
-        let ether =
-            link.and_then(|link| link.get(12..)).and_then(|rest| half(rest, rest.len().checked_sub(2)?));
+        let ether = link
+            .and_then(|link| link.get(12..))
+            .and_then(|rest| packet::half(rest, rest.len().checked_sub(2)?));
         let is_arp = match ether {
             Some(ether) => ether == 0x0806,
             // Ethernet, IPv4, and the lengths of their addresses.
             None => network.get(..6) == Some(&[0, 1, 8, 0, 6, 4]),
         };
         if is_arp {
-            return Some(Self {
-                src: v4(network, 14),
-                dst: v4(network, 24),
-                arp: half(network, 6),
-                ..Self::default()
-            });
+            let Packet::Arp(arp) = Packet::read(EtherType::ARP, network)? else { return None };
+            let (src, dst) = (Some(arp.sender), Some(arp.target));
+            return Some(Self { src, dst, arp: Some(arp.operation), ..Self::default() });
         }
-        let mut packet = match network.first()? >> 4 {
-            4 => Self {
-                src: v4(network, 12),
-                dst: v4(network, 16),
-                proto: network.get(9).copied(),
-                is_later_fragment: half(network, 6).is_some_and(|fragment| fragment & 0x1fff != 0),
-                ..Self::default()
-            },
-            6 => Self {
-                src: v6(network, 8),
-                dst: v6(network, 24),
-                proto: network.get(6).copied(),
-                ..Self::default()
-            },
-            _ => return None,
+        // The kernel reports at most 40 bytes; zeros stand for the options that are missing.
+        let mut network = network.to_vec();
+        if network.first()? >> 4 == 4 {
+            network.resize(network.len().max(usize::from(network[0] & 0x0f) * 4), 0);
+        }
+        let ip = IpPacket::read(&network)?;
+        let mut packet = Self {
+            src: Some(ip.src),
+            dst: Some(ip.dst),
+            proto: Some(ip.protocol.0),
+            is_later_fragment: ip.offset > 0,
+            ..Self::default()
         };
         let Some(transport) = transport.filter(|_| !packet.is_later_fragment) else { return Some(packet) };
-        match packet.proto {
-            Some(protocol @ (ICMP | ICMPV6)) => packet.icmp = icmp(protocol, transport),
-            Some(TCP | UDP | SCTP) => {
-                packet.sport = half(transport, 0);
-                packet.dport = half(transport, 2);
-            }
-            _ => {}
+        packet.icmp = Icmp::read(ip.protocol, transport).map(TracedIcmp::from);
+        if let IpNumber::TCP | IpNumber::UDP | IpNumber::SCTP = ip.protocol {
+            (packet.sport, packet.dport) = packet::ports(transport).unzip();
         }
         Some(packet)
     }
 }
 
-fn icmp(protocol: u8, bytes: &[u8]) -> Option<TracedIcmp> {
-    let kind = *bytes.first()?;
-    let echo = if protocol == ICMP { [0, 8] } else { [128, 129] }.contains(&kind);
-    Some(TracedIcmp {
-        kind,
-        code: *bytes.get(1)?,
-        id: half(bytes, 4).filter(|_| echo),
-        seq: half(bytes, 6).filter(|_| echo),
-    })
+impl From<Icmp> for TracedIcmp {
+    fn from(icmp: Icmp) -> Self {
+        let (id, seq) = icmp.echo.unzip();
+        Self { kind: icmp.kind, code: icmp.code, id, seq }
+    }
 }
 
-fn half(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn v4(bytes: &[u8], at: usize) -> Option<IpAddr> {
-    Some(Ipv4Addr::from(<[u8; 4]>::try_from(bytes.get(at..at + 4)?).ok()?).into())
-}
+    /// The beginning of an IPv4 header from 10.0.0.1 to 10.0.0.2.
+    fn ipv4(words: u8, protocol: u8, fragment: u16) -> Vec<u8> {
+        let [high, low] = fragment.to_be_bytes();
+        vec![0x40 | words, 0, 0, 84, 0, 0, high, low, 64, protocol, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]
+    }
 
-fn v6(bytes: &[u8], at: usize) -> Option<IpAddr> {
-    Some(Ipv6Addr::from(<[u8; 16]>::try_from(bytes.get(at..at + 16)?).ok()?).into())
+    #[test]
+    fn a_header_that_is_cut_off_in_its_options_has_its_addresses() {
+        let mut network = ipv4(15, 1, 0);
+        network.extend([7, 39, 4]);
+        network.resize(40, 0);
+        let packet = TracedPacket::read(None, Some(&network), Some(&[8, 0, 0, 0, 0, 9, 0, 2])).unwrap();
+        assert_eq!(packet.dst.unwrap().to_string(), "10.0.0.2");
+        assert_eq!(packet.icmp, Some(TracedIcmp { kind: 8, code: 0, id: Some(9), seq: Some(2) }));
+    }
+
+    #[test]
+    fn a_later_fragment_has_no_ports() {
+        let transport = [0, 80, 0x1f, 0x90];
+        let first = TracedPacket::read(None, Some(&ipv4(5, 17, 0x2000)), Some(&transport)).unwrap();
+        assert_eq!((first.sport, first.dport, first.is_later_fragment), (Some(80), Some(8080), false));
+        let later = TracedPacket::read(None, Some(&ipv4(5, 17, 185)), Some(&transport)).unwrap();
+        assert_eq!((later.sport, later.dport, later.is_later_fragment), (None, None, true));
+    }
 }

@@ -177,7 +177,7 @@ mod tests {
         let mut after = cable();
         after.links[1].mtu = 100;
         after.links[1].up = true;
-        after.links[1].operstate = "UP".into();
+        after.links[1].operstate = crate::table::LinkState::Up;
         assert_eq!(
             changed(&cable(), &after),
             ["link eth0: its MTU was 0, and is 100", "link eth0: its state was down, and is up"]

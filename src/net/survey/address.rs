@@ -1,7 +1,7 @@
-use super::Space;
+use crate::net::link_names::LinkNames;
 use crate::net::{NetError, Netns, Network, iproute};
-use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -89,18 +89,39 @@ impl Default for Address {
 }
 
 impl Network {
-    pub(super) fn survey_addrs(&self, netns: &Netns, space: &Space) -> Result<Vec<Address>, NetError> {
+    /// Reads the addresses, in the kernel's order.
+    pub(in crate::net) fn survey_addrs(
+        &self,
+        netns: &Netns,
+        names: &LinkNames,
+    ) -> Result<Vec<Address>, NetError> {
         let rows = self.dump_addresses(netns, AddressFamily::Unspec)?;
-        Ok(rows.iter().filter_map(|row| read(row, space)).collect())
+        Ok(rows.iter().filter_map(|row| read(row, names)).collect())
+    }
+
+    pub(in crate::net) fn dump_addresses(
+        &self,
+        netns: &Netns,
+        family: AddressFamily,
+    ) -> Result<Vec<AddressMessage>, NetError> {
+        let mut message = AddressMessage::default();
+        message.header.family = family;
+        let rows = self.dump(netns, RouteNetlinkMessage::GetAddress(message))?;
+        let addresses = rows.into_iter().filter_map(|row| match row {
+            RouteNetlinkMessage::NewAddress(message) => Some(message),
+            _ => None,
+        });
+        Ok(addresses.collect())
     }
 }
 
-pub(super) fn read(message: &AddressMessage, space: &Space) -> Option<Address> {
+/// Reads an address of a link.
+pub(in crate::net) fn read(message: &AddressMessage, names: &LinkNames) -> Option<Address> {
     let (mut local, mut address) = (None, None);
     let header = &message.header;
     let mut flags = AddressFlags::from_bits_retain(header.flags.bits().into());
     let mut row = Address {
-        dev: space.name_of(header.index),
+        dev: names.name_of(header.index),
         index: header.index,
         prefix_len: header.prefix_len,
         scope: iproute::address_scope(header.scope),

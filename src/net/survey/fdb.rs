@@ -1,4 +1,4 @@
-use super::Space;
+use crate::net::link_names::LinkNames;
 use crate::net::{NetError, Netns, Network};
 use crate::table;
 use rtnetlink::packet_route::neighbour::{
@@ -41,14 +41,19 @@ pub struct FdbEntry {
 }
 
 impl Network {
-    pub(super) fn survey_fdb(&self, netns: &Netns, space: &Space) -> Result<Vec<FdbEntry>, NetError> {
+    /// Reads the forwarding databases of a namespace's bridges and VXLANs.
+    pub(in crate::net) fn survey_fdb(
+        &self,
+        netns: &Netns,
+        names: &LinkNames,
+    ) -> Result<Vec<FdbEntry>, NetError> {
         let mut message = NeighbourMessage::default();
         message.header.family = AddressFamily::Bridge;
         let rows = self.dump(netns, RouteNetlinkMessage::GetNeighbour(message))?;
         let mut found: Vec<FdbEntry> = rows
             .iter()
             .filter_map(|row| match row {
-                RouteNetlinkMessage::NewNeighbour(message) => read(message, space),
+                RouteNetlinkMessage::NewNeighbour(message) => read(message, names),
                 _ => None,
             })
             .collect();
@@ -58,10 +63,11 @@ impl Network {
     }
 }
 
-pub(super) fn read(message: &NeighbourMessage, space: &Space) -> Option<FdbEntry> {
+pub(super) fn read(message: &NeighbourMessage, names: &LinkNames) -> Option<FdbEntry> {
     let header = &message.header;
+    let own = header.flags.contains(NeighbourFlags::Own);
     let mut entry = FdbEntry {
-        dev: space.name_of(header.ifindex),
+        dev: names.name_of(header.ifindex),
         index: header.ifindex,
         state: state(header.state.into()).into(),
         sticky: header.flags.contains(NeighbourFlags::Sticky),
@@ -71,7 +77,7 @@ pub(super) fn read(message: &NeighbourMessage, space: &Space) -> Option<FdbEntry
     for attribute in &message.attributes {
         match attribute {
             NeighbourAttribute::LinkLayerAddress(bytes) => entry.mac = table::mac(bytes),
-            NeighbourAttribute::Controller(index) => entry.master = Some(*index),
+            NeighbourAttribute::Controller(index) if !own => entry.master = Some(*index),
             NeighbourAttribute::Vlan(vlan) => entry.vlan = Some(*vlan),
             NeighbourAttribute::Destination(NeighbourAddress::Inet(ip)) => entry.dst = Some((*ip).into()),
             NeighbourAttribute::Destination(NeighbourAddress::Inet6(ip)) => entry.dst = Some((*ip).into()),

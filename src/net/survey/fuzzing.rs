@@ -1,12 +1,13 @@
 //! Parsers of the kernel's rows, for the fuzzers.
 
-use super::{Link, Space, address, fdb, link, neigh, route, rule, tc, tc_filter, xfrm};
+use super::{Link, address, fdb, link, neigh, route, rule, tc, tc_filter, xfrm};
+use crate::net::link_names::LinkNames;
 use rtnetlink::packet_route::RouteNetlinkMessage as Row;
 use rtnetlink::packet_route::link::LinkAttribute;
 
 /// A message of rtnetlink.
 pub fn rows(message: &Row) {
-    let space = Space::default();
+    let names = LinkNames::default();
     match message {
         Row::NewLink(message) => {
             let mut found = Link::default();
@@ -17,15 +18,15 @@ pub fn rows(message: &Row) {
             }
         }
         Row::NewAddress(message) => {
-            if let Some(address) = address::read(message, &space) {
+            if let Some(address) = address::read(message, &names) {
                 address.cast();
             }
         }
-        Row::NewRoute(message) => drop(route::read(message, &space)),
+        Row::NewRoute(message) => drop(route::read(message, &names)),
         Row::NewRule(message) => drop(rule::read(message)),
         Row::NewNeighbour(message) => {
-            neigh::read(message, &space);
-            fdb::read(message, &space);
+            neigh::read(message, &names);
+            fdb::read(message, &names);
         }
         _ => {}
     }
@@ -33,11 +34,11 @@ pub fn rows(message: &Row) {
 
 /// The body of a message for which no crate has a parser.
 pub fn raw(row: &[u8]) {
-    let space = Space::default();
+    let names = LinkNames::default();
     for class in [false, true] {
-        tc::qdisc(row, &space, class);
+        tc::qdisc(row, &names, class);
     }
-    if let Some(filter) = tc_filter::read(row, "ingress", &space) {
+    if let Some(filter) = tc_filter::read(row, "ingress", &names) {
         filter.deletion();
     }
     xfrm::policy(row);

@@ -3,9 +3,9 @@ use super::link_kind::{LinkKind, LowerLink};
 use super::{Space, sysctls};
 use crate::net::link::mac_of;
 use crate::net::{NetError, Netns, Network, operstate};
+use crate::table::LinkState;
 use rtnetlink::packet_route::link::{
-    InfoData, InfoKind, InfoPortData, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp, State,
-    XdpAttached,
+    InfoData, InfoKind, InfoPortData, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp, XdpAttached,
 };
 use serde::{Deserialize, Serialize};
 
@@ -44,8 +44,8 @@ pub struct Link {
     pub broadcast: bool,
     /// Whether it is a point-to-point link.
     pub pointopoint: bool,
-    /// `UP`, `DOWN`, `LOWERLAYERDOWN`, `DORMANT`, `UNKNOWN`, ….
-    pub operstate: String,
+    /// Its operational state (RFC 2863).
+    pub operstate: LinkState,
     /// Whether it has a carrier.
     pub carrier: bool,
     /// The number of carrier changes.
@@ -128,7 +128,7 @@ impl Network {
         Ok(())
     }
 
-    fn survey_link(&self, netns: &Netns, message: &LinkMessage) -> Link {
+    pub(in crate::net) fn survey_link(&self, netns: &Netns, message: &LinkMessage) -> Link {
         let flags = message.header.flags;
         let mut link = Link {
             index: message.header.index,
@@ -143,7 +143,7 @@ impl Network {
             multicast: flags.contains(LinkFlags::Multicast),
             broadcast: flags.contains(LinkFlags::Broadcast),
             pointopoint: flags.contains(LinkFlags::Pointopoint),
-            operstate: words(operstate::of(message)).into(),
+            operstate: operstate::of(message),
             ..Link::default()
         };
         let (mut other, mut nsid) = (None, None);
@@ -219,17 +219,5 @@ pub(super) fn read_infos(infos: &[LinkInfo], link: &mut Link) {
             LinkInfo::PortData(InfoPortData::BridgePort(data)) => link.port = Some(kinds::port(data)),
             _ => {}
         }
-    }
-}
-
-fn words(state: State) -> &'static str {
-    match state {
-        State::Up => "UP",
-        State::Down => "DOWN",
-        State::LowerLayerDown => "LOWERLAYERDOWN",
-        State::Dormant => "DORMANT",
-        State::Testing => "TESTING",
-        State::NotPresent => "NOTPRESENT",
-        _ => "UNKNOWN",
     }
 }

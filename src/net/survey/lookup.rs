@@ -1,8 +1,8 @@
 //! The kernel's own answer to a route lookup (`ip route get`).
 
-use super::Space;
 use super::route::{self, Route};
 use crate::net::error::strerror;
+use crate::net::link_names::LinkNames;
 use crate::net::network::Refused;
 use crate::net::{Netns, Network};
 use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteFlags, RouteMessage};
@@ -141,7 +141,7 @@ impl Network {
         attributes.extend(question.dport.map(RouteAttribute::Dport));
         let rows = self.get(netns, RouteNetlinkMessage::GetRoute(message)).map_err(refused)?;
         let row = rows.iter().find_map(|row| match row {
-            RouteNetlinkMessage::NewRoute(message) => Some(route::read(message, &Space::default())),
+            RouteNetlinkMessage::NewRoute(message) => Some(route::read(message, &LinkNames::default())),
             _ => None,
         });
         let mut route = row.ok_or_else(|| ours("the kernel gave no route".into()))?;

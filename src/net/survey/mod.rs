@@ -23,12 +23,15 @@ mod tc_filter;
 mod xfrm;
 
 pub use address::Address;
+pub(super) use address::read as read_address;
 pub use fdb::FdbEntry;
 pub use kinds::{Bridge, BridgePort, Macvlan, Tun, Vxlan};
 pub use link::{Link, LinkCounters, Peer};
 pub use link_kind::{LinkKind, LowerLink};
 pub use lookup::{NoRoute, RouteQuestion};
 pub use neigh::Neighbour;
+pub(super) use neigh::read as read_neighbour;
+pub(super) use route::read as read_route;
 pub use route::{Hop, Net, Route};
 pub use rule::PolicyRule;
 pub use sockets::Listener;
@@ -37,6 +40,7 @@ pub use tc::Qdisc;
 pub use tc_filter::Filter;
 pub use xfrm::{XfrmPolicy, XfrmSelector, XfrmState, XfrmTemplate};
 
+use super::link_names::LinkNames;
 use super::{NetError, Netns, Network};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -130,9 +134,8 @@ impl Space {
             && !asks(&addr.dev)
     }
 
-    /// The name of a link, or `if7` if there is none with this index.
-    fn name_of(&self, index: u32) -> String {
-        self.link_at(index).map_or_else(|| format!("if{index}"), |link| link.name.clone())
+    fn names(&self) -> LinkNames {
+        self.links.iter().map(|link| (link.index, link.name.clone())).collect()
     }
 }
 
@@ -154,10 +157,11 @@ impl Network {
     pub(super) fn survey_ways_of(&self, netns: &Netns) -> Result<Space, NetError> {
         let mut space = Space { name: netns.name().into(), ..Space::default() };
         self.survey_links(netns, &mut space)?;
-        space.addrs = self.survey_addrs(netns, &space)?;
-        space.routes = self.survey_routes(netns, &space)?;
+        let names = space.names();
+        space.addrs = self.survey_addrs(netns, &names)?;
+        space.routes = self.survey_routes(netns, &names)?;
         self.enter(netns)?;
-        tc::read(&mut space);
+        tc::read(&mut space, &names);
         xfrm::read(&mut space);
         Ok(space)
     }
@@ -171,23 +175,24 @@ impl Network {
         let mut space = Space { name: netns.name().into(), ..Space::default() };
         // Links come first: other names and sysctls depend on them.
         self.survey_links(netns, &mut space)?;
-        space.addrs = self.survey_addrs(netns, &space)?;
-        space.routes = self.survey_routes(netns, &space)?;
+        let names = space.names();
+        space.addrs = self.survey_addrs(netns, &names)?;
+        space.routes = self.survey_routes(netns, &names)?;
         space.rules = self.survey_rules(netns)?;
-        space.neighs = self.survey_neighs(netns, &space)?;
-        space.fdb = self.survey_fdb(netns, &space)?;
+        space.neighs = self.survey_neighs(netns, &names)?;
+        space.fdb = self.survey_fdb(netns, &names)?;
         self.enter(netns)?;
-        tc::read(&mut space);
+        tc::read(&mut space, &names);
         xfrm::read(&mut space);
-        sockets::read(&mut space);
+        sockets::read(&mut space, &names);
         space.counters = counters::read();
-        self.survey_sysctls(netns, &mut space);
+        self.survey_sysctls(netns, &mut space, &names);
         // Without duplicate address detection, an address is tentative until a
         // kernel worker processes it.
         let deadline = Instant::now() + Duration::from_millis(50);
         while space.addrs.iter().any(|addr| space.is_about_to_be_usable(addr)) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_micros(200));
-            space.addrs = self.survey_addrs(netns, &space)?;
+            space.addrs = self.survey_addrs(netns, &names)?;
         }
         Ok(space)
     }

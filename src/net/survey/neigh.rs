@@ -1,4 +1,4 @@
-use super::Space;
+use crate::net::link_names::LinkNames;
 use crate::net::{NetError, Netns, Network};
 use crate::table;
 use rtnetlink::packet_route::RouteNetlinkMessage;
@@ -46,14 +46,14 @@ impl Default for Neighbour {
 }
 
 impl Network {
-    pub(super) fn survey_neighs(&self, netns: &Netns, space: &Space) -> Result<Vec<Neighbour>, NetError> {
+    pub(super) fn survey_neighs(&self, netns: &Netns, names: &LinkNames) -> Result<Vec<Neighbour>, NetError> {
         let mut found = Vec::new();
         for flags in [NeighbourFlags::empty(), NeighbourFlags::Proxy] {
             let mut message = NeighbourMessage::default();
             message.header.flags = flags;
             let rows = self.dump(netns, RouteNetlinkMessage::GetNeighbour(message))?;
             found.extend(rows.iter().filter_map(|row| match row {
-                RouteNetlinkMessage::NewNeighbour(message) => read(message, space),
+                RouteNetlinkMessage::NewNeighbour(message) => read(message, names),
                 _ => None,
             }));
         }
@@ -62,7 +62,8 @@ impl Network {
     }
 }
 
-pub(super) fn read(message: &NeighbourMessage, space: &Space) -> Option<Neighbour> {
+/// Reads a neighbour entry.
+pub(in crate::net) fn read(message: &NeighbourMessage, names: &LinkNames) -> Option<Neighbour> {
     let (mut ip, mut mac) = (None, None);
     for attribute in &message.attributes {
         match attribute {
@@ -75,7 +76,7 @@ pub(super) fn read(message: &NeighbourMessage, space: &Space) -> Option<Neighbou
     let header = &message.header;
     let proxy = header.flags.contains(NeighbourFlags::Proxy);
     Some(Neighbour {
-        dev: if header.ifindex == 0 { String::new() } else { space.name_of(header.ifindex) },
+        dev: if header.ifindex == 0 { String::new() } else { names.name_of(header.ifindex) },
         index: header.ifindex,
         ip: ip?,
         // A link without hardware addresses reports an empty one.

@@ -1,8 +1,8 @@
-use super::Space;
+use crate::net::link_names::LinkNames;
 use crate::net::{NetError, Netns, Network, iproute};
 use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteNextHop, RouteNextHopFlags,
-    RouteVia,
+    RoutePreference, RouteVia,
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use serde::{Deserialize, Serialize};
@@ -95,6 +95,9 @@ pub struct Route {
     pub advmss: Option<u32>,
     /// The TTL of packets on this route.
     pub hoplimit: Option<u32>,
+    /// `low` or `high`, if its preference is not `medium` (IPv6, RFC 4191).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preference: Option<String>,
     /// Whether it encapsulates packets (`encap`).
     pub encapsulates: bool,
     /// Whether it was learned from a router's ICMP error (`ip route show
@@ -133,22 +136,34 @@ impl Route {
 }
 
 impl Network {
-    pub(super) fn survey_routes(&self, netns: &Netns, space: &Space) -> Result<Vec<Route>, NetError> {
+    pub(super) fn survey_routes(&self, netns: &Netns, names: &LinkNames) -> Result<Vec<Route>, NetError> {
         let mut found = Vec::new();
         for family in [AddressFamily::Inet, AddressFamily::Inet6] {
-            let mut message = RouteMessage::default();
-            message.header.address_family = family;
-            let rows = self.dump(netns, RouteNetlinkMessage::GetRoute(message))?;
-            found.extend(rows.iter().filter_map(|row| match row {
-                RouteNetlinkMessage::NewRoute(message) => Some(read(message, space)),
-                _ => None,
-            }));
+            let rows = self.dump_routes(netns, family)?;
+            found.extend(rows.iter().map(|row| read(row, names)));
         }
         Ok(found)
     }
+
+    /// The routes of one family, of all tables.
+    pub(in crate::net) fn dump_routes(
+        &self,
+        netns: &Netns,
+        family: AddressFamily,
+    ) -> Result<Vec<RouteMessage>, NetError> {
+        let mut message = RouteMessage::default();
+        message.header.address_family = family;
+        let rows = self.dump(netns, RouteNetlinkMessage::GetRoute(message))?;
+        let routes = rows.into_iter().filter_map(|row| match row {
+            RouteNetlinkMessage::NewRoute(message) => Some(message),
+            _ => None,
+        });
+        Ok(routes.collect())
+    }
 }
 
-pub(super) fn read(message: &RouteMessage, space: &Space) -> Route {
+/// Reads a route.
+pub(in crate::net) fn read(message: &RouteMessage, names: &LinkNames) -> Route {
     let header = &message.header;
     let v4 = header.address_family == AddressFamily::Inet;
     let any: IpAddr = if v4 { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
@@ -176,16 +191,17 @@ pub(super) fn read(message: &RouteMessage, space: &Space) -> Route {
             RouteAttribute::NhId(id) => route.nhid = Some(*id),
             RouteAttribute::Oif(index) => {
                 single = true;
-                (hop.index, hop.dev) = (*index, space.name_of(*index));
+                (hop.index, hop.dev) = (*index, names.name_of(*index));
             }
             RouteAttribute::Gateway(_) | RouteAttribute::Via(_) => {
                 single = true;
                 hop.via = gateway(attribute);
             }
             RouteAttribute::MultiPath(hops) => {
-                route.hops = hops.iter().map(|hop| read_hop(hop, space)).collect();
+                route.hops = hops.iter().map(|hop| read_hop(hop, names)).collect();
                 route.encapsulates |= hops.iter().any(|hop| hop.attributes.iter().any(is_encap));
             }
+            RouteAttribute::Preference(preference) => route.preference = self::preference(*preference),
             RouteAttribute::Metrics(metrics) => read_metrics(metrics, &mut route),
             other => route.encapsulates |= is_encap(other),
         }
@@ -196,10 +212,10 @@ pub(super) fn read(message: &RouteMessage, space: &Space) -> Route {
     route
 }
 
-fn read_hop(hop: &RouteNextHop, space: &Space) -> Hop {
+fn read_hop(hop: &RouteNextHop, names: &LinkNames) -> Hop {
     Hop {
         via: hop.attributes.iter().find_map(gateway),
-        dev: space.name_of(hop.interface_index),
+        dev: names.name_of(hop.interface_index),
         index: hop.interface_index,
         weight: u32::from(hop.hops) + 1,
         flags: flags(RouteNextHopFlags::bits(&hop.flags).into()),
@@ -217,6 +233,15 @@ fn read_metrics(metrics: &[RouteMetric], route: &mut Route) {
             RouteMetric::Hoplimit(hops) => route.hoplimit = Some(*hops),
             _ => {}
         }
+    }
+}
+
+fn preference(preference: RoutePreference) -> Option<String> {
+    match preference {
+        RoutePreference::Low => Some("low".into()),
+        RoutePreference::Medium => None,
+        RoutePreference::High => Some("high".into()),
+        other => Some(u8::from(other).to_string()),
     }
 }
 

@@ -1,4 +1,5 @@
 use super::Space;
+use crate::net::link_names::LinkNames;
 use crate::net::sockets::serving;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -19,13 +20,13 @@ pub struct Listener {
 }
 
 /// Reads the listening sockets of this thread's current namespace.
-pub(super) fn read(space: &mut Space) {
+pub(super) fn read(space: &mut Space, names: &LinkNames) {
     let listeners = serving().into_iter().map(|(proto, ip, port, both, device)| Listener {
         proto: proto.into(),
         ip,
         port,
         both,
-        dev: (device != 0).then(|| space.name_of(device)),
+        dev: (device != 0).then(|| names.name_of(device)),
     });
     space.listeners = listeners.collect();
     space.listeners.sort_by(|a, b| (&a.proto, a.port, a.ip).cmp(&(&b.proto, b.port, b.ip)));

@@ -6,6 +6,7 @@
 
 use super::Space;
 use super::raw::{Raw, attributes, find, number, text, value};
+use crate::net::link_names::LinkNames;
 use crate::net::{Netns, Network};
 use rtnetlink::packet_route::link::{
     AfSpecInet, AfSpecInet6, AfSpecUnspec, Inet6DevConf, InetDevConf, LinkAttribute, LinkMessage,
@@ -129,7 +130,7 @@ const DEFAULT_V6: [&str; 5] = ["disable_ipv6", "forwarding", "accept_ra", "accep
 
 impl Network {
     /// Reads the sysctls of a namespace into its state, after its links.
-    pub(super) fn survey_sysctls(&self, netns: &Netns, space: &mut Space) {
+    pub(super) fn survey_sysctls(&self, netns: &Netns, space: &mut Space, names: &LinkNames) {
         let mut read = |folder: &str, names: &[&str]| {
             let values = self.read_sysctls(netns, folder, names.iter().copied());
             let found = names.iter().zip(values);
@@ -143,7 +144,7 @@ impl Network {
         read("net.ipv6.conf.all", &ALL_V6);
         read("net.ipv4.conf.default", &DEFAULT_V4);
         read("net.ipv6.conf.default", &DEFAULT_V6);
-        of_neighbours(space);
+        of_neighbours(space, names);
     }
 }
 
@@ -245,7 +246,7 @@ fn of_inet6(conf: &Inet6DevConf) -> [(&'static str, i32); 24] {
 }
 
 /// Reads the sysctls below `neigh` of this thread's current namespace.
-fn of_neighbours(space: &mut Space) {
+fn of_neighbours(space: &mut Space, names: &LinkNames) {
     /// `RTM_GETNEIGHTBL`, `NDTA_*` and `NDTPA_*` of linux/neighbour.h.
     const GET: u16 = 66;
     const NAME: u16 = 1;
@@ -270,7 +271,7 @@ fn of_neighbours(space: &mut Space) {
         };
         for (_, parms) in attributes(row).filter(|(kind, _)| *kind == PARMS) {
             // The table's default values, which new links get.
-            let dev = value(parms, IFINDEX).map_or("default".into(), |index| key_part(&space.name_of(index)));
+            let dev = value(parms, IFINDEX).map_or("default".into(), |index| key_part(&names.name_of(index)));
             for (kind, name) in NUMBERS.into_iter().chain(MILLISECONDS) {
                 let Some(value) = find(parms, kind).and_then(|value| number(value, 0)) else { continue };
                 space.sysctls.insert(format!("net.{family}.neigh.{dev}.{name}"), value.to_string());

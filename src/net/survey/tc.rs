@@ -3,6 +3,7 @@
 use super::Space;
 use super::raw::{Raw, find, number, text, value};
 use super::tc_filter::{self, Filter};
+use crate::net::link_names::LinkNames;
 use rtnetlink::sys::protocols::NETLINK_ROUTE;
 use serde::{Deserialize, Serialize};
 
@@ -61,10 +62,10 @@ pub struct Qdisc {
 }
 
 /// Reads the queueing disciplines of this thread's current namespace.
-pub(super) fn read(space: &mut Space) {
+pub(super) fn read(space: &mut Space, names: &LinkNames) {
     let Some(mut raw) = Raw::open(NETLINK_ROUTE) else { return };
     let rows = raw.dump(GET_QDISC, &tcmsg(0, 0));
-    space.qdiscs = rows.iter().filter_map(|row| qdisc(row, space, false)).collect();
+    space.qdiscs = rows.iter().filter_map(|row| qdisc(row, names, false)).collect();
     let mut classes = Vec::new();
     for qdisc in space.qdiscs.iter().filter(|qdisc| !CLASSLESS.contains(&qdisc.kind.as_str())) {
         let mut hooks = vec![("ingress", INGRESS), ("egress", EGRESS)];
@@ -73,7 +74,7 @@ pub(super) fn read(space: &mut Space) {
             "ingress" => hooks.truncate(1),
             _ if qdisc.parent == "root" => {
                 let rows = raw.dump(GET_CLASS, &tcmsg(qdisc.index, 0));
-                classes.extend(rows.iter().filter_map(|row| self::qdisc(row, space, true)));
+                classes.extend(rows.iter().filter_map(|row| self::qdisc(row, names, true)));
                 let major = u32::from_str_radix(qdisc.handle.trim_end_matches(':'), 16).unwrap_or_default();
                 hooks = vec![(qdisc.handle.as_str(), major << 16)];
             }
@@ -81,7 +82,7 @@ pub(super) fn read(space: &mut Space) {
         }
         for (hook, parent) in hooks {
             let rows = raw.dump(tc_filter::GET, &tcmsg(qdisc.index, parent));
-            let filters = rows.iter().filter_map(|row| tc_filter::read(row, hook, space));
+            let filters = rows.iter().filter_map(|row| tc_filter::read(row, hook, names));
             space.filters.extend(filters.collect::<Vec<Filter>>());
         }
     }
@@ -99,11 +100,11 @@ fn tcmsg(index: u32, parent: u32) -> Vec<u8> {
     bytes
 }
 
-pub(super) fn qdisc(row: &[u8], space: &Space, class: bool) -> Option<Qdisc> {
+pub(super) fn qdisc(row: &[u8], names: &LinkNames, class: bool) -> Option<Qdisc> {
     let index = number(row, 4)?;
     let attributes = row.get(ATTRIBUTES..)?;
     let mut qdisc = Qdisc {
-        dev: space.name_of(index),
+        dev: names.name_of(index),
         index,
         kind: text(attributes, KIND)?,
         class,

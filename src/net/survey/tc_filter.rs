@@ -1,6 +1,6 @@
-use super::Space;
 use super::raw::{attributes, find, number, text, value};
 use super::tc::{ATTRIBUTES, KIND, OPTIONS, handle};
+use crate::net::link_names::LinkNames;
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 
@@ -62,7 +62,7 @@ fn numbers(kind: &str) -> Option<(u16, u16, u16)> {
     })
 }
 
-pub(super) fn read(row: &[u8], hook: &str, space: &Space) -> Option<Filter> {
+pub(super) fn read(row: &[u8], hook: &str, names: &LinkNames) -> Option<Filter> {
     const CHAIN: u16 = 11;
     let attributes = row.get(ATTRIBUTES..)?;
     let options = find(attributes, OPTIONS).unwrap_or_default();
@@ -70,7 +70,7 @@ pub(super) fn read(row: &[u8], hook: &str, space: &Space) -> Option<Filter> {
     let kind = text(attributes, KIND)?;
     let own = number(row, 8)?;
     let mut filter = Filter {
-        dev: space.name_of(number(row, 4)?),
+        dev: names.name_of(number(row, 4)?),
         hook: hook.into(),
         pref: info >> 16,
         protocol: protocol(u16::from_be(info as u16)),
@@ -87,7 +87,7 @@ pub(super) fn read(row: &[u8], hook: &str, space: &Space) -> Option<Filter> {
         filter.classid = value(options, class).map(handle);
         if let Some(actions) = find(options, actions) {
             filter.actions =
-                self::attributes(actions).map(|(_, action)| read_action(action, space)).collect();
+                self::attributes(actions).map(|(_, action)| read_action(action, names)).collect();
         }
         filter.actions.extend(find(options, police).and_then(read_police));
     }
@@ -150,7 +150,7 @@ fn read_flower(options: &[u8]) -> Vec<String> {
     attributes(options).filter_map(read).collect()
 }
 
-fn read_action(action: &[u8], space: &Space) -> String {
+fn read_action(action: &[u8], names: &LinkNames) -> String {
     let kind = text(action, 1).unwrap_or_default();
     let options = find(action, 2).unwrap_or_default();
     let parms = find(options, 2).unwrap_or_default();
@@ -165,7 +165,7 @@ fn read_action(action: &[u8], space: &Space) -> String {
                 Some(3) => "redirect ingress",
                 _ => "mirror ingress",
             };
-            format!("mirred {how} {}", space.name_of(number(parms, 24).unwrap_or_default()))
+            format!("mirred {how} {}", names.name_of(number(parms, 24).unwrap_or_default()))
         }
         "police" => read_police(options).unwrap_or(kind),
         _ => kind,

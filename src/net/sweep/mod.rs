@@ -12,7 +12,7 @@ mod span;
 pub use span::Span;
 
 use self::named::Named;
-use self::parcel::{Chance, Ends, ICMP, MORE_FRAGMENTS, Parcel, TCP, UDP};
+use self::parcel::{Chance, Ends, ICMP, Parcel, TCP, UDP};
 use super::budget::is_learned;
 use super::echo::{PacketSocket, random, set};
 use super::error::strerror;
@@ -21,6 +21,7 @@ use super::netfilter::FirewallSnapshot;
 use super::ping::socket_failed;
 use super::target::{Target, address};
 use super::{Family, NetError, Netns, Network};
+use etherparse::{IpNumber, Ipv4HeaderSlice};
 use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, connect, getsockname, sendto,
@@ -429,24 +430,22 @@ impl Gate {
 
     /// The source address and the number of a packet, if it is one of ours.
     fn known(&self, packet: &[u8]) -> Option<(Ipv4Addr, usize)> {
-        if packet.first()? >> 4 != 4 {
-            return None;
-        }
-        let behind = packet.get(usize::from(packet[0] & 0x0f) * 4..)?;
-        let fragment = u16::from_be_bytes([*packet.get(6)?, *packet.get(7)?]);
-        let header = match *packet.get(9)? {
+        // A sweep sends each protocol, also those of extension headers: what follows the
+        // header is the payload.
+        let ip = Ipv4HeaderSlice::from_slice(packet).ok()?;
+        let payload = packet.get(ip.slice().len()..)?;
+        let header = match ip.protocol() {
             // Only the second fragment counts: a rule that passes the first may
             // stop it.
-            _ if fragment & MORE_FRAGMENTS > 0 => return None,
-            _ if fragment & 0x1fff > 0 => 0,
-            TCP => usize::from(behind.get(12)? >> 4) * 4,
-            UDP | ICMP => 8,
+            _ if ip.more_fragments() => return None,
+            _ if ip.fragments_offset().value() > 0 => 0,
+            IpNumber::TCP => usize::from(payload.get(12)? >> 4) * 4,
+            IpNumber::UDP | IpNumber::ICMP => 8,
             _ => 0,
         };
-        let (secret, rest) = behind.get(header..)?.split_at_checked(8)?;
+        let (secret, rest) = payload.get(header..)?.split_at_checked(8)?;
         let number = rest.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))?;
-        let src: [u8; 4] = packet.get(12..16)?.try_into().ok()?;
-        (secret == self.secret).then_some((src.into(), number as usize))
+        (secret == self.secret).then_some((ip.source_addr(), number as usize))
     }
 
     /// Waits until all packets have arrived or none arrives for a while.

@@ -21,7 +21,7 @@ const ECHO_REQUEST: u8 = 8;
 /// One in this many packets of all kinds is sent in two fragments.
 const FRAGMENTED: u64 = 16;
 /// The flag of all fragments but the last (RFC 791, 3.1).
-pub(super) const MORE_FRAGMENTS: u16 = 0x2000;
+const MORE_FRAGMENTS: u16 = 0x2000;
 
 /// The bytes of the IPv4 and TCP headers.
 const HEADERS: usize = 40;
