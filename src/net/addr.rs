@@ -1,3 +1,4 @@
+use super::kernel::Kernel;
 use super::prefix::Prefix;
 use super::{NetError, Netns, Network};
 use nix::errno::Errno;
@@ -44,14 +45,14 @@ impl Network {
         addr: &str,
         options: &AddrOptions,
     ) -> Result<(), NetError> {
-        self.lay_cables()?;
+        let kernel = self.act()?;
         let prefix = Prefix::parse(addr)?;
-        let message = self.addr_message(netns, link, &prefix, options)?;
+        let message = kernel.addr_message(netns, link, &prefix, options)?;
         if prefix.address.is_ipv6() {
-            self.tentative.borrow_mut().insert(netns.name().into());
+            self.pending.tentative.borrow_mut().insert(netns.name().into());
         }
         let flags = NLM_F_CREATE | NLM_F_EXCL;
-        self.change(netns, RouteNetlinkMessage::NewAddress(message), flags).map_err(|refused| {
+        kernel.change(netns, RouteNetlinkMessage::NewAddress(message), flags).map_err(|refused| {
             let off = refused.is(Errno::EACCES) || refused.is(Errno::EPERM);
             let error = NetError::from(refused);
             if off && prefix.address.is_ipv6() {
@@ -81,10 +82,10 @@ impl Network {
         addr: &str,
         options: &AddrOptions,
     ) -> Result<(), NetError> {
-        self.lay_cables()?;
+        let kernel = self.act()?;
         let prefix = Prefix::parse(addr)?;
-        let message = self.addr_message(netns, link, &prefix, options)?;
-        self.change(netns, RouteNetlinkMessage::DelAddress(message), 0).map_err(|refused| {
+        let message = kernel.addr_message(netns, link, &prefix, options)?;
+        kernel.change(netns, RouteNetlinkMessage::DelAddress(message), 0).map_err(|refused| {
             let missing = refused.is(Errno::EADDRNOTAVAIL);
             let error = NetError::from(refused);
             let Ok(addrs) = self.addrs(netns) else { return error };
@@ -97,7 +98,9 @@ impl Network {
             }
         })
     }
+}
 
+impl Kernel<'_> {
     fn addr_message(
         &self,
         netns: &Netns,

@@ -9,6 +9,7 @@
 //! although the kernel resolves no address for it and shows it to nobody
 //! (NOARP).
 
+use super::kernel::Kernel;
 use super::{NetError, Netns, Network};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::neighbour::{
@@ -107,7 +108,9 @@ impl Network {
         }
         Ok(())
     }
+}
 
+impl Kernel<'_> {
     /// Makes room for the reports that a link of `netns` sends when it comes up.
     /// If the table is filling up, namespaces flush their entries for the groups
     /// to which they have sent, which no lab table shows.
@@ -141,7 +144,9 @@ impl Network {
         }
         Ok(())
     }
+}
 
+impl Network {
     /// Flushes the learned neighbours of all namespaces.
     ///
     /// # Errors
@@ -166,7 +171,7 @@ impl Network {
 
     /// Flushes the learned neighbours of these namespaces.
     pub(super) fn forget_in(&self, namespaces: &[Netns], family: AddressFamily) -> Result<(), NetError> {
-        self.lay_cables()?;
+        let kernel = self.act()?;
         if family != AddressFamily::Inet6 {
             self.budget.arp.asked.set(0);
         }
@@ -174,7 +179,7 @@ impl Network {
             self.budget.ndisc.asked.set(0);
         }
         let ours = |message: &NeighbourMessage| is_learned(message) || is_group(message);
-        namespaces.iter().try_for_each(|netns| self.forget(netns, family, ours).map(drop))
+        namespaces.iter().try_for_each(|netns| kernel.forget(netns, family, ours).map(drop))
     }
 }
 

@@ -8,6 +8,7 @@
 //! runs and that nobody watches. The kernel is asked at once whether it would
 //! refuse. The ends get the indexes and hardware addresses of a moved pair.
 
+use super::kernel::Kernel;
 use super::link::{LinkBrief, valid_ifname};
 use super::mac::chosen_mac;
 use super::{NetError, Netns, Network};
@@ -87,23 +88,26 @@ impl Network {
         let cable =
             Cable { born: netns_a.clone(), ends: [End::new(netns_a, a, main), End::new(netns_b, b, peer)] };
         let waits = may_wait && !self.is_observed() && a != b && !(a.contains('%') || b.contains('%'));
-        if !waits || self.is_taken(netns_a, a)? || self.is_taken(netns_b, b)? {
-            self.lay_cables()?;
-            return self.lay(&cable);
+        let kernel = self.bare();
+        if !waits || kernel.is_taken(netns_a, a)? || kernel.is_taken(netns_b, b)? {
+            return self.act()?.lay(&cable);
         }
-        self.cables.borrow_mut().push(cable);
+        self.pending.cables.borrow_mut().push(cable);
         Ok(())
     }
+}
 
+impl Kernel<'_> {
     /// Moves an end of a deferred cable to another namespace. Returns false if
     /// none is deferred or the kernel would refuse; then the caller moves a real
     /// link.
     pub(super) fn redirect_cable(&self, netns: &Netns, link: &str, to: &Netns) -> Result<bool, NetError> {
-        let waits = self.cables.borrow().iter().any(|cable| cable.ends.iter().any(|end| end.is(netns, link)));
+        let waits =
+            self.pending.cables.borrow().iter().any(|cable| cable.ends.iter().any(|end| end.is(netns, link)));
         if !waits || to.is_deleted() || self.is_taken(to, link)? {
             return Ok(false);
         }
-        for cable in self.cables.borrow_mut().iter_mut() {
+        for cable in self.pending.cables.borrow_mut().iter_mut() {
             if let Some(end) = cable.ends.iter_mut().find(|end| end.is(netns, link)) {
                 end.netns = to.clone();
                 return Ok(true);
@@ -113,13 +117,14 @@ impl Network {
     }
 
     fn is_taken(&self, netns: &Netns, name: &str) -> Result<bool, NetError> {
-        let waits = self.cables.borrow().iter().any(|cable| cable.ends.iter().any(|end| end.is(netns, name)));
+        let waits =
+            self.pending.cables.borrow().iter().any(|cable| cable.ends.iter().any(|end| end.is(netns, name)));
         Ok(waits || self.look_for(netns, name)?.is_some())
     }
 
     /// Creates every deferred cable.
     pub(super) fn lay_cables(&self) -> Result<(), NetError> {
-        let cables = std::mem::take(&mut *self.cables.borrow_mut());
+        let cables = std::mem::take(&mut *self.pending.cables.borrow_mut());
         cables.iter().try_for_each(|cable| self.lay(cable))
     }
 

@@ -1,5 +1,6 @@
 //! New links, each with an index that was chosen, if it is free.
 
+use super::kernel::Kernel;
 use super::link::valid_ifname;
 use super::mac::chosen_mac;
 use super::{NetError, Netns, Network};
@@ -8,7 +9,7 @@ use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage};
 
-impl Network {
+impl Kernel<'_> {
     pub(super) fn add_link(
         &self,
         netns: &Netns,
@@ -69,7 +70,9 @@ impl Network {
             }
         })
     }
+}
 
+impl Network {
     /// Records a new link, if it has the index that we chose.
     pub(super) fn know(&self, netns: &Netns, name: &str, index: u32, chosen: bool) {
         // The kernel has replaced a `%d` with a number.

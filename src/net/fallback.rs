@@ -22,8 +22,9 @@
 //! choose such a name for a link of that kind. The link then counts as the lab's
 //! by the last rule, or once it is up.
 
+use super::kernel::Kernel;
 use super::link::LinkBrief;
-use super::{NetError, Netns, Network};
+use super::{NetError, Netns};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
 use std::collections::BTreeSet;
@@ -80,7 +81,7 @@ fn is_idle(message: &LinkMessage) -> bool {
     alone && of_this_name.is_some_and(|(_, of)| kind.is_some_and(|kind| kind.to_string() == *of))
 }
 
-impl Network {
+impl Kernel<'_> {
     /// The links of a namespace, except unused fallback devices.
     pub(super) fn lab_links(&self, netns: &Netns) -> Result<Vec<LinkMessage>, NetError> {
         let links = self.dump_links(netns)?;

@@ -3,6 +3,7 @@
 //! tables, and the lock under which links are made and removed.
 
 use super::budget::is_learned;
+use super::kernel::Kernel;
 use super::{NetError, Netns, Network, fallback};
 use rtnetlink::packet_route::AddressFamily;
 use std::cell::{Cell, RefCell};
@@ -51,7 +52,7 @@ impl Guard {
     }
 }
 
-impl Network {
+impl Kernel<'_> {
     /// Starts the checks, just before a submission runs.
     pub(super) fn guard_from_now(&self) {
         if !self.guard.has_begun() {
@@ -62,27 +63,33 @@ impl Network {
         }
         self.guard.look_later();
     }
+}
 
+impl Network {
     /// Checks whether a submission takes too much, if a check is due. Callers
     /// that wait for a program call it, and wait no longer than until the
     /// returned time.
     pub fn guard(&self) -> Option<Instant> {
+        let kernel = self.bare();
         let at = self.guard.look_at.get()?;
         if Instant::now() < at {
             return Some(at);
         }
-        self.guard_now();
+        kernel.guard_now();
         self.guard.look_at.get()
     }
+}
 
+impl Kernel<'_> {
     /// Checks at once.
     pub(super) fn guard_now(&self) {
         // If the kernel does not answer, the next request reports why.
-        let _ = self.look();
+        let _ = self.count_all();
         self.guard.look_later();
     }
 
-    fn look(&self) -> Result<(), NetError> {
+    /// Counts what a submission has made, and ends it if that is too much.
+    fn count_all(&self) -> Result<(), NetError> {
         let all = self.with_those_of_a_submission();
         let (mut links, born) = (0, born_with());
         for netns in &all {
@@ -111,7 +118,9 @@ impl Network {
         }
         Ok(())
     }
+}
 
+impl Network {
     /// All known namespaces, and those that a submission has made.
     fn with_those_of_a_submission(&self) -> Vec<Netns> {
         let mut made = self.guard.made.borrow_mut();
@@ -127,7 +136,9 @@ impl Network {
         made.retain(|one| !known.iter().any(|other| one.is_same(other)));
         known.into_iter().chain(made.iter().cloned()).collect()
     }
+}
 
+impl Kernel<'_> {
     /// Counts the links besides `lo` and the `born` fallback devices, from
     /// proc_pid_net(5). Dumping the links would wait for the lock that a program
     /// holds while it makes thousands of them.

@@ -106,10 +106,10 @@ impl Network {
         witness: Option<&Witness>,
     ) -> Result<HttpAnswer, NetError> {
         let page = Page::parse(url)?;
-        self.settle()?;
+        let kernel = self.look()?;
         let Page { host, port, .. } = &page;
         let patience = options.timeout_ms.min(CONNECT_MS);
-        let stream = match self.connect(netns, (host, *port), None, patience, options.deadline)? {
+        let stream = match kernel.connect(netns, (host, *port), None, patience, options.deadline)? {
             Ok(stream) => stream,
             Err((_, failed)) => return Ok(no_connection(host, *port, patience, &failed)),
         };

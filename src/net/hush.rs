@@ -7,7 +7,8 @@
 //! ip-link(8)). Flooding is restored before anybody observes or sends. The
 //! bridge keeps the groups that it has learned from the reports.
 
-use super::{Netns, Network};
+use super::Netns;
+use super::kernel::Kernel;
 use rtnetlink::packet_core::DefaultNla;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage, LinkProtoInfoBridge};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
@@ -16,14 +17,14 @@ use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 /// requests per port cost more than they save.
 const MANY: usize = 32;
 
-impl Network {
+impl Kernel<'_> {
     /// Records a new port. Turns its flooding off if many ports came before it
     /// and nobody observes.
     pub(super) fn hush(&self, netns: &Netns, port: u32) {
         if self.is_observed() || !self.captures.borrow().is_empty() {
             return;
         }
-        let mut ports = self.hushed.borrow_mut();
+        let mut ports = self.pending.hushed.borrow_mut();
         ports.push((netns.clone(), port));
         // The request may fail; that only costs time.
         if ports.len() > MANY {
@@ -33,7 +34,7 @@ impl Network {
 
     /// Turns multicast flooding on again for all ports.
     pub(super) fn unhush(&self) {
-        let ports = std::mem::take(&mut *self.hushed.borrow_mut());
+        let ports = std::mem::take(&mut *self.pending.hushed.borrow_mut());
         for (netns, port) in ports.iter().skip(MANY) {
             // The port may have been deleted, or have left its bridge.
             let _ = self.change(netns, flood(*port, true), 0);

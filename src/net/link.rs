@@ -1,6 +1,7 @@
 use super::defaults::RETRANS_TIME_MS;
 use super::error::strerror;
-use super::network::Refused;
+use super::kernel::Kernel;
+use super::kernel::Refused;
 use super::{NetError, Netns, Network, prefix};
 use crate::table;
 use nix::errno::Errno;
@@ -91,8 +92,8 @@ impl Network {
     ///
     /// If the name is invalid or taken.
     pub fn bridge(&self, netns: &Netns, name: &str) -> Result<(), NetError> {
-        self.lay_cables()?;
-        self.add_link(netns, name, InfoKind::Bridge, None, None, true)
+        let kernel = self.act()?;
+        kernel.add_link(netns, name, InfoKind::Bridge, None, None, true)
     }
 
     /// The requests that shorten the timeout of neighbour resolution (see
@@ -112,33 +113,37 @@ impl Network {
             RouteNetlinkMessage::SetNeighbourTable(message)
         })
     }
+}
 
+impl Kernel<'_> {
     /// Returns the index of a link. It is cached as long as only we change
     /// links.
     pub(super) fn index_of(&self, netns: &Netns, name: &str) -> Result<u32, NetError> {
         netns.name_link(name);
-        let known = if self.programs.get().have_run { None } else { netns.known_index(name) };
+        let known = if self.pending.programs.get().have_run { None } else { netns.known_index(name) };
         known.map_or_else(|| self.find(netns, name).map(|found| found.index), Ok)
     }
+}
 
+impl Network {
     /// Moves a link, as `ip link set LINK netns NETNS` does.
     ///
     /// # Errors
     ///
     /// If the link does not exist, can't be moved, or its name is taken.
     pub fn set_netns(&self, netns: &Netns, link: &str, to: &Netns) -> Result<(), NetError> {
-        if self.redirect_cable(netns, link, to)? {
+        if self.bare().redirect_cable(netns, link, to)? {
             return Ok(());
         }
-        self.lay_cables()?;
-        let found = self.find(netns, link)?;
+        let kernel = self.act()?;
+        let found = kernel.find(netns, link)?;
         let Some(fd) = to.fd() else {
             return Err(NetError::new(format!("Invalid \"netns\" value \"{to}\""))
                 .hint(format!("`{to}` was deleted before")));
         };
         let attributes = vec![LinkAttribute::NetNsFd(fd.as_raw_fd())];
-        let other = self.other_end(netns, &found);
-        self.set_link(netns, found.index, attributes).map_err(|refused| {
+        let other = kernel.other_end(netns, &found);
+        kernel.set_link(netns, found.index, attributes).map_err(|refused| {
             let exists = refused.is(Errno::EEXIST);
             let error = NetError::from(refused);
             if exists { error.hint(format!("`{to}` has a link `{link}` already")) } else { error }
@@ -159,13 +164,13 @@ impl Network {
     ///
     /// If one of the two does not exist, or the bridge refuses it.
     pub fn set_master(&self, netns: &Netns, port: &str, bridge: &str) -> Result<(), NetError> {
-        self.lay_cables()?;
-        let port = self.index_of(netns, port)?;
-        let master = self.index_of(netns, bridge).map_err(|missing| {
+        let kernel = self.act()?;
+        let port = kernel.index_of(netns, port)?;
+        let master = kernel.index_of(netns, bridge).map_err(|missing| {
             let error = format!("argument \"{bridge}\" is wrong: Device does not exist");
             NetError { error, ..missing }
         })?;
-        self.set_link(netns, port, vec![LinkAttribute::Controller(master)]).map_err(|refused| {
+        kernel.set_link(netns, port, vec![LinkAttribute::Controller(master)]).map_err(|refused| {
             let full = refused.is(Errno::EXFULL);
             let error = NetError::from(refused);
             if full {
@@ -174,12 +179,12 @@ impl Network {
                      one, and join the two with a veth pair"
                 ));
             }
-            match self.find(netns, bridge) {
+            match kernel.find(netns, bridge) {
                 Ok(found) if !found.bridge => error.hint(format!("`{bridge}` is not a bridge")),
                 _ => error,
             }
         })?;
-        self.hush(netns, port);
+        kernel.hush(netns, port);
         self.unsettle(netns, port);
         Ok(())
     }
@@ -190,9 +195,9 @@ impl Network {
     ///
     /// If the link does not exist.
     pub fn set_nomaster(&self, netns: &Netns, port: &str) -> Result<(), NetError> {
-        self.lay_cables()?;
-        let found = self.find(netns, port)?;
-        self.set_link(netns, found.index, vec![LinkAttribute::Controller(0)])?;
+        let kernel = self.act()?;
+        let found = kernel.find(netns, port)?;
+        kernel.set_link(netns, found.index, vec![LinkAttribute::Controller(0)])?;
         self.unsettle_around(netns, &found, None);
         Ok(())
     }
@@ -203,24 +208,24 @@ impl Network {
     ///
     /// If the link does not exist, or the kernel refuses.
     pub fn set_up(&self, netns: &Netns, link: &str, up: bool) -> Result<(), NetError> {
-        self.lay_cables()?;
-        let index = self.index_of(netns, link)?;
+        let kernel = self.act()?;
+        let index = kernel.index_of(netns, link)?;
         let mut message = LinkMessage::default();
         message.header.index = index;
         message.header.change_mask = LinkFlags::Up;
         message.header.flags = if up { LinkFlags::Up } else { LinkFlags::empty() };
         // `lo` has no neighbours to resolve, and no carrier.
         if link == "lo" {
-            return Ok(self.change(netns, RouteNetlinkMessage::SetLink(message), 0)?);
+            return Ok(kernel.change(netns, RouteNetlinkMessage::SetLink(message), 0)?);
         }
         let mut messages = vec![RouteNetlinkMessage::SetLink(message)];
         if up {
             messages.extend(Self::answer_soon(index));
         }
-        self.change_all(netns, messages)?;
+        kernel.change_all(netns, messages)?;
         self.unsettle(netns, index);
         if up {
-            self.spare_groups(netns)?;
+            kernel.spare_groups(netns)?;
         }
         Ok(())
     }
@@ -231,9 +236,9 @@ impl Network {
     ///
     /// If the link does not exist, or the kernel refuses the size.
     pub fn set_mtu(&self, netns: &Netns, link: &str, mtu: u32) -> Result<(), NetError> {
-        self.lay_cables()?;
-        let index = self.index_of(netns, link)?;
-        Ok(self.set_link(netns, index, vec![LinkAttribute::Mtu(mtu)])?)
+        let kernel = self.act()?;
+        let index = kernel.index_of(netns, link)?;
+        Ok(kernel.set_link(netns, index, vec![LinkAttribute::Mtu(mtu)])?)
     }
 
     /// Sets a hardware address, as `ip link set LINK address MAC` does.
@@ -242,10 +247,10 @@ impl Network {
     ///
     /// If the link does not exist, or the address is invalid.
     pub fn set_mac(&self, netns: &Netns, link: &str, mac: &str) -> Result<(), NetError> {
-        self.lay_cables()?;
+        let kernel = self.act()?;
         let mac = prefix::mac(mac)?;
-        let index = self.index_of(netns, link)?;
-        Ok(self.set_link(netns, index, vec![LinkAttribute::Address(mac)])?)
+        let index = kernel.index_of(netns, link)?;
+        Ok(kernel.set_link(netns, index, vec![LinkAttribute::Address(mac)])?)
     }
 
     /// Removes a link, as `ip link del LINK` does; a veth's other end is removed
@@ -255,11 +260,11 @@ impl Network {
     ///
     /// If the link does not exist, or can't be removed, such as `lo`.
     pub fn del_link(&self, netns: &Netns, link: &str) -> Result<(), NetError> {
-        self.lay_cables()?;
-        let found = self.find(netns, link)?;
+        let kernel = self.act()?;
+        let found = kernel.find(netns, link)?;
         let mut message = LinkMessage::default();
         message.header.index = found.index;
-        self.change(netns, RouteNetlinkMessage::DelLink(message), 0)?;
+        kernel.change(netns, RouteNetlinkMessage::DelLink(message), 0)?;
         self.forget_links();
         self.unsettle_around(netns, &found, None);
         Ok(())
@@ -275,7 +280,9 @@ impl Network {
             self.unsettle(&other, index);
         }
     }
+}
 
+impl Kernel<'_> {
     pub(super) fn set_link(
         &self,
         netns: &Netns,

@@ -66,13 +66,13 @@ impl Network {
         parent: &str,
         mode: MacvlanMode,
     ) -> Result<(), NetError> {
-        self.lay_cables()?;
-        let parent = self.index_of(netns, parent)?;
+        let kernel = self.act()?;
+        let parent = kernel.index_of(netns, parent)?;
         let mode = Mode::from(mode);
         let data = InfoData::MacVlan(vec![InfoMacVlan::Mode(mode)]);
         // A passthru macvlan has its parent's address.
         let own_mac = mode != Mode::Passthrough;
-        self.add_link(netns, name, InfoKind::MacVlan, Some(data), Some(parent), own_mac)
+        kernel.add_link(netns, name, InfoKind::MacVlan, Some(data), Some(parent), own_mac)
     }
 
     /// Sets the mode of a macvlan link, as `ip link set LINK type macvlan mode
@@ -102,30 +102,30 @@ impl Network {
         kind: InfoKind,
         data: InfoData,
     ) -> Result<(), NetError> {
-        self.lay_cables()?;
+        let kernel = self.act()?;
         let mut message = LinkMessage::default();
-        message.header.index = self.index_of(netns, link)?;
+        message.header.index = kernel.index_of(netns, link)?;
         message.attributes = vec![LinkAttribute::LinkInfo(vec![LinkInfo::Kind(kind), LinkInfo::Data(data)])];
-        Ok(self.change(netns, RouteNetlinkMessage::NewLink(message), 0)?)
+        Ok(kernel.change(netns, RouteNetlinkMessage::NewLink(message), 0)?)
     }
 
     /// Enables or disables neighbour resolution on a link, as `ip link set LINK
     /// arp on` does.
     pub(super) fn set_arp(&self, netns: &Netns, link: &str, on: bool) -> Result<(), NetError> {
-        self.lay_cables()?;
+        let kernel = self.act()?;
         let mut message = LinkMessage::default();
-        message.header.index = self.index_of(netns, link)?;
+        message.header.index = kernel.index_of(netns, link)?;
         message.header.change_mask = LinkFlags::Noarp;
         message.header.flags = if on { LinkFlags::empty() } else { LinkFlags::Noarp };
-        Ok(self.change(netns, RouteNetlinkMessage::SetLink(message), 0)?)
+        Ok(kernel.change(netns, RouteNetlinkMessage::SetLink(message), 0)?)
     }
 
     /// Holds a link down whatever its carrier, or stops that, as `ip link set
     /// LINK protodown on` does.
     pub(super) fn set_protodown(&self, netns: &Netns, link: &str, on: bool) -> Result<(), NetError> {
-        self.lay_cables()?;
-        let index = self.index_of(netns, link)?;
-        self.set_link(netns, index, vec![LinkAttribute::ProtoDown(on.into())])?;
+        let kernel = self.act()?;
+        let index = kernel.index_of(netns, link)?;
+        kernel.set_link(netns, index, vec![LinkAttribute::ProtoDown(on.into())])?;
         self.unsettle(netns, index);
         Ok(())
     }

@@ -24,6 +24,7 @@ mod http;
 mod hush;
 mod icmp_words;
 mod iproute;
+mod kernel;
 mod lacking;
 mod link;
 mod link_names;

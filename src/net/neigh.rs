@@ -1,5 +1,6 @@
 use super::addr::family;
 use super::budget::is_learned;
+use super::kernel::Kernel;
 use super::prefix::{address, mac};
 use super::{NetError, Netns, Network};
 use nix::errno::Errno;
@@ -44,12 +45,12 @@ impl Network {
         link: &str,
         flags: u16,
     ) -> Result<(), NetError> {
-        self.lay_cables()?;
+        let kernel = self.act()?;
         let lladdr = mac(lladdr)?;
-        let mut message = self.neigh_message(netns, ip, link)?;
+        let mut message = kernel.neigh_message(netns, ip, link)?;
         message.header.state = NeighbourState::Permanent;
         message.attributes.push(NeighbourAttribute::LinkLayerAddress(lladdr));
-        self.change(netns, RouteNetlinkMessage::NewNeighbour(message), flags).map_err(|refused| {
+        kernel.change(netns, RouteNetlinkMessage::NewNeighbour(message), flags).map_err(|refused| {
             let exists = refused.is(Errno::EEXIST);
             let error = NetError::from(refused);
             if exists {
@@ -66,9 +67,9 @@ impl Network {
     ///
     /// If there is no such entry.
     pub fn neigh_del(&self, netns: &Netns, ip: &str, link: &str) -> Result<(), NetError> {
-        self.lay_cables()?;
-        let message = self.neigh_message(netns, ip, link)?;
-        Ok(self.change(netns, RouteNetlinkMessage::DelNeighbour(message), 0)?)
+        let kernel = self.act()?;
+        let message = kernel.neigh_message(netns, ip, link)?;
+        Ok(kernel.change(netns, RouteNetlinkMessage::DelNeighbour(message), 0)?)
     }
 
     /// Flushes the learned neighbours of a link, or of all links, as `ip neigh
@@ -78,12 +79,13 @@ impl Network {
     ///
     /// If the link does not exist.
     pub fn neigh_flush(&self, netns: &Netns, link: Option<&str>) -> Result<(), NetError> {
-        self.lay_cables()?;
-        let only = link.map(|link| self.index_of(netns, link)).transpose()?;
-        self.forget(netns, AddressFamily::Unspec, |message| {
-            is_learned(message) && only.is_none_or(|index| index == message.header.ifindex)
-        })
-        .map(drop)
+        let kernel = self.act()?;
+        let only = link.map(|link| kernel.index_of(netns, link)).transpose()?;
+        kernel
+            .forget(netns, AddressFamily::Unspec, |message| {
+                is_learned(message) && only.is_none_or(|index| index == message.header.ifindex)
+            })
+            .map(drop)
     }
 
     /// Flushes, in all namespaces, the neighbours that have not answered.
@@ -92,11 +94,14 @@ impl Network {
     ///
     /// If the kernel does not answer.
     pub fn forget_unanswered(&self) -> Result<(), NetError> {
+        let kernel = self.bare();
         self.everywhere()
             .iter()
-            .try_for_each(|netns| self.forget(netns, AddressFamily::Unspec, is_unanswered).map(drop))
+            .try_for_each(|netns| kernel.forget(netns, AddressFamily::Unspec, is_unanswered).map(drop))
     }
+}
 
+impl Kernel<'_> {
     /// Deletes some entries of a namespace; returns how many there were.
     pub(super) fn forget(
         &self,

@@ -1,5 +1,4 @@
 use super::budget::Budget;
-use super::cable::Cable;
 use super::capture::Capture;
 use super::cni::Attached;
 use super::defaults;
@@ -7,39 +6,21 @@ use super::delta::Watch;
 use super::error::strerror;
 use super::guard::Guard;
 use super::link_names::LinkNames;
-use super::netlink::{KernelError, Netlink};
 use super::netns::are_same;
 use super::service::Services;
+use super::settle::Pending;
 use super::typed::{link_set, typed_words};
 use super::{NetError, Netns, Process, Rooms, Started};
-use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
-use rtnetlink::packet_route::RouteNetlinkMessage;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::UdpSocket;
 use std::path::Path;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// The time that the kernel may take to remove a namespace.
 const TAKEN_DOWN: Duration = Duration::from_secs(10);
-
-/// Whether programs of the lab may have changed something.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Programs {
-    /// Whether a program has run: its actions are unknown, and it may observe
-    /// ours.
-    pub(super) have_run: bool,
-    /// Whether one has run since the last [`Network::settle`], or still runs.
-    pub(super) may_have_changed: bool,
-}
-
-impl Programs {
-    /// A program has been started.
-    pub(super) const RUNNING: Self = Self { have_run: true, may_have_changed: true };
-}
 
 /// The network of one lab: its namespaces, and the actions on them.
 ///
@@ -49,16 +30,10 @@ pub struct Network {
     pub(super) rooms: Box<dyn Rooms>,
     namespaces: RefCell<Vec<Netns>>,
     host: Netns,
-    pub(super) cables: RefCell<Vec<Cable>>,
     /// The two ends of each cable that was created here, as namespace and index.
     pub(super) ends: RefCell<BTreeMap<(String, u32), (String, u32)>>,
-    /// Links whose carrier may have changed since the last observation.
-    pub(super) unsettled: RefCell<Vec<(Netns, u32)>>,
-    /// Ports that were added to a bridge since the last observation.
-    pub(super) hushed: RefCell<Vec<(Netns, u32)>>,
-    /// Namespaces where an IPv6 address may not be usable yet.
-    pub(super) tentative: RefCell<BTreeSet<String>>,
-    pub(super) programs: Cell<Programs>,
+    /// The work that is not finished between an action and the next observation.
+    pub(super) pending: Pending,
     /// The shell that waits while we answer or observe.
     pub(super) waiting: Cell<Option<Started>>,
     /// The process that was started last.
@@ -74,11 +49,6 @@ pub struct Network {
     /// Whether namespaces get nslab's settings besides the kernel's defaults.
     chosen: bool,
     watch: Option<RefCell<Watch>>,
-    /// Whether the watcher leaves links alone that the kernel has not updated
-    /// yet, as a shell does.
-    pub(super) hands_off: Cell<bool>,
-    /// Whether the lab has created a tunnel, which sends packets by itself.
-    pub(super) tunnels: Cell<bool>,
     pub(super) services: Services,
     pub(super) captures: RefCell<Vec<Capture>>,
     pub(super) attached: RefCell<Attached>,
@@ -118,12 +88,8 @@ impl Network {
             rooms,
             namespaces: RefCell::default(),
             host: host.clone(),
-            cables: RefCell::default(),
             ends: RefCell::default(),
-            unsettled: RefCell::default(),
-            hushed: RefCell::default(),
-            tentative: RefCell::default(),
-            programs: Cell::default(),
+            pending: Pending::default(),
             waiting: Cell::default(),
             started: Cell::default(),
             processes: RefCell::default(),
@@ -132,8 +98,6 @@ impl Network {
             differing: Vec::new(),
             chosen,
             watch: watched.then(RefCell::default),
-            hands_off: Cell::new(false),
-            tunnels: Cell::new(false),
             services: Services::default(),
             captures: RefCell::default(),
             attached: RefCell::default(),
@@ -199,7 +163,7 @@ impl Network {
     ///
     /// If the folder can't be read.
     pub fn namespaces(&self) -> Result<Vec<Netns>, NetError> {
-        if self.programs.get().may_have_changed {
+        if self.pending.programs.get().may_have_changed {
             self.find_namespaces().map_err(|errno| NetError::new(strerror(errno as i32)))?;
         }
         let mut namespaces: Vec<_> = self.namespaces.borrow().clone();
@@ -281,20 +245,20 @@ impl Network {
                 format!("Cannot remove namespace file \"/run/netns/{name}\": No such file or directory");
             return Err(NetError::new(path).hint(format!("`{name}` was deleted before")));
         }
-        self.lay_cables()?;
-        let others = self.other_ends(netns)?;
+        let kernel = self.act()?;
+        let others = kernel.other_ends(netns)?;
         // Processes in the namespace keep it alive as long as they run.
         let kept = self.services.are_in(netns) || self.processes(netns).is_ok_and(|rows| !rows.is_empty());
         self.rooms.delete_netns(name)?;
         // This thread may be in the namespace, which would keep it alive.
-        self.enter(&self.host)?;
+        kernel.enter(&self.host)?;
         self.lose(netns);
         self.forget_links();
         // The kernel removes a namespace later, one at a time with those of
         // everybody else on the machine.
         let deadline = Instant::now() + TAKEN_DOWN;
         for (other, index) in others {
-            while !kept && Instant::now() < deadline && self.link_at(&other, index).is_ok() {
+            while !kept && Instant::now() < deadline && kernel.link_at(&other, index).is_ok() {
                 std::thread::sleep(Duration::from_micros(500));
             }
         }
@@ -318,9 +282,9 @@ impl Network {
         if let Some(found) = self.namespaces()?.into_iter().find(|found| found.name() == name) {
             return Ok(found);
         }
-        self.lay_cables()?;
+        let kernel = self.act()?;
         let error = NetError::new(format!("argument \"{name}\" is wrong: Invalid \"netns\" value"));
-        match self.look_for(netns, name) {
+        match kernel.look_for(netns, name) {
             Ok(Some(found)) if found.bridge => {
                 let command = typed_words(&link_set(link, &["master", name]));
                 Err(error.hint(format!(
@@ -374,52 +338,6 @@ impl Network {
         })
     }
 
-    fn netlink(&self, netns: &Netns) -> Result<Rc<Netlink>, NetError> {
-        self.must_exist(netns)?;
-        netns
-            .netlink()
-            .map_err(|error| NetError::new(format!("failed to open a netlink socket in `{netns}`: {error}")))
-    }
-
-    pub(super) fn change(
-        &self,
-        netns: &Netns,
-        message: RouteNetlinkMessage,
-        flags: u16,
-    ) -> Result<(), Refused> {
-        let netlink = self.netlink(netns).map_err(Refused::Ours)?;
-        netlink.change(message, flags).map_err(Refused::Kernel)
-    }
-
-    pub(super) fn get(
-        &self,
-        netns: &Netns,
-        message: RouteNetlinkMessage,
-    ) -> Result<Vec<RouteNetlinkMessage>, Refused> {
-        let netlink = self.netlink(netns).map_err(Refused::Ours)?;
-        netlink.get(message).map_err(Refused::Kernel)
-    }
-
-    pub(super) fn dump(
-        &self,
-        netns: &Netns,
-        message: RouteNetlinkMessage,
-    ) -> Result<Vec<RouteNetlinkMessage>, NetError> {
-        let netlink = self.netlink(netns)?;
-        netlink.dump(message).map_err(NetError::from)
-    }
-
-    /// Requests several changes in one packet. Only the result of the first
-    /// counts; refusals of the others are ignored.
-    pub(super) fn change_all(
-        &self,
-        netns: &Netns,
-        messages: Vec<RouteNetlinkMessage>,
-    ) -> Result<(), Refused> {
-        let netlink = self.netlink(netns).map_err(Refused::Ours)?;
-        netlink.change_all(messages).map_err(Refused::Kernel)
-    }
-
     /// Forgets the known links: one was removed, and others with it.
     pub(super) fn forget_links(&self) {
         for netns in self.everywhere() {
@@ -427,16 +345,10 @@ impl Network {
         }
     }
 
-    /// Makes this thread's next socket belong to `netns`.
-    pub(super) fn enter(&self, netns: &Netns) -> Result<(), NetError> {
-        self.netlink(netns)?;
-        netns.enter().map_err(|error| NetError::new(format!("failed to enter `{netns}`: {error}")))
-    }
-
     /// Tells whether somebody observes between the actions, so that each must be
     /// complete when its call returns.
     pub(super) fn is_observed(&self) -> bool {
-        self.watch.is_some() || self.programs.get().have_run
+        self.watch.is_some() || self.pending.programs.get().have_run
     }
 
     /// Tells whether the changes of each action are recorded.
@@ -447,7 +359,7 @@ impl Network {
     /// From now on, watches without touching anything: the effects of programs
     /// take the time that they take without us.
     pub fn keep_hands_off(&self) {
-        self.hands_off.set(true);
+        self.pending.hands_off.set(true);
     }
 
     /// Records a change that the tables don't show, for the next report.
@@ -467,34 +379,11 @@ impl Network {
         match &self.watch {
             None => Ok(Vec::new()),
             Some(watch) => {
-                if !self.hands_off.get() {
-                    self.settle()?;
+                if !self.pending.hands_off.get() {
+                    self.look()?;
                 }
                 watch.borrow_mut().changes(self)
             }
-        }
-    }
-}
-
-/// A refusal, by the kernel or by us before it was asked.
-#[derive(Debug)]
-pub(super) enum Refused {
-    Kernel(KernelError),
-    Ours(NetError),
-}
-
-impl Refused {
-    /// Tells whether the kernel refused with this error number.
-    pub fn is(&self, errno: Errno) -> bool {
-        matches!(self, Self::Kernel(error) if error.errno == errno as i32)
-    }
-}
-
-impl From<Refused> for NetError {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Kernel(error) => error.into(),
-            Refused::Ours(error) => error,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The tables of a namespace: a script's view of what the survey reads.
 
+use super::kernel::Kernel;
 use super::link::LinkBrief;
 use super::link_names::LinkNames;
 use super::route::table_number;
@@ -28,23 +29,23 @@ impl Network {
     ///
     /// If the namespace was deleted.
     pub fn links(&self, netns: &Netns) -> Result<Vec<Link>, NetError> {
-        self.settle()?;
-        self.await_addresses()?;
-        let messages = self.dump_links(netns)?;
+        let kernel = self.look()?;
+        kernel.await_addresses()?;
+        let messages = kernel.dump_links(netns)?;
         let names = LinkNames::of(&messages);
-        let messages = self.without_fallback(netns, messages)?;
+        let messages = kernel.without_fallback(netns, messages)?;
         let mut addrs: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for addr in addr_rows(self.survey_addrs(netns, &names)?) {
+        for addr in addr_rows(kernel.survey_addrs(netns, &names)?) {
             addrs.entry(addr.dev).or_default().push(addr.addr);
         }
         let row = |message: &LinkMessage| {
-            let link = self.survey_link(netns, message);
+            let link = kernel.survey_link(netns, message);
             Link {
                 kind: kind(&link),
                 mtu: link.mtu,
                 state: link.operstate,
                 master: link.master.map(|index| names.name_of(index)),
-                peer: self.peer_name(netns, &link, &names),
+                peer: kernel.peer_name(netns, &link, &names),
                 addrs: addrs.remove(&link.name).unwrap_or_default(),
                 mac: link.mac,
                 name: link.name,
@@ -54,7 +55,9 @@ impl Network {
         links.sort_by(|a, b| (a.name != "lo", &a.name).cmp(&(b.name != "lo", &b.name)));
         Ok(links)
     }
+}
 
+impl Kernel<'_> {
     /// The name after the `@` of `ip link`.
     fn peer_name(&self, netns: &Netns, link: &survey::Link, names: &LinkNames) -> Option<String> {
         let peer = match link.kind.lower() {
@@ -71,17 +74,19 @@ impl Network {
         };
         Some(name.unwrap_or_else(|| format!("if{}", peer.index)))
     }
+}
 
+impl Network {
     /// The addresses, by link, IPv4 first.
     ///
     /// # Errors
     ///
     /// If the namespace was deleted.
     pub fn addrs(&self, netns: &Netns) -> Result<Vec<Addr>, NetError> {
-        self.settle()?;
-        self.await_addresses()?;
-        let messages = self.dump_addresses(netns, AddressFamily::Unspec)?;
-        let names = self.names(netns, messages.iter().map(|message| message.header.index))?;
+        let kernel = self.look()?;
+        kernel.await_addresses()?;
+        let messages = kernel.dump_addresses(netns, AddressFamily::Unspec)?;
+        let names = kernel.names(netns, messages.iter().map(|message| message.header.index))?;
         Ok(addr_rows(messages.iter().filter_map(|message| survey::read_address(message, &names)).collect()))
     }
 
@@ -91,19 +96,19 @@ impl Network {
     ///
     /// If there is no such table, or the namespace was deleted.
     pub fn routes(&self, netns: &Netns, family: Family, table: Option<&str>) -> Result<Vec<Route>, NetError> {
-        self.settle()?;
+        let kernel = self.look()?;
         if family == Family::Inet6 {
-            self.await_addresses()?;
+            kernel.await_addresses()?;
         }
         let table = table_number(table)?;
-        let messages = self.dump_routes(
+        let messages = kernel.dump_routes(
             netns,
             match family {
                 Family::Inet => AddressFamily::Inet,
                 Family::Inet6 => AddressFamily::Inet6,
             },
         )?;
-        let names = self.names(netns, messages.iter().flat_map(devices))?;
+        let names = kernel.names(netns, messages.iter().flat_map(devices))?;
         let mut routes: Vec<survey::Route> =
             messages.iter().map(|message| survey::read_route(message, &names)).collect();
         routes.retain(|route| route.table == table && !route.cached);
@@ -121,9 +126,9 @@ impl Network {
     ///
     /// If the namespace was deleted.
     pub fn arp(&self, netns: &Netns) -> Result<Vec<Neighbour>, NetError> {
-        self.settle()?;
-        let messages = self.dump_neighbours(netns, AddressFamily::Unspec)?;
-        let names = self.names(netns, messages.iter().map(|message| message.header.ifindex))?;
+        let kernel = self.look()?;
+        let messages = kernel.dump_neighbours(netns, AddressFamily::Unspec)?;
+        let names = kernel.names(netns, messages.iter().map(|message| message.header.ifindex))?;
         let read = |message: &NeighbourMessage| survey::read_neighbour(message, &names);
         let mut rows: Vec<survey::Neighbour> = messages.iter().filter_map(read).collect();
         rows.sort_by(|a, b| (a.ip, &a.dev).cmp(&(b.ip, &b.dev)));
@@ -136,13 +141,13 @@ impl Network {
     ///
     /// If there is no such bridge.
     pub fn fdb(&self, netns: &Netns, bridge: &str) -> Result<Vec<FdbEntry>, NetError> {
-        self.settle()?;
-        let bridge = self.find(netns, bridge)?;
+        let kernel = self.look()?;
+        let bridge = kernel.find(netns, bridge)?;
         if !bridge.bridge {
             return Err(NetError::new(format!("`{}` is not a bridge", bridge.name)));
         }
-        let names = LinkNames::of(&self.dump_links(netns)?);
-        let mut entries = self.survey_fdb(netns, &names)?;
+        let names = LinkNames::of(&kernel.dump_links(netns)?);
+        let mut entries = kernel.survey_fdb(netns, &names)?;
         entries.retain(|entry| entry.master == Some(bridge.index));
         let mut rows: Vec<FdbEntry> = entries.into_iter().map(fdb_row).collect();
         rows.sort_by(|a, b| (&a.port, &a.mac).cmp(&(&b.port, &b.mac)));
@@ -151,11 +156,13 @@ impl Network {
         rows.dedup();
         Ok(rows)
     }
+}
 
+impl Kernel<'_> {
     /// The names of the links with these indexes. They are cached as long as
     /// only we change the links.
     fn names(&self, netns: &Netns, indexes: impl IntoIterator<Item = u32>) -> Result<LinkNames, NetError> {
-        let ours = !self.programs.get().have_run;
+        let ours = !self.pending.programs.get().have_run;
         if let Some(names) = netns.known_links().filter(|_| ours)
             && indexes.into_iter().all(|index| names.get(index).is_some())
         {

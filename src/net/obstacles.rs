@@ -22,8 +22,8 @@ impl Network {
     ///
     /// If the kernel does not answer.
     pub fn obstacle(&self, netns: &Netns) -> Result<Option<String>, NetError> {
-        self.settle()?;
-        let space = self.survey_ways_of(netns)?;
+        let kernel = self.look()?;
+        let space = kernel.survey_ways_of(netns)?;
         let firewall = self.firewall_recount(netns, &FirewallSnapshot::default())?;
         let rule = firewall.rules.iter().find(|rule| !is_harmless(rule)).map(|rule| {
             let words = rule.words.as_ref().unwrap_or(&rule.spec);

@@ -2,6 +2,7 @@
 
 use super::echo::{Echo, Tap, probe};
 use super::error::strerror;
+use super::kernel::Kernel;
 use super::rooms::Held;
 use super::target::Target;
 use super::unsent::NO_ROOM;
@@ -214,7 +215,7 @@ impl Network {
     /// If an option makes no sense here. A missing reply is an answer, not an
     /// error.
     pub fn ping(&self, netns: &Netns, dst: &str, options: &PingOptions) -> Result<PingAnswer, NetError> {
-        self.settle()?;
+        let kernel = self.look()?;
         self.spare_neighbours()?;
         let mut answer = PingAnswer {
             dst: dst.into(),
@@ -231,7 +232,7 @@ impl Network {
             found: None,
             names: BTreeMap::new(),
         };
-        let (targets, name) = self.targets(netns, dst, options.deadline)?;
+        let (targets, name) = kernel.targets(netns, dst, options.deadline)?;
         if let Some(error) = name.error() {
             answer.refused = Some(format!("{dst}: {error}"));
             return Ok(answer);
@@ -240,16 +241,16 @@ impl Network {
         answer.found = targets.first().map(|target| target.ip);
         let is_name = !matches!(&targets[..], [target] if dst.starts_with(&target.ip.to_string()));
         if !options.hasty && targets.iter().any(|target| target.ip.is_ipv6()) {
-            self.await_addresses()?;
+            kernel.await_addresses()?;
         }
         if let Some(PingSource::Interface(name)) = &options.source {
-            self.index_of(netns, name)?;
+            kernel.index_of(netns, name)?;
         }
         // The kernel answers an echo request. If a program does so, the reply
         // does not count, so programs are held meanwhile.
         let held = options.by.as_ref().map(|_| Held::in_the(&*self.rooms));
-        let tap = options.by.as_ref().map(|by| self.tap(by, netns)).transpose()?;
-        self.enter(netns)?;
+        let tap = options.by.as_ref().map(|by| kernel.tap(by, netns)).transpose()?;
+        kernel.enter(netns)?;
         // The first address to which there is a route.
         let (mut refused, mut way) = (None, None);
         for target in targets {
@@ -277,7 +278,7 @@ impl Network {
         let echo = Echo::open(target, options).map_err(socket_failed)?;
         for seq in 1..=options.count {
             answer.sent += 1;
-            self.ask_once(netns, &echo, seq, options, &mut answer);
+            kernel.ask_once(netns, &echo, seq, options, &mut answer);
             // If all requests must be answered, stop once too many are lost.
             let lost = usize::from(answer.sent) - answer.replies.len();
             if options.every && lost > usize::from(options.count - answer.wanted) {
@@ -299,11 +300,13 @@ impl Network {
             answer.by_others.get_or_insert(moved);
         }
         if is_name {
-            self.name_those_who_answered(netns, &mut answer, options.deadline)?;
+            kernel.name_those_who_answered(netns, &mut answer, options.deadline)?;
         }
         Ok(answer)
     }
+}
 
+impl Kernel<'_> {
     /// Sends a request, and repeats it if the kernel had no buffer space for a
     /// reply.
     fn ask_once(&self, netns: &Netns, echo: &Echo, seq: u16, options: &PingOptions, answer: &mut PingAnswer) {

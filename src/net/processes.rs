@@ -23,8 +23,9 @@ impl Network {
     ///
     /// If `/proc` can't be read.
     pub fn processes(&self, netns: &Netns) -> Result<Vec<ProcessRow>, NetError> {
+        let kernel = self.bare();
         let failed = |errno| NetError::new(format!("failed to read /proc: {}", strerror(errno as i32)));
-        self.enter(netns)?;
+        kernel.enter(netns)?;
         let here = netns.fd().ok_or(nix::Error::ENOENT).and_then(fstat).map_err(failed)?;
         let here = format!("net:[{}]", here.st_ino);
         let proc = self.open_proc().map_err(failed)?;

@@ -1,7 +1,7 @@
 //! Programs that run in a namespace of the lab.
 
 use super::error::strerror;
-use super::network::Programs;
+use super::settle::Programs;
 use super::tools::{PATH, is_installed, missing_program, package_of};
 use super::{Cleared, Exit, MOST_PROCESSES, NetError, Netns, Network, Program, Started};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -250,10 +250,11 @@ impl Network {
     ///
     /// If the kernel refuses the isolation.
     pub fn confine(&self, confined: bool) -> Result<(), NetError> {
+        let kernel = self.bare();
         let remedy = "a submission runs by itself or not at all; `nslab doctor` says what a sandbox needs";
         match confined {
-            true => self.guard_from_now(),
-            false => self.guard_now(),
+            true => kernel.guard_from_now(),
+            false => kernel.guard_now(),
         }
         self.rooms.confine(confined).map_err(|error| NetError::from(error).unmeasured(remedy))
     }
@@ -381,8 +382,8 @@ impl Network {
         pid: bool,
     ) -> Result<Process, NetError> {
         self.must_exist(netns)?;
-        self.settle()?;
-        self.await_addresses()?;
+        let kernel = self.look()?;
+        kernel.await_addresses()?;
         let program = &argv[0];
         if !program.contains('/') && !is_installed(program) {
             return Err(not_installed(program));
@@ -394,7 +395,7 @@ impl Network {
         let fd = if netns.is_host() { None } else { netns.fd() };
         let name = (!netns.is_host()).then(|| netns.name().to_string());
         let inside = Program { argv: argv.clone(), netns: name, pid };
-        self.programs.set(Programs::RUNNING);
+        self.pending.programs.set(Programs::RUNNING);
         let ends: [BorrowedFd; 2] = [their_out.as_fd(), their_err.as_fd()];
         let fd = fd.as_ref().map(|fd| fd.as_fd());
         let started = self.rooms.start(&inside, fd, ends[0], ends[1]).map_err(|error| {

@@ -5,7 +5,8 @@
 //! no answer has come, the queues are empty and nothing visible waits for a
 //! timer, no answer will come.
 
-use super::{NetError, Netns, Network};
+use super::kernel::Kernel;
+use super::{NetError, Netns};
 use nix::sched::{CloneFlags, unshare};
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
 use rtnetlink::packet_route::link::{
@@ -39,7 +40,7 @@ struct Questions {
     soon: bool,
 }
 
-impl Network {
+impl Kernel<'_> {
     /// Tells whether all packets have reached their end, so that an answer that
     /// has not come yet will not come. Unanswered neighbour requests are given
     /// up, as the kernel does a little later: the sender of a packet that waits
@@ -100,7 +101,9 @@ impl Network {
 
     /// Tells whether something may answer later, by its own timer.
     fn may_be_late(&self) -> Result<bool, NetError> {
-        if (self.hands_off.get() || self.programs.get().have_run) && self.count_processes() > 0 {
+        if (self.pending.hands_off.get() || self.pending.programs.get().have_run)
+            && self.count_processes() > 0
+        {
             return Ok(true);
         }
         // A capture shows how often the kernel repeats a request.

@@ -1,4 +1,5 @@
 use super::addr::family;
+use super::kernel::Kernel;
 use super::prefix::{Prefix, address};
 use super::typed::typed;
 use super::{Family, NetError, Netns, Network};
@@ -105,9 +106,9 @@ impl Network {
         options: &RouteOptions,
         flags: u16,
     ) -> Result<(), NetError> {
-        self.lay_cables()?;
-        let message = self.route_message(netns, dst, options)?;
-        self.change(netns, RouteNetlinkMessage::NewRoute(message), flags).map_err(|refused| {
+        let kernel = self.act()?;
+        let message = kernel.route_message(netns, dst, options)?;
+        kernel.change(netns, RouteNetlinkMessage::NewRoute(message), flags).map_err(|refused| {
             let exists = refused.is(Errno::EEXIST);
             let unreachable = refused.is(Errno::ENETUNREACH) || refused.is(Errno::EHOSTUNREACH);
             let down = refused.is(Errno::ENETDOWN);
@@ -133,15 +134,15 @@ impl Network {
     ///
     /// If there is no such route.
     pub fn route_del(&self, netns: &Netns, dst: &str, options: &RouteOptions) -> Result<(), NetError> {
-        self.lay_cables()?;
-        let mut message = self.route_message(netns, dst, options)?;
+        let kernel = self.act()?;
+        let mut message = kernel.route_message(netns, dst, options)?;
         // Attributes that were not given match any value.
         message.header.protocol = RouteProtocol::Unspec;
         message.header.scope = RouteScope::NoWhere;
         if options.kind.is_none() {
             message.header.kind = RouteType::Unspec;
         }
-        self.change(netns, RouteNetlinkMessage::DelRoute(message), 0).map_err(|refused| {
+        kernel.change(netns, RouteNetlinkMessage::DelRoute(message), 0).map_err(|refused| {
             let missing = refused.is(Errno::ESRCH);
             let error = NetError::from(refused);
             if missing { error.hint(format!("`{netns}` has no such route to {dst}")) } else { error }
@@ -158,21 +159,23 @@ impl Network {
         if family == Family::Inet {
             return self.write_sysctl(netns, "net.ipv4.route.flush", "-1");
         }
-        self.lay_cables()?;
+        let kernel = self.act()?;
         let mut message = RouteMessage::default();
         message.header.address_family = AddressFamily::Inet6;
         message.header.flags = RouteFlags::Cloned;
-        for row in self.dump(netns, RouteNetlinkMessage::GetRoute(message))? {
+        for row in kernel.dump(netns, RouteNetlinkMessage::GetRoute(message))? {
             if let RouteNetlinkMessage::NewRoute(route) = row
                 && route.header.flags.contains(RouteFlags::Cloned)
             {
                 // An entry may have expired in between.
-                let _ = self.change(netns, RouteNetlinkMessage::DelRoute(route), 0);
+                let _ = kernel.change(netns, RouteNetlinkMessage::DelRoute(route), 0);
             }
         }
         Ok(())
     }
+}
 
+impl Kernel<'_> {
     fn route_message(
         &self,
         netns: &Netns,
@@ -213,7 +216,9 @@ impl Network {
         message.attributes = attributes;
         Ok(message)
     }
+}
 
+impl Network {
     /// The networks of a namespace's interfaces, for a hint.
     fn networks(&self, netns: &Netns) -> Option<String> {
         let routes = self.routes(netns, super::Family::Inet, None).unwrap_or_default();

@@ -74,7 +74,7 @@ impl Network {
     ///
     /// If a word is invalid, or the same rule exists.
     pub fn rule_add(&self, netns: &Netns, options: &RuleOptions) -> Result<(), NetError> {
-        self.lay_cables()?;
+        let kernel = self.act()?;
         let mut message = message(options)?;
         if message.header.action == RuleAction::Unspec {
             message.header.action = RuleAction::ToTable;
@@ -83,7 +83,7 @@ impl Network {
             }
         }
         let flags = NLM_F_CREATE | NLM_F_EXCL;
-        self.change(netns, RouteNetlinkMessage::NewRule(message), flags).map_err(|refused| {
+        kernel.change(netns, RouteNetlinkMessage::NewRule(message), flags).map_err(|refused| {
             let exists = refused.is(Errno::EEXIST);
             let error = NetError::from(refused);
             if exists { error.hint(format!("`{netns}` has this rule already")) } else { error }
@@ -96,9 +96,9 @@ impl Network {
     ///
     /// If there is none.
     pub fn rule_del(&self, netns: &Netns, options: &RuleOptions) -> Result<(), NetError> {
-        self.lay_cables()?;
+        let kernel = self.act()?;
         let message = message(options)?;
-        self.change(netns, RouteNetlinkMessage::DelRule(message), 0).map_err(|refused| {
+        kernel.change(netns, RouteNetlinkMessage::DelRule(message), 0).map_err(|refused| {
             let missing = refused.is(Errno::ENOENT);
             let error = NetError::from(refused);
             if missing { error.hint(format!("`{netns}` has no such rule")) } else { error }
@@ -111,14 +111,14 @@ impl Network {
     ///
     /// If the namespace was deleted.
     pub fn rules(&self, netns: &Netns, family: Family) -> Result<Vec<RuleRow>, NetError> {
-        self.settle()?;
+        let kernel = self.look()?;
         let mut message = RuleMessage::default();
         message.header.family = match family {
             Family::Inet => AddressFamily::Inet,
             Family::Inet6 => AddressFamily::Inet6,
         };
-        let rows = self.dump(netns, RouteNetlinkMessage::GetRule(message))?;
-        let interfaces = self.dump_links(netns)?;
+        let rows = kernel.dump(netns, RouteNetlinkMessage::GetRule(message))?;
+        let interfaces = kernel.dump_links(netns)?;
         let exists =
             |name: &str| interfaces.iter().any(|link| super::link::LinkBrief::read(link).name == name);
         // In the kernel's order, which is that of their priorities. Of two rules

@@ -1,12 +1,14 @@
 //! Waits for changes that the kernel completes a moment after a request.
 
+use super::cable::Cable;
+use super::kernel::Kernel;
 use super::link::LinkBrief;
-use super::network::Programs;
 use super::{NetError, Netns, Network, operstate};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
 use rtnetlink::packet_route::link::LinkFlags;
 use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteType};
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
@@ -21,6 +23,41 @@ const LOCAL_ROUTES: Duration = Duration::from_millis(300);
 /// considers not urgent by up to a second (`linkwatch_schedule_work`), and runs
 /// later still on a busy machine.
 const LINKWATCH: Duration = Duration::from_secs(4);
+
+/// The work that is not finished between an action and the next observation.
+#[derive(Default)]
+pub(super) struct Pending {
+    /// Cables that were not created yet (see [`Network::veth`]).
+    pub(super) cables: RefCell<Vec<Cable>>,
+    /// Links whose carrier may have changed.
+    pub(super) unsettled: RefCell<Vec<(Netns, u32)>>,
+    /// Ports that were added to a bridge.
+    pub(super) hushed: RefCell<Vec<(Netns, u32)>>,
+    /// Namespaces where an IPv6 address may not be usable yet.
+    pub(super) tentative: RefCell<BTreeSet<String>>,
+    /// The effects of programs, which are not known.
+    pub(super) programs: Cell<Programs>,
+    /// Whether the lab has created a tunnel, which sends packets by itself.
+    pub(super) tunnels: Cell<bool>,
+    /// Whether the watcher leaves links alone that the kernel has not updated
+    /// yet, as a shell does.
+    pub(super) hands_off: Cell<bool>,
+}
+
+/// Whether programs of the lab may have changed something.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Programs {
+    /// Whether a program has run: its actions are unknown, and it may observe
+    /// ours.
+    pub(super) have_run: bool,
+    /// Whether one has run since the last [`Network::settle`], or still runs.
+    pub(super) may_have_changed: bool,
+}
+
+impl Programs {
+    /// A program has been started.
+    pub(super) const RUNNING: Self = Self { have_run: true, may_have_changed: true };
+}
 
 /// The own address of a row: with a peer, `Address` is the peer's.
 fn own_address(row: &AddressMessage) -> Option<Ipv6Addr> {
@@ -43,12 +80,14 @@ impl Network {
     /// link came up, and packets sent before that are dropped. So
     /// [`Network::settle`] forces the update before anybody observes or sends.
     pub(super) fn unsettle(&self, netns: &Netns, index: u32) {
-        self.unsettled.borrow_mut().push((netns.clone(), index));
+        self.pending.unsettled.borrow_mut().push((netns.clone(), index));
     }
+}
 
+impl Kernel<'_> {
     /// Updates the recorded links: ports first, then bridges, each once.
     pub(super) fn settle_links(&self) {
-        let mut links = std::mem::take(&mut *self.unsettled.borrow_mut());
+        let mut links = std::mem::take(&mut *self.pending.unsettled.borrow_mut());
         let mut bridges = Vec::new();
         let mut seen = BTreeSet::new();
         while let Some((netns, index)) = links.pop() {
@@ -61,7 +100,7 @@ impl Network {
             if link.veth {
                 links.extend(self.other_end(&netns, &link));
             }
-            self.tentative.borrow_mut().insert(netns.name().into());
+            self.pending.tentative.borrow_mut().insert(netns.name().into());
         }
         for (netns, index) in bridges {
             if seen.insert((netns.name().to_string(), index)) {
@@ -91,11 +130,11 @@ impl Network {
     /// moment after they were added or their link came up, even without
     /// duplicate address detection (`accept_dad=0`).
     pub(super) fn await_addresses(&self) -> Result<(), NetError> {
-        if self.hands_off.get() {
+        if self.pending.hands_off.get() {
             return Ok(());
         }
         let deadline = Instant::now() + Duration::from_secs(2);
-        for name in std::mem::take(&mut *self.tentative.borrow_mut()) {
+        for name in std::mem::take(&mut *self.pending.tentative.borrow_mut()) {
             let Some(netns) = self.known(&name) else { continue };
             let mut rows = self.dump_addresses(&netns, AddressFamily::Inet6)?;
             while self.waits(&netns, &rows) && Instant::now() < deadline {
@@ -112,7 +151,9 @@ impl Network {
     pub(super) fn has_tentative(&self, netns: &Netns) -> Result<bool, NetError> {
         Ok(self.waits(netns, &self.dump_addresses(netns, AddressFamily::Inet6)?))
     }
+}
 
+impl Network {
     /// Waits until the IPv6 addresses of a namespace have their local routes;
     /// only for a while, because somebody may have deleted one. An address with
     /// `nodad` waits for the same worker, but is not marked as tentative.
@@ -121,10 +162,13 @@ impl Network {
     ///
     /// If the kernel does not answer.
     pub fn await_local_routes(&self, netns: &Netns) -> Result<(), NetError> {
-        let rows = self.dump_addresses(netns, AddressFamily::Inet6)?;
-        self.await_routes_of(netns, &rows)
+        let kernel = self.bare();
+        let rows = kernel.dump_addresses(netns, AddressFamily::Inet6)?;
+        kernel.await_routes_of(netns, &rows)
     }
+}
 
+impl Kernel<'_> {
     fn await_routes_of(&self, netns: &Netns, rows: &[AddressMessage]) -> Result<(), NetError> {
         let deadline = Instant::now() + LOCAL_ROUTES;
         let untried = |row: &&AddressMessage| {
@@ -173,9 +217,9 @@ impl Network {
         self.lay_cables()?;
         self.unhush();
         self.settle_links();
-        if !self.programs.get().may_have_changed {
+        if !self.pending.programs.get().may_have_changed {
             // A tunnel sends neighbour requests by itself.
-            return match self.tunnels.get() && self.count_processes() == 0 {
+            return match self.pending.tunnels.get() && self.count_processes() == 0 {
                 true => self.forget_early_questions(),
                 false => Ok(()),
             };
@@ -192,12 +236,12 @@ impl Network {
             for link in links {
                 self.settle_link(&netns, link.index);
             }
-            self.tentative.borrow_mut().insert(netns.name().into());
+            self.pending.tentative.borrow_mut().insert(netns.name().into());
         }
         if none_runs {
             self.forget_early_questions()?;
         }
-        self.programs.set(Programs { may_have_changed: may_go_on, ..self.programs.get() });
+        self.pending.programs.set(Programs { may_have_changed: may_go_on, ..self.pending.programs.get() });
         Ok(())
     }
 }

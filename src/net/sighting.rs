@@ -1,6 +1,7 @@
 //! Taps on every interface of every namespace, and the packets they saw.
 
 use super::error::strerror;
+use super::kernel::Kernel;
 use super::packet::{self, Icmp, IpPacket, Packet, Segment};
 use super::{NetError, Netns, Network};
 use crate::table;
@@ -195,16 +196,17 @@ impl Network {
     ///
     /// If the kernel gives no socket.
     pub fn tap_everywhere(&self, taps: &mut Taps) -> Result<(), NetError> {
+        let kernel = self.bare();
         self.namespaces()?;
         if taps.0.is_empty() {
-            self.await_stamps();
+            kernel.await_stamps();
         }
         taps.0.retain(|(netns, _)| !netns.is_deleted());
         for netns in self.everywhere() {
             if taps.0.iter().any(|(tapped, _)| *tapped == netns) {
                 continue;
             }
-            self.enter(&netns)?;
+            kernel.enter(&netns)?;
             let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
             let opened = socket(AddressFamily::Packet, SockType::Raw, flags, SockProtocol::EthAll);
             let tap = opened.map_err(failed)?;
@@ -218,7 +220,9 @@ impl Network {
         }
         Ok(())
     }
+}
 
+impl Kernel<'_> {
     /// Waits for a while until packets are timestamped on arrival.
     fn await_stamps(&self) {
         self.let_packets_pass(1);
@@ -248,7 +252,9 @@ impl Network {
             }
         }
     }
+}
 
+impl Network {
     /// The packets since the last call, ordered by time.
     ///
     /// # Errors
@@ -270,7 +276,8 @@ impl Network {
     ///
     /// If the kernel does not answer.
     pub fn names_of_links(&self, netns: &Netns) -> Result<BTreeMap<u32, String>, NetError> {
-        self.enter(netns)?;
+        let kernel = self.bare();
+        kernel.enter(netns)?;
         let all = nix::net::if_::if_nameindex().map_err(failed)?;
         Ok(all.iter().map(|link| (link.index(), link.name().to_string_lossy().into_owned())).collect())
     }

@@ -44,8 +44,8 @@ impl Network {
     ///
     /// If the kernel does not answer.
     pub fn sockets(&self, netns: &Netns) -> Result<Vec<SocketRow>, NetError> {
-        self.settle()?;
-        self.enter(netns)?;
+        let kernel = self.look()?;
+        kernel.enter(netns)?;
         let failed = |error: io::Error| {
             let words = strerror(error.raw_os_error().unwrap_or(libc::EPROTO));
             NetError::new(format!("failed to list sockets: {words}"))
@@ -70,7 +70,7 @@ impl Network {
         Ok(found
             .iter()
             .map(|one| {
-                let device = self.link_at(netns, one.device).ok().filter(|_| one.device != 0);
+                let device = kernel.link_at(netns, one.device).ok().filter(|_| one.device != 0);
                 let device = device.map(|link| super::link::LinkBrief::read(&link).name);
                 let state = STATES.iter().find(|(state, _)| *state == one.state);
                 SocketRow {

@@ -12,7 +12,7 @@ impl Network {
     ///
     /// If there is no such sysctl.
     pub fn sysctl(&self, netns: &Netns, key: &str) -> Result<String, NetError> {
-        self.lay_cables()?;
+        self.act()?;
         self.read_sysctl(netns, key)
     }
 
@@ -23,7 +23,7 @@ impl Network {
     /// If there is no such sysctl, if it belongs to the whole machine, or if the
     /// kernel refuses the value.
     pub fn set_sysctl(&self, netns: &Netns, key: &str, value: &str) -> Result<(), NetError> {
-        self.lay_cables()?;
+        self.act()?;
         let before = self.is_watched().then(|| self.read_sysctl(netns, key).unwrap_or_default());
         self.write_sysctl(netns, key, value)?;
         if let Some(before) = before {

@@ -3,6 +3,7 @@
 use super::attempt::{Attempt, Failed};
 use super::echo::SOON;
 use super::error::strerror;
+use super::kernel::Kernel;
 use super::target::{Target, address, any, family};
 use super::{NetError, Netns, Network, Witness};
 use nix::errno::Errno;
@@ -87,9 +88,9 @@ impl Network {
         witness: Option<&Witness>,
     ) -> Result<TcpAnswer, NetError> {
         let port = super::service::port(port)?;
-        self.settle()?;
+        let kernel = self.look()?;
         let mut tried = Attempt::new(dst, port);
-        match self.connect(netns, (dst, port), options.sport, options.timeout_ms, options.deadline)? {
+        match kernel.connect(netns, (dst, port), options.sport, options.timeout_ms, options.deadline)? {
             Ok(stream) => {
                 tried.ip = stream.peer_addr().ok().map(|peer| peer.ip());
                 tried.by_others = witness.and_then(|witness| witness.objects(self, dst, &stream));
@@ -102,7 +103,9 @@ impl Network {
         }
         Ok(TcpAnswer(tried))
     }
+}
 
+impl Kernel<'_> {
     /// Connects to the first address of a name that accepts.
     pub(super) fn connect(
         &self,

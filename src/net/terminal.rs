@@ -1,7 +1,7 @@
 //! Runs a program on its own terminal, as for a person.
 
 use super::error::strerror;
-use super::network::Programs;
+use super::settle::Programs;
 use super::{Exit, NetError, Netns, Network, Placed, Program, Started};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
@@ -91,14 +91,14 @@ impl Network {
     ///
     /// If it can't be executed.
     pub fn on_terminal(&self, argv: Vec<String>) -> Result<Terminal, NetError> {
-        self.settle()?;
-        self.await_addresses()?;
+        let kernel = self.look()?;
+        kernel.await_addresses()?;
         let (ours, theirs, marks) = pair().map_err(|errno| {
             NetError::new(format!("failed to make a terminal: {}", strerror(errno as i32)))
         })?;
         let program = Program { argv, netns: None, pid: false };
         let started = self.rooms.start(&program, None, theirs.as_fd(), theirs.as_fd())?;
-        self.programs.set(Programs::RUNNING);
+        self.pending.programs.set(Programs::RUNNING);
         self.waiting.set(Some(started));
         Ok(Terminal { started, ours, theirs: marks })
     }
@@ -126,11 +126,11 @@ impl Network {
         };
         let program = Program { argv, netns: netns.map(String::from), pid: false };
         let fd = within.and_then(Netns::fd);
-        self.settle()?;
-        self.await_addresses()?;
+        let kernel = self.look()?;
+        kernel.await_addresses()?;
         let fd = fd.as_ref().map(|fd| fd.as_fd());
         let started = self.rooms.start(&program, fd, terminal, terminal)?;
-        self.programs.set(Programs::RUNNING);
+        self.pending.programs.set(Programs::RUNNING);
         self.waiting.set(Some(started));
         Ok(started)
     }

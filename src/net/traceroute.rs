@@ -121,7 +121,7 @@ impl Network {
         dst: &str,
         options: &TracerouteOptions,
     ) -> Result<TracerouteAnswer, NetError> {
-        self.settle()?;
+        let kernel = self.look()?;
         let mut answer = TracerouteAnswer {
             dst: dst.into(),
             hops: Vec::new(),
@@ -130,16 +130,16 @@ impl Network {
             reached: false,
             refused: None,
         };
-        let (targets, name) = self.targets(netns, dst, options.deadline)?;
+        let (targets, name) = kernel.targets(netns, dst, options.deadline)?;
         let Some(target) = targets.first().copied().filter(|_| name.error().is_none()) else {
             answer.refused = Some(format!("{dst}: {}", name.error().unwrap_or_default()));
             return Ok(answer);
         };
         answer.target = Some(target.ip);
         if target.ip.is_ipv6() {
-            self.await_addresses()?;
+            kernel.await_addresses()?;
         }
-        self.enter(netns)?;
+        kernel.enter(netns)?;
         let wait = Duration::from_millis(options.timeout_ms);
         let mut probes: Vec<Probe> = Vec::new();
         let mut at_once = 1;

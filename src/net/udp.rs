@@ -74,9 +74,9 @@ impl Network {
         witness: Option<&Witness>,
     ) -> Result<UdpAnswer, NetError> {
         let port = super::service::port(port)?;
-        self.settle()?;
+        let kernel = self.look()?;
         let mut tried = Attempt::new(dst, port);
-        let (targets, name) = self.targets(netns, dst, options.deadline)?;
+        let (targets, name) = kernel.targets(netns, dst, options.deadline)?;
         if let Some(error) = name.error() {
             tried.failed = Some(Failed::NoName(error));
             return Ok(UdpAnswer(tried));
@@ -84,11 +84,11 @@ impl Network {
         let question = question().map_err(|errno| NetError::new(strerror(errno as i32)))?;
         let deadline = Instant::now() + Duration::from_millis(options.timeout_ms);
         let is_it = |said: &[u8]| witness.is_none() || answers(said, &question);
-        self.await_addresses()?;
-        self.enter(netns)?;
+        kernel.await_addresses()?;
+        kernel.enter(netns)?;
         for target in targets {
             let heard = ask(target, (options.sport, port), question.as_bytes())
-                .and_then(|socket| hear(&socket, deadline, is_it, || self.is_over_for_services(netns)));
+                .and_then(|socket| hear(&socket, deadline, is_it, || kernel.is_over_for_services(netns)));
             tried.ip = Some(target.ip);
             tried.failed = heard.err();
             if tried.failed.is_none() {

@@ -5,13 +5,14 @@
 //! the buffer is full, no namespace can answer an echo on that CPU. The namespace that
 //! could not answer counts it (`OutErrors` of `Icmp` in /proc/net/snmp).
 
+use super::Netns;
+use super::kernel::Kernel;
 use super::survey::counters;
-use super::{Netns, Network};
 
 /// The error if the buffer stayed full until the timeout.
 pub(super) const NO_ROOM: &str = "the kernel had no room to answer (No buffer space available)";
 
-impl Network {
+impl Kernel<'_> {
     /// Tells whether an ICMP message could not be sent since the last call, in
     /// any namespace. The thread returns to the namespace `from`.
     pub(super) fn has_icmp_unsent(&self, from: &Netns) -> bool {

@@ -1,5 +1,6 @@
 //! VXLAN links: a virtual network between hosts, in UDP packets (RFC 7348).
 
+use super::kernel::Kernel;
 use super::prefix::address;
 use super::typed::typed;
 use super::{NetError, Netns, Network};
@@ -50,23 +51,25 @@ impl Network {
     /// If an option makes no sense, the name is invalid or taken, or the
     /// namespace already has a VXLAN link with this VNI.
     pub fn vxlan(&self, netns: &Netns, name: &str, options: &VxlanOptions) -> Result<(), NetError> {
-        self.lay_cables()?;
-        self.tunnels.set(true);
+        let kernel = self.act()?;
+        self.pending.tunnels.set(true);
         if options.id.is_none() {
             return Err(NetError::new("vxlan: missing virtual network identifier")
                 .hint("a VXLAN link has a number, the same at both ends: `#{id: 42, …}`"));
         }
         let mut infos = vec![InfoVxlan::Port(port(options.port)?)];
-        infos.extend(self.vxlan_infos(netns, options)?);
+        infos.extend(kernel.vxlan_infos(netns, options)?);
         let data = InfoData::Vxlan(infos);
-        self.add_link(netns, name, InfoKind::Vxlan, Some(data), None, true).map_err(|error| {
+        kernel.add_link(netns, name, InfoKind::Vxlan, Some(data), None, true).map_err(|error| {
             match error.error.contains("specified VNI already exists") {
                 true => error.hint("each wire is told by its `id`: choose another one"),
                 false => error,
             }
         })
     }
+}
 
+impl Kernel<'_> {
     /// Changes a VXLAN link, as `ip link set NAME type vxlan id N …` does.
     pub(super) fn set_vxlan(
         &self,

@@ -2,6 +2,7 @@
 //! datagram.
 
 use super::echo::Tap;
+use super::kernel::Kernel;
 use super::packet::{self, IpPacket, Segment};
 use super::sockets;
 use super::{NetError, Netns, Network, Process, Service};
@@ -52,11 +53,14 @@ impl Network {
     ///
     /// If the kernel gives no socket.
     pub fn witness(&self, netns: &Netns, by: Option<&Answerer>) -> Result<Option<Witness>, NetError> {
+        let kernel = self.bare();
         let Some(by) = by else { return Ok(None) };
-        let taps = (self.tap(netns, by.netns())?, self.tap(by.netns(), netns)?);
+        let taps = (kernel.tap(netns, by.netns())?, kernel.tap(by.netns(), netns)?);
         Ok(Some(Witness { by: by.clone(), began: Instant::now(), taps }))
     }
+}
 
+impl Kernel<'_> {
     /// Tells whether a program owns all sockets that have a connection from
     /// `remote`, or listen at its destination port.
     fn is_with(&self, process: &Process, remote: SocketAddr, port: u16) -> bool {
@@ -110,7 +114,7 @@ impl Witness {
         let is_it = accepted.is_some_and(|(remote, port)| match &self.by {
             Answerer::Netns(_) => true,
             Answerer::Service(service) => service.accepts(remote, self.began, ACCEPTS),
-            Answerer::Process(process) => network.is_with(process, remote, port),
+            Answerer::Process(process) => network.bare().is_with(process, remote, port),
         });
         (!is_it).then(|| self.objection(dst))
     }

@@ -3,6 +3,7 @@
 
 use super::super::{NetError, Netns, Network, prefix};
 use super::words::Words;
+use crate::net::kernel::Kernel;
 use rtnetlink::packet_core::{
     DefaultNla, Emitable, NLA_F_NESTED, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE,
 };
@@ -123,13 +124,15 @@ impl Network {
     ///
     /// If there is no such port, or the kernel refuses.
     pub(super) fn bridge_applet(&self, netns: &Netns, command: &BridgeCommand) -> Result<(), NetError> {
-        self.lay_cables()?;
+        let kernel = self.act()?;
         match command {
-            BridgeCommand::Port { port, settings } => self.set_port(netns, port, settings),
-            BridgeCommand::Entry(entry) => self.set_entry(netns, entry),
+            BridgeCommand::Port { port, settings } => kernel.set_port(netns, port, settings),
+            BridgeCommand::Entry(entry) => kernel.set_entry(netns, entry),
         }
     }
+}
 
+impl Kernel<'_> {
     fn set_port(&self, netns: &Netns, port: &str, settings: &[InfoBridgePort]) -> Result<(), NetError> {
         /// `IFLA_PROTINFO`
         const PORT: u16 = 12;

@@ -2,9 +2,10 @@
 
 use super::super::addr::AddrOptions;
 use super::super::route::RouteVerb;
-use super::super::{Family, NetError, Netns, Network, RouteOptions, RuleOptions};
+use super::super::{Family, NetError, Netns, RouteOptions, RuleOptions};
 use super::link::LinkCommand;
 use super::words::Words;
+use crate::net::kernel::Kernel;
 
 /// A command of ip(8).
 #[derive(Debug)]
@@ -143,7 +144,7 @@ fn neighbour(words: &mut Words, verb: &str) -> Option<IpCommand> {
     }
 }
 
-impl Network {
+impl Kernel<'_> {
     /// Carries out a command of ip(8).
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use super::super::typed::is_word_of_ip_link;
 use super::super::{MacvlanMode, NetError, Netns, Network, VxlanOptions};
 use super::words::Words;
+use crate::net::kernel::Kernel;
 
 /// A command of `ip link`.
 #[derive(Debug)]
@@ -173,7 +174,7 @@ fn place(words: &mut Words) -> Option<Place> {
     }
 }
 
-impl Network {
+impl Kernel<'_> {
     /// Carries out a command of `ip link`.
     ///
     /// # Errors
@@ -201,7 +202,9 @@ impl Network {
             LinkCommand::Delete(link) => self.del_link(netns, link),
         }
     }
+}
 
+impl Network {
     fn change_link(&self, netns: &Netns, link: &str, change: &Change) -> Result<(), NetError> {
         match change {
             Change::Up(up) => self.set_up(netns, link, *up),

@@ -180,12 +180,12 @@ impl Network {
     /// Carries out a command; returns its output.
     fn carry_out(&self, netns: &Netns, applet: &Applet) -> Result<String, NetError> {
         // A program would find all earlier actions finished.
-        self.settle()?;
-        self.await_addresses()?;
+        let kernel = self.look()?;
+        kernel.await_addresses()?;
         let named = applet.netns.as_deref().map(|name| self.namespace_at(name)).transpose()?;
         let netns = named.as_ref().unwrap_or(netns);
         match &applet.act {
-            Act::Ip(command) => self.ip_applet(netns, command)?,
+            Act::Ip(command) => kernel.ip_applet(netns, command)?,
             Act::Bridge(command) => self.bridge_applet(netns, command)?,
             Act::Iptables(command) => self.iptables_applet(netns, command)?,
             Act::Sysctl { key, value, quiet } => {

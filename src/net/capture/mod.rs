@@ -9,6 +9,7 @@ mod ring;
 
 use super::error::strerror;
 use super::{NetError, Netns, Network};
+use crate::net::kernel::Kernel;
 use crate::table::Packet;
 use decode::Decoder;
 use nix::errno::Errno;
@@ -163,18 +164,18 @@ impl Network {
     /// If the link does not exist, or its packets can't be decoded.
     pub fn capture(&self, netns: &Netns, link: &str) -> Result<Capture, NetError> {
         self.must_exist(netns)?;
-        self.settle()?;
+        let kernel = self.look()?;
         let (index, kind) = match link {
             "any" => (0, LinkType::Any),
             link => {
-                let index = self.find(netns, link).map_err(|missing| {
+                let index = kernel.find(netns, link).map_err(|missing| {
                     // libpcap's words.
                     NetError { error: format!("{link}: No such device exists"), ..missing }
                 })?;
-                (index.index, self.link_type(netns, link, index.index)?)
+                (index.index, kernel.link_type(netns, link, index.index)?)
             }
         };
-        self.enter(netns)?;
+        kernel.enter(netns)?;
         let failed = |errno: Errno| NetError::new(format!("{link}: {}", strerror(errno as i32)));
         let ring = Ring::open(index).map_err(failed)?;
         let socket = ring.socket().try_clone();
@@ -211,7 +212,9 @@ impl Network {
     pub fn next_capture_file(&self, netns: &Netns, link: &str) -> String {
         file_name(self.captures.borrow().len() + 1, netns.name(), link)
     }
+}
 
+impl Kernel<'_> {
     /// The type of the header with which the packets of a link begin.
     fn link_type(&self, netns: &Netns, name: &str, index: u32) -> Result<LinkType, NetError> {
         match self.link_at(netns, index)?.header.link_layer_type {
@@ -221,16 +224,18 @@ impl Network {
                 .hint("capture on `any`, which shows their IP packets")),
         }
     }
+}
 
+impl Network {
     /// The packets of a capture so far, as rows.
     ///
     /// # Errors
     ///
     /// If packets were lost.
     pub fn captured(&self, capture: &Capture) -> Result<Vec<Packet>, NetError> {
-        self.settle()?;
+        let kernel = self.look()?;
         if capture.is_running() {
-            self.let_packets_pass(8);
+            kernel.let_packets_pass(8);
             if !capture.catch_up() {
                 return Err(NetError::new(format!(
                     "{}: the kernel does not hand over its packets",
@@ -241,7 +246,7 @@ impl Network {
         }
         let names: BTreeMap<i32, String> = match capture.0.kind {
             LinkType::Any if !capture.0.netns.is_deleted() => {
-                let links = self.dump_links(&capture.0.netns)?;
+                let links = kernel.dump_links(&capture.0.netns)?;
                 let found = links.iter().map(super::link::LinkBrief::read);
                 found.map(|link| (link.index as i32, link.name)).collect()
             }
@@ -285,8 +290,9 @@ impl Network {
 
     /// Ends a capture; its packets stay available.
     pub fn stop_capture(&self, capture: &Capture) {
+        let kernel = self.bare();
         if capture.is_running() {
-            self.let_packets_pass(8);
+            kernel.let_packets_pass(8);
         }
         capture.end();
     }

@@ -83,7 +83,8 @@ impl Network {
     ///
     /// If it does not answer at all; the reason in a few words.
     pub fn ask_server(&self, netns: &Netns, server: IpAddr, name: &str) -> Result<Vec<IpAddr>, String> {
-        self.enter(netns).map_err(|error| error.error)?;
+        let kernel = self.bare();
+        kernel.enter(netns).map_err(|error| error.error)?;
         let conf = Resolv {
             servers: vec![server],
             search: Vec::new(),
@@ -94,7 +95,7 @@ impl Network {
             no_aaaa: false,
         };
         let deadline = Instant::now() + Duration::from_secs(1);
-        let stub = Stub { conf: &conf, deadline, is_over: &|| self.is_over_for_services(netns) };
+        let stub = Stub { conf: &conf, deadline, is_over: &|| kernel.is_over_for_services(netns) };
         match stub.query(name, &[TYPE::A, TYPE::AAAA]) {
             Ok(found) => Ok(found.addresses),
             Err(NoAnswer::HostNotFound | NoAnswer::NoData) => Ok(Vec::new()),

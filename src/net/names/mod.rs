@@ -10,6 +10,7 @@ mod stub;
 
 use super::target::Target;
 use super::{NetError, Netns, Network};
+use crate::net::kernel::Kernel;
 use conf::{HostsLine, LookupStep, NameService, Resolv, Status, hosts, steps};
 pub use files::NameFiles;
 use nix::fcntl::OFlag;
@@ -84,8 +85,8 @@ impl Network {
     /// If the sandbox's files can't be read. An unknown name is an answer, not
     /// an error.
     pub fn resolve(&self, netns: &Netns, name: &str, deadline: Instant) -> Result<NameAnswer, NetError> {
-        self.settle()?;
-        self.await_addresses()?;
+        let kernel = self.look()?;
+        kernel.await_addresses()?;
         let own = self.addrs(netns)?;
         let v6 = own.iter().any(|row| speaks_ipv6(&row.addr));
         let v4 = own.iter().any(|row| !row.addr.contains(':') && !row.addr.starts_with("127.0.0.1/"));
@@ -94,9 +95,11 @@ impl Network {
             (false, true) => &[TYPE::AAAA],
             _ => &[TYPE::A, TYPE::AAAA],
         };
-        self.look_up(netns, name, kinds, deadline)
+        kernel.look_up(netns, name, kinds, deadline)
     }
+}
 
+impl Kernel<'_> {
     /// The addresses to send to for a name or an address; or the reason why
     /// there are none.
     pub(super) fn targets(
@@ -204,7 +207,9 @@ impl Network {
         order::sort(&mut answer.addresses, near);
         Ok(answer)
     }
+}
 
+impl Network {
     /// Reads the configuration files below `/etc`, as programs of this namespace
     /// see them.
     fn sources(&self, netns: &Netns) -> Result<(Vec<LookupStep>, Vec<HostsLine>, Resolv), NetError> {

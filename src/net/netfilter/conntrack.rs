@@ -103,9 +103,10 @@ impl Network {
     ///
     /// If the namespace was deleted, or the kernel has no connection tracking.
     pub fn conntrack(&self, netns: &Netns) -> Result<Vec<Connection>, NetError> {
+        let kernel = self.bare();
         let mut connections: Vec<(_, Connection)> =
             self.tracked(netns)?.iter().filter_map(|answer| read(&answer.bytes)).collect();
-        if self.is_tracked_unasked(netns)? {
+        if kernel.is_tracked_unasked(netns)? {
             connections.clear();
         }
         connections.sort_by(|(a, row_a), (b, row_b)| {
@@ -125,7 +126,7 @@ impl Network {
     }
 
     fn tracked(&self, netns: &Netns) -> Result<Vec<Answer>, NetError> {
-        self.settle()?;
+        let kernel = self.look()?;
         let all = Message {
             subsystem: Subsystem::Conntrack,
             kind: GET,
@@ -133,7 +134,7 @@ impl Network {
             flags: 0,
             attributes: Attributes::default(),
         };
-        self.netfilter(netns)?.dump(&all).map_err(|error| {
+        kernel.netfilter(netns)?.dump(&all).map_err(|error| {
             let words = error.text.clone().unwrap_or_else(|| strerror(error.errno));
             NetError::new(format!("failed to list the connections: {words}"))
                 .unmeasured("load the kernel's module nf_conntrack_netlink")

@@ -330,9 +330,9 @@ impl Network {
     /// If the kernel refuses, for instance because the chain exists with another
     /// hook.
     pub fn enact(&self, netns: &Netns, ruling: &Ruling) -> Result<(), NetError> {
-        self.lay_cables()?;
-        self.forget_unasked(netns)?;
-        let socket = self.netfilter(netns)?;
+        let kernel = self.act()?;
+        kernel.forget_unasked(netns)?;
+        let socket = kernel.netfilter(netns)?;
         let there = ruleset::chains(&socket)?;
         let result = match socket.transact(ruling.messages(Dialect::Iptables, &there)) {
             // The kernel lacks at least one of iptables' extensions.

@@ -2,22 +2,23 @@
 //! their own tools can list them.
 
 use super::super::link::LinkBrief;
-use super::super::{NetError, Netns, Network};
+use super::super::{NetError, Netns};
 use super::backend::Backend;
 use super::saved::{self, Saved};
 use super::snapshot::{FirewallRule, target_of_spec};
+use crate::net::kernel::Kernel;
 use std::fs;
 
 /// The legacy rules of a namespace. A tool is run only if the kernel has tables
 /// of its kind there.
-pub(super) fn rules(network: &Network, netns: &Netns) -> Result<Vec<FirewallRule>, NetError> {
+pub(super) fn rules(kernel: &Kernel, netns: &Netns) -> Result<Vec<FirewallRule>, NetError> {
     let mut rules = Vec::new();
-    let [ip, ip6, arp] = tables(network, netns)?;
+    let [ip, ip6, arp] = tables(kernel, netns)?;
     for (family, tables) in [("ip", ip), ("ip6", ip6)] {
         let backend = Backend::IptablesLegacy;
         if !tables.is_empty()
             && let Some(program) = backend.program(family, "-save")
-            && let Some(text) = network.printed(netns, &[&program, "-c"])?
+            && let Some(text) = kernel.printed(netns, &[&program, "-c"])?
         {
             rules.extend(saved::read(&text).into_iter().map(|one| rule(backend, family, one)));
         }
@@ -26,7 +27,7 @@ pub(super) fn rules(network: &Network, netns: &Netns) -> Result<Vec<FirewallRule
     for table in arp {
         if let Some(program) = backend.program("arp", "") {
             let words = [&program, "-t", &table, "-L", "-n", "-v", "--line-numbers"];
-            if let Some(text) = network.printed(netns, &words)? {
+            if let Some(text) = kernel.printed(netns, &words)? {
                 let saved = saved::read_arptables(&text, &table);
                 rules.extend(saved.into_iter().map(|one| rule(backend, "arp", one)));
             }
@@ -35,13 +36,13 @@ pub(super) fn rules(network: &Network, netns: &Netns) -> Result<Vec<FirewallRule
     let backend = Backend::EbtablesLegacy;
     if let Some(program) = backend.program("bridge", "") {
         // No file lists its tables; without a bridge no packet passes them.
-        let links = network.dump_links(netns)?;
+        let links = kernel.dump_links(netns)?;
         let tables: &[&str] = match links.iter().any(|link| LinkBrief::read(link).bridge) {
             true => &["filter", "nat", "broute"],
             false => &[],
         };
         for table in tables {
-            if let Some(text) = network.printed(netns, &[&program, "-t", table, "-L", "--Ln", "--Lc"])? {
+            if let Some(text) = kernel.printed(netns, &[&program, "-t", table, "-L", "--Ln", "--Lc"])? {
                 let saved = saved::read_ebtables(&text, table);
                 // If its module is loaded, each namespace has these tables, even
                 // if they were never used.
@@ -58,12 +59,12 @@ pub(super) fn rules(network: &Network, netns: &Netns) -> Result<Vec<FirewallRule
 const FILES: [&str; 3] = ["ip_tables_names", "ip6_tables_names", "arp_tables_names"];
 
 /// The tables of a namespace: of IPv4, IPv6 and ARP.
-fn tables(network: &Network, netns: &Netns) -> Result<[Vec<String>; 3], NetError> {
+fn tables(kernel: &Kernel, netns: &Netns) -> Result<[Vec<String>; 3], NetError> {
     // Only programs create such tables.
-    if !network.programs.get().have_run {
+    if !kernel.pending.programs.get().have_run {
         return Ok(Default::default());
     }
-    network.enter(netns)?;
+    kernel.enter(netns)?;
     let mut unreadable = false;
     let found = FILES.map(|file| match fs::read_to_string(format!("/proc/thread-self/net/{file}")) {
         Ok(text) => text.lines().map(Into::into).collect(),
@@ -79,7 +80,7 @@ fn tables(network: &Network, netns: &Netns) -> Result<[Vec<String>; 3], NetError
     let paths = FILES.map(|file| format!("/proc/net/{file}"));
     // A kernel may lack one of the files.
     let script = format!("grep -sH . {}; true", paths.join(" "));
-    let text = network.printed(netns, &["sh", "-c", &script])?.unwrap_or_default();
+    let text = kernel.printed(netns, &["sh", "-c", &script])?.unwrap_or_default();
     Ok(paths.map(|path| {
         let begin = format!("{path}:");
         text.lines().filter_map(|line| line.strip_prefix(&begin)).map(Into::into).collect()

@@ -6,6 +6,7 @@ use super::super::{NetError, Netns, Network};
 use super::set::Set;
 use super::speech::{Ground, speak};
 use super::wire::{Answer, Attributes, Message, Netfilter, attributes, find, number, text};
+use crate::net::kernel::Kernel;
 use crate::table::FirewallRow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -66,12 +67,14 @@ impl Network {
     ///
     /// If the namespace was deleted, or the kernel has no nf_tables.
     pub fn firewall(&self, netns: &Netns) -> Result<Vec<FirewallRow>, NetError> {
-        self.settle()?;
-        let interfaces = self.interfaces(netns)?;
-        let socket = self.netfilter(netns)?;
+        let kernel = self.look()?;
+        let interfaces = kernel.interfaces(netns)?;
+        let socket = kernel.netfilter(netns)?;
         rules_of(&socket, &interfaces)
     }
+}
 
+impl Kernel<'_> {
     /// The netfilter socket of a namespace.
     pub(super) fn netfilter(&self, netns: &Netns) -> Result<Rc<Netfilter>, NetError> {
         if let Some(socket) = netns.netfilter() {

@@ -14,6 +14,7 @@ use super::set::Set;
 use super::trace::{StepKind, StepVerdict, TABLE, TraceStep};
 use super::wire::{find, number, text};
 use super::{Culprit, expression, iptables, old};
+use crate::net::kernel::Kernel;
 use serde::{Deserialize, Serialize};
 
 /// The prefix of the kernel's names for chains without a name.
@@ -83,11 +84,11 @@ impl Network {
     ///
     /// If the namespace was deleted, or an installed tool does not answer.
     pub fn firewall_snapshot(&self, netns: &Netns) -> Result<FirewallSnapshot, NetError> {
-        self.settle()?;
+        let kernel = self.look()?;
         // These programs only read, and leave nothing behind.
-        let programs = self.programs.get();
-        let rules = self.rules_everywhere(netns, true);
-        self.programs.set(programs);
+        let programs = self.pending.programs.get();
+        let rules = kernel.rules_everywhere(netns, true);
+        self.pending.programs.set(programs);
         Ok(FirewallSnapshot { rules: rules? })
     }
 
@@ -103,10 +104,10 @@ impl Network {
         netns: &Netns,
         before: &FirewallSnapshot,
     ) -> Result<FirewallSnapshot, NetError> {
-        self.settle()?;
-        let programs = self.programs.get();
-        let rules = self.rules_everywhere(netns, false);
-        self.programs.set(programs);
+        let kernel = self.look()?;
+        let programs = self.pending.programs.get();
+        let rules = kernel.rules_everywhere(netns, false);
+        self.pending.programs.set(programs);
         let again = |rule: FirewallRule| match before.rules.iter().find(|known| known.is_same(&rule)) {
             Some(known) => FirewallRule { counters: rule.counters, ..known.clone() },
             None => rule,
@@ -122,13 +123,15 @@ impl Network {
     ///
     /// If the namespace was deleted, or an installed tool does not answer.
     pub fn legacy_snapshot(&self, netns: &Netns) -> Result<FirewallSnapshot, NetError> {
-        self.settle()?;
-        let programs = self.programs.get();
-        let rules = old::rules(self, netns);
-        self.programs.set(programs);
+        let kernel = self.look()?;
+        let programs = self.pending.programs.get();
+        let rules = old::rules(&kernel, netns);
+        self.pending.programs.set(programs);
         Ok(FirewallSnapshot { rules: rules? })
     }
+}
 
+impl Kernel<'_> {
     /// The elements of all named sets of nf_tables. A rule has only the name of its
     /// set.
     ///
@@ -142,7 +145,9 @@ impl Network {
         let sets = ruleset::named_sets(&socket).unwrap_or_default();
         Ok(sets.iter().map(|set| SetElements { name: set.name.clone(), spans: spans(set) }).collect())
     }
+}
 
+impl Network {
     /// The rules of iptables, in its words. They are formatted here if all rules
     /// of a table are supported here; otherwise by iptables, if it is installed
     /// and `ask` is set.
@@ -161,7 +166,9 @@ impl Network {
         }
         Ok(told.saved)
     }
+}
 
+impl Kernel<'_> {
     fn rules_everywhere(&self, netns: &Netns, ask: bool) -> Result<Vec<FirewallRule>, NetError> {
         let mut rules = Vec::new();
         // A kernel without nf_tables may have legacy tables.

@@ -10,13 +10,14 @@ impl Network {
     ///
     /// If this machine lacks it, or it refuses; in its own words.
     pub fn iptables(&self, netns: &Netns, arguments: &str, limits: Limits) -> Result<ExecAnswer, NetError> {
+        let kernel = self.bare();
         let mut argv = vec!["iptables".to_string()];
         if arguments.trim().is_empty() {
             let hint = "write what would stand behind `iptables`, as `-A FORWARD -s 10.0.0.0/8 -j DROP`";
             return Err(NetError::new("no command specified").hint(hint));
         }
         argv.extend(words(arguments)?);
-        self.forget_unasked(netns)?;
+        kernel.forget_unasked(netns)?;
         let answer = self.run(netns, &format!("iptables {arguments}"), argv.clone(), limits)?;
         self.accept(answer, |said| iptables_hint(said, &argv[1..]))
     }
@@ -27,13 +28,14 @@ impl Network {
     ///
     /// If this machine lacks it, or it refuses; in its own words.
     pub fn nft(&self, netns: &Netns, arguments: &str, limits: Limits) -> Result<ExecAnswer, NetError> {
+        let kernel = self.bare();
         let mut argv = vec!["nft".to_string()];
         match arguments.trim_start().starts_with('-') {
             true => argv.extend(words(arguments)?),
             // Quotes and newlines are part of nft's own syntax.
             false => argv.push(arguments.trim().into()),
         }
-        self.forget_unasked(netns)?;
+        kernel.forget_unasked(netns)?;
         let answer = self.run(netns, &nft_command(arguments), argv, limits)?;
         self.accept(answer, |said| nft_hint(said).map(Into::into))
     }

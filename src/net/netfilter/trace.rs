@@ -208,11 +208,11 @@ impl Network {
     ///
     /// If the namespace was deleted, or the kernel has no nf_tables.
     pub fn trace_packets(&self, netns: &Netns) -> Result<Trace, NetError> {
-        self.settle()?;
-        let socket = self.netfilter(netns)?;
-        let interfaces = self.interfaces(netns)?;
+        let kernel = self.look()?;
+        let socket = kernel.netfilter(netns)?;
+        let interfaces = kernel.interfaces(netns)?;
         let chains = ruleset::chains(&socket)?;
-        self.enter(netns)?;
+        kernel.enter(netns)?;
         let listener = Some(Netfilter::listen(GROUP)?);
         let mut trace = Trace {
             listener,

@@ -11,9 +11,10 @@
 //! One effect can't be undone from outside: where connections are tracked,
 //! fragments are reassembled before a rule of iptables or nft sees them.
 
-use super::super::{NetError, Netns, Network};
+use super::super::{NetError, Netns};
 use super::ruleset::spoken;
 use super::wire::{Attributes, Message, Subsystem};
+use crate::net::kernel::Kernel;
 use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkInfo, LinkMessage};
 use std::net::UdpSocket;
 
@@ -37,7 +38,7 @@ const ASK: [&str; 12] = [
     "synproxy",
 ];
 
-impl Network {
+impl Kernel<'_> {
     /// Prepares for a first rule: deletes the connections that were tracked
     /// without one.
     pub(super) fn forget_unasked(&self, netns: &Netns) -> Result<(), NetError> {

@@ -201,10 +201,10 @@ impl Network {
     /// If the port or the address is invalid, the address is not one of the
     /// namespace's, or the port is taken.
     pub fn serve_http(&self, netns: &Netns, at: &str, body: &str) -> Result<Service, NetError> {
-        self.settle()?;
+        let kernel = self.look()?;
         let (address, port) = listening_place(at)?;
-        self.await_addresses()?;
-        self.enter(netns)?;
+        kernel.await_addresses()?;
+        kernel.enter(netns)?;
         let listener = open(address, port, SockType::Stream).and_then(|listener| {
             listen(&listener, Backlog::MAXCONN)?;
             Ok(listener)
@@ -232,10 +232,10 @@ impl Network {
     /// If the port or the address is invalid, the address is not one of the
     /// namespace's, or the port is taken.
     pub fn serve_udp(&self, netns: &Netns, at: &str) -> Result<Service, NetError> {
-        self.settle()?;
+        let kernel = self.look()?;
         let (address, port) = listening_place(at)?;
-        self.await_addresses()?;
-        self.enter(netns)?;
+        kernel.await_addresses()?;
+        kernel.enter(netns)?;
         let socket = open(address, port, SockType::Datagram)
             .map_err(|errno| self.cannot_bind(netns, address, port, "udp", errno))?;
         let work = Work::of(&socket).map_err(|error| NetError::new(error.to_string()))?;
@@ -278,12 +278,12 @@ impl Network {
             upstreams.iter().map(|upstream| super::prefix::address(upstream)).collect::<Result<_, _>>()?;
         let zone = Zone::read(records, !upstreams.is_empty())?;
         let name = dns_name(ip);
-        self.settle()?;
-        self.await_addresses()?;
+        let kernel = self.look()?;
+        kernel.await_addresses()?;
         if let Some(before) = self.services.find(netns, &name) {
             self.stop_service(&before)?;
         }
-        self.enter(netns)?;
+        kernel.enter(netns)?;
         let refused = |proto: &'static str| {
             let address = Some(ip);
             move |errno| self.cannot_bind(netns, address, PORT, proto, errno)

@@ -9,6 +9,7 @@ mod links;
 
 use super::survey::{Link, Space};
 use super::{FirewallSnapshot, NetError, Netns, Network, SetElements};
+use crate::net::kernel::Kernel;
 use std::time::{Duration, Instant};
 
 /// The time that the kernel may take to remove a namespace.
@@ -94,11 +95,11 @@ impl Network {
     ///
     /// If the kernel does not answer.
     pub fn take_stock(&self, leave: &Leave, all: bool) -> Result<Stock, NetError> {
-        self.settle()?;
+        let kernel = self.look()?;
         let kept = |netns: Netns| {
             let state = match all || !leave.is_theirs(netns.name()) {
-                true => self.state_of(&netns)?,
-                false => State { space: self.links_of(&netns)?, ..State::default() },
+                true => kernel.state_of(&netns)?,
+                false => State { space: kernel.links_of(&netns)?, ..State::default() },
             };
             Ok(Kept { netns, state })
         };
@@ -111,7 +112,7 @@ impl Network {
     ///
     /// If the kernel does not answer.
     pub fn trespasses(&self, stock: &Stock, leave: &Leave) -> Result<Vec<String>, NetError> {
-        self.settle()?;
+        let kernel = self.look()?;
         let now = self.all_namespaces()?;
         let gone = |kept: &&Kept| kept.netns.is_deleted();
         let is_wrong = |kept: &&Kept| {
@@ -125,13 +126,13 @@ impl Network {
             return Ok(found);
         }
         for kept in stock.0.iter().filter(gone) {
-            self.await_ends(stock, kept.netns.name());
+            kernel.await_ends(stock, kept.netns.name());
         }
         for kept in stock.0.iter().filter(|kept| !gone(kept)) {
             let name = kept.netns.name();
             let changed = match leave.is_theirs(name) {
-                true => links::moved(&kept.state.space, &self.links_of(&kept.netns)?, leave),
-                false => self.changes_of(kept)?,
+                true => links::moved(&kept.state.space, &kernel.links_of(&kept.netns)?, leave),
+                false => kernel.changes_of(kept)?,
             };
             found.extend(changed.into_iter().map(|line| format!("`{name}`: {line}")));
         }
@@ -141,12 +142,14 @@ impl Network {
             if !known && !leave.is_theirs(name) {
                 found.push(format!("`{name}` was made"));
             }
-            let links = links::moved(&Space::default(), &self.links_of(netns)?, leave);
+            let links = links::moved(&Space::default(), &kernel.links_of(netns)?, leave);
             found.extend(links.into_iter().map(|line| format!("`{name}`: {line}")));
         }
         Ok(found)
     }
+}
 
+impl Kernel<'_> {
     /// Waits until the other ends of a deleted namespace's cables are gone,
     /// because the kernel removes them later; only for a while, because a
     /// program may keep the namespace.
@@ -162,20 +165,22 @@ impl Network {
             }
         }
     }
+}
 
+impl Network {
     /// The changes in a namespace since then, one per line.
     ///
     /// # Errors
     ///
     /// If the kernel does not answer.
     pub fn changes_since(&self, stock: &Stock, netns: &Netns) -> Result<Changes, NetError> {
-        self.settle()?;
+        let kernel = self.look()?;
         // This also detects a namespace that a program has deleted.
         let now = self.all_namespaces()?;
         match stock.of(netns) {
             None => Ok(Changes(vec!["it was not there".into()])),
             Some(kept) if netns.is_deleted() => Ok(Changes(vec![gone(kept, &now)])),
-            Some(kept) => Ok(Changes(self.changes_of(kept)?)),
+            Some(kept) => Ok(Changes(kernel.changes_of(kept)?)),
         }
     }
 
@@ -186,18 +191,20 @@ impl Network {
     ///
     /// If the kernel does not answer.
     pub fn links_since(&self, stock: &Stock, netns: &Netns) -> Result<Changes, NetError> {
-        self.settle()?;
+        let kernel = self.look()?;
         let now = self.all_namespaces()?;
         match stock.of(netns) {
             None => Ok(Changes(vec!["it was not there".into()])),
             Some(kept) if netns.is_deleted() => Ok(Changes(vec![gone(kept, &now)])),
             Some(kept) => {
-                let now = self.links_of(netns)?;
+                let now = kernel.links_of(netns)?;
                 Ok(Changes(links::moved(&kept.state.space, &now, &Leave::default())))
             }
         }
     }
+}
 
+impl Kernel<'_> {
     fn changes_of(&self, kept: &Kept) -> Result<Vec<String>, NetError> {
         let now = self.state_of(&kept.netns)?;
         let mut lines = links::changed(&kept.state.space, &now.space);

@@ -1,5 +1,6 @@
+use crate::net::kernel::Kernel;
 use crate::net::link_names::LinkNames;
-use crate::net::{NetError, Netns, Network, iproute};
+use crate::net::{NetError, Netns, iproute};
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use serde::{Deserialize, Serialize};
@@ -88,7 +89,7 @@ impl Default for Address {
     }
 }
 
-impl Network {
+impl Kernel<'_> {
     /// Reads the addresses, in the kernel's order.
     pub(in crate::net) fn survey_addrs(
         &self,

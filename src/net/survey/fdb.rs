@@ -1,5 +1,6 @@
+use crate::net::kernel::Kernel;
 use crate::net::link_names::LinkNames;
-use crate::net::{NetError, Netns, Network};
+use crate::net::{NetError, Netns};
 use crate::table;
 use rtnetlink::packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourExtFlags, NeighbourFlags, NeighbourMessage,
@@ -40,7 +41,7 @@ pub struct FdbEntry {
     pub via: Option<u32>,
 }
 
-impl Network {
+impl Kernel<'_> {
     /// Reads the forwarding databases of a namespace's bridges and VXLANs.
     pub(in crate::net) fn survey_fdb(
         &self,

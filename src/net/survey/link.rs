@@ -1,8 +1,9 @@
 use super::kinds::{self, Bridge, BridgePort, Macvlan, Tun, Vxlan};
 use super::link_kind::{LinkKind, LowerLink};
 use super::{Space, sysctls};
+use crate::net::kernel::Kernel;
 use crate::net::link::mac_of;
-use crate::net::{NetError, Netns, Network, operstate};
+use crate::net::{NetError, Netns, operstate};
 use crate::table::LinkState;
 use rtnetlink::packet_route::link::{
     InfoData, InfoKind, InfoPortData, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp, XdpAttached,
@@ -116,7 +117,7 @@ pub struct LinkCounters {
     pub tx_carrier_errors: u64,
 }
 
-impl Network {
+impl Kernel<'_> {
     /// Reads the links, and the sysctls that the listing includes.
     pub(in crate::net) fn survey_links(&self, netns: &Netns, space: &mut Space) -> Result<(), NetError> {
         for message in self.without_fallback(netns, self.dump_links_with_counters(netns)?)? {

@@ -2,8 +2,8 @@
 
 use super::route::{self, Route};
 use crate::net::error::strerror;
+use crate::net::kernel::Refused;
 use crate::net::link_names::LinkNames;
-use crate::net::network::Refused;
 use crate::net::{Netns, Network};
 use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteFlags, RouteMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
@@ -105,6 +105,7 @@ impl Network {
     ///
     /// If there is none, or a link of the lookup does not exist.
     pub fn route_get(&self, netns: &Netns, question: &RouteQuestion) -> Result<Route, NoRoute> {
+        let kernel = self.bare();
         let ours = |text: String| NoRoute { errno: 0, text };
         let refused = |refused: Refused| match refused {
             Refused::Kernel(error) => {
@@ -113,7 +114,7 @@ impl Network {
             Refused::Ours(error) => ours(error.error),
         };
         let index = |name: &Option<String>| match name {
-            Some(name) => self.index_of(netns, name).map(Some).map_err(|error| ours(error.error)),
+            Some(name) => kernel.index_of(netns, name).map(Some).map_err(|error| ours(error.error)),
             None => Ok(None),
         };
         let mut message = RouteMessage::default();
@@ -139,14 +140,14 @@ impl Network {
         attributes.extend(question.ipproto.map(RouteAttribute::IpProto));
         attributes.extend(question.sport.map(RouteAttribute::Sport));
         attributes.extend(question.dport.map(RouteAttribute::Dport));
-        let rows = self.get(netns, RouteNetlinkMessage::GetRoute(message)).map_err(refused)?;
+        let rows = kernel.get(netns, RouteNetlinkMessage::GetRoute(message)).map_err(refused)?;
         let row = rows.iter().find_map(|row| match row {
             RouteNetlinkMessage::NewRoute(message) => Some(route::read(message, &LinkNames::default())),
             _ => None,
         });
         let mut route = row.ok_or_else(|| ours("the kernel gave no route".into()))?;
         for hop in &mut route.hops {
-            if let Ok(link) = self.link_at(netns, hop.index) {
+            if let Ok(link) = kernel.link_at(netns, hop.index) {
                 hop.dev = crate::net::link::LinkBrief::read(&link).name;
             }
         }

@@ -42,6 +42,7 @@ pub use xfrm::{XfrmPolicy, XfrmSelector, XfrmState, XfrmTemplate};
 
 use super::link_names::LinkNames;
 use super::{NetError, Netns, Network};
+use crate::net::kernel::Kernel;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -146,12 +147,14 @@ impl Network {
     ///
     /// If the kernel does not answer.
     pub fn survey(&self) -> Result<Survey, NetError> {
-        self.settle()?;
+        self.look()?;
         let all = self.all_namespaces()?;
         let spaces = all.iter().map(|netns| self.survey_of(netns)).collect::<Result<_, _>>()?;
         Ok(Survey { spaces })
     }
+}
 
+impl Kernel<'_> {
     /// Reads only the links, addresses, routes, queues, filters and IPsec
     /// policies of a namespace.
     pub(super) fn survey_ways_of(&self, netns: &Netns) -> Result<Space, NetError> {
@@ -165,23 +168,26 @@ impl Network {
         xfrm::read(&mut space);
         Ok(space)
     }
+}
 
+impl Network {
     /// Reads the current state of one namespace.
     ///
     /// # Errors
     ///
     /// If it was deleted, or the kernel does not answer.
     pub fn survey_of(&self, netns: &Netns) -> Result<Space, NetError> {
+        let kernel = self.bare();
         let mut space = Space { name: netns.name().into(), ..Space::default() };
         // Links come first: other names and sysctls depend on them.
-        self.survey_links(netns, &mut space)?;
+        kernel.survey_links(netns, &mut space)?;
         let names = space.names();
-        space.addrs = self.survey_addrs(netns, &names)?;
-        space.routes = self.survey_routes(netns, &names)?;
-        space.rules = self.survey_rules(netns)?;
-        space.neighs = self.survey_neighs(netns, &names)?;
-        space.fdb = self.survey_fdb(netns, &names)?;
-        self.enter(netns)?;
+        space.addrs = kernel.survey_addrs(netns, &names)?;
+        space.routes = kernel.survey_routes(netns, &names)?;
+        space.rules = kernel.survey_rules(netns)?;
+        space.neighs = kernel.survey_neighs(netns, &names)?;
+        space.fdb = kernel.survey_fdb(netns, &names)?;
+        kernel.enter(netns)?;
         tc::read(&mut space, &names);
         xfrm::read(&mut space);
         sockets::read(&mut space, &names);
@@ -192,7 +198,7 @@ impl Network {
         let deadline = Instant::now() + Duration::from_millis(50);
         while space.addrs.iter().any(|addr| space.is_about_to_be_usable(addr)) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_micros(200));
-            space.addrs = self.survey_addrs(netns, &names)?;
+            space.addrs = kernel.survey_addrs(netns, &names)?;
         }
         Ok(space)
     }

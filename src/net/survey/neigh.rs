@@ -1,5 +1,6 @@
+use crate::net::kernel::Kernel;
 use crate::net::link_names::LinkNames;
-use crate::net::{NetError, Netns, Network};
+use crate::net::{NetError, Netns};
 use crate::table;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::neighbour::{
@@ -45,7 +46,7 @@ impl Default for Neighbour {
     }
 }
 
-impl Network {
+impl Kernel<'_> {
     pub(super) fn survey_neighs(&self, netns: &Netns, names: &LinkNames) -> Result<Vec<Neighbour>, NetError> {
         let mut found = Vec::new();
         for flags in [NeighbourFlags::empty(), NeighbourFlags::Proxy] {

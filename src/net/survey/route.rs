@@ -1,5 +1,6 @@
+use crate::net::kernel::Kernel;
 use crate::net::link_names::LinkNames;
-use crate::net::{NetError, Netns, Network, iproute};
+use crate::net::{NetError, Netns, iproute};
 use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteNextHop, RouteNextHopFlags,
     RoutePreference, RouteVia,
@@ -135,7 +136,7 @@ impl Route {
     }
 }
 
-impl Network {
+impl Kernel<'_> {
     pub(super) fn survey_routes(&self, netns: &Netns, names: &LinkNames) -> Result<Vec<Route>, NetError> {
         let mut found = Vec::new();
         for family in [AddressFamily::Inet, AddressFamily::Inet6] {

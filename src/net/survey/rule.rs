@@ -1,5 +1,6 @@
 use super::Net;
-use crate::net::{NetError, Netns, Network, iproute};
+use crate::net::kernel::Kernel;
+use crate::net::{NetError, Netns, iproute};
 use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleFlags, RuleMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use serde::{Deserialize, Serialize};
@@ -53,7 +54,7 @@ pub struct PolicyRule {
     pub suppress_ifgroup: Option<u32>,
 }
 
-impl Network {
+impl Kernel<'_> {
     pub(super) fn survey_rules(&self, netns: &Netns) -> Result<Vec<PolicyRule>, NetError> {
         let mut found = Vec::new();
         for family in [AddressFamily::Inet, AddressFamily::Inet6] {

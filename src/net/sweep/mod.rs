@@ -21,6 +21,7 @@ use super::netfilter::FirewallSnapshot;
 use super::ping::socket_failed;
 use super::target::{Target, address};
 use super::{Family, NetError, Netns, Network};
+use crate::net::kernel::Kernel;
 use etherparse::{IpNumber, Ipv4HeaderSlice};
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -209,12 +210,12 @@ impl Network {
     ///
     /// If the kernel gives no socket, or a namespace was deleted.
     pub fn sweep(&self, from: &Netns, options: &SweepOptions) -> Result<SweepAnswer, NetError> {
-        self.settle()?;
-        let (named, others) = self.named_everywhere(from)?;
-        self.await_addresses()?;
-        self.enter(&options.at)?;
+        let kernel = self.look()?;
+        let (named, others) = kernel.named_everywhere(from)?;
+        kernel.await_addresses()?;
+        kernel.enter(&options.at)?;
         let mut gate = Gate::open(options.at.name())?;
-        self.enter(from)?;
+        kernel.enter(from)?;
         let out = raw_socket().map_err(socket_failed)?;
         let mut chance = Chance::new(options.seed);
         let dst = Ends::pool(&mut chance, &options.dst, &named, |_| false);
@@ -230,19 +231,21 @@ impl Network {
             return Err(NetError::new("there is nothing to send: all of it is left out"));
         }
         let lent = self.lend(from, own, &ends.src)?;
-        self.enter(from)?;
-        let refused = self.send_all(&out, &parcels, &mut gate);
+        kernel.enter(from)?;
+        let refused = kernel.send_all(&out, &parcels, &mut gate);
         if gate.came.len() < parcels.len() {
-            let is_over = self.is_over(from);
+            let is_over = kernel.is_over(from);
             gate.look();
             if !is_over {
                 gate.wait(parcels.len());
             }
         }
-        self.take_back(from, lent, &ends.dst)?;
+        kernel.take_back(from, lent, &ends.dst)?;
         Ok(SweepAnswer::new(options, &parcels, gate, refused))
     }
+}
 
+impl Kernel<'_> {
     /// Sends all packets and reads the arrived ones between batches; returns the
     /// first send error.
     fn send_all(&self, out: &OwnedFd, parcels: &[Parcel], gate: &mut Gate) -> Option<Errno> {
@@ -261,7 +264,9 @@ impl Network {
         }
         refused
     }
+}
 
+impl Network {
     /// Adds these addresses to a namespace for the time of the sweep, on the
     /// link that has `own`. Without an owner, each answer to them would wait for
     /// ARP, and the waiting packets would use up the kernel's ICMP buffer, which
@@ -281,7 +286,9 @@ impl Network {
         });
         Ok(Some(Lent { dev, addresses }))
     }
+}
 
+impl Kernel<'_> {
     /// Removes the lent addresses, and the neighbour entries that the sweep caused.
     fn take_back(&self, from: &Netns, lent: Option<Lent>, asked: &[u32]) -> Result<(), NetError> {
         let Lent { dev, addresses } = lent.unwrap_or_default();

@@ -142,13 +142,13 @@ impl Network {
         netns: &Netns,
         command: &IptablesCommand,
     ) -> Result<(), NetError> {
-        self.lay_cables()?;
-        let socket = self.netfilter(netns)?;
+        let kernel = self.act()?;
+        let socket = kernel.netfilter(netns)?;
         let family = match command.family {
             Family::Inet => libc::AF_INET as u8,
             Family::Inet6 => libc::AF_INET6 as u8,
         };
-        let there = ruleset::spoken(&socket, || self.interfaces(netns))?;
+        let there = ruleset::spoken(&socket, || kernel.interfaces(netns))?;
         let messages = command.messages(family, &there)?;
         socket
             .transact(messages)
