@@ -10,6 +10,7 @@
 //! (NOARP).
 
 use super::kernel::Kernel;
+use super::neigh::is_learned;
 use super::{NetError, Netns, Network};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::neighbour::{
@@ -181,11 +182,6 @@ impl Network {
         let ours = |message: &NeighbourMessage| is_learned(message) || is_group(message);
         namespaces.iter().try_for_each(|netns| kernel.forget(netns, family, ours).map(drop))
     }
-}
-
-/// Tells whether the kernel has learned an entry by resolution.
-pub(super) fn is_learned(message: &NeighbourMessage) -> bool {
-    !matches!(message.header.state, NeighbourState::Permanent | NeighbourState::Noarp)
 }
 
 /// Tells whether an entry is the kernel's own for a multicast group.

@@ -9,7 +9,7 @@
 //! refuse. The ends get the indexes and hardware addresses of a moved pair.
 
 use super::kernel::Kernel;
-use super::link::{LinkBrief, valid_ifname};
+use super::links::{LinkBrief, valid_ifname};
 use super::mac::chosen_mac;
 use super::{NetError, Netns, Network};
 use rtnetlink::packet_route::RouteNetlinkMessage;

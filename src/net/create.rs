@@ -1,7 +1,7 @@
 //! New links, each with an index that was chosen, if it is free.
 
 use super::kernel::Kernel;
-use super::link::valid_ifname;
+use super::links::valid_ifname;
 use super::mac::chosen_mac;
 use super::{NetError, Netns, Network};
 use nix::errno::Errno;

@@ -23,7 +23,7 @@
 //! by the last rule, or once it is up.
 
 use super::kernel::Kernel;
-use super::link::LinkBrief;
+use super::links::LinkBrief;
 use super::{NetError, Netns};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkInfo, LinkMessage};

@@ -1,6 +1,6 @@
 //! Parsers of packets and of the kernel's messages, for the fuzzers.
 
-use super::{capture, echo, link, names, netfilter, netlink, packet, service, sighting, survey};
+use super::{capture, echo, links, names, netfilter, netlink, packet, service, sighting, survey};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 
 /// Packets of a link of some kind.
@@ -43,8 +43,8 @@ pub fn netlink(pieces: &[&[u8]]) {
             let Ok(message) = message else { break };
             if let rtnetlink::packet_core::NetlinkPayload::InnerMessage(message) = message.payload {
                 if let RouteNetlinkMessage::NewLink(message) = &message {
-                    link::LinkBrief::read(message);
-                    link::mac_of(message);
+                    links::LinkBrief::read(message);
+                    links::mac_of(message);
                 }
                 survey::fuzzing::rows(&message);
             }

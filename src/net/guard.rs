@@ -2,8 +2,8 @@
 //! machine shares and that no kernel limit bounds per user: the neighbour
 //! tables, and the lock under which links are made and removed.
 
-use super::budget::is_learned;
 use super::kernel::Kernel;
+use super::neigh::is_learned;
 use super::{NetError, Netns, Network, fallback};
 use rtnetlink::packet_route::AddressFamily;
 use std::cell::{Cell, RefCell};

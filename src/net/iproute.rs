@@ -5,6 +5,15 @@ use rtnetlink::packet_route::address::AddressScope;
 use rtnetlink::packet_route::route::{RouteProtocol, RouteScope, RouteType};
 use rtnetlink::packet_route::rule::RuleAction;
 
+/// An address family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4: `ip route`
+    Inet,
+    /// IPv6: `ip -6 route`
+    Inet6,
+}
+
 /// The scope of an address.
 pub(super) fn address_scope(scope: AddressScope) -> String {
     match scope {

@@ -1,4 +1,4 @@
-use super::link::LinkBrief;
+use super::links::LinkBrief;
 use rtnetlink::packet_route::link::LinkMessage;
 use std::collections::BTreeMap;
 

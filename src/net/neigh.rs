@@ -1,5 +1,4 @@
 use super::addr::family;
-use super::budget::is_learned;
 use super::kernel::Kernel;
 use super::prefix::{address, mac};
 use super::{NetError, Netns, Network};
@@ -129,25 +128,11 @@ impl Kernel<'_> {
         })];
         Ok(message)
     }
+}
 
-    /// The neighbour entries of a namespace, of one family or of both
-    /// (`Unspec`).
-    pub(super) fn dump_neighbours(
-        &self,
-        netns: &Netns,
-        family: AddressFamily,
-    ) -> Result<Vec<NeighbourMessage>, NetError> {
-        let mut message = NeighbourMessage::default();
-        message.header.family = family;
-        let rows = self.dump(netns, RouteNetlinkMessage::GetNeighbour(message))?;
-        Ok(rows
-            .into_iter()
-            .filter_map(|row| match row {
-                RouteNetlinkMessage::NewNeighbour(row) => Some(row),
-                _ => None,
-            })
-            .collect())
-    }
+/// Tells whether the kernel has learned an entry by resolution.
+pub(super) fn is_learned(message: &NeighbourMessage) -> bool {
+    !matches!(message.header.state, NeighbourState::Permanent | NeighbourState::Noarp)
 }
 
 /// Tells whether the neighbour of this entry has not answered.

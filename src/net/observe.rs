@@ -1,26 +1,17 @@
 //! The tables of a namespace: a script's view of what the survey reads.
 
 use super::kernel::Kernel;
-use super::link::LinkBrief;
 use super::link_names::LinkNames;
+use super::links::LinkBrief;
 use super::route::table_number;
 use super::survey::{self, LowerLink};
-use super::{NetError, Netns, Network, iproute};
+use super::{Family, NetError, Netns, Network, iproute};
 use crate::table::{Addr, FdbEntry, FdbState, Link, NeighState, Neighbour, Route};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::link::LinkMessage;
 use rtnetlink::packet_route::neighbour::NeighbourMessage;
 use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage};
 use std::collections::BTreeMap;
-
-/// An address family.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
-    /// IPv4: `ip route`
-    Inet,
-    /// IPv6: `ip -6 route`
-    Inet6,
-}
 
 impl Network {
     /// The links, `lo` first, then by name.

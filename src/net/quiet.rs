@@ -107,7 +107,7 @@ impl Kernel<'_> {
             return Ok(true);
         }
         // A capture shows how often the kernel repeats a request.
-        if self.captures.borrow().iter().any(super::Capture::is_running) {
+        if self.is_capturing() {
             return Ok(true);
         }
         let all = self.everywhere();

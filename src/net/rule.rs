@@ -120,7 +120,7 @@ impl Network {
         let rows = kernel.dump(netns, RouteNetlinkMessage::GetRule(message))?;
         let interfaces = kernel.dump_links(netns)?;
         let exists =
-            |name: &str| interfaces.iter().any(|link| super::link::LinkBrief::read(link).name == name);
+            |name: &str| interfaces.iter().any(|link| super::links::LinkBrief::read(link).name == name);
         // In the kernel's order, which is that of their priorities. Of two rules
         // with the same priority, the older one comes first.
         Ok(rows
@@ -250,7 +250,7 @@ fn read(message: &RuleMessage, exists: impl Fn(&str) -> bool) -> RuleRow {
             }
             RuleAttribute::IpProtocol(protocol) => {
                 let number = i32::from(*protocol) as u8;
-                rule.more.push(format!("ipproto {}", super::netfilter::protocol_name(number)));
+                rule.more.push(format!("ipproto {}", super::protocol::protocol_name(number)));
             }
             RuleAttribute::SourcePortRange(range) => {
                 rule.more.push(format!("sport {}", ports(range.start, range.end)));

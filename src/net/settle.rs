@@ -2,7 +2,7 @@
 
 use super::cable::Cable;
 use super::kernel::Kernel;
-use super::link::LinkBrief;
+use super::links::LinkBrief;
 use super::{NetError, Netns, Network, operstate};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};

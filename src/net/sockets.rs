@@ -71,7 +71,7 @@ impl Network {
             .iter()
             .map(|one| {
                 let device = kernel.link_at(netns, one.device).ok().filter(|_| one.device != 0);
-                let device = device.map(|link| super::link::LinkBrief::read(&link).name);
+                let device = device.map(|link| super::links::LinkBrief::read(&link).name);
                 let state = STATES.iter().find(|(state, _)| *state == one.state);
                 SocketRow {
                     proto: one.proto.into(),

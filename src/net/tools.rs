@@ -1,7 +1,5 @@
 //! The programs that labs use: their search path, and their packages.
 
-use super::applet;
-
 /// The search path for programs, inside the sandbox.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -137,12 +135,6 @@ fn without_quoted(script: &str) -> String {
         kept.push(if single && c != '\'' { '_' } else { c });
     }
     kept
-}
-
-/// Does the same, but ignores commands that nslab can carry out without the
-/// program: simple commands of `ip`, `bridge`, `sysctl` and `iptables`.
-pub fn missing_tool(script: &str) -> Option<String> {
-    missing_program(script).filter(|_| !applet::knows(script))
 }
 
 #[cfg(test)]

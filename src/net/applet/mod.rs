@@ -118,6 +118,12 @@ pub(super) fn knows(script: &str) -> bool {
     read(script).is_some()
 }
 
+/// Returns the first program of a script that is not installed, except those whose commands
+/// nslab can carry out itself: simple commands of `ip`, `bridge`, `sysctl` and `iptables`.
+pub fn missing_tool(script: &str) -> Option<String> {
+    missing_program(script).filter(|_| !knows(script))
+}
+
 impl Network {
     /// Carries out a script for which this machine lacks a program. Returns
     /// `None` if some part of it is not known here.

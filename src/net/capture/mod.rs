@@ -157,6 +157,11 @@ fn file_name(number: usize, netns: &str, link: &str) -> String {
 }
 
 impl Network {
+    /// Tells whether a capture is running.
+    pub(super) fn is_capturing(&self) -> bool {
+        self.captures.borrow().iter().any(Capture::is_running)
+    }
+
     /// Captures the packets of a link from now on, or of all links (`any`).
     ///
     /// # Errors
@@ -247,7 +252,7 @@ impl Network {
         let names: BTreeMap<i32, String> = match capture.0.kind {
             LinkType::Any if !capture.0.netns.is_deleted() => {
                 let links = kernel.dump_links(&capture.0.netns)?;
-                let found = links.iter().map(super::link::LinkBrief::read);
+                let found = links.iter().map(super::links::LinkBrief::read);
                 found.map(|link| (link.index as i32, link.name)).collect()
             }
             _ => BTreeMap::new(),

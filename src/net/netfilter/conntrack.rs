@@ -2,8 +2,8 @@
 
 use super::super::error::strerror;
 use super::super::{NetError, Netns, Network};
-use super::packet::protocol_name;
 use super::wire::{Answer, Attributes, Message, Subsystem, find, number};
+use crate::net::protocol::protocol_name;
 use crate::table::Connection;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

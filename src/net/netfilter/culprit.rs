@@ -1,11 +1,11 @@
 //! The rule that stopped a packet, and the command that removes it.
 
 use super::super::{NetnsName, typed, typed_words};
-use super::packet::protocol_name;
 use super::snapshot::FirewallRule;
 use super::tool::nft_command;
 use super::trace::StepVerdict;
 use super::{Backend, TracedPacket};
+use crate::net::protocol::protocol_name;
 
 /// The priority of connection tracking (`NF_IP_PRI_CONNTRACK`).
 const CONNTRACK: i32 = -200;

@@ -8,7 +8,7 @@ use super::ruleset::{self, Chain};
 use super::set::Set;
 use super::speech::{Ground, speak};
 use super::wire::{self, Answer, find};
-use super::{conntrack, packet, saved, snapshot};
+use super::{conntrack, saved, snapshot};
 use std::collections::BTreeMap;
 
 /// Datagrams, each with several answers.
@@ -75,5 +75,5 @@ pub fn words(text: &str) {
             }
         }
     }
-    let _ = packet::protocol_name(text.len() as u8);
+    let _ = crate::net::protocol::protocol_name(text.len() as u8);
 }

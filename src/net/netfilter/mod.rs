@@ -40,7 +40,6 @@ pub use culprit::Culprit;
 pub use firewall::{Action, Chain, FirewallOptions, Policy, Ruling};
 pub(super) use iptables::IptablesCommand;
 pub use packet::PacketOptions;
-pub(super) use packet::protocol_name;
 pub(in crate::net) use snapshot::SetElements;
 pub use snapshot::{Counters, FirewallRule, FirewallSnapshot};
 pub use stop::Stop;

@@ -1,7 +1,7 @@
 //! Rules of the legacy tables, which the kernel keeps outside nf_tables: only
 //! their own tools can list them.
 
-use super::super::link::LinkBrief;
+use super::super::links::LinkBrief;
 use super::super::{NetError, Netns};
 use super::backend::Backend;
 use super::saved::{self, Saved};

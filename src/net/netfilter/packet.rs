@@ -2,6 +2,7 @@
 
 use super::super::prefix::Prefix;
 use super::super::{Family, NetError};
+use crate::net::protocol::{PROTOCOLS, protocol_name};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -66,33 +67,8 @@ pub(super) enum Condition {
 /// The states of connection tracking, in the order in which nft prints them.
 pub(super) const STATES: [&str; 5] = ["invalid", "established", "related", "new", "untracked"];
 
-/// Protocols by name, in the spelling that nft prints.
-pub(super) const PROTOCOLS: [(&str, u8); 15] = [
-    ("icmp", 1),
-    ("igmp", 2),
-    ("ipencap", 4),
-    ("tcp", 6),
-    ("udp", 17),
-    ("dccp", 33),
-    ("ipv6", 41),
-    ("gre", 47),
-    ("esp", 50),
-    ("ah", 51),
-    ("ipv6-icmp", 58),
-    ("ospf", 89),
-    ("ipcomp", 108),
-    ("sctp", 132),
-    ("udplite", 136),
-];
-
 pub(super) const TCP: u8 = 6;
 pub(super) const UDP: u8 = 17;
-
-/// The name of a protocol, or its number.
-pub(in crate::net) fn protocol_name(number: u8) -> String {
-    let known = PROTOCOLS.iter().find(|(_, known)| *known == number);
-    known.map_or_else(|| number.to_string(), |(name, _)| (*name).into())
-}
 
 impl PacketOptions {
     /// The conditions of each rule, and the family that they imply, if any.

@@ -14,6 +14,7 @@ use super::set::Set;
 use super::statement;
 use super::wire::{attributes, find, number, text};
 use super::xt;
+use crate::net::protocol::protocol_name;
 use std::collections::BTreeMap;
 
 /// The context of a rule.
@@ -110,7 +111,7 @@ impl Speaker<'_> {
 
     /// The name of the transport protocol, if the rule has matched it.
     pub fn protocol(&self) -> Option<String> {
-        self.known.protocol.map(super::packet::protocol_name)
+        self.known.protocol.map(protocol_name)
     }
 
     pub fn comment(&mut self, comment: String) {

@@ -1,8 +1,8 @@
 use crate::net::kernel::Kernel;
 use crate::net::link_names::LinkNames;
 use crate::net::{NetError, Netns, iproute};
+use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
-use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -98,21 +98,6 @@ impl Kernel<'_> {
     ) -> Result<Vec<Address>, NetError> {
         let rows = self.dump_addresses(netns, AddressFamily::Unspec)?;
         Ok(rows.iter().filter_map(|row| read(row, names)).collect())
-    }
-
-    pub(in crate::net) fn dump_addresses(
-        &self,
-        netns: &Netns,
-        family: AddressFamily,
-    ) -> Result<Vec<AddressMessage>, NetError> {
-        let mut message = AddressMessage::default();
-        message.header.family = family;
-        let rows = self.dump(netns, RouteNetlinkMessage::GetAddress(message))?;
-        let addresses = rows.into_iter().filter_map(|row| match row {
-            RouteNetlinkMessage::NewAddress(message) => Some(message),
-            _ => None,
-        });
-        Ok(addresses.collect())
     }
 }
 

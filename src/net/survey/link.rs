@@ -2,7 +2,7 @@ use super::kinds::{self, Bridge, BridgePort, Macvlan, Tun, Vxlan};
 use super::link_kind::{LinkKind, LowerLink};
 use super::{Space, sysctls};
 use crate::net::kernel::Kernel;
-use crate::net::link::mac_of;
+use crate::net::links::mac_of;
 use crate::net::{NetError, Netns, operstate};
 use crate::table::LinkState;
 use rtnetlink::packet_route::link::{

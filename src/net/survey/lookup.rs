@@ -148,7 +148,7 @@ impl Network {
         let mut route = row.ok_or_else(|| ours("the kernel gave no route".into()))?;
         for hop in &mut route.hops {
             if let Ok(link) = kernel.link_at(netns, hop.index) {
-                hop.dev = crate::net::link::LinkBrief::read(&link).name;
+                hop.dev = crate::net::links::LinkBrief::read(&link).name;
             }
         }
         Ok(route)

@@ -1,11 +1,11 @@
 use crate::net::kernel::Kernel;
 use crate::net::link_names::LinkNames;
 use crate::net::{NetError, Netns, iproute};
+use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteNextHop, RouteNextHopFlags,
     RoutePreference, RouteVia,
 };
-use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -144,22 +144,6 @@ impl Kernel<'_> {
             found.extend(rows.iter().map(|row| read(row, names)));
         }
         Ok(found)
-    }
-
-    /// The routes of one family, of all tables.
-    pub(in crate::net) fn dump_routes(
-        &self,
-        netns: &Netns,
-        family: AddressFamily,
-    ) -> Result<Vec<RouteMessage>, NetError> {
-        let mut message = RouteMessage::default();
-        message.header.address_family = family;
-        let rows = self.dump(netns, RouteNetlinkMessage::GetRoute(message))?;
-        let routes = rows.into_iter().filter_map(|row| match row {
-            RouteNetlinkMessage::NewRoute(message) => Some(message),
-            _ => None,
-        });
-        Ok(routes.collect())
     }
 }
 

@@ -13,9 +13,9 @@ pub use span::Span;
 
 use self::named::Named;
 use self::parcel::{Chance, Ends, ICMP, Parcel, TCP, UDP};
-use super::budget::is_learned;
 use super::echo::{PacketSocket, random, set};
 use super::error::strerror;
+use super::neigh::is_learned;
 use super::neigh::is_unanswered;
 use super::netfilter::FirewallSnapshot;
 use super::ping::socket_failed;

@@ -3,10 +3,11 @@
 
 use super::super::super::Family;
 use super::super::super::prefix::Prefix;
-use super::super::packet::{Condition, PROTOCOLS, STATES, TCP, UDP, masked, protocol_name};
+use super::super::packet::{Condition, STATES, TCP, UDP, masked};
 use super::applet::is_name;
 use super::extension::{Extension, range_words, rejection, states};
 use super::{IptablesRule, Match, Target};
+use crate::net::protocol::{PROTOCOLS, protocol_name};
 use std::net::IpAddr;
 
 /// `icmp` and `ipv6-icmp`.
