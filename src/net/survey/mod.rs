@@ -16,7 +16,7 @@ mod neigh;
 mod raw;
 mod route;
 mod rule;
-mod sockets;
+mod listener;
 mod sysctls;
 mod tc;
 mod tc_filter;
@@ -34,7 +34,7 @@ pub(super) use neigh::read as read_neighbour;
 pub(super) use route::read as read_route;
 pub use route::{Hop, Net, Route};
 pub use rule::PolicyRule;
-pub use sockets::Listener;
+pub use listener::Listener;
 pub use sysctls::{conf_key, key_part};
 pub use tc::Qdisc;
 pub use tc_filter::Filter;
@@ -190,7 +190,7 @@ impl Network {
         kernel.enter(netns)?;
         tc::read(&mut space, &names);
         xfrm::read(&mut space);
-        sockets::read(&mut space, &names);
+        listener::read(&mut space, &names);
         space.counters = counters::read();
         self.survey_sysctls(netns, &mut space, &names);
         // Without duplicate address detection, an address is tentative until a
