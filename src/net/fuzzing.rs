@@ -1,6 +1,9 @@
 //! Parsers of packets and of the kernel's messages, for the fuzzers.
 
-use super::{capture, echo, links, names, netfilter, netlink, packet, service, sighting, survey};
+use crate::net::ask::echo;
+use crate::net::kernel::{links, netlink};
+use crate::net::watch::{capture, sighting};
+use crate::net::{names, netfilter, packet, service, survey};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 
 /// Packets of a link of some kind.
@@ -50,7 +53,7 @@ pub fn netlink(pieces: &[&[u8]]) {
             }
         }
         survey::fuzzing::raw(bytes);
-        super::sockets::read("tcp", bytes);
+        crate::net::survey::sockets::read("tcp", bytes);
     }
 }
 

@@ -1,11 +1,13 @@
 //! The tables of a namespace: a script's view of what the survey reads.
 
-use super::kernel::Kernel;
-use super::link_names::LinkNames;
-use super::links::LinkBrief;
-use super::route::table_number;
-use super::survey::{self, LowerLink};
-use super::{Family, NetError, Netns, Network, iproute};
+use crate::net::act::route::table_number;
+use crate::net::kernel::Kernel;
+use crate::net::kernel::link_names::LinkNames;
+use crate::net::kernel::links::LinkBrief;
+use crate::net::notation::iproute;
+use crate::net::survey;
+use crate::net::survey::LowerLink;
+use crate::net::{Family, NetError, Netns, Network};
 use crate::table::{Addr, FdbEntry, FdbState, Link, NeighState, Neighbour, Route};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::link::LinkMessage;

@@ -1,9 +1,10 @@
 //! `bridge link set`, which configures a port of a bridge, and `bridge fdb`,
 //! which changes a forwarding database.
 
-use super::super::{NetError, Netns, Network, prefix};
 use super::words::Words;
+use crate::net::act::prefix;
 use crate::net::kernel::Kernel;
+use crate::net::{NetError, Netns, Network};
 use rtnetlink::packet_core::{
     DefaultNla, Emitable, NLA_F_NESTED, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE,
 };

@@ -1,11 +1,11 @@
 //! Commands of ip(8) that change something.
 
-use super::super::addr::AddrOptions;
-use super::super::route::RouteVerb;
-use super::super::{Family, NetError, Netns, RouteOptions, RuleOptions};
 use super::link::LinkCommand;
 use super::words::Words;
+use crate::net::act::addr::AddrOptions;
+use crate::net::act::route::RouteVerb;
 use crate::net::kernel::Kernel;
+use crate::net::{Family, NetError, Netns, RouteOptions, RuleOptions};
 
 /// A command of ip(8).
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl IpCommand {
 
 fn addr(words: &mut Words, add: bool) -> Option<IpCommand> {
     let addr = words.next()?.to_string();
-    super::super::prefix::Prefix::parse(&addr).ok()?;
+    crate::net::act::prefix::Prefix::parse(&addr).ok()?;
     let mut link = None;
     let mut options = AddrOptions::default();
     while let Some(word) = words.next() {

@@ -1,9 +1,9 @@
 //! `ip link`: the commands that change or create a link.
 
-use super::super::typed::is_word_of_ip_link;
-use super::super::{MacvlanMode, NetError, Netns, Network, VxlanOptions};
 use super::words::Words;
 use crate::net::kernel::Kernel;
+use crate::net::notation::typed::is_word_of_ip_link;
+use crate::net::{MacvlanMode, NetError, Netns, Network, VxlanOptions};
 
 /// A command of `ip link`.
 #[derive(Debug)]

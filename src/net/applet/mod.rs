@@ -12,10 +12,10 @@ mod ip;
 mod link;
 mod words;
 
-use super::netfilter::IptablesCommand;
-use super::program::{ExecAnswer, Limits};
-use super::tools::{is_installed, missing_program};
-use super::{NetError, Netns, Network};
+use crate::net::netfilter::IptablesCommand;
+use crate::net::run::program::{ExecAnswer, Limits};
+use crate::net::run::tools::{is_installed, missing_program};
+use crate::net::{NetError, Netns, Network};
 use bridge::BridgeCommand;
 use ip::IpCommand;
 use words::{Words, simple};

@@ -3,9 +3,9 @@
 
 mod config;
 
-use super::program::Limits;
-use super::typed::typed;
-use super::{NetError, Netns, Network, package_of};
+use crate::net::notation::typed::typed;
+use crate::net::run::program::Limits;
+use crate::net::{NetError, Netns, Network, package_of};
 use config::is_name;
 use nix::fcntl::OFlag;
 use serde_json::{Map, Value};

@@ -4,10 +4,10 @@
 //! netfilter or the like is called, and only at a position where that tool would
 //! read it.
 
-use super::super::tools::{is_installed, package_of};
 use super::feature::Feature;
 use super::names;
 use super::names::{among, beside};
+use crate::net::run::tools::{is_installed, package_of};
 
 /// Words before a command, and programs that run another command, which is among
 /// their arguments.

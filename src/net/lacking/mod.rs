@@ -14,7 +14,7 @@ mod names;
 mod probe;
 mod words;
 
-use super::{NetError, Network};
+use crate::net::{NetError, Network};
 use feature::Feature;
 use nix::fcntl::OFlag;
 use std::path::Path;

@@ -4,9 +4,9 @@
 //! Each request is incomplete on purpose: a kernel that knows the name reports
 //! what is missing, and one that does not know it says so.
 
-use super::super::netfilter::wire::{APPEND, Attributes, CREATE, Message, Netfilter};
-use super::super::netlink::{open, retry, send};
 use super::feature::Feature;
+use crate::net::kernel::netlink::{open, retry, send};
+use crate::net::kernel::nfnetlink::{APPEND, Attributes, CREATE, Message, Netfilter};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};

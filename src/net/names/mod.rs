@@ -7,10 +7,11 @@ mod files;
 pub(super) mod fuzzing;
 mod order;
 mod stub;
+pub(super) mod target;
 
-use super::target::Target;
-use super::{NetError, Netns, Network};
+use self::target::Target;
 use crate::net::kernel::Kernel;
+use crate::net::{NetError, Netns, Network};
 use conf::{HostsLine, LookupStep, NameService, Resolv, Status, hosts, steps};
 pub use files::NameFiles;
 use nix::fcntl::OFlag;

@@ -1,10 +1,11 @@
 //! The backend that keeps a rule, and the tool for it.
 
-use super::super::program::Limits;
-use super::super::tools::PATH;
-use super::super::{NetError, Netns, Network};
 use super::ruleset::Chain;
-use super::saved::{self, Saved};
+use super::saved;
+use super::saved::Saved;
+use crate::net::run::program::Limits;
+use crate::net::run::tools::PATH;
+use crate::net::{NetError, Netns, Network};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -1,9 +1,9 @@
 //! The connections that the kernel tracks.
 
-use super::super::error::strerror;
-use super::super::{NetError, Netns, Network};
-use super::wire::{Answer, Attributes, Message, Subsystem, find, number};
-use crate::net::protocol::protocol_name;
+use crate::net::kernel::error::strerror;
+use crate::net::kernel::nfnetlink::{Answer, Attributes, Message, Subsystem, find, number};
+use crate::net::notation::protocol::protocol_name;
+use crate::net::{NetError, Netns, Network};
 use crate::table::Connection;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

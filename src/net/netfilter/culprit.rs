@@ -1,11 +1,12 @@
 //! The rule that stopped a packet, and the command that removes it.
 
-use super::super::{NetnsName, typed, typed_words};
 use super::snapshot::FirewallRule;
 use super::tool::nft_command;
 use super::trace::StepVerdict;
 use super::{Backend, TracedPacket};
-use crate::net::protocol::protocol_name;
+use crate::net::notation::protocol::protocol_name;
+use crate::net::notation::typed::typed;
+use crate::net::{NetnsName, typed_words};
 
 /// The priority of connection tracking (`NF_IP_PRI_CONNTRACK`).
 const CONNTRACK: i32 = -200;

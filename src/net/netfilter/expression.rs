@@ -1,7 +1,7 @@
 //! Encodes and decodes a rule in the kernel's form: a list of expressions, each
 //! with a name and its data (`NFTA_RULE_EXPRESSIONS`).
 
-use super::wire::{Attributes, attributes, find, text};
+use crate::net::kernel::nfnetlink::{Attributes, attributes, find, text};
 
 /// `enum nft_registers` of the kernel.
 pub(super) const REG_VERDICT: u32 = 0;

@@ -1,13 +1,13 @@
 //! Writes rules into the tables and chains that iptables uses.
 
-use super::super::error::strerror;
-use super::super::netlink::KernelError;
-use super::super::{Family, NetError, Netns, Network};
 use super::iptables::{BuiltIn, built_in};
 use super::packet::{Condition, PacketOptions, TCP, UDP, network, ports_of};
 use super::rule::{Dialect, LabRule, Verdict};
 use super::ruleset;
-use super::wire::{APPEND, Attributes, CREATE, Message};
+use crate::net::kernel::error::strerror;
+use crate::net::kernel::netlink::KernelError;
+use crate::net::kernel::nfnetlink::{APPEND, Attributes, CREATE, Message};
+use crate::net::{Family, NetError, Netns, Network};
 use nix::errno::Errno;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -362,9 +362,9 @@ fn lacks(error: &KernelError) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::ruleset::rules_of;
-    use super::super::wire::Netfilter;
     use super::*;
-    use crate::net::link_names::LinkNames;
+    use crate::net::kernel::link_names::LinkNames;
+    use crate::net::kernel::nfnetlink::Netfilter;
     use nix::sched::{CloneFlags, unshare};
     use nix::sys::wait::{WaitStatus, waitpid};
     use nix::unistd::{ForkResult, fork};

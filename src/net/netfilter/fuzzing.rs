@@ -1,14 +1,17 @@
 //! Parsers of the kernel's rules and connections, and of the tools' output, for
 //! the fuzzers.
 
-use super::super::Family;
-use super::super::link_names::LinkNames;
-use super::iptables::{self, IptablesCommand};
-use super::ruleset::{self, Chain};
+use super::iptables;
+use super::iptables::IptablesCommand;
+use super::ruleset;
+use super::ruleset::Chain;
 use super::set::Set;
 use super::speech::{Ground, speak};
-use super::wire::{self, Answer, find};
 use super::{conntrack, saved, snapshot};
+use crate::net::Family;
+use crate::net::kernel::link_names::LinkNames;
+use crate::net::kernel::nfnetlink as wire;
+use crate::net::kernel::nfnetlink::{Answer, find};
 use std::collections::BTreeMap;
 
 /// Datagrams, each with several answers.
@@ -75,5 +78,5 @@ pub fn words(text: &str) {
             }
         }
     }
-    let _ = crate::net::protocol::protocol_name(text.len() as u8);
+    let _ = crate::net::notation::protocol::protocol_name(text.len() as u8);
 }

@@ -1,8 +1,8 @@
 //! The data type of a value in a rule, and its format in nft.
 
-use super::super::link_names::LinkNames;
 use super::packet::STATES;
-use crate::net::protocol::protocol_name;
+use crate::net::kernel::link_names::LinkNames;
+use crate::net::notation::protocol::protocol_name;
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 

@@ -16,6 +16,7 @@ mod kind;
 #[cfg(test)]
 #[path = "../../../tests/measured/mod.rs"]
 mod measured;
+mod obstacles;
 mod old;
 mod packet;
 mod rule;
@@ -31,7 +32,6 @@ mod tool;
 mod trace;
 mod traced;
 mod unasked;
-pub(super) mod wire;
 mod xt;
 
 pub use backend::Backend;
@@ -46,4 +46,3 @@ pub use stop::Stop;
 pub use tool::nft_command;
 pub use trace::{Passage, StepKind, StepVerdict, Trace, TraceStep};
 pub use traced::{TracedIcmp, TracedPacket};
-pub(super) use wire::Netfilter;

@@ -1,12 +1,13 @@
 //! Rules of the legacy tables, which the kernel keeps outside nf_tables: only
 //! their own tools can list them.
 
-use super::super::links::LinkBrief;
-use super::super::{NetError, Netns};
 use super::backend::Backend;
-use super::saved::{self, Saved};
+use super::saved;
+use super::saved::Saved;
 use super::snapshot::{FirewallRule, target_of_spec};
 use crate::net::kernel::Kernel;
+use crate::net::kernel::links::LinkBrief;
+use crate::net::{NetError, Netns};
 use std::fs;
 
 /// The legacy rules of a namespace. A tool is run only if the kernel has tables

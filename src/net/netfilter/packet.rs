@@ -1,8 +1,8 @@
 //! The conditions of a rule on a packet.
 
-use super::super::prefix::Prefix;
-use super::super::{Family, NetError};
-use crate::net::protocol::{PROTOCOLS, protocol_name};
+use crate::net::act::prefix::Prefix;
+use crate::net::notation::protocol::{PROTOCOLS, protocol_name};
+use crate::net::{Family, NetError};
 use std::fmt;
 use std::net::IpAddr;
 

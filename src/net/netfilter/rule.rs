@@ -6,12 +6,12 @@
 //! nf_tables expressions. A kernel without these extensions gets native
 //! expressions for everything.
 
-use super::super::Family;
 use super::expression::{
     EQ, Expressions, GTE, IIFNAME, LTE, NEQ, NETWORK, OIFNAME, REG_1, REG_2, REG_VERDICT, TRANSPORT, mask_of,
 };
 use super::packet::Condition;
-use super::wire::Attributes;
+use crate::net::Family;
+use crate::net::kernel::nfnetlink::Attributes;
 use std::fmt;
 use std::net::IpAddr;
 

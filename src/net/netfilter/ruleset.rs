@@ -1,12 +1,12 @@
 //! Reads the rules of a namespace.
 
-use super::super::error::strerror;
-use super::super::link_names::LinkNames;
-use super::super::{NetError, Netns, Network};
 use super::set::Set;
 use super::speech::{Ground, speak};
-use super::wire::{Answer, Attributes, Message, Netfilter, attributes, find, number, text};
 use crate::net::kernel::Kernel;
+use crate::net::kernel::error::strerror;
+use crate::net::kernel::link_names::LinkNames;
+use crate::net::kernel::nfnetlink::{Answer, Attributes, Message, Netfilter, attributes, find, number, text};
+use crate::net::{NetError, Netns, Network};
 use crate::table::FirewallRow;
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -1,9 +1,9 @@
 //! Sets and maps of a table, which rules refer to.
 
-use super::super::link_names::LinkNames;
 use super::kind::Kind;
 use super::statement::verdict;
-use super::wire::{attributes, find, number, text};
+use crate::net::kernel::link_names::LinkNames;
+use crate::net::kernel::nfnetlink::{attributes, find, number, text};
 
 /// A set, or a map.
 #[derive(Debug, Clone, Default)]

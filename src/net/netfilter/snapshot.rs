@@ -6,15 +6,16 @@
 //! them. The legacy tables in the kernel, outside nf_tables, are listed by their
 //! own tools.
 
-use super::super::{Family, NetError, Netns, Network};
 use super::backend::Backend;
-use super::ruleset::{self, Chain, Spoken, counted, family_name};
+use super::ruleset;
+use super::ruleset::{Chain, Spoken, counted, family_name};
 use super::saved::Saved;
 use super::set::Set;
 use super::trace::{StepKind, StepVerdict, TABLE, TraceStep};
-use super::wire::{find, number, text};
 use super::{Culprit, expression, iptables, old};
 use crate::net::kernel::Kernel;
+use crate::net::kernel::nfnetlink::{find, number, text};
+use crate::net::{Family, NetError, Netns, Network};
 use serde::{Deserialize, Serialize};
 
 /// The prefix of the kernel's names for chains without a name.

@@ -6,15 +6,16 @@
 //! out, as in nft. Counters are left out, too. An expression that is not
 //! supported here appears by its name, in brackets.
 
-use super::super::link_names::LinkNames;
-use super::field::{self, Base, Field, Known};
+use super::field;
+use super::field::{Base, Field, Known};
 use super::kind::{Kind, hexadecimal, native};
 use super::selected::Selected;
 use super::set::Set;
 use super::statement;
-use super::wire::{attributes, find, number, text};
 use super::xt;
-use crate::net::protocol::protocol_name;
+use crate::net::kernel::link_names::LinkNames;
+use crate::net::kernel::nfnetlink::{attributes, find, number, text};
+use crate::net::notation::protocol::protocol_name;
 use std::collections::BTreeMap;
 
 /// The context of a rule.

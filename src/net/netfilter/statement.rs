@@ -3,7 +3,7 @@
 use super::field::Base;
 use super::kind::{ICMP_CODES, ICMP6_CODES, ICMPX_CODES, Kind, flags, named};
 use super::speech::{Content, Speaker};
-use super::wire::{number, text};
+use crate::net::kernel::nfnetlink::{number, text};
 
 /// A verdict (`NFTA_VERDICT_*`).
 pub(super) fn verdict(bytes: &[u8]) -> String {

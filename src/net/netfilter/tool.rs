@@ -1,7 +1,8 @@
 //! Runs the real `iptables` and `nft`, and gives hints if they refuse.
 
-use super::super::program::{ExecAnswer, Limits, words};
-use super::super::{NetError, Netns, Network, typed};
+use crate::net::notation::typed::typed;
+use crate::net::run::program::{ExecAnswer, Limits, words};
+use crate::net::{NetError, Netns, Network};
 
 impl Network {
     /// Runs `iptables` with arguments.

@@ -10,13 +10,16 @@
 //! packet that does not leave a hook was stopped there, even if something
 //! outside nf_tables stopped it.
 
-use super::super::error::strerror;
-use super::super::link_names::LinkNames;
-use super::super::{NetError, Netns, Network};
 use super::rule::traced;
-use super::ruleset::{self, Chain, family_name};
+use super::ruleset;
+use super::ruleset::{Chain, family_name};
 use super::traced::TracedPacket;
-use super::wire::{APPEND, Answer, Attributes, CREATE, Message, Netfilter, find, number, text};
+use crate::net::kernel::error::strerror;
+use crate::net::kernel::link_names::LinkNames;
+use crate::net::kernel::nfnetlink::{
+    APPEND, Answer, Attributes, CREATE, Message, Netfilter, find, number, text,
+};
+use crate::net::{NetError, Netns, Network};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -1,6 +1,7 @@
 //! The headers of a traced packet, of which the kernel reports the beginnings.
 
-use crate::net::packet::{self, Icmp, IpPacket, Packet};
+use crate::net::packet;
+use crate::net::packet::{Icmp, IpPacket, Packet};
 use etherparse::{EtherType, IpNumber};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;

@@ -11,10 +11,10 @@
 //! One effect can't be undone from outside: where connections are tracked,
 //! fragments are reassembled before a rule of iptables or nft sees them.
 
-use super::super::{NetError, Netns};
 use super::ruleset::spoken;
-use super::wire::{Attributes, Message, Subsystem};
 use crate::net::kernel::Kernel;
+use crate::net::kernel::nfnetlink::{Attributes, Message, Subsystem};
+use crate::net::{NetError, Netns};
 use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkInfo, LinkMessage};
 use std::net::UdpSocket;
 

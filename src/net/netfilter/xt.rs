@@ -5,7 +5,7 @@ use super::kind::{ICMP_CODES, ICMP6_CODES, Kind, flags, mac, named};
 use super::packet::STATES;
 use super::speech::Speaker;
 use super::statement::{log_flags, log_level, nat_flags};
-use super::wire::{find, number, text};
+use crate::net::kernel::nfnetlink::{find, number, text};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The bytes of an extension's data.

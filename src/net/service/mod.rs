@@ -14,8 +14,8 @@ mod zone;
 pub use zone::Record;
 use zone::Zone;
 
-use super::error::strerror;
-use super::{NetError, Netns, Network};
+use crate::net::kernel::error::strerror;
+use crate::net::{NetError, Netns, Network};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
@@ -273,9 +273,11 @@ impl Network {
         upstreams: &[String],
     ) -> Result<Service, NetError> {
         const PORT: u16 = 53;
-        let ip = super::prefix::address(address)?;
-        let upstreams: Vec<IpAddr> =
-            upstreams.iter().map(|upstream| super::prefix::address(upstream)).collect::<Result<_, _>>()?;
+        let ip = crate::net::act::prefix::address(address)?;
+        let upstreams: Vec<IpAddr> = upstreams
+            .iter()
+            .map(|upstream| crate::net::act::prefix::address(upstream))
+            .collect::<Result<_, _>>()?;
         let zone = Zone::read(records, !upstreams.is_empty())?;
         let name = dns_name(ip);
         let kernel = self.look()?;
@@ -397,7 +399,7 @@ fn listening_place(at: &str) -> Result<(Option<IpAddr>, u16), NetError> {
                 return Err(NetError::new(format!("\"{at}\" is no place to listen"))
                     .hint("an IPv6 address stands in brackets, as `\"[fd00::2]:80\"`"));
             }
-            Some(super::prefix::address(bare.unwrap_or(address))?)
+            Some(crate::net::act::prefix::address(bare.unwrap_or(address))?)
         }
     };
     Ok((address, port))

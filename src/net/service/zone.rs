@@ -78,7 +78,7 @@ impl Zone {
             return Ok(Held::Alias(target));
         }
         let address = |text: &String| {
-            crate::net::prefix::address(text).map_err(|error| NetError {
+            crate::net::act::prefix::address(text).map_err(|error| NetError {
                 error: format!("bad record for \"{name}\": {}", error.error),
                 ..error
             })

@@ -7,9 +7,9 @@
 mod facts;
 mod links;
 
-use super::survey::{Link, Space};
-use super::{FirewallSnapshot, NetError, Netns, Network, SetElements};
 use crate::net::kernel::Kernel;
+use crate::net::survey::{Link, Space};
+use crate::net::{FirewallSnapshot, NetError, Netns, Network, SetElements};
 use std::time::{Duration, Instant};
 
 /// The time that the kernel may take to remove a namespace.

@@ -1,7 +1,7 @@
 //! Parsers of the kernel's rows, for the fuzzers.
 
 use super::{Link, address, fdb, link, neigh, route, rule, tc, tc_filter, xfrm};
-use crate::net::link_names::LinkNames;
+use crate::net::kernel::link_names::LinkNames;
 use rtnetlink::packet_route::RouteNetlinkMessage as Row;
 use rtnetlink::packet_route::link::LinkAttribute;
 

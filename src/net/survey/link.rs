@@ -1,9 +1,11 @@
-use super::kinds::{self, Bridge, BridgePort, Macvlan, Tun, Vxlan};
+use super::kinds;
+use super::kinds::{Bridge, BridgePort, Macvlan, Tun, Vxlan};
 use super::link_kind::{LinkKind, LowerLink};
 use super::{Space, sysctls};
 use crate::net::kernel::Kernel;
-use crate::net::links::mac_of;
-use crate::net::{NetError, Netns, operstate};
+use crate::net::kernel::links::mac_of;
+use crate::net::kernel::operstate;
+use crate::net::{NetError, Netns};
 use crate::table::LinkState;
 use rtnetlink::packet_route::link::{
     InfoData, InfoKind, InfoPortData, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp, XdpAttached,

@@ -1,6 +1,6 @@
 use super::Space;
-use crate::net::link_names::LinkNames;
-use crate::net::sockets::serving;
+use super::sockets::serving;
+use crate::net::kernel::link_names::LinkNames;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 

@@ -1,9 +1,10 @@
 //! The kernel's own answer to a route lookup (`ip route get`).
 
-use super::route::{self, Route};
-use crate::net::error::strerror;
+use super::route;
+use super::route::Route;
 use crate::net::kernel::Refused;
-use crate::net::link_names::LinkNames;
+use crate::net::kernel::error::strerror;
+use crate::net::kernel::link_names::LinkNames;
 use crate::net::{Netns, Network};
 use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteFlags, RouteMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
@@ -148,7 +149,7 @@ impl Network {
         let mut route = row.ok_or_else(|| ours("the kernel gave no route".into()))?;
         for hop in &mut route.hops {
             if let Ok(link) = kernel.link_at(netns, hop.index) {
-                hop.dev = crate::net::links::LinkBrief::read(&link).name;
+                hop.dev = crate::net::kernel::links::LinkBrief::read(&link).name;
             }
         }
         Ok(route)

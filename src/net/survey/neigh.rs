@@ -1,5 +1,5 @@
 use crate::net::kernel::Kernel;
-use crate::net::link_names::LinkNames;
+use crate::net::kernel::link_names::LinkNames;
 use crate::net::{NetError, Netns};
 use crate::table;
 use rtnetlink::packet_route::RouteNetlinkMessage;

@@ -1,10 +1,10 @@
 //! Raw listings from the kernel, for objects that no crate can parse.
 
-use crate::net::netlink::{open, retry, send};
+use crate::net::kernel::netlink::{open, retry, send};
 use rtnetlink::sys::Socket;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-pub(super) use crate::net::netfilter::wire::{attributes, find, text};
+pub(super) use crate::net::kernel::nfnetlink::{attributes, find, text};
 
 /// Larger than any packet of answers from the kernel.
 const PACKET: usize = 64 * 1024;

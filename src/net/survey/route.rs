@@ -1,6 +1,7 @@
 use crate::net::kernel::Kernel;
-use crate::net::link_names::LinkNames;
-use crate::net::{NetError, Netns, iproute};
+use crate::net::kernel::link_names::LinkNames;
+use crate::net::notation::iproute;
+use crate::net::{NetError, Netns};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteNextHop, RouteNextHopFlags,

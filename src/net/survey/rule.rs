@@ -1,6 +1,7 @@
 use super::Net;
 use crate::net::kernel::Kernel;
-use crate::net::{NetError, Netns, iproute};
+use crate::net::notation::iproute;
+use crate::net::{NetError, Netns};
 use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleFlags, RuleMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use serde::{Deserialize, Serialize};

@@ -6,7 +6,7 @@
 
 use super::Space;
 use super::raw::{Raw, attributes, find, number, text, value};
-use crate::net::link_names::LinkNames;
+use crate::net::kernel::link_names::LinkNames;
 use crate::net::{Netns, Network};
 use rtnetlink::packet_route::link::{
     AfSpecInet, AfSpecInet6, AfSpecUnspec, Inet6DevConf, InetDevConf, LinkAttribute, LinkMessage,

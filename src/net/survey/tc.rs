@@ -2,8 +2,9 @@
 
 use super::Space;
 use super::raw::{Raw, find, number, text, value};
-use super::tc_filter::{self, Filter};
-use crate::net::link_names::LinkNames;
+use super::tc_filter;
+use super::tc_filter::Filter;
+use crate::net::kernel::link_names::LinkNames;
 use rtnetlink::sys::protocols::NETLINK_ROUTE;
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
 use super::raw::{attributes, find, number, text, value};
 use super::tc::{ATTRIBUTES, KIND, OPTIONS, handle};
-use crate::net::link_names::LinkNames;
+use crate::net::kernel::link_names::LinkNames;
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 

@@ -13,15 +13,15 @@ pub use span::Span;
 
 use self::named::Named;
 use self::parcel::{Chance, Ends, ICMP, Parcel, TCP, UDP};
-use super::echo::{PacketSocket, random, set};
-use super::error::strerror;
-use super::neigh::is_learned;
-use super::neigh::is_unanswered;
-use super::netfilter::FirewallSnapshot;
-use super::ping::socket_failed;
-use super::target::{Target, address};
-use super::{Family, NetError, Netns, Network};
+use crate::net::act::neigh::is_learned;
+use crate::net::act::neigh::is_unanswered;
+use crate::net::ask::echo::{PacketSocket, random, set};
+use crate::net::ask::ping::socket_failed;
 use crate::net::kernel::Kernel;
+use crate::net::kernel::error::strerror;
+use crate::net::names::target::{Target, address};
+use crate::net::netfilter::FirewallSnapshot;
+use crate::net::{Family, NetError, Netns, Network};
 use etherparse::{IpNumber, Ipv4HeaderSlice};
 use nix::errno::Errno;
 use nix::sys::socket::{

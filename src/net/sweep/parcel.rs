@@ -3,7 +3,7 @@
 use super::named::Named;
 use super::span::Span;
 use super::{SweepKind, SweepOptions};
-use crate::net::echo::checksum;
+use crate::net::ask::echo::checksum;
 use etherparse::{TcpHeader, UdpHeader};
 use siphasher::sip::SipHasher24;
 use std::collections::BTreeSet;

@@ -1,11 +1,12 @@
 //! Carries out iptables commands where iptables is not installed.
 
-use super::super::super::error::strerror;
-use super::super::super::{Family, NetError, Netns, Network};
-use super::super::ruleset::{self, Chain, Spoken};
-use super::super::wire::{APPEND, Attributes, CREATE, Message, REPLACE};
 use super::chains::is_table;
 use super::{IptablesRule, built_in};
+use crate::net::kernel::error::strerror;
+use crate::net::kernel::nfnetlink::{APPEND, Attributes, CREATE, Message, REPLACE};
+use crate::net::netfilter::ruleset;
+use crate::net::netfilter::ruleset::{Chain, Spoken};
+use crate::net::{Family, NetError, Netns, Network};
 
 /// A command of iptables or ip6tables that changes the rules.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The built-in chains of iptables.
 
-use super::super::ruleset::Chain;
+use crate::net::netfilter::ruleset::Chain;
 
 /// A chain as iptables creates it, with the kernel's numbers (`nf_inet_hooks`,
 /// `nf_ip_hook_priorities`).

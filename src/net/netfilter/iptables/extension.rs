@@ -2,10 +2,10 @@
 //! name, a revision, and a kernel structure (`include/uapi/linux/netfilter`),
 //! which is named at each extension.
 
-use super::super::super::Family;
-use super::super::expression::Expressions;
-use super::super::packet::{Condition, STATES};
 use super::{IptablesRule, Match};
+use crate::net::Family;
+use crate::net::netfilter::expression::Expressions;
+use crate::net::netfilter::packet::{Condition, STATES};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Whether an extension is a match or a target.

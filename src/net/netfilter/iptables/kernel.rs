@@ -1,17 +1,18 @@
 //! A rule as kernel expressions, in the form that iptables writes into
 //! nf_tables.
 
-use super::super::super::Family;
-use super::super::super::prefix::Prefix;
-use super::super::expression::{
-    self, EQ, Expressions, GTE, IIFNAME, L4PROTO, LTE, NEQ, NETWORK, OIFNAME, REG_1, REG_VERDICT, TRANSPORT,
-    mask_of,
-};
-use super::super::packet::{Condition, TCP, UDP};
-use super::super::rule::Dialect;
-use super::super::wire::{Attributes, find, number, text};
 use super::extension::{Extension, Kind};
 use super::{IptablesRule, Match, Target};
+use crate::net::Family;
+use crate::net::act::prefix::Prefix;
+use crate::net::kernel::nfnetlink::{Attributes, find, number, text};
+use crate::net::netfilter::expression;
+use crate::net::netfilter::expression::{
+    EQ, Expressions, GTE, IIFNAME, L4PROTO, LTE, NEQ, NETWORK, OIFNAME, REG_1, REG_VERDICT, TRANSPORT,
+    mask_of,
+};
+use crate::net::netfilter::packet::{Condition, TCP, UDP};
+use crate::net::netfilter::rule::Dialect;
 use std::net::IpAddr;
 
 /// `NF_DROP`, `NF_ACCEPT`, `NFT_JUMP`, `NFT_GOTO` and `NFT_RETURN`.

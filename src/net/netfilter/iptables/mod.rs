@@ -17,10 +17,10 @@ mod words;
 pub(in crate::net) use applet::IptablesCommand;
 pub(super) use chains::{BuiltIn, built_in};
 
-use super::super::Family;
 use super::packet::Condition;
 use super::ruleset::{Chain, Spoken};
 use super::saved::Saved;
+use crate::net::Family;
 use extension::Extension;
 
 /// A rule.

@@ -1,13 +1,13 @@
 //! A rule in iptables' words: as `iptables-save` prints it after `-A CHAIN`, and
 //! as one types it there.
 
-use super::super::super::Family;
-use super::super::super::prefix::Prefix;
-use super::super::packet::{Condition, STATES, TCP, UDP, masked};
 use super::applet::is_name;
 use super::extension::{Extension, range_words, rejection, states};
 use super::{IptablesRule, Match, Target};
-use crate::net::protocol::{PROTOCOLS, protocol_name};
+use crate::net::Family;
+use crate::net::act::prefix::Prefix;
+use crate::net::netfilter::packet::{Condition, STATES, TCP, UDP, masked};
+use crate::net::notation::protocol::{PROTOCOLS, protocol_name};
 use std::net::IpAddr;
 
 /// `icmp` and `ipv6-icmp`.

@@ -1,0 +1,10 @@
+//! Questions that are asked with packets: ping, traceroute, TCP, UDP and HTTP.
+
+pub(super) mod attempt;
+pub(super) mod echo;
+pub(super) mod http;
+pub(super) mod ping;
+pub(super) mod tcp;
+pub(super) mod traceroute;
+pub(super) mod udp;
+pub(super) mod witness;

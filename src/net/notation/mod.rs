@@ -1,0 +1,7 @@
+//! The kernel's numbers in the words of ip(8), ping(8) and nft(8), and back.
+
+pub(super) mod icmp_words;
+pub(super) mod iproute;
+pub(super) mod mac;
+pub(super) mod protocol;
+pub(super) mod typed;
