@@ -2,10 +2,12 @@
 //! the namespaces that it acts on.
 
 use super::cgroup::Share;
+use super::error::SandboxError;
+use super::init;
+use super::inside::Inside;
 use super::launcher::{Up, die_with_parent};
 use super::users::Users;
 use super::wire::{Wire, wait_readable};
-use super::{Inside, SandboxError, init};
 use crate::event::{Answered, Event, LiveAsk, Order, PendingWhy, Stop};
 use nix::libc;
 use nix::sys::resource::{Resource, setrlimit};

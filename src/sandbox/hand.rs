@@ -1,9 +1,9 @@
 //! The engine's line to a first process inside: the init, or the warden of a
 //! submission's booth.
 
-use super::SandboxError;
 #[cfg(doc)]
 use super::cgroup::Share;
+use super::error::SandboxError;
 use super::wire::Wire;
 use crate::net::{Cleared, Exit, Placed, Program, RoomsError};
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,8 @@
 //! Operations that must run inside the sandbox's namespaces.
 
-use super::SandboxError;
 use super::booth::Booth;
 use super::cgroup::Share;
+use super::error::SandboxError;
 use super::hand::{Ask, Hand};
 use super::house;
 use super::wire::Wire;

@@ -3,10 +3,13 @@
 
 use super::cgroup::Share;
 use super::engine::{self, Line};
+use super::error::SandboxError;
+use super::house;
+use super::inside::Inside;
+use super::kind::For;
 use super::parent::Open;
 use super::users::{self, Users};
 use super::wire::Wire;
-use super::{For, Inside, SandboxError, house};
 use crate::event::Order;
 use nix::fcntl::{self, OFlag};
 use nix::libc;

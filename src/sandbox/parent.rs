@@ -1,9 +1,12 @@
 //! The parent half: starts the launcher, opens sandboxes, receives their events.
 
 use super::cgroup::{Cgroup, Cgroups};
+use super::engine::Line;
+use super::error::SandboxError;
+use super::inside::Inside;
+use super::kind::For;
 use super::launcher::{Death, Up, launch};
 use super::wire::Wire;
-use super::{For, Inside, Line, SandboxError};
 use crate::event::{Answered, Event, LiveAsk, Order, PendingWhy, Stop};
 use crate::lab::Place;
 use nix::errno::Errno;

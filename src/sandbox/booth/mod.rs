@@ -29,8 +29,8 @@ pub(super) mod warden;
 pub(super) mod watch;
 
 use self::still::Stills;
-use super::SandboxError;
 use super::cgroup::Share;
+use super::error::SandboxError;
 use super::hand::{Ask, Hand};
 use super::house;
 use super::wire::Wire;

@@ -8,8 +8,8 @@
 use super::bounds::{limit_namespaces, take_rights, with_few_signals};
 use super::stat::fields;
 use super::walls;
-use crate::sandbox::SandboxError;
 use crate::sandbox::cgroup::Share;
+use crate::sandbox::error::SandboxError;
 use crate::sandbox::hand::{Ask, Tell};
 use crate::sandbox::init::{Init, Refused, end, errno_of};
 use crate::sandbox::launcher::{close_all_but, close_all_but_these, die_with_parent};
