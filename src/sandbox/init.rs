@@ -13,7 +13,7 @@ use super::booth::{doorman, warden};
 use super::cgroup::Share;
 use super::error::SandboxError;
 use super::hand::{Ask, Tell};
-use super::launcher::{close_all_but, die_with_parent};
+use super::process::{close_all_but, die_with_parent, end};
 use super::users::map_root;
 use super::wire::Wire;
 use super::{begin, house, lab_calls, mounts};
@@ -55,12 +55,6 @@ fn serve(wire: Wire, made: Result<(Init, [OwnedFd; 2]), SandboxError>) -> ! {
         Err(error) => drop(wire.send(&Tell::Failed(error))),
     }
     end()
-}
-
-/// Ends this process, and with it everything in its PID namespace.
-pub(super) fn end() -> ! {
-    // SAFETY: ends the process.
-    unsafe { libc::_exit(0) }
 }
 
 /// The number of network namespaces created ahead. Creating one takes half a

@@ -37,6 +37,7 @@ mod launcher;
 mod mounts;
 mod one_user;
 mod parent;
+mod process;
 mod seccomp;
 mod users;
 mod wire;

@@ -1,7 +1,7 @@
 //! The limits of a submission.
 
 use super::filter::filter;
-use crate::sandbox::begin::at_most;
+use crate::sandbox::process::at_most;
 use crate::sandbox::seccomp::no_new_privileges;
 use nix::libc;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
