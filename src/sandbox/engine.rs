@@ -5,7 +5,7 @@ use super::cgroup::Share;
 use super::error::SandboxError;
 use super::init;
 use super::inside::Inside;
-use super::launcher::Up;
+use super::message::Up;
 use super::process::{die_with_parent, end};
 use super::users::Users;
 use super::wire::{Wire, wait_readable};

@@ -12,7 +12,7 @@ use super::booth::watch::{EVERY, Watch};
 use super::booth::{doorman, warden};
 use super::cgroup::Share;
 use super::error::SandboxError;
-use super::hand::{Ask, Tell};
+use super::message::{Ask, Tell};
 use super::process::{close_all_but, die_with_parent, end};
 use super::users::map_root;
 use super::wire::Wire;

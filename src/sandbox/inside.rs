@@ -3,8 +3,9 @@
 use super::booth::Booth;
 use super::cgroup::Share;
 use super::error::SandboxError;
-use super::hand::{Ask, Hand};
+use super::hand::Hand;
 use super::house;
+use super::message::Ask;
 use super::wire::Wire;
 use crate::net::{Cleared, Exit, Expected, Placed, Program, Rooms, RoomsError, Started, are_same};
 use nix::errno::Errno;

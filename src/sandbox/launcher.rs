@@ -7,7 +7,7 @@ use super::error::SandboxError;
 use super::house;
 use super::inside::Inside;
 use super::kind::For;
-use super::parent::Open;
+use super::message::{Death, Open, Up};
 use super::process::{close_all_but, die_with_parent, end};
 use super::users::{self, Users};
 use super::wire::Wire;
@@ -18,33 +18,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getppid};
-use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
-
-/// The messages that come up a lab's socket.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Up {
-    /// The script did, asked or expected something.
-    Event(Box<crate::event::Event>),
-    /// The sandbox is ready and verified, and waits for its order. Says whether
-    /// it runs as a user of its own.
-    Standing { own_user: bool },
-    /// There is no sandbox to run it in.
-    NoSandbox(SandboxError),
-    /// The engine died early.
-    Died(Death),
-}
-
-/// The cause of an engine's death.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Death {
-    /// Killed by the signal of this name.
-    Signal(String),
-    /// Exited with this code.
-    Code(i32),
-}
 
 /// A running engine: our copy of its end of the lab's socket, and whether it was
 /// killed because the other end was closed.

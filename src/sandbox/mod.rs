@@ -34,6 +34,7 @@ mod inside;
 mod kind;
 mod lab_calls;
 mod launcher;
+mod message;
 mod mounts;
 mod one_user;
 mod parent;

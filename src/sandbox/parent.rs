@@ -5,7 +5,8 @@ use super::engine::Line;
 use super::error::SandboxError;
 use super::inside::Inside;
 use super::kind::For;
-use super::launcher::{Death, Up, launch};
+use super::launcher::launch;
+use super::message::{Death, Open, Up};
 use super::wire::Wire;
 use crate::event::{Answered, Event, LiveAsk, Order, PendingWhy, Stop};
 use crate::lab::Place;
@@ -13,16 +14,11 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork, getpid};
-use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// The request for an engine; its socket comes along.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Open;
 
 /// The extra time in which an engine may report that its deadline has passed. It
 /// knows better than the parent where the script was.
