@@ -2,7 +2,7 @@
 
 use super::booth::bounds;
 use super::cgroup::{self, Share};
-use super::init::Refused;
+use super::error::Refused;
 use super::mounts::special;
 use super::process::at_most;
 use crate::net::{MOST_PROCESSES, PATH, Program};

@@ -1,4 +1,4 @@
-//! Errors of a sandbox: the failed step, and the kernel's error.
+//! Errors of a sandbox: the step that failed, and the kernel's error.
 
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
@@ -32,3 +32,11 @@ impl fmt::Display for SandboxError {
 }
 
 impl std::error::Error for SandboxError {}
+
+/// A refusal of a first process inside: the step, and the kernel's error number.
+pub(super) type Refused = (&'static str, Errno);
+
+/// Returns the kernel's error number, or a general one for other errors.
+pub(super) fn errno_of(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}

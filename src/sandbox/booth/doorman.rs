@@ -26,7 +26,7 @@ use super::calls::{Call, Notices};
 use super::filter::{EPOLL_CREATE, OF_WHAT_IS_THERE};
 use super::new_mount::{self, NewMount, Place};
 use super::stat::fields;
-use crate::sandbox::init::Refused;
+use crate::sandbox::error::Refused;
 use crate::sandbox::process::{close_all_but_these, die_with_parent, end};
 use crate::sandbox::wire::Wire;
 use nix::errno::Errno;
