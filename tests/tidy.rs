@@ -49,6 +49,69 @@ const WHY_ARROWS: [(&str, &[&str]); 7] = [
     ("recorded", &["cause", "evidence"]),
 ];
 
+/// The same within the room `sandbox`.
+const SANDBOX_ARROWS: [(&str, &[&str]); 22] = [
+    ("error", &[]),
+    ("kind", &[]),
+    ("wire", &[]),
+    ("message", &["error"]),
+    ("process", &[]),
+    ("seccomp", &[]),
+    ("one_user", &["seccomp"]),
+    ("lab_calls", &["one_user", "seccomp"]),
+    ("cgroup", &[]),
+    // The root of a lab, and the users.
+    ("mounts", &["error"]),
+    ("furniture", &["error", "mounts"]),
+    ("house", &["error", "furniture", "mounts"]),
+    ("users", &["error", "house", "kind"]),
+    // The processes inside, and the engine's lines to them.
+    ("hand", &["error", "message", "wire"]),
+    (
+        "booth",
+        &[
+            "cgroup",
+            "error",
+            "furniture",
+            "hand",
+            "house",
+            "message",
+            "mounts",
+            "process",
+            "seccomp",
+            "users",
+            "wire",
+        ],
+    ),
+    ("begin", &["booth", "cgroup", "error", "mounts", "process"]),
+    (
+        "init",
+        &[
+            "begin",
+            "booth",
+            "cgroup",
+            "error",
+            "house",
+            "lab_calls",
+            "message",
+            "mounts",
+            "process",
+            "users",
+            "wire",
+        ],
+    ),
+    ("inside", &["booth", "cgroup", "error", "hand", "house", "message", "wire"]),
+    // From the engine up to the parent.
+    ("engine", &["cgroup", "error", "init", "inside", "message", "process", "users", "wire"]),
+    (
+        "launcher",
+        &["cgroup", "engine", "error", "house", "inside", "kind", "message", "process", "users", "wire"],
+    ),
+    ("parent", &["cgroup", "engine", "error", "inside", "kind", "launcher", "message", "wire"]),
+    // Why there is no sandbox.
+    ("doctor", &["error"]),
+];
+
 /// Names that hide a missing noun.
 const NO_ROOMS: [&str; 6] = ["utils", "util", "core", "common", "types", "helpers"];
 
@@ -91,13 +154,35 @@ fn name(text: &str) -> &str {
     &text[..end]
 }
 
+/// Returns the first name of a path, or of each path in a list: `a` for `a::b`, and `a` and
+/// `c` for `{a::b, c}`.
+fn first_names(text: &str) -> Vec<&str> {
+    let Some(list) = text.strip_prefix('{') else { return vec![name(text)] };
+    let mut names = vec![name(list.trim_start())];
+    let mut depth = 1;
+    for (at, c) in list.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 1 => names.push(name(list[at + 1..].trim_start())),
+            _ => {}
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    // No name follows a trailing comma.
+    names.retain(|name| !name.is_empty());
+    names
+}
+
 /// Compares the arrows of some files with a table: each arrow is in it, and each in it is
-/// there. `from` tells where a file belongs, and `to` where a line of code leads.
+/// there. `from` tells where a file belongs, and `to` where the code of a file leads.
 fn compare_arrows<'a>(
     table: &[(&str, &[&str])],
     files: impl Iterator<Item = (&'a PathBuf, &'a String)>,
     from: impl Fn(&Path) -> String,
-    to: impl Fn(&str) -> Vec<String>,
+    to: impl Fn(&Path, &str) -> Vec<String>,
 ) {
     let allowed: BTreeMap<&str, BTreeSet<&str>> =
         table.iter().map(|(from, to)| (*from, to.iter().copied().collect())).collect();
@@ -110,12 +195,12 @@ fn compare_arrows<'a>(
     let mut used: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (path, text) in files {
         let from = from(path);
-        for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
-            for to in to(line).into_iter().filter(|to| *to != from && !to.is_empty()) {
-                let fine = allowed.get(from.as_str()).is_some_and(|rooms| rooms.contains(to.as_str()));
-                assert!(fine, "{}: an arrow from `{from}` to `{to}`", path.display());
-                used.entry(from.clone()).or_default().insert(to);
-            }
+        assert!(allowed.contains_key(from.as_str()), "{}: `{from}` is not in the table", path.display());
+        let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        for to in to(path, &code.join("\n")).into_iter().filter(|to| *to != from) {
+            let fine = allowed[from.as_str()].contains(to.as_str());
+            assert!(fine, "{}: an arrow from `{from}` to `{to}`", path.display());
+            used.entry(from.clone()).or_default().insert(to);
         }
     }
     for (from, to) in allowed {
@@ -126,27 +211,80 @@ fn compare_arrows<'a>(
     }
 }
 
+/// Compares the arrows between the modules of a room with a table. An item that `mod.rs`
+/// re-exports leads to the module that defines it. `mod.rs` itself is a list, and not in the
+/// table.
+fn compare_arrows_within(room: &str, table: &[(&str, &[&str])]) {
+    let sources = sources(&format!("src/{room}"));
+    let folder = Path::new("src").join(room);
+    let is_list = |path: &Path| path == folder.join("mod.rs");
+    // The modules that a file's code is in: `booth` and `filter` of `booth/filter.rs`.
+    let modules = |path: &Path| -> Vec<String> {
+        let below = path.strip_prefix(&folder).expect("a file of the room").with_extension("");
+        let names = below.iter().map(|name| name.to_string_lossy().into_owned());
+        names.filter(|name| name != "mod").collect()
+    };
+    let list = &sources[&folder.join("mod.rs")];
+    let re_exported: BTreeMap<&str, &str> = list
+        .split("\npub use ")
+        .skip(1)
+        .filter_map(|text| text.split_once("::"))
+        .flat_map(|(module, text)| first_names(text).into_iter().map(move |item| (item, module)))
+        .collect();
+    let module_of = |path: &Path, name: &str| {
+        let module = re_exported.get(name).copied().unwrap_or(name);
+        let known = table.iter().any(|(known, _)| *known == module);
+        assert!(
+            known,
+            "{}: `{name}` is neither a module of `{room}` nor re-exported from one",
+            path.display()
+        );
+        module.to_string()
+    };
+    let to = |path: &Path, code: &str| {
+        let mut found = Vec::new();
+        for text in code.split(&format!("crate::{room}::")).skip(1) {
+            found.extend(first_names(text));
+        }
+        // Tests are a module within the file's.
+        for (within, code) in code.split("#[cfg(test)]\nmod tests {").enumerate() {
+            let mut up = 0;
+            for text in code.split("super::").skip(1) {
+                up += 1;
+                if text.is_empty() {
+                    continue;
+                }
+                let depth = modules(path).len() + within;
+                assert!(up <= depth, "{}: `super` leads out of `{room}`", path.display());
+                if up == depth {
+                    found.extend(first_names(text));
+                }
+                up = 0;
+            }
+        }
+        found.into_iter().map(|name| module_of(path, name)).collect()
+    };
+    let files = sources.iter().filter(|(path, _)| !is_list(path));
+    compare_arrows(table, files, |path| modules(path)[0].clone(), to);
+}
+
 #[test]
 fn arrows_between_rooms_run_one_way() {
-    let to = |line: &str| line.split("crate::").skip(1).map(|part| name(part).into()).collect();
+    let to = |_: &Path, code: &str| {
+        let names = code.split("crate::").skip(1).flat_map(first_names);
+        names.map(String::from).collect()
+    };
     compare_arrows(&ARROWS, sources("src").iter(), room, to);
 }
 
 #[test]
 fn arrows_within_why_run_one_way() {
-    let sources = sources("src/why");
-    let files = sources.iter().filter(|(path, _)| path.as_path() != Path::new("src/why/mod.rs"));
-    let module = |path: &Path| {
-        let below = path.strip_prefix("src/why").expect("a file of the room");
-        let first = Path::new(below.iter().next().expect("a file has a name"));
-        first.file_stem().expect("a file has a stem").to_string_lossy().into_owned()
-    };
-    let modules: Vec<&str> = WHY_ARROWS.iter().map(|(module, _)| *module).collect();
-    let to = |line: &str| {
-        let parts = line.split("crate::why::").skip(1).chain(line.split("super::").skip(1));
-        parts.map(name).filter(|name| modules.contains(name)).map(String::from).collect()
-    };
-    compare_arrows(&WHY_ARROWS, files, module, to);
+    compare_arrows_within("why", &WHY_ARROWS);
+}
+
+#[test]
+fn arrows_within_sandbox_run_one_way() {
+    compare_arrows_within("sandbox", &SANDBOX_ARROWS);
 }
 
 #[test]

@@ -132,16 +132,12 @@ impl Shelf {
     /// the text is accepted.
     fn ask_insta(&self, slug: &str, text: &str, place: Place) -> Result<bool, String> {
         be_quiet_about_expected_panics();
-        let mut settings = insta::Settings::clone_current();
-        settings.set_snapshot_path(&self.folder);
-        settings.set_prepend_module_to_snapshot(false);
-        settings.set_omit_expression(true);
         let value: SnapshotValue = (slug.to_string(), text).into();
         let lab = self.lab.to_string_lossy();
         // insta panics if texts differ.
         EXPECTED.set(true);
         let said = catch_unwind(AssertUnwindSafe(|| {
-            settings.bind(|| {
+            self.settings().bind(|| {
                 assert_snapshot(value, &self.root, slug, "nslab", &lab, place.line, "")
                     .map_err(|error| error.to_string())
             })
@@ -152,6 +148,15 @@ impl Shelf {
             Ok(Err(error)) => Err(error),
             Err(_) => Ok(false),
         }
+    }
+
+    /// Returns insta's settings for this folder.
+    fn settings(&self) -> insta::Settings {
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path(&self.folder);
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings
     }
 
     fn damaged(&self, name: &str, file: &Path) -> Failure {
@@ -319,6 +324,9 @@ fn be_quiet_about_expected_panics() {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::process::Command;
 
     #[test]
     fn a_snapshot_has_a_header_and_a_body() {
@@ -337,5 +345,77 @@ mod tests {
         };
         assert_eq!(shelf("/p/labs/cable/mask.rhai"), "/p/snapshots/cable/mask");
         assert_eq!(shelf("/p/try.rhai"), "/p/snapshots/try");
+    }
+
+    /// Set in a process that compares, to the folder for its snapshots.
+    const COMPARES_IN: &str = "NSLAB_SNAPSHOTS_COMPARED_IN";
+
+    /// nslab calls the hidden function to which insta's public macro expands. Both must
+    /// accept the same texts and write the same files. `tests/snapshots.rs` tests how nslab
+    /// reports this.
+    #[test]
+    fn a_snapshot_is_kept_as_the_macro_of_insta_keeps_it() {
+        if let Some(folder) = std::env::var_os(COMPARES_IN) {
+            return compare_with_macro(Path::new(&folder));
+        }
+        let (_, module) = module_path!().split_once("::").unwrap();
+        let test = format!("{module}::a_snapshot_is_kept_as_the_macro_of_insta_keeps_it");
+        for update in ["always", "new", "no"] {
+            let folder = std::env::temp_dir().join(format!("nslab-insta-{}-{update}", std::process::id()));
+            // insta reads its settings from the environment, once for each process.
+            let mut command = Command::new(std::env::current_exe().unwrap());
+            for (name, _) in
+                std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("INSTA_"))
+            {
+                command.env_remove(name);
+            }
+            command.env("INSTA_UPDATE", update).env("INSTA_WORKSPACE_ROOT", env!("CARGO_MANIFEST_DIR"));
+            command.env("INSTA_OUTPUT", "none").env(COMPARES_IN, &folder);
+            let output = command.args(["--exact", &test]).output().unwrap();
+            let _ = fs::remove_dir_all(&folder);
+            let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+            assert!(output.status.success() && said.contains(" 1 passed"), "{update}: {said}");
+        }
+    }
+
+    fn compare_with_macro(folder: &Path) {
+        let shelf = |name: &str| Shelf {
+            folder: folder.join(name),
+            root: env!("CARGO_MANIFEST_DIR").into(),
+            lab: file!().into(),
+            update: Update::Insta,
+            only: None,
+        };
+        let (ours, theirs) = (shelf("ours"), shelf("theirs"));
+        let update = std::env::var("INSTA_UPDATE").unwrap();
+        let (one, two) = ("one:  1\n\n  \"two\"\n", "one:  2\n");
+        // A new text, one that differs from the accepted one, and the accepted one.
+        for (at, text) in [one, two, one].into_iter().enumerate() {
+            let line = line!() + 1;
+            let by_macro = || insta::assert_snapshot!("text", text);
+            let by_macro = catch_unwind(|| theirs.settings().bind(by_macro)).is_ok();
+            let by_us = ours.ask_insta("text", text, Place::new(line, 1));
+            let accepted = at == 2 || update == "always";
+            assert_eq!((by_us, by_macro), (Ok(accepted), accepted), "{text}");
+            let (kept, theirs_kept) = (files(&ours), files(&theirs));
+            pretty_assertions::assert_eq!(kept, theirs_kept, "{text}");
+            assert_eq!(kept.contains_key("text.snap.new"), !accepted && update == "new", "{text}");
+            if accepted || update == "new" {
+                assert_eq!(kept.values().last().and_then(|file| body(file)), Some(normal(text)));
+            }
+            for shelf in [&ours, &theirs].into_iter().filter(|_| at == 0) {
+                fs::create_dir_all(shelf.folder()).unwrap();
+                let file = format!("---\nsource: {}\n---\n{one}", file!());
+                fs::write(shelf.folder().join("text.snap"), file).unwrap();
+            }
+        }
+    }
+
+    /// Returns the names of the files in a folder of snapshots, with their texts.
+    fn files(shelf: &Shelf) -> BTreeMap<String, String> {
+        let entries = fs::read_dir(shelf.folder()).into_iter().flatten().flatten();
+        let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+        let paths = entries.map(|entry| entry.path());
+        paths.map(|path| (name(&path), fs::read_to_string(&path).unwrap())).collect()
     }
 }

@@ -2,14 +2,15 @@
 
 use super::booth::bounds;
 use super::cgroup::{self, Share};
-use super::init::Refused;
+use super::error::Refused;
 use super::mounts::special;
+use super::process::at_most;
 use crate::net::{MOST_PROCESSES, PATH, Program};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::Resource;
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
 use nix::sys::stat::Mode;
 use std::fs;
@@ -135,11 +136,6 @@ fn limit(count_processes: bool) -> io::Result<()> {
 /// (`RLIMIT_CORE` in its fs/coredump.c).
 pub(super) fn dump_no_core() -> io::Result<()> {
     at_most(Resource::RLIMIT_CORE, 1)
-}
-
-pub(super) fn at_most(resource: Resource, most: u64) -> io::Result<()> {
-    let (_, hard) = getrlimit(resource)?;
-    Ok(setrlimit(resource, most.min(hard), most.min(hard))?)
 }
 
 /// The system as a program sees it.

@@ -7,7 +7,6 @@
 //! may in what systemd has delegated (`systemd-run --user --scope nslab grade …`). No
 //! setting of the machine changes.
 
-use super::booth::bounds::PROCESSES;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
@@ -22,6 +21,10 @@ use std::sync::{Arc, Mutex};
 
 /// The memory limit in bytes: the limits of programs and of files together.
 const MEMORY: u64 = 1 << 30;
+
+/// The number of processes, of a submission and its judge together, above which the
+/// submission gets no more. The judge still gets more.
+pub(super) const PROCESSES: u64 = 256;
 
 /// The name of the folder of all cgroups of a process, followed by its number.
 const NAME: &str = "nslab-";

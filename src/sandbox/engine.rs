@@ -2,10 +2,13 @@
 //! the namespaces that it acts on.
 
 use super::cgroup::Share;
-use super::launcher::{Up, die_with_parent};
+use super::error::SandboxError;
+use super::init;
+use super::inside::Inside;
+use super::message::Up;
+use super::process::{die_with_parent, end};
 use super::users::Users;
 use super::wire::{Wire, wait_readable};
-use super::{Inside, SandboxError, init};
 use crate::event::{Answered, Event, LiveAsk, Order, PendingWhy, Stop};
 use nix::libc;
 use nix::sys::resource::{Resource, setrlimit};
@@ -42,7 +45,7 @@ pub(super) fn run<P>(
     }
     let _ = line.send(&[Up::Standing { own_user }]);
     // The parent may still be reading the lab.
-    let Ok(Some((order, mut fds))) = line.receive_with::<Order>() else { end(init, 0) };
+    let Ok(Some((order, mut fds))) = line.receive_with::<Order>() else { end_with(init) };
     let _ = setrlimit(Resource::RLIMIT_AS, MEMORY, MEMORY);
 
     let linger = order.linger;
@@ -60,7 +63,7 @@ pub(super) fn run<P>(
     if linger {
         line.await_hang_up();
     }
-    end(init, 0)
+    end_with(init)
 }
 
 /// Keeps the message of a panic, for the parent.
@@ -101,17 +104,16 @@ fn start_init(share: Option<Share>) -> Result<Inside, SandboxError> {
 
 fn refuse(line: &Wire, error: SandboxError) -> ! {
     let _ = line.send(&[Up::NoSandbox(error)]);
-    // SAFETY: ends the process.
-    unsafe { libc::_exit(0) }
+    end()
 }
 
 /// Ends the lab's processes and this one. Their namespaces end with them, and the
 /// launcher reaps both.
-fn end(init: Pid, code: i32) -> ! {
+fn end_with(init: Pid) -> ! {
     let _ = kill(init, Signal::SIGKILL);
-    // SAFETY: no destructor or exit handler needs to run here; the kernel removes
-    // everything that the script has built.
-    unsafe { libc::_exit(code) }
+    // No destructor needs to run here; the kernel removes everything that the script
+    // has built.
+    end()
 }
 
 /// The line to the parent, which carries events.

@@ -5,7 +5,7 @@
 //! machine is missing: its users' files, and the sockets and pipes of its
 //! programs.
 
-use super::SandboxError;
+use super::error::SandboxError;
 use super::mounts::{at, bind, directory};
 use nix::mount::{MsFlags, mount};
 use nix::sys::stat::Mode;

@@ -6,10 +6,11 @@
 //! `/proc`, `/sys` and `/run/netns`; the rest is added before the first program
 //! starts.
 
+use super::error::SandboxError;
+use super::furniture;
 use super::mounts::{
     OLD, at, bind, directory, enter_root, leave_old_root, mount_flags, set_attributes, special, tmpfs,
 };
-use super::{SandboxError, furniture};
 use crate::net::Placed;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};

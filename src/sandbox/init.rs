@@ -11,11 +11,12 @@ use super::booth::freeze::freeze;
 use super::booth::watch::{EVERY, Watch};
 use super::booth::{doorman, warden};
 use super::cgroup::Share;
-use super::hand::{Ask, Tell};
-use super::launcher::{close_all_but, die_with_parent};
+use super::error::{Refused, SandboxError, errno_of};
+use super::message::{Ask, Tell};
+use super::process::{close_all_but, die_with_parent, end};
 use super::users::map_root;
 use super::wire::Wire;
-use super::{SandboxError, begin, house, lab_calls, mounts};
+use super::{begin, house, lab_calls, mounts};
 use crate::net::{Cleared, Exit, Placed, Program};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -26,6 +27,7 @@ use nix::sys::stat::Mode;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
@@ -47,7 +49,7 @@ fn serve(wire: Wire, made: Result<(Init, [OwnedFd; 2]), SandboxError>) -> ! {
             let ready = wire.send_with(&Tell::Ready, &[first.as_fd(), second.as_fd()]);
             drop((first, second));
             match ready {
-                Ok(()) => init.serve(wire),
+                Ok(()) => init.serve(&wire),
                 Err(_) => end(),
             }
         }
@@ -56,10 +58,9 @@ fn serve(wire: Wire, made: Result<(Init, [OwnedFd; 2]), SandboxError>) -> ! {
     end()
 }
 
-/// Ends this process, and with it everything in its PID namespace.
-pub(super) fn end() -> ! {
-    // SAFETY: ends the process.
-    unsafe { libc::_exit(0) }
+/// Serves the engine in a booth's first process, until the engine is gone.
+fn serve_booth(wire: &Wire, share: Option<Share>) -> Result<Infallible, SandboxError> {
+    Init::of_booth(share)?.serve(wire)
 }
 
 /// The number of network namespaces created ahead. Creating one takes half a
@@ -69,7 +70,7 @@ const SPARES: usize = 2;
 /// After this many requests, more will follow, and each gets one created ahead.
 const MANY: usize = 8;
 
-pub(super) struct Init {
+struct Init {
     deaths: OwnedFd,
     host: OwnedFd,
     furnished: bool,
@@ -96,9 +97,6 @@ struct Warden {
     look_at: Option<Instant>,
 }
 
-/// A refusal: the step, and the kernel's error number.
-pub(super) type Refused = (&'static str, Errno);
-
 impl Init {
     /// Returns the sandbox's init, and what the engine gets from it: the root and
     /// the host's network namespace.
@@ -121,15 +119,15 @@ impl Init {
 
     /// Returns a booth's init, before it has moved in. It creates the lab's
     /// network namespaces, starting with the host's.
-    pub fn of_booth(share: Option<Share>) -> Result<Self, SandboxError> {
+    fn of_booth(share: Option<Share>) -> Result<Self, SandboxError> {
         loopback_up().map_err(|error| SandboxError::io("set the host's lo up", &error))?;
         let (init, _) = Self::new()?;
         Ok(Self { furnished: true, booth: Some(Warden { watch: None, share, look_at: None }), ..init })
     }
 
     /// Serves the engine until it is gone.
-    pub fn serve(mut self, wire: Wire) -> ! {
-        let _ = self.answer_all(&wire);
+    fn serve(mut self, wire: &Wire) -> ! {
+        let _ = self.answer_all(wire);
         end()
     }
 
@@ -258,7 +256,7 @@ impl Init {
             Ask::NewBooth => {
                 return give(
                     wire,
-                    warden::start(Share::from_descriptors(fds)).map(|(way, warden)| {
+                    warden::start(Share::from_descriptors(fds), serve_booth).map(|(way, warden)| {
                         self.warden = Some(warden);
                         way
                     }),
@@ -475,10 +473,6 @@ fn give<T: AsFd>(wire: &Wire, made: Result<T, Refused>) -> io::Result<()> {
 /// The descriptor that came with a question.
 fn one_of(mut fds: Vec<OwnedFd>) -> Result<OwnedFd, Refused> {
     fds.pop().ok_or(("receive a namespace", Errno::EBADF))
-}
-
-pub(super) fn errno_of(error: &io::Error) -> Errno {
-    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
 fn netns_file(name: &str) -> PathBuf {

@@ -1,10 +1,11 @@
 //! Operations that must run inside the sandbox's namespaces.
 
-use super::SandboxError;
 use super::booth::Booth;
 use super::cgroup::Share;
-use super::hand::{Ask, Hand};
+use super::error::SandboxError;
+use super::hand::Hand;
 use super::house;
+use super::message::Ask;
 use super::wire::Wire;
 use crate::net::{Cleared, Exit, Expected, Placed, Program, Rooms, RoomsError, Started, are_same};
 use nix::errno::Errno;

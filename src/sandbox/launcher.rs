@@ -3,10 +3,14 @@
 
 use super::cgroup::Share;
 use super::engine::{self, Line};
-use super::parent::Open;
+use super::error::SandboxError;
+use super::house;
+use super::inside::Inside;
+use super::kind::For;
+use super::message::{Death, Open, Up};
+use super::process::{close_all_but, die_with_parent, end};
 use super::users::{self, Users};
 use super::wire::Wire;
-use super::{For, Inside, SandboxError, house};
 use crate::event::Order;
 use nix::fcntl::{self, OFlag};
 use nix::libc;
@@ -14,33 +18,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getppid};
-use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
-
-/// The messages that come up a lab's socket.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Up {
-    /// The script did, asked or expected something.
-    Event(Box<crate::event::Event>),
-    /// The sandbox is ready and verified, and waits for its order. Says whether
-    /// it runs as a user of its own.
-    Standing { own_user: bool },
-    /// There is no sandbox to run it in.
-    NoSandbox(SandboxError),
-    /// The engine died early.
-    Died(Death),
-}
-
-/// The cause of an engine's death.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Death {
-    /// Killed by the signal of this name.
-    Signal(String),
-    /// Exited with this code.
-    Code(i32),
-}
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 /// A running engine: our copy of its end of the lab's socket, and whether it was
 /// killed because the other end was closed.
@@ -67,7 +47,7 @@ pub(super) fn launch<P>(
     let mut engines = Engines::new();
     // Concurrent launchers start with different users.
     let mut nth = std::process::id();
-    let Ok(deaths) = Deaths::watch() else { exit() };
+    let Ok(deaths) = Deaths::watch() else { end() };
 
     loop {
         reap(&mut engines);
@@ -110,14 +90,7 @@ pub(super) fn launch<P>(
     }
     // Waits for orphaned inits, too, so that nothing outlives the launcher.
     while !matches!(waitpid(None, None), Err(nix::Error::ECHILD)) {}
-    exit()
-}
-
-/// Ends this process without destructors and exit handlers: they belong to the
-/// parent, of which this is a copy.
-fn exit() -> ! {
-    // SAFETY: ends the process.
-    unsafe { libc::_exit(0) }
+    end()
 }
 
 /// Drops root's rights, then becomes root of a user namespace of its own.
@@ -132,7 +105,7 @@ fn enter(control: &Wire, parent: Pid, sandboxes: For) -> Result<Users, SandboxEr
     die_with_parent();
     // If the parent died before that, no signal comes any more.
     if getppid() != parent {
-        exit();
+        end();
     }
     Ok(users)
 }
@@ -169,36 +142,6 @@ fn give_up_terminal() {
         // SAFETY: takes no argument.
         unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCNOTTY) };
     }
-}
-
-/// Closes every descriptor above the standard streams, except one.
-pub(super) fn close_all_but(kept: RawFd) {
-    close_all_but_these([kept]);
-}
-
-/// Closes every descriptor above the standard streams, except these.
-pub(super) fn close_all_but_these<const N: usize>(mut kept: [RawFd; N]) {
-    kept.sort_unstable();
-    let mut first = 3;
-    for kept in kept.map(|kept| kept as u32) {
-        if kept > first {
-            close_from_to(first, kept - 1);
-        }
-        first = first.max(kept + 1);
-    }
-    close_from_to(first, u32::MAX);
-}
-
-fn close_from_to(first: u32, last: u32) {
-    // SAFETY: the owners of these descriptors belong to the process of which this
-    // is a copy; here they are neither used nor dropped.
-    unsafe { libc::syscall(libc::SYS_close_range, first, last, 0u32) };
-}
-
-/// Makes the kernel kill this process when the thread that forked it ends.
-pub(super) fn die_with_parent() {
-    // SAFETY: takes numbers only.
-    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
 }
 
 /// Reaps engines that have ended, and tells their labs if they died early.

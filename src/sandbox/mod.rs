@@ -25,61 +25,26 @@ mod booth;
 mod cgroup;
 pub mod doctor;
 mod engine;
+mod error;
 mod furniture;
 mod hand;
 mod house;
 mod init;
 mod inside;
+mod kind;
 mod lab_calls;
 mod launcher;
+mod message;
 mod mounts;
 mod one_user;
 mod parent;
+mod process;
 mod seccomp;
 mod users;
 mod wire;
 
 pub use engine::Line;
+pub use error::SandboxError;
 pub use inside::Inside;
+pub use kind::For;
 pub use parent::{Launcher, Sandbox};
-
-use serde::{Deserialize, Serialize};
-use std::fmt;
-
-/// The kind of labs that a launcher's sandboxes are for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum For {
-    /// The user's own labs.
-    Labs,
-    /// Submissions of people who may harm one another: each gets its own user and
-    /// cgroup, although setting that up takes a while.
-    Strangers,
-}
-
-/// A sandbox could not be created: the failed step, and the kernel's error.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SandboxError {
-    /// The step that failed, as `create a user namespace`.
-    pub step: String,
-    /// The kernel's error number.
-    pub errno: i32,
-}
-
-impl SandboxError {
-    fn new(step: impl Into<String>, errno: nix::Error) -> Self {
-        Self { step: step.into(), errno: errno as i32 }
-    }
-
-    fn io(step: impl Into<String>, error: &std::io::Error) -> Self {
-        Self { step: step.into(), errno: error.raw_os_error().unwrap_or(libc::EIO) }
-    }
-}
-
-impl fmt::Display for SandboxError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let errno = nix::Error::from_raw(self.errno);
-        write!(f, "failed to {}: {} ({errno:?})", self.step, errno.desc())
-    }
-}
-
-impl std::error::Error for SandboxError {}

@@ -1,7 +1,7 @@
 //! Mounts and roots (mount(2), pivot_root(2)): the steps that build a sandbox's
 //! root.
 
-use super::SandboxError;
+use super::error::SandboxError;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};

@@ -1,25 +1,24 @@
 //! The parent half: starts the launcher, opens sandboxes, receives their events.
 
 use super::cgroup::{Cgroup, Cgroups};
-use super::launcher::{Death, Up, launch};
+use super::engine::Line;
+use super::error::SandboxError;
+use super::inside::Inside;
+use super::kind::For;
+use super::launcher::launch;
+use super::message::{Death, Open, Up};
 use super::wire::Wire;
-use super::{For, Inside, Line, SandboxError};
 use crate::event::{Answered, Event, LiveAsk, Order, PendingWhy, Stop};
 use crate::lab::Place;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork, getpid};
-use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// The request for an engine; its socket comes along.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Open;
 
 /// The extra time in which an engine may report that its deadline has passed. It
 /// knows better than the parent where the script was.

@@ -12,7 +12,9 @@
 //!
 //! If neither is possible, all sandboxes run as one user.
 
-use super::{For, SandboxError, house};
+use super::error::SandboxError;
+use super::house;
+use super::kind::For;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::libc;

@@ -361,13 +361,14 @@ fn lacks(error: &KernelError) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::measured;
     use super::super::ruleset::rules_of;
     use super::*;
     use crate::net::kernel::link_names::LinkNames;
     use crate::net::kernel::nfnetlink::Netfilter;
     use nix::sched::{CloneFlags, unshare};
-    use nix::sys::wait::{WaitStatus, waitpid};
-    use nix::unistd::{ForkResult, fork};
+    use std::path::Path;
+    use std::process::Command;
 
     fn rulings() -> Vec<Ruling> {
         let texts = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<String>>();
@@ -433,30 +434,40 @@ mod tests {
         kept == said
     }
 
+    /// Set in a process that is root of a user namespace of its own.
+    const ALONE: &str = "NSLAB_RULES_ALONE";
+
     #[test]
     fn rules_are_kept_as_they_are_said() {
-        for dialect in [Dialect::Iptables, Dialect::Native] {
-            // SAFETY: the child only enters namespaces, talks to the kernel, and
-            // exits.
-            match unsafe { fork() }.unwrap() {
-                ForkResult::Child => {
-                    let code = match unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET) {
-                        Err(_) => 2,
-                        Ok(()) => i32::from(!is_kept(dialect)),
-                    };
-                    // SAFETY: no exit handler of this process may run in the
-                    // child.
-                    unsafe { libc::_exit(code) }
-                }
-                ForkResult::Parent { child } => match waitpid(child, None).unwrap() {
-                    WaitStatus::Exited(_, 0) => {}
-                    WaitStatus::Exited(_, 2) => {
-                        super::super::measured::skip("there are no user namespaces here");
-                    }
-                    other => panic!("{dialect:?}: {other:?}"),
-                },
-            }
+        if std::env::var_os(ALONE).is_none() {
+            return again_as_root("rules_are_kept_as_they_are_said");
         }
+        for dialect in [Dialect::Iptables, Dialect::Native] {
+            // A single thread can enter a network namespace.
+            let kept = std::thread::spawn(move || {
+                unshare(CloneFlags::CLONE_NEWNET).unwrap();
+                is_kept(dialect)
+            });
+            assert!(kept.join().unwrap(), "{dialect:?}");
+        }
+    }
+
+    /// Runs a test of this module again as root of a user namespace, in a new process: one
+    /// with several threads, as that of the tests, can't enter a user namespace.
+    fn again_as_root(test: &str) {
+        let alone = |program: &Path| {
+            let mut command = Command::new("unshare");
+            command.arg("-Urn").arg(program).env(ALONE, "1");
+            command
+        };
+        if !alone(Path::new("true")).output().is_ok_and(|output| output.status.success()) {
+            return measured::skip("there are no user namespaces here");
+        }
+        let (_, module) = module_path!().split_once("::").unwrap();
+        let mut command = alone(&std::env::current_exe().unwrap());
+        let output = command.args(["--exact", &format!("{module}::{test}")]).output().unwrap();
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success() && said.contains(" 1 passed"), "{said}");
     }
 
     #[test]

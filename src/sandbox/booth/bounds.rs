@@ -1,7 +1,8 @@
 //! The limits of a submission.
 
 use super::filter::filter;
-use crate::sandbox::begin::at_most;
+use crate::sandbox::cgroup::PROCESSES;
+use crate::sandbox::process::at_most;
 use crate::sandbox::seccomp::no_new_privileges;
 use nix::libc;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -30,9 +31,6 @@ const CAPABILITIES: [u32; 16] = [
     31, // CAP_SETFCAP
 ];
 
-/// The number of processes, of the submission and the judge together, above which
-/// a submission gets no more. The judge still gets more.
-pub(in crate::sandbox) const PROCESSES: u64 = 256;
 /// The number of files that a process may have open. Each may be a socket, which
 /// uses kernel memory.
 const FILES: u64 = 512;

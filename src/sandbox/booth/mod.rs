@@ -29,10 +29,11 @@ pub(super) mod warden;
 pub(super) mod watch;
 
 use self::still::Stills;
-use super::SandboxError;
 use super::cgroup::Share;
-use super::hand::{Ask, Hand};
+use super::error::SandboxError;
+use super::hand::Hand;
 use super::house;
+use super::message::Ask;
 use super::wire::Wire;
 use crate::net::RoomsError;
 use nix::errno::Errno;

@@ -2,7 +2,7 @@
 //! have.
 
 use super::calls::Call;
-use crate::sandbox::launcher::die_with_parent;
+use crate::sandbox::process::die_with_parent;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::libc;

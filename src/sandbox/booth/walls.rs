@@ -1,7 +1,7 @@
 //! The root of a submission: like a lab's, with a copy of what the lab has left
 //! in `/etc` and `/tmp`.
 
-use crate::sandbox::SandboxError;
+use crate::sandbox::error::SandboxError;
 use crate::sandbox::furniture;
 use crate::sandbox::mounts::{at, bind, directory, enter_root, leave_old_root, special, tmpfs};
 use std::path::Path;

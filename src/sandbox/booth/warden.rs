@@ -8,17 +8,17 @@
 use super::bounds::{limit_namespaces, take_rights, with_few_signals};
 use super::stat::fields;
 use super::walls;
-use crate::sandbox::SandboxError;
 use crate::sandbox::cgroup::Share;
-use crate::sandbox::hand::{Ask, Tell};
-use crate::sandbox::init::{Init, Refused, end, errno_of};
-use crate::sandbox::launcher::{close_all_but, close_all_but_these, die_with_parent};
+use crate::sandbox::error::{Refused, SandboxError, errno_of};
+use crate::sandbox::message::{Ask, Tell};
 use crate::sandbox::mounts::at;
+use crate::sandbox::process::{close_all_but, close_all_but_these, die_with_parent, end};
 use crate::sandbox::users::map_root;
 use crate::sandbox::wire::Wire;
 use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::Pid;
+use std::convert::Infallible;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -32,7 +32,13 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 /// namespaces belong to the booth's user namespace, or a submission could change
 /// nothing in them. The judge, in the parent user namespace, has all rights in
 /// them.
-pub(in crate::sandbox) fn start(share: Option<Share>) -> Result<(OwnedFd, Pid), Refused> {
+///
+/// `serve` runs in the warden and serves the engine until it is gone. It returns only if
+/// it can't begin.
+pub(in crate::sandbox) fn start(
+    share: Option<Share>,
+    serve: impl FnOnce(&Wire, Option<Share>) -> Result<Infallible, SandboxError>,
+) -> Result<(OwnedFd, Pid), Refused> {
     let (engines, ours) = Wire::pair().map_err(|error| ("make a socket pair", errno_of(&error)))?;
     let namespaces = libc::CLONE_NEWUSER
         | libc::CLONE_NEWPID
@@ -47,13 +53,17 @@ pub(in crate::sandbox) fn start(share: Option<Share>) -> Result<(OwnedFd, Pid), 
     };
     let pid = with_few_signals(clone);
     match pid {
-        0 => run(ours, share),
+        0 => run(&ours, share, serve),
         pid if pid > 0 => Ok((engines.into(), Pid::from_raw(pid as i32))),
         _ => Err(("create the booth's namespaces", Errno::last())),
     }
 }
 
-fn run(wire: Wire, share: Option<Share>) -> ! {
+fn run(
+    wire: &Wire,
+    share: Option<Share>,
+    serve: impl FnOnce(&Wire, Option<Share>) -> Result<Infallible, SandboxError>,
+) -> ! {
     die_with_parent();
     // A session of its own: a program may lower the priority of its own session
     // only (`/proc/self/autogroup`, sched(7)).
@@ -66,15 +76,11 @@ fn run(wire: Wire, share: Option<Share>) -> ! {
     // A process that is not dumpable, as the init, can't write its own ID maps.
     // SAFETY: takes numbers only.
     unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1) };
-    match map_root(0, 0).and_then(|()| Init::of_booth(share)) {
-        Ok(init) => init.serve(wire),
-        Err(SandboxError { step, errno }) => {
-            // The error is the answer to the first request.
-            let _ = wire.receive_with::<Ask>();
-            let _ = wire.send(&Tell::Refused { step, errno });
-            end()
-        }
-    }
+    let Err(SandboxError { step, errno }) = map_root(0, 0).and_then(|()| serve(wire, share));
+    // The error is the answer to the first request.
+    let _ = wire.receive_with::<Ask>();
+    let _ = wire.send(&Tell::Refused { step, errno });
+    end()
 }
 
 /// Creates the booth's root and moves in, and takes the rights that a submission

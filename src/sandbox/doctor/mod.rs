@@ -17,7 +17,7 @@ pub use facts::Facts;
 pub use place::Place;
 pub use remedy::{Copied, Remedy};
 
-use super::SandboxError;
+use super::error::SandboxError;
 use std::thread;
 
 /// Returns the remedy for `error` on this machine.

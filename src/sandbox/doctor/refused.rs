@@ -2,7 +2,7 @@
 
 use super::apparmor;
 use super::{Facts, Place, Remedy};
-use crate::sandbox::SandboxError;
+use crate::sandbox::error::SandboxError;
 use nix::errno::Errno;
 
 /// A sufficient number of namespaces of a kind.
