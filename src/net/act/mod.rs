@@ -13,3 +13,9 @@ pub(super) mod rule;
 pub(super) mod sysctl;
 pub(super) mod tun;
 pub(super) mod vxlan;
+
+pub use defaults::CHOSEN;
+pub use link_settings::MacvlanMode;
+pub use route::RouteOptions;
+pub use rule::RuleOptions;
+pub use vxlan::VxlanOptions;

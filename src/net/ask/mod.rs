@@ -8,3 +8,10 @@ pub(super) mod tcp;
 pub(super) mod traceroute;
 pub(super) mod udp;
 pub(super) mod witness;
+
+pub use http::{HttpAnswer, HttpOptions};
+pub use ping::{PingAnswer, PingOptions, PingSource, TooLarge};
+pub use tcp::{TcpAnswer, TcpOptions};
+pub use traceroute::{TracerouteAnswer, TracerouteOptions};
+pub use udp::{UdpAnswer, UdpOptions};
+pub use witness::{Answerer, Witness};

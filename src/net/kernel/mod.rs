@@ -14,3 +14,6 @@ pub(super) mod operstate;
 pub(super) mod rooms;
 
 pub(super) use access::{Kernel, Refused};
+pub use error::NetError;
+pub use netns::{Netns, NetnsName, are_same};
+pub use rooms::{Cleared, Exit, Expected, MOST_PROCESSES, Placed, Program, Rooms, RoomsError, Started};

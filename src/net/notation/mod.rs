@@ -5,3 +5,6 @@ pub(super) mod iproute;
 pub(super) mod mac;
 pub(super) mod protocol;
 pub(super) mod typed;
+
+pub use iproute::Family;
+pub use typed::{link_add, link_del, link_set, typed, typed_words};

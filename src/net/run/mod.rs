@@ -4,3 +4,7 @@ pub(super) mod processes;
 pub(super) mod program;
 pub(super) mod terminal;
 pub(super) mod tools;
+
+pub use program::{ExecAnswer, Limits, Process, last_words};
+pub use terminal::Terminal;
+pub use tools::{PATH, is_installed, missing_program, package_of};

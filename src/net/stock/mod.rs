@@ -8,8 +8,9 @@ mod facts;
 mod links;
 
 use crate::net::kernel::Kernel;
+use crate::net::netfilter::SetElements;
 use crate::net::survey::{Link, Space};
-use crate::net::{FirewallSnapshot, NetError, Netns, Network, SetElements};
+use crate::net::{FirewallSnapshot, NetError, Netns, Network};
 use std::time::{Duration, Instant};
 
 /// The time that the kernel may take to remove a namespace.
