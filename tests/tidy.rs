@@ -171,7 +171,7 @@ fn sources(folder: &str) -> BTreeMap<PathBuf, String> {
     found
 }
 
-/// The room of a file: `src/net/ping.rs` is in `net`.
+/// The room of a file: `src/net/ask/ping.rs` is in `net`.
 fn room(path: &Path) -> String {
     let below = path.strip_prefix("src").expect("a file below src");
     let first = below.iter().next().expect("a file has a name");

@@ -4,6 +4,23 @@
 //! answers, *never* knows of scripts, checks or reports. One thread does all of
 //! it: it enters a namespace to open a socket there, and the socket stays in
 //! that namespace.
+//!
+//! From the bottom up; `tests/tidy.rs` holds the arrows between them:
+//!
+//! | room | idea |
+//! |---|---|
+//! | `notation`, `packet` | the kernel's numbers in the words of `ip`, and the headers of packets |
+//! | `kernel` | access to the kernel: namespaces, netlink sockets, links |
+//! | `survey` | the whole state, as `ip -d` and others print it |
+//! | `act` | actions, as `ip` and `sysctl` take them |
+//! | `calm`, `bounds` | waits for the kernel, and shares of what the machine has once |
+//! | `observe`, `watch` | tables for scripts; packets and changes as they come |
+//! | `run`, `applet`, `cni`, `lacking` | programs, the commands that need none, and what is missing |
+//! | `netfilter` | rules and connections: written, read, traced |
+//! | `stock` | what a submission has changed |
+//! | `names`, `service` | who has which address, and who serves there |
+//! | `ask`, `sweep` | questions that are asked with packets |
+//! | `network` | what joins them: `Network` holds the state of each |
 
 mod act;
 mod applet;
