@@ -59,7 +59,7 @@ pub use lacking::Lacking;
 pub use names::{NameAnswer, NameFiles};
 pub use netfilter::{
     Action, Backend, Chain, Counters, Culprit, FirewallOptions, FirewallRule, FirewallSnapshot, Flow,
-    FlowEnd, PacketOptions, Passage, Policy, Ruling, StepKind, StepVerdict, Stop, Trace, TraceStep,
+    FlowEnd, PacketOptions, Passage, Policy, RulePart, Ruling, StepKind, StepVerdict, Stop, Trace, TraceStep,
     TracedIcmp, TracedPacket, nft_command,
 };
 pub use network::Network;

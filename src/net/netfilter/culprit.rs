@@ -1,5 +1,6 @@
 //! The rule that stopped a packet, and the command that removes it.
 
+use super::part::RulePart;
 use super::snapshot::FirewallRule;
 use super::tool::nft_command;
 use super::trace::StepVerdict;
@@ -28,6 +29,8 @@ pub struct Culprit {
     pub handle: Option<u64>,
     /// The words after `-A CHAIN`, or nft's words; for a policy, its name.
     pub spec: String,
+    /// The parts of `spec`, if these are nft's words.
+    pub parts: Vec<RulePart>,
     /// The verdict on the packet.
     pub verdict: StepVerdict,
     /// Whether it is the chain's policy.
@@ -61,6 +64,7 @@ impl Culprit {
             number: rule.number,
             handle: rule.handle,
             spec: rule.spec.clone(),
+            parts: rule.parts.clone(),
             verdict,
             policy: rule.policy,
             hook: rule.hook.clone(),

@@ -106,6 +106,7 @@ fn rule(backend: Backend, family: &str, saved: Saved) -> FirewallRule {
         target: if policy { saved.spec.clone() } else { target_of_spec(&saved.spec) },
         spec: saved.spec,
         words: None,
+        parts: Vec::new(),
         counters: saved.counters,
     }
 }

@@ -1,5 +1,6 @@
 //! Reads the rules of a namespace.
 
+use super::part::{self, RulePart};
 use super::set::Set;
 use super::speech::{Ground, speak};
 use crate::net::kernel::Kernel;
@@ -50,13 +51,20 @@ pub(super) struct Base {
 pub(super) struct Spoken {
     /// Its handle within the table.
     pub handle: u64,
-    /// The rule in nft's words.
-    pub words: String,
+    /// The rule in nft's words, part by part.
+    pub parts: Vec<RulePart>,
     pub expressions: Vec<u8>,
     /// Whether it implements the policy of a user-defined chain of ebtables.
     pub is_policy: bool,
     /// Whether no tool has stored userdata with it.
     pub plain: bool,
+}
+
+impl Spoken {
+    /// The rule in nft's words.
+    pub fn words(&self) -> String {
+        part::words(&self.parts)
+    }
 }
 
 impl Network {
@@ -96,7 +104,7 @@ pub(super) fn rules_of(socket: &Netfilter, interfaces: &LinkNames) -> Result<Vec
     let mut rows = Vec::new();
     for (chain, rules) in spoken(socket, || Ok(interfaces.clone()))? {
         rows.push(chain.row(None));
-        rows.extend(rules.into_iter().map(|rule| chain.row(Some(rule.words))));
+        rows.extend(rules.into_iter().map(|rule| chain.row(Some(rule.words()))));
     }
     Ok(rows)
 }
@@ -125,7 +133,7 @@ pub(super) fn spoken(
         let expressions = find(&rule.bytes, 4).unwrap_or_default();
         Spoken {
             handle: number(&rule.bytes, 3).unwrap_or_default(),
-            words: speak(expressions, userdata(&rule.bytes, COMMENT), &ground),
+            parts: speak(expressions, userdata(&rule.bytes, COMMENT), &ground),
             expressions: expressions.into(),
             plain: find(&rule.bytes, 7).is_none(),
             is_policy: chain.family == BRIDGE && userdata(&rule.bytes, EBTABLES_POLICY).is_some(),

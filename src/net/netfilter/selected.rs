@@ -2,6 +2,7 @@
 
 use super::field::Field;
 use super::kind::{ECNS, Kind, hexadecimal, named, prefix_length};
+use super::part::RulePart;
 use super::speech::Ground;
 
 /// A field of the packet, with its mask.
@@ -49,11 +50,12 @@ impl Selected {
     }
 
     /// Formats the comparison with a value, in nft's words.
-    pub fn compared(&self, operator: u64, value: &[u8], ground: &Ground) -> String {
+    pub fn compared(&self, operator: u64, value: &[u8], ground: &Ground) -> RulePart {
         let kind = self.kind();
         let format = |bytes: &[u8]| kind.format(bytes, ground.interfaces);
         let name = &self.fields[0].name;
-        let sign = ["", "!= ", "< ", "<= ", "> ", ">= "].get(operator as usize).copied().unwrap_or("? ");
+        let sign = ["", "!=", "<", "<=", ">", ">="].get(operator as usize).copied().unwrap_or("?");
+        let compare = |value: String| RulePart::compare(name, sign, value);
         let zero = value.iter().all(|byte| *byte == 0);
         let plain = self.more.is_empty();
         match &self.mask {
@@ -61,35 +63,35 @@ impl Selected {
             None if plain && self.length < self.fields[0].length => {
                 let mut whole = value.to_vec();
                 whole.resize(self.fields[0].length, 0);
-                format!("{name} {sign}{}/{}", format(&whole), self.length * 8)
+                compare(format!("{}/{}", format(&whole), self.length * 8))
             }
             // The byte has a second field.
             None if plain && kind == Kind::Dscp && operator == 0 => {
                 let ecn = named(&ECNS, value.first().copied().unwrap_or_default() & 3);
-                format!("{name} {} ip ecn {ecn}", format(value))
+                format!("{name} {} ip ecn {ecn}", format(value)).into()
             }
-            None if plain && kind == Kind::Dscp => format!("@nh,8,8 {sign}{}", hexadecimal(value)),
-            None if plain => format!("{name} {sign}{}", format(value)),
+            None if plain && kind == Kind::Dscp => RulePart::compare("@nh,8,8", sign, hexadecimal(value)),
+            None if plain => compare(format(value)),
             Some(mask) if plain && matches!(kind, Kind::Ipv4 | Kind::Ipv6) && operator < 2 => {
                 match prefix_length(mask) {
-                    Some(length) => format!("{name} {sign}{}/{length}", format(value)),
-                    None => format!("{name} & {} {}{}", format(mask), equals(sign), format(value)),
+                    Some(length) => compare(format!("{}/{length}", format(value))),
+                    None => {
+                        RulePart::compare(format!("{name} & {}", format(mask)), equals(sign), format(value))
+                    }
                 }
             }
-            Some(mask) if plain && kind == Kind::Dscp && mask[..] == [0xfc] => {
-                format!("{name} {sign}{}", format(value))
-            }
+            Some(mask) if plain && kind == Kind::Dscp && mask[..] == [0xfc] => compare(format(value)),
             Some(mask) if plain && kind.is_flags() && operator < 2 => match (operator, zero) {
-                (1, true) => format!("{name} {}", format(mask)),
-                (_, true) => format!("{name} ! {}", format(mask)),
-                _ => format!("{name} {sign}{} / {}", format(value), format(mask)),
+                (1, true) => RulePart::compare(name, "", format(mask)),
+                (_, true) => RulePart::compare(name, "!", format(mask)),
+                _ => compare(format!("{} / {}", format(value), format(mask))),
             },
-            _ => format!("{} {}{}", self.name(ground), equals(sign), format(value)),
+            _ => RulePart::compare(self.name(ground), equals(sign), format(value)),
         }
     }
 }
 
 /// The operator between a computed expression and a value.
 fn equals(sign: &str) -> &str {
-    if sign.is_empty() { "== " } else { sign }
+    if sign.is_empty() { "==" } else { sign }
 }

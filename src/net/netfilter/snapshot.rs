@@ -7,6 +7,7 @@
 //! own tools.
 
 use super::backend::Backend;
+use super::part::RulePart;
 use super::ruleset;
 use super::ruleset::{Chain, Spoken, counted, family_name};
 use super::saved::Saved;
@@ -57,6 +58,8 @@ pub struct FirewallRule {
     pub spec: String,
     /// nft's words, if it is in nf_tables.
     pub words: Option<String>,
+    /// The parts of `spec`, if these are nft's words and no policy.
+    pub parts: Vec<RulePart>,
     /// Its action: `DROP`, `drop`, `REJECT`, `jump x`; empty if it only counts.
     pub target: String,
     /// Its counters, if it has some.
@@ -312,6 +315,7 @@ fn add(rules: &mut Vec<FirewallRule>, chain: &Chain, spoken: &[Spoken], backend:
         handle: None,
         spec: String::new(),
         words: None,
+        parts: Vec::new(),
         target: String::new(),
         counters: None,
     };
@@ -336,13 +340,15 @@ fn add(rules: &mut Vec<FirewallRule>, chain: &Chain, spoken: &[Spoken], backend:
         // The tool lists a rule whether the tool itself or nft has added it.
         let saved = theirs.get(index).filter(|_| all && !one.is_policy);
         let own_policy = named.filter(|_| one.is_policy);
+        let own = saved.copied().or(own_policy);
         rules.push(FirewallRule {
-            backend: if saved.is_some() || own_policy.is_some() { backend } else { Backend::Nft },
+            backend: if own.is_some() { backend } else { Backend::Nft },
             policy: one.is_policy,
             number: (!one.is_policy).then_some(index + 1),
             handle: Some(one.handle),
-            spec: saved.copied().or(own_policy).map_or_else(|| one.words.clone(), |saved| saved.spec.clone()),
-            words: Some(one.words.clone()),
+            spec: own.map_or_else(|| one.words(), |saved| saved.spec.clone()),
+            words: Some(one.words()),
+            parts: if own.is_some() { Vec::new() } else { one.parts.clone() },
             target: match saved {
                 Some(saved) => target_of_spec(&saved.spec),
                 None => target(&one.expressions),

@@ -9,6 +9,7 @@
 use super::field;
 use super::field::{Base, Field, Known};
 use super::kind::{Kind, hexadecimal, native};
+use super::part::RulePart;
 use super::selected::Selected;
 use super::set::Set;
 use super::statement;
@@ -40,7 +41,7 @@ pub(super) enum Content {
 /// The translator of one rule.
 pub(super) struct Speaker<'a> {
     pub ground: &'a Ground<'a>,
-    pub words: Vec<Option<String>>,
+    parts: Vec<Option<RulePart>>,
     registers: BTreeMap<u64, Content>,
     known: Known,
     /// The indexes of words that only give the hardware type, the network
@@ -55,7 +56,7 @@ pub(super) struct Speaker<'a> {
 }
 
 /// Translates the expressions of a rule (`NFTA_RULE_EXPRESSIONS`).
-pub(super) fn speak(expressions: &[u8], comment: Option<String>, ground: &Ground) -> String {
+pub(super) fn speak(expressions: &[u8], comment: Option<String>, ground: &Ground) -> Vec<RulePart> {
     let ether = match i32::from(ground.family) {
         libc::AF_INET => Some(0x0800),
         libc::AF_INET6 => Some(0x86dd),
@@ -64,7 +65,7 @@ pub(super) fn speak(expressions: &[u8], comment: Option<String>, ground: &Ground
     };
     let mut speaker = Speaker {
         ground,
-        words: Vec::new(),
+        parts: Vec::new(),
         registers: BTreeMap::new(),
         known: Known { ether, protocol: None },
         link: None,
@@ -90,19 +91,19 @@ fn slot(register: u64) -> u64 {
 }
 
 impl Speaker<'_> {
-    pub fn say(&mut self, words: impl Into<String>) {
-        self.words.push(Some(words.into()));
+    pub fn say(&mut self, part: impl Into<RulePart>) {
+        self.parts.push(Some(part.into()));
     }
 
-    fn finish(self) -> String {
-        let mut words: Vec<String> = self.words.into_iter().flatten().collect();
-        if words.is_empty() && self.counted {
-            words.push("counter".into());
+    fn finish(self) -> Vec<RulePart> {
+        let mut parts: Vec<RulePart> = self.parts.into_iter().flatten().collect();
+        if parts.is_empty() && self.counted {
+            parts.push("counter".into());
         }
         if let Some(comment) = self.comment {
-            words.push(format!("comment \"{comment}\""));
+            parts.push(format!("comment \"{comment}\"").into());
         }
-        words.join(" ")
+        parts
     }
 
     /// Tells whether the rule matches IPv6 packets.
@@ -178,7 +179,7 @@ impl Speaker<'_> {
     pub fn imply(&mut self, base: Base) {
         let mut hide = |place: &mut Option<usize>| {
             if let Some(said) = place.take() {
-                self.words[said] = None;
+                self.parts[said] = None;
             }
         };
         match base {
@@ -338,15 +339,14 @@ impl Speaker<'_> {
             && let Some((_, from)) = bound.filter(|(of, _)| *of == register)
         {
             let range = selected.kind().range(&from, value, self.ground.interfaces);
-            self.words.pop();
-            return self.say(format!("{} {range}", selected.name(self.ground)));
+            self.parts.pop();
+            return self.say(RulePart::equal(selected.name(self.ground), false, range));
         }
         if operator == 5 && selected.mask.is_none() {
             self.bound = Some((register, value.to_vec()));
         }
         for (part, bytes) in selected.split(value) {
-            let words = part.compared(operator, bytes, self.ground);
-            self.say(words);
+            self.say(part.compared(operator, bytes, self.ground));
             if operator == 0 && part.mask.is_none() && part.more.is_empty() {
                 self.learn(&part.fields[0].name.clone(), bytes);
             }
@@ -355,7 +355,7 @@ impl Speaker<'_> {
 
     /// Records the protocol of the packet, so that its fields have names.
     fn learn(&mut self, name: &str, bytes: &[u8]) {
-        let said = Some(self.words.len() - 1);
+        let said = Some(self.parts.len() - 1);
         match name {
             "meta l4proto" | "ip protocol" | "ip6 nexthdr" => {
                 self.known.protocol = bytes.first().copied();
@@ -381,12 +381,12 @@ impl Speaker<'_> {
     fn range(&mut self, data: &[u8]) {
         let content = self.content(number(data, 1).unwrap_or_default());
         let value = |kind| find(data, kind).and_then(|data| find(data, 1)).unwrap_or_default();
-        let not = if number(data, 2) == Some(1) { "!= " } else { "" };
+        let not = number(data, 2) == Some(1);
         let (name, kind) = match &content {
             Content::Selected(selected) => (selected.name(self.ground), selected.kind()),
             other => (self.value(other, Kind::Bytes), Kind::Bytes),
         };
-        self.say(format!("{name} {not}{}", kind.range(value(3), value(4), self.ground.interfaces)));
+        self.say(RulePart::equal(name, not, kind.range(value(3), value(4), self.ground.interfaces)));
     }
 
     fn lookup(&mut self, data: &[u8]) {
@@ -416,7 +416,7 @@ impl Speaker<'_> {
         let key = names.join(" . ");
         let set = set.words(&kinds, self.ground.interfaces);
         match number(data, 3) {
-            None => self.say(format!("{key} {}{set}", if not { "!= " } else { "" })),
+            None => self.say(RulePart::equal(key, not, set)),
             Some(0) => self.say(format!("{key} vmap {set}")),
             Some(register) => self.load(register, Content::Words(format!("{key} map {set}"))),
         }

@@ -145,6 +145,7 @@ mod tests {
             handle: None,
             spec: "DROP".into(),
             words: None,
+            parts: Vec::new(),
             target: "DROP".into(),
             counters: number.map(|_| super::super::Counters { packets: 0, bytes: 0 }),
         };

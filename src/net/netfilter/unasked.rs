@@ -90,7 +90,8 @@ impl Kernel<'_> {
         let socket = self.netfilter(netns)?;
         let asks = |words: &str| ASK.iter().any(|ask| words.contains(ask));
         let chains = spoken(&socket, || self.interfaces(netns))?;
-        if chains.iter().any(|(chain, rules)| chain.is_nat() || rules.iter().any(|rule| asks(&rule.words))) {
+        if chains.iter().any(|(chain, rules)| chain.is_nat() || rules.iter().any(|rule| asks(&rule.words())))
+        {
             return Ok(true);
         }
         Ok(super::old::rules(self, netns)?.iter().any(|rule| rule.table == "nat" || asks(&rule.spec)))

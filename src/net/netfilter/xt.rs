@@ -3,9 +3,11 @@
 use super::field::Base;
 use super::kind::{ICMP_CODES, ICMP6_CODES, Kind, flags, mac, named};
 use super::packet::STATES;
+use super::part::RulePart;
 use super::speech::Speaker;
 use super::statement::{log_flags, log_level, nat_flags};
 use crate::net::kernel::nfnetlink::{find, number, text};
+use std::fmt::Display;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The bytes of an extension's data.
@@ -47,7 +49,7 @@ pub(super) fn speak(speaker: &mut Speaker, kind: &str, data: &[u8]) {
     let revision = number(data, 2).unwrap_or_default();
     let info = Info(find(data, 3).unwrap_or_default());
     let v6 = i32::from(speaker.ground.family) == libc::AF_INET6;
-    let words = match (kind, name.as_str(), revision) {
+    let parts: Option<Vec<RulePart>> = match (kind, name.as_str(), revision) {
         ("match", "comment", _) => {
             speaker.comment(info.text(0, 256));
             return;
@@ -56,100 +58,118 @@ pub(super) fn speak(speaker: &mut Speaker, kind: &str, data: &[u8]) {
             speaker.imply(Base::Transport);
             match name.as_str() {
                 "tcp" => tcp(&info),
-                "udp" => udp(&info),
-                "icmp" => icmp("icmp", Kind::IcmpType, &info),
-                "icmp6" => icmp("icmpv6", Kind::Icmp6Type, &info),
-                _ => multiport(speaker, &info),
+                "udp" => Some(udp(&info)),
+                "icmp" => Some(icmp("icmp", Kind::IcmpType, &info)),
+                "icmp6" => Some(icmp("icmpv6", Kind::Icmp6Type, &info)),
+                _ => multiport(speaker, &info).map(|part| vec![part]),
             }
         }
-        ("match", "conntrack", 1..=3) => conntrack(&info),
-        ("match", "state", _) => Some(states(info.word(0), "")),
-        ("match", "addrtype", 1) => address_type(&info),
-        ("match", "iprange", 1) => range(&info, v6),
+        ("match", "conntrack", 1..=3) => conntrack(&info).map(|part| vec![part]),
+        ("match", "state", _) => Some(vec![states(info.word(0), "")]),
+        ("match", "addrtype", 1) => Some(address_type(&info)),
+        ("match", "iprange", 1) => Some(range(&info, v6)),
         ("match", "mac", 0) => {
-            let not = if info.word(8) != 0 { "!= " } else { "" };
-            Some(format!("ether saddr {not}{}", mac(&info.bytes::<6>(0))))
+            Some(vec![RulePart::equal("ether saddr", info.word(8) != 0, mac(&info.bytes::<6>(0)))])
         }
-        ("match", "mark", 1) => Some(has_mark("meta", &info)),
-        ("match", "connmark", 1) => Some(has_mark("ct", &info)),
-        ("target", "MASQUERADE", 0) => Some(masquerade(&info, v6)),
-        ("target", "REDIRECT", 0) => Some(redirect(&info, v6)),
-        ("target", "DNAT" | "SNAT", 0) if !v6 => Some(nat(&name, multi_range(&info))),
-        ("target", "DNAT" | "SNAT", 1 | 2) => Some(nat(&name, nat_range(&info, v6))),
-        ("target", "REJECT", 0) => Some(reject(&info, v6)),
-        ("target", "LOG", 0) => {
+        ("match", "mark", 1) => Some(vec![has_mark("meta", &info)]),
+        ("match", "connmark", 1) => Some(vec![has_mark("ct", &info)]),
+        ("target", ..) => target(&name, revision, &info, v6).map(|words| vec![words.into()]),
+        _ => None,
+    };
+    let unsupported = || vec![format!("xt {kind} \"{name}\"").into()];
+    for part in parts.filter(|parts| !parts.is_empty()).unwrap_or_else(unsupported) {
+        speaker.say(part);
+    }
+}
+
+/// Translates a target.
+fn target(name: &str, revision: u64, info: &Info, v6: bool) -> Option<String> {
+    match (name, revision) {
+        ("MASQUERADE", 0) => Some(masquerade(info, v6)),
+        ("REDIRECT", 0) => Some(redirect(info, v6)),
+        ("DNAT" | "SNAT", 0) if !v6 => Some(nat(name, multi_range(info))),
+        ("DNAT" | "SNAT", 1 | 2) => Some(nat(name, nat_range(info, v6))),
+        ("REJECT", 0) => Some(reject(info, v6)),
+        ("LOG", 0) => {
             let prefix = info.text(2, 30);
             let prefix = if prefix.is_empty() { String::new() } else { format!(" prefix \"{prefix}\"") };
             let flags = log_flags(info.byte(1).into());
             Some(format!("log{prefix}{}{flags}", log_level(Some(info.byte(0).into()))))
         }
-        ("target", "MARK", 2) => Some(set_mark("meta", info.word(0), info.word(4))),
-        ("target", "CONNMARK", 1) => connmark(&info, info.byte(12)),
-        ("target", "CONNMARK", 2) if info.byte(13) == 0 => connmark(&info, info.byte(14)),
-        ("target", "TCPMSS", 0) => Some(match info.half(0) {
+        ("MARK", 2) => Some(set_mark("meta", info.word(0), info.word(4))),
+        ("CONNMARK", 1) => connmark(info, info.byte(12)),
+        ("CONNMARK", 2) if info.byte(13) == 0 => connmark(info, info.byte(14)),
+        ("TCPMSS", 0) => Some(match info.half(0) {
             u16::MAX => "tcp option maxseg size set rt mtu".into(),
             size => format!("tcp option maxseg size set {size}"),
         }),
-        ("target", "CT", _) if info.half(0) & 1 != 0 => Some("notrack".into()),
-        ("target", "NOTRACK", _) => Some("notrack".into()),
+        ("CT", _) if info.half(0) & 1 != 0 => Some("notrack".into()),
+        ("NOTRACK", _) => Some("notrack".into()),
         _ => None,
-    };
-    speaker.say(words.unwrap_or_else(|| format!("xt {kind} \"{name}\"")));
-}
-
-/// A port condition; `None` if it matches any port.
-fn port(name: &str, from: u16, to: u16, not: bool) -> Option<String> {
-    let not = if not { "!= " } else { "" };
-    match (from, to) {
-        (0, u16::MAX) if not.is_empty() => None,
-        (from, to) if from == to => Some(format!("{name} {not}{from}")),
-        (from, to) => Some(format!("{name} {not}{from}-{to}")),
     }
 }
 
+/// A port condition; `None` if it matches any port.
+fn port(name: &str, from: u16, to: u16, not: bool) -> Option<RulePart> {
+    let any = (from, to) == (0, u16::MAX) && !not;
+    (!any).then(|| RulePart::equal(name, not, span(from, to)))
+}
+
+/// A number, or a range of them.
+fn span<T: PartialEq + Display>(from: T, to: T) -> String {
+    if from == to { from.to_string() } else { format!("{from}-{to}") }
+}
+
 /// `xt_tcp`
-fn tcp(info: &Info) -> Option<String> {
+fn tcp(info: &Info) -> Option<Vec<RulePart>> {
     let (mask, value, inverted) = (info.byte(9), info.byte(10), info.byte(11));
-    let mut words: Vec<String> = Vec::new();
-    words.extend(port("tcp sport", info.half(0), info.half(2), inverted & 1 != 0));
-    words.extend(port("tcp dport", info.half(4), info.half(6), inverted & 2 != 0));
+    let mut parts: Vec<RulePart> = Vec::new();
+    parts.extend(port("tcp sport", info.half(0), info.half(2), inverted & 1 != 0));
+    parts.extend(port("tcp dport", info.half(4), info.half(6), inverted & 2 != 0));
     if info.byte(8) != 0 {
         return None;
     }
     if mask != 0 {
         let names = |bits: u8| Kind::TcpFlags.format(&[bits], &Default::default());
-        let not = if inverted & 4 != 0 { "!= " } else { "" };
-        words.push(format!("tcp flags {not}{} / {}", names(value), names(mask)));
+        let value = format!("{} / {}", names(value), names(mask));
+        parts.push(RulePart::equal("tcp flags", inverted & 4 != 0, value));
     }
-    Some(if words.is_empty() { "meta l4proto tcp".into() } else { words.join(" ") })
+    Some(or_protocol(parts, "tcp"))
 }
 
 /// `xt_udp`
-fn udp(info: &Info) -> Option<String> {
+fn udp(info: &Info) -> Vec<RulePart> {
     let inverted = info.byte(8);
-    let mut words: Vec<String> = Vec::new();
-    words.extend(port("udp sport", info.half(0), info.half(2), inverted & 1 != 0));
-    words.extend(port("udp dport", info.half(4), info.half(6), inverted & 2 != 0));
-    Some(if words.is_empty() { "meta l4proto udp".into() } else { words.join(" ") })
+    let mut parts: Vec<RulePart> = Vec::new();
+    parts.extend(port("udp sport", info.half(0), info.half(2), inverted & 1 != 0));
+    parts.extend(port("udp dport", info.half(4), info.half(6), inverted & 2 != 0));
+    or_protocol(parts, "udp")
+}
+
+/// The conditions, or that on the protocol alone.
+fn or_protocol(parts: Vec<RulePart>, protocol: &str) -> Vec<RulePart> {
+    match parts.is_empty() {
+        true => vec![RulePart::equal("meta l4proto", false, protocol)],
+        false => parts,
+    }
 }
 
 /// `ipt_icmp` and `ip6t_icmp`
-fn icmp(name: &str, kind: Kind, info: &Info) -> Option<String> {
+fn icmp(name: &str, kind: Kind, info: &Info) -> Vec<RulePart> {
     let (number, from, to) = (info.byte(0), info.byte(1), info.byte(2));
-    let not = if info.byte(3) & 1 != 0 { "!= " } else { "" };
     if number == u8::MAX {
-        return Some(format!("meta l4proto {}", if name == "icmp" { "icmp" } else { "ipv6-icmp" }));
+        return or_protocol(Vec::new(), if name == "icmp" { "icmp" } else { "ipv6-icmp" });
     }
-    let kind = format!("{name} type {not}{}", kind.format(&[number], &Default::default()));
-    Some(match (from, to) {
-        (0, u8::MAX) => kind,
-        (from, to) if from == to => format!("{kind} {name} code {from}"),
-        (from, to) => format!("{kind} {name} code {from}-{to}"),
-    })
+    let kind = kind.format(&[number], &Default::default());
+    let mut parts = vec![RulePart::equal(format!("{name} type"), info.byte(3) & 1 != 0, kind)];
+    if (from, to) != (0, u8::MAX) {
+        parts.push(RulePart::equal(format!("{name} code"), false, span(from, to)));
+    }
+    parts
 }
 
 /// `xt_multiport_v1`
-fn multiport(speaker: &Speaker, info: &Info) -> Option<String> {
+fn multiport(speaker: &Speaker, info: &Info) -> Option<RulePart> {
     let key = match info.byte(0) {
         0 => "sport",
         1 => "dport",
@@ -158,7 +178,6 @@ fn multiport(speaker: &Speaker, info: &Info) -> Option<String> {
     };
     let protocol = speaker.protocol()?;
     let count = usize::from(info.byte(1)).min(15);
-    let not = if info.byte(47) != 0 { "!= " } else { "" };
     let mut ports: Vec<(u16, String)> = Vec::new();
     let mut at = 0;
     while at < count {
@@ -173,19 +192,24 @@ fn multiport(speaker: &Speaker, info: &Info) -> Option<String> {
         at += 1;
     }
     let words: Vec<String> = ports.into_iter().map(|(_, words)| words).collect();
-    match &words[..] {
-        [one] => Some(format!("{protocol} {key} {not}{one}")),
-        words => Some(format!("{protocol} {key} {not}{{ {} }}", words.join(", "))),
+    Some(RulePart::equal(format!("{protocol} {key}"), info.byte(47) != 0, one_or_set(&words)))
+}
+
+/// A single value, or a set of several.
+fn one_or_set(values: &[String]) -> String {
+    match values {
+        [one] => one.clone(),
+        several => format!("{{ {} }}", several.join(", ")),
     }
 }
 
-fn states(mask: u32, not: &str) -> String {
+fn states(mask: u32, operator: &str) -> RulePart {
     let names: Vec<(u64, &str)> = [1, 2, 4, 8, 64].into_iter().zip(STATES).collect();
-    format!("ct state {not}{}", flags(mask.into(), &names))
+    RulePart::compare("ct state", operator, flags(mask.into(), &names))
 }
 
 /// `xt_conntrack_mtinfo3` that matches states and nothing else.
-fn conntrack(info: &Info) -> Option<String> {
+fn conntrack(info: &Info) -> Option<RulePart> {
     const ALIAS: u16 = 1 << 13;
     let (asked, inverted) = (info.half(146) & !ALIAS, info.half(148));
     // iptables uses another bit for untracked connections.
@@ -194,18 +218,18 @@ fn conntrack(info: &Info) -> Option<String> {
         mask if mask & (64 | 128) != 0 => return None,
         mask => mask,
     };
-    (asked == 1).then(|| states(mask.into(), if inverted & 1 != 0 { "! " } else { "" }))
+    (asked == 1).then(|| states(mask.into(), if inverted & 1 != 0 { "!" } else { "" }))
 }
 
 /// `xt_addrtype_info_v1`
-fn address_type(info: &Info) -> Option<String> {
+fn address_type(info: &Info) -> Vec<RulePart> {
     let (source, destination, bits) = (info.half(0), info.half(2), info.word(4));
     let interface = match bits & 12 {
         4 => " . iif",
         8 => " . oif",
         _ => "",
     };
-    let mut words = Vec::new();
+    let mut parts = Vec::new();
     for (side, mask, not) in [("saddr", source, bits & 1), ("daddr", destination, bits & 2)] {
         if mask == 0 {
             continue;
@@ -214,32 +238,27 @@ fn address_type(info: &Info) -> Option<String> {
             .filter(|bit| mask & (1 << bit) != 0)
             .map(|bit| Kind::AddressType.format(&bit.to_ne_bytes(), &Default::default()))
             .collect();
-        let not = if not != 0 { "!= " } else { "" };
-        let types = match &names[..] {
-            [one] => one.clone(),
-            several => format!("{{ {} }}", several.join(", ")),
-        };
-        words.push(format!("fib {side}{interface} type {not}{types}"));
+        parts.push(RulePart::equal(format!("fib {side}{interface} type"), not != 0, one_or_set(&names)));
     }
-    (!words.is_empty()).then(|| words.join(" "))
+    parts
 }
 
 /// `xt_iprange_mtinfo`
-fn range(info: &Info, v6: bool) -> Option<String> {
+fn range(info: &Info, v6: bool) -> Vec<RulePart> {
     let bits = info.byte(64);
     let ip = |at: usize| match v6 {
         true => Ipv6Addr::from(info.bytes::<16>(at)).to_string(),
         false => Ipv4Addr::from(info.bytes::<4>(at)).to_string(),
     };
     let family = if v6 { "ip6" } else { "ip" };
-    let mut words = Vec::new();
+    let mut parts = Vec::new();
     for (bit, side, at) in [(1, "saddr", 0), (2, "daddr", 32)] {
         if bits & bit != 0 {
-            let not = if bits & (bit << 4) != 0 { "!= " } else { "" };
-            words.push(format!("{family} {side} {not}{}-{}", ip(at), ip(at + 16)));
+            let ips = format!("{}-{}", ip(at), ip(at + 16));
+            parts.push(RulePart::equal(format!("{family} {side}"), bits & (bit << 4) != 0, ips));
         }
     }
-    (!words.is_empty()).then(|| words.join(" "))
+    parts
 }
 
 /// The target of an address translation, as `192.168.15.2:80`, and its flags.
@@ -329,12 +348,16 @@ fn reject(info: &Info, v6: bool) -> String {
 }
 
 /// `xt_mark_mtinfo1`, `xt_connmark_mtinfo1`
-fn has_mark(whose: &str, info: &Info) -> String {
+fn has_mark(whose: &str, info: &Info) -> RulePart {
     let (mark, mask) = (info.word(0), info.word(4));
-    let not = if info.byte(8) != 0 { "!= " } else { "" };
+    let not = info.byte(8) != 0;
     let cut = if mask == u32::MAX { String::new() } else { format!(" & {mask:#010x}") };
-    let equals = if mask == u32::MAX || !not.is_empty() { "" } else { "== " };
-    format!("{whose} mark{cut} {equals}{not}{mark:#010x}")
+    let operator = match (not, mask) {
+        (true, _) => "!=",
+        (false, u32::MAX) => "",
+        (false, _) => "==",
+    };
+    RulePart::compare(format!("{whose} mark{cut}"), operator, format!("{mark:#010x}"))
 }
 
 /// `xt_mark_tginfo2`

@@ -322,7 +322,7 @@ impl BlockedPacket<'_> {
 
     /// Tells whether the rule drops everything that reaches it.
     fn catches_all(&self) -> bool {
-        let ruling = Ruling::read(self.native(), &self.culprit.spec);
+        let ruling = Ruling::of_culprit(self.culprit);
         let wide = |of: Of| matches!(of, Of::In | Of::Out);
         ruling.clauses.iter().all(|clause| wide(clause.of) || clause.not && clause.of != Of::State)
     }

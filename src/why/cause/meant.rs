@@ -187,7 +187,7 @@ impl BlockedPacket<'_> {
                 (Some(spec), Some(chain)) if !self.native() => {
                     chain == self.culprit.chain
                         && spec.contains("ACCEPT")
-                        && Ruling::read(false, spec).failing(&view).is_empty()
+                        && Ruling::read(spec).failing(&view).is_empty()
                 }
                 _ => continue,
             };
@@ -282,7 +282,7 @@ impl BlockedPacket<'_> {
             found.extend(self.ipset());
             return found;
         }
-        let own = Ruling::read(true, &self.culprit.spec);
+        let own = Ruling::of_culprit(self.culprit);
         let accepts = self.rules().filter(|rule| is_accept(rule)).map(|rule| (false, Ruling::of(rule)));
         for (drops, ruling) in [(true, own)].into_iter().chain(accepts) {
             for clause in &ruling.clauses {

@@ -1,7 +1,7 @@
 //! Conditions of firewall rules, in the words of iptables and of nft, and whether a
 //! packet meets them.
 
-use crate::net::{Backend, FirewallRule, TracedPacket, typed_words};
+use crate::net::{Backend, Culprit, FirewallRule, RulePart, TracedPacket, typed_words};
 use crate::why::evidence::ground::network;
 use std::net::IpAddr;
 
@@ -27,7 +27,8 @@ pub(in crate::why) struct Clause {
     pub of: Of,
     pub not: bool,
     pub value: String,
-    /// The index of the word with the value.
+    /// The indexes of the condition's first word, and of the word with its value.
+    from: usize,
     at: usize,
 }
 
@@ -51,14 +52,19 @@ pub(in crate::why) struct View<'a> {
 
 impl Ruling {
     pub fn of(rule: &FirewallRule) -> Self {
-        Self::read(rule.backend == Backend::Nft, &rule.spec)
+        if rule.backend == Backend::Nft { Self::of_parts(&rule.parts) } else { Self::read(&rule.spec) }
     }
 
-    pub fn read(native: bool, spec: &str) -> Self {
-        if native { Self::read_nft(spec) } else { Self::read_xt(spec) }
+    pub fn of_culprit(culprit: &Culprit) -> Self {
+        if culprit.backend == Backend::Nft {
+            Self::of_parts(&culprit.parts)
+        } else {
+            Self::read(&culprit.spec)
+        }
     }
 
-    fn read_xt(spec: &str) -> Self {
+    /// Reads a rule in the words of iptables and its like.
+    pub fn read(spec: &str) -> Self {
         let words = shell_words::split(spec).unwrap_or_default();
         let mut clauses = Vec::new();
         let (mut at, mut not) = (0, false);
@@ -78,7 +84,7 @@ impl Ruling {
                 }
                 "--match-set" => {
                     let value = words.get(at + 1..at + 3).unwrap_or_default().join(" ");
-                    clauses.push(Clause { of: Of::Other, not, value, at: at + 1 });
+                    clauses.push(Clause { of: Of::Other, not, value, from: at, at: at + 1 });
                     not = false;
                     at += 3;
                     continue;
@@ -101,60 +107,46 @@ impl Ruling {
                 _ => Of::Other,
             };
             let value = words.get(at + 1).cloned().unwrap_or_default();
-            clauses.push(Clause { of, not, value, at: at + 1 });
+            clauses.push(Clause { of, not, value, from: at, at: at + 1 });
             not = false;
             at += 2;
         }
         Self { words, native: false, clauses }
     }
 
-    fn read_nft(spec: &str) -> Self {
-        let mut words: Vec<String> = Vec::new();
-        let mut open = false;
-        for word in spec.split_whitespace() {
-            match words.last_mut().filter(|_| open) {
-                Some(last) => *last += &format!(" {word}"),
-                None => words.push(word.into()),
-            }
-            open = (open || word.starts_with('{')) && !word.ends_with('}');
-        }
-        let mut clauses = Vec::new();
-        let mut at = 0;
-        while at < words.len() {
-            let word = words[at].as_str();
-            let next = words.get(at + 1).map_or("", String::as_str);
-            let (of, taken) = match (word, next) {
-                ("iifname" | "iif", _) => (Of::In, 1),
-                ("oifname" | "oif", _) => (Of::Out, 1),
-                ("meta", "iifname" | "iif") => (Of::In, 2),
-                ("meta", "oifname" | "oif") => (Of::Out, 2),
-                ("ip" | "ip6", "saddr") => (Of::Src, 2),
-                ("ip" | "ip6", "daddr") => (Of::Dst, 2),
-                ("ip", "protocol") | ("ip6", "nexthdr") | ("meta", "l4proto") => (Of::Proto, 2),
-                ("tcp" | "udp" | "th", "dport") => (Of::Dport, 2),
-                ("tcp" | "udp" | "th", "sport") => (Of::Sport, 2),
-                ("icmp" | "icmpv6", "type") => (Of::Icmp, 2),
-                ("ct", "state") => (Of::State, 2),
-                ("counter", _) => {
-                    at += if next == "packets" { 5 } else { 1 };
+    /// Reads a rule in nft's words.
+    pub fn of_parts(parts: &[RulePart]) -> Self {
+        let (mut words, mut clauses) = (Vec::new(), Vec::new());
+        for part in parts {
+            let (field, operator, value) = match part {
+                RulePart::Match { field, operator, value } => (field, operator.as_str(), value),
+                RulePart::Words(text) => {
+                    let from = words.len();
+                    words.extend(text.split(' ').map(String::from));
+                    if !STATEMENTS.contains(&words[from].as_str()) {
+                        // A limit, for instance.
+                        let (of, value, at) = (Of::Other, text.clone(), words.len() - 1);
+                        clauses.push(Clause { of, not: false, value, from, at });
+                    }
                     continue;
                 }
-                (
-                    "accept" | "drop" | "reject" | "jump" | "goto" | "return" | "queue" | "log" | "dnat"
-                    | "snat" | "masquerade" | "redirect" | "notrack" | "comment",
-                    _,
-                ) => break,
-                _ => (Of::Other, 1),
             };
-            if matches!(of, Of::Dport | Of::Sport | Of::Icmp) && word != "th" {
-                clauses.push(Clause { of: Of::Proto, not: false, value: word.into(), at });
-            }
-            at += taken;
-            let not = words.get(at).is_some_and(|word| word == "!=");
-            at += usize::from(not);
-            let value = words.get(at).cloned().unwrap_or_default();
-            clauses.push(Clause { of, not, value: value.trim_matches('"').into(), at });
-            at += 1;
+            let from = words.len();
+            let (of, protocol) = property(field);
+            words.extend(field.split(' ').map(String::from));
+            words.extend(Some(operator).filter(|operator| !operator.is_empty()).map(String::from));
+            clauses.extend(protocol.map(|value| {
+                let (of, not, value) = (Of::Proto, false, value.into());
+                Clause { of, not, value, from, at: from }
+            }));
+            let (of, not) = match operator {
+                "" | "==" => (of, false),
+                "!=" | "!" => (of, of != Of::Other),
+                _ => (Of::Other, false),
+            };
+            let at = words.len();
+            clauses.push(Clause { of, not, value: value.trim_matches('"').into(), from, at });
+            words.push(value.clone());
         }
         Self { words, native: true, clauses }
     }
@@ -195,8 +187,7 @@ impl Ruling {
     /// Returns the rule's words without one condition, on which no other depends.
     pub fn without(&self, clause: &Clause) -> String {
         let mut words = self.words.clone();
-        let option = clause.at.saturating_sub(if self.native { 2 } else { 1 });
-        words.drain(option..=clause.at);
+        words.drain(clause.from..=clause.at);
         Self { words, ..self.clone() }.typed()
     }
 
@@ -229,7 +220,48 @@ impl Ruling {
     /// Returns the rule's words with another word after `word`.
     pub fn with_after(&self, word: &str, value: &str) -> Option<String> {
         let at = self.words.iter().position(|known| known == word)? + 1;
-        Some(self.with(&Clause { of: Of::Other, not: false, value: String::new(), at }, value))
+        Some(self.with(&Clause { of: Of::Other, not: false, value: String::new(), from: at, at }, value))
+    }
+}
+
+/// The first words of statements that apply to each packet that reaches them.
+const STATEMENTS: [&str; 16] = [
+    "accept",
+    "comment",
+    "continue",
+    "counter",
+    "dnat",
+    "drop",
+    "goto",
+    "jump",
+    "log",
+    "masquerade",
+    "notrack",
+    "queue",
+    "redirect",
+    "reject",
+    "return",
+    "snat",
+];
+
+/// The property that a field of nft is, and the protocol that it implies.
+fn property(field: &str) -> (Of, Option<&str>) {
+    match field {
+        "iifname" | "iif" | "meta iifname" | "meta iif" => (Of::In, None),
+        "oifname" | "oif" | "meta oifname" | "meta oif" => (Of::Out, None),
+        "ip saddr" | "ip6 saddr" => (Of::Src, None),
+        "ip daddr" | "ip6 daddr" => (Of::Dst, None),
+        "ip protocol" | "ip6 nexthdr" | "meta l4proto" => (Of::Proto, None),
+        "th dport" => (Of::Dport, None),
+        "th sport" => (Of::Sport, None),
+        "tcp dport" => (Of::Dport, Some("tcp")),
+        "tcp sport" => (Of::Sport, Some("tcp")),
+        "udp dport" => (Of::Dport, Some("udp")),
+        "udp sport" => (Of::Sport, Some("udp")),
+        "icmp type" => (Of::Icmp, Some("icmp")),
+        "icmpv6 type" => (Of::Icmp, Some("icmpv6")),
+        "ct state" => (Of::State, None),
+        _ => (Of::Other, None),
     }
 }
 
@@ -413,59 +445,73 @@ mod tests {
         }
     }
 
-    fn failing(native: bool, spec: &str) -> Vec<Of> {
+    /// A comparison for equality.
+    fn is(field: &str, value: &str) -> RulePart {
+        RulePart::Match { field: field.into(), operator: String::new(), value: value.into() }
+    }
+
+    fn nft<const N: usize>(conditions: [RulePart; N]) -> Ruling {
+        let parts: Vec<RulePart> = conditions.into_iter().chain([RulePart::Words("accept".into())]).collect();
+        Ruling::of_parts(&parts)
+    }
+
+    fn failing(ruling: &Ruling) -> Vec<Of> {
         let packet = packet();
         let view = View { packet: &packet, iif: Some("eth0"), oif: None, reply: false };
-        Ruling::read(native, spec).failing(&view).iter().map(|clause| clause.of).collect()
+        ruling.failing(&view).iter().map(|clause| clause.of).collect()
     }
 
     #[test]
     fn a_rule_is_judged_clause_by_clause() {
-        assert_eq!(failing(false, "-s 10.0.0.0/24 -i eth+ -p tcp -m tcp --dport 80 -j ACCEPT"), []);
-        assert_eq!(failing(false, "! -s 10.0.0.0/24 -p tcp -m multiport --dports 22,80 -j X"), [Of::Src]);
-        assert_eq!(failing(false, "-p udp -m udp --dport 79:81 -j ACCEPT"), [Of::Proto]);
-        assert_eq!(failing(false, "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"), [Of::State]);
-        assert_eq!(failing(false, "-m owner --uid-owner 0 -j ACCEPT"), [Of::Other]);
-        assert_eq!(
-            failing(true, "iifname \"eth0\" tcp dport { 22, 80 } counter packets 0 bytes 0 accept"),
-            []
-        );
-        assert_eq!(failing(true, "ip saddr != 10.0.0.9 tcp dport 8080 accept"), [Of::Dport]);
-        assert_eq!(failing(true, "udp dport 80 accept"), [Of::Proto]);
+        let typed = |spec: &str| failing(&Ruling::read(spec));
+        assert_eq!(typed("-s 10.0.0.0/24 -i eth+ -p tcp -m tcp --dport 80 -j ACCEPT"), []);
+        assert_eq!(typed("! -s 10.0.0.0/24 -p tcp -m multiport --dports 22,80 -j X"), [Of::Src]);
+        assert_eq!(typed("-p udp -m udp --dport 79:81 -j ACCEPT"), [Of::Proto]);
+        assert_eq!(typed("-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"), [Of::State]);
+        assert_eq!(typed("-m owner --uid-owner 0 -j ACCEPT"), [Of::Other]);
+        assert_eq!(failing(&nft([is("iifname", "\"eth0\""), is("tcp dport", "{ 22, 80 }")])), []);
+        let not = |field: &str, operator: &str, value: &str| RulePart::Match {
+            field: field.into(),
+            operator: operator.into(),
+            value: value.into(),
+        };
+        let other = [not("ip saddr", "!=", "10.0.0.9"), is("tcp dport", "8080")];
+        assert_eq!(failing(&nft(other)), [Of::Dport]);
+        assert_eq!(failing(&nft([is("udp dport", "80")])), [Of::Proto]);
+        assert_eq!(failing(&nft([not("ct state", "!", "established,related")])), []);
+        assert_eq!(failing(&nft([not("tcp dport", ">=", "1024")])), [Of::Other]);
+        assert_eq!(failing(&nft([RulePart::Words("limit rate 1/second".into())])), [Of::Other]);
     }
 
     #[test]
     fn a_rule_is_corrected_in_one_place() {
         let packet = packet();
         let view = View { packet: &packet, iif: Some("eth0"), oif: None, reply: false };
-        let corrected = |native: bool, spec: &str| {
-            let ruling = Ruling::read(native, spec);
+        let corrected = |ruling: Ruling| {
             let clause = ruling.failing(&view)[0];
             ruling.with(clause, &clause.meant(&view).unwrap())
         };
-        assert_eq!(corrected(false, "-s 10.0.1.0/24 -p tcp -j ACCEPT"), "-s 10.0.0.0/24 -p tcp -j ACCEPT");
-        assert_eq!(corrected(true, "iifname \"eht0\" accept"), "iifname \"eth0\" accept");
-        assert_eq!(corrected(true, "tcp dport 8080 accept"), "tcp dport 80 accept");
-        assert_eq!(corrected(true, "udp dport 80 accept"), "tcp dport 80 accept");
-        assert_eq!(
-            corrected(false, "-p udp -m udp --dport 80 -j ACCEPT"),
-            "-p tcp -m tcp --dport 80 -j ACCEPT"
-        );
+        let typed = |spec: &str| corrected(Ruling::read(spec));
+        assert_eq!(typed("-s 10.0.1.0/24 -p tcp -j ACCEPT"), "-s 10.0.0.0/24 -p tcp -j ACCEPT");
+        assert_eq!(typed("-p udp -m udp --dport 80 -j ACCEPT"), "-p tcp -m tcp --dport 80 -j ACCEPT");
+        assert_eq!(corrected(nft([is("iifname", "\"eht0\"")])), "iifname \"eth0\" accept");
+        assert_eq!(corrected(nft([is("tcp dport", "8080")])), "tcp dport 80 accept");
+        assert_eq!(corrected(nft([is("udp dport", "80")])), "tcp dport 80 accept");
     }
 
     #[test]
     fn a_rule_is_turned_round_or_made_wider() {
         let packet = packet();
         let view = View { packet: &packet, iif: Some("eth0"), oif: None, reply: false };
-        let rule = Ruling::read(false, "-s 10.0.0.2 -i a -o b -p tcp -j ACCEPT");
+        let rule = Ruling::read("-s 10.0.0.2 -i a -o b -p tcp -j ACCEPT");
         assert_eq!(rule.reversed(), "-d 10.0.0.2 -o a -i b -p tcp -j ACCEPT");
-        let rule = Ruling::read(true, "ip saddr 10.0.0.2 iifname \"a\" meta l4proto tcp accept");
+        let rule = nft([is("ip saddr", "10.0.0.2"), is("iifname", "\"a\""), is("meta l4proto", "tcp")]);
         assert_eq!(rule.reversed(), "ip daddr 10.0.0.2 oifname \"a\" meta l4proto tcp accept");
         let proto = |rule: &Ruling| rule.clauses.iter().find(|one| one.of == Of::Proto).cloned().unwrap();
         assert_eq!(rule.without(&proto(&rule)), "ip saddr 10.0.0.2 iifname \"a\" accept");
-        let rule = Ruling::read(false, "-p udp -o r1 -j MASQUERADE");
+        let rule = Ruling::read("-p udp -o r1 -j MASQUERADE");
         assert_eq!(rule.without(&proto(&rule)), "-o r1 -j MASQUERADE");
-        let rule = Ruling::read(false, "-m iprange --src-range 10.0.0.5-10.0.0.9 -j ACCEPT");
+        let rule = Ruling::read("-m iprange --src-range 10.0.0.5-10.0.0.9 -j ACCEPT");
         assert_eq!(rule.failing(&view)[0].extended(&view).as_deref(), Some("10.0.0.1-10.0.0.9"));
     }
 }
