@@ -7,8 +7,6 @@ use super::{Suspicion, suspect};
 use crate::net::survey::{BridgePort, Link, LinkKind, Space};
 use crate::why::Cause;
 use crate::why::evidence::Evidence;
-use crate::why::evidence::ground::End;
-use crate::why::look::gate::Gate;
 
 /// Suspects bridges and their ports.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
@@ -45,70 +43,6 @@ pub(super) fn bridges<'a>(evidence: &Evidence<'a>) -> Vec<(&'a Space, &'a Link)>
         space.links.iter().filter(|link| link.kind == LinkKind::Bridge).map(move |link| (space, link))
     });
     bridges.collect()
-}
-
-impl<'a> Evidence<'a> {
-    /// Returns the tier of a suspect at this interface: `Here` on the wire where the packet
-    /// was seen last, or in the namespace that it has not left; `OnTheWay` otherwise.
-    pub(super) fn tier_at(&self, space: &str, link: &Link) -> Tier {
-        let asks = match &self.gate {
-            Gate::Resolve { asker, dev, .. } => {
-                self.survey.space(asker).and_then(|space| Some((space, space.link(dev)?)))
-            }
-            _ => None,
-        };
-        let mut last = self.stuck.link(self.survey).into_iter().chain(asks);
-        let here = last.any(|(at, last)| self.ground.share((&at.name, last.index), (space, link.index)));
-        if here || self.gate_is_send(space) { Tier::Here } else { Tier::OnTheWay }
-    }
-
-    /// Tells whether the packet has not left this namespace at all.
-    fn gate_is_send(&self, space: &str) -> bool {
-        self.gate == Gate::Send && self.stuck.ns == space
-    }
-
-    /// Returns the interfaces on the way that handle packets of the network layer, in the
-    /// order of the way.
-    pub(super) fn stations(&self) -> Vec<End<'a>> {
-        let way = self.links_on_the_way();
-        let on_way =
-            |end: &End| way.iter().any(|(space, link)| (space.name.as_str(), link.index) == end.port());
-        let mut ends: Vec<End<'a>> = self.ground.ends().filter(on_way).collect();
-        let place =
-            |end: &End| way.iter().position(|(space, link)| (space.name.as_str(), link.index) == end.port());
-        ends.sort_by_key(place);
-        ends
-    }
-
-    /// Returns a hardware address as one types it. The kernel's random addresses change
-    /// with each run, so the command reads those from the interface.
-    pub(super) fn mac_words(&self, mac: &str) -> String {
-        let typed = self.lab_commands.iter().any(|command| command.command.to_lowercase().contains(mac));
-        let all =
-            self.survey.spaces.iter().flat_map(|space| space.links.iter().map(move |link| (space, link)));
-        // A station comes before a bridge, which takes the address of a port.
-        let owner =
-            all.filter(|(_, link)| link.mac == mac).min_by_key(|(_, link)| link.kind == LinkKind::Bridge);
-        match owner {
-            Some((space, link)) if !typed => {
-                // The /sys of a shell in the host namespace may belong to another namespace.
-                let read = match self.netns(&space.name).is_some_and(|netns| netns.is_host()) {
-                    true => format!("ip -br link show dev {} | awk '{{print $3}}'", link.name),
-                    false => self.exec(&space.name, &format!("cat /sys/class/net/{}/address", link.name)),
-                };
-                format!("$({read})")
-            }
-            _ => mac.into(),
-        }
-    }
-
-    /// Returns a hardware address that no interface has.
-    pub(super) fn free_mac(&self) -> String {
-        let all: Vec<&str> =
-            self.survey.spaces.iter().flat_map(|space| &space.links).map(|link| link.mac.as_str()).collect();
-        let nth = |n: u32| format!("02:00:00:00:{:02x}:{:02x}", n >> 8, n & 0xff);
-        (1..=0xfffe).rev().map(nth).find(|mac| !all.contains(&mac.as_str())).unwrap_or_else(|| nth(1))
-    }
 }
 
 pub(super) fn at(

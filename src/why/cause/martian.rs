@@ -5,10 +5,10 @@ use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::SeenPacket;
-use crate::net::survey::{Link, RouteQuestion, Space, conf_key, key_part};
+use crate::net::survey::{Link, RouteQuestion, Space, conf_key};
 use crate::why::Cause;
-use crate::why::command::say::odd;
 use crate::why::evidence::Evidence;
+use crate::why::evidence::fib::unroutable;
 use crate::why::evidence::fib::{self, Flow};
 use crate::why::look::gate::Gate;
 use std::net::IpAddr;
@@ -132,9 +132,9 @@ impl<'a> Arrival<'a> {
     /// with the way back.
     fn unmarked(&self, evidence: &Evidence, text: &str) -> Option<Suspicion> {
         let Self { space, link, src, .. } = self;
-        let (ns, dev) = (&space.name, key_part(&link.name));
+        let (ns, dev) = (&space.name, &link.name);
         let key = |dev: &str| conf_key("ipv4", dev, "src_valid_mark");
-        if [key("all"), key(&dev)].iter().any(|key| space.switch(key) == Some(1)) {
+        if [key("all"), key(dev)].iter().any(|key| space.switch(key) == Some(1)) {
             return None;
         }
         let rule = space.rules.iter().find(|rule| {
@@ -179,7 +179,7 @@ impl<'a> Arrival<'a> {
             let suspect = suspect(Cause::MartianSource, place, text, fix);
             return Some(Suspicion { rank: Tier::Named.plain(), sure: true, suspect });
         }
-        let (bad, what) = match (odd(*src), odd(*dst)) {
+        let (bad, what) = match (unroutable(*src), unroutable(*dst)) {
             (Some(what), _) => (src, what),
             (None, Some(what)) => (dst, what),
             (None, None) => return None,

@@ -3,6 +3,16 @@
 //! A finder looks at one subject and returns its suspects, each with a [rank]: statements
 //! of the kernel come before states that forbid the packet, and those before states that
 //! only look odd.
+//!
+//! ```text
+//! links and wires      link  plug  bridge  fdb  macvlan  vxlan  vxlan_outer  tunnel  queue  mtu
+//! addresses            address  connected  misplaced  swapped  owner  swallowed  ipv6  neigh
+//! routes               route  gateway  follow  rules  forward  martian  ttl  lost
+//! rules of a firewall  firewall  meant  mangle  nat  nat_miss  masquerade  xfrm
+//! names and services   names  misspelt  service  nobody
+//! what was typed       command  mistyped  switch
+//! the list, the order  id  page  rank
+//! ```
 
 mod address;
 mod bridge;

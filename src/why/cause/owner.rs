@@ -7,8 +7,9 @@ use super::{Suspicion, suspect};
 use crate::event::Passed;
 use crate::net::survey::{Address, RouteQuestion, Space};
 use crate::why::Cause;
-use crate::why::command::say::{nodad, odd};
+use crate::why::command::say::nodad;
 use crate::why::evidence::Evidence;
+use crate::why::evidence::fib::unroutable;
 use crate::why::evidence::ground::network;
 use std::net::IpAddr;
 
@@ -107,7 +108,7 @@ fn bound(evidence: &Evidence, dev: &str) -> Option<Suspicion> {
 /// Suspects a target address that does not work on a wire.
 fn useless(evidence: &Evidence) -> Option<Suspicion> {
     let dst = evidence.shot.target?;
-    let what = odd(dst)?;
+    let what = unroutable(dst)?;
     let (owner, addr) = evidence.ground.owners(dst).into_iter().find(|(_, addr)| addr.dev != "lo")?;
     let text = format!(
         "{dst}, which {} has on {}, is {what}: give both ends addresses of a network that is for use on wires, as 10.0.0.0/24, and ask that one",

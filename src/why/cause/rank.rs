@@ -5,6 +5,9 @@
 //! tier and fit alone would put in the wrong order.
 
 use super::{Cause, Suspicion};
+use crate::net::survey::Link;
+use crate::why::evidence::Evidence;
+use crate::why::look::gate::Gate;
 use std::cmp::Reverse;
 
 /// The strength of the evidence against a suspect.
@@ -45,6 +48,27 @@ pub(in crate::why) struct Rank {
     /// Decides among suspects of the same fit: how near the proposed value is to the
     /// present one, or which end comes first.
     pub nearness: i8,
+}
+
+impl Evidence<'_> {
+    /// Returns the tier of a suspect at this interface: `Here` on the wire where the packet
+    /// was seen last, or in the namespace that it has not left; `OnTheWay` otherwise.
+    pub(super) fn tier_at(&self, space: &str, link: &Link) -> Tier {
+        let asks = match &self.gate {
+            Gate::Resolve { asker, dev, .. } => {
+                self.survey.space(asker).and_then(|space| Some((space, space.link(dev)?)))
+            }
+            _ => None,
+        };
+        let mut last = self.stuck.link(self.survey).into_iter().chain(asks);
+        let here = last.any(|(at, last)| self.ground.share((&at.name, last.index), (space, link.index)));
+        if here || self.gate_is_send(space) { Tier::Here } else { Tier::OnTheWay }
+    }
+
+    /// Tells whether the packet has not left this namespace at all.
+    fn gate_is_send(&self, space: &str) -> bool {
+        self.gate == Gate::Send && self.stuck.ns == space
+    }
 }
 
 impl Tier {

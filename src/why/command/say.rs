@@ -3,7 +3,7 @@
 use crate::net::survey::{Address, PolicyRule};
 use crate::net::typed_words;
 use crate::why::evidence::ground::Crossing;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 /// Returns the option without which an IPv6 address has to wait for duplicate address
 /// detection.
@@ -44,19 +44,4 @@ pub(in crate::why) fn words(rule: &PolicyRule) -> String {
 /// Returns a command as one types it.
 pub(in crate::why) fn line(words: &[String]) -> String {
     typed_words(&words.iter().map(String::as_str).collect::<Vec<_>>())
-}
-
-/// Explains why an address can't be used on a wire.
-pub(in crate::why) fn odd(ip: IpAddr) -> Option<&'static str> {
-    let IpAddr::V4(ip) = ip else { return None };
-    match ip.octets()[0] {
-        0 if ip != Ipv4Addr::UNSPECIFIED => {
-            Some("in 0.0.0.0/8 (\"this network\"), for which the kernel makes no route to a neighbour")
-        }
-        127 => {
-            Some("in 127.0.0.0/8, the loopback's own, which never goes over a wire unless route_localnet=1")
-        }
-        240..=255 if !ip.is_broadcast() => Some("in 240.0.0.0/4, which is reserved"),
-        _ => None,
-    }
 }

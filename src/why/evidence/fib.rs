@@ -4,7 +4,7 @@
 //! the tables that led to it.
 
 use crate::net::survey::{Net, PolicyRule, Route, Space};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// A packet, as far as rules and routes look at it.
 #[derive(Debug, Clone, Copy)]
@@ -89,4 +89,19 @@ pub(in crate::why) fn is_usable(route: &Route) -> bool {
 /// Tells whether a route discards or refuses packets.
 pub(in crate::why) fn is_dead_end(route: &Route) -> bool {
     matches!(route.kind.as_str(), "blackhole" | "unreachable" | "prohibit")
+}
+
+/// Returns the reason why the kernel routes no packet of this address over a wire.
+pub(in crate::why) fn unroutable(ip: IpAddr) -> Option<&'static str> {
+    let IpAddr::V4(ip) = ip else { return None };
+    match ip.octets()[0] {
+        0 if ip != Ipv4Addr::UNSPECIFIED => {
+            Some("in 0.0.0.0/8 (\"this network\"), for which the kernel makes no route to a neighbour")
+        }
+        127 => {
+            Some("in 127.0.0.0/8, the loopback's own, which never goes over a wire unless route_localnet=1")
+        }
+        240..=255 if !ip.is_broadcast() => Some("in 240.0.0.0/4, which is reserved"),
+        _ => None,
+    }
 }

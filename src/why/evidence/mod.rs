@@ -8,12 +8,14 @@
 //! ground   which interfaces share a wire
 //! fib      the route that the tables give for a packet
 //! way      ways over wires, whatever the tables say
+//! macs     hardware addresses, as commands take them
 //! ```
 
 pub(super) mod fib;
 pub(super) mod ground;
 pub(super) mod kernel;
 pub(super) mod known;
+mod macs;
 pub(super) mod typed;
 mod way;
 

@@ -5,9 +5,24 @@ use crate::event::Passed;
 use crate::net::survey::{Address, Net, RouteQuestion, Space, conf_key};
 use crate::why::evidence::Evidence;
 use crate::why::evidence::fib;
-use crate::why::evidence::ground::{Crossing, network};
+use crate::why::evidence::ground::{Crossing, End, network};
 use crate::why::look::gate::is_local;
 use std::net::IpAddr;
+
+impl<'a> Evidence<'a> {
+    /// Returns the interfaces on the way that handle packets of the network layer, in the
+    /// order of the way.
+    pub(in crate::why) fn stations(&self) -> Vec<End<'a>> {
+        let way = self.links_on_the_way();
+        let on_way =
+            |end: &End| way.iter().any(|(space, link)| (space.name.as_str(), link.index) == end.port());
+        let mut ends: Vec<End<'a>> = self.ground.ends().filter(on_way).collect();
+        let place =
+            |end: &End| way.iter().position(|(space, link)| (space.name.as_str(), link.index) == end.port());
+        ends.sort_by_key(place);
+        ends
+    }
+}
 
 impl Evidence<'_> {
     /// Returns the source address of the request, sent or not.
@@ -89,10 +104,16 @@ impl Evidence<'_> {
     /// (`proxy_arp`, or a proxy entry).
     pub(in crate::why) fn answers_for(&self, step: Crossing, dst: IpAddr) -> bool {
         let dev = &step.into.link.name;
-        let on = |key: String| step.into.space.switch(&key) == Some(1);
-        on(conf_key("ipv4", dev, "proxy_arp"))
-            || on("net.ipv4.conf.all.proxy_arp".into())
-            || step.into.space.neighs.iter().any(|known| known.proxy && known.ip == dst)
+        let on = |family: &str, name: &str| {
+            let on = |dev: &str| step.into.space.switch(&conf_key(family, dev, name)) == Some(1);
+            on(dev) || on("all")
+        };
+        let listed = step.into.space.neighs.iter().any(|known| known.proxy && known.ip == dst);
+        match dst {
+            // proxy_arp answers for each address that the namespace has a route to.
+            IpAddr::V4(_) => listed || on("ipv4", "proxy_arp"),
+            IpAddr::V6(_) => listed && on("ipv6", "proxy_ndp"),
+        }
     }
 
     /// Returns the way over wires to a namespace that has an address, or else an address

@@ -1,7 +1,7 @@
 //! The gate that stopped the packet.
 
-use super::stuck::{Last, Leg, Stuck};
-use crate::net::survey::{Link, Space, Survey};
+use super::stuck::{Last, Stuck};
+use crate::net::survey::{Space, Survey};
 use std::net::IpAddr;
 
 /// The stage of processing at which a packet was stopped.
@@ -64,17 +64,4 @@ pub(in crate::why) fn is_local(space: &Space, ip: IpAddr) -> bool {
     let own = space.addrs.iter().any(|addr| addr.ip == ip || addr.cast() == Some(ip));
     let limited = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast() || ip.is_multicast());
     own || limited || matches!(ip, IpAddr::V6(ip) if ip.is_multicast())
-}
-
-impl Stuck {
-    /// Returns the link where the packet was seen last.
-    pub fn link<'a>(&self, survey: &'a Survey) -> Option<(&'a Space, &'a Link)> {
-        let space = survey.space(&self.ns)?;
-        Some((space, space.link(self.dev.as_ref()?)?))
-    }
-
-    /// Tells whether the answer is the packet that got stuck.
-    pub fn is_back(&self) -> bool {
-        self.leg == Leg::Back
-    }
 }

@@ -2,6 +2,7 @@
 
 use super::shot::Shot;
 use crate::event::Passed;
+use crate::net::survey::{Link, Space, Survey};
 use crate::net::{SeenPacket, Sighting};
 use std::net::IpAddr;
 
@@ -78,6 +79,17 @@ pub(in crate::why) struct Complaint {
 }
 
 impl Stuck {
+    /// Returns the link where the packet was seen last.
+    pub fn link<'a>(&self, survey: &'a Survey) -> Option<(&'a Space, &'a Link)> {
+        let space = survey.space(&self.ns)?;
+        Some((space, space.link(self.dev.as_ref()?)?))
+    }
+
+    /// Tells whether the answer is the packet that got stuck.
+    pub fn is_back(&self) -> bool {
+        self.leg == Leg::Back
+    }
+
     /// Finds the last place in the captured packets of a probe from the namespace `from`.
     pub fn of(from: &str, shot: &Shot) -> Self {
         let seen = &shot.sightings;
