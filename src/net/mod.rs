@@ -5,22 +5,30 @@
 //! it: it enters a namespace to open a socket there, and the socket stays in
 //! that namespace.
 //!
-//! From the bottom up; `tests/tidy.rs` holds the arrows between them:
+//! From the bottom up; `tests/tidy.rs` holds the imports between them:
 //!
 //! | room | idea |
 //! |---|---|
-//! | `notation`, `packet` | the kernel's numbers in the words of `ip`, and the headers of packets |
+//! | `notation` | the kernel's numbers in the words of `ip`, and back |
+//! | `packet` | the headers of packets |
 //! | `kernel` | access to the kernel: namespaces, netlink sockets, links |
 //! | `survey` | the whole state, as `ip -d` and others print it |
 //! | `act` | actions, as `ip` and `sysctl` take them |
-//! | `calm`, `bounds` | waits for the kernel, and shares of what the machine has once |
-//! | `observe`, `watch` | tables for scripts; packets and changes as they come |
-//! | `run`, `applet`, `cni`, `lacking` | programs, the commands that need none, and what is missing |
+//! | `calm` | waits until the kernel has finished |
+//! | `bounds` | keeps a lab within its share of the machine's tables |
+//! | `observe` | tables for scripts |
+//! | `watch` | packets and changes, as they come |
+//! | `run` | starts programs, and ends them |
+//! | `lacking` | tells what the machine does not have |
+//! | `cni` | runs CNI plugins |
 //! | `netfilter` | rules and connections: written, read, traced |
-//! | `stock` | what a submission has changed |
-//! | `names`, `service` | who has which address, and who serves there |
-//! | `ask`, `sweep` | questions that are asked with packets |
-//! | `network` | what joins them: `Network` holds the state of each |
+//! | `applet` | commands of `ip`, `bridge` and `sysctl` without the program |
+//! | `stock` | tells what a submission has changed |
+//! | `names` | resolves host names as a program would |
+//! | `service` | serves HTTP, UDP and DNS |
+//! | `ask` | asks with packets: ping, traceroute, TCP, UDP, HTTP |
+//! | `sweep` | sends many different packets at once |
+//! | `network` | joins them: `Network` holds the state of each |
 
 mod act;
 mod applet;
@@ -59,11 +67,11 @@ pub use lacking::Lacking;
 pub use names::{NameAnswer, NameFiles};
 pub use netfilter::{
     Action, Backend, Chain, Counters, Culprit, FirewallOptions, FirewallRule, FirewallSnapshot, Flow,
-    FlowEnd, PacketOptions, Passage, Policy, RulePart, Ruling, StepKind, StepVerdict, Stop, Trace, TraceStep,
-    TracedIcmp, TracedPacket, nft_command,
+    FlowEnd, PacketOptions, Passage, Policy, RuleChange, RulePart, StepKind, StepVerdict, Stop, Trace,
+    TraceStep, TracedIcmp, TracedPacket, nft_command,
 };
 pub use network::Network;
-pub use notation::{Family, link_add, link_del, link_set, typed, typed_words};
+pub use notation::{Family, link_add, link_del, link_set, protocol_number, typed, typed_words};
 pub use run::{
     ExecAnswer, Limits, PATH, Process, Terminal, is_installed, last_words, missing_program, package_of,
 };

@@ -24,8 +24,8 @@ const TAKEN_DOWN: Duration = Duration::from_secs(10);
 
 /// The network of one lab: its namespaces, and the actions on them.
 ///
-/// Each method that changes or reads something first creates the deferred cables
-/// (see [`Network::veth`]), so that the deferral is never visible.
+/// Each method that changes or reads something is prepared by [`Network::act`] or
+/// [`Network::look`].
 pub struct Network {
     pub(super) rooms: Box<dyn Rooms>,
     namespaces: RefCell<Vec<Netns>>,

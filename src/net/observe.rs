@@ -48,28 +48,7 @@ impl Network {
         links.sort_by(|a, b| (a.name != "lo", &a.name).cmp(&(b.name != "lo", &b.name)));
         Ok(links)
     }
-}
 
-impl Kernel<'_> {
-    /// The name after the `@` of `ip link`.
-    fn peer_name(&self, netns: &Netns, link: &survey::Link, names: &LinkNames) -> Option<String> {
-        let peer = match link.kind.lower() {
-            LowerLink::Peer => link.peer.as_ref()?,
-            LowerLink::Parent => link.parent.as_ref()?,
-            LowerLink::Underlay => return None,
-        };
-        let name = match peer.space.as_deref() {
-            Some(space) if space == netns.name() => names.get(peer.index).map(String::from),
-            Some(space) => self.known(space).and_then(|other| {
-                self.link_at(&other, peer.index).ok().map(|message| LinkBrief::read(&message).name)
-            }),
-            None => None,
-        };
-        Some(name.unwrap_or_else(|| format!("if{}", peer.index)))
-    }
-}
-
-impl Network {
     /// The addresses, by link, IPv4 first.
     ///
     /// # Errors
@@ -94,13 +73,7 @@ impl Network {
             kernel.await_addresses()?;
         }
         let table = table_number(table)?;
-        let messages = kernel.dump_routes(
-            netns,
-            match family {
-                Family::Inet => AddressFamily::Inet,
-                Family::Inet6 => AddressFamily::Inet6,
-            },
-        )?;
+        let messages = kernel.dump_routes(netns, family.into())?;
         let names = kernel.names(netns, messages.iter().flat_map(devices))?;
         let mut routes: Vec<survey::Route> =
             messages.iter().map(|message| survey::read_route(message, &names)).collect();
@@ -152,6 +125,23 @@ impl Network {
 }
 
 impl Kernel<'_> {
+    /// The name after the `@` of `ip link`.
+    fn peer_name(&self, netns: &Netns, link: &survey::Link, names: &LinkNames) -> Option<String> {
+        let peer = match link.kind.lower() {
+            LowerLink::Peer => link.peer.as_ref()?,
+            LowerLink::Parent => link.parent.as_ref()?,
+            LowerLink::Underlay => return None,
+        };
+        let name = match peer.space.as_deref() {
+            Some(space) if space == netns.name() => names.get(peer.index).map(String::from),
+            Some(space) => self.known(space).and_then(|other| {
+                self.link_at(&other, peer.index).ok().map(|message| LinkBrief::read(&message).name)
+            }),
+            None => None,
+        };
+        Some(name.unwrap_or_else(|| format!("if{}", peer.index)))
+    }
+
     /// The names of the links with these indexes. They are cached as long as
     /// only we change the links.
     fn names(&self, netns: &Netns, indexes: impl IntoIterator<Item = u32>) -> Result<LinkNames, NetError> {
@@ -227,7 +217,7 @@ fn route_row(route: survey::Route) -> Route {
     if !v4 {
         row.more.push(format!("pref {}", route.preference.as_deref().unwrap_or("medium")));
     }
-    // A gateway of the other family is named with it.
+    // A gateway of the other family is printed with it: `via inet6 fe80::1`.
     let via = |hop: &survey::Hop| {
         hop.via.map(|ip| if ip.is_ipv4() == v4 { ip.to_string() } else { format!("inet6 {ip}") })
     };

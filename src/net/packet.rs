@@ -1,4 +1,4 @@
-//! The headers of a packet: one decoder for taps, captures, traces and echoes.
+//! The headers of a packet, as far as more than one room needs them.
 
 use etherparse::{EtherType, IpNumber, LaxNetSlice, LaxSlicedPacket};
 use std::net::{IpAddr, Ipv4Addr};
@@ -128,7 +128,7 @@ impl Icmp {
             _ => return None,
         };
         let (kind, code) = (*bytes.first()?, *bytes.get(1)?);
-        let echo = half(bytes, 4).zip(half(bytes, 6)).filter(|_| echoes.contains(&kind));
+        let echo = be16(bytes, 4).zip(be16(bytes, 6)).filter(|_| echoes.contains(&kind));
         Some(Self { kind, code, echo })
     }
 }
@@ -143,7 +143,7 @@ pub(super) fn ether_type(bytes: &[u8]) -> EtherType {
 
 /// The source and destination ports of TCP, UDP or SCTP.
 pub(super) fn ports(bytes: &[u8]) -> Option<(u16, u16)> {
-    Some((half(bytes, 0)?, half(bytes, 2)?))
+    Some((be16(bytes, 0)?, be16(bytes, 2)?))
 }
 
 /// The network identifier and the frame in a UDP datagram to a VXLAN port: RFC 7348's,
@@ -158,7 +158,7 @@ pub(super) fn vxlan(port: u16, payload: &[u8]) -> Option<(u32, &[u8])> {
 }
 
 /// The number in network byte order at this place.
-pub(super) fn half(bytes: &[u8], at: usize) -> Option<u16> {
+pub(super) fn be16(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
 }
 

@@ -9,12 +9,10 @@
 //! refuse. The ends get the indexes and hardware addresses of a moved pair.
 
 use crate::net::kernel::Kernel;
-use crate::net::kernel::links::{LinkBrief, valid_ifname};
+use crate::net::kernel::links::valid_ifname;
 use crate::net::notation::mac::chosen_mac;
 use crate::net::{NetError, Netns, Network};
-use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage};
-use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
 use std::os::fd::AsRawFd;
 
 /// A veth pair that is yet to be created.
@@ -88,6 +86,7 @@ impl Network {
         let cable =
             Cable { born: netns_a.clone(), ends: [End::new(netns_a, a, main), End::new(netns_b, b, peer)] };
         let waits = may_wait && !self.is_observed() && a != b && !(a.contains('%') || b.contains('%'));
+        // A lookup of names leaves deferred cables deferred.
         let kernel = self.bare();
         if !waits || kernel.is_taken(netns_a, a)? || kernel.is_taken(netns_b, b)? {
             return self.act()?.lay(&cable);
@@ -157,50 +156,5 @@ impl Kernel<'_> {
             ends.insert(peer, main);
         }
         Ok(())
-    }
-
-    /// The namespace with this id (nsid) in `netns`.
-    pub(in crate::net) fn namespace_of(&self, netns: &Netns, nsid: i32) -> Option<Netns> {
-        if let Some(name) = netns.name_of(nsid) {
-            return self.known(&name);
-        }
-        for other in self.everywhere() {
-            let Some(fd) = other.fd() else { continue };
-            let mut message = NsidMessage::default();
-            message.attributes = vec![NsidAttribute::Fd(fd.as_raw_fd() as u32)];
-            let Ok(rows) = self.get(netns, RouteNetlinkMessage::GetNsId(message)) else { continue };
-            for row in rows {
-                if let RouteNetlinkMessage::NewNsId(row) = row
-                    && row.attributes.contains(&NsidAttribute::Id(nsid))
-                {
-                    netns.remember(nsid, other.name());
-                    return Some(other);
-                }
-            }
-        }
-        None
-    }
-
-    /// The namespace and index of a veth's other end.
-    pub(in crate::net) fn other_end(&self, netns: &Netns, link: &LinkBrief) -> Option<(Netns, u32)> {
-        let index = link.other?;
-        let Some(nsid) = link.other_nsid else { return Some((netns.clone(), index)) };
-        let laid = self.ends.borrow().get(&(netns.name().to_string(), link.index)).cloned();
-        match laid.filter(|end| end.1 == index).and_then(|end| self.known(&end.0)) {
-            Some(other) => Some((other, index)),
-            None => Some((self.namespace_of(netns, nsid)?, index)),
-        }
-    }
-
-    /// The other ends, in other namespaces, of the cables of `netns`.
-    pub(in crate::net) fn other_ends(&self, netns: &Netns) -> Result<Vec<(Netns, u32)>, NetError> {
-        let links = self.dump_links(netns)?;
-        Ok(links
-            .iter()
-            .map(LinkBrief::read)
-            .filter(|link| link.veth)
-            .filter_map(|link| self.other_end(netns, &link))
-            .filter(|(other, _)| !other.is(netns))
-            .collect())
     }
 }

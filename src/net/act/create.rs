@@ -1,5 +1,6 @@
 //! New links, each with an index that was chosen, if it is free.
 
+use super::link_settings::MacvlanMode;
 use crate::net::kernel::Kernel;
 use crate::net::kernel::links::valid_ifname;
 use crate::net::notation::mac::chosen_mac;
@@ -7,7 +8,9 @@ use crate::net::{NetError, Netns, Network};
 use nix::errno::Errno;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use rtnetlink::packet_route::RouteNetlinkMessage;
-use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage};
+use rtnetlink::packet_route::link::{
+    InfoData, InfoKind, InfoMacVlan, InfoVeth, LinkAttribute, LinkInfo, LinkMessage, MacVlanMode as Mode,
+};
 
 impl Kernel<'_> {
     pub(in crate::net) fn add_link(
@@ -80,6 +83,36 @@ impl Network {
             true => netns.know_link(index, name),
             false => netns.know_links(None),
         }
+    }
+
+    /// Adds a bridge, as `ip link add NAME type bridge` does.
+    ///
+    /// # Errors
+    ///
+    /// If the name is invalid or taken.
+    pub fn bridge(&self, netns: &Netns, name: &str) -> Result<(), NetError> {
+        let kernel = self.act()?;
+        kernel.add_link(netns, name, InfoKind::Bridge, None, None, true)
+    }
+    /// Adds a macvlan, as `ip link add NAME link PARENT type macvlan` does.
+    ///
+    /// # Errors
+    ///
+    /// If the parent does not exist, or the name is invalid or taken.
+    pub fn macvlan(
+        &self,
+        netns: &Netns,
+        name: &str,
+        parent: &str,
+        mode: MacvlanMode,
+    ) -> Result<(), NetError> {
+        let kernel = self.act()?;
+        let parent = kernel.index_of(netns, parent)?;
+        let mode = Mode::from(mode);
+        let data = InfoData::MacVlan(vec![InfoMacVlan::Mode(mode)]);
+        // A passthru macvlan has its parent's address.
+        let own_mac = mode != Mode::Passthrough;
+        kernel.add_link(netns, name, InfoKind::MacVlan, Some(data), Some(parent), own_mac)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::net::kernel::Refused;
 use crate::net::kernel::links::LinkBrief;
 use crate::net::{NetError, Netns, Network};
 use nix::errno::Errno;
-use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkMessage};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use rtnetlink::packet_route::neighbour_table::{
     NeighbourTableAttribute, NeighbourTableMessage, NeighbourTableParameter,
 };
@@ -13,19 +13,9 @@ use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::os::fd::AsRawFd;
 
 impl Network {
-    /// Adds a bridge, as `ip link add NAME type bridge` does.
-    ///
-    /// # Errors
-    ///
-    /// If the name is invalid or taken.
-    pub fn bridge(&self, netns: &Netns, name: &str) -> Result<(), NetError> {
-        let kernel = self.act()?;
-        kernel.add_link(netns, name, InfoKind::Bridge, None, None, true)
-    }
-
     /// The requests that shorten the timeout of neighbour resolution (see
     /// [`RETRANS_TIME_MS`]). If a kernel refuses them, nothing breaks.
-    fn answer_soon(index: u32) -> impl Iterator<Item = RouteNetlinkMessage> {
+    fn shorten_resolution(index: u32) -> impl Iterator<Item = RouteNetlinkMessage> {
         let tables = [(AddressFamily::Inet, "arp_cache"), (AddressFamily::Inet6, "ndisc_cache")];
         tables.into_iter().map(move |(family, name)| {
             let mut message = NeighbourTableMessage::default();
@@ -40,15 +30,14 @@ impl Network {
             RouteNetlinkMessage::SetNeighbourTable(message)
         })
     }
-}
 
-impl Network {
     /// Moves a link, as `ip link set LINK netns NETNS` does.
     ///
     /// # Errors
     ///
     /// If the link does not exist, can't be moved, or its name is taken.
     pub fn set_netns(&self, netns: &Netns, link: &str, to: &Netns) -> Result<(), NetError> {
+        // An end of a deferred cable is moved by no request.
         if self.bare().redirect_cable(netns, link, to)? {
             return Ok(());
         }
@@ -137,7 +126,7 @@ impl Network {
         }
         let mut messages = vec![RouteNetlinkMessage::SetLink(message)];
         if up {
-            messages.extend(Self::answer_soon(index));
+            messages.extend(Self::shorten_resolution(index));
         }
         kernel.change_all(netns, messages)?;
         self.unsettle(netns, index);
@@ -196,6 +185,27 @@ impl Network {
         if let Some((other, index)) = other {
             self.unsettle(&other, index);
         }
+    }
+
+    /// Enables or disables neighbour resolution on a link, as `ip link set LINK
+    /// arp on` does.
+    pub(in crate::net) fn set_arp(&self, netns: &Netns, link: &str, on: bool) -> Result<(), NetError> {
+        let kernel = self.act()?;
+        let mut message = LinkMessage::default();
+        message.header.index = kernel.index_of(netns, link)?;
+        message.header.change_mask = LinkFlags::Noarp;
+        message.header.flags = if on { LinkFlags::empty() } else { LinkFlags::Noarp };
+        Ok(kernel.change(netns, RouteNetlinkMessage::SetLink(message), 0)?)
+    }
+
+    /// Holds a link down whatever its carrier, or stops that, as `ip link set
+    /// LINK protodown on` does.
+    pub(in crate::net) fn set_protodown(&self, netns: &Netns, link: &str, on: bool) -> Result<(), NetError> {
+        let kernel = self.act()?;
+        let index = kernel.index_of(netns, link)?;
+        kernel.set_link(netns, index, vec![LinkAttribute::ProtoDown(on.into())])?;
+        self.unsettle(netns, index);
+        Ok(())
     }
 }
 

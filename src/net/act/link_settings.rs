@@ -3,8 +3,8 @@
 use crate::net::{NetError, Netns, Network};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{
-    BridgeStpState, InfoBridge, InfoData, InfoKind, InfoMacVlan, LinkAttribute, LinkFlags, LinkInfo,
-    LinkMessage, MacVlanMode as Mode,
+    BridgeStpState, InfoBridge, InfoData, InfoKind, InfoMacVlan, LinkAttribute, LinkInfo, LinkMessage,
+    MacVlanMode as Mode,
 };
 
 /// The reachability between macvlan links of one parent (ip-link(8)).
@@ -54,27 +54,6 @@ impl From<MacvlanMode> for Mode {
 }
 
 impl Network {
-    /// Adds a macvlan, as `ip link add NAME link PARENT type macvlan` does.
-    ///
-    /// # Errors
-    ///
-    /// If the parent does not exist, or the name is invalid or taken.
-    pub fn macvlan(
-        &self,
-        netns: &Netns,
-        name: &str,
-        parent: &str,
-        mode: MacvlanMode,
-    ) -> Result<(), NetError> {
-        let kernel = self.act()?;
-        let parent = kernel.index_of(netns, parent)?;
-        let mode = Mode::from(mode);
-        let data = InfoData::MacVlan(vec![InfoMacVlan::Mode(mode)]);
-        // A passthru macvlan has its parent's address.
-        let own_mac = mode != Mode::Passthrough;
-        kernel.add_link(netns, name, InfoKind::MacVlan, Some(data), Some(parent), own_mac)
-    }
-
     /// Sets the mode of a macvlan link, as `ip link set LINK type macvlan mode
     /// MODE` does.
     pub(in crate::net) fn set_macvlan_mode(
@@ -107,26 +86,5 @@ impl Network {
         message.header.index = kernel.index_of(netns, link)?;
         message.attributes = vec![LinkAttribute::LinkInfo(vec![LinkInfo::Kind(kind), LinkInfo::Data(data)])];
         Ok(kernel.change(netns, RouteNetlinkMessage::NewLink(message), 0)?)
-    }
-
-    /// Enables or disables neighbour resolution on a link, as `ip link set LINK
-    /// arp on` does.
-    pub(in crate::net) fn set_arp(&self, netns: &Netns, link: &str, on: bool) -> Result<(), NetError> {
-        let kernel = self.act()?;
-        let mut message = LinkMessage::default();
-        message.header.index = kernel.index_of(netns, link)?;
-        message.header.change_mask = LinkFlags::Noarp;
-        message.header.flags = if on { LinkFlags::empty() } else { LinkFlags::Noarp };
-        Ok(kernel.change(netns, RouteNetlinkMessage::SetLink(message), 0)?)
-    }
-
-    /// Holds a link down whatever its carrier, or stops that, as `ip link set
-    /// LINK protodown on` does.
-    pub(in crate::net) fn set_protodown(&self, netns: &Netns, link: &str, on: bool) -> Result<(), NetError> {
-        let kernel = self.act()?;
-        let index = kernel.index_of(netns, link)?;
-        kernel.set_link(netns, index, vec![LinkAttribute::ProtoDown(on.into())])?;
-        self.unsettle(netns, index);
-        Ok(())
     }
 }

@@ -11,7 +11,6 @@ pub(super) mod prefix;
 pub(super) mod route;
 pub(super) mod rule;
 pub(super) mod sysctl;
-pub(super) mod tun;
 pub(super) mod vxlan;
 
 pub use defaults::CHOSEN;

@@ -93,6 +93,7 @@ impl Network {
     ///
     /// If the kernel does not answer.
     pub fn forget_unanswered(&self) -> Result<(), NetError> {
+        // The commands before it were prepared.
         let kernel = self.bare();
         self.everywhere()
             .iter()

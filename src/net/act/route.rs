@@ -173,6 +173,17 @@ impl Network {
         }
         Ok(())
     }
+
+    /// The networks of a namespace's interfaces, for a hint.
+    fn networks(&self, netns: &Netns) -> Option<String> {
+        let routes = self.routes(netns, crate::net::Family::Inet, None).unwrap_or_default();
+        let on_link: Vec<String> = routes
+            .iter()
+            .filter(|route| route.via.is_none())
+            .map(|route| format!("{} ({})", route.dst, route.dev.as_deref().unwrap_or("-")))
+            .collect();
+        Some(on_link.join(", ")).filter(|networks| !networks.is_empty())
+    }
 }
 
 impl Kernel<'_> {
@@ -215,19 +226,6 @@ impl Kernel<'_> {
         }
         message.attributes = attributes;
         Ok(message)
-    }
-}
-
-impl Network {
-    /// The networks of a namespace's interfaces, for a hint.
-    fn networks(&self, netns: &Netns) -> Option<String> {
-        let routes = self.routes(netns, crate::net::Family::Inet, None).unwrap_or_default();
-        let on_link: Vec<String> = routes
-            .iter()
-            .filter(|route| route.via.is_none())
-            .map(|route| format!("{} ({})", route.dst, route.dev.as_deref().unwrap_or("-")))
-            .collect();
-        Some(on_link.join(", ")).filter(|networks| !networks.is_empty())
     }
 }
 

@@ -114,10 +114,7 @@ impl Network {
     pub fn rules(&self, netns: &Netns, family: Family) -> Result<Vec<RuleRow>, NetError> {
         let kernel = self.look()?;
         let mut message = RuleMessage::default();
-        message.header.family = match family {
-            Family::Inet => AddressFamily::Inet,
-            Family::Inet6 => AddressFamily::Inet6,
-        };
+        message.header.family = family.into();
         let rows = kernel.dump(netns, RouteNetlinkMessage::GetRule(message))?;
         let interfaces = kernel.dump_links(netns)?;
         let exists = |name: &str| {
@@ -142,10 +139,7 @@ fn message(options: &RuleOptions) -> Result<RuleMessage, NetError> {
     };
     let (from, to) = (prefix(&options.from)?, prefix(&options.to)?);
     let known = from.or(to).map(|prefix| family(prefix.address));
-    let said = options.family.map(|family| match family {
-        Family::Inet => AddressFamily::Inet,
-        Family::Inet6 => AddressFamily::Inet6,
-    });
+    let said = options.family.map(|family| family.into());
     let mut message = RuleMessage::default();
     message.header.family = said.or(known).unwrap_or(AddressFamily::Inet);
     let (ours, other) = (message.header.family, to.or(from));

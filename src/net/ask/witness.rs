@@ -54,6 +54,7 @@ impl Network {
     ///
     /// If the kernel gives no socket.
     pub fn witness(&self, netns: &Netns, by: Option<&Answerer>) -> Result<Option<Witness>, NetError> {
+        // The connection that follows is prepared.
         let kernel = self.bare();
         let Some(by) = by else { return Ok(None) };
         let taps = (kernel.tap(netns, by.netns())?, kernel.tap(by.netns(), netns)?);

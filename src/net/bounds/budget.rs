@@ -109,45 +109,7 @@ impl Network {
         }
         Ok(())
     }
-}
 
-impl Kernel<'_> {
-    /// Makes room for the reports that a link of `netns` sends when it comes up.
-    /// If the table is filling up, namespaces flush their entries for the groups
-    /// to which they have sent, which no lab table shows.
-    ///
-    /// # Errors
-    ///
-    /// If the kernel does not answer.
-    pub(in crate::net) fn spare_groups(&self, netns: &Netns) -> Result<(), NetError> {
-        let budget = &self.budget;
-        if !budget.reporting.borrow().contains(netns) {
-            budget.reporting.borrow_mut().push(netns.clone());
-        }
-        let switched_on = budget.switched_on.get() + 1;
-        budget.switched_on.set(switched_on);
-        if !switched_on.is_multiple_of(SWITCHED_ON) {
-            return Ok(());
-        }
-        // Otherwise the kernel would process many links at once, and their
-        // reports would fill the table faster than it is flushed.
-        self.settle_links();
-        if !budget.ndisc.is_filling("ndisc_cache", switched_on) {
-            return Ok(());
-        }
-        budget.switched_on.set(0);
-        // A report leaves a moment after its link came up. So a namespace that
-        // has sent none is checked again.
-        for netns in budget.reporting.take() {
-            if !netns.is_deleted() && self.forget(&netns, AddressFamily::Inet6, is_group)? == 0 {
-                budget.reporting.borrow_mut().push(netns);
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Network {
     /// Flushes the learned neighbours of all namespaces.
     ///
     /// # Errors
@@ -185,6 +147,42 @@ impl Network {
         }
         let ours = |message: &NeighbourMessage| is_learned(message) || is_group(message);
         namespaces.iter().try_for_each(|netns| kernel.forget(netns, family, ours).map(drop))
+    }
+}
+
+impl Kernel<'_> {
+    /// Makes room for the reports that a link of `netns` sends when it comes up.
+    /// If the table is filling up, namespaces flush their entries for the groups
+    /// to which they have sent, which no lab table shows.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel does not answer.
+    pub(in crate::net) fn spare_groups(&self, netns: &Netns) -> Result<(), NetError> {
+        let budget = &self.budget;
+        if !budget.reporting.borrow().contains(netns) {
+            budget.reporting.borrow_mut().push(netns.clone());
+        }
+        let switched_on = budget.switched_on.get() + 1;
+        budget.switched_on.set(switched_on);
+        if !switched_on.is_multiple_of(SWITCHED_ON) {
+            return Ok(());
+        }
+        // Otherwise the kernel would process many links at once, and their
+        // reports would fill the table faster than it is flushed.
+        self.settle_links();
+        if !budget.ndisc.is_filling("ndisc_cache", switched_on) {
+            return Ok(());
+        }
+        budget.switched_on.set(0);
+        // A report leaves a moment after its link came up. So a namespace that
+        // has sent none is checked again.
+        for netns in budget.reporting.take() {
+            if !netns.is_deleted() && self.forget(&netns, AddressFamily::Inet6, is_group)? == 0 {
+                budget.reporting.borrow_mut().push(netns);
+            }
+        }
+        Ok(())
     }
 }
 

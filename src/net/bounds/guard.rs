@@ -64,24 +64,7 @@ impl Kernel<'_> {
         }
         self.guard.look_later();
     }
-}
 
-impl Network {
-    /// Checks whether a submission takes too much, if a check is due. Callers
-    /// that wait for a program call it, and wait no longer than until the
-    /// returned time.
-    pub fn guard(&self) -> Option<Instant> {
-        let kernel = self.bare();
-        let at = self.guard.look_at.get()?;
-        if Instant::now() < at {
-            return Some(at);
-        }
-        kernel.guard_now();
-        self.guard.look_at.get()
-    }
-}
-
-impl Kernel<'_> {
     /// Checks at once.
     pub(in crate::net) fn guard_now(&self) {
         // If the kernel does not answer, the next request reports why.
@@ -119,9 +102,35 @@ impl Kernel<'_> {
         }
         Ok(())
     }
+
+    /// Counts the links besides `lo` and the `born` fallback devices, from
+    /// proc_pid_net(5). Dumping the links would wait for the lock that a program
+    /// holds while it makes thousands of them.
+    fn count_links(&self, netns: &Netns, born: usize) -> Result<usize, NetError> {
+        self.enter(netns)?;
+        let text = links("/proc/thread-self/net/dev");
+        let text = text.map_err(|error| NetError::new(format!("failed to count the links: {error}")))?;
+        // A program may give its own links such names.
+        let born = names(&text).filter(|name| fallback::is_name(name)).count().min(born);
+        Ok(names(&text).filter(|name| *name != "lo").count() - born)
+    }
 }
 
 impl Network {
+    /// Checks whether a submission takes too much, if a check is due. Callers
+    /// that wait for a program call it, and wait no longer than until the
+    /// returned time.
+    pub fn guard(&self) -> Option<Instant> {
+        // It runs while a program does, and must change nothing for it.
+        let kernel = self.bare();
+        let at = self.guard.look_at.get()?;
+        if Instant::now() < at {
+            return Some(at);
+        }
+        kernel.guard_now();
+        self.guard.look_at.get()
+    }
+
     /// All known namespaces, and those that a submission has made.
     fn with_those_of_a_submission(&self) -> Vec<Netns> {
         let mut made = self.guard.made.borrow_mut();
@@ -136,20 +145,6 @@ impl Network {
         // A namespace that got a name is known by that name.
         made.retain(|one| !known.iter().any(|other| one.is_same(other)));
         known.into_iter().chain(made.iter().cloned()).collect()
-    }
-}
-
-impl Kernel<'_> {
-    /// Counts the links besides `lo` and the `born` fallback devices, from
-    /// proc_pid_net(5). Dumping the links would wait for the lock that a program
-    /// holds while it makes thousands of them.
-    fn count_links(&self, netns: &Netns, born: usize) -> Result<usize, NetError> {
-        self.enter(netns)?;
-        let text = links("/proc/thread-self/net/dev");
-        let text = text.map_err(|error| NetError::new(format!("failed to count the links: {error}")))?;
-        // A program may give its own links such names.
-        let born = names(&text).filter(|name| fallback::is_name(name)).count().min(born);
-        Ok(names(&text).filter(|name| *name != "lo").count() - born)
     }
 }
 

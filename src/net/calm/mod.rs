@@ -1,4 +1,5 @@
-//! Waits for what the kernel completes after a request, so that no lab sees a race.
+//! Waits until the kernel has finished, and keeps it quiet meanwhile, so that no lab sees a
+//! race.
 
 pub(super) mod hush;
 pub(super) mod quiet;

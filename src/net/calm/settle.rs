@@ -40,8 +40,8 @@ pub(in crate::net) struct Pending {
     pub(in crate::net) programs: Cell<Programs>,
     /// Whether the lab has created a tunnel, which sends packets by itself.
     pub(in crate::net) tunnels: Cell<bool>,
-    /// Whether the watcher leaves links alone that the kernel has not updated
-    /// yet, as a shell does.
+    /// Whether a person's shell is only watched: nothing is waited for, and no link is updated
+    /// for its sake.
     pub(in crate::net) hands_off: Cell<bool>,
 }
 
@@ -51,7 +51,7 @@ pub(in crate::net) struct Programs {
     /// Whether a program has run: its actions are unknown, and it may observe
     /// ours.
     pub(in crate::net) have_run: bool,
-    /// Whether one has run since the last [`Network::settle`], or still runs.
+    /// Whether one has run since the last [`Kernel::settle`], or still runs.
     pub(in crate::net) may_have_changed: bool,
 }
 
@@ -79,9 +79,23 @@ impl Network {
     ///
     /// The kernel's linkwatch worker updates a link's queue some time after the
     /// link came up, and packets sent before that are dropped. So
-    /// [`Network::settle`] forces the update before anybody observes or sends.
+    /// [`Kernel::settle`] forces the update before anybody observes or sends.
     pub(in crate::net) fn unsettle(&self, netns: &Netns, index: u32) {
         self.pending.unsettled.borrow_mut().push((netns.clone(), index));
+    }
+
+    /// Waits until the IPv6 addresses of a namespace have their local routes;
+    /// only for a while, because somebody may have deleted one. An address with
+    /// `nodad` waits for the same worker, but is not marked as tentative.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel does not answer.
+    pub fn await_local_routes(&self, netns: &Netns) -> Result<(), NetError> {
+        // A wait within a preparation.
+        let kernel = self.bare();
+        let rows = kernel.dump_addresses(netns, AddressFamily::Inet6)?;
+        kernel.await_routes_of(netns, &rows)
     }
 }
 
@@ -152,24 +166,7 @@ impl Kernel<'_> {
     pub(in crate::net) fn has_tentative(&self, netns: &Netns) -> Result<bool, NetError> {
         Ok(self.waits(netns, &self.dump_addresses(netns, AddressFamily::Inet6)?))
     }
-}
 
-impl Network {
-    /// Waits until the IPv6 addresses of a namespace have their local routes;
-    /// only for a while, because somebody may have deleted one. An address with
-    /// `nodad` waits for the same worker, but is not marked as tentative.
-    ///
-    /// # Errors
-    ///
-    /// If the kernel does not answer.
-    pub fn await_local_routes(&self, netns: &Netns) -> Result<(), NetError> {
-        let kernel = self.bare();
-        let rows = kernel.dump_addresses(netns, AddressFamily::Inet6)?;
-        kernel.await_routes_of(netns, &rows)
-    }
-}
-
-impl Kernel<'_> {
     fn await_routes_of(&self, netns: &Netns, rows: &[AddressMessage]) -> Result<(), NetError> {
         let deadline = Instant::now() + LOCAL_ROUTES;
         let untried = |row: &&AddressMessage| {

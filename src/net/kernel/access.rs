@@ -1,7 +1,9 @@
 //! Access to the kernel.
 //!
-//! Requests are made by [`Kernel`] alone, and an action or an observation gets one from
-//! [`Network::act`] or [`Network::look`], so that none can forget the preparation.
+//! Requests of rtnetlink, and sockets in a namespace, are methods of [`Kernel`]. An action gets
+//! one from [`Network::act`], an observation from [`Network::look`], which prepare it.
+//! [`Network::bare`] skips the preparation: a comment at the call says why, unless another
+//! method has prepared it.
 
 use super::netlink::{KernelError, Netlink};
 use crate::net::{NetError, Netns, Network};

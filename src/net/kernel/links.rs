@@ -1,4 +1,4 @@
-//! The links of a namespace, as far as actions need to know them.
+//! The links of a namespace, as far as actions need to know them, and what they are tied to.
 
 use super::access::Kernel;
 use super::access::Refused;
@@ -8,6 +8,8 @@ use crate::table;
 use nix::errno::Errno;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkExtentMask, LinkInfo, LinkMessage};
+use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
+use std::os::fd::AsRawFd;
 
 /// The properties of a link that actions need.
 #[derive(Debug, Clone)]
@@ -16,7 +18,8 @@ pub(in crate::net) struct LinkBrief {
     pub name: String,
     pub bridge: bool,
     pub controller: Option<u32>,
-    /// The other end of a veth, or a macvlan's parent.
+    /// What the kernel gives as its IFLA_LINK: a veth's other end, or the parent of a stacked
+    /// link.
     pub other: Option<u32>,
     /// The namespace of `other`, if it is another one.
     pub other_nsid: Option<i32>,
@@ -156,6 +159,51 @@ impl Kernel<'_> {
                 RouteNetlinkMessage::NewLink(link) => Some(link),
                 _ => None,
             })
+            .collect())
+    }
+
+    /// The namespace with this id (nsid) in `netns`.
+    pub(in crate::net) fn namespace_of(&self, netns: &Netns, nsid: i32) -> Option<Netns> {
+        if let Some(name) = netns.name_of(nsid) {
+            return self.known(&name);
+        }
+        for other in self.everywhere() {
+            let Some(fd) = other.fd() else { continue };
+            let mut message = NsidMessage::default();
+            message.attributes = vec![NsidAttribute::Fd(fd.as_raw_fd() as u32)];
+            let Ok(rows) = self.get(netns, RouteNetlinkMessage::GetNsId(message)) else { continue };
+            for row in rows {
+                if let RouteNetlinkMessage::NewNsId(row) = row
+                    && row.attributes.contains(&NsidAttribute::Id(nsid))
+                {
+                    netns.remember(nsid, other.name());
+                    return Some(other);
+                }
+            }
+        }
+        None
+    }
+
+    /// The namespace and index of a veth's other end.
+    pub(in crate::net) fn other_end(&self, netns: &Netns, link: &LinkBrief) -> Option<(Netns, u32)> {
+        let index = link.other?;
+        let Some(nsid) = link.other_nsid else { return Some((netns.clone(), index)) };
+        let laid = self.ends.borrow().get(&(netns.name().to_string(), link.index)).cloned();
+        match laid.filter(|end| end.1 == index).and_then(|end| self.known(&end.0)) {
+            Some(other) => Some((other, index)),
+            None => Some((self.namespace_of(netns, nsid)?, index)),
+        }
+    }
+
+    /// The other ends, in other namespaces, of the cables of `netns`.
+    pub(in crate::net) fn other_ends(&self, netns: &Netns) -> Result<Vec<(Netns, u32)>, NetError> {
+        let links = self.dump_links(netns)?;
+        Ok(links
+            .iter()
+            .map(LinkBrief::read)
+            .filter(|link| link.veth)
+            .filter_map(|link| self.other_end(netns, &link))
+            .filter(|(other, _)| !other.is(netns))
             .collect())
     }
 }

@@ -83,6 +83,7 @@ impl Network {
     ///
     /// If it does not answer at all; the reason in a few words.
     pub fn ask_server(&self, netns: &Netns, server: IpAddr, name: &str) -> Result<Vec<IpAddr>, String> {
+        // A further question after a survey.
         let kernel = self.bare();
         kernel.enter(netns).map_err(|error| error.error)?;
         let conf = Resolv {

@@ -98,6 +98,28 @@ impl Network {
         };
         kernel.look_up(netns, name, kinds, deadline)
     }
+
+    /// Reads the configuration files below `/etc`, as programs of this namespace
+    /// see them.
+    fn sources(&self, netns: &Netns) -> Result<(Vec<LookupStep>, Vec<HostsLine>, Resolv), NetError> {
+        // The files below `/etc` are created when first needed.
+        self.rooms.furnish()?;
+        let read = |name: &str| self.read_etc(netns, name).unwrap_or_default();
+        let switch = steps(&read("nsswitch.conf"));
+        Ok((switch, hosts(&read("hosts")), Resolv::read(&read("resolv.conf"))))
+    }
+
+    /// Reads a file of `/etc`, or its override for the namespace in
+    /// `/etc/netns`.
+    fn read_etc(&self, netns: &Netns, name: &str) -> Option<String> {
+        let own = Path::new("/etc/netns").join(netns.name()).join(name);
+        let open = |path: &Path| self.rooms.open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK).ok();
+        let file = if netns.is_host() { None } else { open(&own) };
+        let file = file.or_else(|| open(&Path::new("/etc").join(name)))?;
+        let mut bytes = Vec::new();
+        File::from(file).take(MOST).read_to_end(&mut bytes).ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
 }
 
 impl Kernel<'_> {
@@ -207,30 +229,6 @@ impl Kernel<'_> {
         let near = if own.iter().any(|row| speaks_ipv6(&row.addr)) { &own[..] } else { &[] };
         order::sort(&mut answer.addresses, near);
         Ok(answer)
-    }
-}
-
-impl Network {
-    /// Reads the configuration files below `/etc`, as programs of this namespace
-    /// see them.
-    fn sources(&self, netns: &Netns) -> Result<(Vec<LookupStep>, Vec<HostsLine>, Resolv), NetError> {
-        // The files below `/etc` are created when first needed.
-        self.rooms.furnish()?;
-        let read = |name: &str| self.read_etc(netns, name).unwrap_or_default();
-        let switch = steps(&read("nsswitch.conf"));
-        Ok((switch, hosts(&read("hosts")), Resolv::read(&read("resolv.conf"))))
-    }
-
-    /// Reads a file of `/etc`, or its override for the namespace in
-    /// `/etc/netns`.
-    fn read_etc(&self, netns: &Netns, name: &str) -> Option<String> {
-        let own = Path::new("/etc/netns").join(netns.name()).join(name);
-        let open = |path: &Path| self.rooms.open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK).ok();
-        let file = if netns.is_host() { None } else { open(&own) };
-        let file = file.or_else(|| open(&Path::new("/etc").join(name)))?;
-        let mut bytes = Vec::new();
-        File::from(file).take(MOST).read_to_end(&mut bytes).ok()?;
-        Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 

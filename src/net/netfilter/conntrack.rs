@@ -103,6 +103,7 @@ impl Network {
     ///
     /// If the namespace was deleted, or the kernel has no connection tracking.
     pub fn conntrack(&self, netns: &Netns) -> Result<Vec<Connection>, NetError> {
+        // `tracked` has looked.
         let kernel = self.bare();
         let mut connections: Vec<(_, Connection)> =
             self.tracked(netns)?.iter().filter_map(|answer| read(&answer.bytes)).collect();

@@ -124,7 +124,6 @@ impl Culprit {
             (Backend::EbtablesNft | Backend::EbtablesLegacy, ..) => "-p IPv6".into(),
             (.., Some(number)) => {
                 let name = match number {
-                    58 => "ipv6-icmp".into(),
                     number => protocol_name(number),
                 };
                 match (packet.sport, packet.dport) {

@@ -52,7 +52,7 @@ pub struct FirewallOptions {
 
 /// A change of the rules, parsed and validated but not yet applied.
 #[derive(Debug, Clone)]
-pub struct Ruling {
+pub struct RuleChange {
     family: Family,
     parts: Vec<Part>,
 }
@@ -120,7 +120,7 @@ impl fmt::Display for Policy {
     }
 }
 
-impl Ruling {
+impl RuleChange {
     /// Sets the verdict on packets that no rule of a chain matches.
     pub fn policy(chain: Chain, policy: Policy, family: Option<Family>) -> Self {
         let part = Part { hook: chain.hook(), policy: Some(policy), rules: Vec::new() };
@@ -329,7 +329,7 @@ impl Network {
     ///
     /// If the kernel refuses, for instance because the chain exists with another
     /// hook.
-    pub fn enact(&self, netns: &Netns, ruling: &Ruling) -> Result<(), NetError> {
+    pub fn enact(&self, netns: &Netns, ruling: &RuleChange) -> Result<(), NetError> {
         let kernel = self.act()?;
         kernel.forget_unasked(netns)?;
         let socket = kernel.netfilter(netns)?;
@@ -370,15 +370,15 @@ mod tests {
     use std::path::Path;
     use std::process::Command;
 
-    fn rulings() -> Vec<Ruling> {
+    fn rulings() -> Vec<RuleChange> {
         let texts = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<String>>();
         let filter = |chain, packet| {
             let options = FirewallOptions { family: None, packet };
-            Ruling::filter(chain, Action::Allow, &options).unwrap()
+            RuleChange::filter(chain, Action::Allow, &options).unwrap()
         };
         let tcp = Some("tcp".to_string());
         vec![
-            Ruling::policy(Chain::Forward, Policy::Drop, None),
+            RuleChange::policy(Chain::Forward, Policy::Drop, None),
             filter(
                 Chain::Forward,
                 PacketOptions { ct: texts(&["established,related"]), ..Default::default() },
@@ -402,11 +402,11 @@ mod tests {
                 Chain::Input,
                 PacketOptions { saddr: texts(&["fd00::/64"]), proto: tcp, ..Default::default() },
             ),
-            Ruling::masquerade("192.168.15.0/24", &texts(&["eth0"])).unwrap(),
-            Ruling::masquerade("fe80::/10", &[]).unwrap(),
-            Ruling::dnat("tcp", "80", "192.168.15.2:8080").unwrap(),
-            Ruling::dnat("tcp", "80", "192.168.15.2").unwrap(),
-            Ruling::dnat("udp", "53-60", "[fd00::2]:53-60").unwrap(),
+            RuleChange::masquerade("192.168.15.0/24", &texts(&["eth0"])).unwrap(),
+            RuleChange::masquerade("fe80::/10", &[]).unwrap(),
+            RuleChange::dnat("tcp", "80", "192.168.15.2:8080").unwrap(),
+            RuleChange::dnat("tcp", "80", "192.168.15.2").unwrap(),
+            RuleChange::dnat("udp", "53-60", "[fd00::2]:53-60").unwrap(),
         ]
     }
 

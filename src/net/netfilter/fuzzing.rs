@@ -6,7 +6,7 @@ use super::iptables::IptablesCommand;
 use super::ruleset;
 use super::ruleset::Chain;
 use super::set::Set;
-use super::speech::{Ground, speak};
+use super::speech::{Context, speak};
 use super::{conntrack, saved, snapshot};
 use crate::net::Family;
 use crate::net::kernel::link_names::LinkNames;
@@ -47,7 +47,7 @@ pub fn rule(family: u8, pieces: &[&[u8]]) {
 
 fn expressions(family: u8, list: &[u8], sets: &BTreeMap<String, Set>) {
     let interfaces = LinkNames::from_iter([(1, "lo".into()), (2, "eth0".into())]);
-    speak(list, None, &Ground { family, interfaces: &interfaces, sets });
+    speak(list, None, &Context { family, interfaces: &interfaces, sets });
     snapshot::target(list);
     snapshot::counter(list);
     for family in [Family::Inet, Family::Inet6] {

@@ -1,8 +1,14 @@
 //! The kernel's packet filter, over its own netlink interface: nf_tables and
-//! connection tracking, without `nft`, `iptables` or `conntrack`.
+//! connection tracking. The legacy tables are read by their own tools, if these are
+//! installed.
 //!
-//! A [`Ruling`] writes rules. `speech` turns the rules that are read back into
-//! nft's words, expression by expression.
+//! ```text
+//! written   firewall  rule  statement  expression  packet
+//! read      ruleset  set  snapshot  saved  backend  old  conntrack
+//! in words  speech  part  selected  field  kind  statement  xt
+//! traced    trace  traced  stop  culprit  unasked  obstacles
+//! others    iptables (without the program)  tool (the real programs)
+//! ```
 
 mod backend;
 mod conntrack;
@@ -38,7 +44,7 @@ mod xt;
 pub use backend::Backend;
 pub use conntrack::{Flow, FlowEnd};
 pub use culprit::Culprit;
-pub use firewall::{Action, Chain, FirewallOptions, Policy, Ruling};
+pub use firewall::{Action, Chain, FirewallOptions, Policy, RuleChange};
 pub(super) use iptables::IptablesCommand;
 pub use packet::PacketOptions;
 pub use part::RulePart;

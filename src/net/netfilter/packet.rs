@@ -1,7 +1,7 @@
 //! The conditions of a rule on a packet.
 
 use crate::net::act::prefix::Prefix;
-use crate::net::notation::protocol::{PROTOCOLS, protocol_name};
+use crate::net::notation::protocol::{protocol_name, protocol_number};
 use crate::net::{Family, NetError};
 use std::fmt;
 use std::net::IpAddr;
@@ -221,11 +221,7 @@ pub(super) fn family_of(address: IpAddr) -> Family {
 
 fn protocol(text: &str) -> Result<(u8, bool), NetError> {
     let (name, not) = negation(text);
-    let known = match name {
-        "icmpv6" => Some(58),
-        name => PROTOCOLS.iter().find(|(known, _)| *known == name).map(|(_, number)| *number),
-    };
-    let number = known.or_else(|| name.parse().ok().filter(|number| *number > 0)).ok_or_else(|| {
+    let number = protocol_number(name).filter(|number| *number > 0).ok_or_else(|| {
         NetError::new(format!("unknown protocol \"{name}\" specified"))
             .hint("choose `tcp`, `udp`, `icmp`, `icmpv6`, or a number from 1 to 255")
     })?;

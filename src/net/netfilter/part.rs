@@ -9,15 +9,25 @@ use std::fmt;
 pub enum RulePart {
     /// A comparison of a field with a value: `ip saddr != 10.0.0.0/24`.
     Match {
-        /// The field, in one word or two; with a mask in more.
+        /// The field: `tcp dport`; with a mask `ip saddr & 255.0.255.0`.
         field: String,
-        /// Empty for equality; otherwise `!=`, `!`, `<`, `==`, ….
+        /// Empty for equality, or `==`, which nft writes after a mask; otherwise `!=`, `!`,
+        /// `<`, ….
         operator: String,
         /// The value, a range, a set in braces, or the name of a set after an `@`.
         value: String,
     },
-    /// Anything else: a condition of another form, or a statement.
-    Words(String),
+    /// A condition of another form, in words: `limit rate 1/second`.
+    Condition {
+        /// Its words.
+        condition: String,
+    },
+    /// What is done to a packet that meets the conditions before it: `accept`, `log`,
+    /// `meta mark set 0x1`.
+    Statement {
+        /// Its words.
+        statement: String,
+    },
 }
 
 impl RulePart {
@@ -30,11 +40,15 @@ impl RulePart {
     pub(super) fn equal(field: impl Into<String>, not: bool, value: impl Into<String>) -> Self {
         Self::compare(field, if not { "!=" } else { "" }, value)
     }
-}
 
-impl<T: Into<String>> From<T> for RulePart {
-    fn from(words: T) -> Self {
-        Self::Words(words.into())
+    /// A condition in words.
+    pub(super) fn condition(words: impl Into<String>) -> Self {
+        Self::Condition { condition: words.into() }
+    }
+
+    /// A statement in words.
+    pub(super) fn statement(words: impl Into<String>) -> Self {
+        Self::Statement { statement: words.into() }
     }
 }
 
@@ -43,7 +57,7 @@ impl fmt::Display for RulePart {
         match self {
             Self::Match { field, operator, value } if operator.is_empty() => write!(f, "{field} {value}"),
             Self::Match { field, operator, value } => write!(f, "{field} {operator} {value}"),
-            Self::Words(words) => f.write_str(words),
+            Self::Condition { condition: words } | Self::Statement { statement: words } => f.write_str(words),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::part::{self, RulePart};
 use super::set::Set;
-use super::speech::{Ground, speak};
+use super::speech::{Context, speak};
 use crate::net::kernel::Kernel;
 use crate::net::kernel::error::strerror;
 use crate::net::kernel::link_names::LinkNames;
@@ -125,7 +125,7 @@ pub(super) fn spoken(
     let sets = sets(socket, |set| set.anonymous)?;
     let none = BTreeMap::new();
     let speak_of = |chain: &Chain, rule: &Answer| {
-        let ground = Ground {
+        let context = Context {
             family: chain.family,
             interfaces: &interfaces,
             sets: sets.get(&(chain.family, chain.table.clone())).unwrap_or(&none),
@@ -133,7 +133,7 @@ pub(super) fn spoken(
         let expressions = find(&rule.bytes, 4).unwrap_or_default();
         Spoken {
             handle: number(&rule.bytes, 3).unwrap_or_default(),
-            parts: speak(expressions, userdata(&rule.bytes, COMMENT), &ground),
+            parts: speak(expressions, userdata(&rule.bytes, COMMENT), &context),
             expressions: expressions.into(),
             plain: find(&rule.bytes, 7).is_none(),
             is_policy: chain.family == BRIDGE && userdata(&rule.bytes, EBTABLES_POLICY).is_some(),

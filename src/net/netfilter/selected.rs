@@ -3,7 +3,7 @@
 use super::field::Field;
 use super::kind::{ECNS, Kind, hexadecimal, named, prefix_length};
 use super::part::RulePart;
-use super::speech::Ground;
+use super::speech::Context;
 
 /// A field of the packet, with its mask.
 #[derive(Debug, Clone)]
@@ -22,11 +22,11 @@ impl Selected {
     }
 
     /// The field's name, with its mask and further operations.
-    pub fn name(&self, ground: &Ground) -> String {
+    pub fn name(&self, context: &Context) -> String {
         let mut name: String =
             self.fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>().join(" . ");
         if let Some(mask) = &self.mask {
-            name += &format!(" & {}", self.kind().format(mask, ground.interfaces));
+            name += &format!(" & {}", self.kind().format(mask, context.interfaces));
         }
         format!("{name}{}", self.more)
     }
@@ -50,9 +50,9 @@ impl Selected {
     }
 
     /// Formats the comparison with a value, in nft's words.
-    pub fn compared(&self, operator: u64, value: &[u8], ground: &Ground) -> RulePart {
+    pub fn compared(&self, operator: u64, value: &[u8], context: &Context) -> RulePart {
         let kind = self.kind();
-        let format = |bytes: &[u8]| kind.format(bytes, ground.interfaces);
+        let format = |bytes: &[u8]| kind.format(bytes, context.interfaces);
         let name = &self.fields[0].name;
         let sign = ["", "!=", "<", "<=", ">", ">="].get(operator as usize).copied().unwrap_or("?");
         let compare = |value: String| RulePart::compare(name, sign, value);
@@ -68,7 +68,7 @@ impl Selected {
             // The byte has a second field.
             None if plain && kind == Kind::Dscp && operator == 0 => {
                 let ecn = named(&ECNS, value.first().copied().unwrap_or_default() & 3);
-                format!("{name} {} ip ecn {ecn}", format(value)).into()
+                RulePart::condition(format!("{name} {} ip ecn {ecn}", format(value)))
             }
             None if plain && kind == Kind::Dscp => RulePart::compare("@nh,8,8", sign, hexadecimal(value)),
             None if plain => compare(format(value)),
@@ -86,7 +86,7 @@ impl Selected {
                 (_, true) => RulePart::compare(name, "!", format(mask)),
                 _ => compare(format!("{} / {}", format(value), format(mask))),
             },
-            _ => RulePart::compare(self.name(ground), equals(sign), format(value)),
+            _ => RulePart::compare(self.name(context), equals(sign), format(value)),
         }
     }
 }

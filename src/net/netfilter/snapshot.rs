@@ -133,25 +133,7 @@ impl Network {
         self.pending.programs.set(programs);
         Ok(FirewallSnapshot { rules: rules? })
     }
-}
 
-impl Kernel<'_> {
-    /// The elements of all named sets of nf_tables. A rule has only the name of its
-    /// set.
-    ///
-    /// # Errors
-    ///
-    /// If the namespace was deleted.
-    pub(in crate::net) fn set_elements(&self, netns: &Netns) -> Result<Vec<SetElements>, NetError> {
-        let Ok(socket) = self.netfilter(netns) else { return Ok(Vec::new()) };
-        let spans = |set: &Set| set.spans().into_iter().map(|(first, last)| (first.to_vec(), last)).collect();
-        // A kernel without nf_tables has no sets.
-        let sets = ruleset::named_sets(&socket).unwrap_or_default();
-        Ok(sets.iter().map(|set| SetElements { name: set.name.clone(), spans: spans(set) }).collect())
-    }
-}
-
-impl Network {
     /// The rules of iptables, in its words. They are formatted here if all rules
     /// of a table are supported here; otherwise by iptables, if it is installed
     /// and `ask` is set.
@@ -173,6 +155,20 @@ impl Network {
 }
 
 impl Kernel<'_> {
+    /// The elements of all named sets of nf_tables. A rule has only the name of its
+    /// set.
+    ///
+    /// # Errors
+    ///
+    /// If the namespace was deleted.
+    pub(in crate::net) fn set_elements(&self, netns: &Netns) -> Result<Vec<SetElements>, NetError> {
+        let Ok(socket) = self.netfilter(netns) else { return Ok(Vec::new()) };
+        let spans = |set: &Set| set.spans().into_iter().map(|(first, last)| (first.to_vec(), last)).collect();
+        // A kernel without nf_tables has no sets.
+        let sets = ruleset::named_sets(&socket).unwrap_or_default();
+        Ok(sets.iter().map(|set| SetElements { name: set.name.clone(), spans: spans(set) }).collect())
+    }
+
     fn rules_everywhere(&self, netns: &Netns, ask: bool) -> Result<Vec<FirewallRule>, NetError> {
         let mut rules = Vec::new();
         // A kernel without nf_tables may have legacy tables.

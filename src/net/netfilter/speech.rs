@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 
 /// The context of a rule.
 #[derive(Debug)]
-pub(super) struct Ground<'a> {
+pub(super) struct Context<'a> {
     /// `NFPROTO_*`, which for IP are `AF_*`.
     pub family: u8,
     pub interfaces: &'a LinkNames,
@@ -40,7 +40,7 @@ pub(super) enum Content {
 
 /// The translator of one rule.
 pub(super) struct Speaker<'a> {
-    pub ground: &'a Ground<'a>,
+    pub context: &'a Context<'a>,
     parts: Vec<Option<RulePart>>,
     registers: BTreeMap<u64, Content>,
     known: Known,
@@ -56,15 +56,15 @@ pub(super) struct Speaker<'a> {
 }
 
 /// Translates the expressions of a rule (`NFTA_RULE_EXPRESSIONS`).
-pub(super) fn speak(expressions: &[u8], comment: Option<String>, ground: &Ground) -> Vec<RulePart> {
-    let ether = match i32::from(ground.family) {
+pub(super) fn speak(expressions: &[u8], comment: Option<String>, context: &Context) -> Vec<RulePart> {
+    let ether = match i32::from(context.family) {
         libc::AF_INET => Some(0x0800),
         libc::AF_INET6 => Some(0x86dd),
         3 => Some(0x0806),
         _ => None,
     };
     let mut speaker = Speaker {
-        ground,
+        context,
         parts: Vec::new(),
         registers: BTreeMap::new(),
         known: Known { ether, protocol: None },
@@ -91,17 +91,22 @@ fn slot(register: u64) -> u64 {
 }
 
 impl Speaker<'_> {
-    pub fn say(&mut self, part: impl Into<RulePart>) {
-        self.parts.push(Some(part.into()));
+    pub fn say(&mut self, part: RulePart) {
+        self.parts.push(Some(part));
+    }
+
+    /// Adds a condition that is no comparison of a field with a value.
+    fn say_condition(&mut self, words: impl Into<String>) {
+        self.say(RulePart::condition(words));
     }
 
     fn finish(self) -> Vec<RulePart> {
         let mut parts: Vec<RulePart> = self.parts.into_iter().flatten().collect();
         if parts.is_empty() && self.counted {
-            parts.push("counter".into());
+            parts.push(RulePart::statement("counter"));
         }
         if let Some(comment) = self.comment {
-            parts.push(format!("comment \"{comment}\"").into());
+            parts.push(RulePart::statement(format!("comment \"{comment}\"")));
         }
         parts
     }
@@ -133,7 +138,7 @@ impl Speaker<'_> {
     /// because it may have changed them.
     pub fn unknown(&mut self, name: &str) {
         self.registers.clear();
-        self.say(format!("[{name}]"));
+        self.say_condition(format!("[{name}]"));
     }
 
     fn expression(&mut self, name: &str, data: &[u8], bound: Option<(u64, Vec<u8>)>) {
@@ -164,7 +169,7 @@ impl Speaker<'_> {
             0 => Base::Link,
             1 => Base::Network,
             2 => Base::Transport,
-            _ => return self.say("[payload]"),
+            _ => return self.say_condition("[payload]"),
         };
         self.imply(base);
         let fields = field::fields(base, offset, length, self.known)
@@ -214,7 +219,7 @@ impl Speaker<'_> {
         match (number(data, 1), number(data, 3)) {
             (_, Some(source)) => self.set(&name, kind, source),
             (Some(register), _) => self.one(register, &name, kind, length),
-            _ => self.say("[meta]"),
+            _ => self.say_condition("[meta]"),
         }
     }
 
@@ -225,7 +230,7 @@ impl Speaker<'_> {
         match (number(data, 1), number(data, 4)) {
             (_, Some(source)) => self.set(&name, kind, source),
             (Some(register), _) => self.one(register, &name, kind, length),
-            _ => self.say("[ct]"),
+            _ => self.say_condition("[ct]"),
         }
     }
 
@@ -288,7 +293,7 @@ impl Speaker<'_> {
         let content = match (self.content(source), number(data, 6).unwrap_or_default()) {
             (Content::Selected(mut selected), 0) => {
                 let kind = selected.kind();
-                let format = |bytes: &[u8]| kind.format(bytes, self.ground.interfaces);
+                let format = |bytes: &[u8]| kind.format(bytes, self.context.interfaces);
                 let turned = xor.iter().any(|byte| *byte != 0);
                 let (whole, set) = (
                     mask.iter().all(|byte| *byte == 0xff),
@@ -331,22 +336,22 @@ impl Speaker<'_> {
             other => {
                 let words = self.value(&other, Kind::Bytes);
                 let sign = ["==", "!=", "<", "<=", ">", ">="].get(operator as usize).unwrap_or(&"?");
-                return self.say(format!("{words} {sign} {}", hexadecimal(value)));
+                return self.say_condition(format!("{words} {sign} {}", hexadecimal(value)));
             }
         };
         // A lower bound, then an upper bound: a range.
         if operator == 3
             && let Some((_, from)) = bound.filter(|(of, _)| *of == register)
         {
-            let range = selected.kind().range(&from, value, self.ground.interfaces);
+            let range = selected.kind().range(&from, value, self.context.interfaces);
             self.parts.pop();
-            return self.say(RulePart::equal(selected.name(self.ground), false, range));
+            return self.say(RulePart::equal(selected.name(self.context), false, range));
         }
         if operator == 5 && selected.mask.is_none() {
             self.bound = Some((register, value.to_vec()));
         }
         for (part, bytes) in selected.split(value) {
-            self.say(part.compared(operator, bytes, self.ground));
+            self.say(part.compared(operator, bytes, self.context));
             if operator == 0 && part.mask.is_none() && part.more.is_empty() {
                 self.learn(&part.fields[0].name.clone(), bytes);
             }
@@ -383,18 +388,18 @@ impl Speaker<'_> {
         let value = |kind| find(data, kind).and_then(|data| find(data, 1)).unwrap_or_default();
         let not = number(data, 2) == Some(1);
         let (name, kind) = match &content {
-            Content::Selected(selected) => (selected.name(self.ground), selected.kind()),
+            Content::Selected(selected) => (selected.name(self.context), selected.kind()),
             other => (self.value(other, Kind::Bytes), Kind::Bytes),
         };
-        self.say(RulePart::equal(name, not, kind.range(value(3), value(4), self.ground.interfaces)));
+        self.say(RulePart::equal(name, not, kind.range(value(3), value(4), self.context.interfaces)));
     }
 
     fn lookup(&mut self, data: &[u8]) {
         let name = text(data, 1).unwrap_or_default();
         let not = number(data, 5).is_some_and(|flags| flags & 1 != 0);
-        let ground = self.ground;
-        let Some(set) = ground.sets.get(&name) else {
-            return self.say(format!("[lookup {name}]"));
+        let context = self.context;
+        let Some(set) = context.sets.get(&name) else {
+            return self.say_condition(format!("[lookup {name}]"));
         };
         // A key of several fields is in consecutive registers.
         let (mut names, mut kinds) = (Vec::new(), Vec::new());
@@ -402,7 +407,7 @@ impl Speaker<'_> {
         while length < set.key_length {
             let (name, kind, size) = match self.registers.get(&at) {
                 Some(Content::Selected(selected)) => {
-                    (selected.name(self.ground), selected.kind(), selected.length)
+                    (selected.name(self.context), selected.kind(), selected.length)
                 }
                 Some(other) => (self.value(other, Kind::Bytes), Kind::Bytes, set.key_length - length),
                 None => ("[unknown]".to_string(), Kind::Bytes, set.key_length - length),
@@ -414,10 +419,10 @@ impl Speaker<'_> {
             length += padded;
         }
         let key = names.join(" . ");
-        let set = set.words(&kinds, self.ground.interfaces);
+        let set = set.words(&kinds, self.context.interfaces);
         match number(data, 3) {
             None => self.say(RulePart::equal(key, not, set)),
-            Some(0) => self.say(format!("{key} vmap {set}")),
+            Some(0) => self.say_condition(format!("{key} vmap {set}")),
             Some(register) => self.load(register, Content::Words(format!("{key} map {set}"))),
         }
     }
@@ -426,7 +431,7 @@ impl Speaker<'_> {
         let register = number(data, 1).unwrap_or_default();
         let value = find(data, 2).unwrap_or_default();
         match find(value, 2) {
-            Some(verdict) => self.say(statement::verdict(verdict)),
+            Some(verdict) => self.say(RulePart::statement(statement::verdict(verdict))),
             None => self.load(register, Content::Constant(find(value, 1).unwrap_or_default().to_vec())),
         }
     }
@@ -434,14 +439,14 @@ impl Speaker<'_> {
     /// Formats the content of a register as a value of this type.
     pub fn value(&self, content: &Content, kind: Kind) -> String {
         match content {
-            Content::Constant(bytes) => kind.format(bytes, self.ground.interfaces),
-            Content::Selected(selected) => selected.name(self.ground),
+            Content::Constant(bytes) => kind.format(bytes, self.context.interfaces),
+            Content::Selected(selected) => selected.name(self.context),
             Content::Words(words) => words.clone(),
         }
     }
 
     fn set(&mut self, name: &str, kind: Kind, source: u64) {
         let value = self.value(&self.content(source), kind);
-        self.say(format!("{name} set {value}"));
+        self.say(RulePart::statement(format!("{name} set {value}")));
     }
 }

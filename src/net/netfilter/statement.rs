@@ -2,6 +2,7 @@
 
 use super::field::Base;
 use super::kind::{ICMP_CODES, ICMP6_CODES, ICMPX_CODES, Kind, flags, named};
+use super::part::RulePart;
 use super::speech::{Content, Speaker};
 use crate::net::kernel::nfnetlink::{number, text};
 
@@ -57,7 +58,10 @@ pub(super) fn speak(speaker: &mut Speaker, name: &str, data: &[u8]) {
         },
         other => return speaker.unknown(other),
     };
-    speaker.say(words);
+    // These may stop a packet, the others act on each one.
+    let may_fail = matches!(name, "limit" | "quota" | "connlimit")
+        || name == "objref" && !words.starts_with("counter") && !words.starts_with("ct helper");
+    speaker.say(if may_fail { RulePart::condition(words) } else { RulePart::statement(words) });
 }
 
 fn over(data: &[u8], kind: u16) -> bool {
@@ -146,7 +150,7 @@ fn reject(speaker: &mut Speaker, data: &[u8]) -> String {
     match number(data, 1) {
         Some(0) if v6 && code == 4 => "reject".into(),
         Some(0) if v6 => format!("reject with icmpv6 {}", named(&ICMP6_CODES, code)),
-        Some(0) if i32::from(speaker.ground.family) == libc::AF_INET && code == 3 => "reject".into(),
+        Some(0) if i32::from(speaker.context.family) == libc::AF_INET && code == 3 => "reject".into(),
         Some(0) => format!("reject with icmp {}", named(&ICMP_CODES, code)),
         Some(1) => "reject with tcp reset".into(),
         Some(2) if code == 1 => "reject".into(),
@@ -171,7 +175,7 @@ fn ports(speaker: &Speaker, data: &[u8], from: u16, to: u16) -> String {
 fn nat(speaker: &mut Speaker, data: &[u8]) -> String {
     let kind = if number(data, 1) == Some(0) { "snat" } else { "dnat" };
     let v6 = number(data, 2) == Some(libc::AF_INET6 as u64);
-    let mixed = speaker.ground.family == 1;
+    let mixed = speaker.context.family == 1;
     let address = |attribute| {
         let content = speaker.content(number(data, attribute)?);
         let kind = if v6 { Kind::Ipv6 } else { Kind::Ipv4 };

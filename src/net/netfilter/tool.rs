@@ -11,6 +11,7 @@ impl Network {
     ///
     /// If this machine lacks it, or it refuses; in its own words.
     pub fn iptables(&self, netns: &Netns, arguments: &str, limits: Limits) -> Result<ExecAnswer, NetError> {
+        // The program is started by a method that prepares it.
         let kernel = self.bare();
         let mut argv = vec!["iptables".to_string()];
         if arguments.trim().is_empty() {
@@ -29,6 +30,7 @@ impl Network {
     ///
     /// If this machine lacks it, or it refuses; in its own words.
     pub fn nft(&self, netns: &Netns, arguments: &str, limits: Limits) -> Result<ExecAnswer, NetError> {
+        // The program is started by a method that prepares it.
         let kernel = self.bare();
         let mut argv = vec!["nft".to_string()];
         match arguments.trim_start().starts_with('-') {

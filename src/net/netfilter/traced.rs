@@ -52,7 +52,7 @@ impl TracedPacket {
         // The EtherType follows the addresses, or a VLAN tag.
         let ether = link
             .and_then(|link| link.get(12..))
-            .and_then(|rest| packet::half(rest, rest.len().checked_sub(2)?));
+            .and_then(|rest| packet::be16(rest, rest.len().checked_sub(2)?));
         let is_arp = match ether {
             Some(ether) => ether == 0x0806,
             // Ethernet, IPv4, and the lengths of their addresses.

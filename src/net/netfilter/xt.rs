@@ -48,7 +48,7 @@ pub(super) fn speak(speaker: &mut Speaker, kind: &str, data: &[u8]) {
     let name = text(data, 1).unwrap_or_default();
     let revision = number(data, 2).unwrap_or_default();
     let info = Info(find(data, 3).unwrap_or_default());
-    let v6 = i32::from(speaker.ground.family) == libc::AF_INET6;
+    let v6 = i32::from(speaker.context.family) == libc::AF_INET6;
     let parts: Option<Vec<RulePart>> = match (kind, name.as_str(), revision) {
         ("match", "comment", _) => {
             speaker.comment(info.text(0, 256));
@@ -73,10 +73,13 @@ pub(super) fn speak(speaker: &mut Speaker, kind: &str, data: &[u8]) {
         }
         ("match", "mark", 1) => Some(vec![has_mark("meta", &info)]),
         ("match", "connmark", 1) => Some(vec![has_mark("ct", &info)]),
-        ("target", ..) => target(&name, revision, &info, v6).map(|words| vec![words.into()]),
+        ("target", ..) => target(&name, revision, &info, v6).map(|words| vec![RulePart::statement(words)]),
         _ => None,
     };
-    let unsupported = || vec![format!("xt {kind} \"{name}\"").into()];
+    let unsupported = || {
+        let words = format!("xt {kind} \"{name}\"");
+        vec![if kind == "target" { RulePart::statement(words) } else { RulePart::condition(words) }]
+    };
     for part in parts.filter(|parts| !parts.is_empty()).unwrap_or_else(unsupported) {
         speaker.say(part);
     }

@@ -1,6 +1,7 @@
 //! iproute2's names for the kernel's numbers (rtnetlink(7)); a number without a
 //! name is printed as a number.
 
+use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::AddressScope;
 use rtnetlink::packet_route::route::{RouteProtocol, RouteScope, RouteType};
 use rtnetlink::packet_route::rule::RuleAction;
@@ -12,6 +13,15 @@ pub enum Family {
     Inet,
     /// IPv6: `ip -6 route`
     Inet6,
+}
+
+impl From<Family> for AddressFamily {
+    fn from(family: Family) -> Self {
+        match family {
+            Family::Inet => Self::Inet,
+            Family::Inet6 => Self::Inet6,
+        }
+    }
 }
 
 /// The scope of an address.

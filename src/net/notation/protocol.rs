@@ -1,5 +1,5 @@
 /// IP's protocols by name, in the spelling that nft prints.
-pub(in crate::net) const PROTOCOLS: [(&str, u8); 15] = [
+const PROTOCOLS: [(&str, u8); 15] = [
     ("icmp", 1),
     ("igmp", 2),
     ("ipencap", 4),
@@ -16,6 +16,14 @@ pub(in crate::net) const PROTOCOLS: [(&str, u8); 15] = [
     ("sctp", 132),
     ("udplite", 136),
 ];
+
+/// The number of a protocol, by its name or as a number.
+pub fn protocol_number(name: &str) -> Option<u8> {
+    // ip6tables and nft have a second name for it.
+    let name = if name == "icmpv6" { "ipv6-icmp" } else { name };
+    let known = PROTOCOLS.iter().find(|(known, _)| *known == name);
+    known.map(|(_, number)| *number).or_else(|| name.parse().ok())
+}
 
 /// The name of a protocol, or its number.
 pub(in crate::net) fn protocol_name(number: u8) -> String {

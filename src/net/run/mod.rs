@@ -4,6 +4,7 @@ pub(super) mod processes;
 pub(super) mod program;
 pub(super) mod terminal;
 pub(super) mod tools;
+pub(super) mod tun;
 
 pub use program::{ExecAnswer, Limits, Process, last_words};
 pub use terminal::Terminal;

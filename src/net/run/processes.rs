@@ -23,6 +23,7 @@ impl Network {
     ///
     /// If `/proc` can't be read.
     pub fn processes(&self, netns: &Netns) -> Result<Vec<ProcessRow>, NetError> {
+        // Processes do not depend on links.
         let kernel = self.bare();
         let failed = |errno| NetError::new(format!("failed to read /proc: {}", strerror(errno as i32)));
         kernel.enter(netns)?;

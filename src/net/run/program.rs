@@ -250,6 +250,7 @@ impl Network {
     ///
     /// If the kernel refuses the isolation.
     pub fn confine(&self, confined: bool) -> Result<(), NetError> {
+        // The isolation of programs does not depend on links.
         let kernel = self.bare();
         let remedy = "a submission runs by itself or not at all; `nslab doctor` says what a sandbox needs";
         match confined {

@@ -148,27 +148,7 @@ impl Network {
         }
         Ok(found)
     }
-}
 
-impl Kernel<'_> {
-    /// Waits until the other ends of a deleted namespace's cables are gone,
-    /// because the kernel removes them later; only for a while, because a
-    /// program may keep the namespace.
-    fn await_ends(&self, stock: &Stock, name: &str) {
-        let deadline = Instant::now() + TAKEN_DOWN;
-        for kept in stock.0.iter().filter(|kept| !kept.netns.is_deleted()) {
-            let leads_there =
-                |link: &&Link| link.peer.as_ref().is_some_and(|peer| peer.space.as_deref() == Some(name));
-            for link in kept.state.space.links.iter().filter(leads_there) {
-                while self.link_at(&kept.netns, link.index).is_ok() && Instant::now() < deadline {
-                    std::thread::sleep(Duration::from_micros(500));
-                }
-            }
-        }
-    }
-}
-
-impl Network {
     /// The changes in a namespace since then, one per line.
     ///
     /// # Errors
@@ -206,6 +186,22 @@ impl Network {
 }
 
 impl Kernel<'_> {
+    /// Waits until the other ends of a deleted namespace's cables are gone,
+    /// because the kernel removes them later; only for a while, because a
+    /// program may keep the namespace.
+    fn await_ends(&self, stock: &Stock, name: &str) {
+        let deadline = Instant::now() + TAKEN_DOWN;
+        for kept in stock.0.iter().filter(|kept| !kept.netns.is_deleted()) {
+            let leads_there =
+                |link: &&Link| link.peer.as_ref().is_some_and(|peer| peer.space.as_deref() == Some(name));
+            for link in kept.state.space.links.iter().filter(leads_there) {
+                while self.link_at(&kept.netns, link.index).is_ok() && Instant::now() < deadline {
+                    std::thread::sleep(Duration::from_micros(500));
+                }
+            }
+        }
+    }
+
     fn changes_of(&self, kept: &Kept) -> Result<Vec<String>, NetError> {
         let now = self.state_of(&kept.netns)?;
         let mut lines = links::changed(&kept.state.space, &now.space);

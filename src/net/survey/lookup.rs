@@ -106,6 +106,7 @@ impl Network {
     ///
     /// If there is none, or a link of the lookup does not exist.
     pub fn route_get(&self, netns: &Netns, question: &RouteQuestion) -> Result<Route, NoRoute> {
+        // A further question after a survey.
         let kernel = self.bare();
         let ours = |text: String| NoRoute { errno: 0, text };
         let refused = |refused: Refused| match refused {

@@ -153,31 +153,14 @@ impl Network {
         let spaces = all.iter().map(|netns| self.survey_of(netns)).collect::<Result<_, _>>()?;
         Ok(Survey { spaces })
     }
-}
 
-impl Kernel<'_> {
-    /// Reads only the links, addresses, routes, queues, filters and IPsec
-    /// policies of a namespace.
-    pub(super) fn survey_ways_of(&self, netns: &Netns) -> Result<Space, NetError> {
-        let mut space = Space { name: netns.name().into(), ..Space::default() };
-        self.survey_links(netns, &mut space)?;
-        let names = space.names();
-        space.addrs = self.survey_addrs(netns, &names)?;
-        space.routes = self.survey_routes(netns, &names)?;
-        self.enter(netns)?;
-        tc::read(&mut space, &names);
-        xfrm::read(&mut space);
-        Ok(space)
-    }
-}
-
-impl Network {
     /// Reads the current state of one namespace.
     ///
     /// # Errors
     ///
     /// If it was deleted, or the kernel does not answer.
     pub fn survey_of(&self, netns: &Netns) -> Result<Space, NetError> {
+        // A part of a survey, or a further question after one.
         let kernel = self.bare();
         let mut space = Space { name: netns.name().into(), ..Space::default() };
         // Links come first: other names and sysctls depend on them.
@@ -201,6 +184,22 @@ impl Network {
             std::thread::sleep(Duration::from_micros(200));
             space.addrs = kernel.survey_addrs(netns, &names)?;
         }
+        Ok(space)
+    }
+}
+
+impl Kernel<'_> {
+    /// Reads only the links, addresses, routes, queues, filters and IPsec
+    /// policies of a namespace.
+    pub(super) fn survey_ways_of(&self, netns: &Netns) -> Result<Space, NetError> {
+        let mut space = Space { name: netns.name().into(), ..Space::default() };
+        self.survey_links(netns, &mut space)?;
+        let names = space.names();
+        space.addrs = self.survey_addrs(netns, &names)?;
+        space.routes = self.survey_routes(netns, &names)?;
+        self.enter(netns)?;
+        tc::read(&mut space, &names);
+        xfrm::read(&mut space);
         Ok(space)
     }
 }

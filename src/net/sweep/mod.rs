@@ -243,30 +243,7 @@ impl Network {
         kernel.take_back(from, lent, &ends.dst)?;
         Ok(SweepAnswer::new(options, &parcels, gate, refused))
     }
-}
 
-impl Kernel<'_> {
-    /// Sends all packets and reads the arrived ones between batches; returns the
-    /// first send error.
-    fn send_all(&self, out: &OwnedFd, parcels: &[Parcel], gate: &mut Gate) -> Option<Errno> {
-        let mut refused = None;
-        for (batch, some) in parcels.chunks(BATCH).enumerate() {
-            for (n, parcel) in some.iter().enumerate() {
-                let to = address(Target { ip: IpAddr::V4(parcel.dst), scope: 0 }, 0);
-                for packet in parcel.packets(&gate.mark(batch * BATCH + n)) {
-                    if let Err(errno) = sendto(out.as_raw_fd(), &packet, &to, MsgFlags::empty()) {
-                        refused.get_or_insert(errno);
-                    }
-                }
-            }
-            self.let_packets_pass(LINKS);
-            gate.look();
-        }
-        refused
-    }
-}
-
-impl Network {
     /// Adds these addresses to a namespace for the time of the sweep, on the
     /// link that has `own`. Without an owner, each answer to them would wait for
     /// ARP, and the waiting packets would use up the kernel's ICMP buffer, which
@@ -289,6 +266,25 @@ impl Network {
 }
 
 impl Kernel<'_> {
+    /// Sends all packets and reads the arrived ones between batches; returns the
+    /// first send error.
+    fn send_all(&self, out: &OwnedFd, parcels: &[Parcel], gate: &mut Gate) -> Option<Errno> {
+        let mut refused = None;
+        for (batch, some) in parcels.chunks(BATCH).enumerate() {
+            for (n, parcel) in some.iter().enumerate() {
+                let to = address(Target { ip: IpAddr::V4(parcel.dst), scope: 0 }, 0);
+                for packet in parcel.packets(&gate.mark(batch * BATCH + n)) {
+                    if let Err(errno) = sendto(out.as_raw_fd(), &packet, &to, MsgFlags::empty()) {
+                        refused.get_or_insert(errno);
+                    }
+                }
+            }
+            self.let_packets_pass(LINKS);
+            gate.look();
+        }
+        refused
+    }
+
     /// Removes the lent addresses, and the neighbour entries that the sweep caused.
     fn take_back(&self, from: &Netns, lent: Option<Lent>, asked: &[u32]) -> Result<(), NetError> {
         let Lent { dev, addresses } = lent.unwrap_or_default();

@@ -34,6 +34,7 @@ const RULES: u32 = 0x40;
 
 impl Watch {
     pub fn add(&mut self, network: &Network, netns: &Netns) -> Result<(), NetError> {
+        // A new namespace is no reason to create cables that may still be moved.
         network.bare().enter(netns)?;
         let listen = |protocol, groups| {
             listen(protocol, groups).map_err(|errno| NetError::new(strerror(errno as i32)))

@@ -197,6 +197,7 @@ impl Network {
     ///
     /// If the kernel gives no socket.
     pub fn tap_everywhere(&self, taps: &mut Taps) -> Result<(), NetError> {
+        // The probe that follows is prepared.
         let kernel = self.bare();
         self.namespaces()?;
         if taps.0.is_empty() {
@@ -220,6 +221,34 @@ impl Network {
             while !matches!(recv(tap.as_raw_fd(), &mut [], empty), Err(errno) if !passes(errno)) {}
         }
         Ok(())
+    }
+
+    /// The packets since the last call, ordered by time.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel does not answer.
+    pub fn sightings(&self, taps: &Taps) -> Result<Vec<Sighting>, NetError> {
+        let mut seen = Vec::new();
+        for (netns, tap) in &taps.0 {
+            let names = if netns.is_deleted() { BTreeMap::new() } else { self.names_of_links(netns)? };
+            drain(netns, tap, &names, &mut seen);
+        }
+        seen.sort_by_key(|sighting| sighting.time);
+        Ok(seen)
+    }
+
+    /// The links of a namespace, by index.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel does not answer.
+    pub fn names_of_links(&self, netns: &Netns) -> Result<BTreeMap<u32, String>, NetError> {
+        // Links were looked at before; the packets are named after them.
+        let kernel = self.bare();
+        kernel.enter(netns)?;
+        let all = nix::net::if_::if_nameindex().map_err(failed)?;
+        Ok(all.iter().map(|link| (link.index(), link.name().to_string_lossy().into_owned())).collect())
     }
 }
 
@@ -252,35 +281,6 @@ impl Kernel<'_> {
                 return;
             }
         }
-    }
-}
-
-impl Network {
-    /// The packets since the last call, ordered by time.
-    ///
-    /// # Errors
-    ///
-    /// If the kernel does not answer.
-    pub fn sightings(&self, taps: &Taps) -> Result<Vec<Sighting>, NetError> {
-        let mut seen = Vec::new();
-        for (netns, tap) in &taps.0 {
-            let names = if netns.is_deleted() { BTreeMap::new() } else { self.names_of_links(netns)? };
-            drain(netns, tap, &names, &mut seen);
-        }
-        seen.sort_by_key(|sighting| sighting.time);
-        Ok(seen)
-    }
-
-    /// The links of a namespace, by index.
-    ///
-    /// # Errors
-    ///
-    /// If the kernel does not answer.
-    pub fn names_of_links(&self, netns: &Netns) -> Result<BTreeMap<u32, String>, NetError> {
-        let kernel = self.bare();
-        kernel.enter(netns)?;
-        let all = nix::net::if_::if_nameindex().map_err(failed)?;
-        Ok(all.iter().map(|link| (link.index(), link.name().to_string_lossy().into_owned())).collect())
     }
 }
 
@@ -361,7 +361,7 @@ impl Frame {
             _ if !has_macs => (packet::ether_type(bytes), None, bytes),
             Some((header, rest)) => {
                 let macs = (table::mac(&header[6..12]), table::mac(&header[..6]));
-                (EtherType(packet::half(header, 12).unwrap_or_default()), Some(macs), rest)
+                (EtherType(packet::be16(header, 12).unwrap_or_default()), Some(macs), rest)
             }
             None => (EtherType(0), None, [].as_slice()),
         };

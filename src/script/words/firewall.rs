@@ -4,7 +4,7 @@ use super::super::world::{Call, Fallible, WorldCell};
 use super::options::Options;
 use super::{Word, here_or_host};
 use crate::net::{
-    Action, Chain, FirewallOptions, Limits, NetError, Netns, PacketOptions, Policy, Ruling, nft_command,
+    Action, Chain, FirewallOptions, Limits, NetError, Netns, PacketOptions, Policy, RuleChange, nft_command,
     typed as quoted,
 };
 use rhai::{Dynamic, Engine, INT, Map};
@@ -124,7 +124,7 @@ fn limits(call: &Call) -> Limits {
 }
 
 /// Carries out a ruling. If it is invalid, reports that with the rule as typed.
-fn enact(call: &Call, ns: &Netns, typed: &str, ruling: Result<Ruling, NetError>) -> Fallible<Dynamic> {
+fn enact(call: &Call, ns: &Netns, typed: &str, ruling: Result<RuleChange, NetError>) -> Fallible<Dynamic> {
     let command = ns.exec(&match &ruling {
         Ok(ruling) => ruling.command(),
         Err(_) => format!("nft {}", quoted(&format!("add rule {typed}"))),
@@ -156,7 +156,7 @@ fn set_policy(call: &Call, ns: &Netns, chain: &str, policy: &str, options: Map) 
         };
         call.misuse(format!("there is no policy `{policy}`"), hint)
     })?;
-    enact(call, ns, "", Ok(Ruling::policy(chain, policy, family)))
+    enact(call, ns, "", Ok(RuleChange::policy(chain, policy, family)))
 }
 
 fn filter(
@@ -183,7 +183,7 @@ fn filter(
         },
     };
     let typed = typed(chain, action, &options.packet);
-    enact(call, ns, &typed, Ruling::filter(chain, action, &options))
+    enact(call, ns, &typed, RuleChange::filter(chain, action, &options))
 }
 
 /// Returns a rule as one would type it, valid or not.
@@ -220,10 +220,10 @@ fn typed(chain: Chain, action: Action, packet: &PacketOptions) -> String {
 
 fn masquerade(call: &Call, ns: &Netns, network: &str, oif: Vec<String>) -> Fallible<Dynamic> {
     let typed = format!("ip nat POSTROUTING ip saddr {network} masquerade");
-    enact(call, ns, &typed, Ruling::masquerade(network, &oif))
+    enact(call, ns, &typed, RuleChange::masquerade(network, &oif))
 }
 
 fn dnat(call: &Call, ns: &Netns, proto: &str, port: &str, to: &str) -> Fallible<Dynamic> {
     let typed = format!("ip nat PREROUTING {proto} dport {port} dnat to {to}");
-    enact(call, ns, &typed, Ruling::dnat(proto, port, to))
+    enact(call, ns, &typed, RuleChange::dnat(proto, port, to))
 }

@@ -8,7 +8,7 @@ use super::rank::Tier;
 use crate::net::{Culprit, FirewallRule, TracedPacket, nft_command, typed};
 use crate::why::Cause;
 use crate::why::command::refused;
-use crate::why::command::ruling::{Clause, Of, Ruling, View, in_net};
+use crate::why::command::ruling::{Clause, Of, Ruling, View, in_net, is_link};
 
 impl BlockedPacket<'_> {
     /// Suspects rules that would accept the packet except for one condition.
@@ -72,11 +72,7 @@ impl BlockedPacket<'_> {
                 let mut all = self.evidence.survey.spaces.iter().flat_map(|space| &space.listeners);
                 !self.is_alien(value) && all.any(|one| one.proto == value && Some(one.port) == port)
             }
-            Of::In | Of::Out => self.space.links.iter().any(|link| {
-                value
-                    .strip_suffix(['+', '*'])
-                    .map_or(link.name == value, |start| link.name.starts_with(start))
-            }),
+            Of::In | Of::Out => self.space.links.iter().any(|link| is_link(value, &link.name)),
             Of::Src | Of::Dst => {
                 let mut addrs = self.evidence.survey.spaces.iter().flat_map(|space| &space.addrs);
                 addrs.any(|addr| in_net(value, addr.ip) == Some(true))

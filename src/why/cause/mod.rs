@@ -10,7 +10,8 @@
 //! routes               route  gateway  follow  rules  forward  martian  ttl  lost
 //! rules of a firewall  firewall  meant  mangle  nat  nat_miss  masquerade  xfrm
 //! names and services   names  misspelt  service  nobody
-//! what was typed       command  mistyped  switch
+//! what was typed       command  mistyped
+//! sysctls              switch
 //! the list, the order  id  page  rank
 //! ```
 

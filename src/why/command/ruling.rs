@@ -1,7 +1,8 @@
 //! Conditions of firewall rules, in the words of iptables and of nft, and whether a
 //! packet meets them.
 
-use crate::net::{Backend, Culprit, FirewallRule, RulePart, TracedPacket, typed_words};
+use crate::net::survey::Net;
+use crate::net::{Backend, Culprit, FirewallRule, RulePart, TracedPacket, protocol_number, typed_words};
 use crate::why::evidence::ground::network;
 use std::net::IpAddr;
 
@@ -35,7 +36,9 @@ pub(in crate::why) struct Clause {
 /// A rule, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::why) struct Ruling {
+    /// The rule's words, in their order.
     words: Vec<String>,
+    /// Whether they are nft's.
     native: bool,
     pub clauses: Vec<Clause>,
 }
@@ -106,10 +109,13 @@ impl Ruling {
                 _ if behind => break,
                 _ => Of::Other,
             };
-            let value = words.get(at + 1).cloned().unwrap_or_default();
-            clauses.push(Clause { of, not, value, from: at, at: at + 1 });
+            // An option has one value, several, or none.
+            let is_option = |word: &String| word == "!" || word.len() > 1 && word.starts_with('-');
+            let values = words[at + 1..].iter().take_while(|word| !is_option(word)).count();
+            let value = words.get(at + 1).filter(|_| values > 0).cloned().unwrap_or_default();
+            clauses.push(Clause { of, not, value, from: at, at: at + values.min(1) });
             not = false;
-            at += 2;
+            at += 1 + values;
         }
         Self { words, native: false, clauses }
     }
@@ -120,14 +126,15 @@ impl Ruling {
         for part in parts {
             let (field, operator, value) = match part {
                 RulePart::Match { field, operator, value } => (field, operator.as_str(), value),
-                RulePart::Words(text) => {
+                RulePart::Condition { condition } => {
                     let from = words.len();
-                    words.extend(text.split(' ').map(String::from));
-                    if !STATEMENTS.contains(&words[from].as_str()) {
-                        // A limit, for instance.
-                        let (of, value, at) = (Of::Other, text.clone(), words.len() - 1);
-                        clauses.push(Clause { of, not: false, value, from, at });
-                    }
+                    words.extend(condition.split(' ').map(String::from));
+                    let (of, value, at) = (Of::Other, condition.clone(), words.len() - 1);
+                    clauses.push(Clause { of, not: false, value, from, at });
+                    continue;
+                }
+                RulePart::Statement { statement } => {
+                    words.extend(statement.split(' ').map(String::from));
                     continue;
                 }
             };
@@ -141,6 +148,7 @@ impl Ruling {
             }));
             let (of, not) = match operator {
                 "" | "==" => (of, false),
+                // Of an unknown property it is not known what is left out.
                 "!=" | "!" => (of, of != Of::Other),
                 _ => (Of::Other, false),
             };
@@ -197,7 +205,17 @@ impl Ruling {
         let mut words = self.words.clone();
         let pairs: &[(&str, &str)] = match self.native {
             true => &[("saddr", "daddr"), ("sport", "dport"), ("iifname", "oifname"), ("iif", "oif")],
-            false => &[("-s", "-d"), ("--sport", "--dport"), ("-i", "-o")],
+            false => &[
+                ("-s", "-d"),
+                ("--source", "--destination"),
+                ("--src-range", "--dst-range"),
+                ("-i", "-o"),
+                ("--in-interface", "--out-interface"),
+                ("--sport", "--dport"),
+                ("--sports", "--dports"),
+                ("--source-port", "--destination-port"),
+                ("--source-ports", "--destination-ports"),
+            ],
         };
         for word in &mut words {
             for (one, other) in pairs {
@@ -223,26 +241,6 @@ impl Ruling {
         Some(self.with(&Clause { of: Of::Other, not: false, value: String::new(), from: at, at }, value))
     }
 }
-
-/// The first words of statements that apply to each packet that reaches them.
-const STATEMENTS: [&str; 16] = [
-    "accept",
-    "comment",
-    "continue",
-    "counter",
-    "dnat",
-    "drop",
-    "goto",
-    "jump",
-    "log",
-    "masquerade",
-    "notrack",
-    "queue",
-    "redirect",
-    "reject",
-    "return",
-    "snat",
-];
 
 /// The property that a field of nft is, and the protocol that it implies.
 fn property(field: &str) -> (Of, Option<&str>) {
@@ -306,6 +304,8 @@ impl Clause {
             Of::Out => view.oif.map(String::from),
             Of::Sport => packet.sport.map(|port| port.to_string()),
             Of::Dport => packet.dport.map(|port| port.to_string()),
+            // As a word of a field it is `icmpv6`.
+            Of::Proto if self.from == self.at && packet.proto == Some(58) => Some("icmpv6".into()),
             Of::Proto => packet.proto.and_then(proto_name).map(String::from),
             // Only echo request and echo reply are mixed up in practice.
             Of::Icmp => match (packet.icmp?.kind, self.value.as_str()) {
@@ -374,13 +374,11 @@ pub(in crate::why) fn in_net(net: &str, ip: IpAddr) -> Option<bool> {
         let (first, last): (IpAddr, IpAddr) = (first.parse().ok()?, last.parse().ok()?);
         return Some(first <= ip && ip <= last);
     }
-    let (base, len) = net.split_once('/').unwrap_or((net, ""));
-    let base: IpAddr = base.parse().ok()?;
-    let len = len.parse().unwrap_or(if base.is_ipv4() { 32 } else { 128 });
-    Some(base.is_ipv4() == ip.is_ipv4() && network(base, len) == network(ip, len))
+    Some(Net::parse(net)?.contains(ip))
 }
 
-fn is_link(name: &str, link: &str) -> bool {
+/// Tells whether a name, or the beginning of one, as `eth+`, is that of a link.
+pub(in crate::why) fn is_link(name: &str, link: &str) -> bool {
     match name.strip_suffix(['+', '*']) {
         Some(start) => link.starts_with(start),
         None => name == link,
@@ -388,18 +386,7 @@ fn is_link(name: &str, link: &str) -> bool {
 }
 
 fn is_proto(name: &str, number: u8) -> bool {
-    let known = match name {
-        "icmp" => 1,
-        "tcp" => 6,
-        "udp" => 17,
-        "esp" => 50,
-        "ah" => 51,
-        "icmpv6" | "ipv6-icmp" => 58,
-        "sctp" => 132,
-        "all" => return true,
-        other => other.parse().unwrap_or(255),
-    };
-    known == number
+    name == "all" || protocol_number(name) == Some(number)
 }
 
 /// Names the protocols that a rule may have been meant for.
@@ -451,7 +438,8 @@ mod tests {
     }
 
     fn nft<const N: usize>(conditions: [RulePart; N]) -> Ruling {
-        let parts: Vec<RulePart> = conditions.into_iter().chain([RulePart::Words("accept".into())]).collect();
+        let parts: Vec<RulePart> =
+            conditions.into_iter().chain([RulePart::Statement { statement: "accept".into() }]).collect();
         Ruling::of_parts(&parts)
     }
 
@@ -480,7 +468,10 @@ mod tests {
         assert_eq!(failing(&nft([is("udp dport", "80")])), [Of::Proto]);
         assert_eq!(failing(&nft([not("ct state", "!", "established,related")])), []);
         assert_eq!(failing(&nft([not("tcp dport", ">=", "1024")])), [Of::Other]);
-        assert_eq!(failing(&nft([RulePart::Words("limit rate 1/second".into())])), [Of::Other]);
+        assert_eq!(
+            failing(&nft([RulePart::Condition { condition: "limit rate 1/second".into() }])),
+            [Of::Other]
+        );
     }
 
     #[test]
@@ -509,6 +500,10 @@ mod tests {
         assert_eq!(rule.reversed(), "ip daddr 10.0.0.2 oifname \"a\" meta l4proto tcp accept");
         let proto = |rule: &Ruling| rule.clauses.iter().find(|one| one.of == Of::Proto).cloned().unwrap();
         assert_eq!(rule.without(&proto(&rule)), "ip saddr 10.0.0.2 iifname \"a\" accept");
+        let rule = Ruling::read("-p tcp -f -m multiport --sports 1,2 --tcp-flags SYN,ACK SYN -j ACCEPT");
+        assert_eq!(rule.reversed(), "-p tcp -f -m multiport --dports 1,2 --tcp-flags SYN,ACK SYN -j ACCEPT");
+        let of: Vec<Of> = rule.clauses.iter().map(|clause| clause.of).collect();
+        assert_eq!(of, [Of::Proto, Of::Other, Of::Sport, Of::Other]);
         let rule = Ruling::read("-p udp -o r1 -j MASQUERADE");
         assert_eq!(rule.without(&proto(&rule)), "-o r1 -j MASQUERADE");
         let rule = Ruling::read("-m iprange --src-range 10.0.0.5-10.0.0.9 -j ACCEPT");

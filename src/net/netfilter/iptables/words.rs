@@ -7,7 +7,7 @@ use super::{IptablesRule, Match, Target};
 use crate::net::Family;
 use crate::net::act::prefix::Prefix;
 use crate::net::netfilter::packet::{Condition, STATES, TCP, UDP, masked};
-use crate::net::notation::protocol::{PROTOCOLS, protocol_name};
+use crate::net::notation::protocol::{protocol_name, protocol_number};
 use std::net::IpAddr;
 
 /// `icmp` and `ipv6-icmp`.
@@ -155,11 +155,7 @@ impl<'a, W: Iterator<Item = &'a str>> Typed<'a, W> {
             "-p" | "--protocol" | "--proto" => {
                 let name = self.words.next()?;
                 let v6 = self.family == Family::Inet6;
-                let known = match name {
-                    "icmpv6" => Some(ICMP_6),
-                    name => PROTOCOLS.iter().find(|(known, _)| *known == name).map(|(_, number)| *number),
-                };
-                let number = known.or_else(|| name.parse().ok())?;
+                let number = protocol_number(name)?;
                 // The other family's protocol would match nothing, and iptables
                 // warns.
                 (number > 0 && number != if v6 { ICMP } else { ICMP_6 }).then_some(())?;

@@ -217,21 +217,7 @@ impl Network {
     pub fn next_capture_file(&self, netns: &Netns, link: &str) -> String {
         file_name(self.captures.borrow().len() + 1, netns.name(), link)
     }
-}
 
-impl Kernel<'_> {
-    /// The type of the header with which the packets of a link begin.
-    fn link_type(&self, netns: &Netns, name: &str, index: u32) -> Result<LinkType, NetError> {
-        match self.link_at(netns, index)?.header.link_layer_type {
-            LinkLayerType::Ether | LinkLayerType::Loopback => Ok(LinkType::Ethernet),
-            LinkLayerType::None => Ok(LinkType::Raw),
-            other => Err(NetError::new(format!("{name}: packets of a link of type {other:?} can't be read"))
-                .hint("capture on `any`, which shows their IP packets")),
-        }
-    }
-}
-
-impl Network {
     /// The packets of a capture so far, as rows.
     ///
     /// # Errors
@@ -295,6 +281,7 @@ impl Network {
 
     /// Ends a capture; its packets stay available.
     pub fn stop_capture(&self, capture: &Capture) {
+        // Nothing is looked at but packets that were sent before.
         let kernel = self.bare();
         if capture.is_running() {
             kernel.let_packets_pass(8);
@@ -313,6 +300,18 @@ impl Network {
     /// Every capture of the lab as a file.
     pub fn capture_files(&self) -> Vec<CaptureFile> {
         self.captures.borrow().iter().map(Capture::file).collect()
+    }
+}
+
+impl Kernel<'_> {
+    /// The type of the header with which the packets of a link begin.
+    fn link_type(&self, netns: &Netns, name: &str, index: u32) -> Result<LinkType, NetError> {
+        match self.link_at(netns, index)?.header.link_layer_type {
+            LinkLayerType::Ether | LinkLayerType::Loopback => Ok(LinkType::Ethernet),
+            LinkLayerType::None => Ok(LinkType::Raw),
+            other => Err(NetError::new(format!("{name}: packets of a link of type {other:?} can't be read"))
+                .hint("capture on `any`, which shows their IP packets")),
+        }
     }
 }
 
