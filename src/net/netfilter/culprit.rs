@@ -123,9 +123,7 @@ impl Culprit {
             }
             (Backend::EbtablesNft | Backend::EbtablesLegacy, ..) => "-p IPv6".into(),
             (.., Some(number)) => {
-                let name = match number {
-                    number => protocol_name(number),
-                };
+                let name = protocol_name(number);
                 match (packet.sport, packet.dport) {
                     // A reply is recognized by the port of the service.
                     (Some(port), Some(to)) if port < 32768 && to >= 32768 => match native {
