@@ -94,6 +94,7 @@ impl Network {
         let kernel = self.act()?;
         kernel.add_link(netns, name, InfoKind::Bridge, None, None, true)
     }
+
     /// Adds a macvlan, as `ip link add NAME link PARENT type macvlan` does.
     ///
     /// # Errors
