@@ -24,8 +24,8 @@ const TAKEN_DOWN: Duration = Duration::from_secs(10);
 
 /// The network of one lab: its namespaces, and the actions on them.
 ///
-/// Each method that changes or reads something is prepared by [`Network::act`] or
-/// [`Network::look`].
+/// Each method that changes or reads something is prepared by `act` or
+/// `look` (`kernel/access.rs`).
 pub struct Network {
     pub(super) rooms: Box<dyn Rooms>,
     namespaces: RefCell<Vec<Netns>>,
