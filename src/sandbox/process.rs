@@ -1,4 +1,4 @@
-//! What a process of the sandbox does to itself: it closes descriptors, sets limits,
+//! Acts of a process on itself, in each part of the sandbox: it closes descriptors, sets limits,
 //! and ends.
 
 use nix::libc;
