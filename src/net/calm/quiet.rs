@@ -6,6 +6,7 @@
 //! timer, no answer will come.
 
 use crate::net::kernel::Kernel;
+use crate::net::survey::is_prompt;
 use crate::net::{NetError, Netns};
 use nix::sched::{CloneFlags, unshare};
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
@@ -26,10 +27,6 @@ const MOST_NAMESPACES: usize = 200;
 /// The number of times that neighbour requests are given up when one leads to
 /// another: hop by hop, no neighbour is found.
 const ROUNDS: usize = 8;
-
-/// Queueing disciplines that hold a packet only until the link accepts it, which
-/// these links do at once.
-const PROMPT: [&str; 5] = ["noqueue", "pfifo_fast", "fq_codel", "pfifo", "mq"];
 
 /// The neighbour requests in all namespaces.
 #[derive(Default)]
@@ -208,7 +205,7 @@ fn is_made_sure_of_soon(message: &NeighbourMessage) -> bool {
 /// Tells whether a link, or something attached to it, may delay packets.
 fn link_may_be_late(message: &LinkMessage) -> bool {
     message.attributes.iter().any(|attribute| match attribute {
-        LinkAttribute::Qdisc(kind) => !PROMPT.contains(&kind.as_str()) && kind != "noop",
+        LinkAttribute::Qdisc(kind) => !is_prompt(kind),
         LinkAttribute::LinkInfo(infos) => infos.iter().any(|info| match info {
             // Broadcasts of a macvlan wait for a worker, packets of a tun for a
             // program.

@@ -1,11 +1,8 @@
 //! Finds what, besides routes, affects a namespace's packets.
 
-use crate::net::survey::{Address, Route, Space, XfrmSelector};
+use crate::net::survey::{Address, Route, Space, XfrmSelector, is_prompt};
 use crate::net::{FirewallRule, FirewallSnapshot, NetError, Netns, Network};
 use std::net::IpAddr;
-
-/// Queueing disciplines that delay no packet.
-const PROMPT: [&str; 6] = ["noqueue", "pfifo_fast", "fq_codel", "pfifo", "mq", "noop"];
 
 /// Targets after which a packet continues unchanged.
 const HARMLESS: [&str; 5] = ["accept", "return", "log", "jump", "goto"];
@@ -59,7 +56,7 @@ fn taken_in(space: &Space) -> Option<String> {
 
 fn queued(space: &Space) -> Option<String> {
     let filter = space.filters.first().map(|filter| format!("there is a tc filter on {}", filter.dev));
-    let queue = space.qdiscs.iter().find(|qdisc| !qdisc.class && !PROMPT.contains(&qdisc.kind.as_str()));
+    let queue = space.qdiscs.iter().find(|qdisc| !qdisc.class && !is_prompt(&qdisc.kind));
     let queue = queue.map(|qdisc| format!("there is a tc qdisc {} on {}", qdisc.kind, qdisc.dev));
     let xdp = space.links.iter().find(|link| link.xdp);
     filter.or(queue).or(xdp.map(|link| format!("there is an XDP program on {}", link.name)))

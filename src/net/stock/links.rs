@@ -6,17 +6,10 @@ use crate::net::survey::{Link, LinkKind, Space};
 /// Checks the given links that may be used, and the links added to them. A link
 /// is unchanged if its place and identity are the same, whatever its settings.
 pub(super) fn moved(before: &Space, after: &Space, leave: &Leave) -> Vec<String> {
-    let mut lines = Vec::new();
-    for link in &before.links {
-        let Some(now) = after.link_at(link.index) else {
-            lines.push(lost(link, before, after));
-            continue;
-        };
-        lines.extend(identity(link, now));
-        if link.master != now.master && !leave.ports.contains(&link.name) {
-            lines.push(another_master(link, before, now, after));
-        }
-    }
+    let mut lines = compared(before, after, |link, now| {
+        let moved = link.master != now.master && !leave.ports.contains(&link.name);
+        moved.then(|| another_master(link, before, now, after)).into_iter().collect()
+    });
     for link in added(before, after).filter(|link| !leave.may_make(link.kind.as_str())) {
         lines.push(format!("added link {}", described(link)));
     }
@@ -25,23 +18,30 @@ pub(super) fn moved(before: &Space, after: &Space, leave: &Leave) -> Vec<String>
 
 /// All changes of the links themselves.
 pub(super) fn changed(before: &Space, after: &Space) -> Vec<String> {
+    let mut lines = compared(before, after, |link, now| {
+        let moved = (link.master != now.master).then(|| another_master(link, before, now, after));
+        let settings = settings(link).into_iter().zip(settings(now)).filter(|(then, now)| then != now);
+        let set = settings
+            .map(|((what, then), (_, now))| format!("link {}: {what} was {then}, and is {now}", link.name));
+        moved.into_iter().chain(set).collect()
+    });
+    lines.extend(added(before, after).map(|link| format!("added link {}", described(link))));
+    lines
+}
+
+/// The changes of the links that were there: those that are lost, those that are others now,
+/// and what `more` finds.
+fn compared(before: &Space, after: &Space, more: impl Fn(&Link, &Link) -> Vec<String>) -> Vec<String> {
     let mut lines = Vec::new();
     for link in &before.links {
-        let Some(now) = after.link_at(link.index) else {
-            lines.push(lost(link, before, after));
-            continue;
-        };
-        lines.extend(identity(link, now));
-        if link.master != now.master {
-            lines.push(another_master(link, before, now, after));
-        }
-        for ((what, then), (_, now)) in settings(link).into_iter().zip(settings(now)) {
-            if then != now {
-                lines.push(format!("link {}: {what} was {then}, and is {now}", link.name));
+        match after.link_at(link.index) {
+            None => lines.push(lost(link, before, after)),
+            Some(now) => {
+                lines.extend(identity(link, now));
+                lines.extend(more(link, now));
             }
         }
     }
-    lines.extend(added(before, after).map(|link| format!("added link {}", described(link))));
     lines
 }
 

@@ -38,6 +38,7 @@ pub use route::{Hop, Net, Route};
 pub use rule::PolicyRule;
 pub use sysctls::{conf_key, key_part};
 pub use tc::Qdisc;
+pub(super) use tc::is_prompt;
 pub use tc_filter::Filter;
 pub use xfrm::{XfrmPolicy, XfrmSelector, XfrmState, XfrmTemplate};
 

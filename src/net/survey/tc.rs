@@ -62,6 +62,12 @@ pub struct Qdisc {
     pub delay: Option<u64>,
 }
 
+/// Tells whether a queueing discipline holds a packet only until the link accepts it, which
+/// the links of a lab do at once.
+pub(in crate::net) fn is_prompt(kind: &str) -> bool {
+    matches!(kind, "noqueue" | "pfifo_fast" | "fq_codel" | "pfifo" | "mq" | "noop")
+}
+
 /// Reads the queueing disciplines of this thread's current namespace.
 pub(super) fn read(space: &mut Space, names: &LinkNames) {
     let Some(mut raw) = Raw::open(NETLINK_ROUTE) else { return };
