@@ -45,7 +45,7 @@ const WHY_ARROWS: [(&str, &[&str]); 7] = [
     ("command", &["evidence"]),
     ("cause", &["command", "evidence", "look"]),
     ("pages", &["cause"]),
-    ("round", &["cause", "evidence", "look"]),
+    ("round", &["cause", "command", "evidence", "look"]),
     ("recorded", &["cause", "evidence"]),
 ];
 

@@ -90,6 +90,38 @@ fn a_cable_with_one_end_down() {
 }
 
 #[test]
+fn a_command_that_failed_is_told_with_each_answer() {
+    let lab = format!("{LAB}ip -n blue link set eth0 up\n    ip link add t0 type nosuch\n    ");
+    let ask = |arguments: &[&str]| {
+        let all = ["why", "lab.sh", "red", "10.0.0.2"].into_iter().chain(arguments.iter().copied());
+        Nslab::new(all).file("lab.sh", unindent(&lab)).needs(&["ip"])
+    };
+    ask(&[])
+        .stdout(
+            "
+            red reaches 10.0.0.2.
+
+              request  [red] eth0 ──▶ eth0 [blue]
+              reply    [red] eth0 ◀── eth0 [blue]
+
+            a command of the lab failed: the network is not as it was meant
+                lab.sh:8: ip link add t0 type nosuch
+                    Error: Unknown device type.
+            ",
+        )
+        .run();
+    let path = r#"[{"ns":"red","dev":"eth0","seen":["arp-request","arp-reply","request","reply"]},{"ns":"blue","dev":"eth0","seen":["arp-request","arp-reply","request","reply"]}]"#;
+    let refused =
+        r#"[{"line":8,"command":"ip link add t0 type nosuch","error":"Error: Unknown device type."}]"#;
+    ask(&["--json"])
+        .stdout(&format!(
+            r#"{{"from":"red","to":"10.0.0.2","reached":true,"symptom":"it answers","path":{path},"cause":null,"causes":[],"refused":{refused},"fix":[],"proved":false}}
+"#
+        ))
+        .run();
+}
+
+#[test]
 fn a_question_that_makes_no_sense_is_an_error() {
     for format in [&[][..], &["--json"][..]] {
         why(&[&["rde", "10.0.0.2"], format].concat())

@@ -103,6 +103,8 @@ pub struct Findings {
     pub reached: bool,
     /// The symptom that the sender sees.
     pub symptom: String,
+    /// The commands of the lab that were to build something and failed.
+    pub refused: Vec<LabCommand>,
     /// The interfaces at which packets were seen.
     pub path: Vec<Waypoint>,
     /// The paths that packets took.
@@ -279,6 +281,8 @@ pub struct Explanation {
     pub reached: bool,
     /// The symptom that the sender sees.
     pub symptom: String,
+    /// The commands of the lab that were to build something and failed.
+    pub refused: Vec<LabCommand>,
     /// The interfaces at which packets were seen.
     pub path: Vec<Waypoint>,
     /// The paths that packets took.

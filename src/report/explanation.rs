@@ -1,5 +1,5 @@
 use super::trail::drawing;
-use crate::event::{Cause, Explanation, Stop};
+use crate::event::{Cause, Explanation, LabCommand, Stop};
 use crate::lab::{Lab, Place, visible};
 
 /// The width of an answer.
@@ -53,6 +53,7 @@ fn told(lab: &Lab, why: &Explanation, ink: Ink) -> String {
         why.stopped.as_ref().map(|stop| stopped(lab, stop)).unwrap_or_default(),
         headline(why, ink),
         drawing(why, ink),
+        refused(lab, why, ink),
         commands("look at", &why.evidence, ink),
         cure(why, ink),
     ];
@@ -80,16 +81,66 @@ fn stopped(lab: &Lab, stop: &Stop) -> String {
     format!("{}\nThis is about the network as it was then.\n", paragraph(&first, "", ""))
 }
 
+/// The most causes that are told if none is proved.
+const MOST_LIKELY: usize = 3;
+
+/// The most refused commands that are told.
+const MOST_REFUSED: usize = 3;
+
+/// Formats the commands of the lab that were refused, except those that are told already: by a
+/// cause, by the cure, which types them again, or because the lab stopped there.
+fn refused(lab: &Lab, why: &Explanation, ink: Ink) -> String {
+    let is_told = |refused: &&LabCommand| {
+        why.causes.iter().any(|cause| cause.text.contains(&refused.command))
+            || why.fix.iter().any(|command| command.starts_with(&refused.command))
+            || matches!(&why.stopped, Some(Stop::Fault(fault)) if fault.place == refused.place)
+    };
+    let untold: Vec<&LabCommand> = why.refused.iter().filter(|refused| !is_told(refused)).collect();
+    let title = match untold.len() {
+        0 => return String::new(),
+        1 => "a command of the lab failed: the network is not as it was meant".to_string(),
+        n => format!("{n} commands of the lab failed: the network is not as it was meant"),
+    };
+    let mut text = format!("{}\n", ink.bold(&title));
+    let path = lab.source.path.display().to_string();
+    for LabCommand { place, command, failed } in untold.iter().take(MOST_REFUSED) {
+        let first = visible(command.trim().lines().next().unwrap_or_default());
+        text += &format!("    {path}:{}: {first}\n", place.line);
+        text += &format!("        {}\n", visible(&complaint(&path, failed.as_deref().unwrap_or_default())));
+    }
+    if untold.len() > MOST_REFUSED {
+        text += &format!("    and {} more\n", untold.len() - MOST_REFUSED);
+    }
+    text
+}
+
+/// Returns the first line of a command's error with its reason, without the place that bash
+/// puts before it.
+fn complaint(path: &str, said: &str) -> String {
+    let mut lines = said.trim().lines();
+    let first = lines.next().unwrap_or_default().trim();
+    let own = first.strip_prefix(path).and_then(|rest| rest.strip_prefix(": line ")?.split_once(": "));
+    let first = own.map_or(first, |(_, said)| said);
+    // Some tools give the reason in a line of its own.
+    match lines.next().filter(|_| first.ends_with(':')) {
+        Some(reason) => format!("{first} {}", reason.trim()),
+        None => first.into(),
+    }
+}
+
 /// Formats the main sentence.
 fn headline(why: &Explanation, ink: Ink) -> String {
     let Explanation { from, to, symptom, .. } = why;
     let of = |cause: &Cause| visible(&cause.text);
     let mut text = String::new();
     let one = |cause: &Cause| format!("  ({})\n", ink.faint(&format!("nslab why --explain {}", cause.id)));
-    let list = |text: &mut String| {
-        for (n, cause) in why.causes.iter().enumerate() {
+    let list = |text: &mut String, most: usize| {
+        for (n, cause) in why.causes.iter().take(most).enumerate() {
             *text += &paragraph(&of(cause), &format!("  {}. ", n + 1), "     ");
             *text += &format!("\n     ({})\n", ink.faint(&format!("nslab why --explain {}", cause.id)));
+        }
+        if why.causes.len() > most {
+            *text += &format!("  and {} less likely, which --json has too\n", why.causes.len() - most);
         }
     };
     match (&why.causes[..], why.reached, why.proved) {
@@ -103,7 +154,7 @@ fn headline(why: &Explanation, ink: Ink) -> String {
         }
         (_, true, _) => {
             text += &stressed(&format!("{to} answers {from}, but for the wrong reason:"), ink, Ink::bold);
-            list(&mut text);
+            list(&mut text, usize::MAX);
         }
         ([], false, _) => {
             let what = format!(
@@ -121,14 +172,14 @@ fn headline(why: &Explanation, ink: Ink) -> String {
             let what =
                 format!("{from} can't reach {to}, for {} reasons, each of which is enough:", causes.len());
             text += &stressed(&what, ink, Ink::bad);
-            list(&mut text);
+            list(&mut text, usize::MAX);
         }
         (causes, false, false) => {
             let these =
                 if causes.len() == 1 { "This is likely" } else { "These are likely, the first one most" };
             let what = format!("{from} can't reach {to} ({}). {these}, and not proved:", visible(symptom));
             text += &stressed(&what, ink, Ink::bad);
-            list(&mut text);
+            list(&mut text, MOST_LIKELY);
         }
     }
     text
@@ -195,7 +246,7 @@ pub(super) fn paragraph(text: &str, first: &str, others: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{explanation, explanation_in_colour};
-    use crate::event::{Cause, Explanation, Fault, Passed, Stop, Trail, TrailEnd, TrailStep};
+    use crate::event::{Cause, Explanation, Fault, LabCommand, Passed, Stop, Trail, TrailEnd, TrailStep};
     use crate::lab::{Lab, LabName, LabSource, Language, Place};
 
     fn lab() -> Lab {
@@ -257,6 +308,43 @@ red reaches 10.0.2.2.
 "
         );
         assert!(explanation_in_colour(&lab(), &why).starts_with("\x1b[32mred reaches 10.0.2.2\x1b[0m.\n"));
+    }
+
+    #[test]
+    fn refused_commands_are_told_once() {
+        let command = |line, command: &str, said: &str| LabCommand {
+            place: Place::new(line, 1),
+            command: command.into(),
+            failed: Some(said.into()),
+        };
+        let why = Explanation {
+            reached: true,
+            causes: vec![cause("command-refused", "`ip link add a` was refused")],
+            refused: vec![
+                command(1, "ip link add a", "Error"),
+                command(2, "ufw enable", "x.sh: line 2: ufw: command not found\n"),
+                command(
+                    3,
+                    "iptables-restore <<E\n*filter",
+                    "iptables-restore v1.8.9 (nf_tables): \nline 2 failed\n",
+                ),
+            ],
+            ..lost()
+        };
+        let text = explanation(&lab(), &why);
+        let told = text.split_once("\n\n").map_or("", |(_, rest)| rest);
+        assert!(
+            told.ends_with(
+                "\
+2 commands of the lab failed: the network is not as it was meant
+    x.sh:2: ufw enable
+        ufw: command not found
+    x.sh:3: iptables-restore <<E
+        iptables-restore v1.8.9 (nf_tables): line 2 failed
+"
+            ),
+            "{text}"
+        );
     }
 
     #[test]
@@ -372,6 +460,17 @@ try
 not proved: no replay of the lab has reached 10.0.2.2
 "
         );
+    }
+
+    #[test]
+    fn of_many_likely_causes_three_are_told() {
+        let causes = ["a", "b", "c", "d", "e"].map(|text| cause("link-down", text)).to_vec();
+        let why = Explanation { causes, fix: vec!["true".into()], ..lost() };
+        let text = explanation(&lab(), &why);
+        assert!(text.contains(
+            "  3. c\n     (nslab why --explain link-down)\n  and 2 less likely, which --json has too\n"
+        ));
+        assert!(!text.contains("  4. d"), "{text}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The JSON of `nslab why --json`: a contract with its readers, apart from what crosses
 //! the sandbox's socket. Its schema is `why.schema.json` beside this file.
 
-use crate::event::{Cause, Explanation, Passed};
+use crate::event::{Cause, Explanation, LabCommand, Passed};
 use serde::Serialize;
 
 /// An answer of `nslab why`.
@@ -24,6 +24,9 @@ pub struct WhyJson<'a> {
     cause: Option<CauseJson<'a>>,
     /// The causes: all that are proved, or else the likely ones, the likeliest first.
     causes: Vec<CauseJson<'a>>,
+    /// The commands of the lab that were to build something and failed: the network is not the
+    /// one that the lab describes.
+    refused: Vec<RefusedJson<'a>>,
     /// The commands that fix all causes if they are proved, or else the first one, in order;
     /// empty if the target is reached.
     fix: &'a [String],
@@ -77,6 +80,25 @@ struct CauseJson<'a> {
     text: &'a str,
 }
 
+/// A command of the lab that failed.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "Refused"))]
+struct RefusedJson<'a> {
+    /// The line of the lab.
+    line: u32,
+    /// The command as it was typed.
+    command: &'a str,
+    /// What it said.
+    error: &'a str,
+}
+
+impl<'a> From<&'a LabCommand> for RefusedJson<'a> {
+    fn from(LabCommand { place, command, failed }: &'a LabCommand) -> Self {
+        Self { line: place.line, command, error: failed.as_deref().unwrap_or_default().trim() }
+    }
+}
+
 impl<'a> From<&'a Explanation> for WhyJson<'a> {
     fn from(explanation: &'a Explanation) -> Self {
         let interfaces = explanation.path.iter().map(|point| InterfaceJson {
@@ -92,6 +114,7 @@ impl<'a> From<&'a Explanation> for WhyJson<'a> {
             path: interfaces.collect(),
             cause: explanation.cause.as_ref().map(CauseJson::from),
             causes: explanation.causes.iter().map(CauseJson::from).collect(),
+            refused: explanation.refused.iter().map(RefusedJson::from).collect(),
             fix: &explanation.fix,
             proved: explanation.proved,
         }
@@ -120,6 +143,7 @@ impl<'a> From<&'a Cause> for CauseJson<'a> {
 mod tests {
     use super::*;
     use crate::event::Waypoint;
+    use crate::lab::Place;
     use serde_json::json;
 
     #[test]
@@ -145,6 +169,11 @@ mod tests {
             cause: Some(cause.clone()),
             causes: vec![cause],
             fix: vec!["ip -n blue link set eth0 up".into()],
+            refused: vec![LabCommand {
+                place: Place::new(7, 1),
+                command: "ip link add t0 type x".into(),
+                failed: Some("Error: Unknown device type.\n".into()),
+            }],
             proved: true,
             ..Explanation::default()
         };
@@ -159,6 +188,7 @@ mod tests {
                 "path": [{"ns": "red", "dev": "eth0", "seen": ["arp-request"]}],
                 "cause": cause,
                 "causes": [cause],
+                "refused": [{"line": 7, "command": "ip link add t0 type x", "error": "Error: Unknown device type."}],
                 "fix": ["ip -n blue link set eth0 up"],
                 "proved": true,
             })

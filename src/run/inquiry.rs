@@ -205,6 +205,7 @@ fn explain(
         to: probe.to.clone(),
         reached: findings.reached,
         symptom: findings.symptom.clone(),
+        refused: findings.refused.clone(),
         path: findings.path.clone(),
         trails: findings.trails.clone(),
         cause: causes.first().map(Cause::from),

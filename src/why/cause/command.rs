@@ -7,30 +7,13 @@ use crate::event::LabCommand;
 use crate::lab::Place;
 use crate::net::survey::Net;
 use crate::why::Cause;
+use crate::why::command::refused::{is_typed_again, was_to_build};
 use crate::why::command::repair::{self, Repair};
 use crate::why::command::say::line;
 use crate::why::evidence::Evidence;
 use crate::why::evidence::typed::{self, Typed};
 use crate::why::look::gate::Gate;
 use std::net::IpAddr;
-
-/// The programs that build a network.
-const BUILDERS: [&str; 14] = [
-    "ip",
-    "bridge",
-    "tc",
-    "sysctl",
-    "iptables",
-    "ip6tables",
-    "iptables-legacy",
-    "ip6tables-legacy",
-    "iptables-nft",
-    "ip6tables-nft",
-    "nft",
-    "ebtables",
-    "arptables",
-    "brctl",
-];
 
 /// Suspects commands that were refused.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
@@ -42,9 +25,8 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     for (at, refused) in typed.iter().enumerate() {
         let Some(words) = &refused.command.failed else { continue };
         let later = &typed[at + 1..];
-        let again = |other: &Typed| other.command.failed.is_none() && other.raw == refused.raw;
         let unknown = refused.raw.iter().any(|word| word.contains('$'));
-        if unknown || later.iter().any(again) || !builds(refused, words) {
+        if unknown || is_typed_again(refused, later) || !was_to_build(refused, words) {
             continue;
         }
         for (nth, repair) in repair::repairs(evidence, typed, refused, words).into_iter().enumerate() {
@@ -71,17 +53,6 @@ fn is_misspelt(words: &str) -> bool {
         "is required",
     ];
     SAID.iter().any(|said| words.contains(said))
-}
-
-/// Tells whether a command changes something rather than shows it.
-fn builds(typed: &Typed, words: &str) -> bool {
-    let verb = typed.words.get(1).map(String::as_str).unwrap_or_default();
-    if matches!(verb, "show" | "list" | "ls" | "get" | "del" | "flush") {
-        return false;
-    }
-    BUILDERS.contains(&typed.program.as_str())
-        || words.contains("not found")
-        || words.contains("No such file")
 }
 
 fn one(

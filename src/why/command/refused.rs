@@ -1,8 +1,57 @@
-//! Rules that iptables refused, and the rules that were meant.
+//! Commands of the lab that were refused, and the rules that were meant by those of iptables.
 
 use crate::event::LabCommand;
 use crate::net::typed_words;
-use crate::why::evidence::typed;
+use crate::why::evidence::typed::{self, Typed};
+
+/// The programs that build a network.
+const BUILDERS: [&str; 20] = [
+    "ip",
+    "bridge",
+    "tc",
+    "sysctl",
+    "iptables",
+    "ip6tables",
+    "iptables-legacy",
+    "ip6tables-legacy",
+    "iptables-nft",
+    "ip6tables-nft",
+    "iptables-restore",
+    "ip6tables-restore",
+    "nft",
+    "ebtables",
+    "arptables",
+    "brctl",
+    "ifconfig",
+    "route",
+    "ethtool",
+    "wg",
+];
+
+/// Returns the commands that were to build something and failed. Those that say nothing are
+/// left out, because their author expects it, and so are those that worked later.
+pub(in crate::why) fn commands(lab_commands: &[LabCommand]) -> Vec<LabCommand> {
+    let all = typed::read(lab_commands);
+    let refused = all.iter().enumerate().filter(|(at, typed)| {
+        let said = typed.command.failed.as_deref().unwrap_or_default();
+        !said.trim().is_empty() && was_to_build(typed, said) && !is_typed_again(typed, &all[at + 1..])
+    });
+    refused.map(|(_, typed)| typed.command.clone()).collect()
+}
+
+/// Tells whether a refused command was to change something rather than to show it.
+pub(in crate::why) fn was_to_build(typed: &Typed, said: &str) -> bool {
+    let verb = typed.words.get(1).map(String::as_str).unwrap_or_default();
+    if matches!(verb, "show" | "list" | "ls" | "get" | "del" | "flush") {
+        return false;
+    }
+    BUILDERS.contains(&typed.program.as_str()) || said.contains("not found") || said.contains("No such file")
+}
+
+/// Tells whether a refused command worked later.
+pub(in crate::why) fn is_typed_again(refused: &Typed, later: &[Typed]) -> bool {
+    later.iter().any(|other| other.command.failed.is_none() && other.raw == refused.raw)
+}
 
 /// A rule that its tool refused.
 #[derive(Debug, Clone, PartialEq, Eq)]

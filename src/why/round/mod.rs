@@ -7,6 +7,7 @@ use super::evidence::Evidence;
 use crate::event::{Aim, Findings, Inquiry, LabCommand, Lack, Misuse, Probe, Suspect};
 use crate::net::survey::Survey;
 use crate::net::{Family, Lacking, Limits, NetError, Netns, Network, Taps};
+use crate::why::command::refused;
 use crate::why::evidence::kernel::{Kernel, Live};
 use crate::why::evidence::known::Recorder;
 use crate::why::look::shot::{Shot, send, shoot};
@@ -44,6 +45,7 @@ fn search(
         findings.reached = proved(network, &from, probe, cures, findings)?;
         return Ok(());
     }
+    findings.refused = refused::commands(lab_commands);
     let mut survey = network.survey()?;
     let mut taps = Taps::default();
     let mut shot = shoot(network, &mut taps, &from, probe, &survey)?;
