@@ -89,7 +89,7 @@ struct RefusedJson<'a> {
     line: u32,
     /// The command as it was typed.
     command: &'a str,
-    /// What it said.
+    /// Its error message.
     error: &'a str,
 }
 

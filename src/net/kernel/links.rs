@@ -18,7 +18,7 @@ pub(in crate::net) struct LinkBrief {
     pub name: String,
     pub bridge: bool,
     pub controller: Option<u32>,
-    /// What the kernel gives as its IFLA_LINK: a veth's other end, or the parent of a stacked
+    /// The link that the kernel gives as IFLA_LINK: a veth's other end, or the parent of a stacked
     /// link.
     pub other: Option<u32>,
     /// The namespace of `other`, if it is another one.

@@ -22,7 +22,7 @@ pub enum RulePart {
         /// Its words.
         condition: String,
     },
-    /// What is done to a packet that meets the conditions before it: `accept`, `log`,
+    /// An action on a packet that meets the conditions before it: `accept`, `log`,
     /// `meta mark set 0x1`.
     Statement {
         /// Its words.
