@@ -55,8 +55,8 @@ mod watch;
 pub use act::{CHOSEN, MacvlanMode, RouteOptions, RuleOptions, VxlanOptions};
 pub use applet::missing_tool;
 pub use ask::{
-    Answerer, HttpAnswer, HttpOptions, PingAnswer, PingOptions, PingSource, TcpAnswer, TcpOptions, TooLarge,
-    TracerouteAnswer, TracerouteOptions, UdpAnswer, UdpOptions, Witness,
+    Answerer, HttpAnswer, HttpOptions, PingAnswer, PingOptions, PingSource, Question, TcpAnswer, TcpOptions,
+    TooLarge, TracerouteAnswer, TracerouteOptions, UdpAnswer, UdpOptions, Witness,
 };
 pub use cni::{CniAnswer, CniCall, CniNetwork, CniOptions, CniPlugin, CniVerb};
 pub use kernel::{
@@ -71,7 +71,9 @@ pub use netfilter::{
     TraceStep, TracedIcmp, TracedPacket, nft_command,
 };
 pub use network::Network;
-pub use notation::{Family, link_add, link_del, link_set, protocol_number, typed, typed_words};
+pub use notation::{
+    Family, link_add, link_del, link_set, protocol_name, protocol_number, typed, typed_words,
+};
 pub use run::{
     ExecAnswer, Limits, PATH, Process, Terminal, is_installed, last_words, missing_program, package_of,
 };

@@ -110,10 +110,8 @@ impl Echo {
         answer: &mut PingAnswer,
         mut is_over: impl FnMut() -> bool,
     ) {
-        let request = self.request(seq);
         let sent = Instant::now();
-        let to = address(self.target, 0);
-        if let Err(errno) = sendto(self.socket.as_raw_fd(), &request, &to, MsgFlags::MSG_NOSIGNAL) {
+        if let Err(errno) = self.send(seq) {
             // The kernel may have queued the reason, such as the path's MTU.
             if !self.read_error(seq, answer) {
                 if errno == Errno::EMSGSIZE {
@@ -148,6 +146,31 @@ impl Echo {
             looked = true;
             over = is_over();
         }
+    }
+
+    /// Returns the address that it asks.
+    pub fn target(&self) -> IpAddr {
+        self.target.ip
+    }
+
+    /// Sends request `seq`.
+    pub fn send(&self, seq: u16) -> nix::Result<()> {
+        let to = address(self.target, 0);
+        sendto(self.socket.as_raw_fd(), &self.request(seq), &to, MsgFlags::MSG_NOSIGNAL).map(drop)
+    }
+
+    /// Tells whether request `seq` was answered, without waiting: false for an error, `None`
+    /// if nothing has come.
+    pub fn outcome(&self, seq: u16) -> Option<bool> {
+        if self.read_reply(seq).is_some() {
+            return Some(true);
+        }
+        self.read_error(seq, &mut PingAnswer::default()).then_some(false)
+    }
+
+    /// Waits until something has come, or the deadline has passed.
+    pub fn wait(&self, deadline: Instant) -> bool {
+        wait(&self.socket, deadline)
     }
 
     /// Builds an echo request (RFC 792, RFC 4443); the kernel adds the checksum

@@ -3,6 +3,7 @@
 pub(super) mod attempt;
 pub(super) mod echo;
 pub(super) mod http;
+pub(super) mod many;
 pub(super) mod ping;
 pub(super) mod tcp;
 pub(super) mod traceroute;
@@ -10,6 +11,7 @@ pub(super) mod udp;
 pub(super) mod witness;
 
 pub use http::{HttpAnswer, HttpOptions};
+pub use many::Question;
 pub use ping::{PingAnswer, PingOptions, PingSource, TooLarge};
 pub use tcp::{TcpAnswer, TcpOptions};
 pub use traceroute::{TracerouteAnswer, TracerouteOptions};

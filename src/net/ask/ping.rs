@@ -77,7 +77,7 @@ impl Default for PingOptions {
 }
 
 /// The result of a ping.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct PingAnswer {
     /// The destination as it was typed.
     pub dst: String,
@@ -220,17 +220,9 @@ impl Network {
         let mut answer = PingAnswer {
             dst: dst.into(),
             size: options.size,
-            sent: 0,
             // A very busy machine loses a packet now and then.
             wanted: if options.every { options.count - u16::from(options.count >= MANY) } else { 1 },
-            replies: Vec::new(),
-            errors: Vec::new(),
-            refused: None,
-            too_large: None,
-            by_others: None,
-            ip: None,
-            found: None,
-            names: BTreeMap::new(),
+            ..PingAnswer::default()
         };
         let (targets, name) = kernel.targets(netns, dst, options.deadline)?;
         if let Some(error) = name.error() {
@@ -314,7 +306,7 @@ impl Kernel<'_> {
         let heard = |answer: &PingAnswer| answer.replies.len() + answer.errors.len();
         let before = heard(answer);
         loop {
-            echo.exchange(seq, options, answer, || self.is_over(netns));
+            echo.exchange(seq, options, answer, || self.is_over_for(netns, echo.target()));
             // An error is an answer, too: only silence can be due to lack of
             // space.
             let is_silent = heard(answer) == before && answer.refused.is_none();

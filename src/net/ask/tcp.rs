@@ -124,7 +124,7 @@ impl Kernel<'_> {
         self.enter(netns)?;
         let mut failed = (None, Failed::TimedOut);
         for target in targets {
-            match connect_to(target, (sport, port), deadline, || self.is_over(netns)) {
+            match connect_to(target, (sport, port), deadline, || self.is_over_for(netns, target.ip)) {
                 Ok(socket) => return Ok(Ok(socket.into())),
                 Err(why) => failed = (Some(target.ip), why),
             }
@@ -142,18 +142,8 @@ fn connect_to(
     deadline: Instant,
     is_over: impl FnOnce() -> bool,
 ) -> Result<OwnedFd, Failed> {
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let socket = socket(family(target), SockType::Stream, flags, None).map_err(Failed::Kernel)?;
-    if let Some(sport) = sport {
-        // An earlier connection may still be closing.
-        setsockopt(&socket, sockopt::ReuseAddr, &true).map_err(Failed::Kernel)?;
-        bind(socket.as_raw_fd(), &address(any(target), sport)).map_err(Failed::Kernel)?;
-    }
-    match connect(socket.as_raw_fd(), &address(target, port)) {
-        Ok(()) => return Ok(socket),
-        Err(Errno::EINPROGRESS | Errno::EINTR) => {}
-        Err(errno) => return Err(Failed::Kernel(errno)),
-    }
+    let from = sport.map(|sport| (any(target).ip, sport));
+    let socket = begin_connect(target, from, port).map_err(Failed::Kernel)?;
     let soon = deadline.min(Instant::now() + SOON);
     if !wait_for(&socket, PollFlags::POLLOUT, soon) {
         let until = if is_over() { Instant::now() } else { deadline };
@@ -161,13 +151,40 @@ fn connect_to(
             return Err(Failed::TimedOut);
         }
     }
-    match getsockopt(&socket, sockopt::SocketError) {
-        Ok(0) => Ok(socket),
+    match connected(&socket) {
+        Some(Ok(())) => Ok(socket),
         // The kernel's own timeout has expired.
-        Ok(libc::ETIMEDOUT) => Err(Failed::TimedOut),
-        Ok(errno) => Err(Failed::Kernel(Errno::from_raw(errno))),
-        Err(errno) => Err(Failed::Kernel(errno)),
+        None | Some(Err(Errno::ETIMEDOUT)) => Err(Failed::TimedOut),
+        Some(Err(errno)) => Err(Failed::Kernel(errno)),
     }
+}
+
+/// Begins to connect a socket in this thread's current namespace, without waiting; from an
+/// address and a port, if they are given.
+pub(super) fn begin_connect(target: Target, from: Option<(IpAddr, u16)>, port: u16) -> nix::Result<OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = socket(family(target), SockType::Stream, flags, None)?;
+    if let Some((ip, sport)) = from {
+        // An earlier connection may still be closing.
+        setsockopt(&socket, sockopt::ReuseAddr, &true)?;
+        bind(socket.as_raw_fd(), &address(Target { ip, scope: 0 }, sport))?;
+    }
+    match connect(socket.as_raw_fd(), &address(target, port)) {
+        Ok(()) | Err(Errno::EINPROGRESS | Errno::EINTR) => Ok(socket),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Returns the result of a connection; `None` if it is still being made.
+pub(super) fn connected(socket: &OwnedFd) -> Option<nix::Result<()>> {
+    if !wait_for(socket, PollFlags::POLLOUT, Instant::now()) {
+        return None;
+    }
+    Some(match getsockopt(socket, sockopt::SocketError) {
+        Ok(0) => Ok(()),
+        Ok(errno) => Err(Errno::from_raw(errno)),
+        Err(errno) => Err(errno),
+    })
 }
 
 pub(in crate::net) fn wait_for(socket: impl AsFd, events: PollFlags, deadline: Instant) -> bool {

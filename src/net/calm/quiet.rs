@@ -17,7 +17,7 @@ use rtnetlink::packet_route::link::{
 use rtnetlink::packet_route::neighbour::{NeighbourAttribute, NeighbourMessage, NeighbourState};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::fs::File;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -46,7 +46,16 @@ impl Kernel<'_> {
     /// Returns false if it can't be known. The thread returns to the namespace
     /// `from`, because the names of its links are read there.
     pub(in crate::net) fn is_over(&self, from: &Netns) -> bool {
-        let over = self.try_is_over().unwrap_or(false);
+        self.is_over_in(from, true)
+    }
+
+    /// Does the same for an answer of this address.
+    pub(in crate::net) fn is_over_for(&self, from: &Netns, target: IpAddr) -> bool {
+        self.is_over_in(from, target.is_ipv6())
+    }
+
+    fn is_over_in(&self, from: &Netns, v6: bool) -> bool {
+        let over = self.try_is_over(v6).unwrap_or(false);
         let _ = self.enter(from);
         over
     }
@@ -59,8 +68,8 @@ impl Kernel<'_> {
         self.is_over(from) && (!self.services.are_any() || self.services.are_idle() && self.is_over(from))
     }
 
-    fn try_is_over(&self) -> Result<bool, NetError> {
-        if self.may_be_late()? {
+    fn try_is_over(&self, v6: bool) -> Result<bool, NetError> {
+        if self.may_be_late(v6)? {
             return Ok(false);
         }
         let mut before = self.questions()?.open;
@@ -96,8 +105,8 @@ impl Kernel<'_> {
         Ok(())
     }
 
-    /// Tells whether something may answer later, by its own timer.
-    fn may_be_late(&self) -> Result<bool, NetError> {
+    /// Tells whether something may answer later, by its own timer: by IPv6 as well if `v6`.
+    fn may_be_late(&self, v6: bool) -> Result<bool, NetError> {
         if (self.pending.hands_off.get() || self.pending.programs.get().have_run)
             && self.count_processes() > 0
         {
@@ -112,7 +121,13 @@ impl Kernel<'_> {
             return Ok(true);
         }
         for netns in all {
-            if self.lab_links(&netns)?.iter().any(link_may_be_late) || self.has_tentative(&netns)? {
+            let links = self.lab_links(&netns)?;
+            if links.iter().any(link_may_be_late) {
+                return Ok(true);
+            }
+            // Duplicate address detection delays packets of IPv6, which may be the outer ones
+            // of a tunnel.
+            if (v6 || links.iter().any(is_tunnel)) && self.has_tentative(&netns)? {
                 return Ok(true);
             }
         }
@@ -218,6 +233,16 @@ fn link_may_be_late(message: &LinkMessage) -> bool {
             _ => false,
         }),
         LinkAttribute::AfSpecUnspec(specs) => specs.iter().any(answers_for_others),
+        _ => false,
+    })
+}
+
+/// Tells whether a link puts packets into packets of another network.
+fn is_tunnel(message: &LinkMessage) -> bool {
+    message.attributes.iter().any(|attribute| match attribute {
+        LinkAttribute::LinkInfo(infos) => {
+            infos.iter().any(|info| matches!(info, LinkInfo::Kind(InfoKind::Vxlan)))
+        }
         _ => false,
     })
 }

@@ -7,5 +7,5 @@ pub(super) mod protocol;
 pub(super) mod typed;
 
 pub use iproute::Family;
-pub use protocol::protocol_number;
+pub use protocol::{protocol_name, protocol_number};
 pub use typed::{link_add, link_del, link_set, typed, typed_words};

@@ -26,7 +26,7 @@ pub fn protocol_number(name: &str) -> Option<u8> {
 }
 
 /// The name of a protocol, or its number.
-pub(in crate::net) fn protocol_name(number: u8) -> String {
+pub fn protocol_name(number: u8) -> String {
     let known = PROTOCOLS.iter().find(|(_, known)| *known == number);
     known.map_or_else(|| number.to_string(), |(name, _)| (*name).into())
 }
