@@ -3,6 +3,8 @@
 use super::Stop;
 use crate::lab::Place;
 use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::net::IpAddr;
 
 /// A question of why, which a sandbox answers when its lab has run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,8 +31,96 @@ pub enum Aim {
     /// Keep each cure, even if it does not help alone: faults in several places
     /// may only be curable together.
     Gather,
-    /// Check whether the probe is answered after these commands.
-    Prove(Vec<String>),
+    /// Measure who reaches whom.
+    Measure,
+    /// Check whether the probe is answered after these commands, and measure the same ways
+    /// again.
+    Prove {
+        /// The commands.
+        cures: Vec<String>,
+        /// The ways as they were without the commands.
+        ways: Vec<Way>,
+    },
+}
+
+/// A way between two namespaces.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Way {
+    /// The namespace that asks.
+    pub from: String,
+    /// The address that it asks from; the kernel's choice if there is none.
+    pub source: Option<IpAddr>,
+    /// The namespace that has the address.
+    pub owner: String,
+    /// The address that is asked.
+    pub to: IpAddr,
+    /// The TCP port; an echo request if there is none.
+    pub port: Option<u16>,
+    /// Whether it joins the two namespaces that the probe is about.
+    pub own: bool,
+    /// Whether there was an answer.
+    pub open: bool,
+}
+
+impl Way {
+    /// A port at which nobody listens: a host that refuses it has got the packet, so a firewall
+    /// lets such ports through.
+    pub const SHUT: u16 = 61_234;
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.from)?;
+        self.source.map_or(Ok(()), |source| write!(f, " ({source})"))?;
+        write!(f, " → {} ({})", self.owner, self.to)?;
+        match self.port {
+            None => Ok(()),
+            Some(Self::SHUT) => f.write_str(" other TCP ports"),
+            Some(port) => write!(f, " port {port}"),
+        }
+    }
+}
+
+/// The effects of a cure on everything that was not asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Effects {
+    /// The number of other ways that were measured.
+    pub asked: usize,
+    /// The ways that were open before, and are not any more.
+    pub lost: Vec<Way>,
+    /// The ways that were not open before, and are now.
+    pub opened: Vec<Way>,
+}
+
+impl Effects {
+    /// Compares the same ways before and after a cure, except that which the probe asks for and
+    /// its opposite.
+    pub fn between(before: &[Way], after: &[Way], probe: &Probe, target: Option<IpAddr>) -> Self {
+        let there = after.iter().find(|way| Some(way.to) == target).map(|way| way.owner.as_str());
+        let mut effects = Self::default();
+        for (before, after) in before.iter().zip(after) {
+            let (from, owner) = (after.from.as_str(), after.owner.as_str());
+            let (goes, comes) =
+                (from == probe.from && Some(owner) == there, owner == probe.from && Some(from) == there);
+            let asked = goes && Some(after.to) == target || comes;
+            if asked && after.port == probe.tcp && after.source.is_none() {
+                continue;
+            }
+            effects.asked += 1;
+            let way = || Way { own: goes || comes, ..after.clone() };
+            match (before.open, after.open) {
+                (true, false) => effects.lost.push(way()),
+                (false, true) => effects.opened.push(way()),
+                _ => {}
+            }
+        }
+        effects
+    }
+
+    /// Returns the numbers of lost and of opened ways, by which cures are compared.
+    pub fn harm(&self) -> (usize, usize) {
+        (self.lost.len(), self.opened.len())
+    }
 }
 
 /// A moment in the course of a lab.
@@ -122,6 +212,10 @@ pub struct Findings {
     pub mended: bool,
     /// The feature that the machine lacks to try cures, and the remedy.
     pub lacking: Option<Lack>,
+    /// The address of the target, if a proof has reached it.
+    pub target: Option<IpAddr>,
+    /// Other ways between namespaces, if they were measured.
+    pub ways: Vec<Way>,
     /// All known facts of each round, if they are wanted.
     pub known: Vec<serde_json::Value>,
 }
@@ -155,6 +249,10 @@ pub struct Suspect {
     pub text: String,
     /// Commands that a person would type to fix it.
     pub fix: Vec<String>,
+    /// Other commands that fix it too, and change less: an exception to a rule in place of
+    /// its removal. They are tried if the fix has effects that nobody asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub narrower: Vec<Vec<String>>,
     /// The proof: a command, and its output.
     pub evidence: Vec<String>,
 }
@@ -297,6 +395,8 @@ pub struct Explanation {
     /// Whether the target was reached in a replay of the lab with these
     /// commands.
     pub proved: bool,
+    /// The effects of these commands on everything else, if they are proved.
+    pub effects: Option<Effects>,
     /// The proof: a command, and its output.
     #[serde(skip)]
     pub evidence: Vec<String>,

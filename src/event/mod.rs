@@ -9,8 +9,8 @@ mod inquiry;
 mod live;
 
 pub use inquiry::{
-    Aim, Answered, CallSite, Cause, Explanation, Findings, Inquiry, LabCommand, Lack, Misuse, Moment, Passed,
-    PendingWhy, Probe, Suspect, Trail, TrailEnd, TrailStep, Waypoint,
+    Aim, Answered, CallSite, Cause, Effects, Explanation, Findings, Inquiry, LabCommand, Lack, Misuse,
+    Moment, Passed, PendingWhy, Probe, Suspect, Trail, TrailEnd, TrailStep, Way, Waypoint,
 };
 
 pub use live::{Live, LiveAsk};

@@ -1,3 +1,4 @@
+use super::effects::Told;
 use super::trail::drawing;
 use crate::event::{Cause, Explanation, LabCommand, Stop};
 use crate::lab::{Lab, Place, visible};
@@ -91,8 +92,8 @@ const MOST_REFUSED: usize = 3;
 /// cause, by the cure, which types them again, or because the lab stopped there.
 fn refused(lab: &Lab, why: &Explanation, ink: Ink) -> String {
     let is_told = |refused: &&LabCommand| {
-        why.causes.iter().any(|cause| cause.text.contains(&refused.command))
-            || why.fix.iter().any(|command| command.starts_with(&refused.command))
+        why.causes.iter().any(|cause| cause.text.contains(&refused.command) || cause.id == "output-pasted")
+            || why.fix.iter().any(|command| is_same(command, &refused.command))
             || matches!(&why.stopped, Some(Stop::Fault(fault)) if fault.place == refused.place)
     };
     let untold: Vec<&LabCommand> = why.refused.iter().filter(|refused| !is_told(refused)).collect();
@@ -112,6 +113,16 @@ fn refused(lab: &Lab, why: &Explanation, ink: Ink) -> String {
         text += &format!("    and {} more\n", untold.len() - MOST_REFUSED);
     }
     text
+}
+
+/// Tells whether a cure types a refused command again, perhaps with more words at its end, or
+/// with `dev` or `name` before a link's name.
+fn is_same(cure: &str, refused: &str) -> bool {
+    let words = |command: &str| -> Vec<String> {
+        let words = command.split_whitespace().filter(|word| !matches!(*word, "dev" | "name"));
+        words.map(String::from).collect()
+    };
+    words(cure).starts_with(&words(refused))
 }
 
 /// Returns the first line of a command's error with its reason, without the place that bash
@@ -192,14 +203,13 @@ fn cure(why: &Explanation, ink: Ink) -> String {
     }
     let to = &why.to;
     if why.proved {
-        let proof = format!(
-            "proved: a replay of the lab with {} reaches {to}",
-            match why.fix.len() {
-                1 => "this command",
-                _ => "these commands",
-            }
-        );
-        return format!("{}{}\n", commands("cure", &why.fix, ink), ink.good(&visible(&proof)));
+        let with = if why.fix.len() == 1 { "this command" } else { "these commands" };
+        let proof = format!("proved: a replay of the lab with {with} reaches {to}");
+        let effects = Told::of(why);
+        let proof = format!("{proof}{}", effects.nothing_else());
+        let proof =
+            paragraph(&proof, "", "").lines().map(|line| format!("{}\n", ink.good(line))).collect::<String>();
+        return format!("{}{proof}{}", commands("cure", &why.fix, ink), effects.others(ink));
     }
     if why.fix.is_empty() {
         return String::new();

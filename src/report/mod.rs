@@ -3,6 +3,7 @@
 //! *Takes* a lab, its events and its outcomes, *gives* text for a person or a program, *never*
 //! decides anything.
 
+mod effects;
 mod explanation;
 mod export;
 mod failure;

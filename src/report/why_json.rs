@@ -1,7 +1,7 @@
 //! The JSON of `nslab why --json`: a contract with its readers, apart from what crosses
 //! the sandbox's socket. Its schema is `why.schema.json` beside this file.
 
-use crate::event::{Cause, Explanation, LabCommand, Passed};
+use crate::event::{Cause, Effects, Explanation, LabCommand, Passed, Way};
 use serde::Serialize;
 
 /// An answer of `nslab why`.
@@ -32,6 +32,30 @@ pub struct WhyJson<'a> {
     fix: &'a [String],
     /// Whether a replay of the lab with these commands reached the target.
     proved: bool,
+    /// The effects of these commands on everything else; null if they are not proved.
+    effects: Option<EffectsJson>,
+}
+
+/// The effects of a cure on the ways between namespaces that nobody asked for.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "Effects"))]
+struct EffectsJson {
+    /// The number of ways that were measured with and without it.
+    asked: usize,
+    /// The ways that were open without it, and are not with it: `red → blue (10.0.0.2) port 80`.
+    /// A way without a port is that of an echo request. Other TCP ports stand for those at which
+    /// nobody listens: the host refuses a connection, if a firewall lets it come so far.
+    lost: Vec<String>,
+    /// The ways that were not open without it, and are with it.
+    opened: Vec<String>,
+}
+
+impl From<&Effects> for EffectsJson {
+    fn from(Effects { asked, lost, opened }: &Effects) -> Self {
+        let told = |ways: &[Way]| ways.iter().map(Way::to_string).collect();
+        Self { asked: *asked, lost: told(lost), opened: told(opened) }
+    }
 }
 
 /// An interface, and what was seen there.
@@ -117,6 +141,7 @@ impl<'a> From<&'a Explanation> for WhyJson<'a> {
             refused: explanation.refused.iter().map(RefusedJson::from).collect(),
             fix: &explanation.fix,
             proved: explanation.proved,
+            effects: explanation.effects.as_ref().map(EffectsJson::from),
         }
     }
 }
@@ -191,6 +216,7 @@ mod tests {
                 "refused": [{"line": 7, "command": "ip link add t0 type x", "error": "Error: Unknown device type."}],
                 "fix": ["ip -n blue link set eth0 up"],
                 "proved": true,
+                "effects": null,
             })
         );
     }

@@ -3,8 +3,8 @@
 use super::evidence::{self, Record};
 use super::{Machine, Settings, order};
 use crate::event::{
-    Aim, Answered, Cause, Event, Explanation, Findings, Inquiry, Misuse, Moment, PendingWhy, Probe, Stop,
-    Suspect,
+    Aim, Answered, Cause, Effects, Event, Explanation, Findings, Inquiry, Misuse, Moment, PendingWhy, Probe,
+    Stop, Suspect, Way,
 };
 use crate::lab::Lab;
 use crate::report;
@@ -18,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(50);
 
 /// The most suspects that are tried, each in a sandbox of its own.
 const MOST_TRIALS: usize = 24;
+
+/// The most further trials after a cure that works but breaks something.
+const MOST_FURTHER: usize = 6;
 
 /// The time limit of the search in one sandbox.
 const ROUND: Duration = Duration::from_secs(30);
@@ -120,30 +123,38 @@ impl<'a> WhyCache<'a> {
 
 fn search(cache: &WhyCache, first: Sandbox, probe: &Probe, at: &Moment) -> Result<Explanation, WhyError> {
     let until = Instant::now() + cache.patience;
-    let mut replay = Replay { cache, ready: Some(first), probe, at };
+    let mut replay = Replay { cache, ready: Some(first), probe, at, ways: None };
     let mut cleared: Vec<String> = Vec::new();
+    // A cure that works, but breaks something, is kept for when there is no better one.
+    let (mut best, mut further): (Option<Proved>, usize) = (None, MOST_FURTHER);
     let mut opening: Option<(Findings, Option<Stop>)> = None;
     for _ in 0..MOST_TRIALS {
         let (findings, stop) = replay.ask(Aim::Seek, &cleared)?;
         let (at_first, stopped) = opening.get_or_insert_with(|| (findings.clone(), stop)).clone();
         let explained =
-            |causes: &[Suspect], proved| explain(probe, &at_first, stopped.clone(), causes, proved);
+            |causes: &[Suspect], effects| explain(probe, &at_first, stopped.clone(), causes, effects);
         if findings.reached {
-            return Ok(explained(&findings.causes, false));
+            return Ok(explained(&findings.causes, None));
         }
         if findings.mended {
-            if replay.reaches(&findings.causes)? {
-                let needed = replay.needed(findings.causes, until)?;
-                return Ok(explained(&needed, true));
-            }
             let (last, others) = findings.causes.split_last().expect("something has mended it");
             cleared.push(last.key_after(others));
+            if let Some(effects) = replay.proof(&findings.causes)? {
+                let proved = replay.needed(Proved { causes: findings.causes, effects }, until)?;
+                let proved = replay.narrowed(proved, until)?;
+                if proved.effects.lost.is_empty() {
+                    return Ok(explained(&proved.causes, Some(proved.effects)));
+                }
+                if best.as_ref().is_none_or(|best| proved.effects.lost.len() < best.effects.lost.len()) {
+                    best = Some(proved);
+                }
+            }
         } else if let Some(suspect) = findings.cleared {
             cleared.push(suspect.key_after(&findings.causes));
         } else {
             let ask_otherwise = findings.causes.iter().any(|cause| cause.fix.is_empty());
             if ask_otherwise && cleared.is_empty() {
-                return Ok(explained(&findings.causes, false));
+                return Ok(explained(&findings.causes, None));
             }
             // No suspect is left after these: the last of them was a wrong
             // track.
@@ -152,16 +163,22 @@ fn search(cache: &WhyCache, first: Sandbox, probe: &Probe, at: &Moment) -> Resul
                 _ => break,
             }
         }
-        if Instant::now() > until {
+        if best.is_some() {
+            further -= 1;
+        }
+        if Instant::now() > until || further == 0 {
             break;
         }
     }
     let (findings, stopped) = opening.unwrap_or_default();
+    if let Some(best) = best {
+        return Ok(explain(probe, &findings, stopped, &best.causes, Some(best.effects)));
+    }
     if !cleared.is_empty()
         && Instant::now() < until
         && let Some(together) = replay.gather(until)?
     {
-        return Ok(explain(probe, &findings, stopped, &together, true));
+        return Ok(explain(probe, &findings, stopped, &together.causes, Some(together.effects)));
     }
     // Nothing is proved: these are the likely causes.
     let mut likely = findings.causes.clone();
@@ -175,7 +192,13 @@ fn search(cache: &WhyCache, first: Sandbox, probe: &Probe, at: &Moment) -> Resul
         keys.push(suspect.key());
         fresh
     });
-    Ok(explain(probe, &findings, stopped, &likely, false))
+    Ok(explain(probe, &findings, stopped, &likely, None))
+}
+
+/// Causes whose cures have reached the target in a replay, and what else these did.
+struct Proved {
+    causes: Vec<Suspect>,
+    effects: Effects,
 }
 
 fn explain(
@@ -183,8 +206,9 @@ fn explain(
     findings: &Findings,
     stopped: Option<Stop>,
     causes: &[Suspect],
-    proved: bool,
+    effects: Option<Effects>,
 ) -> Explanation {
+    let proved = effects.is_some();
     // All causes if they are proved, or else the likeliest.
     let chosen = &causes[..causes.len().min(if proved { usize::MAX } else { 1 })];
     let mut evidence: Vec<String> = Vec::new();
@@ -216,6 +240,7 @@ fn explain(
             chosen.iter().flat_map(|cause| cause.fix.clone()).collect()
         },
         proved,
+        effects,
         evidence,
         stopped,
         lacking: findings.lacking.clone(),
@@ -229,37 +254,73 @@ struct Replay<'a> {
     ready: Option<Sandbox>,
     probe: &'a Probe,
     at: &'a Moment,
+    /// Who reaches whom in the lab as it is, once that is measured.
+    ways: Option<Vec<Way>>,
 }
 
 impl Replay<'_> {
-    /// Tells whether a fresh replay reaches the target with these cures.
-    fn reaches(&mut self, causes: &[Suspect]) -> Result<bool, WhyError> {
+    /// Tells whether a fresh replay reaches the target with these cures, and what else they
+    /// do there.
+    fn proof(&mut self, causes: &[Suspect]) -> Result<Option<Effects>, WhyError> {
+        let before = match self.ways.take() {
+            Some(ways) => ways,
+            None => self.ask(Aim::Measure, &[])?.0.ways,
+        };
         let cures = causes.iter().flat_map(|cause| cause.fix.clone()).collect();
-        Ok(self.ask(Aim::Prove(cures), &[])?.0.reached)
+        let (findings, _) = self.ask(Aim::Prove { cures, ways: before.clone() }, &[])?;
+        let effects =
+            findings.reached.then(|| Effects::between(&before, &findings.ways, self.probe, findings.target));
+        self.ways = Some(before);
+        Ok(effects)
     }
 
     /// Drops the causes whose cures are not needed.
-    fn needed(&mut self, mut causes: Vec<Suspect>, until: Instant) -> Result<Vec<Suspect>, WhyError> {
+    fn needed(&mut self, mut proved: Proved, until: Instant) -> Result<Proved, WhyError> {
         let mut at = 0;
-        while causes.len() > 1 && at < causes.len() && Instant::now() < until {
-            let without = [&causes[..at], &causes[at + 1..]].concat();
-            match self.reaches(&without)? {
-                true => causes = without,
-                false => at += 1,
+        while proved.causes.len() > 1 && at < proved.causes.len() && Instant::now() < until {
+            let without = [&proved.causes[..at], &proved.causes[at + 1..]].concat();
+            match self.proof(&without)? {
+                Some(effects) => proved = Proved { causes: without, effects },
+                None => at += 1,
             }
         }
-        Ok(causes)
+        Ok(proved)
     }
 
     /// Finds faults that hide each other: cures all suspects together, then
     /// drops the cures that are not needed.
-    fn gather(&mut self, until: Instant) -> Result<Option<Vec<Suspect>>, WhyError> {
+    fn gather(&mut self, until: Instant) -> Result<Option<Proved>, WhyError> {
         let (findings, _) = self.ask(Aim::Gather, &[])?;
-        let causes = findings.causes;
-        if !findings.mended || !self.reaches(&causes)? {
+        if !findings.mended {
             return Ok(None);
         }
-        self.needed(causes, until).map(Some)
+        match self.proof(&findings.causes)? {
+            Some(effects) => {
+                let proved = self.needed(Proved { causes: findings.causes, effects }, until)?;
+                self.narrowed(proved, until).map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Replaces cures by narrower ones, as long as that leaves fewer effects that nobody asked
+    /// for.
+    fn narrowed(&mut self, mut proved: Proved, until: Instant) -> Result<Proved, WhyError> {
+        for at in 0..proved.causes.len() {
+            for narrower in proved.causes[at].narrower.clone() {
+                if proved.effects.harm() == (0, 0) || Instant::now() > until {
+                    return Ok(proved);
+                }
+                let mut causes = proved.causes.clone();
+                causes[at].fix = narrower;
+                if let Some(effects) = self.proof(&causes)?
+                    && effects.harm() < proved.effects.harm()
+                {
+                    proved = Proved { causes, effects };
+                }
+            }
+        }
+        Ok(proved)
     }
 
     fn ask(&mut self, aim: Aim, cleared: &[String]) -> Result<(Findings, Option<Stop>), WhyError> {
@@ -276,7 +337,7 @@ impl Replay<'_> {
             None => self.cache.launcher.open()?,
         };
         // The next sandbox prepares itself meanwhile. A proof is the last run.
-        if !matches!(aim, Aim::Prove(_)) {
+        if !matches!(aim, Aim::Prove { .. }) {
             self.ready = Some(self.cache.launcher.open()?);
         }
         let mut order = order(self.cache.lab, self.cache.settings);

@@ -5,6 +5,7 @@
 //! evidence  the facts: the survey, the probe, the lab's commands, the kernel's answers
 //! command   commands: as they were typed, as they were meant, and as a cure types them
 //! cause     what may have stopped the packet there: suspects, each with a cure
+//! cure      a cure is carried out, and who reaches whom is measured before and after
 //! round     the cure is tried, the probe sent again; what helps is kept
 //! pages     a description of each cause, for a reader
 //! recorded  tests of the finders with recorded facts
@@ -18,6 +19,7 @@
 
 mod cause;
 mod command;
+mod cure;
 mod evidence;
 mod look;
 pub mod pages;

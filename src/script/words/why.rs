@@ -2,7 +2,7 @@ use super::super::world::{Call, Fallible, WorldCell};
 use super::exercises::refuse_in_gap;
 use super::options::Options;
 use super::{Word, here_or_host};
-use crate::event::{Answered, Cause, Explanation, Probe};
+use crate::event::{Answered, Cause, Effects, Explanation, Probe, Way};
 use crate::net::{NetError, Netns, typed};
 use rhai::{Array, Dynamic, Engine, Map};
 use std::rc::Rc;
@@ -13,9 +13,10 @@ pub(super) const WORDS: &[Word] = &[Word {
     about: "Says why a namespace can't reach an address or a name: the lab is replayed up to here, one echo \
             request is sent (with `tcp: 80` a connection is asked for) while every interface is watched, and \
             a cure is tried and proved in another replay; the lab's own network does not change. Gives \
-            `.reached .symptom .cause .causes .fix .proved .text`: a cause has `id, where, text` (`nslab why \
-            --explain ID` tells more), `fix` is an array of shell commands, `.cause` is `()` where nothing is \
-            wrong.",
+            `.reached .symptom .cause .causes .fix .proved .effects .text`: a cause has `id, where, text` \
+            (`nslab why --explain ID` tells more), `fix` is an array of shell commands, `.cause` is `()` where \
+            nothing is wrong. `.effects` is what a proved cure does to everything else, or `()`: of the \
+            `asked` other ways between namespaces, those that are `lost` and `opened`.",
     example: "let red = netns(\"red\");\nveth(red, \"eth0\", host(), \"to-red\");\n\
               red.addr_add(\"eth0\", \"10.0.0.1/24\");\naddr_add(\"to-red\", \"10.0.0.2/24\");\nup(\"to-red\");\n\
               let answer = why(red, \"10.0.0.2\");\n\
@@ -52,7 +53,19 @@ pub(super) fn register(engine: &mut Engine, cell: &WorldCell) {
             why.explanation().fix.iter().cloned().map(Dynamic::from).collect()
         })
         .register_get("proved", |why: &mut WhyValue| why.explanation().proved)
+        .register_get("effects", |why: &mut WhyValue| {
+            why.explanation().effects.as_ref().map_or(Dynamic::UNIT, effects)
+        })
         .register_get("text", |why: &mut WhyValue| why.0.text.clone());
+}
+
+fn effects(effects: &Effects) -> Dynamic {
+    let told = |ways: &[Way]| -> Array { ways.iter().map(|way| way.to_string().into()).collect() };
+    Dynamic::from_map(Map::from([
+        ("asked".into(), Dynamic::from_int(effects.asked as i64)),
+        ("lost".into(), told(&effects.lost).into()),
+        ("opened".into(), told(&effects.opened).into()),
+    ]))
 }
 
 fn cause(cause: &Cause) -> Dynamic {

@@ -83,7 +83,8 @@ pub(in crate::why) struct Sent {
     pub reached: bool,
     symptom: String,
     too_large: Option<TooLarge>,
-    target: Option<IpAddr>,
+    /// The address that was asked.
+    pub target: Option<IpAddr>,
 }
 
 /// Sends the probe.

@@ -4,10 +4,12 @@ mod trail;
 
 use super::cause;
 use super::evidence::Evidence;
-use crate::event::{Aim, Findings, Inquiry, LabCommand, Lack, Misuse, Probe, Suspect};
+use crate::event::{Aim, Findings, Inquiry, LabCommand, Misuse, Probe, Suspect};
 use crate::net::survey::Survey;
-use crate::net::{Family, Lacking, Limits, NetError, Netns, Network, Taps};
+use crate::net::{NetError, Netns, Network, Taps};
 use crate::why::command::refused;
+use crate::why::cure::effects;
+use crate::why::cure::mend::{Unmended, mend, settled};
 use crate::why::evidence::kernel::{Kernel, Live};
 use crate::why::evidence::known::Recorder;
 use crate::why::look::shot::{Shot, send, shoot};
@@ -15,9 +17,6 @@ use std::time::{Duration, Instant};
 
 /// The largest number of simultaneous faults that are looked for.
 const MOST_CAUSES: usize = 6;
-
-/// The time limit for the commands of a cure, in milliseconds.
-const CURE_MS: u64 = 15_000;
 
 /// Answers an inquiry in the network that a lab has left.
 pub fn round(network: &Network, lab_commands: &[LabCommand], inquiry: &Inquiry) -> Findings {
@@ -41,9 +40,19 @@ fn search(
     sound(network, &from, inquiry)?;
     // This sandbox is a replay, whose captures nobody reads.
     network.forget_captures();
-    if let Aim::Prove(cures) = &inquiry.aim {
-        findings.reached = proved(network, &from, probe, cures, findings)?;
-        return Ok(());
+    match &inquiry.aim {
+        Aim::Measure => {
+            findings.ways = effects::ways(network, &network.survey()?)?;
+            return Ok(());
+        }
+        Aim::Prove { cures, ways } => {
+            findings.reached = proved(network, &from, probe, cures, findings)?;
+            if findings.reached {
+                findings.ways = effects::again(network, ways.clone())?;
+            }
+            return Ok(());
+        }
+        Aim::Seek | Aim::Gather => {}
     }
     findings.refused = refused::commands(lab_commands);
     let mut survey = network.survey()?;
@@ -119,21 +128,17 @@ fn proved(
     findings: &mut Findings,
 ) -> Result<bool, NetError> {
     match mend(network, cures) {
-        Ok(()) => Ok(send(network, from, probe, &settled(network)?)?.reached),
+        Ok(()) => {
+            let sent = send(network, from, probe, &settled(network)?)?;
+            findings.target = sent.target;
+            Ok(sent.reached)
+        }
         Err(Unmended::Refused) => Ok(false),
         Err(Unmended::Lacking(lack)) => {
             findings.lacking = Some(lack);
             Ok(false)
         }
     }
-}
-
-/// Returns the state of the network after a cure, once the kernel has applied it.
-fn settled(network: &Network) -> Result<Survey, NetError> {
-    for netns in network.all_namespaces()? {
-        network.await_local_routes(&netns)?;
-    }
-    network.survey()
 }
 
 fn suspects(
@@ -191,47 +196,4 @@ fn asker(network: &Network, name: &str) -> Result<Netns, NetError> {
         true => "it has none but the host's: `host`".into(),
         false => format!("it has {}, and the host's: `host`", names.join(", ")),
     }))
-}
-
-/// The reason why a cure failed.
-enum Unmended {
-    /// One of its commands was refused.
-    Refused,
-    /// The machine has no program for it.
-    Lacking(Lack),
-}
-
-/// Deletes the path MTUs that all namespaces have learned: they last for ten minutes, and
-/// only this search has sent such packets.
-fn forget_sizes(network: &Network) -> Result<(), Unmended> {
-    let refused = |_| Unmended::Refused;
-    let all = network.all_namespaces().map_err(refused)?;
-    for netns in &all {
-        for family in [Family::Inet, Family::Inet6] {
-            network.flush_route_cache(netns, family).map_err(refused)?;
-        }
-    }
-    Ok(())
-}
-
-/// Runs the commands of a cure as in the sandbox's root shell.
-fn mend(network: &Network, commands: &[String]) -> Result<(), Unmended> {
-    let script = format!("set -e\n{}\n", commands.join("\n"));
-    let limits = Limits { timeout_ms: CURE_MS, ..Limits::default() };
-    let answer = network.bash(&network.host(), &script, limits).map_err(|error| match error.unmeasured {
-        Some(remedy) => Unmended::Lacking(Lack { reason: error.error, remedy }),
-        None => Unmended::Refused,
-    })?;
-    // A neighbour request that was pending before the cure would soon fail, cured or not.
-    let _ = network.forget_unanswered();
-    if commands.iter().any(|command| command.contains(" mtu ")) {
-        forget_sizes(network)?;
-    }
-    if answer.ok() {
-        return Ok(());
-    }
-    Err(match network.lack_behind(&script, &answer.stderr) {
-        Some(Lacking { reason, remedy }) => Unmended::Lacking(Lack { reason, remedy }),
-        None => Unmended::Refused,
-    })
 }
