@@ -12,6 +12,7 @@ mod checks;
 mod cli;
 mod cni;
 mod crowd;
+mod cures;
 mod daemons;
 mod dependent;
 mod doctor;

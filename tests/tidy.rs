@@ -39,13 +39,14 @@ const ARROWS: [(&str, &[&str]); 17] = [
 ];
 
 /// The same within the room `why`, for the modules below it.
-const WHY_ARROWS: [(&str, &[&str]); 7] = [
+const WHY_ARROWS: [(&str, &[&str]); 8] = [
     ("look", &[]),
     ("evidence", &["look"]),
     ("command", &["evidence"]),
     ("cause", &["command", "evidence", "look"]),
+    ("cure", &["command"]),
     ("pages", &["cause"]),
-    ("round", &["cause", "command", "evidence", "look"]),
+    ("round", &["cause", "command", "cure", "evidence", "look"]),
     ("recorded", &["cause", "evidence"]),
 ];
 

@@ -115,7 +115,7 @@ fn a_command_that_failed_is_told_with_each_answer() {
         r#"[{"line":8,"command":"ip link add t0 type nosuch","error":"Error: Unknown device type."}]"#;
     ask(&["--json"])
         .stdout(&format!(
-            r#"{{"from":"red","to":"10.0.0.2","reached":true,"symptom":"it answers","path":{path},"cause":null,"causes":[],"refused":{refused},"fix":[],"proved":false}}
+            r#"{{"from":"red","to":"10.0.0.2","reached":true,"symptom":"it answers","path":{path},"cause":null,"causes":[],"refused":{refused},"fix":[],"proved":false,"effects":null}}
 "#
         ))
         .run();
@@ -253,7 +253,7 @@ fn a_lab_that_stops_half_way_is_explained_from_where_it_stands() {
             This is about the network as it was then.
 
             red can't reach 10.0.0.2: `ip -n red link set eth1 up` was refused (Cannot find
-            device \"eth1\"): red has no eth1, but eth0
+            device \"eth1\"): red has no eth1, but eth0, and eth0 of red is still DOWN
               (nslab why --explain command-refused)
 
               request  [red] ✗

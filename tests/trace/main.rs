@@ -27,7 +27,7 @@ type Case = (&'static str, &'static [&'static str], fn());
 const NFT: &[&str] = &["nft"];
 const IPTABLES: &[&str] = &["iptables-nft"];
 
-const CASES: [Case; 33] = [
+const CASES: [Case; 32] = [
     ("an nft rule", NFT, an_nft_rule),
     ("an nft policy", NFT, an_nft_policy),
     ("an nft jump", NFT, an_nft_jump),
@@ -55,7 +55,6 @@ const CASES: [Case; 33] = [
     ("a bridge that asks iptables", IPTABLES, bridge_asks_iptables),
     ("a chain that iptables can't read any more", &["iptables-nft", "nft"], mixed),
     ("a chain of ebtables with a policy", &["ebtables-nft"], ebtables_chain),
-    ("what accepts packets like that one", &["iptables-legacy", "iptables-nft", "nft"], accepted),
     ("hooks that a packet comes by", &["iptables-legacy"], hooks),
     ("hooks of a bridge", &["bridge"], hooks_of_a_bridge),
     ("connections with zone, mark and other addresses", IPTABLES, flows),
@@ -603,67 +602,6 @@ fn ebtables_chain() {
         "EbtablesNft bridge filter guests policy: DROP (drop)",
         &format!("ip netns exec box {} -P guests ACCEPT", nft_kind("ebtables")),
     );
-}
-
-/// The least that lets such packets pass, whoever stops them.
-fn accepted() {
-    let plain = nft_kind("iptables");
-    let rows: [(&str, &str, bool, String); 7] = [
-        ("iptables-nft -P INPUT DROP", "blue", false, format!("{plain} -A INPUT -p icmp -j ACCEPT")),
-        (
-            "iptables-nft -A INPUT -s 10.0.0.9 -j DROP; $x iptables-nft -A INPUT -j DROP",
-            "blue",
-            false,
-            format!("{plain} -I INPUT 2 -p icmp -j ACCEPT"),
-        ),
-        (
-            "iptables-nft -P INPUT DROP",
-            "red",
-            true,
-            format!("{plain} -A INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT"),
-        ),
-        ("iptables-legacy -P INPUT DROP", "blue", false, "iptables-legacy -A INPUT -p icmp -j ACCEPT".into()),
-        (
-            "nft 'add table inet f; add chain inet f in { type filter hook input priority 0; policy drop; }'",
-            "red",
-            true,
-            "nft add rule inet f in ct state established,related accept".into(),
-        ),
-        (
-            "nft 'add table inet f; add chain inet f in { type filter hook input priority 0; };
-             add rule inet f in drop'",
-            "blue",
-            false,
-            "nft insert rule inet f in handle 2 meta l4proto icmp accept".into(),
-        ),
-        (
-            "nft 'add table ip f; add chain ip f in { type filter hook prerouting priority -300; policy drop; }'",
-            "blue",
-            false,
-            "nft add rule ip f in meta l4proto icmp accept".into(),
-        ),
-    ];
-    let world = World::cable();
-    for (command, place, reply, expected) in rows {
-        let netns = if place == "red" { &world.red } else { &world.blue };
-        let x = format!("ip netns exec {place}");
-        world.sh(&format!("x='{x}'; $x {command}"));
-        let (steps, culprits) = world.lost(netns, "10.0.0.2");
-        let [culprit] = &culprits[..] else { panic!("{command}: {culprits:#?}") };
-        let stopped = steps.iter().find(|step| step.verdict.stops());
-        let packet = stopped.map(|step| step.packet.clone()).unwrap_or_else(|| nslab::net::TracedPacket {
-            src: Some("10.0.0.1".parse().expect("an address")),
-            proto: Some(1),
-            ..Default::default()
-        });
-        let accept = culprit.accept_command(netns.typed_name(), &packet, reply).expect("a command");
-        assert_eq!(accept, format!("{x} {expected}"));
-        world.sh(&accept);
-        assert!(world.ping("10.0.0.2"), "after `{accept}` it is reached");
-        world.sh(&format!(
-            "{x} nft flush ruleset; {x} iptables-legacy -P INPUT ACCEPT; {x} iptables-legacy -F"
-        ));
-    }
 }
 
 /// Our steps are the output of `nft monitor trace`.

@@ -1,11 +1,10 @@
 //! The rule that stopped a packet, and the command that removes it.
 
+use super::Backend;
 use super::part::RulePart;
 use super::snapshot::FirewallRule;
 use super::tool::nft_command;
 use super::trace::StepVerdict;
-use super::{Backend, TracedPacket};
-use crate::net::notation::protocol::protocol_name;
 use crate::net::notation::typed::typed;
 use crate::net::{NetnsName, typed_words};
 
@@ -96,58 +95,14 @@ impl Culprit {
         })
     }
 
-    /// The command that accepts packets like this one, before the rule, or at
-    /// the chain's end if a policy stops them. A `reply` is accepted by its
-    /// connection state, if connections are tracked there.
-    pub fn accept_command(&self, netns: &NetnsName, packet: &TracedPacket, reply: bool) -> Option<String> {
-        let family = match self.family.as_str() {
-            // The chain comes after connection tracking.
+    /// Tells whether the chain comes after connection tracking, so that its rules may ask for
+    /// the state of a connection.
+    pub fn knows_connections(&self) -> bool {
+        let tracked = match self.family.as_str() {
             "ip" | "ip6" | "inet" => self.table != "raw" && self.priority.is_none_or(|at| at > CONNTRACK),
             _ => false,
         };
-        let reply = reply && family && self.hook.as_deref() != Some("ingress");
-        let native = self.backend == Backend::Nft;
-        let like = match (self.backend, packet.arp, packet.proto) {
-            (Backend::Nft, ..) if reply => "ct state established,related".into(),
-            (Backend::IptablesNft | Backend::IptablesLegacy, ..) if reply => {
-                "-m conntrack --ctstate ESTABLISHED,RELATED".into()
-            }
-            (Backend::Nft, Some(operation), _) if self.family == "arp" => {
-                format!("arp operation {}", if operation == 1 { "request" } else { "reply" })
-            }
-            (Backend::Nft, Some(_), _) => "ether type arp".into(),
-            (Backend::ArptablesNft | Backend::ArptablesLegacy, ..) => format!("-s {}", packet.src?),
-            (Backend::EbtablesNft | Backend::EbtablesLegacy, Some(_), _) => "-p ARP".into(),
-            (Backend::EbtablesNft | Backend::EbtablesLegacy, None, _) if packet.src?.is_ipv4() => {
-                "-p IPv4".into()
-            }
-            (Backend::EbtablesNft | Backend::EbtablesLegacy, ..) => "-p IPv6".into(),
-            (.., Some(number)) => {
-                let name = protocol_name(number);
-                match (packet.sport, packet.dport) {
-                    // A reply is recognized by the port of the service.
-                    (Some(port), Some(to)) if port < 32768 && to >= 32768 => match native {
-                        true => format!("{name} sport {port}"),
-                        false => format!("-p {name} --sport {port}"),
-                    },
-                    (Some(_), Some(port)) if native => format!("{name} dport {port}"),
-                    (Some(_), Some(port)) => format!("-p {name} --dport {port}"),
-                    _ if native => format!("meta l4proto {name}"),
-                    _ => format!("-p {name}"),
-                }
-            }
-            _ => return None,
-        };
-        let (table, chain) = (typed(&self.table), typed(&self.chain));
-        Some(netns.exec(&match (native, self.handle, self.number) {
-            (true, Some(handle), _) if !self.policy => {
-                format!("nft insert rule {} {table} {chain} handle {handle} {like} accept", self.family)
-            }
-            (true, ..) => format!("nft add rule {} {table} {chain} {like} accept", self.family),
-            (false, _, Some(1)) => format!("{} -I {chain} {like} -j ACCEPT", self.tool()),
-            (false, _, Some(number)) => format!("{} -I {chain} {number} {like} -j ACCEPT", self.tool()),
-            (false, ..) => format!("{} -A {chain} {like} -j ACCEPT", self.tool()),
-        }))
+        tracked && self.hook.as_deref() != Some("ingress")
     }
 
     /// The command that lists the chain of the rule.

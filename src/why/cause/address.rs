@@ -38,6 +38,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     }
     found.extend(super::gateway::find(evidence, dst.is_ipv6()));
     match owners.first() {
+        None if evidence.is_outside(dst) => {}
         None => found.extend(nobody_has(evidence, dst)),
         Some((owner, addr)) => {
             let Some(there) = evidence

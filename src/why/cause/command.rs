@@ -7,10 +7,12 @@ use crate::event::LabCommand;
 use crate::lab::Place;
 use crate::net::survey::Net;
 use crate::why::Cause;
+use crate::why::command::keyword;
 use crate::why::command::refused::{is_typed_again, was_to_build};
 use crate::why::command::repair::{self, Repair};
 use crate::why::command::say::line;
 use crate::why::evidence::Evidence;
+use crate::why::evidence::ground::network;
 use crate::why::evidence::typed::{self, Typed};
 use crate::why::look::gate::Gate;
 use std::net::IpAddr;
@@ -22,6 +24,10 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
         return found;
     }
     let typed = &evidence.typed;
+    if let Some(pasted) = pasted(evidence) {
+        return vec![pasted];
+    }
+    found.extend(misnamed(evidence));
     for (at, refused) in typed.iter().enumerate() {
         let Some(words) = &refused.command.failed else { continue };
         let later = &typed[at + 1..];
@@ -30,29 +36,105 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
             continue;
         }
         for (nth, repair) in repair::repairs(evidence, typed, refused, words).into_iter().enumerate() {
+            // There is still no such program.
+            if repair.said.is_empty() && is_no_command(words) {
+                continue;
+            }
             found.extend(one(evidence, refused, words, later, &repair, nth as i8));
         }
     }
     found
 }
 
-/// Tells whether a tool has not understood a command, which it would refuse later too.
-fn is_misspelt(words: &str) -> bool {
-    const SAID: [&str; 12] = [
-        "Try `",
-        "Usage:",
-        "garbage",
-        "invalid port",
-        "Bad argument",
-        "unknown option",
-        "Unknown",
-        "syntax error",
-        "is wrong",
-        "prefix is expected",
-        "is not complete",
-        "is required",
-    ];
-    SAID.iter().any(|said| words.contains(said))
+/// Tells whether a command was refused only because a later one made what it needs: a link, a
+/// namespace, the network of a gateway.
+fn came_too_early(evidence: &Evidence, refused: &Typed, words: &str) -> bool {
+    let Some(space) = evidence.survey.space(&refused.ns) else { return false };
+    let mut quoted = words.split('"').skip(1).step_by(2);
+    let is_there = |name: &str| space.link(name).is_some() || evidence.survey.space(name).is_some();
+    let gateway = refused.after("via").and_then(|via| via.parse::<IpAddr>().ok());
+    let on_link = |ip: IpAddr| space.addrs.iter().any(|addr| network(addr.ip, addr.prefix_len).contains(ip));
+    match () {
+        () if words.contains("Cannot find device") || words.contains("Cannot open network namespace") => {
+            quoted.next().is_some_and(is_there)
+        }
+        () if words.contains("invalid gateway") || words.contains("is unreachable") => {
+            gateway.is_some_and(on_link)
+        }
+        () => false,
+    }
+}
+
+/// Tells whether the shell has found no program for a command.
+fn is_no_command(words: &str) -> bool {
+    words.contains("command not found")
+        || words.trim_end().ends_with("No such file or directory") && words.contains(": line ")
+}
+
+/// Suspects that the lab is the output of commands, pasted in their place: the shell has found
+/// no program for most of its lines, and several of them look like a table.
+fn pasted(evidence: &Evidence) -> Option<Suspicion> {
+    let lines: Vec<&LabCommand> = evidence.lab_commands.iter().collect();
+    let is_row = |one: &&LabCommand| one.failed.as_deref().is_some_and(is_no_command) && is_row(&one.command);
+    let rows: Vec<&LabCommand> = lines.iter().copied().filter(is_row).collect();
+    if rows.len() < 2 || rows.len() * 2 < lines.len() {
+        return None;
+    }
+    let numbers: Vec<String> = rows.iter().map(|one| one.place.line.to_string()).collect();
+    let shown = rows.first().map(|one| one.command.trim()).unwrap_or_default();
+    let text = format!(
+        "the lab has the output of commands in place of commands (lines {}, as `{shown}`): it builds no network that could be asked; type the commands that make these addresses, routes and rules",
+        numbers.join(", ")
+    );
+    let suspect = suspect(Cause::OutputPasted, "the lab".into(), text, Vec::new());
+    Some(Suspicion { rank: Tier::Named.exact(), sure: true, suspect })
+}
+
+/// Tells whether a line is a row of a table that a tool prints: of `ip`, `iptables`, `nft`, `ss`.
+fn is_row(line: &str) -> bool {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let Some(first) = words.first().copied() else { return false };
+    let number = first.strip_suffix(':').is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit()));
+    let is_state = |word: &&str| matches!(*word, "UP" | "DOWN" | "UNKNOWN" | "LOWERLAYERDOWN");
+    let known = ["default", "COMMIT", "Chain", "target", "inet", "inet6", "link/ether", "link/loopback"];
+    number
+        || Net::parse(first).is_some()
+        || known.contains(&first)
+        || first.starts_with(['*', ':'])
+        || matches!(first, "-A" | "-P" | "-N")
+        || words.get(1).is_some_and(is_state)
+}
+
+/// Suspects links whose name `ip link add` has read as one of its words, without an error: the
+/// kernel has named them.
+fn misnamed(evidence: &Evidence) -> Vec<Suspicion> {
+    let mut found = Vec::new();
+    let typed = &evidence.typed;
+    let worked = |typed: &&Typed| typed.command.failed.is_none() && typed.is("ip", &["link", "add"]);
+    for (at, made) in typed.iter().enumerate().filter(|(_, typed)| worked(typed)) {
+        let Some((place, _)) = keyword::unnamed(&made.raw) else { continue };
+        let (Some(space), Some(kind)) = (evidence.survey.space(&made.ns), made.after("type")) else {
+            continue;
+        };
+        let name = &made.raw[place];
+        let by_kernel = |name: &str| name.strip_prefix(kind).is_some_and(|rest| rest.parse::<u32>().is_ok());
+        let stray = space.links.iter().find(|link| by_kernel(&link.name));
+        let Some(stray) = stray.filter(|_| space.link(name).is_none()) else { continue };
+        let (ns, ip, word) =
+            (&space.name, evidence.ip(&space.name), keyword::read_as(name).unwrap_or_default());
+        let text = format!(
+            "`{}` has made a link that is called {} and not `{name}`: `ip link` reads `{name}` as its keyword `{word}`; `name {name}` is read as a name",
+            line(&made.raw),
+            stray.name
+        );
+        let mut fix = vec![format!("{ip} link set dev {} name {name}", stray.name)];
+        let repair = Repair { words: made.raw.clone(), ..Repair::default() };
+        fix.extend(consequences(evidence, made, &typed[at + 1..], &repair));
+        let mut suspect = suspect(Cause::CommandRefused, ns.clone(), text, fix);
+        suspect.evidence = vec![format!("{ip} link")];
+        found.push(Suspicion { rank: Tier::Named.exact(), sure: false, suspect });
+    }
+    found
 }
 
 fn one(
@@ -88,15 +170,29 @@ fn one(
         true if lacking => {
             text += ": this machine's kernel has no such thing, and none of its modules is loaded"
         }
-        true if is_misspelt(words) => text += ", and so nothing of it was done",
-        true => text += ": it can have come too early; typed now, it is right",
+        true if came_too_early(evidence, refused, words) => {
+            text += ": it came too early; what it needs is there now"
+        }
+        true => text += ", and so nothing of it was done",
         false => text += &format!(": {}", repair.said.join(", and ")),
+    }
+    let still = meant.words.iter().any(|word| word == "up").then(|| down(evidence, &meant)).flatten();
+    if let Some(dev) = still {
+        text += &format!(", and {dev} of {} is still DOWN", meant.ns);
     }
     let switched_off = repair.said.iter().any(|said| said.starts_with("IPv6 is switched off"));
     let id = if switched_off { Cause::Ipv6Disabled } else { Cause::CommandRefused };
     let mut suspect = suspect(id, meant.ns.clone(), text, fix);
     suspect.evidence = vec![line(&refused.raw)];
     Some(Suspicion { rank, sure: false, suspect })
+}
+
+/// Returns the link that a command of `ip link set` is about, if it is down.
+fn down<'a>(evidence: &'a Evidence, meant: &Typed) -> Option<&'a str> {
+    let set = meant.is("ip", &["link", "set"]).then_some(meant)?;
+    let name = set.after("dev").or(set.words.get(2).map(String::as_str))?;
+    let link = evidence.survey.space(&set.ns)?.link(name)?;
+    (!link.up).then_some(link.name.as_str())
 }
 
 /// Tells whether the kernel lacks a feature that a command needs.
@@ -149,7 +245,8 @@ fn consequences(evidence: &Evidence, meant: &Typed, later: &[Typed], repair: &Re
         follows |= other.ns == meant.ns && net.zip(via).is_some_and(|(net, via)| net.contains(via));
         let repeated = later.iter().any(|known| known.command.failed.is_none() && known.raw == other.raw);
         if follows && !repeated && evidence.survey.space(&other.ns).is_some_and(|_| other.program == "ip") {
-            commands.push(line(&raw));
+            let command = line(&raw);
+            commands.push(keyword::said(&command).unwrap_or(command));
         }
     }
     commands
@@ -270,11 +367,21 @@ fn route_dst(word: &str, v6: bool) -> Option<Net> {
 }
 
 /// The pages of the causes that this file finds.
-pub(super) const PAGES: &[Page] = &[Page {
-    id: Cause::CommandRefused,
-    title: "a command of the lab was refused, and what it was for is missing",
-    symptom: "Whatever is missing: an address, a route, a rule. An error was printed when the lab was built, above what came after, or was sent to /dev/null.",
-    cause: "A name is misspelt, an address is none, a prefix is too long, a gateway is not on the link, a rule stands for a table that has no such chain, an option is known only after another, or the command came too early.",
-    evidence: "Type it again, and read what it says:\n  ip -n NS addr add ADDR/LEN dev DEV\n  echo $?",
-    cure: "Type it as it was meant; in a script, let the first failure end it:\n  set -e",
-}];
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        id: Cause::OutputPasted,
+        title: "the lab is what commands printed, not the commands",
+        symptom: "`command not found`, line by line, and a network without anything in it.",
+        cause: "The rows of `ip addr`, `ip route` or `iptables-save` show a state. No shell can run them.",
+        evidence: "The first word of each line is no program:\n  bash -n LAB\n  type WORD",
+        cure: "Type the commands that make such a state:\n  ip addr add ADDR/LEN dev DEV\n  ip route add NETWORK/LEN via GATEWAY\n  iptables-restore < FILE",
+    },
+    Page {
+        id: Cause::CommandRefused,
+        title: "a command of the lab was refused, and what it was for is missing",
+        symptom: "Whatever is missing: an address, a route, a rule. An error was printed when the lab was built, above what came after, or was sent to /dev/null.",
+        cause: "A name is misspelt, an address is none, a prefix is too long, a gateway is not on the link, a rule stands for a table that has no such chain, an option is known only after another, or the command came too early.",
+        evidence: "Type it again, and read what it says:\n  ip -n NS addr add ADDR/LEN dev DEV\n  echo $?",
+        cure: "Type it as it was meant; in a script, let the first failure end it:\n  set -e",
+    },
+];

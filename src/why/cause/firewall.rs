@@ -1,14 +1,14 @@
 //! Firewall rules and policies that have stopped the packet, and the rules that should
 //! have accepted it.
 
+use super::accept::Width;
 use super::page::Page;
 use super::rank::{Rank, Tier};
+use super::tproxy::is_tproxy;
 use super::{Suspicion, suspect};
 use crate::event::Passed;
 use crate::net::survey::Space;
-use crate::net::{
-    Backend, Culprit, FirewallRule, NetnsName, Sighting, StepVerdict, Stop, TracedPacket, nft_command, typed,
-};
+use crate::net::{Backend, Culprit, FirewallRule, NetnsName, Sighting, StepVerdict, Stop, TracedPacket};
 use crate::why::Cause;
 use crate::why::command::ruling::{Of, Ruling, View};
 use crate::why::evidence::Evidence;
@@ -25,7 +25,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
         let mut known: Vec<Culprit> = Vec::new();
         for stop in wall.stops() {
             let Some(culprit) = &stop.culprit else { continue };
-            if known.contains(culprit) || is_chatter(&stop.packet) {
+            if known.contains(culprit) || is_chatter(&stop.packet) || is_tproxy(culprit) {
                 continue;
             }
             known.push(culprit.clone());
@@ -35,7 +35,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
         }
         for culprit in wall.culprits() {
             // Counters alone do not tell which packet was stopped.
-            if !known.contains(&culprit) && wall.stops().is_empty() {
+            if !known.contains(&culprit) && wall.stops().is_empty() && !is_tproxy(&culprit) {
                 let stop = nameless(&culprit);
                 found.extend(
                     BlockedPacket { evidence, wall, netns: &netns, space, stop: &stop, culprit: &culprit }
@@ -89,14 +89,17 @@ impl BlockedPacket<'_> {
             found.extend(self.untracked());
             found.extend(self.near_miss());
             found.extend(self.refused());
-            found.extend(self.wrong_chain());
             found.extend(self.reversed());
-            found.extend(self.uncalled());
+            // A rule that was made for another chain may accept more in this one.
+            for mut one in self.wrong_chain().into_iter().chain(self.uncalled()) {
+                one.suspect.narrower = self.narrower(&[Width::Way, Width::Ends]);
+                found.push(one);
+            }
         }
-        found.extend(self.nothing_to_hide_behind());
         found.extend(self.behind());
         found.extend(self.element());
-        if catches_all && let Some(accept) = self.accept() {
+        found.extend(self.nothing_to_hide_behind());
+        if catches_all && let Some(accept) = self.accept(Width::Way) {
             let only = if self.knows_states() && !self.view().reply {
                 " but what belongs to a connection already established, and this is to begin one"
             } else if self.knows_states() {
@@ -108,7 +111,9 @@ impl BlockedPacket<'_> {
             };
             let text = format!("{}: no rule accepts it there{only}{}", self.what_happened(), self.more());
             let id = if self.culprit.policy { Cause::FirewallPolicy } else { Cause::FirewallRule };
-            found.push(self.found(id, text, vec![accept], Tier::Named.plain(), true));
+            let mut one = self.found(id, text, vec![accept], Tier::Named.plain(), true);
+            one.suspect.narrower = self.narrower(&[Width::Ends]);
+            found.push(one);
         } else {
             let text = format!("{}{}", self.what_happened(), self.more());
             let delete = self.culprit.delete_command(self.netns);
@@ -130,7 +135,11 @@ impl BlockedPacket<'_> {
                 true => (Cause::FirewallInvalid, Tier::OnTheWay),
                 false => (Cause::FirewallRule, Tier::Named),
             };
-            found.push(self.found(id, text, vec![delete], tier.plain(), !invalid));
+            let mut one = self.found(id, text, vec![delete], tier.plain(), !invalid);
+            if self.is_indirect() {
+                one.suspect.narrower = self.narrower(&[Width::Way, Width::Ends]);
+            }
+            found.push(one);
         }
         found
     }
@@ -254,6 +263,7 @@ impl BlockedPacket<'_> {
         } else if culprit.backend == Backend::Nft && rules.iter().any(|rule| rule.backend != Backend::Nft) {
             more += "; `iptables -L` does not show it, `nft list ruleset` does";
         }
+        more += &self.marked_by().unwrap_or_default();
         // An accepting rule before it may have used up its rate limit.
         let limited = self.rules().find(|rule| {
             let before = culprit.policy || rule.number < culprit.number;
@@ -307,8 +317,41 @@ impl BlockedPacket<'_> {
         more
     }
 
+    /// Tells whether the rule stops packets for a reason that others decide: a mark, the
+    /// members of a set, the owner of a socket. Such a rule serves them all, and is no slip.
+    fn is_indirect(&self) -> bool {
+        let ruling = Ruling::of_culprit(self.culprit);
+        ruling.clauses.iter().any(|clause| clause.of == Of::Other || clause.value.starts_with('@'))
+    }
+
+    /// Names the rule that set the packet's mark, if the culprit looks at it.
+    fn marked_by(&self) -> Option<String> {
+        let spec = self.culprit.spec.as_str();
+        if !spec.contains("mark ") || self.culprit.policy {
+            return None;
+        }
+        let steps: Vec<_> = self.wall.steps.iter().filter(|step| step.id == self.stop.id).collect();
+        let mark = steps.last()?.mark?;
+        let at = steps.iter().position(|step| step.mark == Some(mark))?;
+        let set = steps[at];
+        let rule = self.wall.after.rules.iter().find(|rule| {
+            rule.handle.is_some()
+                && (&rule.family, &rule.table, &rule.chain, rule.handle)
+                    == (&set.family, &set.table, &set.chain, set.handle)
+        })?;
+        let from = steps[..at].iter().rev().find(|step| step.chain != set.chain && step.table == set.table);
+        let called = match from.filter(|_| rule.hook.is_none()) {
+            Some(from) => format!(", which chain {} calls,", from.chain),
+            None => String::new(),
+        };
+        Some(format!(
+            "; its mark {mark:#x} was set by the rule `{}` of chain {}{called} in table {}",
+            rule.spec, rule.chain, rule.table
+        ))
+    }
+
     /// Returns the tool of an iptables rule, with its table.
-    fn tool(&self) -> String {
+    pub fn tool(&self) -> String {
         let tool = self.culprit.backend.tool(&self.culprit.family);
         match self.culprit.table.as_str() {
             "filter" => tool,
@@ -336,51 +379,6 @@ impl BlockedPacket<'_> {
                 && (&rule.family, &rule.table, &rule.chain)
                     == (&culprit.family, &culprit.table, &culprit.chain)
         })
-    }
-
-    /// Returns the command that accepts the packet.
-    fn accept(&self) -> Option<String> {
-        // If the chain accepts established connections already, conntrack does not know
-        // the packet as a reply, and a rule by its state would not help.
-        let view = self.view();
-        let states = |rule: &FirewallRule| {
-            let ruling = Ruling::of(rule);
-            is_accept(rule)
-                && ruling.clauses.iter().any(|clause| clause.of == Of::State && !clause.not)
-                && ruling.failing(&view).is_empty()
-        };
-        let reply = view.reply && !self.rules().any(states);
-        self.culprit.accept_command(self.netns, &self.stop.packet, reply)
-    }
-
-    /// Returns the command that inserts a rule before the culprit, or appends it if the
-    /// culprit is a policy.
-    pub fn insert(&self, words: &str) -> Option<String> {
-        let culprit = self.culprit;
-        let (table, chain) = (typed(&culprit.table), typed(&culprit.chain));
-        let number = culprit.number.filter(|_| !culprit.policy);
-        Some(self.netns.exec(&match (self.native(), number) {
-            (true, Some(_)) => nft_command(&format!(
-                "insert rule {} {table} {chain} handle {} {words}",
-                culprit.family, culprit.handle?
-            )),
-            (true, None) => nft_command(&format!("add rule {} {table} {chain} {words}", culprit.family)),
-            (false, Some(1)) => format!("{} -I {chain} {words}", self.tool()),
-            (false, Some(number)) => format!("{} -I {chain} {number} {words}", self.tool()),
-            (false, None) => format!("{} -A {chain} {words}", self.tool()),
-        }))
-    }
-
-    /// Returns the command that replaces a rule of the chain.
-    pub fn replace(&self, rule: &FirewallRule, words: &str) -> Option<String> {
-        let (table, chain) = (typed(&rule.table), typed(&rule.chain));
-        Some(self.netns.exec(&match self.native() {
-            true => nft_command(&format!(
-                "replace rule {} {table} {chain} handle {} {words}",
-                rule.family, rule.handle?
-            )),
-            false => format!("{} -R {chain} {} {words}", self.tool(), rule.number?),
-        }))
     }
 }
 

@@ -29,6 +29,7 @@ macro_rules! causes {
 causes! {
     "commands" {
         CommandRefused = "command-refused",
+        OutputPasted = "output-pasted",
     }
     "links" {
         LinkMissing = "link-missing",
@@ -75,6 +76,7 @@ causes! {
     }
     "addresses" {
         AddressUnknown = "address-unknown",
+        AddressOutside = "address-outside",
         AddressMissing = "address-missing",
         AddressTypo = "address-typo",
         AddressInWrongNamespace = "address-in-wrong-namespace",
@@ -90,6 +92,7 @@ causes! {
         LocalRouteMissing = "local-route-missing",
         WrongPeer = "wrong-peer",
         AddressExpired = "address-expired",
+        AddressDeprecated = "address-deprecated",
         AddressOnLoopback = "address-on-loopback",
         SourceNotOwn = "source-not-own",
         WrongInterface = "wrong-interface",
@@ -146,6 +149,7 @@ causes! {
         FirewallOrder = "firewall-order",
         FirewallSet = "firewall-set",
         FirewallInvalid = "firewall-invalid",
+        FirewallFlushed = "firewall-flushed",
         ConntrackNotrack = "conntrack-notrack",
         ConntrackZone = "conntrack-zone",
     }
@@ -163,6 +167,8 @@ causes! {
         SnatForeignAddress = "snat-foreign-address",
         TtlRewritten = "ttl-rewritten",
         PolicyRuleFwmark = "policy-rule-fwmark",
+        TproxyNoSocket = "tproxy-no-socket",
+        TproxyNoTable = "tproxy-no-table",
         MasqueradeWithoutAddress = "masquerade-without-address",
         PacketRewritten = "packet-rewritten",
     }
@@ -179,6 +185,7 @@ causes! {
         NameRecordWrong = "name-record-wrong",
         NameSearchMissing = "name-search-missing",
         NameServerNotRunning = "name-server-not-running",
+        NameServerSilent = "name-server-silent",
         NameServerWrong = "name-server-wrong",
         NameUnknown = "name-unknown",
     }

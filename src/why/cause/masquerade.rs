@@ -70,10 +70,10 @@ pub(super) fn missing(evidence: &Evidence) -> Vec<Suspicion> {
     let Some((router, out, src)) = last_router(evidence) else { return Vec::new() };
     let (Some(IpAddr::V4(dst)), IpAddr::V4(from)) = (evidence.shot.target, src) else { return Vec::new() };
     let Some(target) = evidence.targets().first().copied() else { return Vec::new() };
-    // The target has got the request and can't answer.
+    // The target has got the request, and has no route for the answer.
     let knows =
         crate::why::evidence::fib::best(target, 254, src).is_some_and(crate::why::evidence::fib::is_usable);
-    if !from.is_private() || evidence.stuck.is_back() && knows || evidence.stuck.ns != target.name {
+    if !from.is_private() || knows || evidence.stuck.ns != target.name {
         return Vec::new();
     }
     let Some(wall) = evidence.shot.walls.iter().find(|wall| wall.netns == router.name) else {

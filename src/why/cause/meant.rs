@@ -2,9 +2,11 @@
 //! match, that stand in the wrong place, or that were refused.
 
 use super::Suspicion;
+use super::accept::Width;
 use super::firewall::{BlockedPacket, is_accept};
 use super::page::Page;
 use super::rank::Tier;
+use crate::net::survey::Net;
 use crate::net::{Culprit, FirewallRule, TracedPacket, nft_command, typed};
 use crate::why::Cause;
 use crate::why::command::refused;
@@ -28,6 +30,10 @@ impl BlockedPacket<'_> {
             if clause.of == Of::Proto && !self.mistakes_protocol(&ruling, clause) {
                 continue;
             }
+            // The kernel chose this port for one connection only.
+            if clause.of == if view.reply { Of::Dport } else { Of::Sport } {
+                continue;
+            }
             let extended = clause.extended(&view);
             let Some(meant) = extended.clone().or_else(|| clause.meant(&view)) else { continue };
             let number = rule.number.map_or_else(String::new, |number| format!(" {number}"));
@@ -40,13 +46,20 @@ impl BlockedPacket<'_> {
                 clause.seen(&view).unwrap_or_default()
             );
             let words = ruling.with(clause, &meant);
-            let (fix, rank) = match extended.is_none() && self.is_real(clause.of, &clause.value) {
+            let deliberate = self.is_real(clause.of, &clause.value) || !is_slip(clause, &meant);
+            let is_other = extended.is_none() && deliberate;
+            let (fix, rank) = match is_other {
                 false => (self.replace(rule, &words), Tier::Named.close()),
                 // The rule serves existing things as it is, so another one is added.
                 true if !view.reply => (self.insert(&words), Tier::Named.plain()),
                 true => continue,
             };
-            found.extend(fix.map(|fix| self.found(Cause::FirewallNearMiss, text, vec![fix], rank, false)));
+            let Some(fix) = fix else { continue };
+            let mut one = self.found(Cause::FirewallNearMiss, text, vec![fix], rank, false);
+            if is_other {
+                one.suspect.narrower = self.narrower(&[Width::Way, Width::Ends]);
+            }
+            found.push(one);
         }
         found
     }
@@ -112,11 +125,8 @@ impl BlockedPacket<'_> {
                 rule.number.map_or_else(String::new, |number| format!(" {number}")),
                 rule.spec
             );
-            // If no rule accepts replies by state, they need this rule.
-            let fix = match self.knows_states() {
-                true => self.replace(rule, &ruling.reversed()),
-                false => self.insert(&ruling.reversed()),
-            };
+            // What goes the other way may need the rule as it is.
+            let fix = self.insert(&ruling.reversed());
             found.extend(
                 fix.map(|fix| {
                     self.found(Cause::FirewallNearMiss, text, vec![fix], Tier::Named.close(), false)
@@ -132,7 +142,11 @@ impl BlockedPacket<'_> {
         let view = self.view();
         let culprit = self.culprit;
         let rules = &self.wall.after.rules;
-        let fits = |rule: &FirewallRule| Ruling::of(rule).failing(&view).is_empty();
+        // A chain that accepts everything is a tool of other rules, and not meant for a packet.
+        let fits = |rule: &FirewallRule| {
+            let ruling = Ruling::of(rule);
+            !ruling.clauses.is_empty() && ruling.failing(&view).is_empty()
+        };
         let mut found = Vec::new();
         let inner = rules.iter().filter(|rule| {
             rule.hook.is_none()
@@ -147,7 +161,7 @@ impl BlockedPacket<'_> {
                 is_same_chain(other, rule)
                     && other.number < rule.number
                     && other.target.eq_ignore_ascii_case("return")
-                    && fits(other)
+                    && Ruling::of(other).failing(&view).is_empty()
             });
             if !is_called(rules, rule) {
                 let text = format!("{}: {told}, to which no rule leads", self.what_happened());
@@ -237,7 +251,7 @@ impl BlockedPacket<'_> {
                 rule.spec,
                 rule.chain
             );
-            let fix = self.insert(&ruling.typed());
+            let fix = self.insert(&self.on_this_way(&ruling));
             found.extend(fix.map(|fix| {
                 self.found(Cause::FirewallWrongChain, text, vec![fix], Tier::Named.plain(), false)
             }));
@@ -374,6 +388,16 @@ impl BlockedPacket<'_> {
         }
         found
     }
+}
+
+/// Tells whether the value of a condition is a slip for another one. An address of a wholly
+/// other network is none: its rule is for somebody else.
+fn is_slip(clause: &Clause, meant: &str) -> bool {
+    let (Some(has), Some(meant)) = (Net::parse(&clause.value), Net::parse(meant)) else { return true };
+    let (has, meant) = (has.ip.to_string(), meant.ip.to_string());
+    let separator = if has.contains(':') { ':' } else { '.' };
+    let start = |ip: &str| ip.split(separator).take(2).collect::<Vec<_>>().join(".");
+    start(&has) == start(&meant) || strsim::damerau_levenshtein(&has, &meant) <= 2
 }
 
 /// Tells whether two rules stand in one chain.

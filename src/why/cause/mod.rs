@@ -6,19 +6,23 @@
 //!
 //! ```text
 //! links and wires      link  plug  bridge  fdb  macvlan  vxlan  vxlan_outer  tunnel  queue  mtu
-//! addresses            address  connected  misplaced  swapped  owner  swallowed  ipv6  neigh
-//! routes               route  gateway  follow  rules  forward  martian  ttl  lost
-//! rules of a firewall  firewall  meant  mangle  nat  nat_miss  masquerade  xfrm
+//! addresses            address  connected  misplaced  swapped  owner  deprecated  swallowed  ipv6
+//!                      outside  neigh  arp
+//! routes               route  wrong_route  gateway  follow  rules  forward  martian  ttl  lost
+//! rules of a firewall  firewall  accept  meant  undone  mangle  nat  nat_miss  masquerade  tproxy  xfrm
 //! names and services   names  misspelt  service  nobody
 //! what was typed       command  mistyped
 //! sysctls              switch
 //! the list, the order  id  page  rank
 //! ```
 
+mod accept;
 mod address;
+mod arp;
 mod bridge;
 mod command;
 mod connected;
+mod deprecated;
 mod fdb;
 mod firewall;
 mod follow;
@@ -42,6 +46,7 @@ mod nat;
 mod nat_miss;
 mod neigh;
 mod nobody;
+mod outside;
 mod owner;
 mod page;
 mod plug;
@@ -53,10 +58,13 @@ mod service;
 mod swallowed;
 mod swapped;
 mod switch;
+mod tproxy;
 mod ttl;
 mod tunnel;
+mod undone;
 mod vxlan;
 mod vxlan_outer;
+mod wrong_route;
 mod xfrm;
 
 pub use self::id::Cause;
@@ -65,6 +73,7 @@ pub use self::page::Page;
 use self::rank::Rank;
 
 use crate::event::Suspect;
+use crate::why::command::keyword;
 use crate::why::evidence::Evidence;
 
 /// Returns a suspect without evidence.
@@ -95,18 +104,23 @@ const FINDERS: &[Finder] = &[
     bridge::find,
     plug::find,
     neigh::find,
+    arp::find,
     macvlan::find,
     vxlan::find,
     queue::find,
     command::find,
     owner::find,
+    deprecated::find,
+    outside::find,
     misplaced::find,
     martian::find,
     ipv6::find,
     firewall::find,
+    undone::find,
     mangle::find,
     names::find,
     nat::find,
+    tproxy::find,
     link::find,
     address::find,
     connected::find,
@@ -124,9 +138,11 @@ const FINDERS: &[Finder] = &[
 /// The pages of all causes, by the file of their finder.
 pub(super) const PAGES: &[&[Page]] = &[
     address::PAGES,
+    arp::PAGES,
     bridge::PAGES,
     command::PAGES,
     connected::PAGES,
+    deprecated::PAGES,
     fdb::PAGES,
     firewall::PAGES,
     forward::PAGES,
@@ -147,6 +163,7 @@ pub(super) const PAGES: &[&[Page]] = &[
     nat_miss::PAGES,
     neigh::PAGES,
     nobody::PAGES,
+    outside::PAGES,
     owner::PAGES,
     plug::PAGES,
     queue::PAGES,
@@ -156,9 +173,12 @@ pub(super) const PAGES: &[&[Page]] = &[
     swallowed::PAGES,
     swapped::PAGES,
     switch::PAGES,
+    tproxy::PAGES,
     ttl::PAGES,
+    undone::PAGES,
     vxlan::PAGES,
     vxlan_outer::PAGES,
+    wrong_route::PAGES,
     xfrm::PAGES,
 ];
 
@@ -168,6 +188,11 @@ pub(super) fn suspects(evidence: &Evidence) -> Vec<Suspicion> {
     let typed = &evidence.typed;
     for found in &mut found {
         follow::complete(evidence, typed, found);
+        for command in found.suspect.fix.iter_mut().chain(found.suspect.narrower.iter_mut().flatten()) {
+            if let Some(said) = keyword::said(command) {
+                *command = said;
+            }
+        }
     }
     rank::sort(&mut found);
     let mut keys = Vec::new();

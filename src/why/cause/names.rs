@@ -2,11 +2,13 @@
 
 use super::page::Page;
 use super::rank::{Rank, Tier};
+use super::service::{program, start};
 use super::{Suspicion, suspect};
 use crate::net::survey::Space;
-use crate::net::{NameFiles, NetnsName};
+use crate::net::{NameFiles, NetnsName, SeenPacket, Sighting};
 use crate::why::Cause;
 use crate::why::evidence::Evidence;
+use crate::why::evidence::ground::network;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Suspects the files and servers that resolve names.
@@ -256,6 +258,7 @@ impl Names<'_> {
         };
         let udp = || space.listeners.iter().filter(|one| one.proto == "udp" && one.port == 53);
         if udp().any(|one| one.ip == server || one.ip.is_unspecified()) {
+            found.extend(self.silent(space, server));
             return found;
         }
         let text = match udp().next() {
@@ -270,6 +273,47 @@ impl Names<'_> {
         };
         found.push(self.hosts_instead(&text));
         found
+    }
+
+    /// Suspects a server that gets the question and sends no answer.
+    fn silent(&self, space: &Space, server: IpAddr) -> Option<Suspicion> {
+        let evidence = self.evidence;
+        let walls = evidence.shot.walls.iter().filter(|wall| wall.netns == space.name);
+        if walls.into_iter().any(|wall| !wall.culprits().is_empty() || !wall.stops().is_empty()) {
+            return None;
+        }
+        let is_there = |seen: &&Sighting, out: bool| seen.netns == space.name && seen.out == out;
+        let ends = |seen: &Sighting| match seen.packet {
+            SeenPacket::Udp { src, dst, ports } => Some((src, dst, ports)),
+            _ => None,
+        };
+        let came = evidence.shot.sightings.iter().filter(|seen| is_there(seen, false));
+        let asker = came.filter_map(ends).find(|(_, dst, ports)| *dst == server && ports.1 == 53)?.0;
+        let went = evidence.shot.sightings.iter().filter(|seen| is_there(seen, true));
+        if went.filter_map(ends).any(|(_, dst, ports)| dst == asker && ports.0 == 53) {
+            return None;
+        }
+        let words = program(evidence, space, 53, "dnsmasq");
+        let who = words.as_ref().and_then(|words| words.first()).map_or("a program", |word| word.as_str());
+        let text = format!(
+            "the DNS question arrives at {server} in {}, where {who} listens on UDP port 53 and does not answer {asker}",
+            space.name
+        );
+        let own = |addr: &crate::net::survey::Address| network(addr.ip, addr.prefix_len).contains(asker);
+        let local = words.filter(|words| words.iter().any(|word| word == "--local-service"));
+        let (text, fix) = match local {
+            Some(words) if !space.addrs.iter().any(own) => {
+                let words: Vec<String> = words.into_iter().filter(|word| word != "--local-service").collect();
+                let mut fix = vec![format!("kill $(ip netns pids {})", space.name), "sleep 0.3".into()];
+                fix.extend(start(evidence, space, &words));
+                (format!("{text}: --local-service lets it answer its own networks only"), fix)
+            }
+            _ => (format!("{text}: look at its configuration and its log"), Vec::new()),
+        };
+        let mut found = self.found(Cause::NameServerSilent, text, fix, Tier::Named.exact());
+        found.suspect.place = format!("{}: UDP port 53", space.name);
+        found.suspect.evidence.push(evidence.exec(&space.name, "ss -ulnp"));
+        Some(found)
     }
 
     /// Suspects a name that is in no file, when there is no server to ask.
@@ -366,6 +410,14 @@ pub(super) const PAGES: &[Page] = &[
         cause: "The server says what its zone has: a record that nobody corrected.",
         evidence: "What the server says:\n  ip netns exec NS dig @SERVER NAME",
         cure: "Correct the record at the server, and start it again:\n  ip netns exec SERVER dnsmasq --host-record=NAME,ADDRESS",
+    },
+    Page {
+        id: Cause::NameServerSilent,
+        title: "the name server gets the question and says nothing",
+        symptom: "`Temporary failure in name resolution`, after some seconds.",
+        cause: "A program listens on port 53 and does not answer this asker: it serves its own networks only (dnsmasq's --local-service, which Debian sets), has an access list, or hangs.",
+        evidence: "The question comes in, and nothing goes out:\n  ip netns exec SERVER tcpdump -ni any port 53\n  ip netns exec SERVER ss -ulnp",
+        cure: "Tell the program whom it may answer, and start it again:\n  ip netns exec SERVER dnsmasq --interface=DEV",
     },
     Page {
         id: Cause::NameServerNotRunning,

@@ -95,8 +95,24 @@ fn wrong_entry(
         "{ns}'s neighbour entry for {} on {dev} is {state} with the wrong hardware address (MAC) {mac}: {truth}",
         entry.ip
     );
-    let fix = match right.first() {
-        Some(right) if !asks => {
+    // A tunnel that learns nothing needs an entry for the new address too.
+    let remote = space.fdb.iter().find(|known| known.index == link.index && known.mac == mac);
+    let learns = link.vxlan.as_ref().is_some_and(|vxlan| vxlan.learning);
+    let remote = remote.and_then(|known| known.dst).filter(|_| !learns);
+    let fix = match (right.first(), remote) {
+        (Some(right), Some(remote)) => vec![
+            format!(
+                "{ip} neigh replace {} lladdr {} nud permanent dev {dev}",
+                entry.ip,
+                evidence.mac_words(right)
+            ),
+            format!(
+                "{} fdb append {} dev {dev} dst {remote}",
+                evidence.tool("bridge", ns),
+                evidence.mac_words(right)
+            ),
+        ],
+        (Some(right), None) if !asks => {
             vec![format!(
                 "{ip} neigh replace {} lladdr {} nud permanent dev {dev}",
                 entry.ip,

@@ -28,6 +28,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
         && !dst.is_loopback()
         && !evidence.probe.broadcast
         && !dst.is_multicast()
+        && !evidence.is_outside(dst)
     {
         let near: Vec<String> = evidence
             .survey

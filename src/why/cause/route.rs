@@ -6,12 +6,11 @@ use super::page::Page;
 use super::rank::{Rank, Tier};
 use super::rules;
 use super::{Suspicion, suspect};
-use crate::net::survey::{PolicyRule, Route, RouteQuestion, Space};
+use crate::net::survey::{PolicyRule, Route, Space};
 use crate::why::Cause;
-use crate::why::command::say::{scope, words};
+use crate::why::command::say::scope;
 use crate::why::evidence::Evidence;
 use crate::why::evidence::fib::{self, Flow};
-use crate::why::evidence::ground::Crossing;
 use crate::why::look::gate::{Gate, is_local};
 use std::net::IpAddr;
 
@@ -72,8 +71,7 @@ fn leg(evidence: &Evidence, dst: IpAddr, src: Option<IpAddr>, there: bool) -> Ve
 /// Suspects one namespace's tables, for a flow that it has to send on.
 fn table(evidence: &Evidence, space: &Space, flow: &Flow, there: bool) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    let question =
-        RouteQuestion { src: flow.src, iif: flow.iif.map(String::from), ..RouteQuestion::to(flow.dst) };
+    let question = flow.question();
     let answer = evidence.kernel.route_get(&space.name, &question);
     let usable = answer.as_ref().is_ok_and(fib::is_usable);
     let here = match &evidence.gate {
@@ -91,7 +89,10 @@ fn table(evidence: &Evidence, space: &Space, flow: &Flow, there: bool) -> Vec<Su
         Some((_, Some(route))) if fib::is_dead_end(route) => {
             found.push(about.dead_end(route, if here && !usable { Tier::Named } else { tier }.plain()))
         }
-        Some((rule, Some(route))) => found.extend(about.route(rule, route)),
+        Some((rule, Some(route))) => {
+            found.extend(about.route(rule, route));
+            found.extend(about.rival(route));
+        }
         Some((_, None)) => {}
         None if !usable => {
             found.extend(about.leapt());
@@ -124,7 +125,7 @@ pub(super) struct About<'a> {
     pub tier: Tier,
     /// A remark about the answer, if the flow is one.
     pub back: &'static str,
-    there: bool,
+    pub there: bool,
 }
 
 impl About<'_> {
@@ -272,94 +273,6 @@ impl About<'_> {
         self.wrong(rule, route, step, gateway.filter(|_| !on_wire))
     }
 
-    /// Suspects a route that leads elsewhere.
-    fn wrong(
-        &self,
-        rule: &PolicyRule,
-        route: &Route,
-        step: Crossing,
-        gateway: Option<IpAddr>,
-    ) -> Option<Suspicion> {
-        let Self { evidence, space, flow, back, .. } = self;
-        let dst = flow.dst;
-        let ip = self.ip();
-        let bad = route.hops.iter().find(|hop| hop.via.is_some()).or(route.hops.first())?;
-        let goes = match bad.via {
-            Some(via) => {
-                let whose = match evidence.ground.owners(via).first() {
-                    None => "which nobody has".to_string(),
-                    Some((owner, _)) if owner.name == space.name => "which is its own".to_string(),
-                    Some((owner, _)) if evidence.is_no_router(owner, dst) => {
-                        format!("which is {}, no router: it forwards nothing", owner.name)
-                    }
-                    Some((owner, _)) => format!("which is {}'s, and does not lead there", owner.name),
-                };
-                format!("via {via}, {whose}")
-            }
-            None => format!("straight out of {}, where {dst} is not", bad.dev),
-        };
-        let right = match gateway {
-            Some(gateway) => format!("the way to {dst} is by {}, at {gateway}", step.into.space.name),
-            None => format!("{dst} is on the wire of {}", step.out.link.name),
-        };
-        let from_table = if fib::is_default(rule) {
-            String::new()
-        } else {
-            format!(" in table {} (by rule {}: {})", route.table, rule.pref, words(rule))
-        };
-        let shown =
-            if route.dst.len == 0 { "default route".to_string() } else { format!("route to {}", route.dst) };
-        let mut text = format!("{}'s {shown}{from_table} goes {goes}; {right}{back}", space.name);
-        // Another route may be right once this one is deleted.
-        let mut without = (*space).clone();
-        without.routes.retain(|other| other != route);
-        let other =
-            fib::decide(&without, flow).and_then(|(_, other)| other).filter(|other| fib::is_usable(other));
-        let other_right = other.is_some_and(|other| match gateway {
-            Some(gateway) => other.via() == Some(gateway),
-            None => other.via().is_none() && other.dev() == Some(&step.out.link.name),
-        });
-        let table = if route.table == 254 { String::new() } else { format!(" table {}", route.table) };
-        let kernel = route.protocol == "kernel" && route.via().is_none();
-        let fix = match (other_right, gateway) {
-            (true, _) if !kernel && fib::is_default(rule) => {
-                if let Some(other) =
-                    other.filter(|other| other.dst == route.dst && other.table == route.table)
-                {
-                    text += &format!("; its metric {} beats the right one's {}", route.metric, other.metric);
-                }
-                vec![self.delete(route)]
-            }
-            (_, Some(gateway)) if kernel => vec![format!(
-                "{ip} route add {} via {gateway}{}",
-                evidence.network_of(dst).map_or(dst.to_string(), |net| if net == route.dst {
-                    dst.to_string()
-                } else {
-                    net.to_string()
-                }),
-                scope(gateway, step)
-            )],
-            (_, Some(gateway)) => vec![format!(
-                "{ip} route replace {} via {gateway}{}{table}{}",
-                route.dst,
-                scope(gateway, step),
-                metric(route)
-            )],
-            (_, None) => {
-                let out = &step.out.link.name;
-                match route.dst.len == if dst.is_ipv6() { 128 } else { 32 } || !kernel {
-                    true => vec![self.delete(route)],
-                    false => vec![format!("{ip} route add {dst} dev {out}")],
-                }
-            }
-        };
-        let mut suspect = suspect(Cause::WrongGateway, format!("{}: {}", space.name, route.dst), text, fix);
-        if bad.via.is_none() {
-            suspect.id = Cause::RouteWrongDevice.to_string();
-        }
-        Some(Suspicion { rank: self.tier.close(), sure: false, suspect })
-    }
-
     /// Returns the command that deletes a route.
     pub fn delete(&self, route: &Route) -> String {
         let mut words = format!("{} route del ", self.ip());
@@ -381,7 +294,7 @@ impl About<'_> {
     }
 }
 
-fn metric(route: &Route) -> String {
+pub(super) fn metric(route: &Route) -> String {
     match route.metric {
         0 => String::new(),
         1024 if route.dst.ip.is_ipv6() => String::new(),
@@ -438,21 +351,5 @@ pub(super) const PAGES: &[Page] = &[
         cause: "The kernel leaves the table, as if it had no route, and asks the next rule. After the main table there is none that has one.",
         evidence: "Ask where it is refused, and look at the first word of the routes:\n  ip -n NS route get ADDR\n  ip -n NS route show table all type throw",
         cure: "Delete it, with its type:\n  ip -n NS route del throw NETWORK/LEN",
-    },
-    Page {
-        id: Cause::RouteWrongDevice,
-        title: "a route leads out of the wrong interface",
-        symptom: "`Destination Host Unreachable`: the question who has the address goes out where it is not.",
-        cause: "Of all routes that contain the address, the one with the longest mask wins, then the one with the smallest metric. The winner names another interface than the one behind which the address is.",
-        evidence: "What stands behind `dev`?\n  ip -n NS route get ADDR",
-        cure: "Delete the route that wins wrongly, or have it name the right one:\n  ip -n NS route del NETWORK/LEN dev WRONG",
-    },
-    Page {
-        id: Cause::WrongGateway,
-        title: "a route leads to a gateway that is none",
-        symptom: "`Destination Host Unreachable` where nobody has the gateway's address; silence where somebody has it and does not forward.",
-        cause: "The address behind `via` has a slip, is of somebody who is no router, or of one who does not know the way.",
-        evidence: "Who has the address behind `via`?\n  ip -n NS route get ADDR\n  ip -n NS neigh",
-        cure: "Name the right one:\n  ip -n NS route replace NETWORK/LEN via GATEWAY",
     },
 ];

@@ -54,22 +54,6 @@ const SWITCHES: &[Switch] = &[
         at: At::Target,
     },
     Switch {
-        id: Cause::ArpIgnored,
-        key: "net.ipv4.conf.*.arp_ignore",
-        stops: |v| v > 0,
-        cure: "0",
-        text: "ARP questions are not answered for all addresses there",
-        at: At::Anybody,
-    },
-    Switch {
-        id: Cause::ArpFiltered,
-        key: "net.ipv4.conf.*.arp_filter",
-        stops: |v| v > 0,
-        cure: "0",
-        text: "ARP questions are answered only by the interface by which the answer would be routed",
-        at: At::Anybody,
-    },
-    Switch {
         id: Cause::ArpAnnounce,
         key: "net.ipv4.conf.*.arp_announce",
         stops: |v| v > 0,
@@ -183,22 +167,6 @@ fn set(evidence: &Evidence, space: &Space, switch: &Switch) -> Option<Suspicion>
 
 /// The pages of the causes that this file finds.
 pub(super) const PAGES: &[Page] = &[
-    Page {
-        id: Cause::ArpIgnored,
-        title: "the kernel does not answer ARP for this address (arp_ignore)",
-        symptom: "`Destination Host Unreachable`: the question who has the address arrives, and nobody answers.",
-        cause: "With `arp_ignore` 1 the kernel answers only for addresses of the very interface by which the question came, with 2 only to askers of the same network, with 8 never.",
-        evidence: "The greater of `all` and the interface's own counts:\n  ip netns exec NS sysctl net.ipv4.conf.all.arp_ignore",
-        cure: "Answer for all:\n  ip netns exec NS sysctl -w net.ipv4.conf.all.arp_ignore=0",
-    },
-    Page {
-        id: Cause::ArpFiltered,
-        title: "ARP is answered only by the interface of the route back (arp_filter)",
-        symptom: "`Destination Host Unreachable` where two interfaces share a network.",
-        cause: "With `arp_filter=1` an interface does not answer where the kernel would send packets to the asker by another one.",
-        evidence: "Is it 1, and by which interface does the route back lead?\n  ip netns exec NS sysctl net.ipv4.conf.all.arp_filter\n  ip -n NS route get ASKER",
-        cure: "Let every interface answer:\n  ip netns exec NS sysctl -w net.ipv4.conf.all.arp_filter=0",
-    },
     Page {
         id: Cause::ArpAnnounce,
         title: "ARP is asked with another address than the packet's (arp_announce)",

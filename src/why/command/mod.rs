@@ -5,10 +5,12 @@
 //! ruling     the conditions of a firewall rule, and those that a packet does not meet
 //! refused    iptables rules that were refused, corrected
 //! repair     corrections of refused commands
+//! keyword    names of links that `ip` reads as its own words
 //! slip       typing errors in `ip` and `sysctl`
 //! rule_slip  typing errors in firewall rules
 //! ```
 
+pub(super) mod keyword;
 pub(super) mod refused;
 pub(super) mod repair;
 mod rule_slip;

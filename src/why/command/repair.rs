@@ -1,5 +1,6 @@
 //! Corrections of refused commands: what they were probably meant to be.
 
+use super::keyword;
 use super::rule_slip;
 use super::slip::{self, nearest};
 use crate::net::survey::{LinkKind, Net, Space, conf_key};
@@ -103,6 +104,21 @@ fn ip(
     words: &str,
 ) -> Vec<Repair> {
     let mut repair = repair;
+    if let Some((at, before)) = keyword::unnamed(&repair.words) {
+        let name = &repair.words[at];
+        let word = keyword::read_as(name).unwrap_or_default();
+        let why = match word == name {
+            true => format!(
+                "`{name}` is a word of `ip link`, so that it is not read as a name; `{before} {name}` is"
+            ),
+            false => format!(
+                "`ip link` reads `{name}` as its keyword `{word}`; `{before} {name}` is read as a name"
+            ),
+        };
+        repair.said.push(why);
+        repair.words.insert(at, before.into());
+        return vec![repair];
+    }
     misspelt(&mut repair, words);
     let too_long = names_too_long(&mut repair);
     let Some(space) = evidence.survey.space(ns) else { return vec![repair] };

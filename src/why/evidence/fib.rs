@@ -3,7 +3,7 @@
 //! The result of a lookup comes from the kernel itself; this module finds the lines of
 //! the tables that led to it.
 
-use crate::net::survey::{Net, PolicyRule, Route, Space};
+use crate::net::survey::{Net, PolicyRule, Route, RouteQuestion, Space};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// A packet, as far as rules and routes look at it.
@@ -14,6 +14,13 @@ pub(in crate::why) struct Flow<'a> {
     /// The incoming interface; none for locally generated packets.
     pub iif: Option<&'a str>,
     pub mark: u32,
+}
+
+impl Flow<'_> {
+    /// Returns the question for its route, as the kernel takes it.
+    pub fn question(&self) -> RouteQuestion {
+        RouteQuestion { src: self.src, iif: self.iif.map(String::from), ..RouteQuestion::to(self.dst) }
+    }
 }
 
 /// Returns the rule that decides, and the route of its table if the rule is a lookup.
