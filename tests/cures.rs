@@ -16,29 +16,40 @@ const ROUTED: &str = r#"
     for end in [[red, "eth0"], [router, "to-red"], [router, "to-blue"], [blue, "eth0"]] {
         up(end[0], end[1]);
     }
-    red.route_add("default", "10.0.1.1");
     blue.route_add("default", "10.0.2.1");
     router.sysctl("net.ipv4.ip_forward", 1);
     LINES
     let answer = why(red, "10.0.2.2");
 "#;
 
-/// Checks that red reaches blue after these lines with this cure of the router's, which is proved
-/// and changes nothing else.
-fn cured_by(lines: &str, tools: &'static [&'static str], fix: &[&str]) {
+/// Checks the answer's cure, by these conditions too, after these lines.
+fn answers(lines: &str, tools: &'static [&'static str], fix: &[String], conditions: &[&str]) {
     let lab = ROUTED.replace("LINES", lines);
+    let cure = format!("answer.fix == {fix:?}");
+    let mut names = vec!["the cure".to_string()];
+    let mut checks = format!("check(\"the cure\", {cure});\n");
+    for condition in ["answer.proved"].iter().chain(conditions) {
+        let name = condition.replace('"', "'");
+        checks += &format!("check(\"{name}\", {condition});\n");
+        names.push(name);
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    Nslab::test(NOTHING).file("labs/x/lab.rhai", format!("{lab}{checks}")).passes(&names).needs(tools).run();
+}
+
+/// Checks that a ping through the router is mended by these commands there, which change nothing
+/// else.
+fn cured_by(lines: &str, tools: &'static [&'static str], fix: &[&str]) {
+    let lines = format!("red.route_add(\"default\", \"10.0.1.1\");\n{lines}");
     let fix: Vec<String> = fix.iter().map(|command| format!("ip netns exec router {command}")).collect();
-    let checks = format!(
-        "check(\"the cure\", answer.fix == {fix:?});
-         check(\"proved\", answer.proved);
-         check(\"nothing else\", answer.effects.lost == [] && answer.effects.opened == []);
-         check(\"asked\", answer.effects.asked > 5);"
-    );
-    Nslab::test(NOTHING)
-        .file("labs/x/lab.rhai", format!("{lab}{checks}"))
-        .passes(&["the cure", "proved", "nothing else", "asked"])
-        .needs(tools)
-        .run();
+    let conditions = ["answer.effects.asked > 5", "answer.effects.lost == []", "answer.effects.opened == []"];
+    answers(&lines, tools, &fix, &conditions);
+}
+
+/// Checks the cause and the cure.
+fn mended_by(lines: &str, id: &str, fix: &[&str]) {
+    let fix: Vec<String> = fix.iter().map(|command| command.to_string()).collect();
+    answers(lines, &["ip"], &fix, &[&format!("answer.cause.id == \"{id}\"")]);
 }
 
 #[test]
@@ -195,4 +206,28 @@ fn what_a_cure_opens_is_told() {
     )
     .code(1)
     .run();
+}
+
+#[test]
+fn what_is_wrong_is_mended_rather_than_worked_around() {
+    mended_by(
+        r#"red.route_add("10.0.2.0/31", "10.0.1.1");"#,
+        "route-typo",
+        &["ip -n red route del 10.0.2.0/31 via 10.0.1.1", "ip -n red route add 10.0.2.0/24 via 10.0.1.1"],
+    );
+    mended_by(
+        r#"red.rule_add(#{to: "10.0.2.0/24", table: 100});"#,
+        "route-missing",
+        &["ip -n red route add default via 10.0.1.1 table 100"],
+    );
+    mended_by(
+        r#"red.route_add("default", "10.0.1.1"); red.addr_add("eth0", "10.0.2.2/32");"#,
+        "duplicate-address",
+        &["ip -n red addr del 10.0.2.2/32 dev eth0"],
+    );
+    mended_by(
+        r#"red.route_add("default", "10.0.1.1"); blue.addr_del("eth0", "10.0.2.2/24");"#,
+        "address-missing",
+        &["ip -n blue addr add 10.0.2.2/24 dev eth0", "ip -n blue route add default via 10.0.2.1"],
+    );
 }
