@@ -84,6 +84,13 @@ fn iptables_accepts_no_more_than_was_asked() {
         TOOLS,
         &["iptables -I FORWARD -i to-red -o to-blue -p icmp -j ACCEPT"],
     );
+    // The ICMP error of REJECT is no answer: without the rule, other ports would be open too.
+    cured_by(
+        r#"router.iptables("-t mangle -A PREROUTING -i to-red -j MARK --set-mark 7");
+           router.iptables("-A FORWARD -m mark --mark 7 -j REJECT");"#,
+        TOOLS,
+        &["iptables -I FORWARD -i to-red -o to-blue -p icmp -j ACCEPT"],
+    );
     // A chain that accepts everything is not the rule that was forgotten.
     cured_by(
         r#"router.iptables("-N all"); router.iptables("-A all -j ACCEPT"); router.iptables("-P FORWARD DROP");
@@ -229,5 +236,36 @@ fn what_is_wrong_is_mended_rather_than_worked_around() {
         r#"red.route_add("default", "10.0.1.1"); blue.addr_del("eth0", "10.0.2.2/24");"#,
         "address-missing",
         &["ip -n blue addr add 10.0.2.2/24 dev eth0", "ip -n blue route add default via 10.0.2.1"],
+    );
+}
+
+#[test]
+fn the_tool_that_writes_the_rules_is_named() {
+    let said = |rules: &[&str], words: &str| {
+        let rules: String = rules.iter().map(|rule| format!("router.iptables(\"{rule}\");\n")).collect();
+        let lab = format!("red.route_add(\"default\", \"10.0.1.1\");\n{rules}");
+        let lab = ROUTED
+            .replace("LINES", &lab)
+            .replace("why(red, \"10.0.2.2\")", "why(red, \"10.0.2.2\", #{tcp: 8080})");
+        Nslab::test(NOTHING)
+            .file(
+                "labs/x/lab.rhai",
+                format!("{lab}check(\"said\", answer.cause.text.contains(\"{words}\"));"),
+            )
+            .passes(&["said"])
+            .needs(&["ip", "iptables"])
+            .run();
+    };
+    said(
+        &["-N ufw-before-forward", "-A FORWARD -j ufw-before-forward", "-P FORWARD DROP"],
+        "`ufw route allow in on to-red out on to-blue to 10.0.2.2 port 8080 proto tcp` says it for good",
+    );
+    said(
+        &["-N DOCKER-USER", "-A FORWARD -j DOCKER-USER", "-P FORWARD DROP"],
+        "a rule that is to stay belongs into the chain DOCKER-USER",
+    );
+    said(
+        &["-N f2b-sshd", "-A FORWARD -j f2b-sshd", "-A f2b-sshd -s 10.0.1.2 -j REJECT"],
+        "`fail2ban-client set sshd unbanip 10.0.1.2` says it for good",
     );
 }

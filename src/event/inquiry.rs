@@ -63,8 +63,7 @@ pub struct Way {
 }
 
 impl Way {
-    /// A port at which nobody listens: a host that refuses it has got the packet, so a firewall
-    /// lets such ports through.
+    /// A port at which nobody listens. A host's reset shows that firewalls let it through.
     pub const SHUT: u16 = 61_234;
 }
 
@@ -93,8 +92,8 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// Compares the same ways before and after a cure, except that which the probe asks for and
-    /// its opposite.
+    /// Compares the same ways before and after a cure, without the probe's own way and its
+    /// reverse.
     pub fn between(before: &[Way], after: &[Way], probe: &Probe, target: Option<IpAddr>) -> Self {
         let there = after.iter().find(|way| Some(way.to) == target).map(|way| way.owner.as_str());
         let mut effects = Self::default();
@@ -249,8 +248,8 @@ pub struct Suspect {
     pub text: String,
     /// Commands that a person would type to fix it.
     pub fix: Vec<String>,
-    /// Other commands that fix it too, and change less: an exception to a rule in place of
-    /// its removal. They are tried if the fix has effects that nobody asked for.
+    /// Other commands that fix it too, as an exception to a rule in place of its removal. They
+    /// are tried if the fix has effects that nobody asked for, and taken if they have fewer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub narrower: Vec<Vec<String>>,
     /// The proof: a command, and its output.

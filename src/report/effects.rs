@@ -9,13 +9,13 @@ const MOST_WAYS: usize = 4;
 /// The programs that filter packets.
 const FIREWALLS: [&str; 6] = ["iptables", "ip6tables", "ebtables", "arptables", "nft", "ipset"];
 
-/// The effects of a cure that a person is told.
-///
-/// A way that lets one packet through is open to others too. So of the two namespaces that the
-/// question joins no more is told, unless the cure is about what a firewall lets pass.
+/// The effects of a cure that a person is told. Ways between the two namespaces of the question
+/// are told only if the cure is about what a firewall lets pass.
 pub(super) struct Told<'a> {
     /// The number of ways that are as they were.
     same: usize,
+    /// Whether ways between the two namespaces were opened and are not told.
+    hides: bool,
     lost: Vec<&'a Way>,
     opened: Vec<&'a Way>,
 }
@@ -23,28 +23,27 @@ pub(super) struct Told<'a> {
 impl<'a> Told<'a> {
     pub fn of(why: &'a Explanation) -> Self {
         let Some(effects) = &why.effects else {
-            return Self { same: 0, lost: Vec::new(), opened: Vec::new() };
+            return Self { same: 0, hides: false, lost: Vec::new(), opened: Vec::new() };
         };
-        let filters = |command: &String| {
-            let mut words = command.split(|c: char| c.is_whitespace() || c == '/');
-            let other = words.clone().any(|word| matches!(word, "nat" | "mangle"));
-            !other && words.any(|word| FIREWALLS.iter().any(|program| word.starts_with(program)))
-        };
-        let firewall = why.fix.iter().any(filters);
-        let opened = effects.opened.iter().filter(|way| firewall || !way.own);
+        let firewall = why.fix.iter().any(|command| is_of_filter(command));
+        let opened: Vec<&Way> = effects.opened.iter().filter(|way| firewall || !way.own).collect();
         Self {
             same: effects.asked - effects.lost.len() - effects.opened.len(),
+            hides: opened.len() < effects.opened.len(),
             lost: effects.lost.iter().collect(),
-            opened: opened.collect(),
+            opened,
         }
     }
 
     /// Says that nothing else has changed, if that is so.
     pub fn nothing_else(&self) -> String {
-        match (self.lost.is_empty() && self.opened.is_empty(), self.same) {
-            (true, 1) => ", and nothing else has changed (1 other question)".into(),
-            (true, 2..) => format!(", and nothing else has changed ({} other questions)", self.same),
-            _ => String::new(),
+        if self.same == 0 || !self.lost.is_empty() || !self.opened.is_empty() {
+            return String::new();
+        }
+        let questions = if self.same == 1 { "question" } else { "questions" };
+        match self.hides {
+            true => format!(", and between others nothing has changed ({} {questions})", self.same),
+            false => format!(", and nothing else has changed ({} other {questions})", self.same),
         }
     }
 
@@ -86,10 +85,34 @@ impl<'a> Told<'a> {
     }
 }
 
+/// Tells whether a command is about what a firewall lets pass: not about NAT, nor about what is
+/// changed in packets.
+fn is_of_filter(command: &str) -> bool {
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let words = match words[..] {
+        ["ip", "netns", "exec", _, ref rest @ ..] => rest,
+        ref all => all,
+    };
+    let program = words.first().map(|word| word.trim_end_matches("-nft").trim_end_matches("-legacy"));
+    let other = |pair: &[&str]| {
+        matches!(pair, ["-t" | "--table", "nat" | "mangle"]) || matches!(pair, ["ip" | "ip6" | "inet", "nat"])
+    };
+    program.is_some_and(|program| FIREWALLS.contains(&program)) && !words.windows(2).any(other)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::Effects;
+
+    #[test]
+    fn commands_of_filters_are_known() {
+        assert!(is_of_filter("ip netns exec nat iptables -A FORWARD -j ACCEPT"));
+        assert!(is_of_filter("iptables-legacy -F") && is_of_filter("nft 'add rule inet f in accept'"));
+        assert!(!is_of_filter("ip netns exec nft-gw sysctl -qw net.ipv4.ip_forward=1"));
+        assert!(!is_of_filter("iptables -t nat -A POSTROUTING -j MASQUERADE"));
+        assert!(!is_of_filter("nft add rule ip nat post masquerade"));
+    }
 
     #[test]
     fn the_effects_of_a_cure_are_told() {
@@ -121,7 +144,7 @@ mod tests {
         let between = || vec![way("red", "blue", Some(80))];
         assert_eq!(
             told("ip link set a up", vec![], between()),
-            ", and nothing else has changed (8 other questions)\n"
+            ", and between others nothing has changed (8 questions)\n"
         );
         assert_eq!(told("iptables -F", vec![], between()), "\nit also opens: red → blue TCP 80\n");
         let opened = vec![

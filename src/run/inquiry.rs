@@ -145,7 +145,7 @@ fn search(cache: &WhyCache, first: Sandbox, probe: &Probe, at: &Moment) -> Resul
                 if proved.effects.lost.is_empty() {
                     return Ok(explained(&proved.causes, Some(proved.effects)));
                 }
-                if best.as_ref().is_none_or(|best| proved.effects.lost.len() < best.effects.lost.len()) {
+                if best.as_ref().is_none_or(|best| proved.effects.harm() < best.effects.harm()) {
                     best = Some(proved);
                 }
             }
@@ -336,7 +336,7 @@ impl Replay<'_> {
             Some(sandbox) => sandbox,
             None => self.cache.launcher.open()?,
         };
-        // The next sandbox prepares itself meanwhile. A proof is the last run.
+        // The next sandbox prepares itself meanwhile. A proof is the last run of most searches.
         if !matches!(aim, Aim::Prove { .. }) {
             self.ready = Some(self.cache.launcher.open()?);
         }

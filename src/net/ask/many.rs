@@ -8,8 +8,9 @@ use crate::net::names::target::Target;
 use crate::net::{NetError, Netns, Network};
 use nix::errno::Errno;
 use nix::poll::PollFlags;
+use nix::sys::socket::{MsgFlags, recv};
 use std::net::IpAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// A question to an address.
@@ -23,12 +24,15 @@ pub struct Question {
     pub to: IpAddr,
     /// The TCP port; an echo request if there is none.
     pub port: Option<u16>,
+    /// Whether a refusal of the host counts, as of a port at which nobody listens.
+    pub refusal: bool,
 }
 
 /// A question that was asked, with its socket.
 enum Asked {
     Echo(Echo),
-    Tcp(OwnedFd),
+    /// A connection, and whether a refusal counts.
+    Tcp(OwnedFd, bool),
     Refused,
 }
 
@@ -40,12 +44,13 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 impl Network {
     /// Asks all questions; tells for each whether it was answered: an echo request by a reply,
-    /// a connection by an acceptance, or by a refusal, which comes from the host as well.
-    /// Waits for all answers together at most `timeout`, and less if none can come any more.
+    /// a connection by an acceptance, or by a reset if a refusal counts. An ICMP error, as a
+    /// firewall's REJECT sends it, is no answer. Waits for all answers together at most
+    /// `timeout`, and less if none can come any more.
     ///
     /// # Errors
     ///
-    /// If the kernel gives no socket.
+    /// If the kernel does not answer. A question without a route has no answer.
     pub fn ask_all(&self, questions: &[Question], timeout: Duration) -> Result<Vec<bool>, NetError> {
         let kernel = self.look()?;
         kernel.await_addresses()?;
@@ -82,8 +87,9 @@ impl Kernel<'_> {
             if asked.wait(deadline.min(until)) {
                 continue;
             }
-            over =
-                Instant::now() >= deadline || self.is_over_for(&questions[*first].from, questions[*first].to);
+            let v6 = open.iter().map(|(n, _)| questions[*n].to).find(IpAddr::is_ipv6);
+            let asked = &questions[*first];
+            over = Instant::now() >= deadline || self.is_over_for(&asked.from, v6.unwrap_or(asked.to));
             until = Instant::now() + LOOK_AGAIN;
         }
     }
@@ -100,11 +106,17 @@ fn ask(question: &Question) -> nix::Result<Asked> {
         echo.send(SEQ)?;
         return Ok(Asked::Echo(echo));
     };
-    match begin_connect(target, question.source.map(|ip| (ip, 0)), port) {
+    match begin_connect(target, question.source.map(|ip| (ip, 0)), port, true) {
         // Refused at once: the address is the namespace's own.
-        Err(Errno::ECONNREFUSED) => Ok(Asked::Refused),
-        socket => socket.map(Asked::Tcp),
+        Err(Errno::ECONNREFUSED) if question.refusal => Ok(Asked::Refused),
+        socket => socket.map(|socket| Asked::Tcp(socket, question.refusal)),
     }
+}
+
+/// Tells whether an ICMP error has come for a socket (`IP_RECVERR` of ip(7)).
+fn has_icmp_error(socket: &OwnedFd) -> bool {
+    let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
+    recv(socket.as_raw_fd(), &mut [0; 64], flags).is_ok()
 }
 
 /// The sequence number of the only request.
@@ -116,9 +128,10 @@ impl Asked {
         match self {
             Self::Echo(echo) => echo.outcome(SEQ),
             Self::Refused => Some(true),
-            Self::Tcp(socket) => match connected(socket)? {
-                // A host refuses what has reached it.
-                Ok(()) | Err(Errno::ECONNREFUSED) => Some(true),
+            Self::Tcp(socket, refusal) => match connected(socket)? {
+                Ok(()) => Some(true),
+                // A host resets what has reached it.
+                Err(Errno::ECONNREFUSED) => Some(*refusal && !has_icmp_error(socket)),
                 Err(_) => Some(false),
             },
         }
@@ -128,7 +141,7 @@ impl Asked {
     fn wait(&self, deadline: Instant) -> bool {
         match self {
             Self::Echo(echo) => echo.wait(deadline),
-            Self::Tcp(socket) => wait_for(socket, PollFlags::POLLOUT, deadline),
+            Self::Tcp(socket, _) => wait_for(socket, PollFlags::POLLOUT, deadline),
             Self::Refused => true,
         }
     }

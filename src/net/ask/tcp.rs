@@ -143,7 +143,7 @@ fn connect_to(
     is_over: impl FnOnce() -> bool,
 ) -> Result<OwnedFd, Failed> {
     let from = sport.map(|sport| (any(target).ip, sport));
-    let socket = begin_connect(target, from, port).map_err(Failed::Kernel)?;
+    let socket = begin_connect(target, from, port, false).map_err(Failed::Kernel)?;
     let soon = deadline.min(Instant::now() + SOON);
     if !wait_for(&socket, PollFlags::POLLOUT, soon) {
         let until = if is_over() { Instant::now() } else { deadline };
@@ -160,10 +160,20 @@ fn connect_to(
 }
 
 /// Begins to connect a socket in this thread's current namespace, without waiting; from an
-/// address and a port, if they are given.
-pub(super) fn begin_connect(target: Target, from: Option<(IpAddr, u16)>, port: u16) -> nix::Result<OwnedFd> {
+/// address and a port, if they are given. With `icmp`, the socket keeps ICMP errors.
+pub(super) fn begin_connect(
+    target: Target,
+    from: Option<(IpAddr, u16)>,
+    port: u16,
+    icmp: bool,
+) -> nix::Result<OwnedFd> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket(family(target), SockType::Stream, flags, None)?;
+    match target.ip {
+        _ if !icmp => {}
+        IpAddr::V4(_) => setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?,
+        IpAddr::V6(_) => setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?,
+    }
     if let Some((ip, sport)) = from {
         // An earlier connection may still be closing.
         setsockopt(&socket, sockopt::ReuseAddr, &true)?;

@@ -19,6 +19,13 @@ pub struct Listener {
     pub dev: Option<String>,
 }
 
+impl Listener {
+    /// Tells whether it takes what is sent to an address.
+    pub fn serves(&self, ip: IpAddr) -> bool {
+        self.ip == ip || self.ip.is_unspecified() && (self.both || self.ip.is_ipv4() == ip.is_ipv4())
+    }
+}
+
 /// Reads the listening sockets of this thread's current namespace.
 pub(super) fn read(space: &mut Space, names: &LinkNames) {
     let listeners = serving().into_iter().map(|(proto, ip, port, both, device)| Listener {

@@ -56,10 +56,10 @@ impl BlockedPacket<'_> {
 
     /// Returns the conditions on the interfaces that the packet's hook has.
     fn interfaces(&self, come: bool, goes: bool) -> String {
-        let firewall = matches!(self.culprit.backend, Backend::IptablesNft | Backend::IptablesLegacy);
+        let iptables = matches!(self.culprit.backend, Backend::IptablesNft | Backend::IptablesLegacy);
         let native =
             self.native() && matches!(self.culprit.family.as_str(), "ip" | "ip6" | "inet" | "bridge");
-        if !firewall && !native {
+        if !iptables && !native {
             return String::new();
         }
         let hook = self.stop.hook.as_deref().unwrap_or_default();
@@ -103,7 +103,7 @@ impl BlockedPacket<'_> {
                 let name = protocol_name(number);
                 match (packet.sport, packet.dport) {
                     // A reply is recognized by the port of the service.
-                    (Some(port), Some(to)) if port < 32768 && to >= 32768 => match native {
+                    (Some(port), Some(_)) if self.view().reply => match native {
                         true => format!("{name} sport {port}"),
                         false => format!("-p {name} --sport {port}"),
                     },

@@ -25,10 +25,9 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let Some(space) = evidence.survey.space(asker) else { return Vec::new() };
     let Some(link) = space.link(dev).filter(|_| wanted.is_ipv4()) else { return Vec::new() };
     let own = space.addrs.iter().find(|addr| addr.index == link.index && addr.ip.is_ipv4());
-    let sender = match *asker == evidence.probe.from {
-        true => evidence.source(),
-        false => own.map(|addr| addr.ip),
-    };
+    let has = |ip: &IpAddr| space.addrs.iter().any(|addr| addr.ip == *ip);
+    let source = evidence.source().filter(|ip| *asker == evidence.probe.from && ip.is_ipv4() && has(ip));
+    let sender = source.or(own.map(|addr| addr.ip));
     let question = Question { evidence, sender, wanted: *wanted };
     let near = evidence.ground.neighbours(asker, link);
     let asked = near.iter().filter(|end| end.space.addrs.iter().any(|addr| addr.ip == *wanted));
@@ -43,12 +42,11 @@ impl Question<'_> {
         let set = set(end, "arp_ignore");
         let value = set.iter().map(|(_, value)| *value).max()?;
         let owner = end.space.addrs.iter().find(|addr| addr.ip == *wanted)?;
-        let own = owner.index == end.link.index;
+        let own = end.space.addrs.iter().any(|addr| addr.ip == *wanted && addr.index == end.link.index);
         let of_network = sender
             .is_none_or(|ip| end.addrs(false).any(|addr| network(addr.ip, addr.prefix_len).contains(ip)));
         let what = match value {
-            1 if !own => format!("only for its own addresses, and {wanted} is on {}", owner.dev),
-            2 if !own => format!("only for its own addresses, and {wanted} is on {}", owner.dev),
+            1 | 2 if !own => format!("only for its own addresses, and {wanted} is on {}", owner.dev),
             2 if !of_network => "only who is in its own network".to_string(),
             3 if owner.scope == "host" => format!("not for addresses of scope host, as {wanted}"),
             8 => "not at all".to_string(),

@@ -36,8 +36,8 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
             continue;
         }
         for (nth, repair) in repair::repairs(evidence, typed, refused, words).into_iter().enumerate() {
-            // There is still no such program.
-            if repair.said.is_empty() && is_no_command(words) {
+            // A program that does not exist can't be run again.
+            if repair.said.is_empty() && is_no_command(&refused.command.command, words) {
                 continue;
             }
             found.extend(one(evidence, refused, words, later, &repair, nth as i8));
@@ -66,18 +66,19 @@ fn came_too_early(evidence: &Evidence, refused: &Typed, words: &str) -> bool {
 }
 
 /// Tells whether the shell has found no program for a command.
-fn is_no_command(words: &str) -> bool {
-    words.contains("command not found")
-        || words.trim_end().ends_with("No such file or directory") && words.contains(": line ")
+fn is_no_command(command: &str, words: &str) -> bool {
+    let first = command.split_whitespace().next().unwrap_or_default();
+    words.contains("command not found") || words.contains(&format!(" {first}: No such file or directory"))
 }
 
 /// Suspects that the lab is the output of commands, pasted in their place: the shell has found
 /// no program for most of its lines, and several of them look like a table.
 fn pasted(evidence: &Evidence) -> Option<Suspicion> {
-    let lines: Vec<&LabCommand> = evidence.lab_commands.iter().collect();
-    let is_row = |one: &&LabCommand| one.failed.as_deref().is_some_and(is_no_command) && is_row(&one.command);
-    let rows: Vec<&LabCommand> = lines.iter().copied().filter(is_row).collect();
-    if rows.len() < 2 || rows.len() * 2 < lines.len() {
+    let is_unknown = |one: &&LabCommand| {
+        one.failed.as_deref().is_some_and(|words| is_no_command(&one.command, words)) && is_row(&one.command)
+    };
+    let rows: Vec<&LabCommand> = evidence.lab_commands.iter().filter(is_unknown).collect();
+    if rows.len() < 2 || rows.len() * 2 < evidence.lab_commands.len() {
         return None;
     }
     let numbers: Vec<String> = rows.iter().map(|one| one.place.line.to_string()).collect();
@@ -118,7 +119,8 @@ fn misnamed(evidence: &Evidence) -> Vec<Suspicion> {
         };
         let name = &made.raw[place];
         let by_kernel = |name: &str| name.strip_prefix(kind).is_some_and(|rest| rest.parse::<u32>().is_ok());
-        let stray = space.links.iter().find(|link| by_kernel(&link.name));
+        let is_meant = |name: &String| typed.iter().any(|other| other.raw.contains(name));
+        let stray = space.links.iter().find(|link| by_kernel(&link.name) && !is_meant(&link.name));
         let Some(stray) = stray.filter(|_| space.link(name).is_none()) else { continue };
         let (ns, ip, word) =
             (&space.name, evidence.ip(&space.name), keyword::read_as(name).unwrap_or_default());

@@ -264,6 +264,7 @@ impl BlockedPacket<'_> {
             more += "; `iptables -L` does not show it, `nft list ruleset` does";
         }
         more += &self.marked_by().unwrap_or_default();
+        more += &self.writer().unwrap_or_default();
         // An accepting rule before it may have used up its rate limit.
         let limited = self.rules().find(|rule| {
             let before = culprit.policy || rule.number < culprit.number;

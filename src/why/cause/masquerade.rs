@@ -167,11 +167,7 @@ pub(super) fn source_nat(evidence: &Evidence, wall: &Wall, backend: Backend, wor
 
 /// Tells whether a program listens on a TCP port of an address.
 pub(super) fn listens(space: &Space, ip: IpAddr, port: u16) -> bool {
-    space.listeners.iter().any(|one| {
-        one.proto == "tcp"
-            && one.port == port
-            && (one.ip == ip || one.ip.is_unspecified() && (one.both || one.ip.is_ipv4() == ip.is_ipv4()))
-    })
+    space.listeners.iter().any(|one| one.proto == "tcp" && one.port == port && one.serves(ip))
 }
 
 /// Returns the TCP ports of an address that programs listen on.

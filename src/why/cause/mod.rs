@@ -9,7 +9,7 @@
 //! addresses            address  connected  misplaced  swapped  owner  deprecated  swallowed  ipv6
 //!                      outside  neigh  arp
 //! routes               route  wrong_route  gateway  follow  rules  forward  martian  ttl  lost
-//! rules of a firewall  firewall  accept  meant  undone  mangle  nat  nat_miss  masquerade  tproxy  xfrm
+//! rules of a firewall  firewall  accept  meant  undone  writer  mangle  nat  nat_miss  masquerade  tproxy  xfrm
 //! names and services   names  misspelt  service  nobody
 //! what was typed       command  mistyped
 //! sysctls              switch
@@ -64,6 +64,7 @@ mod tunnel;
 mod undone;
 mod vxlan;
 mod vxlan_outer;
+mod writer;
 mod wrong_route;
 mod xfrm;
 

@@ -294,7 +294,8 @@ impl Names<'_> {
             return None;
         }
         let words = program(evidence, space, 53, "dnsmasq");
-        let who = words.as_ref().and_then(|words| words.first()).map_or("a program", |word| word.as_str());
+        let first = words.as_ref().and_then(|words| words.first()).map(String::as_str);
+        let who = first.map_or("a program", |word| word.rsplit('/').next().unwrap_or(word)).to_string();
         let text = format!(
             "the DNS question arrives at {server} in {}, where {who} listens on UDP port 53 and does not answer {asker}",
             space.name
@@ -302,9 +303,13 @@ impl Names<'_> {
         let own = |addr: &crate::net::survey::Address| network(addr.ip, addr.prefix_len).contains(asker);
         let local = words.filter(|words| words.iter().any(|word| word == "--local-service"));
         let (text, fix) = match local {
-            Some(words) if !space.addrs.iter().any(own) => {
+            Some(words) if !space.addrs.iter().any(own) && space.name != "host" => {
                 let words: Vec<String> = words.into_iter().filter(|word| word != "--local-service").collect();
-                let mut fix = vec![format!("kill $(ip netns pids {})", space.name), "sleep 0.3".into()];
+                let stop = "for pid in $(ip netns pids";
+                let mut fix = vec![format!(
+                    "{stop} {}); do grep -q '^{who}' /proc/$pid/comm && kill $pid; done; sleep 0.3",
+                    space.name
+                )];
                 fix.extend(start(evidence, space, &words));
                 (format!("{text}: --local-service lets it answer its own networks only"), fix)
             }

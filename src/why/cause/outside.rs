@@ -4,7 +4,7 @@
 use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
-use crate::net::survey::{Net, RouteQuestion, Space};
+use crate::net::survey::{Net, Route, RouteQuestion, Space};
 use crate::why::Cause;
 use crate::why::evidence::Evidence;
 use crate::why::evidence::fib;
@@ -17,7 +17,7 @@ const MOST: usize = 16;
 /// Suspects that the target is outside of the lab, and says what is missing on the way there.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let Some(dst) = evidence.shot.target.filter(|dst| evidence.is_outside(*dst)) else { return Vec::new() };
-    let way = Way::follow(evidence, dst);
+    let way = Path::follow(evidence, dst);
     let last = way.machines.last().copied().unwrap_or(evidence.from());
     let mut text = format!(
         "{dst} is outside of this lab: no namespace has it, nor a network that it is in; the last machine on the way there is {}, and nobody beyond it answers",
@@ -33,14 +33,14 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
 }
 
 /// The way out of the lab.
-struct Way<'a> {
+struct Path<'a> {
     /// The sender, and the machines that pass its packets on.
     machines: Vec<&'a Space>,
     /// What is missing there, each with the command that adds it.
     missing: Vec<String>,
 }
 
-impl<'a> Way<'a> {
+impl<'a> Path<'a> {
     fn follow(evidence: &'a Evidence, dst: IpAddr) -> Self {
         let mut way = Self { machines: vec![evidence.from()], missing: Vec::new() };
         while let Some(next) = way.next(evidence, dst) {
@@ -61,13 +61,20 @@ impl<'a> Way<'a> {
         let answer = evidence.kernel.route_get(&here.name, &RouteQuestion::to(dst));
         if let Some(route) = answer.as_ref().ok().filter(|route| fib::is_usable(route)) {
             let via = route.via()?;
-            let owner = evidence.ground.owners(via).into_iter().find(|(owner, _)| owner.name != here.name);
+            let owner = evidence.owner_on_wire(here, route.dev()?, via);
             if owner.is_none() {
-                self.missing.push(format!("nobody has {via}, the gateway of {}", here.name));
+                self.missing.push(format!("nobody on that wire has {via}, the gateway of {}", here.name));
             }
-            return owner.map(|(owner, _)| owner);
+            return owner;
         }
         if self.machines.len() > 1 {
+            return None;
+        }
+        let has_default = |route: &&Route| {
+            route.dst.len == 0 && route.dst.ip.is_ipv6() == dst.is_ipv6() && fib::is_dead_end(route)
+        };
+        if let Some(route) = here.routes.iter().find(has_default) {
+            self.missing.push(format!("{}'s default route is of the type {}", here.name, route.kind));
             return None;
         }
         let gateway = gateway(evidence, here, dst);
@@ -149,29 +156,36 @@ impl Evidence<'_> {
     /// Tells whether an address belongs to the world outside of the lab: it is public, and
     /// nothing in the lab is about it or resembles it.
     pub(super) fn is_outside(&self, ip: IpAddr) -> bool {
-        let public = match ip {
-            IpAddr::V4(v4) => {
-                !(v4.is_private() || v4.is_link_local() || v4.is_loopback() || v4.is_broadcast())
-            }
-            IpAddr::V6(v6) => v6.segments()[0] & 0xe000 == 0x2000,
-        };
         let addrs = || self.survey.spaces.iter().flat_map(|space| &space.addrs);
         let routes = || self.survey.spaces.iter().flat_map(|space| &space.routes);
         let like = |other: IpAddr| {
             let (a, b) = (other.to_string(), ip.to_string());
-            strsim::damerau_levenshtein(&a, &b) <= 2 || start(&a) == start(&b)
+            is_public(other) && (strsim::damerau_levenshtein(&a, &b) <= 2 || start(&a) == start(&b))
         };
         let is_about = |word: &str| {
             Net::parse(word).is_some_and(|net| net.len > 0 && (net.contains(ip) || like(net.ip)))
         };
-        public
+        is_public(ip)
             && !ip.is_multicast()
             && !addrs().any(|addr| like(addr.ip) || network(addr.ip, addr.prefix_len).contains(ip))
             && !routes().any(|route| route.dst.len > 1 && route.dst.contains(ip))
             && !self.typed.iter().flat_map(|typed| &typed.raw).any(|word| is_about(word))
             && !self.shot.walls.iter().flat_map(|wall| &wall.after.rules).any(|rule| {
-                rule.spec.contains(&ip.to_string()) || rule.spec.to_uppercase().contains("TPROXY")
+                let is_net = |word: &str| Net::parse(word).is_some_and(|net| net.len > 0 && net.contains(ip));
+                rule.spec.split_whitespace().any(is_net) || rule.spec.to_uppercase().contains("TPROXY")
             })
+    }
+}
+
+/// Tells whether an address is one of the internet.
+fn is_public(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(v4) => {
+            let shared = v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 0x40;
+            let own = v4.is_private() || v4.is_link_local() || v4.is_loopback() || shared;
+            !own && !v4.is_unspecified() && fib::unroutable(ip).is_none() && !v4.is_broadcast()
+        }
+        IpAddr::V6(v6) => v6.segments()[0] & 0xe000 == 0x2000,
     }
 }
 

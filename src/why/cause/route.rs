@@ -245,20 +245,15 @@ impl About<'_> {
             "broadcast" => return self.broadcast(route, step),
             _ => {}
         }
-        let right = route.hops.iter().all(|hop| {
-            let plugged = |ip: IpAddr| {
-                let owners = evidence.ground.owners(ip);
-                space.link(&hop.dev).and_then(|link| {
-                    owners.into_iter().find(|(owner, addr)| {
-                        owner.name != space.name
-                            && evidence.ground.share((&space.name, link.index), (&owner.name, addr.index))
-                    })
-                })
-            };
+        // Of several next hops, the kernel takes one for all packets of this flow.
+        let hops = match (self.chosen(route), dst.is_ipv4()) {
+            (Some(chosen), true) => vec![chosen],
+            _ => route.hops.iter().collect(),
+        };
+        let right = hops.into_iter().all(|hop| {
+            let plugged = |ip: IpAddr| evidence.owner_on_wire(space, &hop.dev, ip);
             match hop.via {
-                Some(via) => {
-                    plugged(via).is_some_and(|(owner, _)| evidence.leads(&owner.name, &space.name, dst))
-                }
+                Some(via) => plugged(via).is_some_and(|owner| evidence.leads(&owner.name, &space.name, dst)),
                 None => {
                     plugged(dst).is_some()
                         // The route is right, but no interface has the target.

@@ -89,7 +89,8 @@ impl Proxy<'_> {
         let stops = self.wall.stops();
         let culprits = stops.iter().filter_map(|stop| stop.culprit.as_ref());
         culprits.chain(&self.wall.culprits()).any(|culprit| {
-            (&culprit.table, &culprit.chain) == (&rule.table, &rule.chain)
+            (culprit.backend, &culprit.family, &culprit.table, &culprit.chain)
+                == (rule.backend, &rule.family, &rule.table, &rule.chain)
                 && is_it(culprit.handle, culprit.number)
         })
     }

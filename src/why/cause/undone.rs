@@ -33,8 +33,14 @@ impl Scope {
 
 /// The effect of a command on rules.
 enum Effect {
+    /// Makes a rule.
     Makes(Scope),
+    /// Makes a table or a chain, which a flush leaves.
+    Frames(Scope),
+    /// Takes the rules away.
     Flushes(Scope),
+    /// Takes the tables and chains away as well.
+    Deletes(Scope),
     Other,
 }
 
@@ -48,17 +54,28 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let worked: Vec<&Typed> = worked.collect();
     let mut found = Vec::new();
     for (at, flush) in worked.iter().enumerate() {
-        let Effect::Flushes(scope) = effect(flush) else { continue };
+        let (scope, all) = match effect(flush) {
+            Effect::Flushes(scope) => (scope, false),
+            Effect::Deletes(scope) => (scope, true),
+            _ => continue,
+        };
         if !way.iter().any(|space| space.name == flush.ns) {
             continue;
         }
         let is_lost = |made: &&&Typed| {
             let again = || worked[at..].iter().any(|later| later.raw == made.raw);
-            matches!(effect(made), Effect::Makes(of) if scope.covers(&of)) && made.ns == flush.ns && !again()
+            let gone = match effect(made) {
+                Effect::Makes(of) => scope.covers(&of),
+                Effect::Frames(of) => all && scope.covers(&of),
+                _ => false,
+            };
+            gone && made.ns == flush.ns && !again()
         };
         // What an earlier flush took away is its own.
         let since = worked[..at].iter().rposition(|before| {
-            matches!(effect(before), Effect::Flushes(of) if of.covers(&scope)) && before.ns == flush.ns
+            let flushes =
+                matches!(effect(before), Effect::Flushes(of) | Effect::Deletes(of) if of.covers(&scope));
+            flushes && before.ns == flush.ns
         });
         let lost: Vec<&&Typed> = worked[since.map_or(0, |at| at + 1)..at].iter().filter(is_lost).collect();
         if lost.iter().any(|typed| helps(typed)) {
@@ -93,6 +110,9 @@ fn undone(evidence: &Evidence, flush: &Typed, lost: &[&&Typed]) -> Suspicion {
 
 /// Tells whether the loss of the rule can stop a packet.
 fn helps(typed: &Typed) -> bool {
+    if !matches!(effect(typed), Effect::Makes(_)) {
+        return false;
+    }
     let words = typed.words.join(" ").to_uppercase();
     words.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| HELP.contains(&word))
 }
@@ -143,15 +163,20 @@ fn of_nft(words: &[String]) -> Effect {
         (table, rest.get(1).map(|chain| chain.to_string()))
     };
     match words[..] {
-        ["flush", "ruleset", ..] => Effect::Flushes(scope(None, None)),
-        ["flush" | "delete" | "destroy", "table", ..] => Effect::Flushes(scope(named(&words[2..]).0, None)),
+        ["flush", "ruleset", ..] => Effect::Deletes(scope(None, None)),
+        ["flush", "table", ..] => Effect::Flushes(scope(named(&words[2..]).0, None)),
+        ["delete" | "destroy", "table", ..] => Effect::Deletes(scope(named(&words[2..]).0, None)),
         ["flush", "chain", ..] => {
             let (table, chain) = named(&words[2..]);
             Effect::Flushes(scope(table, chain.as_deref()))
         }
-        ["add" | "create" | "insert", "table" | "chain" | "rule", ..] => {
+        ["add" | "insert", "rule", ..] => {
             let (table, chain) = named(&words[2..]);
             Effect::Makes(scope(table, chain.as_deref()))
+        }
+        ["add" | "create", "table" | "chain", ..] => {
+            let (table, chain) = named(&words[2..]);
+            Effect::Frames(scope(table, chain.as_deref()))
         }
         _ => Effect::Other,
     }
@@ -181,7 +206,8 @@ mod tests {
         let commands = [command(first), command(second)];
         let typed = typed::read(&commands);
         match (effect(&typed[0]), effect(&typed[1])) {
-            (Effect::Makes(made), Effect::Flushes(flushed)) => flushed.covers(&made),
+            (Effect::Makes(made), Effect::Flushes(of) | Effect::Deletes(of)) => of.covers(&made),
+            (Effect::Frames(made), Effect::Deletes(of)) => of.covers(&made),
             _ => false,
         }
     }
@@ -200,5 +226,7 @@ mod tests {
         assert!(takes(rule, "nft delete table inet f"));
         assert!(!takes(rule, "nft flush table f"));
         assert!(!takes(rule, "nft list ruleset"));
+        assert!(takes("nft add table inet f", "nft delete table inet f"));
+        assert!(!takes("nft add table inet f", "nft flush table inet f"));
     }
 }

@@ -52,6 +52,7 @@ impl About<'_> {
             if route.dst.len == 0 { "default route".to_string() } else { format!("route to {}", route.dst) };
         let goes = match route.hops.len() {
             0 | 1 => format!("goes {goes}"),
+            hops if dst.is_ipv6() => format!("has {hops} next hops, one of them {goes}"),
             hops => format!("has {hops} next hops, and these packets are hashed to the one {goes}"),
         };
         let mut text = format!("{}'s {shown}{from_table} {goes}; {right}{back}", space.name);
@@ -114,13 +115,16 @@ impl About<'_> {
     }
 
     /// Returns the next hop of a route that the kernel takes for the flow.
-    fn chosen<'r>(&self, route: &'r Route) -> Option<&'r Hop> {
+    pub fn chosen<'r>(&self, route: &'r Route) -> Option<&'r Hop> {
         let first = route.hops.iter().find(|hop| hop.via.is_some()).or(route.hops.first());
         if route.hops.len() < 2 {
             return first;
         }
         let answer = self.evidence.kernel.route_get(&self.space.name, &self.flow.question()).ok();
-        let is_it = |hop: &&Hop| answer.as_ref().is_some_and(|answer| answer.via() == hop.via);
+        let is_it = |hop: &&Hop| {
+            let answer = answer.as_ref();
+            answer.is_some_and(|answer| (answer.via(), answer.dev()) == (hop.via, Some(hop.dev.as_str())))
+        };
         route.hops.iter().find(is_it).or(first)
     }
 
@@ -164,10 +168,13 @@ impl About<'_> {
     /// beyond its gateway, while the other one leads to the target too.
     pub fn rival(&self, route: &Route) -> Option<Suspicion> {
         let Self { evidence, space, flow, .. } = self;
+        // Equal routes of IPv6 become one with several next hops.
+        if flow.dst.is_ipv6() {
+            return None;
+        }
         let gateway_of = |route: &Route| {
             let via = route.via()?;
-            let (owner, _) =
-                evidence.ground.owners(via).into_iter().find(|(owner, _)| owner.name != space.name)?;
+            let owner = evidence.owner_on_wire(space, route.dev()?, via)?;
             Some((via, owner))
         };
         let other = space.routes.iter().find(|other| {
@@ -176,8 +183,7 @@ impl About<'_> {
             same && *other != route && other.via() != route.via()
         })?;
         let ((via, owner), (other_via, other_owner)) = (gateway_of(route)?, gateway_of(other)?);
-        let key = if flow.dst.is_ipv6() { "net.ipv6.conf.all.forwarding" } else { "net.ipv4.ip_forward" };
-        let leads = other_owner.switch(key) != Some(0)
+        let leads = !evidence.is_no_router(other_owner, flow.dst)
             && evidence.reaches_by_route(&other_owner.name, flow.dst)
             && other_owner.name != owner.name;
         if evidence.stuck.ns == space.name || evidence.stuck.is_back() == self.there || !leads {

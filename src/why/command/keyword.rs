@@ -76,16 +76,13 @@ pub(in crate::why) fn unnamed(words: &[String]) -> Option<(usize, &'static str)>
         "set" | "s" | "del" | "delete" => "dev",
         _ => return None,
     };
-    let name = words.get(at + 2)?;
-    let said = matches!(name.as_str(), "dev" | "name" | "link" | "group" | "netns" | "type" | "up" | "down");
-    // `ip link set up dev eth0` has its name elsewhere, `ip link set up up` does not.
-    let elsewhere = said && words[at + 3..].iter().any(|word| !is_flag(word) && read_as(word).is_none());
-    let known = elsewhere && before == "dev" || said && matches!(name.as_str(), "dev" | "name" | "link");
-    (!known && read_as(name).is_some()).then_some((at + 2, before))
-}
-
-fn is_flag(word: &str) -> bool {
-    matches!(word, "up" | "down")
+    let name = words.get(at + 2)?.as_str();
+    let rest = &words[at + 3..];
+    // The name comes later: `mtu 1400 dev eth0`, `up eth0`, `link eth0 name x`.
+    let comes_later = matches!(name, "dev" | "name" | "link")
+        || rest.iter().take_while(|word| *word != "type").any(|word| word == "dev" || word == "name")
+        || read_as(name) == Some(name) && rest.first().is_some_and(|word| read_as(word).is_none());
+    (!comes_later && read_as(name).is_some()).then_some((at + 2, before))
 }
 
 /// Returns a command of `ip link` that says what its link's name is, if the name would be
@@ -118,6 +115,14 @@ mod tests {
             "ip link set dev a up",
             "ip link set up dev eth0",
             "ip link add link eth0 x type macvlan",
+            "ip link set up eth0",
+            "ip link set mtu 1400 dev eth0",
+            "ip link set master br0 dev x",
+            "ip link set arp off dev x",
+            "ip link set address 02:00:00:00:00:01 dev x",
+            "ip link set mtu 1400 x",
+            "ip link set nomaster dev x",
+            "ip link set alias y x",
         ] {
             assert_eq!(said(right), None, "{right}");
         }

@@ -4,6 +4,7 @@ use crate::event::Way;
 use crate::net::survey::{Address, Space, Survey};
 use crate::net::{NetError, Network, Question};
 use crate::why::command::ruling::{Of, Ruling};
+use crate::why::look::shot::may_be_slow;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -11,19 +12,21 @@ use std::time::Duration;
 const MOST: usize = 600;
 
 /// The time that the answers may take altogether, for each group of questions.
-const PATIENCE: Duration = Duration::from_millis(300);
+const QUICK: Duration = Duration::from_millis(300);
+/// The same in a network that may delay packets.
+const SLOW: Duration = Duration::from_millis(1000);
 
-/// Returns the ways between namespaces in their present state: from each namespace to each address of the others, and there to each TCP port
-/// that somebody listens at or that is published (DNAT), and to one of neither kind.
+/// Returns the ways between namespaces in their present state: from each namespace to each
+/// address of the others, and there to each TCP port that somebody listens at or that is
+/// published (DNAT), and to one of neither kind.
 pub(in crate::why) fn ways(network: &Network, survey: &Survey) -> Result<Vec<Way>, NetError> {
     let mut ways = Vec::new();
     let spaces = || survey.spaces.iter().filter(|space| is_in_use(space));
     let published = published(network)?;
     for from in spaces() {
         for to in spaces().filter(|to| to.name != from.name) {
-            for ip in to.addrs.iter().filter(|addr| is_public(addr)).map(|addr| addr.ip) {
-                let listens =
-                    to.listeners.iter().filter(|one| one.proto == "tcp" && serves(one.ip, one.both, ip));
+            for ip in to.addrs.iter().filter(|addr| is_askable(addr)).map(|addr| addr.ip) {
+                let listens = to.listeners.iter().filter(|one| one.proto == "tcp" && one.serves(ip));
                 let published = published.iter().filter(|(at, _)| *at == to.name).map(|(_, port)| *port);
                 let ports = listens.map(|one| one.port).chain(published).chain([Way::SHUT]);
                 let ports: Vec<u16> = ports.collect();
@@ -42,20 +45,26 @@ pub(in crate::why) fn ways(network: &Network, survey: &Survey) -> Result<Vec<Way
     if all > MOST {
         ways = (0..MOST).map(|n| ways[n * all / MOST].clone()).collect();
     }
-    again(network, ways)
+    again(network, survey, ways)
 }
 
 /// Returns the present state of these ways.
-pub(in crate::why) fn again(network: &Network, mut ways: Vec<Way>) -> Result<Vec<Way>, NetError> {
+pub(in crate::why) fn again(
+    network: &Network,
+    survey: &Survey,
+    mut ways: Vec<Way>,
+) -> Result<Vec<Way>, NetError> {
+    let patience = if may_be_slow(survey) { SLOW } else { QUICK };
     let all = network.all_namespaces()?;
     let question = |way: &Way| {
         let from = all.iter().find(|netns| netns.name() == way.from)?;
-        Some(Question { from: from.clone(), source: way.source, to: way.to, port: way.port })
+        let refusal = way.port == Some(Way::SHUT);
+        Some(Question { from: from.clone(), source: way.source, to: way.to, port: way.port, refusal })
     };
     // A namespace that is gone reaches nobody.
     let asked: Vec<Option<Question>> = ways.iter().map(question).collect();
     let questions: Vec<Question> = asked.iter().flatten().cloned().collect();
-    let mut answers = network.ask_all(&questions, PATIENCE)?.into_iter();
+    let mut answers = network.ask_all(&questions, patience)?.into_iter();
     for (way, asked) in ways.iter_mut().zip(asked) {
         way.open = asked.is_some() && answers.next().unwrap_or(false);
     }
@@ -73,6 +82,7 @@ fn published(network: &Network) -> Result<Vec<(String, u16)>, NetError> {
             }
             let ruling = Ruling::of(&rule);
             let ports = ruling.clauses.iter().filter(|clause| clause.of == Of::Dport && !clause.not);
+            let ports = ports.filter(|clause| !clause.value.starts_with('@'));
             let ports = ports.flat_map(|clause| clause.value.split(|c: char| !c.is_ascii_digit()));
             published.extend(ports.filter_map(|port| Some((netns.name().to_string(), port.parse().ok()?))));
         }
@@ -83,7 +93,7 @@ fn published(network: &Network) -> Result<Vec<(String, u16)>, NetError> {
 /// Returns the sources that a namespace asks an address from: the kernel's choice, and each
 /// further address of an interface that has several.
 fn sources(from: &Space, to: IpAddr) -> Vec<Option<IpAddr>> {
-    let of_kind = |addr: &&Address| is_public(addr) && addr.ip.is_ipv4() == to.is_ipv4();
+    let of_kind = |addr: &&Address| is_askable(addr) && addr.ip.is_ipv4() == to.is_ipv4();
     let has_one_before = |at: usize| {
         let dev = &from.addrs[at].dev;
         from.addrs[..at].iter().filter(of_kind).any(|addr| addr.dev == *dev)
@@ -97,17 +107,12 @@ fn is_in_use(space: &Space) -> bool {
     space.links.iter().any(|link| !link.loopback)
 }
 
-/// Tells whether others may ask for an address: it is neither the loopback's, nor link-local,
-/// nor about to be usable.
-fn is_public(addr: &Address) -> bool {
+/// Tells whether others may ask for an address: it is neither the loopback's nor link-local,
+/// and no duplicate. Whoever asks waits for tentative ones.
+fn is_askable(addr: &Address) -> bool {
     let local = match addr.ip {
         IpAddr::V4(ip) => ip.is_link_local(),
         IpAddr::V6(ip) => ip.is_unicast_link_local(),
     };
-    !local && !addr.ip.is_loopback() && !addr.tentative && !addr.dadfailed
-}
-
-/// Tells whether a socket that is bound to `bound` serves an address.
-fn serves(bound: IpAddr, both: bool, ip: IpAddr) -> bool {
-    bound == ip || bound.is_unspecified() && (both || bound.is_ipv4() == ip.is_ipv4())
+    !local && !addr.ip.is_loopback() && !addr.dadfailed
 }

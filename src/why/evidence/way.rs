@@ -72,6 +72,15 @@ impl Evidence<'_> {
         seen.packet.ends()
     }
 
+    /// Returns the namespace that has an address on the wire of another one's interface.
+    pub(in crate::why) fn owner_on_wire(&self, space: &Space, dev: &str, ip: IpAddr) -> Option<&Space> {
+        let link = space.link(dev)?;
+        let owners = self.ground.owners(ip).into_iter().filter(|(owner, _)| owner.name != space.name);
+        let mut on_wire = owners
+            .filter(|(owner, addr)| self.ground.share((&space.name, link.index), (&owner.name, addr.index)));
+        on_wire.next().map(|(owner, _)| owner)
+    }
+
     /// Tells whether a namespace has a usable route to an address.
     pub(in crate::why) fn reaches_by_route(&self, space: &str, dst: IpAddr) -> bool {
         self.kernel.route_get(space, &RouteQuestion::to(dst)).is_ok_and(|answer| fib::is_usable(&answer))

