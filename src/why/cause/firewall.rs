@@ -135,7 +135,9 @@ impl BlockedPacket<'_> {
                 true => (Cause::FirewallInvalid, Tier::OnTheWay),
                 false => (Cause::FirewallRule, Tier::Named),
             };
-            let mut one = self.found(id, text, vec![delete], tier.plain(), !invalid);
+            // An exception to a rule that is there on purpose.
+            let exception = self.accept(Width::Ends).filter(|_| self.is_on_purpose());
+            let mut one = self.found(id, text, vec![exception.unwrap_or(delete)], tier.plain(), !invalid);
             if self.is_indirect() {
                 one.suspect.narrower = self.narrower(&[Width::Way, Width::Ends]);
             }
@@ -316,6 +318,15 @@ impl BlockedPacket<'_> {
             _ => {}
         }
         more
+    }
+
+    /// Tells whether the rule bars all but some, or stands in a chain that is for people's own
+    /// rules.
+    fn is_on_purpose(&self) -> bool {
+        let ruling = Ruling::of_culprit(self.culprit);
+        let own = ["DOCKER-USER", "ufw-user-", "f2b-"];
+        ruling.clauses.iter().any(|clause| clause.not && matches!(clause.of, Of::Src | Of::Dst))
+            || own.iter().any(|chain| self.culprit.chain.starts_with(chain))
     }
 
     /// Tells whether the rule stops packets for a reason that others decide: a mark, the

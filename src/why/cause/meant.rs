@@ -117,8 +117,13 @@ impl BlockedPacket<'_> {
             if view.reply || !turns || !ruling.failing(&other).is_empty() || rule.target == "RETURN" {
                 continue;
             }
+            // A rule about interfaces alone is the way out of a network, which nobody means as a
+            // way in.
+            if !ruling.clauses.iter().any(|one| matches!(one.of, Of::Src | Of::Dst) && !one.not) {
+                continue;
+            }
             let links = ruling.clauses.iter().any(|one| matches!(one.of, Of::In | Of::Out));
-            let what = if links { "the two interfaces" } else { "source and destination" };
+            let what = if links { "its two ends" } else { "source and destination" };
             let text = format!(
                 "{}: rule{} (`{}`) accepts what goes the other way, and this does not: {what} have changed places",
                 self.what_happened(),
@@ -301,6 +306,8 @@ impl BlockedPacket<'_> {
                 let value = match clause.of {
                     Of::Src => packet.src.map(|ip| ip.to_string()),
                     Of::Dst => packet.dst.map(|ip| ip.to_string()),
+                    // The port of a reply's receiver is for one connection only.
+                    Of::Dport if view.reply => None,
                     Of::Dport => packet.dport.map(|port| port.to_string()),
                     _ => None,
                 };
@@ -310,13 +317,13 @@ impl BlockedPacket<'_> {
                 let is = if drops != clause.not { "is" } else { "is not" };
                 let text = format!("{}: {value} {is} in the set {set}", self.what_happened());
                 let fix = nft_command(&format!("{verb} element {family} {table} {set} {{ {value} }}"));
-                found.push(self.found(
-                    Cause::FirewallSet,
-                    text,
-                    vec![self.netns.exec(&fix)],
-                    Tier::Named.close(),
-                    false,
-                ));
+                let fix = vec![self.netns.exec(&fix)];
+                let mut one = self.found(Cause::FirewallSet, text, fix, Tier::Named.close(), false);
+                // A member of a set that is dropped was put there.
+                if drops {
+                    one.suspect.narrower = self.narrower(&[Width::Ends]);
+                }
+                found.push(one);
             }
         }
         found

@@ -48,7 +48,13 @@ impl<'a> Path<'a> {
                 break;
             }
             way.machines.push(next);
-            way.forwards(evidence, next, dst);
+        }
+        // The last machine passes nothing on inside the lab, unless it is the host.
+        let last = way.machines.len() - 1;
+        for (at, space) in way.machines.clone().into_iter().enumerate().skip(1) {
+            if at < last || space.name == "host" {
+                way.forwards(evidence, space, dst);
+            }
         }
         way.hides(evidence, dst);
         way
@@ -77,14 +83,15 @@ impl<'a> Path<'a> {
             self.missing.push(format!("{}'s default route is of the type {}", here.name, route.kind));
             return None;
         }
-        let gateway = gateway(evidence, here, dst);
+        // Beyond the host is the real machine's uplink, and no machine of the lab.
+        let gateway = gateway(evidence, here, dst).filter(|_| here.name != "host");
         self.missing.push(match gateway {
             Some((_, ip)) => format!(
                 "{} has no default route (`{} route add default via {ip}`)",
                 here.name,
                 evidence.ip(&here.name)
             ),
-            None => format!("{} has no default route, and no machine beside it could be a router", here.name),
+            None => format!("{} has no default route, and no machine beside it leads out", here.name),
         });
         gateway.map(|(space, _)| space)
     }
@@ -141,6 +148,11 @@ fn gateway<'a>(evidence: &'a Evidence, here: &Space, dst: IpAddr) -> Option<(&'a
         .filter_map(|end| {
             let ip = end.addrs(v6).map(|addr| addr.ip).find(|ip| own.iter().any(|net| net.contains(*ip)))?;
             let space = end.space;
+            // A machine whose own default leads here is no way out.
+            let mut back = space.routes.iter().filter(|route| route.dst.len == 0).filter_map(Route::via);
+            if back.any(|via| here.addrs.iter().any(|addr| addr.ip == via)) {
+                return None;
+            }
             let leads = evidence.reaches_by_route(&space.name, dst);
             let several =
                 space.links.iter().filter(|link| !link.loopback && link.master.is_none()).count() > 1;

@@ -45,14 +45,26 @@ pub(in crate::why) fn ways(network: &Network, survey: &Survey) -> Result<Vec<Way
     if all > MOST {
         ways = (0..MOST).map(|n| ways[n * all / MOST].clone()).collect();
     }
-    again(network, survey, ways)
+    ask(network, survey, ways, |_| false)
 }
 
-/// Returns the present state of these ways.
+/// Returns the present state of these ways, whose earlier one is known.
 pub(in crate::why) fn again(
     network: &Network,
     survey: &Survey,
+    ways: Vec<Way>,
+) -> Result<Vec<Way>, NetError> {
+    let before: Vec<bool> = ways.iter().map(|way| way.open).collect();
+    ask(network, survey, ways, |(at, open)| before[at] != open)
+}
+
+/// Asks all ways. A service may not keep up with many questions at once, so one that is silent
+/// is asked again by itself, and so are the ways whose answer, by its index, is doubtful.
+fn ask(
+    network: &Network,
+    survey: &Survey,
     mut ways: Vec<Way>,
+    is_doubtful: impl Fn((usize, bool)) -> bool,
 ) -> Result<Vec<Way>, NetError> {
     let patience = if may_be_slow(survey) { SLOW } else { QUICK };
     let all = network.all_namespaces()?;
@@ -65,8 +77,15 @@ pub(in crate::why) fn again(
     let asked: Vec<Option<Question>> = ways.iter().map(question).collect();
     let questions: Vec<Question> = asked.iter().flatten().cloned().collect();
     let mut answers = network.ask_all(&questions, patience)?.into_iter();
-    for (way, asked) in ways.iter_mut().zip(asked) {
-        way.open = asked.is_some() && answers.next().unwrap_or(false);
+    for (at, (way, asked)) in ways.iter_mut().zip(&asked).enumerate() {
+        let open = asked.is_some() && answers.next().unwrap_or(false);
+        let is_silent = !open && way.port.is_some_and(|port| port != Way::SHUT);
+        way.open = match asked {
+            Some(asked) if is_silent || is_doubtful((at, open)) => {
+                network.ask_all(std::slice::from_ref(asked), patience)?[0]
+            }
+            _ => open,
+        };
     }
     Ok(ways)
 }
