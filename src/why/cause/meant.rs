@@ -48,6 +48,10 @@ impl BlockedPacket<'_> {
             let words = ruling.with(clause, &meant);
             let deliberate = self.is_real(clause.of, &clause.value) || !is_slip(clause, &meant);
             let is_other = extended.is_none() && deliberate;
+            // A rule about interfaces alone serves those as it is, and says nothing of these.
+            if is_other && ruling.clauses.iter().all(|one| matches!(one.of, Of::In | Of::Out)) {
+                continue;
+            }
             let (fix, rank) = match is_other {
                 false => (self.replace(rule, &words), Tier::Named.close()),
                 // The rule serves existing things as it is, so another one is added.

@@ -32,6 +32,10 @@ impl BlockedPacket<'_> {
     /// Tells which tool writes the rules that have stopped the packet, and how the packet is
     /// let through in its words.
     pub fn writer(&self) -> Option<String> {
+        // Chains for people's own rules.
+        if self.culprit.chain == "DOCKER-USER" || self.culprit.chain.starts_with("ufw-user-") {
+            return None;
+        }
         let tool = self.tool_of(&self.culprit.chain, &self.culprit.table).or_else(|| {
             // The policy of a base chain is the tool's as well if its rules lead to the tool's.
             let mut called = self.rules().filter_map(|rule| self.tool_of(target(&rule.spec)?, &rule.table));

@@ -105,8 +105,9 @@ impl About<'_> {
         }
         let is_dead = bad.via.is_some_and(|via| evidence.ground.owners(via).is_empty());
         match self.more_specific(rule, route, step, gateway).map(|command| vec![command]) {
-            Some(specific) if suspect.fix == specific => {}
-            Some(specific) if fib::is_default(rule) || is_dead => suspect.narrower = vec![specific],
+            // A gateway that nobody has serves no other packets.
+            Some(specific) if suspect.fix == specific || is_dead => {}
+            Some(specific) if fib::is_default(rule) => suspect.narrower = vec![specific],
             // The routes of a table with a rule of its own are there on purpose.
             Some(specific) => suspect.narrower = vec![std::mem::replace(&mut suspect.fix, specific)],
             None => {}
