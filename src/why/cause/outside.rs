@@ -36,7 +36,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
 struct Path<'a> {
     /// The sender, and the machines that pass its packets on.
     machines: Vec<&'a Space>,
-    /// What is missing there, each with the command that adds it.
+    /// The faults on the way, each with the command that mends it.
     missing: Vec<String>,
 }
 
@@ -60,8 +60,8 @@ impl<'a> Path<'a> {
         way
     }
 
-    /// Returns the machine that the last one sends packets for the target to, or would if it
-    /// had a route.
+    /// Returns the next machine: the gateway of the last one, or the likely gateway if it has no
+    /// route.
     fn next(&mut self, evidence: &'a Evidence, dst: IpAddr) -> Option<&'a Space> {
         let here = self.machines.last().copied()?;
         let answer = evidence.kernel.route_get(&here.name, &RouteQuestion::to(dst));
@@ -165,8 +165,8 @@ fn gateway<'a>(evidence: &'a Evidence, here: &Space, dst: IpAddr) -> Option<(&'a
 }
 
 impl Evidence<'_> {
-    /// Tells whether an address belongs to the world outside of the lab: it is public, and
-    /// nothing in the lab is about it or resembles it.
+    /// Tells whether an address is outside of the lab: it is public, and no address, route, rule
+    /// or command of the lab is about it or is similar.
     pub(super) fn is_outside(&self, ip: IpAddr) -> bool {
         let addrs = || self.survey.spaces.iter().flat_map(|space| &space.addrs);
         let routes = || self.survey.spaces.iter().flat_map(|space| &space.routes);
@@ -189,7 +189,7 @@ impl Evidence<'_> {
     }
 }
 
-/// Tells whether an address is one of the internet.
+/// Tells whether an address is routed on the internet.
 fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(v4) => {

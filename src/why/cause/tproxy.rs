@@ -1,6 +1,5 @@
-//! Rules that hand packets for others to a program of this namespace (TPROXY), and what they
-//! need beside them: a socket that may take such packets, and a table that takes what is
-//! marked as one's own.
+//! Rules that hand packets for other addresses to a program of this namespace (TPROXY). They
+//! need a socket that may take such packets, and a table in which marked packets are local.
 
 use super::masquerade::listens;
 use super::page::Page;
@@ -122,7 +121,7 @@ impl Proxy<'_> {
         self.found(id, text, Vec::new(), Tier::Named.exact())
     }
 
-    /// Suspects that no rule and table take marked packets as the namespace's own.
+    /// Suspects that no rule leads marked packets to a table in which they are local.
     fn no_table(&self) -> Option<Suspicion> {
         let Self { evidence, space, mark, port, .. } = self;
         let v6 = evidence.shot.target?.is_ipv6();

@@ -1,5 +1,5 @@
-//! Tools that write the rules of a firewall: they write them again, so a rule that is to stay is
-//! said in their words.
+//! Tools that write the rules of a firewall. They write them again, so a lasting rule is made
+//! with the tool's own command.
 
 use super::firewall::BlockedPacket;
 use crate::net::protocol_name;
@@ -16,7 +16,7 @@ enum Tool {
     Fail2ban,
 }
 
-/// The tools, by the beginning of a chain's name. The tables of firewalld are called as it is.
+/// The tools, by the beginning of a chain's name. A table of nft called firewalld is firewalld's.
 const CHAINS: [(&str, Tool); 8] = [
     ("f2b-", Tool::Fail2ban),
     ("ufw-", Tool::Ufw),
@@ -29,8 +29,8 @@ const CHAINS: [(&str, Tool); 8] = [
 ];
 
 impl BlockedPacket<'_> {
-    /// Tells which tool writes the rules that have stopped the packet, and how the packet is
-    /// let through in its words.
+    /// Names the tool that writes the rules which have stopped the packet, and the tool's command
+    /// that lets it through.
     pub fn writer(&self) -> Option<String> {
         // Chains for people's own rules.
         if self.culprit.chain == "DOCKER-USER" || self.culprit.chain.starts_with("ufw-user-") {

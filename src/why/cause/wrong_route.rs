@@ -129,9 +129,9 @@ impl About<'_> {
         route.hops.iter().find(is_it).or(first)
     }
 
-    /// Returns the command that adds a route to the target's network beside a wrong one, which
-    /// stays as it is for all other packets. A wrong route to that network itself is of use to
-    /// nobody, unless it stands in a table with a rule of its own.
+    /// Returns the command that adds a route to the target's network beside a wrong route of a
+    /// shorter prefix, which stays for all other packets. For a wrong route to that very network
+    /// there is none, unless its table has a rule of its own.
     fn more_specific(
         &self,
         rule: &PolicyRule,

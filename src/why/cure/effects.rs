@@ -1,4 +1,4 @@
-//! Who reaches whom: the questions whose answers a cure should not change.
+//! Measures who reaches whom, before and after a cure.
 
 use crate::event::Way;
 use crate::net::survey::{Address, Space, Survey};
