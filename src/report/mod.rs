@@ -9,6 +9,7 @@ mod export;
 mod failure;
 pub mod grades;
 mod narration;
+mod refused;
 mod trail;
 mod why_json;
 

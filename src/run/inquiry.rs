@@ -254,7 +254,7 @@ struct Replay<'a> {
     ready: Option<Sandbox>,
     probe: &'a Probe,
     at: &'a Moment,
-    /// Who reaches whom in the lab as it is, once that is measured.
+    /// The ways in the lab as it is, once they are measured.
     ways: Option<Vec<Way>>,
 }
 

@@ -120,7 +120,7 @@ impl Culprit {
     }
 
     /// The tool, with the table unless it is the default one.
-    fn tool(&self) -> String {
+    pub fn tool(&self) -> String {
         let tool = self.backend.tool(&self.family);
         match self.table.as_str() {
             "filter" => tool,

@@ -129,9 +129,9 @@ impl BlockedPacket<'_> {
                 culprit.family, culprit.handle?
             )),
             (true, None) => nft_command(&format!("add rule {} {table} {chain} {words}", culprit.family)),
-            (false, Some(1)) => format!("{} -I {chain} {words}", self.tool()),
-            (false, Some(number)) => format!("{} -I {chain} {number} {words}", self.tool()),
-            (false, None) => format!("{} -A {chain} {words}", self.tool()),
+            (false, Some(1)) => format!("{} -I {chain} {words}", culprit.tool()),
+            (false, Some(number)) => format!("{} -I {chain} {number} {words}", culprit.tool()),
+            (false, None) => format!("{} -A {chain} {words}", culprit.tool()),
         }))
     }
 
@@ -143,7 +143,7 @@ impl BlockedPacket<'_> {
                 "replace rule {} {table} {chain} handle {} {words}",
                 rule.family, rule.handle?
             )),
-            false => format!("{} -R {chain} {} {words}", self.tool(), rule.number?),
+            false => format!("{} -R {chain} {} {words}", self.culprit.tool(), rule.number?),
         }))
     }
 }

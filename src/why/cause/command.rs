@@ -54,15 +54,11 @@ fn came_too_early(evidence: &Evidence, refused: &Typed, words: &str) -> bool {
     let is_there = |name: &str| space.link(name).is_some() || evidence.survey.space(name).is_some();
     let gateway = refused.after("via").and_then(|via| via.parse::<IpAddr>().ok());
     let on_link = |ip: IpAddr| space.addrs.iter().any(|addr| network(addr.ip, addr.prefix_len).contains(ip));
-    match () {
-        () if words.contains("Cannot find device") || words.contains("Cannot open network namespace") => {
-            quoted.next().is_some_and(is_there)
-        }
-        () if words.contains("invalid gateway") || words.contains("is unreachable") => {
-            gateway.is_some_and(on_link)
-        }
-        () => false,
+    if words.contains("Cannot find device") || words.contains("Cannot open network namespace") {
+        return quoted.next().is_some_and(is_there);
     }
+    let lacks_route = words.contains("invalid gateway") || words.contains("is unreachable");
+    lacks_route && gateway.is_some_and(on_link)
 }
 
 /// Tells whether the shell has found no program for a command.

@@ -362,15 +362,6 @@ impl BlockedPacket<'_> {
         ))
     }
 
-    /// Returns the tool of an iptables rule, with its table.
-    pub fn tool(&self) -> String {
-        let tool = self.culprit.backend.tool(&self.culprit.family);
-        match self.culprit.table.as_str() {
-            "filter" => tool,
-            table => format!("{tool} -t {table}"),
-        }
-    }
-
     pub fn native(&self) -> bool {
         self.culprit.backend == Backend::Nft
     }

@@ -11,6 +11,7 @@ use crate::net::{Culprit, FirewallRule, TracedPacket, nft_command, typed};
 use crate::why::Cause;
 use crate::why::command::refused;
 use crate::why::command::ruling::{Clause, Of, Ruling, View, in_net, is_link};
+use crate::why::command::slip::resembles;
 
 impl BlockedPacket<'_> {
     /// Suspects rules that would accept the packet except for one condition.
@@ -134,7 +135,7 @@ impl BlockedPacket<'_> {
                 rule.number.map_or_else(String::new, |number| format!(" {number}")),
                 rule.spec
             );
-            // What goes the other way may need the rule as it is.
+            // Packets in the other direction may need the rule as it is.
             let fix = self.insert(&ruling.reversed());
             found.extend(
                 fix.map(|fix| {
@@ -405,10 +406,7 @@ impl BlockedPacket<'_> {
 /// other network is none: its rule is for somebody else.
 fn is_slip(clause: &Clause, meant: &str) -> bool {
     let (Some(has), Some(meant)) = (Net::parse(&clause.value), Net::parse(meant)) else { return true };
-    let (has, meant) = (has.ip.to_string(), meant.ip.to_string());
-    let separator = if has.contains(':') { ':' } else { '.' };
-    let start = |ip: &str| ip.split(separator).take(2).collect::<Vec<_>>().join(".");
-    start(&has) == start(&meant) || strsim::damerau_levenshtein(&has, &meant) <= 2
+    resembles(has.ip, meant.ip)
 }
 
 /// Tells whether two rules stand in one chain.
@@ -421,15 +419,19 @@ fn is_same_chain(one: &FirewallRule, other: &FirewallRule) -> bool {
 /// Tells whether a rule jumps to the chain of another rule.
 pub(super) fn is_called(rules: &[FirewallRule], of: &FirewallRule) -> bool {
     rules.iter().any(|rule| {
-        let words: Vec<&str> = rule.spec.split_whitespace().collect();
-        let leads = words.windows(2).any(|pair| {
-            matches!(pair[0], "-j" | "-g" | "--jump" | "--goto" | "jump" | "goto") && pair[1] == of.chain
-        });
+        let leads = target(&rule.spec) == Some(of.chain.as_str());
         !rule.policy
             && rule.backend == of.backend
             && (&rule.family, &rule.table) == (&of.family, &of.table)
             && (leads || rule.spec.contains(&format!("jump {}", of.chain)))
     })
+}
+
+/// Returns the chain or target that a rule leads to.
+pub(super) fn target(spec: &str) -> Option<&str> {
+    let mut words = spec.split_whitespace();
+    words.find(|word| matches!(*word, "-j" | "-g" | "--jump" | "--goto" | "jump" | "goto"))?;
+    words.next()
 }
 
 /// Tells whether a packet reaches a rule before the culprit.

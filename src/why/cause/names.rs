@@ -293,7 +293,7 @@ impl Names<'_> {
         if went.filter_map(ends).any(|(_, dst, ports)| dst == asker && ports.0 == 53) {
             return None;
         }
-        let words = program(evidence, space, 53, "dnsmasq");
+        let words = program(evidence, space, 53, Some("dnsmasq"));
         let first = words.as_ref().and_then(|words| words.first()).map(String::as_str);
         let who = first.map_or("a program", |word| word.rsplit('/').next().unwrap_or(word)).to_string();
         let text = format!(

@@ -99,26 +99,16 @@ fn wrong_entry(
     let remote = space.fdb.iter().find(|known| known.index == link.index && known.mac == mac);
     let learns = link.vxlan.as_ref().is_some_and(|vxlan| vxlan.learning);
     let remote = remote.and_then(|known| known.dst).filter(|_| !learns);
+    let replace = |right: &String| {
+        let mac = evidence.mac_words(right);
+        format!("{ip} neigh replace {} lladdr {mac} nud permanent dev {dev}", entry.ip)
+    };
     let fix = match (right.first(), remote) {
-        (Some(right), Some(remote)) => vec![
-            format!(
-                "{ip} neigh replace {} lladdr {} nud permanent dev {dev}",
-                entry.ip,
-                evidence.mac_words(right)
-            ),
-            format!(
-                "{} fdb append {} dev {dev} dst {remote}",
-                evidence.tool("bridge", ns),
-                evidence.mac_words(right)
-            ),
-        ],
-        (Some(right), None) if !asks => {
-            vec![format!(
-                "{ip} neigh replace {} lladdr {} nud permanent dev {dev}",
-                entry.ip,
-                evidence.mac_words(right)
-            )]
+        (Some(right), Some(remote)) => {
+            let (bridge, mac) = (evidence.tool("bridge", ns), evidence.mac_words(right));
+            vec![replace(right), format!("{bridge} fdb append {mac} dev {dev} dst {remote}")]
         }
+        (Some(right), None) if !asks => vec![replace(right)],
         _ => vec![format!("{ip} neigh del {} dev {dev}", entry.ip)],
     };
     let mut suspect = suspect(Cause::NeighbourWrongMac, format!("{ns}: {dev}"), text, fix);

@@ -6,9 +6,11 @@ use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::survey::{Net, Route, RouteQuestion, Space};
 use crate::why::Cause;
+use crate::why::command::slip::resembles;
 use crate::why::evidence::Evidence;
 use crate::why::evidence::fib;
 use crate::why::evidence::ground::network;
+use crate::why::evidence::way::forwarding_key;
 use std::net::IpAddr;
 
 /// The most machines on the way out that are looked at.
@@ -99,7 +101,7 @@ impl<'a> Path<'a> {
     /// Checks that a machine passes packets on.
     fn forwards(&mut self, evidence: &Evidence, space: &Space, dst: IpAddr) {
         if evidence.is_no_router(space, dst) {
-            let key = if dst.is_ipv6() { "net.ipv6.conf.all.forwarding" } else { "net.ipv4.ip_forward" };
+            let key = forwarding_key(dst);
             let command = evidence.sysctl(&space.name, key, "1");
             self.missing.push(format!("{} does not forward: {key}=0 (`{command}`)", space.name));
         }
@@ -170,10 +172,7 @@ impl Evidence<'_> {
     pub(super) fn is_outside(&self, ip: IpAddr) -> bool {
         let addrs = || self.survey.spaces.iter().flat_map(|space| &space.addrs);
         let routes = || self.survey.spaces.iter().flat_map(|space| &space.routes);
-        let like = |other: IpAddr| {
-            let (a, b) = (other.to_string(), ip.to_string());
-            is_public(other) && (strsim::damerau_levenshtein(&a, &b) <= 2 || start(&a) == start(&b))
-        };
+        let like = |other: IpAddr| is_public(other) && resembles(other, ip);
         let is_about = |word: &str| {
             Net::parse(word).is_some_and(|net| net.len > 0 && (net.contains(ip) || like(net.ip)))
         };
@@ -199,11 +198,6 @@ fn is_public(ip: IpAddr) -> bool {
         }
         IpAddr::V6(v6) => v6.segments()[0] & 0xe000 == 0x2000,
     }
-}
-
-/// Returns the first two groups of an address as it is written.
-fn start(ip: &str) -> Vec<&str> {
-    ip.split(['.', ':']).take(2).collect()
 }
 
 /// The pages of the causes that this file finds.

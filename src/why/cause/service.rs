@@ -83,9 +83,14 @@ fn arrived<'a>(evidence: &'a Evidence, asked: u16) -> Option<(&'a Space, IpAddr,
 /// Returns the command of the program that listens on a port, as `ps` shows it; of
 /// several, the one with the port as a word of its own. It names the port, or it is the usual
 /// one for it.
-pub(super) fn program(evidence: &Evidence, space: &Space, port: u16, usual: &str) -> Option<Vec<String>> {
+pub(super) fn program(
+    evidence: &Evidence,
+    space: &Space,
+    port: u16,
+    usual: Option<&str>,
+) -> Option<Vec<String>> {
     let text = port.to_string();
-    let is_usual = |word: &String| !usual.is_empty() && word.rsplit('/').next() == Some(usual);
+    let is_usual = |word: &String| usual.is_some() && word.rsplit('/').next() == usual;
     let commands = evidence.kernel.processes(&space.name).into_iter();
     commands
         .map(|command| command.split_whitespace().map(String::from).collect::<Vec<_>>())
@@ -141,7 +146,7 @@ pub(super) fn elsewhere(evidence: &Evidence, space: &Space, one: &Listener, ip: 
     };
     let text = format!("the service on port {port} in {} listens {only}, and {ip} is asked", space.name);
     let bound = one.ip.to_string();
-    let fix = program(evidence, space, port, "").and_then(|mut words| {
+    let fix = program(evidence, space, port, None).and_then(|mut words| {
         let names = [bound.as_str(), if one.ip.is_loopback() { "localhost" } else { bound.as_str() }];
         let at = words.iter().position(|word| names.iter().any(|name| word.contains(name)))?;
         let name = names.iter().find(|name| words[at].contains(*name))?;
@@ -158,7 +163,7 @@ fn other_port(evidence: &Evidence, space: &Space, one: &Listener, ip: IpAddr, po
         space.name, one.port
     );
     let (old, new) = (one.port.to_string(), port.to_string());
-    let fix = program(evidence, space, one.port, "").map(|words| {
+    let fix = program(evidence, space, one.port, None).map(|words| {
         // If the number occurs several times, the last one is the port.
         let at = words.iter().rposition(|word| has_number(word, &old)).unwrap_or_default();
         let mut words = words;
@@ -178,7 +183,7 @@ fn somebody_else(evidence: &Evidence, space: &Space, ip: IpAddr, port: u16) -> V
             "nobody listens on TCP port {port} of {ip} in {}: the service runs in {}",
             space.name, other.name
         );
-        let fix = program(evidence, other, port, "").map(|mut words| {
+        let fix = program(evidence, other, port, None).map(|mut words| {
             for word in &mut words {
                 if !one.ip.is_unspecified() {
                     *word = word.replace(&one.ip.to_string(), &ip.to_string());

@@ -21,8 +21,8 @@ struct Proxy<'a> {
     rule: &'a FirewallRule,
     /// The port at which the program listens.
     port: u16,
-    /// The mark that the rule sets, and its mask.
-    mark: (u32, u32),
+    /// The mark that the rule sets; 0 if it sets none.
+    mark: u32,
 }
 
 /// Suspects the sockets and the tables behind such rules.
@@ -33,7 +33,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
         for rule in wall.after.rules.iter().filter(|rule| is_tproxy(&Culprit::from(*rule))) {
             let native = rule.backend == Backend::Nft;
             let Some(port) = port(native, &rule.spec).filter(|_| wall.has_met(rule)) else { continue };
-            let proxy = Proxy { evidence, wall, space, rule, port, mark: mark(native, &rule.spec) };
+            let proxy = Proxy { evidence, wall, space, rule, port, mark: mark(native, &rule.spec).0 };
             found.extend(match proxy.drops() {
                 true => Some(proxy.no_socket()),
                 false => proxy.no_table(),
@@ -102,35 +102,28 @@ impl Proxy<'_> {
         let there = space.listeners.iter().find(|one| one.proto == "tcp" && one.port == *port);
         let hands =
             format!("the rule `{}` in {} hands the packets to TCP port {port}", rule.spec, space.name);
-        let (id, text) = match there {
-            Some(one) if !any => (
-                Cause::TproxyNoSocket,
-                format!("{hands}, where a program listens on {} only: TPROXY drops them", one.ip),
+        let text = match there {
+            Some(one) if !any => {
+                format!("{hands}, where a program listens on {} only: TPROXY drops them", one.ip)
+            }
+            Some(_) => format!(
+                "{hands}, where a program listens whose socket is not transparent (IP_TRANSPARENT): it may not answer for other addresses, so TPROXY drops them; the program has to set that option"
             ),
-            Some(_) => (
-                Cause::TproxyNoSocket,
-                format!(
-                    "{hands}, where a program listens whose socket is not transparent (IP_TRANSPARENT): it may not answer for other addresses, so TPROXY drops them; the program has to set that option"
-                ),
-            ),
-            None => (
-                Cause::TproxyNoSocket,
-                format!("{hands}, where nobody listens: TPROXY drops them; start the program there"),
-            ),
+            None => format!("{hands}, where nobody listens: TPROXY drops them; start the program there"),
         };
-        self.found(id, text, Vec::new(), Tier::Named.exact())
+        self.found(Cause::TproxyNoSocket, text, Vec::new(), Tier::Named.exact())
     }
 
     /// Suspects that no rule leads marked packets to a table in which they are local.
     fn no_table(&self) -> Option<Suspicion> {
-        let Self { evidence, space, mark, port, .. } = self;
-        let v6 = evidence.shot.target?.is_ipv6();
-        if evidence.stuck.ns != space.name || !matches!(evidence.gate, Gate::Forward | Gate::Input) {
+        let Self { evidence, space, port, .. } = self;
+        let (mark, v6) = (self.mark, evidence.shot.target?.is_ipv6());
+        let stopped = matches!(evidence.gate, Gate::Forward | Gate::Input);
+        if mark == 0 || evidence.stuck.ns != space.name || !stopped {
             return None;
         }
         let fits = |rule: &&PolicyRule| {
-            rule.inet6 == v6
-                && rule.fwmark.is_some_and(|set| set & rule.fwmask == mark.0 & rule.fwmask && mark.0 != 0)
+            rule.inet6 == v6 && rule.fwmark.is_some_and(|set| set & rule.fwmask == mark & rule.fwmask)
         };
         let ip = format!("{}{}", evidence.ip(&space.name), if v6 { " -6" } else { "" });
         let rule = space.rules.iter().find(fits);
@@ -140,11 +133,11 @@ impl Proxy<'_> {
             .iter()
             .any(|route| route.table == table && route.kind == "local" && route.dst.ip.is_ipv6() == v6);
         let mut fix = Vec::new();
-        if mark.0 == 0 || rule.is_some() && takes {
+        if rule.is_some() && takes {
             return None;
         }
         if rule.is_none() {
-            fix.push(format!("{ip} rule add fwmark {:#x} lookup {table}", mark.0));
+            fix.push(format!("{ip} rule add fwmark {:#x} lookup {table}", mark));
         }
         if !takes {
             fix.push(format!("{ip} route add local default dev lo table {table}"));
@@ -155,7 +148,7 @@ impl Proxy<'_> {
         };
         let text = format!(
             "TPROXY in {} marks the packets with {:#x} for the program on TCP port {port}, but {lacks}: they are taken for packets to somebody else, and routed on",
-            space.name, mark.0
+            space.name, mark
         );
         Some(self.found(Cause::TproxyNoTable, text, fix, Tier::Named.exact()))
     }

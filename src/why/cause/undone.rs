@@ -71,7 +71,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
             };
             gone && made.ns == flush.ns && !again()
         };
-        // What an earlier flush took away is its own.
+        // Rules that an earlier flush took away count for that one.
         let since = worked[..at].iter().rposition(|before| {
             let flushes =
                 matches!(effect(before), Effect::Flushes(of) | Effect::Deletes(of) if of.covers(&scope));

@@ -2,6 +2,7 @@
 //! with the tool's own command.
 
 use super::firewall::BlockedPacket;
+use super::meant::target;
 use crate::net::protocol_name;
 
 /// A tool, and the beginning of the names of its chains.
@@ -93,13 +94,6 @@ impl BlockedPacket<'_> {
         }
         CHAINS.iter().find(|(start, _)| chain.starts_with(start)).map(|(_, tool)| *tool)
     }
-}
-
-/// Returns the chain that a rule leads to.
-fn target(spec: &str) -> Option<&str> {
-    let mut words = spec.split_whitespace();
-    words.find(|word| matches!(*word, "-j" | "-g" | "jump" | "goto"))?;
-    words.next()
 }
 
 #[cfg(test)]

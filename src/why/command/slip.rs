@@ -6,6 +6,14 @@ use crate::why::evidence::Evidence;
 use crate::why::evidence::ground::{network, transplant};
 use std::net::IpAddr;
 
+/// Tells whether one address may be a slip for another one: they begin alike, or differ in two
+/// characters at most.
+pub(in crate::why) fn resembles(a: IpAddr, b: IpAddr) -> bool {
+    let (a, b) = (a.to_string(), b.to_string());
+    let start = |ip: &str| -> Vec<String> { ip.split(['.', ':']).take(2).map(String::from).collect() };
+    start(&a) == start(&b) || strsim::damerau_levenshtein(&a, &b) <= 2
+}
+
 pub(in crate::why) const PROGRAMS: [&str; 14] = [
     "ip",
     "bridge",

@@ -17,7 +17,7 @@ pub(super) mod kernel;
 pub(super) mod known;
 mod macs;
 pub(super) mod typed;
-mod way;
+pub(super) mod way;
 
 use self::ground::Ground;
 use self::kernel::Kernel;

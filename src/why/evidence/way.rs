@@ -9,6 +9,11 @@ use crate::why::evidence::ground::{Crossing, End, network};
 use crate::why::look::gate::is_local;
 use std::net::IpAddr;
 
+/// Returns the sysctl that makes a namespace a router for packets to an address.
+pub(in crate::why) fn forwarding_key(dst: IpAddr) -> &'static str {
+    if dst.is_ipv6() { "net.ipv6.conf.all.forwarding" } else { "net.ipv4.ip_forward" }
+}
+
 impl<'a> Evidence<'a> {
     /// Returns the interfaces on the way that handle packets of the network layer, in the
     /// order of the way.
@@ -95,8 +100,7 @@ impl Evidence<'_> {
         let Some(there) = self.survey.space(space) else { return false };
         let on_best =
             self.way_to(asker, dst).is_some_and(|way| way.iter().any(|step| step.into.space.name == space));
-        let key = if dst.is_ipv6() { "net.ipv6.conf.all.forwarding" } else { "net.ipv4.ip_forward" };
-        let forwards = there.switch(key) != Some(0) && self.reaches_by_route(space, dst);
+        let forwards = !self.is_no_router(there, dst) && self.reaches_by_route(space, dst);
         let beyond =
             self.way_to(space, dst).is_some_and(|way| way.iter().all(|step| step.into.space.name != asker));
         // Without any way to the address no gateway is wrong.
@@ -105,8 +109,7 @@ impl Evidence<'_> {
 
     /// Tells whether forwarding is off in a namespace.
     pub(in crate::why) fn is_no_router(&self, space: &Space, dst: IpAddr) -> bool {
-        space.switch(if dst.is_ipv6() { "net.ipv6.conf.all.forwarding" } else { "net.ipv4.ip_forward" })
-            == Some(0)
+        space.switch(forwarding_key(dst)) == Some(0)
     }
 
     /// Tells whether the next namespace answers for an address that is elsewhere

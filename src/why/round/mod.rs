@@ -47,9 +47,9 @@ fn search(
             return Ok(());
         }
         Aim::Prove { cures, ways } => {
-            findings.reached = proved(network, &from, probe, cures, findings)?;
-            if findings.reached {
-                let survey = network.survey()?;
+            let proved = proved(network, &from, probe, cures, findings)?;
+            findings.reached = proved.is_some();
+            if let Some(survey) = proved {
                 findings.ways = effects::again(network, &survey, ways.clone()).unwrap_or_default();
             }
             return Ok(());
@@ -121,24 +121,25 @@ fn search(
     Ok(())
 }
 
-/// Tells whether the target is reached after these commands.
+/// Returns the state of the network after these commands if the target is reached then.
 fn proved(
     network: &Network,
     from: &Netns,
     probe: &Probe,
     cures: &[String],
     findings: &mut Findings,
-) -> Result<bool, NetError> {
+) -> Result<Option<Survey>, NetError> {
     match mend(network, cures) {
         Ok(()) => {
-            let sent = send(network, from, probe, &settled(network)?)?;
+            let survey = settled(network)?;
+            let sent = send(network, from, probe, &survey)?;
             findings.target = sent.target;
-            Ok(sent.reached)
+            Ok(sent.reached.then_some(survey))
         }
-        Err(Unmended::Refused) => Ok(false),
+        Err(Unmended::Refused) => Ok(None),
         Err(Unmended::Lacking(lack)) => {
             findings.lacking = Some(lack);
-            Ok(false)
+            Ok(None)
         }
     }
 }
