@@ -13,12 +13,13 @@ pub use class::{Supply, class};
 pub use evidence::{Record, write_evidence};
 pub use finished::Finished;
 use inquiry::WhyCache;
-pub use inquiry::{WhyError, why};
+pub use inquiry::{WhyError, unanswered, why};
 pub use machine::Machine;
 
 use crate::check::{Judge, Outcome, Shelf, Verdict};
-use crate::event::{Answered, Event, Fault, Order, PendingWhy, Submission};
+use crate::event::{Answered, Event, Fault, Order, PendingWhy, Scope, Submission, Unanswered};
 use crate::lab::{Lab, LabName, LabSource, Language, Place, read_beside};
+use crate::report;
 use crate::sandbox::{For, Inside, Launcher, Line, Sandbox, SandboxError};
 use crate::script::{self, Compiler, Guests, Stage, Teller};
 use crate::shell;
@@ -70,6 +71,8 @@ pub struct Settings {
     pub captures: bool,
     /// Whether the facts behind each diagnosis are recorded.
     pub evidence: Record,
+    /// The part of the network that a cure may change.
+    pub scope: Scope,
 }
 
 impl Default for Settings {
@@ -85,6 +88,7 @@ impl Default for Settings {
             explains: true,
             captures: false,
             evidence: Record::Dropped,
+            scope: Scope::default(),
         }
     }
 }
@@ -166,7 +170,9 @@ pub fn lab(
     let order = order(lab, settings);
     let mut judge = Judge::new(lab, shelf);
     let cache = WhyCache::new(lab, launcher, settings);
+    let mut unanswered = Unanswered::default();
     let hear = |event: Event| {
+        unanswered.hear(&event);
         let verdict = judge.hear(&event);
         see(&event, verdict.as_ref());
     };
@@ -174,8 +180,21 @@ pub fn lab(
     let mut outcomes = judge.finish();
     if settings.explains {
         explain(&cache, &mut outcomes);
+        offer(lab, &unanswered, &mut outcomes);
     }
     Ok(outcomes)
+}
+
+/// Adds the command line that asks why the last question of a shell lab got no answer.
+fn offer(lab: &Lab, unanswered: &Unanswered, outcomes: &mut [Outcome]) {
+    let Some(asked) = unanswered.last().filter(|_| lab.language == Language::Shell) else { return };
+    let failed = outcomes.iter_mut().find_map(|outcome| match &mut outcome.verdict {
+        Verdict::Failed(failure) if failure.why.is_none() => Some(failure),
+        _ => None,
+    });
+    if let Some(failure) = failed {
+        failure.hints.push(format!("`{}` tells why there was no answer", report::ask_why(lab, asked)));
+    }
 }
 
 /// The time limit for explanations of one lab's failed checks. Each takes a

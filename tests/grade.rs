@@ -56,7 +56,7 @@ fn a_class_as_a_person_reads_it() {
           ✓ r is up: 1 of 1
           ✗ red reaches blue: 0 of 2
               why:
-                red can't reach 10.0.0.2, for 2 reasons, each of which is enough:
+                red can't reach 10.0.0.2, for 2 reasons, and each of them alone stops it:
                   1. nobody has 10.0.0.2: blue has no address on b
                      (nslab why --explain address-missing)
                   2. red has no address on r, so it has no route to 10.0.0.0/24, where blue has
@@ -161,7 +161,7 @@ fn as_json() {
                   "passed": false,
                   "points": 0,
                   "max": 2,
-                  "rationale": "check `red reaches blue` failed\n\nred can't reach 10.0.0.2, for 2 reasons, each of which is enough:\n  1. nobody has 10.0.0.2: blue has no address on b\n     (nslab why --explain address-missing)\n  2. red has no address on r, so it has no route to 10.0.0.0/24, where blue has\n     10.0.0.2\n     (nslab why --explain address-missing)\n\n  request  [red] ✗\n  the request did not leave any interface of red\n\ncure\n    ip -n blue addr add 10.0.0.2/24 dev b\n    ip -n red addr add 10.0.0.1/24 dev r\nproved: a replay of the lab with these commands reaches 10.0.0.2",
+                  "rationale": "check `red reaches blue` failed\n\nred can't reach 10.0.0.2, for 2 reasons, and each of them alone stops it:\n  1. nobody has 10.0.0.2: blue has no address on b\n     (nslab why --explain address-missing)\n  2. red has no address on r, so it has no route to 10.0.0.0/24, where blue has\n     10.0.0.2\n     (nslab why --explain address-missing)\n\n  request  [red] ✗\n  the request did not leave any interface of red\n\ncure\n    ip -n blue addr add 10.0.0.2/24 dev b\n    ip -n red addr add 10.0.0.1/24 dev r\nproved: a replay of the lab with these commands reaches 10.0.0.2",
                   "expected": "an answer",
                   "actual": "$ ip netns exec red ping -c1 -W1 10.0.0.2\nping: connect: Network is unreachable",
                   "hint": null,
@@ -196,7 +196,7 @@ fn as_junit() {
             <testcase name="red reaches blue" classname="x/lab.bob">
               <failure message="0 of 2 points: check `red reaches blue` failed" type="check">check `red reaches blue` failed
 
-        red can't reach 10.0.0.2, for 2 reasons, each of which is enough:
+        red can't reach 10.0.0.2, for 2 reasons, and each of them alone stops it:
           1. nobody has 10.0.0.2: blue has no address on b
              (nslab why --explain address-missing)
           2. red has no address on r, so it has no route to 10.0.0.0/24, where blue has

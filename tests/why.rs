@@ -336,7 +336,7 @@ fn a_name_that_nobody_knows_and_what_is_behind_it() {
     why_rhai(lab, &["red", "blue"])
         .stdout(
             "
-            red can't reach blue, for 2 reasons, each of which is enough:
+            red can't reach blue, for 2 reasons, and each of them alone stops it:
               1. `blue` is known nowhere: /etc/hosts does not have it, and /etc/resolv.conf
                  names no server; blue's 10.0.0.2 is meant
                  (nslab why --explain name-unknown)
@@ -397,4 +397,147 @@ fn tests_write_what_was_known_of_each_diagnosis() {
             serde_json::from_str(&scratch.read(file).expect("the file")).expect("JSON");
         assert_eq!(known["rounds"][0]["probe"]["to"], to, "{file}");
     }
+}
+
+/// A lab that asks before and after a mistake, in a loop.
+const ASKING: &str = "
+    ip netns add red
+    ip netns add r
+    ip netns add blue
+    ip link add eth0 netns red type veth peer name r0 netns r
+    ip link add eth0 netns blue type veth peer name r1 netns r
+    ip -n red addr add 10.1.0.2/24 dev eth0
+    ip -n blue addr add 10.2.0.2/24 dev eth0
+    ip -n r addr add 10.1.0.1/24 dev r0
+    ip -n r addr add 10.2.0.1/24 dev r1
+    for at in red:eth0 blue:eth0 r:r0 r:r1; do ip -n ${at%:*} link set ${at#*:} up; done
+    ip -n red route add default via 10.1.0.1
+    ip -n blue route add default via 10.2.0.1
+    ip netns exec r sysctl -qw net.ipv4.ip_forward=0
+    TARGET=10.2.0.2
+    ip netns exec red ping -c1 -W1 10.1.0.1 > /dev/null
+    ip netns exec red ping -c1 -W1 $TARGET > /dev/null
+    ip netns exec r sysctl -qw net.ipv4.ip_forward=1
+    ";
+
+fn asking(arguments: &[&str]) -> Nslab {
+    Nslab::new(arguments).file("lab.sh", unindent(ASKING)).needs(&["ip", "sysctl", "ping"])
+}
+
+#[test]
+fn the_labs_own_question_is_explained_as_of_then() {
+    asking(&["why", "lab.sh"])
+        .stdout(
+            "
+            lab.sh:16: ip netns exec red ping -c1 -W1 $TARGET > /dev/null
+            red can't reach 10.2.0.2: r gets packets for others on r0 and does not forward
+            them: net.ipv4.ip_forward=0 there
+              (nslab why --explain forwarding-off)
+
+              request  [red] eth0 ──▶ r0 [r] ✗ r1
+              the request was last seen entering r by r0, and not at r's r1
+
+            look at
+                ip netns exec r sysctl net.ipv4.ip_forward
+
+            cure
+                ip netns exec r sysctl -qw net.ipv4.ip_forward=1
+            proved: a replay of the lab with this command reaches 10.2.0.2, and between
+            others nothing has changed (12 questions)
+            ",
+        )
+        .code(1)
+        .run();
+}
+
+#[test]
+fn a_lab_whose_questions_are_answered_has_nothing_to_explain() {
+    Nslab::new(["why", "lab.sh"])
+        .file("lab.sh", "ip link set lo up\nping -c1 127.0.0.1\n")
+        .needs(&["ip", "ping"])
+        .stderr(
+            "
+            error: no question of `lab.sh` is left without an answer: no ping, curl, nc and the like has failed
+            hint: name the one that asks, and the other end: `nslab why lab.sh red 10.0.0.2`
+            ",
+        )
+        .code(2)
+        .run();
+}
+
+#[test]
+fn a_failed_lab_offers_the_question_to_copy() {
+    Nslab::test(NOTHING)
+        .file("labs/x/lab.sh", format!("set -e\n{}", unindent(ASKING)))
+        .needs(&["ip", "sysctl", "ping"])
+        .fails(
+            "
+            labs/x/lab.sh:17:1: exit code 1
+                |
+             17 | ip netns exec red ping -c1 -W1 $TARGET > /dev/null
+                | ^
+            command: ip netns exec red ping -c1 -W1 $TARGET > /dev/null
+            hint: the script asks with `set -e` to end at the first command that fails; `|| true` behind one forgives it
+            hint: `nslab why labs/x/lab.sh red 10.2.0.2` tells why there was no answer
+            ",
+        )
+        .run();
+}
+
+#[test]
+fn a_cure_acts_only_where_it_may() {
+    asking(&["why", "lab.sh", "red", "10.2.0.2", "--at", "16", "--only", "red,blue"])
+        .stdout(
+            "
+            red can't reach 10.2.0.2: r gets packets for others on r0 and does not forward
+            them: net.ipv4.ip_forward=0 there; a cure may not act in r, but only in red,
+            blue
+              (nslab why --explain forwarding-off)
+
+              request  [red] eth0 ──▶ r0 [r] ✗ r1
+              the request was last seen entering r by r0, and not at r's r1
+
+            look at
+                ip netns exec r sysctl net.ipv4.ip_forward
+            ",
+        )
+        .code(1)
+        .run();
+    asking(&["why", "lab.sh", "red", "10.2.0.2", "--only", "rde"])
+        .stderr(
+            "
+            error: the lab has no namespace `rde`
+            hint: it has `blue`, `r`, `red`, and the host's: `host`
+            ",
+        )
+        .code(2)
+        .run();
+}
+
+#[test]
+fn a_namespace_plays_the_world_outside() {
+    let arguments = ["why", "lab.sh", "red", "8.8.8.8", "--outside", "blue"];
+    asking(&arguments)
+        .stdout(
+            "
+            red can't reach 8.8.8.8: r, which should pass it on, has no route to 8.8.8.8;
+            blue is the next one on the way, at 10.2.0.2
+              (nslab why --explain route-missing)
+
+              request  [red] eth0 ──▶ r0 [r] ✗ r1
+              error         [red] eth0 ◀── r0 [r]
+              the request was last seen entering r by r0, and not at r's r1
+
+            look at
+                ip -n r route
+                ip -n r route get 8.8.8.8 from 10.1.0.2 iif r0
+
+            cure
+                ip -n r route add 8.8.8.8 via 10.2.0.2
+            proved: a replay of the lab with this command reaches 8.8.8.8
+            it also opens: r → blue
+            ",
+        )
+        .code(1)
+        .run();
 }

@@ -7,6 +7,7 @@ mod export;
 mod grade;
 mod grader;
 mod one;
+mod progress;
 mod run;
 mod self_test;
 mod sheet;
@@ -87,7 +88,9 @@ const WHY_EXAMPLES: &str = "\
 Examples:
   nslab why labs/cable/switch-on.rhai red 192.168.15.2 --at 1
   nslab why what-i-typed.sh host 10.0.0.2      a file of commands, as they were pasted
+  nslab why what-i-typed.sh                    why its last ping, curl or nc got no answer
   nslab why lab.sh red 10.0.0.2 --tcp 80       as curl would ask
+  nslab why lab.sh red 10.0.0.2 --only red,r1  with a cure in red or r1, and nowhere else
   nslab why lab.sh red 10.0.0.2 --size 1450 --df
   nslab why --explain forwarding-off           what this cause is, how it shows, how to cure it
 
@@ -165,30 +168,37 @@ struct Why {
     #[arg(value_name = "LAB", required_unless_present = "explain")]
     lab: Option<PathBuf>,
     /// The namespace that asks; `host` is the sandbox's own
-    #[arg(value_name = "FROM", required_unless_present = "explain")]
+    #[arg(value_name = "FROM", requires = "to")]
     from: Option<String>,
-    /// The address or the name that it can't reach
-    #[arg(value_name = "TO", required_unless_present = "explain")]
+    /// The address or the name that it can't reach. Without FROM and TO, the lab's own last ping, curl, nc or
+    /// other question that got no answer is explained
+    #[arg(value_name = "TO")]
     to: Option<String>,
     /// Ask when this step is done, by its number or how its text begins; of a `.sh` lab, when the lines up
     /// to this one have run
-    #[arg(long, value_name = "STEP")]
+    #[arg(long, value_name = "STEP", requires = "from")]
     at: Option<String>,
     /// Ask a TCP port, in place of an echo request
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), conflicts_with_all = ["size", "df", "broadcast"])]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), requires = "from", conflicts_with_all = ["size", "df", "broadcast"])]
     tcp: Option<u16>,
     /// The payload of the request, in bytes, as `ping -s`
-    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(..=65_507))]
+    #[arg(long, value_name = "BYTES", requires = "from", value_parser = clap::value_parser!(u16).range(..=65_507))]
     size: Option<u16>,
     /// Forbid fragments, as `ping -M do`
-    #[arg(long)]
+    #[arg(long, requires = "from")]
     df: bool,
     /// Send from this interface or address, as `ping -I`
-    #[arg(long, value_name = "DEV|ADDR")]
+    #[arg(long, value_name = "DEV|ADDR", requires = "from")]
     interface: Option<String>,
     /// Ask a broadcast address, as `ping -b`
-    #[arg(long)]
+    #[arg(long, requires = "from")]
     broadcast: bool,
+    /// Let a cure act in these namespaces only
+    #[arg(long, value_name = "NS", value_delimiter = ',')]
+    only: Option<Vec<String>>,
+    /// The namespace that plays the world outside: it has the address if nobody else has it, and no cure acts there
+    #[arg(long, value_name = "NS")]
+    outside: Option<String>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,

@@ -161,10 +161,9 @@ impl Desk<'_> {
         let [from, to] = words else { return "write `why FROM TO`, as `why red 10.0.0.2`\n".into() };
         let lab = self.lab.up_to_here(self.at, solution(typed));
         let probe = Probe { from: from.clone(), ..Probe::to(from, to) };
-        let explained =
-            self.launcher.open().map_err(run::WhyError::from).and_then(|first| {
-                run::why(&lab, self.launcher, first, &self.settings(), &probe, &Moment::End)
-            });
+        let explained = self.launcher.open().map_err(run::WhyError::from).and_then(|first| {
+            run::why(&lab, self.launcher, first, &self.settings(), &probe, &Moment::End, &|_| {})
+        });
         match explained {
             Ok(explanation) if io::stdout().is_terminal() => {
                 report::explanation_in_colour(&lab, &explanation)

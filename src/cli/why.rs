@@ -1,18 +1,19 @@
 use super::Why;
 use super::exit::{Findings, USAGE};
 use super::one;
-use crate::event::{Moment, Probe, Stop};
-use crate::lab::visible;
+use super::progress::Progress;
+use crate::event::{Asked, Moment, PendingWhy, Probe, Scope, Stop};
+use crate::lab::{Lab, visible, visible_in_line};
 use crate::report::{self, WhyJson};
 use crate::run::{self, Record, Settings, WhyError};
-use crate::sandbox::For;
+use crate::sandbox::{For, Launcher, Sandbox};
 use crate::why::pages;
 use std::io::Write;
 use std::process::ExitCode;
 
 /// `nslab why`
 pub(super) fn run(typed: &Why) -> ExitCode {
-    let (Some(path), Some(from), Some(to)) = (&typed.lab, &typed.from, &typed.to) else {
+    let Some(path) = &typed.lab else {
         return explain(typed.explain.as_ref().and_then(|name| name.as_deref()));
     };
     if let Err(code) = one::look_at(path) {
@@ -30,19 +31,19 @@ pub(super) fn run(typed: &Why) -> ExitCode {
         timeout_ms: typed.deadline.timeout,
         patience_ms: typed.patience.patience,
         evidence: if typed.evidence.is_some() { Record::Kept } else { Record::Dropped },
+        scope: Scope { only: typed.only.clone(), outside: typed.outside.clone() },
         ..Settings::default()
     };
-    let probe = Probe {
-        from: from.clone(),
-        to: to.clone(),
-        tcp: typed.tcp,
-        size: typed.size,
-        df: typed.df,
-        interface: typed.interface.clone(),
-        broadcast: typed.broadcast,
+    let (sandbox, probe, at) = match question(typed) {
+        Some((probe, at)) => (sandbox, probe, at),
+        None => match own_question(typed, &lab, &launcher, sandbox, &settings) {
+            Ok(found) => found,
+            Err(code) => return code,
+        },
     };
-    let at = typed.at.clone().map_or(Moment::End, Moment::Step);
-    let explained = run::why(&lab, &launcher, sandbox, &settings, &probe, &at);
+    let progress = Progress::start();
+    let explained = run::why(&lab, &launcher, sandbox, &settings, &probe, &at, &|what| progress.tell(what));
+    drop(progress);
     drop(launcher);
     match explained {
         Ok(explanation) => {
@@ -87,6 +88,45 @@ pub(super) fn run(typed: &Why) -> ExitCode {
             Findings { bug: true, ..Findings::default() }.into()
         }
     }
+}
+
+/// Returns the question that was typed.
+fn question(typed: &Why) -> Option<(Probe, Moment)> {
+    let probe = Probe {
+        tcp: typed.tcp,
+        size: typed.size,
+        df: typed.df,
+        interface: typed.interface.clone(),
+        broadcast: typed.broadcast,
+        ..Probe::to(typed.from.as_ref()?, typed.to.as_ref()?)
+    };
+    Some((probe, typed.at.clone().map_or(Moment::End, Moment::Step)))
+}
+
+/// Returns the last question of the lab that got no answer, and says which one it is.
+fn own_question(
+    typed: &Why,
+    lab: &Lab,
+    launcher: &Launcher,
+    sandbox: Sandbox,
+    settings: &Settings,
+) -> Result<(Sandbox, Probe, Moment), ExitCode> {
+    let found = run::unanswered(lab, launcher, sandbox, settings);
+    let found = found.and_then(|asked| Ok((asked, launcher.open()?)));
+    let (asked, sandbox) = found.map_err(|error| one::without_sandbox(&error))?;
+    let path = visible_in_line(&lab.source.path.display().to_string());
+    let Some(Asked { command, pending_why: PendingWhy { probe, call_site }, .. }) = asked else {
+        eprintln!(
+            "error: no question of `{path}` is left without an answer: no ping, curl, nc and the like has failed"
+        );
+        eprintln!("hint: name the one that asks, and the other end: `nslab why {path} red 10.0.0.2`");
+        return Err(ExitCode::from(USAGE));
+    };
+    if !typed.json {
+        let path = call_site.helper.as_deref().map_or(path, visible_in_line);
+        println!("{path}:{}: {}", call_site.place.line, visible_in_line(&command));
+    }
+    Ok((sandbox, probe, Moment::CallSite(call_site)))
 }
 
 /// `nslab why --explain`

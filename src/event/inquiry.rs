@@ -17,10 +17,22 @@ pub struct Inquiry {
     pub cleared: Vec<String>,
     /// The moment of the lab at which it is asked.
     pub at: Moment,
+    /// The limits of what a cure may change.
+    pub scope: Scope,
     /// The time limit of the search, in milliseconds.
     pub budget_ms: u64,
     /// Whether the findings include all known facts ([`Findings::known`]).
     pub records: bool,
+}
+
+/// The part of the network that a cure may change.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    /// The namespaces where it may act; all of them if there is no list.
+    pub only: Option<Vec<String>>,
+    /// The namespace that plays the world outside of the lab: it has the target's address if
+    /// nobody else has it, and no cure may act there.
+    pub outside: Option<String>,
 }
 
 /// The purpose of a search.
@@ -128,7 +140,8 @@ pub enum Moment {
     /// The end of the lab.
     #[default]
     End,
-    /// The call at which the lab asks something itself.
+    /// The call, or in a shell lab the command, with which the lab asks something itself. It is
+    /// not asked there.
     CallSite(CallSite),
     /// The end of a step: its number, or how its text begins. In a shell lab,
     /// the line up to which commands run.

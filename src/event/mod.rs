@@ -7,13 +7,15 @@
 mod hex;
 mod inquiry;
 mod live;
+mod unanswered;
 
 pub use inquiry::{
     Aim, Answered, CallSite, Cause, Effects, Explanation, Findings, Inquiry, LabCommand, Lack, Misuse,
-    Moment, Passed, PendingWhy, Probe, Suspect, Trail, TrailEnd, TrailStep, Way, Waypoint,
+    Moment, Passed, PendingWhy, Probe, Scope, Suspect, Trail, TrailEnd, TrailStep, Way, Waypoint,
 };
 
 pub use live::{Live, LiveAsk};
+pub use unanswered::{Asked, Unanswered};
 
 use crate::lab::{Helper, Language, Place};
 use crate::table::Table;
@@ -188,6 +190,8 @@ pub struct Ran {
     pub changes: Vec<String>,
     /// Help, if it failed for lack of something known.
     pub hint: Option<String>,
+    /// The way to ask again, if it asked for an answer from elsewhere and failed.
+    pub pending_why: Option<Box<PendingWhy>>,
 }
 
 /// The refusal of an action.

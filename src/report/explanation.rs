@@ -127,8 +127,10 @@ fn headline(why: &Explanation, ink: Ink) -> String {
             text += &one(cause);
         }
         (causes, false, true) => {
-            let what =
-                format!("{from} can't reach {to}, for {} reasons, each of which is enough:", causes.len());
+            let what = format!(
+                "{from} can't reach {to}, for {} reasons, and each of them alone stops it:",
+                causes.len()
+            );
             text += &stressed(&what, ink, Ink::bad);
             list(&mut text, usize::MAX);
         }
@@ -361,7 +363,7 @@ proved: a replay of the lab with this command reaches 10.0.2.2
         assert_eq!(
             explanation(&lab(), &why),
             "\
-red can't reach 10.0.2.2, for 2 reasons, each of which is enough:
+red can't reach 10.0.2.2, for 2 reasons, and each of them alone stops it:
   1. blue's eth0 is DOWN
      (nslab why --explain link-down)
   2. router does not forward

@@ -3,6 +3,7 @@
 //! *Takes* a lab, its events and its outcomes, *gives* text for a person or a program, *never*
 //! decides anything.
 
+mod ask_why;
 mod effects;
 mod explanation;
 mod export;
@@ -13,6 +14,7 @@ mod refused;
 mod trail;
 mod why_json;
 
+pub use ask_why::ask_why;
 pub use explanation::{explanation, explanation_in_colour};
 pub use export::Export;
 pub use failure::{failure, fault, not_measured, stop};

@@ -1,8 +1,9 @@
+use super::ask_why::ask_why;
 use super::failure;
 use super::failure::{not_measured, set_in};
 use crate::check::{Outcome, Verdict};
-use crate::event::{Event, Stop, Unmeasured};
-use crate::lab::{Lab, visible};
+use crate::event::{Event, Stop, Unanswered, Unmeasured};
+use crate::lab::{Lab, Language, visible};
 use std::fmt::Write;
 
 /// The most lines of a text: enough for whole tables, but a program may print
@@ -17,6 +18,7 @@ pub struct Narration {
     path: String,
     /// The commands of a shell lab that failed, with their places.
     failed: Vec<String>,
+    unanswered: Unanswered,
     /// The place where a lab stopped, and the feature it lacked.
     ended: Option<Unmeasured>,
 }
@@ -35,6 +37,7 @@ impl Narration {
 
     /// Returns the text of an event; `verdict` is that of an expectation.
     pub fn event(&mut self, event: &Event, verdict: Option<&Verdict>) -> String {
+        self.unanswered.hear(event);
         let mut text = String::new();
         if !self.began && !matches!(event, Event::Title(_) | Event::Step { .. }) {
             text.push('\n');
@@ -143,6 +146,13 @@ impl Narration {
             for failed in &self.failed {
                 set_in(&mut text, "  ", failed, MOST);
             }
+        }
+        // A failed check has its answer, or this line, already.
+        let command = self.unanswered.last().map(|asked| ask_why(lab, asked));
+        if let (Language::Shell, Some(command)) = (lab.language, command)
+            && !text.contains(&command)
+        {
+            let _ = writeln!(text, "\nto find out why there was no answer\n  {command}");
         }
         let count = |is: fn(&Verdict) -> bool| outcomes.iter().filter(|outcome| is(&outcome.verdict)).count();
         let counts = [

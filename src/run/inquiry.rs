@@ -3,8 +3,8 @@
 use super::evidence::{self, Record};
 use super::{Machine, Settings, order};
 use crate::event::{
-    Aim, Answered, Cause, Effects, Event, Explanation, Findings, Inquiry, Misuse, Moment, PendingWhy, Probe,
-    Stop, Suspect, Way,
+    Aim, Answered, Asked, Cause, Effects, Event, Explanation, Findings, Inquiry, Misuse, Moment, PendingWhy,
+    Probe, Stop, Suspect, Unanswered, Way,
 };
 use crate::lab::Lab;
 use crate::report;
@@ -56,7 +56,8 @@ impl std::error::Error for WhyError {}
 
 /// Finds out why a probe of a lab's network is not answered and what cures it,
 /// and whether a replay proved that. `first` is a sandbox that is ready, and
-/// `at` is the moment of the lab at which the question is asked.
+/// `at` is the moment of the lab at which the question is asked. `tell` gets a
+/// line before each replay.
 ///
 /// # Errors
 ///
@@ -68,8 +69,9 @@ pub fn why(
     settings: &Settings,
     probe: &Probe,
     at: &Moment,
+    tell: &dyn Fn(&str),
 ) -> Result<Explanation, WhyError> {
-    search(&WhyCache::new(lab, launcher, settings), first, probe, at)
+    search(&WhyCache { tell, ..WhyCache::new(lab, launcher, settings) }, first, probe, at)
 }
 
 /// Answers a lab's questions of why, in the network as it was at that moment.
@@ -80,12 +82,14 @@ pub(super) struct WhyCache<'a> {
     settings: &'a Settings,
     /// The time limit of each search, without the last replay.
     patience: Duration,
+    /// Takes a line about each replay.
+    tell: &'a dyn Fn(&str),
     known: RefCell<Vec<(PendingWhy, Option<Answered>)>>,
 }
 
 impl<'a> WhyCache<'a> {
     pub fn new(lab: &'a Lab, launcher: &'a Launcher, settings: &'a Settings) -> Self {
-        Self { lab, launcher, settings, patience: PATIENCE, known: RefCell::default() }
+        Self { lab, launcher, settings, patience: PATIENCE, tell: &|_| {}, known: RefCell::default() }
     }
 
     /// Limits each search to this time.
@@ -119,6 +123,27 @@ impl<'a> WhyCache<'a> {
         self.known.borrow_mut().push((pending_why.clone(), answer.clone()));
         answer
     }
+}
+
+/// Runs a lab, and returns its last question that got no answer.
+///
+/// # Errors
+///
+/// If there is no sandbox.
+pub fn unanswered(
+    lab: &Lab,
+    launcher: &Launcher,
+    mut sandbox: Sandbox,
+    settings: &Settings,
+) -> Result<Option<Asked>, SandboxError> {
+    let cache = WhyCache::new(lab, launcher, settings);
+    let mut unanswered = Unanswered::default();
+    sandbox.run_with(
+        &order(lab, settings),
+        |event| unanswered.hear(&event),
+        |pending_why| cache.answer(pending_why),
+    )?;
+    Ok(unanswered.last().cloned())
 }
 
 fn search(cache: &WhyCache, first: Sandbox, probe: &Probe, at: &Moment) -> Result<Explanation, WhyError> {
@@ -324,6 +349,11 @@ impl Replay<'_> {
     }
 
     fn ask(&mut self, aim: Aim, cleared: &[String]) -> Result<(Findings, Option<Stop>), WhyError> {
+        (self.cache.tell)(&match &aim {
+            Aim::Seek | Aim::Gather => "looking for the cause".to_string(),
+            Aim::Measure => "measuring who reaches whom".to_string(),
+            Aim::Prove { cures, .. } => format!("trying `{}`", cures.join("; ")),
+        });
         let before = Machine::now();
         let answer = self.ask_once(aim.clone(), cleared)?;
         // The machine changed during the run, so the run may be wrong: ask
@@ -344,6 +374,7 @@ impl Replay<'_> {
         order.inquiry = Some(Inquiry {
             probe: self.probe.clone(),
             at: self.at.clone(),
+            scope: self.cache.settings.scope.clone(),
             aim,
             cleared: cleared.to_vec(),
             budget_ms: ROUND.min(self.cache.patience).as_millis() as u64,

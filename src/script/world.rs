@@ -73,6 +73,8 @@ pub(super) struct World {
     guests: Guests,
     /// Whether the person has worked in it; the lab then goes no further.
     has_lived: Cell<bool>,
+    /// The namespaces that the script in the gap may change, if the exercise limits them.
+    pub only: RefCell<Option<Vec<String>>>,
     /// Whether the script in the gap is acting.
     in_gap: Cell<bool>,
     /// The good answers since a submission is judged.
@@ -121,6 +123,7 @@ impl World {
             order: Rc::clone(order),
             guests,
             has_lived: Cell::new(false),
+            only: RefCell::default(),
             in_gap: Cell::new(false),
             again: Again::default(),
             sweeps: Cell::new(0),
@@ -270,7 +273,8 @@ impl World {
 
     /// Answers the inquiry of this replay, once.
     pub fn inquire(&self) {
-        if let Some(inquiry) = self.inquiry.take() {
+        if let Some(mut inquiry) = self.inquiry.take() {
+            inquiry.scope.only = inquiry.scope.only.or_else(|| self.only.borrow().clone());
             let findings = why::round(&self.network, &self.lab_commands.borrow(), &inquiry);
             self.teller.tell(Event::Explained(Box::new(findings)));
         }

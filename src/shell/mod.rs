@@ -14,6 +14,7 @@ pub(crate) mod fuzzing;
 mod live;
 mod output;
 mod paste;
+mod places;
 mod prelude;
 mod prompt;
 mod read;

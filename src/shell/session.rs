@@ -2,12 +2,14 @@
 
 use super::output::Output;
 use super::paste::{SYNTAX_ERROR, Script};
+use super::places::{Places, first_word};
 use super::prelude::{INTERRUPTED, PREFIX};
 use super::scan::Simple;
 use super::told::{Talk, Told};
-use crate::event::{Event, Moment, Order, Ran, Stop};
+use crate::event::{CallSite, Event, Inquiry, LabCommand, Moment, Order, PendingWhy, Probe, Ran, Stop};
 use crate::lab::Place;
 use crate::net::{Exit, NetError, Network, Terminal};
+use crate::why;
 use std::time::{Duration, Instant};
 
 /// The time limit for an interrupted command, after which it is ended by force.
@@ -29,6 +31,9 @@ pub(super) struct Session<'a> {
     /// The last line whose commands are to run, and whether it was passed.
     last_line: Option<u32>,
     beyond: bool,
+    places: Places<'a>,
+    /// The commands that may have set variables.
+    assigning: Vec<LabCommand>,
     /// The function depth of the condition that is being evaluated.
     asking: Option<u32>,
     story: Story,
@@ -49,7 +54,7 @@ pub(super) struct Story {
 /// The running command.
 struct Current {
     told: Told,
-    place: Place,
+    call_site: CallSite,
     command: String,
     /// Its number in the scan, and its pipeline's.
     simple: Option<(usize, usize)>,
@@ -94,6 +99,8 @@ impl<'a> Session<'a> {
             noted: 0,
             last_line,
             beyond: false,
+            places: Places::new(script, order),
+            assigning: Vec::new(),
             asking: None,
             story,
         }
@@ -134,7 +141,7 @@ impl<'a> Session<'a> {
             self.listen();
             let now = Instant::now();
             if now >= self.deadline {
-                let place = self.current.as_ref().map_or(Place::default(), |current| current.place);
+                let place = self.current.as_ref().map_or(Place::default(), |current| current.call_site.place);
                 self.close(None)?;
                 return Err(Stop::Deadline { place, timeout_ms: self.order.timeout_ms });
             }
@@ -185,7 +192,7 @@ impl<'a> Session<'a> {
                 self.story.reached_end = true;
             }
             What::Header => self.close(Some(told.status))?,
-            What::New(_) if self.is_beyond(&told) => {
+            What::New(simple) if self.is_beyond(&told, simple) => {
                 self.close(Some(told.status).filter(|_| !self.has_called(&told)))?;
                 self.story.reached_end = true;
                 self.beyond = true;
@@ -208,8 +215,12 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Tells whether a command is below the last line that is to run.
-    fn is_beyond(&self, told: &Told) -> bool {
+    /// Tells whether a command is below the last line that is to run, or is the question at
+    /// which the lab is to stop.
+    fn is_beyond(&self, told: &Told, simple: Option<usize>) -> bool {
+        if let Some(Inquiry { at: Moment::CallSite(asks), .. }) = &self.order.inquiry {
+            return *asks == self.places.call_site(told, simple);
+        }
         self.last_line.is_some_and(|last| told.line > last)
             && told.file == self.order.path
             && told.pid == self.terminal.pid()
@@ -239,7 +250,8 @@ impl<'a> Session<'a> {
         if own && told.line == self.script.end && told.command == "exit" && told.pid == main {
             return What::End;
         }
-        let simple = self.find(told);
+        let last = self.current.as_ref().and_then(|current| current.simple).map(|(at, _)| at);
+        let simple = self.places.find(told, last);
         let found = simple.map(|at| &self.script.scan.simples[at]);
         if found.is_some_and(|simple| simple.background) && told.pid != main {
             return What::Background;
@@ -286,40 +298,11 @@ impl<'a> Session<'a> {
         if header && simple.is_none() { What::Header } else { What::New(simple) }
     }
 
-    /// Finds a command in the text.
-    fn find(&self, told: &Told) -> Option<usize> {
-        if told.file != self.order.path {
-            return None;
-        }
-        // Bash prints `> f` for `>f`, and `1>&2` for `>&2`.
-        let squeeze = |text: &str| {
-            let text = text.replace([' ', '\t', '\n', '\\'], "").replace(PREFIX, "");
-            text.replace("1>&", ">&").replace("0<&", "<&")
-        };
-        let wanted = squeeze(&told.command);
-        let all = self.script.scan.simples.iter().enumerate();
-        let on_line: Vec<(usize, &Simple)> =
-            all.filter(|(_, simple)| (simple.line..=simple.last).contains(&told.line)).collect();
-        let last = self.current.as_ref().and_then(|current| current.simple).map(|(at, _)| at);
-        let fits = |(_, simple): &&(usize, &Simple)| {
-            let text = squeeze(&simple.text);
-            wanted == text || (!text.is_empty() && wanted.starts_with(&text))
-        };
-        // Of several equal ones, the next one.
-        let next = on_line.iter().filter(fits).find(|(at, _)| last.is_none_or(|last| *at > last));
-        let alike = |(_, simple): &&(usize, &Simple)| first_word(&simple.text) == first_word(&told.command);
-        let alike = || on_line.iter().filter(alike).find(|(at, _)| last.is_none_or(|last| *at > last));
-        next.or_else(|| on_line.iter().find(fits)).or_else(alike).map(|(at, _)| *at)
-    }
-
     fn open(&mut self, told: Told, simple: Option<usize>, before: Vec<(i32, i32)>) {
         let own = told.file == self.order.path;
-        let unparsable = self.script.unparsable.get(&told.line).filter(|_| own);
+        let call_site = self.places.call_site(&told, simple);
+        let unparsable = self.places.unparsable(&told);
         let found = simple.map(|at| (at, &self.script.scan.simples[at]));
-        let place = match found.filter(|_| unparsable.is_none()) {
-            Some((_, simple)) => Place::new(simple.line, simple.column + self.hidden(simple.line)),
-            None => self.beginning(told.line),
-        };
         let command = match (unparsable, found) {
             (Some(unparsable), _) => unparsable.text.clone(),
             (None, Some((_, simple))) => simple.whole.as_deref().unwrap_or(&simple.text).to_string(),
@@ -334,8 +317,9 @@ impl<'a> Session<'a> {
         if self.asking.is_none() && found.is_some_and(|(_, simple)| simple.asks) {
             self.asking = Some(told.depth);
         }
+        self.places.begin(&call_site);
         self.current = Some(Current {
-            place,
+            call_site,
             command,
             simple: found.map(|(at, simple)| (at, simple.pipeline)),
             words: unparsable.map(|unparsable| unparsable.words.clone()),
@@ -355,21 +339,6 @@ impl<'a> Session<'a> {
             words.next() == Some("trap") && words.any(|word| matches!(word, "EXIT" | "0"))
         };
         self.script.scan.simples.iter().rposition(sets)
-    }
-
-    /// Returns the number of a line's characters that bash does not see.
-    fn hidden(&self, line: u32) -> u32 {
-        self.script.widths.get(&line).map_or(0, |width| *width as u32)
-    }
-
-    /// Returns the beginning of a line's text.
-    fn beginning(&self, line: u32) -> Place {
-        let at = (line as usize).saturating_sub(1);
-        let text = self.order.text.lines().nth(at).unwrap_or_default();
-        let indent = text.chars().take_while(|c| c.is_whitespace()).count();
-        let width = super::prompt::prompt_of(text).max(self.hidden(line) as usize);
-        let blanks = text.chars().skip(width).take_while(|c| c.is_whitespace()).count();
-        Place::new(line.max(1), if width > 0 { width + blanks } else { indent } as u32 + 1)
     }
 
     /// Reports the comments above a line, and the omitted lines there.
@@ -412,16 +381,26 @@ impl<'a> Session<'a> {
             Some(words) => (words, Some(SYNTAX_ERROR)),
             None => (current.output.text(), code),
         };
-        let file = current.told.file;
-        // A file that came with the order is reported by its path here.
-        let came = self.order.helpers.iter().find(|helper| file.rsplit('/').next() == Some(&helper.import));
-        let file = came.map_or(file.clone(), |helper| helper.path.clone());
-        let helper = Some(file).filter(|file| *file != self.order.path && !file.is_empty());
         // A missing program has answered nothing.
         let asks = self.asking.is_some() && !matches!(code, Some(126 | 127));
-        let (place, command) = (current.place, current.command);
-        self.report(Ran { n: 0, helper, place, command, output, code, asks, ended, changes, hint: None });
+        let (call_site, command) = (current.call_site, current.command);
+        let (helper, place) = (call_site.helper.clone(), call_site.place);
+        let ran = Ran { helper, place, command, output, code, asks, ended, changes, ..Ran::default() };
+        let pending_why = self.question(&ran).map(|probe| Box::new(PendingWhy { probe, call_site }));
+        self.report(Ran { pending_why, ..ran });
         Ok(())
+    }
+
+    /// Returns the question that a command has asked in vain.
+    fn question(&mut self, ran: &Ran) -> Option<Probe> {
+        let command = LabCommand::of(&Event::Ran(ran.clone()))?;
+        let (sets, failed) = (command.command.contains('='), command.failed.is_some());
+        self.assigning.push(command);
+        let asked = failed.then(|| why::question(&self.assigning)).flatten();
+        if !sets {
+            self.assigning.pop();
+        }
+        asked
     }
 
     fn report(&mut self, ran: Ran) {
@@ -476,10 +455,6 @@ enum What {
     Header,
     /// The end of the script.
     End,
-}
-
-fn first_word(command: &str) -> Option<&str> {
-    command.split_whitespace().next()
 }
 
 /// Tells whether a process is the same as another, or an ancestor of it.

@@ -28,4 +28,5 @@ mod recorded;
 mod round;
 
 pub use cause::Cause;
+pub use command::asked::question;
 pub use round::round;

@@ -88,7 +88,8 @@ fn why(launcher: &Launcher, sound: &Sound, lines: &[String], large: bool) -> Res
     let first = launcher.open().map_err(|error| error.to_string())?;
     let evidence = if evidence_folder().is_some() { Record::Kept } else { Record::Dropped };
     let settings = Settings { evidence, ..Settings::default() };
-    run::why(&lab, launcher, first, &settings, &probe, &Moment::End).map_err(|error| error.to_string())
+    run::why(&lab, launcher, first, &settings, &probe, &Moment::End, &|_| {})
+        .map_err(|error| error.to_string())
 }
 
 /// Returns the folder for the facts of each mutant, if that is wanted.

@@ -155,6 +155,7 @@ fn submission(
         let _ = given.stock.set(stock);
     }
     let Allowed { leave, services } = allowed.unwrap_or_default();
+    call.world.only.borrow_mut().clone_from(&leave.only);
     call.world.tell(Event::Submitting { path: submission.path.clone() });
     call.world.flush();
     let stop = call.world.in_gap(submission.timeout_ms, &services, || match submission.language {

@@ -1,6 +1,7 @@
 //! Commands: as they were typed, as they were meant, and as a cure types them.
 //!
 //! ```text
+//! asked      the questions that commands ask: ping, curl, nc
 //! say        parts of commands that several cures need
 //! ruling     the conditions of a firewall rule, and those that a packet does not meet
 //! refused    iptables rules that were refused, corrected
@@ -10,6 +11,7 @@
 //! rule_slip  typing errors in firewall rules
 //! ```
 
+pub(super) mod asked;
 pub(super) mod keyword;
 pub(super) mod refused;
 pub(super) mod repair;

@@ -3,7 +3,9 @@
 //! ```text
 //! mend      runs the commands of a cure
 //! effects   who reaches whom, to be compared before and after
+//! scope     the namespaces that a cure may change
 //! ```
 
 pub(super) mod effects;
 pub(super) mod mend;
+pub(super) mod scope;

@@ -10,6 +10,7 @@ use crate::net::{NetError, Netns, Network, Taps};
 use crate::why::command::refused;
 use crate::why::cure::effects;
 use crate::why::cure::mend::{Unmended, mend, settled};
+use crate::why::cure::scope;
 use crate::why::evidence::kernel::{Kernel, Live};
 use crate::why::evidence::known::Recorder;
 use crate::why::look::shot::{Shot, send, shoot};
@@ -36,8 +37,9 @@ fn search(
 ) -> Result<(), NetError> {
     let until = Instant::now() + Duration::from_millis(inquiry.budget_ms);
     let probe = &inquiry.probe;
-    let from = asker(network, &probe.from)?;
+    let from = scope::namespace(network, &probe.from)?;
     sound(network, &from, inquiry)?;
+    scope::prepare(network, &inquiry.scope, &probe.to)?;
     // This sandbox is a replay, whose captures nobody reads.
     network.forget_captures();
     match &inquiry.aim {
@@ -78,15 +80,22 @@ fn search(
             return Ok(());
         }
         let tried = &refused;
-        let mut untried = suspects.into_iter().filter(|found| {
-            let known = |other: &Suspect| other.key() == found.suspect.key();
-            !findings.causes.iter().any(known) && !tried.contains(&found.suspect.key())
-        });
-        // A suspect without commands can't be tried, and ends the search.
-        let Some(found) = untried.next() else { return Ok(()) };
+        let (mut untried, elsewhere): (Vec<_>, Vec<_>) = suspects
+            .into_iter()
+            .filter(|found| {
+                let known = |other: &Suspect| other.key() == found.suspect.key();
+                !findings.causes.iter().any(known) && !tried.contains(&found.suspect.key())
+            })
+            .partition(|found| scope::allows(&inquiry.scope, &found.suspect.fix));
+        let found = (!untried.is_empty()).then(|| untried.remove(0));
         if round == 0 {
-            findings.others = untried.map(|found| found.suspect).collect();
+            let elsewhere =
+                elsewhere.into_iter().map(|found| scope::untouched(&inquiry.scope, found.suspect));
+            findings.others = untried.into_iter().map(|found| found.suspect).chain(elsewhere).collect();
         }
+        // A suspect without commands can't be tried, and ends the search.
+        let Some(mut found) = found else { return Ok(()) };
+        found.suspect.narrower.retain(|narrower| scope::allows(&inquiry.scope, narrower));
         if found.suspect.fix.is_empty() && gathers {
             return Ok(());
         }
@@ -182,21 +191,4 @@ fn sound(network: &Network, from: &Netns, inquiry: &Inquiry) -> Result<(), NetEr
     let names: Vec<String> = links.values().map(|name| format!("`{name}`")).collect();
     Err(NetError::new(format!("{from} has no interface `{interface}`"))
         .hint(format!("it has {}", names.join(", "))))
-}
-
-/// Returns the sender's namespace.
-fn asker(network: &Network, name: &str) -> Result<Netns, NetError> {
-    let all = network.namespaces()?;
-    if name == network.host().name() {
-        return Ok(network.host());
-    }
-    if let Some(found) = all.iter().find(|netns| netns.name() == name) {
-        return Ok(found.clone());
-    }
-    let names: Vec<String> = all.iter().map(|netns| format!("`{netns}`")).collect();
-    let error = NetError::new(format!("the lab has no namespace `{name}`"));
-    Err(error.hint(match names.is_empty() {
-        true => "it has none but the host's: `host`".into(),
-        false => format!("it has {}, and the host's: `host`", names.join(", ")),
-    }))
 }
