@@ -7,6 +7,7 @@ mod evidence;
 mod finished;
 mod inquiry;
 mod machine;
+mod until;
 
 pub use attempt::{Attempt, attempt};
 pub use class::{Supply, class};

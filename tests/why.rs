@@ -115,7 +115,7 @@ fn a_command_that_failed_is_told_with_each_answer() {
         r#"[{"line":8,"command":"ip link add t0 type nosuch","error":"Error: Unknown device type."}]"#;
     ask(&["--json"])
         .stdout(&format!(
-            r#"{{"from":"red","to":"10.0.0.2","reached":true,"symptom":"it answers","path":{path},"cause":null,"causes":[],"refused":{refused},"fix":[],"proved":false,"effects":null}}
+            r#"{{"from":"red","to":"10.0.0.2","reached":true,"symptom":"it answers","path":{path},"cause":null,"causes":[],"refused":{refused},"fix":[],"proved":false,"effects":null,"worked_until":null}}
 "#
         ))
         .run();
@@ -539,5 +539,76 @@ fn a_namespace_plays_the_world_outside() {
             ",
         )
         .code(1)
+        .run();
+}
+
+#[test]
+fn the_command_after_which_it_did_not_work_any_more_is_told() {
+    let text = format!("{}ip -n blue route del default\nip netns add green\n", unindent(ASKING));
+    Nslab::new(["why", "lab.sh", "red", "10.2.0.2"])
+        .file("lab.sh", text)
+        .needs(&["ip", "sysctl", "ping"])
+        .stdout(
+            "
+            red can't reach 10.2.0.2: the request arrives, but blue has no route back to
+            10.1.0.2, and nobody on the way hides that address behind his own
+            (masquerading); r is the next one on the way, at 10.2.0.1
+              (nslab why --explain return-route-missing)
+
+              request  [red] eth0 ──▶ r0 [r] r1 ──▶ eth0 [blue] ✗
+              the request was last seen entering blue by eth0, and goes no further
+
+            it worked until lab.sh:18
+                ip -n blue route del default
+                    blue: - default via 10.2.0.1 dev eth0
+
+            look at
+                ip -n blue route
+                ip -n blue route get 10.1.0.2 from 10.2.0.2
+
+            cure
+                ip -n blue route add default via 10.2.0.1
+            proved: a replay of the lab with this command reaches 10.2.0.2
+            it also opens: blue → r
+            ",
+        )
+        .code(1)
+        .run();
+}
+
+#[test]
+fn a_service_over_udp_is_reached_though_it_is_silent() {
+    Nslab::test(NOTHING)
+        .file(
+            "labs/x/lab.rhai",
+            r#"
+            let red = netns("red");
+            let blue = netns("blue");
+            veth(red, "eth0", blue, "eth0");
+            red.addr_add("eth0", "10.0.0.1/24");
+            blue.addr_add("eth0", "10.0.0.2/24");
+            red.up("eth0");
+            blue.up("eth0");
+            check("nobody listens", why(red, "10.0.0.2", #{udp: 7}).cause.id == "tcp-nobody-listens");
+            serve_udp(blue, 7);
+            check("it answers", why(red, "10.0.0.2", #{udp: 7}).symptom == "it answers");
+            "#,
+        )
+        .passes(&["nobody listens", "it answers"])
+        .needs(&["ip"])
+        .run();
+    let text = "ip link set lo up\nip netns add red\nip link add r0 type veth peer name eth0 netns red\n\
+                ip addr add 10.0.0.1/24 dev r0\nip link set r0 up\nip -n red addr add 10.0.0.2/24 dev eth0\n\
+                ip -n red link set eth0 up\nnc -u -l -k -p 5000 > /dev/null &\nsleep 0.3\n";
+    Nslab::new(["why", "lab.sh", "red", "10.0.0.1", "--udp", "5000"])
+        .file("lab.sh", text)
+        .needs(&["ip", "nc"])
+        .stdout(
+            "
+            red reaches 10.0.0.1: a program has got it, and does not answer.
+
+              request  [red] eth0 ──▶ r0 [host]
+            ",
+        )
         .run();
 }

@@ -179,9 +179,13 @@ struct Why {
     #[arg(long, value_name = "STEP", requires = "from")]
     at: Option<String>,
     /// Ask a TCP port, in place of an echo request
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), requires = "from", conflicts_with_all = ["size", "df", "broadcast"])]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), requires = "from", conflicts_with_all = ["udp", "df", "broadcast"])]
     tcp: Option<u16>,
-    /// The payload of the request, in bytes, as `ping -s`
+    /// Send a datagram to a UDP port, in place of an echo request. It is reached if a program there answers, or
+    /// gets it and sends nothing
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), requires = "from", conflicts_with_all = ["size", "df", "broadcast"])]
+    udp: Option<u16>,
+    /// The payload of the request, in bytes, as `ping -s`; with --tcp, what is sent when the connection is made
     #[arg(long, value_name = "BYTES", requires = "from", value_parser = clap::value_parser!(u16).range(..=65_507))]
     size: Option<u16>,
     /// Forbid fragments, as `ping -M do`

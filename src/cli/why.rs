@@ -94,6 +94,7 @@ pub(super) fn run(typed: &Why) -> ExitCode {
 fn question(typed: &Why) -> Option<(Probe, Moment)> {
     let probe = Probe {
         tcp: typed.tcp,
+        udp: typed.udp,
         size: typed.size,
         df: typed.df,
         interface: typed.interface.clone(),

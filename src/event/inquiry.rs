@@ -45,6 +45,8 @@ pub enum Aim {
     Gather,
     /// Measure who reaches whom.
     Measure,
+    /// Ask after each command of a shell lab whether the target is reached.
+    Watch,
     /// Check whether the probe is answered after these commands, and measure the same ways
     /// again.
     Prove {
@@ -114,7 +116,7 @@ impl Effects {
             let (goes, comes) =
                 (from == probe.from && Some(owner) == there, owner == probe.from && Some(from) == there);
             let asked = goes && Some(after.to) == target || comes;
-            if asked && after.port == probe.tcp && after.source.is_none() {
+            if asked && after.port == probe.tcp && probe.udp.is_none() && after.source.is_none() {
                 continue;
             }
             effects.asked += 1;
@@ -179,7 +181,10 @@ pub struct Probe {
     pub to: String,
     /// A TCP port to connect to, in place of an echo request.
     pub tcp: Option<u16>,
-    /// The payload of the request, in bytes.
+    /// A UDP port to send a datagram to, in place of an echo request.
+    pub udp: Option<u16>,
+    /// The payload of the request, in bytes; with a TCP port, what is sent once the connection
+    /// is made.
     pub size: Option<u16>,
     /// Whether fragmentation is forbidden (`ping -M do`).
     pub df: bool,
@@ -409,6 +414,8 @@ pub struct Explanation {
     pub proved: bool,
     /// The effects of these commands on everything else, if they are proved.
     pub effects: Option<Effects>,
+    /// The command of the lab after which the target was not reached any more.
+    pub worked_until: Option<WorkedUntil>,
     /// The proof: a command, and its output.
     #[serde(skip)]
     pub evidence: Vec<String>,
@@ -421,6 +428,17 @@ pub struct Explanation {
     /// All known facts of each round of the first search, if they are wanted.
     #[serde(skip)]
     pub known: Vec<serde_json::Value>,
+}
+
+/// The commands of a lab after which a target was not reached any more.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkedUntil {
+    /// The line of the first of them.
+    pub line: u32,
+    /// The commands: those of one line, or a function's.
+    pub commands: Vec<String>,
+    /// The changes they made in the network, one line each.
+    pub changes: Vec<String>,
 }
 
 /// The answer to a lab that asked why.

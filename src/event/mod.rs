@@ -12,6 +12,7 @@ mod unanswered;
 pub use inquiry::{
     Aim, Answered, CallSite, Cause, Effects, Explanation, Findings, Inquiry, LabCommand, Lack, Misuse,
     Moment, Passed, PendingWhy, Probe, Scope, Suspect, Trail, TrailEnd, TrailStep, Way, Waypoint,
+    WorkedUntil,
 };
 
 pub use live::{Live, LiveAsk};
@@ -129,6 +130,13 @@ pub enum Event {
     Live(LiveAsk),
     /// The script asks why, and waits for the answer.
     WhyAsked(Box<PendingWhy>),
+    /// What a replay that watches for the target ([`Aim::Watch`]) has seen.
+    Probed {
+        /// The last line of the shell lab that had run.
+        line: u32,
+        /// Whether the target was reached then.
+        reached: bool,
+    },
     /// The findings of a replay about a question of why.
     Explained(Box<Findings>),
     /// The script ended before its last line.

@@ -362,6 +362,12 @@ impl Network {
         self.pending.hands_off.set(true);
     }
 
+    /// From now on, takes it that running programs answer what they are asked, and change
+    /// nothing in the network by themselves.
+    pub fn let_programs_rest(&self) {
+        self.pending.programs_rest.set(true);
+    }
+
     /// Records a change that the tables don't show, for the next report.
     pub(super) fn note_change(&self, line: String) {
         if let Some(watch) = &self.watch {

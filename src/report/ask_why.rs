@@ -19,12 +19,13 @@ pub fn ask_why(lab: &Lab, asked: &Asked) -> String {
 }
 
 fn words(path: &str, probe: &Probe, at: &Moment) -> Vec<String> {
-    let Probe { from, to, tcp, size, df, interface, broadcast } = probe;
+    let Probe { from, to, tcp, udp, size, df, interface, broadcast } = probe;
     let mut words: Vec<String> = ["nslab", "why", path, from, to].map(String::from).to_vec();
     let mut option = |name: &str, value: Option<String>| {
         words.extend(value.map(|value| [name.into(), value]).into_iter().flatten())
     };
     option("--tcp", tcp.map(|port| port.to_string()));
+    option("--udp", udp.map(|port| port.to_string()));
     option("--size", size.map(|size| size.to_string()));
     option("--interface", interface.clone());
     if let Moment::Step(step) = at {

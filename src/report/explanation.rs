@@ -1,7 +1,7 @@
 use super::effects::Told;
 use super::refused::refused;
 use super::trail::drawing;
-use crate::event::{Cause, Explanation, Stop};
+use crate::event::{Cause, Explanation, Stop, WorkedUntil};
 use crate::lab::{Lab, Place, visible};
 
 /// The width of an answer.
@@ -56,6 +56,7 @@ fn told(lab: &Lab, why: &Explanation, ink: Ink) -> String {
         headline(why, ink),
         drawing(why, ink),
         refused(lab, why, ink),
+        worked_until(lab, why, ink),
         commands("look at", &why.evidence, ink),
         cure(why, ink),
     ];
@@ -86,6 +87,9 @@ fn stopped(lab: &Lab, stop: &Stop) -> String {
 /// The most causes that are told if none is proved.
 const MOST_LIKELY: usize = 3;
 
+/// The most changes of a command that are told.
+const MOST_CHANGES: usize = 6;
+
 /// Formats the main sentence.
 fn headline(why: &Explanation, ink: Ink) -> String {
     let Explanation { from, to, symptom, .. } = why;
@@ -103,7 +107,10 @@ fn headline(why: &Explanation, ink: Ink) -> String {
     };
     match (&why.causes[..], why.reached, why.proved) {
         ([], true, _) => {
-            text += &format!("{}.\n", ink.good(&visible(&format!("{from} reaches {to}"))));
+            // A service of UDP may be silent.
+            let silent =
+                symptom.strip_prefix("a program").map(|_| format!(": {symptom}")).unwrap_or_default();
+            text += &format!("{}.\n", ink.good(&visible(&format!("{from} reaches {to}{silent}"))));
         }
         ([cause], true, _) => {
             let what = format!("{to} answers {from}, but for the wrong reason: {}", of(cause));
@@ -141,6 +148,23 @@ fn headline(why: &Explanation, ink: Ink) -> String {
             text += &stressed(&what, ink, Ink::bad);
             list(&mut text, MOST_LIKELY);
         }
+    }
+    text
+}
+
+/// Formats the command after which the target was not reached any more, and what it changed.
+fn worked_until(lab: &Lab, why: &Explanation, ink: Ink) -> String {
+    let Some(WorkedUntil { line, commands, changes }) = &why.worked_until else { return String::new() };
+    let path = lab.source.path.display().to_string();
+    let mut text = format!("{}\n", ink.bold(&format!("it worked until {path}:{line}")));
+    for command in commands {
+        text += &format!("    {}\n", visible(command.trim().lines().next().unwrap_or_default()));
+    }
+    for change in changes.iter().take(MOST_CHANGES) {
+        text += &format!("        {}\n", visible(change));
+    }
+    if changes.len() > MOST_CHANGES {
+        text += &format!("        and {} more\n", changes.len() - MOST_CHANGES);
     }
     text
 }

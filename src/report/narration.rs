@@ -122,8 +122,12 @@ impl Narration {
                     let _ = writeln!(text, "    changed what it must leave alone: {trespass}");
                 }
             }
-            Event::Captured(_) | Event::Explained(_) | Event::Live(_) | Event::WhyAsked(_) | Event::Ended => {
-            }
+            Event::Captured(_)
+            | Event::Probed { .. }
+            | Event::Explained(_)
+            | Event::Live(_)
+            | Event::WhyAsked(_)
+            | Event::Ended => {}
             Event::Stopped(stop) => {
                 if let Stop::NotMeasured(what) = stop {
                     self.ended = Some(what.clone());

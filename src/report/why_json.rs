@@ -1,7 +1,7 @@
 //! The JSON of `nslab why --json`: a contract with its readers, apart from what crosses
 //! the sandbox's socket. Its schema is `why.schema.json` beside this file.
 
-use crate::event::{Cause, Effects, Explanation, LabCommand, Passed, Way};
+use crate::event::{Cause, Effects, Explanation, LabCommand, Passed, Way, WorkedUntil};
 use serde::Serialize;
 
 /// An answer of `nslab why`.
@@ -34,6 +34,28 @@ pub struct WhyJson<'a> {
     proved: bool,
     /// The effects of these commands on everything else; null if they are not proved.
     effects: Option<EffectsJson>,
+    /// The command of a shell lab after which the target was not reached any more; null if it
+    /// never was.
+    worked_until: Option<WorkedUntilJson<'a>>,
+}
+
+/// The commands of a lab after which a target was not reached any more.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "WorkedUntil"))]
+struct WorkedUntilJson<'a> {
+    /// The line of the first of them.
+    line: u32,
+    /// The commands.
+    commands: &'a [String],
+    /// The changes they made in the network, one line each, in the notation of `nslab run`.
+    changes: &'a [String],
+}
+
+impl<'a> From<&'a WorkedUntil> for WorkedUntilJson<'a> {
+    fn from(WorkedUntil { line, commands, changes }: &'a WorkedUntil) -> Self {
+        Self { line: *line, commands, changes }
+    }
 }
 
 /// The effects of a cure on the ways between namespaces that nobody asked for.
@@ -142,6 +164,7 @@ impl<'a> From<&'a Explanation> for WhyJson<'a> {
             fix: &explanation.fix,
             proved: explanation.proved,
             effects: explanation.effects.as_ref().map(EffectsJson::from),
+            worked_until: explanation.worked_until.as_ref().map(WorkedUntilJson::from),
         }
     }
 }
@@ -217,6 +240,7 @@ mod tests {
                 "fix": ["ip -n blue link set eth0 up"],
                 "proved": true,
                 "effects": null,
+                "worked_until": null,
             })
         );
     }

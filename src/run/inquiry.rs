@@ -1,12 +1,12 @@
 //! Answers why a target is not reached: replays the lab until a cure is proved.
 
 use super::evidence::{self, Record};
-use super::{Machine, Settings, order};
+use super::{Machine, Settings, order, until};
 use crate::event::{
     Aim, Answered, Asked, Cause, Effects, Event, Explanation, Findings, Inquiry, Misuse, Moment, PendingWhy,
-    Probe, Stop, Suspect, Unanswered, Way,
+    Probe, Ran, Stop, Suspect, Unanswered, Way,
 };
-use crate::lab::Lab;
+use crate::lab::{Lab, Language};
 use crate::report;
 use crate::sandbox::{Launcher, Sandbox, SandboxError};
 use std::cell::RefCell;
@@ -71,7 +71,13 @@ pub fn why(
     at: &Moment,
     tell: &dyn Fn(&str),
 ) -> Result<Explanation, WhyError> {
-    search(&WhyCache { tell, ..WhyCache::new(lab, launcher, settings) }, first, probe, at)
+    let cache = WhyCache { tell, ..WhyCache::new(lab, launcher, settings) };
+    let mut explanation = search(&cache, first, probe, at)?;
+    if lab.language == Language::Shell && !explanation.reached {
+        let mut replay = Replay::new(&cache, None, probe, at);
+        explanation.worked_until = until::worked_until(&mut replay, at)?;
+    }
+    Ok(explanation)
 }
 
 /// Answers a lab's questions of why, in the network as it was at that moment.
@@ -148,7 +154,7 @@ pub fn unanswered(
 
 fn search(cache: &WhyCache, first: Sandbox, probe: &Probe, at: &Moment) -> Result<Explanation, WhyError> {
     let until = Instant::now() + cache.patience;
-    let mut replay = Replay { cache, ready: Some(first), probe, at, ways: None };
+    let mut replay = Replay::new(cache, Some(first), probe, at);
     let mut cleared: Vec<String> = Vec::new();
     // A cure that works, but breaks something, is kept for when there is no better one.
     let (mut best, mut further): (Option<Proved>, usize) = (None, MOST_FURTHER);
@@ -266,6 +272,7 @@ fn explain(
         },
         proved,
         effects,
+        worked_until: None,
         evidence,
         stopped,
         lacking: findings.lacking.clone(),
@@ -274,16 +281,34 @@ fn explain(
 }
 
 /// Runs a lab repeatedly, each time in a fresh sandbox.
-struct Replay<'a> {
+pub(super) struct Replay<'a> {
     cache: &'a WhyCache<'a>,
     ready: Option<Sandbox>,
     probe: &'a Probe,
-    at: &'a Moment,
+    /// The moment at which it is asked.
+    pub at: Moment,
+    /// Whether the changes that each command makes are wanted.
+    pub watched: bool,
     /// The ways in the lab as it is, once they are measured.
     ways: Option<Vec<Way>>,
+    /// The events of the last run.
+    pub heard: Heard,
 }
 
-impl Replay<'_> {
+/// The events of a run that an answer may need.
+#[derive(Default)]
+pub(super) struct Heard {
+    /// The lines up to which commands had run, and whether the target was reached then.
+    pub probed: Vec<(u32, bool)>,
+    /// The commands that have run.
+    pub ran: Vec<Ran>,
+}
+
+impl<'a> Replay<'a> {
+    pub fn new(cache: &'a WhyCache<'a>, ready: Option<Sandbox>, probe: &'a Probe, at: &Moment) -> Self {
+        Self { cache, ready, probe, at: at.clone(), watched: false, ways: None, heard: Heard::default() }
+    }
+
     /// Tells whether a fresh replay reaches the target with these cures, and what else they
     /// do there.
     fn proof(&mut self, causes: &[Suspect]) -> Result<Option<Effects>, WhyError> {
@@ -348,10 +373,13 @@ impl Replay<'_> {
         Ok(proved)
     }
 
-    fn ask(&mut self, aim: Aim, cleared: &[String]) -> Result<(Findings, Option<Stop>), WhyError> {
+    /// Runs the lab and asks the sandbox.
+    pub fn ask(&mut self, aim: Aim, cleared: &[String]) -> Result<(Findings, Option<Stop>), WhyError> {
         (self.cache.tell)(&match &aim {
             Aim::Seek | Aim::Gather => "looking for the cause".to_string(),
             Aim::Measure => "measuring who reaches whom".to_string(),
+            Aim::Watch => "looking when it was reached".to_string(),
+            Aim::Prove { cures, .. } if cures.is_empty() => "looking when it was reached".to_string(),
             Aim::Prove { cures, .. } => format!("trying `{}`", cures.join("; ")),
         });
         let before = Machine::now();
@@ -371,6 +399,7 @@ impl Replay<'_> {
             self.ready = Some(self.cache.launcher.open()?);
         }
         let mut order = order(self.cache.lab, self.cache.settings);
+        order.watched = self.watched;
         order.inquiry = Some(Inquiry {
             probe: self.probe.clone(),
             at: self.at.clone(),
@@ -380,14 +409,17 @@ impl Replay<'_> {
             budget_ms: ROUND.min(self.cache.patience).as_millis() as u64,
             records: self.cache.settings.evidence != Record::Dropped,
         });
-        let (mut found, mut stopped) = (None, None);
+        let (mut found, mut stopped, mut heard) = (None, None, Heard::default());
         let hear = |event| match event {
+            Event::Probed { line, reached } => heard.probed.push((line, reached)),
+            Event::Ran(ran) if self.watched => heard.ran.push(ran),
             Event::Explained(findings) => found = Some(*findings),
             Event::Stopped(stop) => stopped = Some(stop),
             _ => {}
         };
         // The lab itself may ask why during the run.
         sandbox.run_with(&order, hear, |pending_why| self.cache.answer(pending_why))?;
+        self.heard = heard;
         match (found, stopped) {
             (Some(Findings { misuse: Some(misuse), .. }), _) => Err(WhyError::Misuse(misuse)),
             (Some(findings), stopped) => Ok((findings, stopped)),

@@ -17,6 +17,7 @@ mod paste;
 mod places;
 mod prelude;
 mod prompt;
+mod questions;
 mod read;
 mod run;
 mod scan;

@@ -27,6 +27,9 @@ pub fn run(
     };
     if order.inquiry.is_some() {
         network.keep_hands_off();
+        network.hasten_addresses();
+        // The target is watched for while programs of the lab run.
+        network.let_programs_rest();
     }
     let lab_commands = RefCell::new(Vec::new());
     let told = |event: Event| {

@@ -4,12 +4,12 @@ use super::output::Output;
 use super::paste::{SYNTAX_ERROR, Script};
 use super::places::{Places, first_word};
 use super::prelude::{INTERRUPTED, PREFIX};
+use super::questions::Questions;
 use super::scan::Simple;
 use super::told::{Talk, Told};
-use crate::event::{CallSite, Event, Inquiry, LabCommand, Moment, Order, PendingWhy, Probe, Ran, Stop};
+use crate::event::{CallSite, Event, Inquiry, Moment, Order, PendingWhy, Ran, Stop};
 use crate::lab::Place;
 use crate::net::{Exit, NetError, Network, Terminal};
-use crate::why;
 use std::time::{Duration, Instant};
 
 /// The time limit for an interrupted command, after which it is ended by force.
@@ -32,8 +32,7 @@ pub(super) struct Session<'a> {
     last_line: Option<u32>,
     beyond: bool,
     places: Places<'a>,
-    /// The commands that may have set variables.
-    assigning: Vec<LabCommand>,
+    questions: Questions<'a>,
     /// The function depth of the condition that is being evaluated.
     asking: Option<u32>,
     story: Story,
@@ -100,7 +99,7 @@ impl<'a> Session<'a> {
             last_line,
             beyond: false,
             places: Places::new(script, order),
-            assigning: Vec::new(),
+            questions: Questions::new(order),
             asking: None,
             story,
         }
@@ -207,6 +206,9 @@ impl<'a> Session<'a> {
             }
             What::New(simple) => {
                 self.close(Some(told.status).filter(|_| !self.has_called(&told)))?;
+                if told.file == self.order.path && told.pid == self.terminal.pid() && told.depth <= 1 {
+                    self.questions.watch(self.network, told.line, self.tell);
+                }
                 self.open(told, simple, parents);
             }
         }
@@ -369,6 +371,9 @@ impl<'a> Session<'a> {
         };
         self.terminal.read_all(|bytes| current.output.take(bytes));
         self.network.namespaces().map_err(stop)?;
+        if self.order.inquiry.is_some() {
+            self.network.hasten_addresses();
+        }
         let changes = self.network.changes().map_err(stop)?;
         let ended = match current.interrupts {
             0 => None,
@@ -386,21 +391,9 @@ impl<'a> Session<'a> {
         let (call_site, command) = (current.call_site, current.command);
         let (helper, place) = (call_site.helper.clone(), call_site.place);
         let ran = Ran { helper, place, command, output, code, asks, ended, changes, ..Ran::default() };
-        let pending_why = self.question(&ran).map(|probe| Box::new(PendingWhy { probe, call_site }));
+        let pending_why = self.questions.asked(&ran).map(|probe| Box::new(PendingWhy { probe, call_site }));
         self.report(Ran { pending_why, ..ran });
         Ok(())
-    }
-
-    /// Returns the question that a command has asked in vain.
-    fn question(&mut self, ran: &Ran) -> Option<Probe> {
-        let command = LabCommand::of(&Event::Ran(ran.clone()))?;
-        let (sets, failed) = (command.command.contains('='), command.failed.is_some());
-        self.assigning.push(command);
-        let asked = failed.then(|| why::question(&self.assigning)).flatten();
-        if !sets {
-            self.assigning.pop();
-        }
-        asked
     }
 
     fn report(&mut self, ran: Ran) {

@@ -29,4 +29,5 @@ mod round;
 
 pub use cause::Cause;
 pub use command::asked::question;
+pub use look::glance::reaches;
 pub use round::round;

@@ -59,6 +59,8 @@ pub(in crate::net) enum Failed {
     Kernel(Errno),
     /// Nothing was received.
     TimedOut,
+    /// The connection was made, and these many bytes of those sent were not acknowledged.
+    Stalled { sent: usize, left: i32 },
 }
 
 impl Failed {
@@ -68,6 +70,9 @@ impl Failed {
             Self::NoName(words) => words.clone(),
             Self::Kernel(errno) => strerror(*errno as i32),
             Self::TimedOut => "timed out".into(),
+            Self::Stalled { sent, left } => {
+                format!("connected, and {left} of {sent} bytes were not acknowledged")
+            }
         }
     }
 }

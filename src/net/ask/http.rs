@@ -174,7 +174,8 @@ fn no_connection(host: &str, port: u16, patience: u64, failed: &Failed) -> HttpA
         Failed::Kernel(_) => {
             HttpAnswer::failed(7, &words, format!("Failed to connect to {host} port {port}: {words}"))
         }
-        Failed::TimedOut => {
+        // Nothing is sent before the page is asked for.
+        Failed::TimedOut | Failed::Stalled { .. } => {
             let text =
                 format!("Failed to connect to {host} port {port} after {patience} ms: Timeout was reached");
             HttpAnswer::failed(28, words, text)

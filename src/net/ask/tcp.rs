@@ -24,12 +24,14 @@ pub struct TcpOptions {
     pub deadline: Instant,
     /// Whether a request must get through as well, not only the handshake.
     pub talks: bool,
+    /// The size of that request, in bytes.
+    pub size: usize,
 }
 
 impl Default for TcpOptions {
     fn default() -> Self {
         let deadline = Instant::now() + Duration::from_secs(60);
-        Self { timeout_ms: 1000, sport: None, deadline, talks: false }
+        Self { timeout_ms: 1000, sport: None, deadline, talks: false, size: 0 }
     }
 }
 
@@ -63,6 +65,9 @@ impl TcpAnswer {
             Some(Failed::Kernel(errno)) => {
                 format!("nc: connect to {to} port {port} (tcp) failed: {}", strerror(*errno as i32))
             }
+            Some(stalled @ Failed::Stalled { .. }) => {
+                format!("Connection to {to} {port} port [tcp/*] succeeded!\n{}", stalled.words())
+            }
             Some(Failed::TimedOut) => {
                 format!("nc: connect to {to} port {port} (tcp) timed out: Operation now in progress")
             }
@@ -95,7 +100,7 @@ impl Network {
                 tried.ip = stream.peer_addr().ok().map(|peer| peer.ip());
                 tried.by_others = witness.and_then(|witness| witness.objects(self, dst, &stream));
                 if options.talks {
-                    tried.failed = talk(&stream, Duration::from_millis(options.timeout_ms)).err();
+                    tried.failed = talk(&stream, options).err();
                 }
                 hang_up(&stream, self.services.patience());
             }
@@ -210,14 +215,21 @@ pub(in crate::net) fn wait_for(socket: impl AsFd, events: PollFlags, deadline: I
     }
 }
 
+/// The size of a request without padding, with the padding's header.
+const REQUEST: usize = "GET / HTTP/1.0\r\nX-Padding: \r\n\r\n".len();
+
 /// The time that a service may take to answer a request that it has received.
 /// Not every service answers.
 const THINKS: Duration = Duration::from_millis(300);
 
 /// Sends data that a service may answer, and checks whether it was received.
-fn talk(stream: &TcpStream, patience: Duration) -> Result<(), Failed> {
-    let deadline = Instant::now() + patience;
-    let sent = nix::unistd::write(stream, b"GET / HTTP/1.0\r\n\r\n");
+fn talk(stream: &TcpStream, options: &TcpOptions) -> Result<(), Failed> {
+    let deadline = Instant::now() + Duration::from_millis(options.timeout_ms);
+    let padding = "x".repeat(options.size.saturating_sub(REQUEST));
+    // A header that no server knows makes the request as large as wanted.
+    let field = if padding.is_empty() { String::new() } else { format!("X-Padding: {padding}\r\n") };
+    let request = format!("GET / HTTP/1.0\r\n{field}\r\n");
+    let sent = nix::unistd::write(stream, request.as_bytes());
     sent.map_err(Failed::Kernel)?;
     let mut thinks_until: Option<Instant> = None;
     loop {
@@ -234,6 +246,9 @@ fn talk(stream: &TcpStream, patience: Duration) -> Result<(), Failed> {
         }
         match thinks_until {
             Some(until) if now > until => return Ok(()),
+            None if now > deadline && options.size > 0 => {
+                return Err(Failed::Stalled { sent: request.len(), left: waiting(stream) });
+            }
             None if now > deadline => return Err(Failed::TimedOut),
             _ => {}
         }

@@ -9,6 +9,7 @@ use crate::net::{NetError, Netns, Network, Witness};
 use nix::errno::Errno;
 use nix::poll::PollFlags;
 use nix::sys::socket::{SockFlag, SockType, bind, connect, socket};
+use std::net::IpAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -19,13 +20,20 @@ pub struct UdpOptions {
     pub timeout_ms: u64,
     /// The source port; chosen by the kernel if not set.
     pub sport: Option<u16>,
+    /// Whether to send a DNS query in place of a random text, which no name server answers.
+    pub query: bool,
     /// The deadline for resolving a name.
     pub deadline: Instant,
 }
 
 impl Default for UdpOptions {
     fn default() -> Self {
-        Self { timeout_ms: 1000, sport: None, deadline: Instant::now() + Duration::from_secs(60) }
+        Self {
+            timeout_ms: 1000,
+            sport: None,
+            query: false,
+            deadline: Instant::now() + Duration::from_secs(60),
+        }
     }
 }
 
@@ -34,6 +42,11 @@ impl Default for UdpOptions {
 pub struct UdpAnswer(Attempt);
 
 impl UdpAnswer {
+    /// The address of the target, once it is known.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.0.ip
+    }
+
     /// Tells whether there was an answer.
     pub fn ok(&self) -> bool {
         self.0.ok()
@@ -87,7 +100,8 @@ impl Network {
         kernel.await_addresses()?;
         kernel.enter(netns)?;
         for target in targets {
-            let heard = ask(target, (options.sport, port), question.as_bytes())
+            let sent = if options.query { &QUERY } else { question.as_bytes() };
+            let heard = ask(target, (options.sport, port), sent)
                 .and_then(|socket| hear(&socket, deadline, is_it, || kernel.is_over_for_services(netns)));
             tried.ip = Some(target.ip);
             tried.failed = heard.err();
@@ -101,6 +115,9 @@ impl Network {
         Ok(UdpAnswer(tried))
     }
 }
+
+/// A DNS query for the name servers of the root (RFC 1035, section 4.1).
+const QUERY: [u8; 17] = [b'n', b's', 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1];
 
 /// Returns random text.
 fn question() -> nix::Result<String> {

@@ -46,16 +46,16 @@ impl Kernel<'_> {
     /// Returns false if it can't be known. The thread returns to the namespace
     /// `from`, because the names of its links are read there.
     pub(in crate::net) fn is_over(&self, from: &Netns) -> bool {
-        self.is_over_in(from, true)
+        self.is_over_in(from, true, true)
     }
 
-    /// Does the same for an answer of this address.
+    /// Does the same for an answer that the kernel of this address gives.
     pub(in crate::net) fn is_over_for(&self, from: &Netns, target: IpAddr) -> bool {
-        self.is_over_in(from, target.is_ipv6())
+        self.is_over_in(from, target.is_ipv6(), !self.pending.programs_rest.get())
     }
 
-    fn is_over_in(&self, from: &Netns, v6: bool) -> bool {
-        let over = self.try_is_over(v6).unwrap_or(false);
+    fn is_over_in(&self, from: &Netns, v6: bool, programs: bool) -> bool {
+        let over = self.try_is_over(v6, programs).unwrap_or(false);
         let _ = self.enter(from);
         over
     }
@@ -68,8 +68,8 @@ impl Kernel<'_> {
         self.is_over(from) && (!self.services.are_any() || self.services.are_idle() && self.is_over(from))
     }
 
-    fn try_is_over(&self, v6: bool) -> Result<bool, NetError> {
-        if self.may_be_late(v6)? {
+    fn try_is_over(&self, v6: bool, programs: bool) -> Result<bool, NetError> {
+        if self.may_be_late(v6, programs)? {
             return Ok(false);
         }
         let mut before = self.questions()?.open;
@@ -105,9 +105,11 @@ impl Kernel<'_> {
         Ok(())
     }
 
-    /// Tells whether something may answer later, by its own timer: by IPv6 as well if `v6`.
-    fn may_be_late(&self, v6: bool) -> Result<bool, NetError> {
-        if (self.pending.hands_off.get() || self.pending.programs.get().have_run)
+    /// Tells whether something may answer later, by its own timer: by IPv6 as well if `v6`, and
+    /// by the will of a running program if `programs`.
+    fn may_be_late(&self, v6: bool, programs: bool) -> Result<bool, NetError> {
+        if programs
+            && (self.pending.hands_off.get() || self.pending.programs.get().have_run)
             && self.count_processes() > 0
         {
             return Ok(true);

@@ -20,6 +20,9 @@ const INTERVAL: Duration = Duration::from_micros(200);
 /// The timeout for local routes.
 const LOCAL_ROUTES: Duration = Duration::from_millis(300);
 
+/// The timeout for duplicate address detection, which takes up to two seconds.
+const DETECTION: Duration = Duration::from_secs(3);
+
 /// The timeout for the kernel's linkwatch worker. It delays work that it
 /// considers not urgent by up to a second (`linkwatch_schedule_work`), and runs
 /// later still on a busy machine.
@@ -43,6 +46,11 @@ pub(in crate::net) struct Pending {
     /// Whether a person's shell is only watched: nothing is waited for, and no link is updated
     /// for its sake.
     pub(in crate::net) hands_off: Cell<bool>,
+    /// Whether the running programs change nothing by themselves, so that an answer of a kernel
+    /// does not wait for them.
+    pub(in crate::net) programs_rest: Cell<bool>,
+    /// The namespaces where duplicate address detection begins at once.
+    pub(in crate::net) hastened: RefCell<BTreeSet<String>>,
 }
 
 /// Whether programs of the lab may have changed something.
@@ -82,6 +90,44 @@ impl Network {
     /// [`Kernel::settle`] forces the update before anybody observes or sends.
     pub(in crate::net) fn unsettle(&self, netns: &Netns, index: u32) {
         self.pending.unsettled.borrow_mut().push((netns.clone(), index));
+    }
+
+    /// Lets the duplicate address detection of links that are still to come begin at once, in
+    /// place of within a second. For a replay, in which nobody looks at that.
+    pub fn hasten_addresses(&self) {
+        let all = self.namespaces().unwrap_or_default();
+        for netns in all.into_iter().chain([self.host()]) {
+            if self.pending.hastened.borrow_mut().insert(netns.name().into()) {
+                // A kernel without IPv6 has no addresses to wait for.
+                let _ = self.write_sysctl(&netns, "net/ipv6/conf/default/router_solicitation_delay", "0");
+            }
+        }
+    }
+
+    /// Waits until no IPv6 address of a link with a carrier is tentative, if there are any
+    /// others than link-local ones.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel does not answer.
+    pub fn await_detection(&self) -> Result<(), NetError> {
+        let kernel = self.bare();
+        let mut rows = Vec::new();
+        for netns in self.all_namespaces()? {
+            rows.push((netns.clone(), kernel.dump_addresses(&netns, AddressFamily::Inet6)?));
+        }
+        let is_routed = |ip: Ipv6Addr| !ip.is_loopback() && !ip.is_unicast_link_local();
+        if !rows.iter().flat_map(|(_, rows)| rows).filter_map(own_address).any(is_routed) {
+            return Ok(());
+        }
+        let deadline = Instant::now() + DETECTION;
+        for (netns, mut rows) in rows {
+            while kernel.waits(&netns, &rows) && Instant::now() < deadline {
+                std::thread::sleep(25 * INTERVAL);
+                rows = kernel.dump_addresses(&netns, AddressFamily::Inet6)?;
+            }
+        }
+        Ok(())
     }
 
     /// Waits until the IPv6 addresses of a namespace have their local routes;

@@ -313,7 +313,7 @@ impl AtPort {
 fn tcp(call: &Call, ns: &Netns, dst: &str, port: INT, options: Map) -> Fallible<TcpValue> {
     let at = AtPort::read(call, "tcp", options)?;
     let (timeout_ms, sport) = (call.world.at_most(at.timeout_ms), at.sport);
-    let how = TcpOptions { talks: false, timeout_ms, sport, deadline: call.world.deadline() };
+    let how = TcpOptions { timeout_ms, sport, deadline: call.world.deadline(), ..TcpOptions::default() };
     call.world.flush();
     let pending_why =
         call.pending_why(Probe { tcp: u16::try_from(port).ok(), ..Probe::to(ns.name(), dst) })?;
@@ -339,7 +339,7 @@ fn udp(call: &Call, ns: &Netns, dst: &str, port: INT, options: Map) -> Fallible<
         return Err(call.misuse("nobody can tell which program has answered a datagram", hint));
     }
     let (timeout_ms, sport) = (call.world.at_most(at.timeout_ms), at.sport);
-    let how = UdpOptions { timeout_ms, sport, deadline: call.world.deadline() };
+    let how = UdpOptions { timeout_ms, sport, deadline: call.world.deadline(), ..UdpOptions::default() };
     call.world.flush();
     let (from, to) = (ns.clone(), dst.to_string());
     let command = ns.exec(&at.typed("-u", dst, port));

@@ -9,9 +9,9 @@ use std::rc::Rc;
 
 pub(super) const WORDS: &[Word] = &[Word {
     name: "why",
-    form: "`why([ns,] dst)` or `why([ns,] dst, #{tcp, size, df, iface, broadcast})`",
+    form: "`why([ns,] dst)` or `why([ns,] dst, #{tcp, udp, size, df, iface, broadcast})`",
     about: "Says why a namespace can't reach an address or a name: the lab is replayed up to here, one echo \
-            request is sent (with `tcp: 80` a connection is asked for) while every interface is watched, and \
+            request is sent (with `tcp: 80` a connection is asked for, with `udp: 53` a datagram is) while every interface is watched, and \
             a cure is tried and proved in another replay; the lab's own network does not change. Gives \
             `.reached .symptom .cause .causes .fix .proved .effects .text`: a cause has `id, where, text` \
             (`nslab why --explain ID` tells more), `fix` is an array of shell commands, `.cause` is `()` where \
@@ -79,9 +79,11 @@ fn cause(cause: &Cause) -> Dynamic {
 
 fn why(call: &Call, ns: &Netns, dst: &str, options: Map) -> Fallible<WhyValue> {
     refuse_in_gap(call, "why")?;
-    let mut options = Options::new(call, "why", options, &["tcp", "size", "df", "iface", "broadcast"])?;
+    let mut options =
+        Options::new(call, "why", options, &["tcp", "udp", "size", "df", "iface", "broadcast"])?;
     let probe = Probe {
         tcp: options.number("tcp", "a port from 1 to 65535")?,
+        udp: options.number("udp", "a port from 1 to 65535")?,
         size: options.number("size", "a number from 0 to 65507")?,
         df: options.flag("df")?.unwrap_or(false),
         interface: options.text("iface")?,

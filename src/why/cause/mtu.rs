@@ -14,6 +14,9 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let Some(dst) = evidence.shot.target else { return found };
     let headers = if dst.is_ipv6() { 48 } else { 28 };
     let length = u32::from(evidence.probe.size.unwrap_or(56)) + headers;
+    // TCP sends no larger packets than the first link takes.
+    let first = evidence.links_on_the_way().first().map_or(length, |(_, link)| link.mtu);
+    let length = if evidence.probe.tcp.is_some() { length.min(first) } else { length };
     let too_large = evidence.shot.too_large;
     let tier = if too_large.is_some() { Tier::Named } else { Tier::OnTheWay };
     if too_large.is_none() && evidence.probe.size.is_none() && evidence.probe.tcp.is_none() {

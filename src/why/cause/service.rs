@@ -1,10 +1,10 @@
-//! TCP services: on another address, port or namespace than the probe asks for, or not
+//! TCP and UDP services: on another address, port or namespace than the probe asks for, or not
 //! running.
 
-use super::masquerade::listens;
 use super::page::Page;
 use super::rank::{Rank, Tier};
 use super::{Suspicion, suspect};
+use crate::event::Passed;
 use crate::net::survey::{Listener, Space};
 use crate::net::{SeenPacket, Sighting, typed_words};
 use crate::why::Cause;
@@ -14,7 +14,8 @@ use std::net::IpAddr;
 
 /// Suspects services.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
-    let Some(asked) = evidence.probe.tcp else { return Vec::new() };
+    let proto = proto(evidence);
+    let Some(asked) = evidence.probe.tcp.or(evidence.probe.udp) else { return Vec::new() };
     let Some((space, ip, port)) = arrived(evidence, asked) else { return Vec::new() };
     // DNAT has sent the request on, and its new target's neighbour entry is missing.
     let asks = |owner: IpAddr| evidence.source() != Some(owner) && evidence.ground.owners(owner).is_empty();
@@ -22,15 +23,16 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     {
         return Vec::new();
     }
-    if listens(space, ip, port) {
+    let all = || space.listeners.iter().filter(|one| one.proto == proto);
+    let listens = |port: u16| all().any(|one| one.port == port && one.serves(ip));
+    if listens(port) {
         return bound_to_link(evidence, space, ip, port);
     }
     let mut found = Vec::new();
-    let tcp = || space.listeners.iter().filter(|one| one.proto == "tcp");
-    for one in tcp().filter(|one| one.port == port) {
+    for one in all().filter(|one| one.port == port) {
         found.extend(elsewhere(evidence, space, one, ip));
     }
-    for one in tcp().filter(|one| one.port != port && listens(space, ip, one.port)) {
+    for one in all().filter(|one| one.port != port && listens(one.port)) {
         found.extend(other_port(evidence, space, one, ip, port));
     }
     if found.iter().all(|found: &Suspicion| found.suspect.fix.is_empty()) {
@@ -38,8 +40,10 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     }
     if found.is_empty() {
         let text = format!(
-            "nobody listens on TCP port {port} of {ip} in {}: the kernel refuses the connection; start the service there",
-            space.name
+            "nobody listens on {} port {port} of {ip} in {}: the kernel refuses the {}; start the service there",
+            proto.to_uppercase(),
+            space.name,
+            if proto == "tcp" { "connection" } else { "datagram (ICMP port unreachable)" }
         );
         found.push(made(evidence, space, Cause::TcpNobodyListens, text, Vec::new(), Tier::Odd.plain()));
     }
@@ -55,21 +59,28 @@ fn made(
     rank: Rank,
 ) -> Suspicion {
     let mut suspect = suspect(id, format!("{}: sockets", space.name), text, fix);
-    suspect.evidence = vec![evidence.exec(&space.name, "ss -tlnp")];
+    let look = if proto(evidence) == "tcp" { "ss -tlnp" } else { "ss -ulnp" };
+    suspect.evidence = vec![evidence.exec(&space.name, look)];
     Suspicion { rank, sure: false, suspect }
 }
 
-/// Returns where the TCP SYN was last delivered: the namespace, the address and the port.
+/// Returns the protocol that is asked, as the list of sockets names it.
+fn proto(evidence: &Evidence) -> &'static str {
+    if evidence.probe.udp.is_some() { "udp" } else { "tcp" }
+}
+
+/// Returns where the TCP SYN, or the datagram, was last delivered: the namespace, the address and
+/// the port.
 fn arrived<'a>(evidence: &'a Evidence, asked: u16) -> Option<(&'a Space, IpAddr, u16)> {
     let is_local =
         |space: &Space, ip: IpAddr| ip.is_loopback() || space.addrs.iter().any(|addr| addr.ip == ip);
     let request = |seen: &&Sighting| {
-        matches!(seen.packet, SeenPacket::Tcp { flags: (true, false, _), .. })
-            && !seen.out
-            && !seen.for_another
+        evidence.shot.passed(seen) == Some(Passed::Request) && !seen.out && !seen.for_another
     };
     for seen in evidence.shot.sightings.iter().filter(request).rev() {
-        let SeenPacket::Tcp { dst, ports, .. } = seen.packet else { continue };
+        let (SeenPacket::Tcp { dst, ports, .. } | SeenPacket::Udp { dst, ports, .. }) = seen.packet else {
+            continue;
+        };
         let Some(space) = evidence.survey.space(&seen.netns) else { continue };
         if is_local(space, dst) {
             return Some((space, dst, ports.1));
@@ -159,8 +170,10 @@ pub(super) fn elsewhere(evidence: &Evidence, space: &Space, one: &Listener, ip: 
 /// Suspects a service that listens on another port.
 fn other_port(evidence: &Evidence, space: &Space, one: &Listener, ip: IpAddr, port: u16) -> Vec<Suspicion> {
     let text = format!(
-        "nobody listens on TCP port {port} of {ip} in {}: the service there listens on port {}",
-        space.name, one.port
+        "nobody listens on {} port {port} of {ip} in {}: the service there listens on port {}",
+        proto(evidence).to_uppercase(),
+        space.name,
+        one.port
     );
     let (old, new) = (one.port.to_string(), port.to_string());
     let fix = program(evidence, space, one.port, None).map(|words| {
@@ -177,11 +190,13 @@ fn other_port(evidence: &Evidence, space: &Space, one: &Listener, ip: IpAddr, po
 fn somebody_else(evidence: &Evidence, space: &Space, ip: IpAddr, port: u16) -> Vec<Suspicion> {
     let mut found = Vec::new();
     for other in evidence.survey.spaces.iter().filter(|other| other.name != space.name) {
-        let one = other.listeners.iter().find(|one| one.proto == "tcp" && one.port == port);
+        let one = other.listeners.iter().find(|one| one.proto == proto(evidence) && one.port == port);
         let Some(one) = one else { continue };
         let text = format!(
-            "nobody listens on TCP port {port} of {ip} in {}: the service runs in {}",
-            space.name, other.name
+            "nobody listens on {} port {port} of {ip} in {}: the service runs in {}",
+            proto(evidence).to_uppercase(),
+            space.name,
+            other.name
         );
         let fix = program(evidence, other, port, None).map(|mut words| {
             for word in &mut words {
@@ -199,7 +214,7 @@ fn somebody_else(evidence: &Evidence, space: &Space, ip: IpAddr, port: u16) -> V
 
 /// Suspects a service that is bound to another link.
 fn bound_to_link(evidence: &Evidence, space: &Space, ip: IpAddr, port: u16) -> Vec<Suspicion> {
-    let all = space.listeners.iter().filter(|one| one.proto == "tcp" && one.port == port);
+    let all = space.listeners.iter().filter(|one| one.proto == proto(evidence) && one.port == port);
     let bound: Vec<&Listener> = all.clone().filter(|one| one.dev.is_some()).collect();
     if bound.len() != all.count() {
         return Vec::new();

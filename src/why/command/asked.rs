@@ -44,6 +44,10 @@ fn probe(typed: &Typed) -> Option<Probe> {
             [database, name] if database.contains("hosts") => Some(Probe::to(from, name)),
             _ => None,
         },
+        "dig" => {
+            let server = words.iter().find_map(|word| word.strip_prefix('@'))?;
+            Some(Probe { udp: Some(53), ..Probe::to(from, server) })
+        }
         "host" | "nslookup" => match Options::of(words, "cCmNRtTW").operands[..] {
             [name] => Some(Probe::to(from, name)),
             _ => None,
@@ -86,7 +90,8 @@ fn netcat(from: &str, options: &Options) -> Option<Probe> {
     let [to, port] = options.operands[..] else { return None };
     // Of a range, the first port.
     let port = port.split('-').next()?.parse().ok()?;
-    (!options.has('l') && !options.has('u')).then(|| Probe { tcp: Some(port), ..Probe::to(from, to) })
+    let (tcp, udp) = if options.has('u') { (None, Some(port)) } else { (Some(port), None) };
+    (!options.has('l')).then(|| Probe { tcp, udp, ..Probe::to(from, to) })
 }
 
 /// Reads a URL: `http://10.0.0.2:8080/x`, `[fd00::2]`, `web.example`.
@@ -204,7 +209,8 @@ mod tests {
             ("echo x | nc -w1 10.0.0.2 22", tcp("host", "10.0.0.2", 22)),
             ("ping -c1 10.0.0.2 | tail -2", Some(Probe::to("host", "10.0.0.2"))),
             ("nc -lk -p 80", None),
-            ("nc -u 10.0.0.2 53", None),
+            ("nc -u 10.0.0.2 53", Some(Probe { udp: Some(53), ..Probe::to("host", "10.0.0.2") })),
+            ("dig +short @10.0.0.2 web.lab", Some(Probe { udp: Some(53), ..Probe::to("host", "10.0.0.2") })),
             ("ssh -p 2222 me@10.0.0.2 true", tcp("host", "10.0.0.2", 2222)),
             ("getent hosts web.lab", Some(Probe::to("host", "web.lab"))),
             ("ping", None),

@@ -4,7 +4,7 @@ use crate::event::{Passed, Probe, Waypoint};
 use crate::net::survey::{Link, Survey, conf_key};
 use crate::net::{
     Culprit, FirewallRule, FirewallSnapshot, Limits, NetError, Netns, Network, Passage, PingOptions,
-    PingSource, SeenPacket, Sighting, Stop, Taps, TcpOptions, TooLarge, TraceStep,
+    PingSource, SeenPacket, Sighting, Stop, Taps, TcpOptions, TooLarge, TraceStep, UdpOptions,
 };
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -25,6 +25,9 @@ pub(in crate::why) struct Shot {
     /// Whether the name was not resolved. Then the target is the name server, and the
     /// packets are the DNS query and its answer.
     pub unnamed: bool,
+    /// The UDP port that was asked, if one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub udp: Option<u16>,
     /// The packets that passed the interfaces, in the order of time.
     pub sightings: Vec<Sighting>,
     /// The firewalls of each namespace, and what they did with the probe.
@@ -96,10 +99,20 @@ pub(in crate::why) fn send(
 ) -> Result<Sent, NetError> {
     hurry_neighbours(network, survey)?;
     forget_leftovers(network, survey)?;
-    let wait = if may_be_slow(survey) { SLOW } else { QUICK };
-    match probe.tcp {
-        Some(port) => knock(network, from, &probe.to, port, wait),
-        None => ping(network, from, probe, wait),
+    send_within(network, from, probe, if may_be_slow(survey) { SLOW } else { QUICK })
+}
+
+/// Sends the probe as the network is, and waits that long for an answer.
+pub(super) fn send_within(
+    network: &Network,
+    from: &Netns,
+    probe: &Probe,
+    wait: Duration,
+) -> Result<Sent, NetError> {
+    match (probe.tcp, probe.udp) {
+        (Some(port), _) => knock(network, from, probe, port, wait),
+        (None, Some(port)) => post(network, from, &probe.to, port, wait),
+        (None, None) => ping(network, from, probe, wait),
     }
 }
 
@@ -141,7 +154,7 @@ pub(in crate::why) fn shoot(
         let servers = network.name_files(from).ok()?.servers;
         servers.into_iter().find(|server| !server.is_loopback())
     });
-    Ok(Shot { reached, symptom, too_large, target, unnamed, sightings, walls })
+    Ok(Shot { reached, symptom, too_large, target, unnamed, udp: probe.udp, sightings, walls })
 }
 
 /// Returns the packets that are, or may be, related to the probe.
@@ -204,10 +217,18 @@ fn ping(network: &Network, from: &Netns, probe: &Probe, wait: Duration) -> Resul
     }
 }
 
-fn knock(network: &Network, from: &Netns, to: &str, port: u16, wait: Duration) -> Result<Sent, NetError> {
+fn knock(
+    network: &Network,
+    from: &Netns,
+    probe: &Probe,
+    port: u16,
+    wait: Duration,
+) -> Result<Sent, NetError> {
+    let to = probe.to.as_str();
     let options = TcpOptions {
         timeout_ms: wait.as_millis() as u64,
         talks: true,
+        size: probe.size.unwrap_or_default().into(),
         deadline: Instant::now() + PATIENCE,
         ..TcpOptions::default()
     };
@@ -215,6 +236,38 @@ fn knock(network: &Network, from: &Netns, to: &str, port: u16, wait: Duration) -
     let symptom = answer.error().unwrap_or_else(|| "it accepts connections".into());
     let target = answer.address().or_else(|| to.parse().ok());
     Ok(Sent { reached: answer.ok(), symptom, too_large: None, target })
+}
+
+/// The source port of a datagram, by which it is known even if its destination is translated.
+const SOURCE_PORT: u16 = 61_235;
+
+/// Sends a datagram. Not every service answers: it is enough that a socket elsewhere has got it,
+/// unless an answer was sent and is lost.
+fn post(network: &Network, from: &Netns, to: &str, port: u16, wait: Duration) -> Result<Sent, NetError> {
+    let options = UdpOptions {
+        timeout_ms: wait.as_millis() as u64,
+        sport: Some(SOURCE_PORT),
+        query: port == 53,
+        deadline: Instant::now() + PATIENCE,
+    };
+    let count = |names: [&str; 2]| -> Result<u64, NetError> {
+        let survey = network.survey()?;
+        let others = survey.spaces.iter().filter(|space| space.name != from.name());
+        Ok(others.flat_map(|space| names.map(|name| space.counters.get(name).copied().unwrap_or(0))).sum())
+    };
+    let received = || count(["UdpInDatagrams", "Udp6InDatagrams"]);
+    let sent = || count(["UdpOutDatagrams", "Udp6OutDatagrams"]);
+    let before = (received()?, sent()?);
+    let answer = network.udp(from, to, &port.to_string(), &options, None)?;
+    let after = (received()?, sent()?);
+    let is_delivered = after.0 > before.0 && after.1 == before.1;
+    let (reached, symptom) = match answer.error() {
+        None => (true, "it answers".to_string()),
+        Some(_) if is_delivered => (true, "a program has got it, and does not answer".into()),
+        Some(error) => (false, error),
+    };
+    let target = answer.address().or_else(|| to.parse().ok());
+    Ok(Sent { reached, symptom, too_large: None, target })
 }
 
 /// Makes the kernel repeat its neighbour requests every 50 ms in place of every second.
@@ -325,6 +378,11 @@ impl Shot {
             SeenPacket::Fragment { .. } => Passed::Request,
             SeenPacket::Udp { ports: (_, 53), .. } if self.unnamed => Passed::Request,
             SeenPacket::Udp { ports: (53, _), .. } if self.unnamed => Passed::Reply,
+            SeenPacket::Udp { ports: (from, to), .. } => match self.udp? {
+                port if *to == port || *from == SOURCE_PORT => Passed::Request,
+                port if *from == port || *to == SOURCE_PORT => Passed::Reply,
+                _ => return None,
+            },
             _ => return None,
         })
     }

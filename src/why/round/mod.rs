@@ -40,6 +40,8 @@ fn search(
     let from = scope::namespace(network, &probe.from)?;
     sound(network, &from, inquiry)?;
     scope::prepare(network, &inquiry.scope, &probe.to)?;
+    network.await_detection()?;
+    network.let_programs_rest();
     // This sandbox is a replay, whose captures nobody reads.
     network.forget_captures();
     match &inquiry.aim {
@@ -56,6 +58,8 @@ fn search(
             }
             return Ok(());
         }
+        // The shell has watched while the lab ran.
+        Aim::Watch => return Ok(()),
         Aim::Seek | Aim::Gather => {}
     }
     findings.refused = refused::commands(lab_commands);

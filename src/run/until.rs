@@ -1,0 +1,36 @@
+//! Finds the command of a shell lab after which a target was not reached any more.
+
+use super::inquiry::{Replay, WhyError};
+use crate::event::{Aim, Moment, Ran, WorkedUntil};
+
+/// The most commands that are told.
+const MOST: usize = 3;
+
+/// Finds the last moment at which the target was reached, by a replay that watches for it after
+/// each command, and checks it by two fresh ones: one that ends there, and one that goes as far
+/// as the next command. `None` if the target was never reached.
+pub(super) fn worked_until(replay: &mut Replay, end: &Moment) -> Result<Option<WorkedUntil>, WhyError> {
+    let look = Aim::Prove { cures: Vec::new(), ways: Vec::new() };
+    replay.ask(Aim::Watch, &[])?;
+    let probed = std::mem::take(&mut replay.heard.probed);
+    let Some(at) = probed.iter().rposition(|(_, reached)| *reached) else { return Ok(None) };
+    let last = probed[at].0;
+    let next = probed.get(at + 1).map_or(end.clone(), |(line, _)| Moment::Step(line.to_string()));
+    replay.at = Moment::Step(last.to_string());
+    if !replay.ask(look.clone(), &[])?.0.reached {
+        return Ok(None);
+    }
+    replay.at = next;
+    replay.watched = true;
+    if replay.ask(look, &[])?.0.reached {
+        return Ok(None);
+    }
+    let is_between = |ran: &&Ran| ran.helper.is_none() && ran.place.line > last;
+    let ran: Vec<Ran> = replay.heard.ran.iter().filter(is_between).cloned().collect();
+    let Some(first) = ran.first() else { return Ok(None) };
+    Ok(Some(WorkedUntil {
+        line: first.place.line,
+        commands: ran.iter().take(MOST).map(|ran| ran.command.clone()).collect(),
+        changes: ran.iter().flat_map(|ran| ran.changes.clone()).collect(),
+    }))
+}
