@@ -5,6 +5,7 @@ use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::survey::{BridgePort, Link, LinkKind, Space};
+use crate::net::{Backend, typed};
 use crate::why::Cause;
 use crate::why::evidence::Evidence;
 
@@ -249,6 +250,18 @@ fn through_the_firewall(evidence: &Evidence, space: &Space, bridge: &Link) -> Op
     if fix.is_empty() {
         return None;
     }
+    // An exception for this bridge leaves the others as they are.
+    let (chain, dev) = (typed(&culprit.chain), typed(&bridge.name));
+    let words = format!("-i {dev} -o {dev} -j ACCEPT");
+    let is_of_iptables = culprit.backend != Backend::Nft && culprit.table == "filter" && tool != "arptables";
+    let program = culprit.backend.tool(&culprit.family);
+    let accept = is_of_iptables.then(|| match culprit.number {
+        None => format!("{program} -A {chain} {words}"),
+        Some(number) => format!("{program} -I {chain} {number} {words}"),
+    });
+    if let Some(accept) = accept {
+        fix = vec![evidence.exec(&space.name, &accept)];
+    }
     let verdict = match culprit.policy {
         true => format!("whose policy is {}", culprit.spec.to_uppercase()),
         false => format!("where a rule stops them: {}", culprit.spec),
@@ -318,6 +331,6 @@ pub(super) const PAGES: &[Page] = &[
         symptom: "Two stations of one bridge do not reach each other, though no router is between them; ARP works.",
         cause: "With `bridge-nf-call-iptables=1`, or `nf_call_iptables` of the bridge, iptables judges bridged packets in FORWARD, whose policy is often DROP (Docker sets it).",
         evidence: "Is it 1, and does FORWARD count the packets?\n  sysctl net.bridge.bridge-nf-call-iptables\n  ip -d link show br0\n  iptables -nvL FORWARD",
-        cure: "Leave bridged frames alone:\n  sysctl -w net.bridge.bridge-nf-call-iptables=0\n  ip link set br0 type bridge nf_call_iptables 0",
+        cure: "Accept what stays on this bridge, or leave bridged frames alone:\n  iptables -A FORWARD -i br0 -o br0 -j ACCEPT\n  sysctl -w net.bridge.bridge-nf-call-iptables=0\n  ip link set br0 type bridge nf_call_iptables 0",
     },
 ];

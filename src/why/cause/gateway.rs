@@ -3,7 +3,8 @@
 
 use super::rank::Tier;
 use super::{Suspicion, suspect};
-use crate::net::survey::{LinkKind, Space};
+use crate::event::Passed;
+use crate::net::survey::{Address, Link, LinkKind, Space};
 use crate::why::Cause;
 use crate::why::command::say::{nodad, show};
 use crate::why::evidence::Evidence;
@@ -21,6 +22,7 @@ pub(super) fn find(evidence: &Evidence, v6: bool) -> Vec<Suspicion> {
             space.routes.iter().filter(|route| route.dst.ip.is_ipv6() == v6).flat_map(|route| &route.hops)
         {
             let (Some(via), Some(link)) = (hop.via, space.link(&hop.dev)) else { continue };
+            found.extend(twice(evidence, space, via, link));
             if !evidence.ground.owners(via).is_empty() {
                 continue;
             }
@@ -46,6 +48,41 @@ pub(super) fn find(evidence: &Evidence, v6: bool) -> Vec<Suspicion> {
         }
     }
     found
+}
+
+/// Suspects one of two namespaces that have a gateway's address on its wire: the one that got
+/// the packet, and has not delivered it.
+fn twice(evidence: &Evidence, space: &Space, via: IpAddr, link: &Link) -> Option<Suspicion> {
+    let ends = evidence.ground.neighbours(&space.name, link);
+    let is_on_wire = |owner: &Space, addr: &Address| {
+        ends.iter().any(|end| end.space.name == owner.name && end.link.index == addr.index)
+    };
+    let owners: Vec<(&Space, &Address)> =
+        evidence.ground.owners(via).into_iter().filter(|(owner, addr)| is_on_wire(owner, addr)).collect();
+    let got = |(owner, addr): &&(&Space, &Address)| {
+        owner.name == evidence.stuck.ns
+            && evidence.shot.sightings.iter().any(|seen| {
+                let packet = matches!(evidence.shot.passed(seen), Some(Passed::Request | Passed::Reply));
+                packet && !seen.out && !seen.for_another && seen.netns == owner.name && seen.dev == addr.dev
+            })
+    };
+    let (stray, addr) = owners.iter().find(got)?;
+    let (right, _) = owners.iter().find(|(owner, _)| owner.name != stray.name)?;
+    let (ns, dev) = (&stray.name, &addr.dev);
+    let text = format!(
+        "{ns} has {via} as well as {}, the gateway of {}: what {} sends by it ends in {ns}",
+        right.name, space.name, space.name
+    );
+    let fix = vec![
+        format!("{} addr del {} dev {dev}", evidence.ip(ns), show(addr)),
+        format!("{} neigh flush to {via} dev {}", evidence.ip(&space.name), link.name),
+    ];
+    let mut suspect = suspect(Cause::DuplicateAddress, format!("{ns}: {via}"), text, fix);
+    suspect.evidence = vec![
+        format!("{} neigh show to {via}", evidence.ip(&space.name)),
+        format!("{} addr show to {via}", evidence.ip(ns)),
+    ];
+    Some(Suspicion { rank: Tier::Here.exact(), sure: false, suspect })
 }
 
 /// Suspects a namespace of having the address of its own gateway.

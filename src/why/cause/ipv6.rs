@@ -8,7 +8,7 @@ use crate::net::survey::{Address, Net, RouteQuestion, Space, conf_key};
 use crate::why::Cause;
 use crate::why::command::say::nodad;
 use crate::why::evidence::Evidence;
-use crate::why::evidence::ground::network;
+use crate::why::evidence::ground::{End, network};
 use crate::why::evidence::typed;
 use crate::why::look::gate::Gate;
 use std::net::{IpAddr, Ipv6Addr};
@@ -28,6 +28,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     }
     found.extend(advertised(evidence));
     found.extend(half_advertised(evidence));
+    found.extend(router_without_route(evidence));
     found.extend(too_narrow(evidence));
     found.extend(without_own(evidence));
     found
@@ -246,6 +247,44 @@ fn advertised(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
+/// Suspects a router on the way that has addresses, and no default route since it forwards: it
+/// has heard advertisements, and ignored them.
+fn router_without_route(evidence: &Evidence) -> Vec<Suspicion> {
+    let Some(dst) = evidence.shot.target.filter(IpAddr::is_ipv6) else { return Vec::new() };
+    let mut found = Vec::new();
+    for space in evidence.spaces_on_the_way() {
+        let ns = &space.name;
+        let heard = space.counters.contains_key("Icmp6InRouterAdvertisements");
+        if !heard || evidence.kernel.route_get(ns, &RouteQuestion::to(dst)).is_ok() {
+            continue;
+        }
+        let ignores = |end: &End| {
+            let key = |name: &str| conf_key("ipv6", &end.link.name, name);
+            let value = |name: &str| space.switch(&key(name));
+            let routers = evidence.ground.neighbours(ns, end.link);
+            let forwards = |other: &End| {
+                other.space.switch(&conf_key("ipv6", &other.link.name, "forwarding")) == Some(1)
+            };
+            (value("accept_ra"), value("forwarding")) == (Some(1), Some(1)) && routers.iter().any(forwards)
+        };
+        for end in evidence.ground.ends().filter(|end| end.space.name == *ns).filter(ignores) {
+            let dev = &end.link.name;
+            let key = |name: &str| conf_key("ipv6", dev, name);
+            let text = format!(
+                "{ns} has heard router advertisements, and takes no default route from them on {dev}: who forwards is a router himself ({}=1), for whom {}=1 is not enough",
+                key("forwarding"),
+                key("accept_ra")
+            );
+            let fix = vec![evidence.sysctl(ns, &key("accept_ra"), "2"), until_advertised(evidence, ns)];
+            let mut suspect = suspect(Cause::Ipv6AdvertisementIgnored, format!("{ns}: {dev}"), text, fix);
+            suspect.evidence =
+                vec![evidence.exec(ns, &format!("sysctl {} {}", key("accept_ra"), key("forwarding")))];
+            found.push(Suspicion { rank: Tier::Named.close(), sure: true, suspect });
+        }
+    }
+    found
+}
+
 /// Returns a command that waits until an advertisement has been accepted.
 fn until_advertised(evidence: &Evidence, ns: &str) -> String {
     format!(
@@ -359,7 +398,7 @@ fn without_own(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-fn is_link_local(ip: IpAddr) -> bool {
+pub(super) fn is_link_local(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 

@@ -140,11 +140,13 @@ impl<'a> Arrival<'a> {
         let rule = space.rules.iter().find(|rule| {
             let Some(mark) = rule.fwmark.filter(|mark| *mark != 0) else { return false };
             let flow = Flow { dst: *src, src: None, iif: None, mark };
-            let way = fib::decide(space, &flow).and_then(|(by, route)| (by == *rule).then_some(route?));
+            // With the mark, another rule decides: this one, or if it is for all other marks,
+            // one behind it.
+            let way = fib::decide(space, &flow).and_then(|(_, route)| route);
             way.is_some_and(|route| route.dev() == Some(link.name.as_str()))
         })?;
         let text = format!(
-            "{text}; what is marked {:#x} finds it by rule {}, but the filter looks without the mark while {}=0",
+            "{text}; with the mark {:#x} (rule {}) the way back is by {dev}, but the filter looks without the mark while {}=0",
             rule.fwmark.unwrap_or_default(),
             rule.pref,
             key("all")
@@ -153,7 +155,7 @@ impl<'a> Arrival<'a> {
         let mut suspect = suspect(Cause::RpFilter, format!("{ns}: {dev}: marks"), text, fix);
         suspect.evidence =
             vec![evidence.exec(ns, &format!("sysctl {}", key("all"))), format!("{} rule", evidence.ip(ns))];
-        Some(Suspicion { rank: Tier::Named.plain(), sure: false, suspect })
+        Some(Suspicion { rank: Tier::Named.exact(), sure: false, suspect })
     }
 
     /// Suspects a source or destination that is impossible on a wire (a martian).

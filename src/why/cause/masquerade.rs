@@ -1,14 +1,15 @@
 //! Private sources that leave a router untranslated, and helpers for NAT.
 
 use super::firewall::BlockedPacket;
+use super::ipv6::is_link_local;
 use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::survey::Space;
 use crate::net::{Backend, SeenPacket, Sighting, TracedPacket, nft_command, typed};
 use crate::why::Cause;
-use crate::why::evidence::Evidence;
 use crate::why::evidence::ground::network;
+use crate::why::evidence::{Evidence, fib};
 use crate::why::look::shot::Wall;
 use std::net::IpAddr;
 
@@ -64,18 +65,51 @@ pub(super) fn last_router<'a>(evidence: &'a Evidence) -> Option<(&'a Space, &'a 
     Some((evidence.survey.space(&seen.netns)?, &seen.dev, seen.packet.ends()?.0))
 }
 
-/// Suspects a router without MASQUERADE: a private source leaves untranslated, and the
-/// target has no route back.
-pub(super) fn missing(evidence: &Evidence) -> Vec<Suspicion> {
-    let Some((router, out, src)) = last_router(evidence) else { return Vec::new() };
-    let (Some(IpAddr::V4(dst)), IpAddr::V4(from)) = (evidence.shot.target, src) else { return Vec::new() };
-    let Some(target) = evidence.targets().first().copied() else { return Vec::new() };
-    // The target has got the request, and has no route for the answer.
-    let knows =
-        crate::why::evidence::fib::best(target, 254, src).is_some_and(crate::why::evidence::fib::is_usable);
-    if !from.is_private() || knows || evidence.stuck.ns != target.name {
-        return Vec::new();
+/// Returns the routers of the request in the order of its way, each with the interface and the
+/// source that it left with.
+fn routers<'a>(evidence: &'a Evidence) -> Vec<(&'a Space, &'a str, IpAddr)> {
+    let mut routers: Vec<(&Space, &str, IpAddr)> = Vec::new();
+    for space in evidence.spaces_on_the_way() {
+        let passes = request_at(evidence, &space.name, false).zip(request_at(evidence, &space.name, true));
+        let Some((_, out)) = passes.filter(|_| space.name != evidence.probe.from) else { continue };
+        routers.extend(out.packet.ends().map(|(src, _)| (space, out.dev.as_str(), src)));
     }
+    routers
+}
+
+/// Returns the family of an address, as nft names it.
+fn family(ip: IpAddr) -> &'static str {
+    if ip.is_ipv4() { "ip" } else { "ip6" }
+}
+
+/// Tells whether an address is for inner networks (RFC 1918, RFC 4193).
+fn is_private(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_private(),
+        IpAddr::V6(ip) => ip.is_unique_local(),
+    }
+}
+
+/// Suspects a router without MASQUERADE: a private source leaves untranslated, and the
+/// namespace that has got the request or its answer has no route back, but one to the router.
+pub(super) fn missing(evidence: &Evidence) -> Vec<Suspicion> {
+    let knows = |space: &Space, ip: IpAddr| fib::best(space, 254, ip).is_some_and(fib::is_usable);
+    let Some(dst) = evidence.shot.target else { return Vec::new() };
+    let Some(lost) = evidence.survey.space(&evidence.stuck.ns) else { return Vec::new() };
+    let has_arrived = evidence.targets().iter().any(|target| target.name == lost.name);
+    let has_address = |space: &Space, dev: &str| {
+        space.addrs.iter().any(|addr| {
+            addr.dev == dev
+                && addr.ip.is_ipv4() == dst.is_ipv4()
+                && !is_link_local(addr.ip)
+                && knows(lost, addr.ip)
+        })
+    };
+    let hides = |(space, out, src): &(&Space, &str, IpAddr)| {
+        space.name != lost.name && is_private(*src) && !knows(lost, *src) && has_address(space, out)
+    };
+    let found = routers(evidence).into_iter().find(hides).filter(|_| has_arrived || evidence.stuck.is_back());
+    let Some((router, out, src)) = found else { return Vec::new() };
     let Some(wall) = evidence.shot.walls.iter().find(|wall| wall.netns == router.name) else {
         return Vec::new();
     };
@@ -85,22 +119,23 @@ pub(super) fn missing(evidence: &Evidence) -> Vec<Suspicion> {
     let native = wall.after.rules.iter().any(|rule| rule.backend == Backend::Nft && rule.table == "nat");
     let backend = if native { Backend::Nft } else { Backend::IptablesNft };
     let words = match backend {
-        Backend::Nft => format!("ip saddr {net} oifname \"{out}\" masquerade"),
+        Backend::Nft => format!("{} saddr {net} oifname \"{out}\" masquerade", family(src)),
         _ => format!("-s {net} -o {out} -j MASQUERADE"),
     };
     let text = format!(
         "the private source {src} leaves {} by {out} untranslated, and {} has no route back to it: there is no MASQUERADE (a route back in {} would do as well)",
-        router.name, target.name, target.name
+        router.name, lost.name, lost.name
     );
     let fix = source_nat(evidence, wall, backend, &words);
     if fix.is_empty() {
         return Vec::new();
     }
     // Private sources are not routed on a public network.
-    let rank = if dst.is_private() { Tier::OnTheWay.plain() } else { Tier::Named.plain() };
+    let rank = if is_private(dst) { Tier::OnTheWay.plain() } else { Tier::Named.plain() };
     let mut suspect = suspect(Cause::MasqueradeMissing, format!("{}: {out}", router.name), text, fix);
     let look = match backend {
         Backend::Nft => "nft list ruleset",
+        _ if src.is_ipv6() => "ip6tables -t nat -S POSTROUTING",
         _ => "iptables -t nat -S POSTROUTING",
     };
     suspect.evidence = vec![evidence.exec(&router.name, look)];
@@ -139,10 +174,15 @@ impl BlockedPacket<'_> {
 
 /// Returns the command that adds a rule for source NAT.
 pub(super) fn source_nat(evidence: &Evidence, wall: &Wall, backend: Backend, words: &str) -> Vec<String> {
+    let v6 = words.contains("::");
     let command = match backend {
         Backend::Nft => {
+            let family = if v6 { "ip6" } else { "ip" };
             let chain = wall.after.rules.iter().find(|rule| {
-                rule.backend == Backend::Nft && rule.policy && rule.hook.as_deref() == Some("postrouting")
+                rule.backend == Backend::Nft
+                    && rule.policy
+                    && rule.hook.as_deref() == Some("postrouting")
+                    && [family, "inet"].contains(&rule.family.as_str())
             });
             match chain {
                 Some(chain) => nft_command(&format!(
@@ -153,12 +193,11 @@ pub(super) fn source_nat(evidence: &Evidence, wall: &Wall, backend: Backend, wor
                 )),
                 // No base chain is there to add the rule to.
                 None => nft_command(&format!(
-                    "add table ip nat; add chain ip nat postrouting {{ type nat hook postrouting priority srcnat; }}; add rule ip nat postrouting {words}"
+                    "add table {family} nat; add chain {family} nat postrouting {{ type nat hook postrouting priority srcnat; }}; add rule {family} nat postrouting {words}"
                 )),
             }
         }
         backend => {
-            let v6 = words.contains("::");
             format!("{} -t nat -A POSTROUTING {words}", backend.tool(if v6 { "ip6" } else { "ip" }))
         }
     };

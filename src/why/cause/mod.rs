@@ -62,8 +62,10 @@ mod tproxy;
 mod ttl;
 mod tunnel;
 mod undone;
+mod uplink;
 mod vxlan;
 mod vxlan_outer;
+mod vxlan_routed;
 mod writer;
 mod wrong_route;
 mod xfrm;
@@ -118,6 +120,7 @@ const FINDERS: &[Finder] = &[
     ipv6::find,
     firewall::find,
     undone::find,
+    uplink::find,
     mangle::find,
     names::find,
     nat::find,
@@ -177,8 +180,10 @@ pub(super) const PAGES: &[&[Page]] = &[
     tproxy::PAGES,
     ttl::PAGES,
     undone::PAGES,
+    uplink::PAGES,
     vxlan::PAGES,
     vxlan_outer::PAGES,
+    vxlan_routed::PAGES,
     wrong_route::PAGES,
     xfrm::PAGES,
 ];

@@ -5,6 +5,7 @@ use super::page::Page;
 use super::rank::{Rank, Tier};
 use super::service;
 use super::{Suspicion, suspect};
+use crate::event::Passed;
 use crate::net::survey::{Net, Space, conf_key};
 use crate::net::{Backend, Culprit, FirewallRule, Sighting, nft_command, typed};
 use crate::why::Cause;
@@ -374,7 +375,13 @@ impl Nat<'_> {
 
     /// Returns the probe's request as it arrived in this namespace.
     fn came_by(&self) -> Option<&Sighting> {
-        request_at(self.evidence, &self.space.name, false)
+        // With br_netfilter, a packet is translated at a bridge's port already.
+        let at_port = || {
+            let mut seen = self.evidence.shot.sightings.iter();
+            let is_request = |seen: &Sighting| self.evidence.shot.passed(seen) == Some(Passed::Request);
+            seen.find(|seen| seen.netns == self.space.name && !seen.out && is_request(seen))
+        };
+        request_at(self.evidence, &self.space.name, false).or_else(at_port)
     }
 
     /// Suspects SNAT to an address that is not this namespace's, or to which there is no

@@ -4,8 +4,8 @@
 use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
-use crate::net::SeenPacket;
 use crate::net::survey::{Address, Link, Neighbour, Route, Space, conf_key, key_part};
+use crate::net::{SeenPacket, Sighting};
 use crate::why::Cause;
 use crate::why::command::say::nodad;
 use crate::why::evidence::Evidence;
@@ -119,7 +119,13 @@ fn wrong_entry(
 /// Suspects interfaces without ARP.
 fn without_arp(evidence: &Evidence) -> Vec<Suspicion> {
     let stations = evidence.stations();
-    let off = stations.iter().filter(|end| {
+    // A packet may take another way than the shortest, such as a tunnel.
+    let took = |end: &End| {
+        let here = |seen: &Sighting| seen.netns == end.space.name && seen.index == end.link.index;
+        evidence.shot.sightings.iter().any(here) && !stations.iter().any(|known| known.port() == end.port())
+    };
+    let others: Vec<End> = evidence.ground.ends().filter(took).collect();
+    let off = stations.iter().chain(&others).filter(|end| {
         end.link.noarp && !end.link.loopback && !end.link.pointopoint && !end.link.kind.is_noarp_by_nature()
     });
     off.map(|end| {

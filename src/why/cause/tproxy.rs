@@ -71,7 +71,7 @@ fn mark(native: bool, spec: &str) -> (u32, u32) {
 }
 
 /// Parses a number as iptables prints it.
-fn number(text: &str) -> Option<u32> {
+pub(super) fn number(text: &str) -> Option<u32> {
     match text.strip_prefix("0x") {
         Some(digits) => u32::from_str_radix(digits, 16).ok(),
         None => text.parse().ok(),

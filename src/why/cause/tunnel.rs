@@ -2,10 +2,12 @@
 
 use super::rank::Tier;
 use super::{Suspicion, suspect};
-use crate::net::survey::{FdbEntry, Link, LinkKind, Space, Vxlan};
+use crate::event::Passed;
+use crate::net::survey::{FdbEntry, Link, LinkKind, Neighbour, Space, Vxlan};
 use crate::why::Cause;
 use crate::why::command::say::nodad;
 use crate::why::evidence::Evidence;
+use crate::why::evidence::fib::{self, Flow};
 use crate::why::evidence::ground::network;
 use crate::why::look::gate::Gate;
 use std::net::IpAddr;
@@ -37,14 +39,37 @@ pub(super) fn pairs<'a>(evidence: &Evidence<'a>) -> Vec<(Tunnel<'a>, Tunnel<'a>)
         .filter(|end| end.space.name == evidence.probe.from)
         .map(|end| end.port())
         .collect();
-    let Gate::Resolve { asker, dev, wanted, .. } = &evidence.gate else {
-        return between(evidence, home, dst);
+    let asked = match &evidence.gate {
+        Gate::Resolve { asker, dev, wanted, .. } => {
+            let link = evidence.survey.space(asker).and_then(|space| space.link(dev));
+            let near_ends = link.map(|link| (asker.as_str(), link.index)).into_iter().collect();
+            between(evidence, near_ends, *wanted)
+        }
+        _ => Vec::new(),
     };
-    let link = evidence.survey.space(asker).and_then(|space| space.link(dev));
-    let near_ends = link.map(|link| (asker.as_str(), link.index)).into_iter().collect();
-    let pairs = between(evidence, near_ends, *wanted);
     // The unanswered request may be one of the outer network, sent because of the tunnel.
-    if pairs.is_empty() { between(evidence, home, dst) } else { pairs }
+    let found = if asked.is_empty() { between(evidence, home, dst) } else { asked };
+    if found.is_empty() { routed(evidence) } else { found }
+}
+
+/// Returns the two ends of each tunnel that a router has sent the packet into.
+fn routed<'a>(evidence: &Evidence<'a>) -> Vec<(Tunnel<'a>, Tunnel<'a>)> {
+    let mut pairs: Vec<(Tunnel<'a>, Tunnel<'a>)> = Vec::new();
+    for seen in evidence.shot.sightings.iter().filter(|seen| seen.out) {
+        let passed = evidence.shot.passed(seen);
+        let is_packet = matches!(passed, Some(Passed::Request | Passed::Reply));
+        let Some((_, dst)) = seen.packet.ends().filter(|_| is_packet) else { continue };
+        let Some(space) = evidence.survey.space(&seen.netns) else { continue };
+        let Some(link) = space.link(&seen.dev).filter(|link| link.vxlan.is_some()) else { continue };
+        let flow = Flow { dst, src: None, iif: None, mark: 0 };
+        let via = fib::decide(space, &flow).and_then(|(_, route)| route?.via());
+        for pair in between(evidence, vec![(space.name.as_str(), link.index)], via.unwrap_or(dst)) {
+            if !pairs.iter().any(|known| known.0.port() == pair.0.port() && known.1.port() == pair.1.port()) {
+                pairs.push(pair);
+            }
+        }
+    }
+    pairs
 }
 
 /// Returns pairs of tunnels: one on the wire of `near_ends`, the other on that of
@@ -175,6 +200,19 @@ impl<'a> Tunnel<'a> {
         Suspicion { rank: Tier::Here.exact(), sure: false, suspect }
     }
 
+    /// Tells whether somebody has entered this end's hardware address elsewhere.
+    fn is_known(&self, evidence: &Evidence) -> bool {
+        let mac = self.link.mac.as_str();
+        let others = evidence.survey.spaces.iter().filter(|space| space.name != self.space.name);
+        others.into_iter().any(|space| {
+            let neighbour =
+                |entry: &Neighbour| entry.state == "PERMANENT" && entry.mac.as_deref() == Some(mac);
+            let entry =
+                |entry: &FdbEntry| entry.state == "permanent" && entry.mac == mac && entry.dst.is_some();
+            space.neighs.iter().any(neighbour) || space.fdb.iter().any(entry)
+        })
+    }
+
     /// Returns the commands that create this end again with other parameters: the VNI and
     /// the port can't be changed.
     pub fn again(&self, evidence: &Evidence<'a>, new: &Vxlan) -> Vec<String> {
@@ -216,7 +254,12 @@ impl<'a> Tunnel<'a> {
             let nodad = nodad(addr.ip);
             fix.push(format!("{ip} addr add {}/{} dev {dev}{nodad}", addr.ip, addr.prefix_len));
         }
-        fix.push(format!("{ip} link set {dev} up"));
+        if self.is_known(evidence) {
+            fix.push(format!("{ip} link set {dev} address {}", self.link.mac));
+        }
+        // A smaller one than that of an end over Ethernet was chosen.
+        let mtu = if self.link.mtu < 1450 { format!(" mtu {}", self.link.mtu) } else { String::new() };
+        fix.push(format!("{ip} link set {dev}{mtu} up"));
         for route in self.space.routes.iter().filter(|route| {
             route.table == 254
                 && route.protocol != "kernel"
@@ -225,7 +268,14 @@ impl<'a> Tunnel<'a> {
         }) {
             let family = if route.dst.ip.is_ipv6() { " -6" } else { "" };
             let via = route.via().map(|via| format!(" via {via}")).unwrap_or_default();
-            fix.push(format!("{ip}{family} route add {}{via} dev {dev}", route.dst));
+            let onlink = route.hops.iter().any(|hop| hop.flags.iter().any(|flag| flag == "onlink"));
+            let onlink = if onlink { " onlink" } else { "" };
+            fix.push(format!("{ip}{family} route add {}{via} dev {dev}{onlink}", route.dst));
+        }
+        let of_link = self.space.neighs.iter().filter(|entry| entry.index == self.link.index);
+        for entry in of_link.filter(|entry| entry.state == "PERMANENT") {
+            let mac = entry.mac.as_deref().unwrap_or_default();
+            fix.push(format!("{ip} neigh replace {} lladdr {mac} dev {dev} nud permanent", entry.ip));
         }
         for entry in self.space.fdb.iter().filter(|entry| {
             entry.index == self.link.index && entry.master.is_none() && entry.state == "permanent"

@@ -4,6 +4,7 @@
 use super::page::Page;
 use super::rank::Tier;
 use super::tunnel::{Tunnel, pairs, tunnels};
+use super::vxlan_routed::{entry_missing, into_itself, is_translated, neighbour};
 use super::{Suspicion, suspects, vxlan_outer};
 use crate::event::Probe;
 use crate::net::survey::{RouteQuestion, Survey, Vxlan};
@@ -27,6 +28,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
         found.extend(differ);
         for (a, b) in [(near, far), (far, near)] {
             found.extend(source(evidence, a));
+            found.extend(into_itself(evidence, a));
             found.extend(wrong_link(evidence, a, b));
             found.extend(towards(evidence, a, b));
             found.extend(stations(evidence, a, b));
@@ -200,6 +202,9 @@ fn towards<'a>(evidence: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> O
         return None;
     }
     let right = other.address(evidence, end)?;
+    if let Some(known) = neighbour(end, other) {
+        return entry_missing(evidence, end, other, known, right);
+    }
     let theirs = other.underlay(evidence)?;
     let leads = |ip: IpAddr| theirs.addrs.iter().any(|addr| addr.ip == ip);
     let flood = end.flood();
@@ -222,6 +227,10 @@ fn towards<'a>(evidence: &Evidence<'a>, end: Tunnel<'a>, other: Tunnel<'a>) -> O
         let text = entry.dst.map(|dst| dst.to_string()).unwrap_or_default();
         strsim::damerau_levenshtein(&text, &right.to_string())
     });
+    // A router may hand on what comes for its own address.
+    if wrong.and_then(|wrong| wrong.dst).is_some_and(|ip| is_translated(evidence, ip, end.of.port)) {
+        return None;
+    }
     // One of many remotes may be right for another tunnel.
     let known = |ip: IpAddr| !evidence.ground.owners(ip).is_empty();
     match wrong.and_then(|wrong| wrong.dst) {
@@ -328,7 +337,11 @@ fn answers_itself<'a>(evidence: &Evidence<'a>, end: Tunnel<'a>) -> Option<Suspic
 /// Suspects the outer network, by a probe of its own between the two ends.
 fn below<'a>(evidence: &Evidence<'a>, bare: &Survey, near: Tunnel<'a>, far: Tunnel<'a>) -> Vec<Suspicion> {
     // If the other end has no address, the probe goes to the configured remote.
-    let to = far.address(evidence, near).or(near.of.remote.filter(|ip| !ip.is_multicast()));
+    let remote = near.of.remote.filter(|ip| !ip.is_multicast());
+    let to = match remote.filter(|ip| is_translated(evidence, *ip, near.of.port)) {
+        Some(remote) => Some(remote),
+        None => far.address(evidence, near).or(remote),
+    };
     let (Some(from), Some(to)) = (near.underlay(evidence), to) else { return Vec::new() };
     // The probe is itself for the outer network: one level of tunnels is enough.
     if evidence.probe.to == to.to_string() {

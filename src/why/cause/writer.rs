@@ -40,7 +40,7 @@ impl BlockedPacket<'_> {
         let tool = self.tool_of(&self.culprit.chain, &self.culprit.table).or_else(|| {
             // The policy of a base chain is the tool's as well if its rules lead to the tool's.
             let mut called = self.rules().filter_map(|rule| self.tool_of(target(&rule.spec)?, &rule.table));
-            called.next()
+            called.find(|tool| matches!(tool, Tool::Ufw | Tool::Firewalld | Tool::Docker))
         })?;
         let packet = &self.stop.packet;
         let (iif, oif) = (self.stop.iif.as_deref(), self.stop.oif.as_deref());
@@ -58,6 +58,10 @@ impl BlockedPacket<'_> {
                 // ufw has no rules about ICMP.
                 _ => format!("{}: /etc/ufw/before.rules is the place for such packets", by("ufw")),
             },
+            Tool::Firewalld if iif.is_some() && oif.is_some() => format!(
+                "{}: a policy between the two zones (`firewall-cmd --permanent --new-policy`) says it for good",
+                by("firewalld")
+            ),
             Tool::Firewalld => {
                 let zone =
                     self.culprit.chain.strip_prefix("filter_IN_").and_then(|rest| rest.split('_').next());

@@ -3,6 +3,7 @@
 ip netns add a
 ip netns add b
 ip link add eth0 netns a type veth peer name eth0 netns b
+ip -n a link set eth0 addrgenmode none
 ip -n a link set eth0 up
 ip -n b link set eth0 up
 ip -n b addr add fd00::1/64 dev eth0 nodad
