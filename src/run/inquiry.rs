@@ -9,7 +9,7 @@ use crate::event::{
 use crate::lab::{Lab, Language};
 use crate::report;
 use crate::sandbox::{Launcher, Sandbox, SandboxError};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,9 @@ const MOST_FURTHER: usize = 6;
 
 /// The time limit of the search in one sandbox.
 const ROUND: Duration = Duration::from_secs(30);
+
+/// A lab whose replays take less is run once more to find out until when it worked.
+const PROMPT: Duration = Duration::from_millis(1500);
 
 /// The reason why there is no explanation.
 #[derive(Debug)]
@@ -73,7 +76,8 @@ pub fn why(
 ) -> Result<Explanation, WhyError> {
     let cache = WhyCache { tell, ..WhyCache::new(lab, launcher, settings) };
     let mut explanation = search(&cache, first, probe, at)?;
-    if lab.language == Language::Shell && !explanation.reached {
+    // A lab that takes long is not run again for that.
+    if lab.language == Language::Shell && !explanation.reached && cache.longest.get() < PROMPT {
         let mut replay = Replay::new(&cache, None, probe, at);
         explanation.worked_until = until::worked_until(&mut replay, at)?;
     }
@@ -90,12 +94,22 @@ pub(super) struct WhyCache<'a> {
     patience: Duration,
     /// Takes a line about each replay.
     tell: &'a dyn Fn(&str),
+    /// The time of the longest replay so far.
+    longest: Cell<Duration>,
     known: RefCell<Vec<(PendingWhy, Option<Answered>)>>,
 }
 
 impl<'a> WhyCache<'a> {
     pub fn new(lab: &'a Lab, launcher: &'a Launcher, settings: &'a Settings) -> Self {
-        Self { lab, launcher, settings, patience: PATIENCE, tell: &|_| {}, known: RefCell::default() }
+        Self {
+            lab,
+            launcher,
+            settings,
+            patience: PATIENCE,
+            tell: &|_| {},
+            longest: Cell::default(),
+            known: RefCell::default(),
+        }
     }
 
     /// Limits each search to this time.
@@ -383,7 +397,9 @@ impl<'a> Replay<'a> {
             Aim::Prove { cures, .. } => format!("trying `{}`", cures.join("; ")),
         });
         let before = Machine::now();
+        let began = Instant::now();
         let answer = self.ask_once(aim.clone(), cleared)?;
+        self.cache.longest.set(self.cache.longest.get().max(began.elapsed()));
         // The machine changed during the run, so the run may be wrong: ask
         // again.
         if before.has_changed() { self.ask_once(aim, cleared) } else { Ok(answer) }

@@ -7,20 +7,15 @@ use crate::event::{Aim, Moment, Ran, WorkedUntil};
 const MOST: usize = 3;
 
 /// Finds the last moment at which the target was reached, by a replay that watches for it after
-/// each command, and checks it by two fresh ones: one that ends there, and one that goes as far
-/// as the next command. `None` if the target was never reached.
+/// each command, and checks it by a fresh one, which goes as far as the next command. `None` if
+/// the target was never reached.
 pub(super) fn worked_until(replay: &mut Replay, end: &Moment) -> Result<Option<WorkedUntil>, WhyError> {
     let look = Aim::Prove { cures: Vec::new(), ways: Vec::new() };
     replay.ask(Aim::Watch, &[])?;
     let probed = std::mem::take(&mut replay.heard.probed);
     let Some(at) = probed.iter().rposition(|(_, reached)| *reached) else { return Ok(None) };
     let last = probed[at].0;
-    let next = probed.get(at + 1).map_or(end.clone(), |(line, _)| Moment::Step(line.to_string()));
-    replay.at = Moment::Step(last.to_string());
-    if !replay.ask(look.clone(), &[])?.0.reached {
-        return Ok(None);
-    }
-    replay.at = next;
+    replay.at = probed.get(at + 1).map_or(end.clone(), |(line, _)| Moment::Step(line.to_string()));
     replay.watched = true;
     if replay.ask(look, &[])?.0.reached {
         return Ok(None);

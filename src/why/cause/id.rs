@@ -157,6 +157,7 @@ causes! {
     }
     "NAT and marks" {
         DnatCatchesTooMuch = "dnat-catches-too-much",
+        DnatMissing = "dnat-missing",
         DnatNearMiss = "dnat-near-miss",
         DnatToLoopback = "dnat-to-loopback",
         DnatWrongAddress = "dnat-wrong-address",

@@ -62,6 +62,7 @@ mod tproxy;
 mod ttl;
 mod tunnel;
 mod undone;
+mod unpublished;
 mod uplink;
 mod vxlan;
 mod vxlan_outer;
@@ -120,6 +121,7 @@ const FINDERS: &[Finder] = &[
     ipv6::find,
     firewall::find,
     undone::find,
+    unpublished::find,
     uplink::find,
     mangle::find,
     names::find,
@@ -180,6 +182,7 @@ pub(super) const PAGES: &[&[Page]] = &[
     tproxy::PAGES,
     ttl::PAGES,
     undone::PAGES,
+    unpublished::PAGES,
     uplink::PAGES,
     vxlan::PAGES,
     vxlan_outer::PAGES,

@@ -195,7 +195,9 @@ impl About<'_> {
         if let Some(found) = self.without_rule(step) {
             return Some(found);
         }
-        let net = match wires <= 1 && !has_default {
+        // Who has other routes by hand has none to everywhere on purpose.
+        let by_hand = space.routes.iter().filter(main).any(|route| route.via().is_some());
+        let net = match wires <= 1 && !has_default && !by_hand {
             true => "default".to_string(),
             false => evidence.network_of(dst).map_or_else(|| dst.to_string(), |net| net.to_string()),
         };

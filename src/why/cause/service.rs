@@ -65,13 +65,13 @@ fn made(
 }
 
 /// Returns the protocol that is asked, as the list of sockets names it.
-fn proto(evidence: &Evidence) -> &'static str {
+pub(super) fn proto(evidence: &Evidence) -> &'static str {
     if evidence.probe.udp.is_some() { "udp" } else { "tcp" }
 }
 
 /// Returns where the TCP SYN, or the datagram, was last delivered: the namespace, the address and
 /// the port.
-fn arrived<'a>(evidence: &'a Evidence, asked: u16) -> Option<(&'a Space, IpAddr, u16)> {
+pub(super) fn arrived<'a>(evidence: &'a Evidence, asked: u16) -> Option<(&'a Space, IpAddr, u16)> {
     let is_local =
         |space: &Space, ip: IpAddr| ip.is_loopback() || space.addrs.iter().any(|addr| addr.ip == ip);
     let request = |seen: &&Sighting| {

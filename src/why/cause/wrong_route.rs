@@ -5,7 +5,7 @@ use super::page::Page;
 use super::rank::Tier;
 use super::route::{About, metric};
 use super::{Suspicion, suspect};
-use crate::net::survey::{Hop, PolicyRule, Route};
+use crate::net::survey::{Hop, Net, PolicyRule, Route};
 use crate::why::Cause;
 use crate::why::command::say::{scope, words};
 use crate::why::evidence::fib;
@@ -55,7 +55,18 @@ impl About<'_> {
             hops if dst.is_ipv6() => format!("has {hops} next hops, one of them {goes}"),
             hops => format!("has {hops} next hops, and these packets are hashed to the one {goes}"),
         };
-        let mut text = format!("{}'s {shown}{from_table} {goes}; {right}{back}", space.name);
+        let mut text = match self.connected(route, step).filter(|_| gateway.is_none()) {
+            Some(net) => format!(
+                "table {} of {}, which rule {} ({}) leads to, has no route to {net}, which is on {}: its {shown} takes the packet{}{back}",
+                route.table,
+                space.name,
+                rule.pref,
+                words(rule),
+                step.out.link.name,
+                bad.via.map(|via| format!(" to {via}")).unwrap_or_default()
+            ),
+            None => format!("{}'s {shown}{from_table} {goes}; {right}{back}", space.name),
+        };
         // Another route may be right once this one is deleted.
         let mut without = (*space).clone();
         without.routes.retain(|other| other != route);
@@ -161,8 +172,20 @@ impl About<'_> {
         let ip = self.ip();
         Some(match gateway {
             Some(gateway) => format!("{ip} route add {shown} via {gateway}{}{table}", scope(gateway, step)),
-            None => format!("{ip} route add {dst} dev {}{table}", step.out.link.name),
+            None => {
+                let shown =
+                    self.connected(route, step).map_or_else(|| dst.to_string(), |net| net.to_string());
+                format!("{ip} route add {shown} dev {}{table}", step.out.link.name)
+            }
         })
+    }
+
+    /// Returns the network of the target on the right link if table main has it from an address
+    /// there, and the packet is looked up in another table.
+    fn connected(&self, route: &Route, step: Crossing) -> Option<Net> {
+        let main = fib::best(self.space, 254, self.flow.dst).filter(|_| route.table != 254)?;
+        let is_it = main.protocol == "kernel" && main.dev() == Some(step.out.link.name.as_str());
+        is_it.then_some(main.dst)
     }
 
     /// Suspects one of two equal routes: the kernel takes the first, and the packet is lost

@@ -40,7 +40,12 @@ fn search(
     let from = scope::namespace(network, &probe.from)?;
     sound(network, &from, inquiry)?;
     scope::prepare(network, &inquiry.scope, &probe.to)?;
-    network.await_detection()?;
+    let survey = network.survey()?;
+    let owners = survey.spaces.iter().filter(|space| {
+        space.name == from.name() || space.addrs.iter().any(|addr| addr.ip.to_string() == probe.to)
+    });
+    let owners: Vec<&str> = owners.map(|space| space.name.as_str()).collect();
+    network.await_detection(&owners)?;
     network.let_programs_rest();
     // This sandbox is a replay, whose captures nobody reads.
     network.forget_captures();
