@@ -190,7 +190,9 @@ pub fn lab(
 fn offer(lab: &Lab, unanswered: &Unanswered, outcomes: &mut [Outcome]) {
     let Some(asked) = unanswered.last().filter(|_| lab.language == Language::Shell) else { return };
     let failed = outcomes.iter_mut().find_map(|outcome| match &mut outcome.verdict {
-        Verdict::Failed(failure) if failure.why.is_none() => Some(failure),
+        Verdict::Failed(failure) if failure.why.is_none() && Some(failure.place) == asked.place() => {
+            Some(failure)
+        }
         _ => None,
     });
     if let Some(failure) = failed {

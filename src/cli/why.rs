@@ -114,9 +114,16 @@ fn own_question(
 ) -> Result<(Sandbox, Probe, Moment), ExitCode> {
     let found = run::unanswered(lab, launcher, sandbox, settings);
     let found = found.and_then(|asked| Ok((asked, launcher.open()?)));
-    let (asked, sandbox) = found.map_err(|error| one::without_sandbox(&error))?;
+    let ((asked, stopped), sandbox) = found.map_err(|error| one::without_sandbox(&error))?;
     let path = visible_in_line(&lab.source.path.display().to_string());
     let Some(Asked { command, pending_why: PendingWhy { probe, call_site }, .. }) = asked else {
+        if let Some(stop) = stopped {
+            eprintln!(
+                "error: the lab stopped before a question of it was left without an answer\n{}",
+                report::stop(lab, &stop)
+            );
+            return Err(Findings { failed: true, ..Findings::default() }.into());
+        }
         eprintln!(
             "error: no question of `{path}` is left without an answer: no ping, curl, nc and the like has failed"
         );

@@ -134,8 +134,9 @@ pub enum Event {
     Probed {
         /// The last line of the shell lab that had run.
         line: u32,
-        /// Whether the target was reached then.
-        reached: bool,
+        /// Whether the target was reached then; none if the replay watches no longer, since that
+        /// has taken too much time.
+        reached: Option<bool>,
     },
     /// The findings of a replay about a question of why.
     Explained(Box<Findings>),

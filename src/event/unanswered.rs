@@ -20,7 +20,7 @@ pub struct Asked {
     pub pending_why: PendingWhy,
     /// Whether other commands came after it.
     pub is_followed: bool,
-    /// Whether all commands above its line, and none below, had run before it, each once.
+    /// Whether it is asked for the first time, and no command below its line has run before it.
     pub is_in_order: bool,
 }
 

@@ -362,8 +362,7 @@ impl Network {
         self.pending.hands_off.set(true);
     }
 
-    /// From now on, takes it that running programs answer what they are asked, and change
-    /// nothing in the network by themselves.
+    /// From now on, does not wait for running programs, except for answers that programs give.
     pub fn let_programs_rest(&self) {
         self.pending.programs_rest.set(true);
     }

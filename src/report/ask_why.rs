@@ -1,18 +1,23 @@
 //! The command line that asks why a lab's question got no answer.
 
 use crate::event::{Asked, Moment, Probe};
-use crate::lab::{Lab, Language, visible_in_line};
+use crate::lab::{Lab, Language, Place, visible_in_line};
 
 /// Returns the command line of `nslab why` for a lab's question, ready to copy.
 pub fn ask_why(lab: &Lab, asked: &Asked) -> String {
     let path = lab.source.path.display().to_string();
-    let line = asked.place().map(|place| place.line.to_string());
+    // `--at` runs the whole line.
+    let is_whole = |place: &Place| {
+        let line = lab.source.text.lines().nth((place.line as usize).saturating_sub(1));
+        line.is_some_and(|line| line.trim_end().ends_with(asked.command.trim_end()))
+    };
+    let line = asked.place().filter(is_whole).map(|place| place.line.to_string());
     let words = match (lab.language, line) {
         (Language::Shell, _) if !asked.is_followed => words(&path, &asked.pending_why.probe, &Moment::End),
         (Language::Shell, Some(line)) if asked.is_in_order => {
             words(&path, &asked.pending_why.probe, &Moment::Step(line))
         }
-        // No line and no step tells that moment. Without more words, it is found by itself.
+        // No line and no step tells that moment: without more words, nslab finds it.
         _ => vec!["nslab".into(), "why".into(), path],
     };
     visible_in_line(&shell_words::join(words))

@@ -34,8 +34,8 @@ pub struct WhyJson<'a> {
     proved: bool,
     /// The effects of these commands on everything else; null if they are not proved.
     effects: Option<EffectsJson>,
-    /// The command of a shell lab after which the target was not reached any more; null if it
-    /// never was.
+    /// The command of a shell lab after which the target was not reached any more. Null if it
+    /// never was, or if that is not known: in labs of Rhai, and in those that take long.
     worked_until: Option<WorkedUntilJson<'a>>,
 }
 

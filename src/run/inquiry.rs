@@ -79,7 +79,8 @@ pub fn why(
     // A lab that takes long is not run again for that.
     if lab.language == Language::Shell && !explanation.reached && cache.longest.get() < PROMPT {
         let mut replay = Replay::new(&cache, None, probe, at);
-        explanation.worked_until = until::worked_until(&mut replay, at)?;
+        // The answer is complete without it.
+        explanation.worked_until = until::worked_until(&mut replay, at).unwrap_or_default();
     }
     Ok(explanation)
 }
@@ -145,7 +146,8 @@ impl<'a> WhyCache<'a> {
     }
 }
 
-/// Runs a lab, and returns its last question that got no answer.
+/// Runs a lab, and returns its last question that got no answer, and the reason why the lab
+/// stopped before its end.
 ///
 /// # Errors
 ///
@@ -155,15 +157,17 @@ pub fn unanswered(
     launcher: &Launcher,
     mut sandbox: Sandbox,
     settings: &Settings,
-) -> Result<Option<Asked>, SandboxError> {
+) -> Result<(Option<Asked>, Option<Stop>), SandboxError> {
     let cache = WhyCache::new(lab, launcher, settings);
-    let mut unanswered = Unanswered::default();
-    sandbox.run_with(
-        &order(lab, settings),
-        |event| unanswered.hear(&event),
-        |pending_why| cache.answer(pending_why),
-    )?;
-    Ok(unanswered.last().cloned())
+    let (mut unanswered, mut stopped) = (Unanswered::default(), None);
+    let hear = |event| {
+        unanswered.hear(&event);
+        if let Event::Stopped(stop) = event {
+            stopped = Some(stop);
+        }
+    };
+    sandbox.run_with(&order(lab, settings), hear, |pending_why| cache.answer(pending_why))?;
+    Ok((unanswered.last().cloned(), stopped))
 }
 
 fn search(cache: &WhyCache, first: Sandbox, probe: &Probe, at: &Moment) -> Result<Explanation, WhyError> {
@@ -312,8 +316,9 @@ pub(super) struct Replay<'a> {
 /// The events of a run that an answer may need.
 #[derive(Default)]
 pub(super) struct Heard {
-    /// The lines up to which commands had run, and whether the target was reached then.
-    pub probed: Vec<(u32, bool)>,
+    /// The lines up to which commands had run, and whether the target was reached then; none
+    /// once nobody watched any more.
+    pub probed: Vec<(u32, Option<bool>)>,
     /// The commands that have run.
     pub ran: Vec<Ran>,
 }
@@ -392,8 +397,10 @@ impl<'a> Replay<'a> {
         (self.cache.tell)(&match &aim {
             Aim::Seek | Aim::Gather => "looking for the cause".to_string(),
             Aim::Measure => "measuring who reaches whom".to_string(),
-            Aim::Watch => "looking when it was reached".to_string(),
-            Aim::Prove { cures, .. } if cures.is_empty() => "looking when it was reached".to_string(),
+            Aim::Watch => "finding the command until which it was reached".to_string(),
+            Aim::Prove { cures, .. } if cures.is_empty() => {
+                "finding the command until which it was reached".to_string()
+            }
             Aim::Prove { cures, .. } => format!("trying `{}`", cures.join("; ")),
         });
         let before = Machine::now();

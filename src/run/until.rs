@@ -13,7 +13,11 @@ pub(super) fn worked_until(replay: &mut Replay, end: &Moment) -> Result<Option<W
     let look = Aim::Prove { cures: Vec::new(), ways: Vec::new() };
     replay.ask(Aim::Watch, &[])?;
     let probed = std::mem::take(&mut replay.heard.probed);
-    let Some(at) = probed.iter().rposition(|(_, reached)| *reached) else { return Ok(None) };
+    let Some(at) = probed.iter().rposition(|(_, reached)| *reached == Some(true)) else { return Ok(None) };
+    // The lab went on unwatched.
+    if probed.get(at + 1).is_some_and(|(_, reached)| reached.is_none()) {
+        return Ok(None);
+    }
     let last = probed[at].0;
     replay.at = probed.get(at + 1).map_or(end.clone(), |(line, _)| Moment::Step(line.to_string()));
     replay.watched = true;

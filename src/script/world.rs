@@ -271,10 +271,25 @@ impl World {
         Ok(false)
     }
 
+    /// Returns the namespaces where a cure may act: those that the exercise names and that are
+    /// there, and of these only the typed ones. A typed name that nobody has stays, to be refused.
+    fn limited(&self, own: &[String], typed: Option<&[String]>) -> Vec<String> {
+        let all = self.network.all_namespaces().unwrap_or_default();
+        let is_there = |name: &String| all.iter().any(|netns| netns.name() == name);
+        match typed {
+            Some(typed) => {
+                typed.iter().filter(|name| own.contains(name) || !is_there(name)).cloned().collect()
+            }
+            None => own.iter().filter(|name| is_there(name)).cloned().collect(),
+        }
+    }
+
     /// Answers the inquiry of this replay, once.
     pub fn inquire(&self) {
         if let Some(mut inquiry) = self.inquiry.take() {
-            inquiry.scope.only = inquiry.scope.only.or_else(|| self.only.borrow().clone());
+            if let Some(own) = &*self.only.borrow() {
+                inquiry.scope.only = Some(self.limited(own, inquiry.scope.only.as_deref()));
+            }
             let findings = why::round(&self.network, &self.lab_commands.borrow(), &inquiry);
             self.teller.tell(Event::Explained(Box::new(findings)));
         }

@@ -17,11 +17,12 @@ pub(super) struct Questions<'a> {
     /// has taken so far.
     line: u32,
     took: Duration,
+    gave_up: bool,
 }
 
 impl<'a> Questions<'a> {
     pub fn new(order: &'a Order) -> Self {
-        Self { order, assigning: Vec::new(), line: 0, took: Duration::ZERO }
+        Self { order, assigning: Vec::new(), line: 0, took: Duration::ZERO, gave_up: false }
     }
 
     /// Returns the question that a command has asked in vain.
@@ -40,12 +41,16 @@ impl<'a> Questions<'a> {
     /// watches for it.
     pub fn watch(&mut self, network: &Network, line: u32, tell: &dyn Fn(Event)) {
         let Some(Inquiry { aim: Aim::Watch, probe, .. }) = &self.order.inquiry else { return };
-        if line <= self.line || self.took > WATCHING {
+        if line <= self.line || self.gave_up {
             return;
+        }
+        if self.took > WATCHING {
+            self.gave_up = true;
+            return tell(Event::Probed { line: self.line, reached: None });
         }
         let began = Instant::now();
         if self.line > 0 {
-            tell(Event::Probed { line: self.line, reached: why::reaches(network, probe) });
+            tell(Event::Probed { line: self.line, reached: Some(why::reaches(network, probe)) });
         }
         self.line = line;
         self.took += began.elapsed();

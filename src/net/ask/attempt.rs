@@ -60,7 +60,7 @@ pub(in crate::net) enum Failed {
     /// Nothing was received.
     TimedOut,
     /// The connection was made, and these many bytes of those sent were not acknowledged.
-    Stalled { sent: usize, left: i32 },
+    Stalled { sent: usize, left: usize },
 }
 
 impl Failed {

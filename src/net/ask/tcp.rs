@@ -215,7 +215,7 @@ pub(in crate::net) fn wait_for(socket: impl AsFd, events: PollFlags, deadline: I
     }
 }
 
-/// The size of a request without padding, with the padding's header.
+/// The size of a request whose padding is empty.
 const REQUEST: usize = "GET / HTTP/1.0\r\nX-Padding: \r\n\r\n".len();
 
 /// The time that a service may take to answer a request that it has received.
@@ -229,25 +229,32 @@ fn talk(stream: &TcpStream, options: &TcpOptions) -> Result<(), Failed> {
     // A header that no server knows makes the request as large as wanted.
     let field = if padding.is_empty() { String::new() } else { format!("X-Padding: {padding}\r\n") };
     let request = format!("GET / HTTP/1.0\r\n{field}\r\n");
-    let sent = nix::unistd::write(stream, request.as_bytes());
-    sent.map_err(Failed::Kernel)?;
+    let mut left = request.as_bytes();
+    left = &left[nix::unistd::write(stream, left).map_err(Failed::Kernel)?..];
     let mut thinks_until: Option<Instant> = None;
     loop {
         let step = Instant::now() + Duration::from_millis(5);
-        if wait_for(stream, PollFlags::POLLIN, step) {
+        // The socket takes the rest when there is room.
+        if !left.is_empty() && wait_for(stream, PollFlags::POLLOUT, Instant::now()) {
+            left = &left[nix::unistd::write(stream, left).map_err(Failed::Kernel)?..];
+        }
+        let is_sent = left.is_empty() && waiting(stream) == 0;
+        // A server may greet before it has got the request.
+        if (options.size == 0 || is_sent) && wait_for(stream, PollFlags::POLLIN, step) {
             return match nix::unistd::read(stream, &mut [0; 4096]) {
                 Ok(_) => Ok(()),
                 Err(errno) => Err(Failed::Kernel(errno)),
             };
         }
         let now = Instant::now();
-        if thinks_until.is_none() && waiting(stream) == 0 {
+        if thinks_until.is_none() && is_sent {
             thinks_until = Some(now + THINKS);
         }
         match thinks_until {
             Some(until) if now > until => return Ok(()),
             None if now > deadline && options.size > 0 => {
-                return Err(Failed::Stalled { sent: request.len(), left: waiting(stream) });
+                let left = waiting(stream) as usize + left.len();
+                return Err(Failed::Stalled { sent: request.len(), left });
             }
             None if now > deadline => return Err(Failed::TimedOut),
             _ => {}

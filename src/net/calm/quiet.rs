@@ -49,7 +49,7 @@ impl Kernel<'_> {
         self.is_over_in(from, true, true)
     }
 
-    /// Does the same for an answer that the kernel of this address gives.
+    /// Does the same for an answer of this address that a kernel gives, not a program.
     pub(in crate::net) fn is_over_for(&self, from: &Netns, target: IpAddr) -> bool {
         self.is_over_in(from, target.is_ipv6(), !self.pending.programs_rest.get())
     }

@@ -105,13 +105,13 @@ impl Network {
     }
 
     /// Waits until no IPv6 address of a link with a carrier is tentative, if there are any
-    /// others than link-local ones. It does not wait for such an address of these namespaces:
-    /// who asks by it, or asks it, sees that it can't be used yet.
+    /// others than link-local ones. It does not wait if these namespaces, which ask and are
+    /// asked, have such an address themselves: the answer then shows that it can't be used yet.
     ///
     /// # Errors
     ///
     /// If the kernel does not answer.
-    pub fn await_detection(&self, but_of: &[&str]) -> Result<(), NetError> {
+    pub fn await_detection(&self, ends: &[&str]) -> Result<(), NetError> {
         let kernel = self.bare();
         let mut rows = Vec::new();
         for netns in self.all_namespaces()? {
@@ -121,13 +121,12 @@ impl Network {
         if !rows.iter().flat_map(|(_, rows)| rows).filter_map(own_address).any(is_routed) {
             return Ok(());
         }
-        let is_tentative = |row: &AddressMessage| {
-            row.header.flags.contains(AddressHeaderFlags::Tentative)
-                && own_address(row).is_some_and(is_routed)
-        };
-        let mut asked = rows.iter().filter(|(netns, _)| but_of.contains(&netns.name()));
-        if asked.any(|(_, rows)| rows.iter().any(is_tentative)) {
-            return Ok(());
+        let of_ends = rows.iter().filter(|(netns, _)| ends.contains(&netns.name()));
+        for (netns, rows) in of_ends {
+            let routed = rows.iter().filter(|row| own_address(row).is_some_and(is_routed));
+            if kernel.waits(netns, &routed.cloned().collect::<Vec<_>>()) {
+                return Ok(());
+            }
         }
         let deadline = Instant::now() + DETECTION;
         for (netns, mut rows) in rows {

@@ -4,10 +4,11 @@
 use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::event::Passed;
-use crate::net::survey::{Address, Link, LinkKind, Space};
+use crate::net::survey::{Address, Link, LinkKind, RouteQuestion, Space};
 use crate::why::Cause;
 use crate::why::command::say::{nodad, show};
 use crate::why::evidence::Evidence;
+use crate::why::evidence::fib;
 use crate::why::evidence::ground::{End, network};
 use std::net::IpAddr;
 
@@ -68,6 +69,15 @@ fn twice(evidence: &Evidence, space: &Space, via: IpAddr, link: &Link) -> Option
     };
     let (stray, addr) = owners.iter().find(got)?;
     let (right, _) = owners.iter().find(|(owner, _)| owner.name != stray.name)?;
+    // The one that has a way on is the gateway.
+    let leads = |owner: &Space| {
+        let dst = evidence.stuck.ends.map(|(_, dst)| dst);
+        let way = dst.map(|dst| evidence.kernel.route_get(&owner.name, &RouteQuestion::to(dst)));
+        way.is_some_and(|way| way.is_ok_and(|route| fib::is_usable(&route)))
+    };
+    if leads(stray) && !leads(right) {
+        return None;
+    }
     let (ns, dev) = (&stray.name, &addr.dev);
     let text = format!(
         "{ns} has {via} as well as {}, the gateway of {}: what {} sends by it ends in {ns}",

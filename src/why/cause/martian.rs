@@ -140,8 +140,7 @@ impl<'a> Arrival<'a> {
         let rule = space.rules.iter().find(|rule| {
             let Some(mark) = rule.fwmark.filter(|mark| *mark != 0) else { return false };
             let flow = Flow { dst: *src, src: None, iif: None, mark };
-            // With the mark, another rule decides: this one, or if it is for all other marks,
-            // one behind it.
+            // The lookup with this mark may end at another rule, if this one says `not fwmark`.
             let way = fib::decide(space, &flow).and_then(|(_, route)| route);
             way.is_some_and(|route| route.dev() == Some(link.name.as_str()))
         })?;

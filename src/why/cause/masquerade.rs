@@ -5,6 +5,7 @@ use super::ipv6::is_link_local;
 use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
+use crate::event::Passed;
 use crate::net::survey::Space;
 use crate::net::{Backend, SeenPacket, Sighting, TracedPacket, nft_command, typed};
 use crate::why::Cause;
@@ -15,15 +16,21 @@ use std::net::IpAddr;
 
 /// Returns the first request of the probe that was seen in a namespace.
 pub(super) fn request_at<'a>(evidence: &'a Evidence, ns: &str, out: bool) -> Option<&'a Sighting> {
+    passed_at(evidence, evidence.survey.space(ns)?, Passed::Request, out)
+}
+
+/// Returns the first packet of a kind that entered or left a namespace by a link that is no port.
+pub(super) fn passed_at<'a>(
+    evidence: &'a Evidence,
+    space: &Space,
+    passed: Passed,
+    out: bool,
+) -> Option<&'a Sighting> {
     evidence.shot.sightings.iter().find(|seen| {
-        seen.netns == ns
+        seen.netns == space.name
             && seen.out == out
-            && evidence.shot.passed(seen) == Some(crate::event::Passed::Request)
-            && evidence
-                .survey
-                .space(ns)
-                .and_then(|space| space.link(&seen.dev))
-                .is_none_or(|link| link.master.is_none())
+            && evidence.shot.passed(seen) == Some(passed)
+            && space.link(&seen.dev).is_none_or(|link| link.master.is_none())
     })
 }
 
@@ -54,7 +61,7 @@ pub(super) fn last_router<'a>(evidence: &'a Evidence) -> Option<(&'a Space, &'a 
     let seen = evidence.shot.sightings.iter().rfind(|seen| {
         seen.out
             && seen.netns != evidence.probe.from
-            && evidence.shot.passed(seen) == Some(crate::event::Passed::Request)
+            && evidence.shot.passed(seen) == Some(Passed::Request)
             && evidence
                 .survey
                 .space(&seen.netns)
@@ -78,7 +85,7 @@ fn routers<'a>(evidence: &'a Evidence) -> Vec<(&'a Space, &'a str, IpAddr)> {
 }
 
 /// Returns the family of an address, as nft names it.
-fn family(ip: IpAddr) -> &'static str {
+pub(super) fn family(ip: IpAddr) -> &'static str {
     if ip.is_ipv4() { "ip" } else { "ip6" }
 }
 
@@ -90,8 +97,8 @@ fn is_private(ip: IpAddr) -> bool {
     }
 }
 
-/// Suspects a router without MASQUERADE: a private source leaves untranslated, and the
-/// namespace that has got the request or its answer has no route back, but one to the router.
+/// Suspects a router without MASQUERADE: a private source leaves untranslated. The namespace
+/// where the request or its answer was lost has a route to the router, and none to the source.
 pub(super) fn missing(evidence: &Evidence) -> Vec<Suspicion> {
     let knows = |space: &Space, ip: IpAddr| fib::best(space, 254, ip).is_some_and(fib::is_usable);
     let Some(dst) = evidence.shot.target else { return Vec::new() };
@@ -114,7 +121,8 @@ pub(super) fn missing(evidence: &Evidence) -> Vec<Suspicion> {
         return Vec::new();
     };
     // The network of the sender.
-    let len = evidence.from().addrs.iter().find(|addr| addr.ip == src).map_or(24, |addr| addr.prefix_len);
+    let usual = if src.is_ipv4() { 24 } else { 64 };
+    let len = evidence.from().addrs.iter().find(|addr| addr.ip == src).map_or(usual, |addr| addr.prefix_len);
     let net = network(src, len);
     let native = wall.after.rules.iter().any(|rule| rule.backend == Backend::Nft && rule.table == "nat");
     let backend = if native { Backend::Nft } else { Backend::IptablesNft };
@@ -126,12 +134,14 @@ pub(super) fn missing(evidence: &Evidence) -> Vec<Suspicion> {
         "the private source {src} leaves {} by {out} untranslated, and {} has no route back to it: there is no MASQUERADE (a route back in {} would do as well)",
         router.name, lost.name, lost.name
     );
-    let fix = source_nat(evidence, wall, backend, &words);
+    let fix = source_nat(evidence, wall, backend, family(src), &words);
     if fix.is_empty() {
         return Vec::new();
     }
-    // Private sources are not routed on a public network.
-    let rank = if is_private(dst) { Tier::OnTheWay.plain() } else { Tier::Named.plain() };
+    // Private sources are not routed on a public network. A router whose own address there is
+    // private as well is an inner one.
+    let is_inner = router.addrs.iter().any(|addr| addr.dev == out && is_private(addr.ip));
+    let rank = if is_private(dst) || is_inner { Tier::OnTheWay.plain() } else { Tier::Named.plain() };
     let mut suspect = suspect(Cause::MasqueradeMissing, format!("{}: {out}", router.name), text, fix);
     let look = match backend {
         Backend::Nft => "nft list ruleset",
@@ -172,12 +182,16 @@ impl BlockedPacket<'_> {
     }
 }
 
-/// Returns the command that adds a rule for source NAT.
-pub(super) fn source_nat(evidence: &Evidence, wall: &Wall, backend: Backend, words: &str) -> Vec<String> {
-    let v6 = words.contains("::");
+/// Returns the command that adds a rule for source NAT; the family is `ip` or `ip6`.
+pub(super) fn source_nat(
+    evidence: &Evidence,
+    wall: &Wall,
+    backend: Backend,
+    family: &str,
+    words: &str,
+) -> Vec<String> {
     let command = match backend {
         Backend::Nft => {
-            let family = if v6 { "ip6" } else { "ip" };
             let chain = wall.after.rules.iter().find(|rule| {
                 rule.backend == Backend::Nft
                     && rule.policy
@@ -198,7 +212,7 @@ pub(super) fn source_nat(evidence: &Evidence, wall: &Wall, backend: Backend, wor
             }
         }
         backend => {
-            format!("{} -t nat -A POSTROUTING {words}", backend.tool(if v6 { "ip6" } else { "ip" }))
+            format!("{} -t nat -A POSTROUTING {words}", backend.tool(family))
         }
     };
     vec![evidence.exec(&wall.netns, &command)]
@@ -206,7 +220,12 @@ pub(super) fn source_nat(evidence: &Evidence, wall: &Wall, backend: Backend, wor
 
 /// Tells whether a program listens on a TCP port of an address.
 pub(super) fn listens(space: &Space, ip: IpAddr, port: u16) -> bool {
-    space.listeners.iter().any(|one| one.proto == "tcp" && one.port == port && one.serves(ip))
+    listens_by(space, "tcp", ip, port)
+}
+
+/// Tells whether a program listens on a port of an address, `tcp` or `udp`.
+pub(super) fn listens_by(space: &Space, proto: &str, ip: IpAddr, port: u16) -> bool {
+    space.listeners.iter().any(|one| one.proto == proto && one.port == port && one.serves(ip))
 }
 
 /// Returns the TCP ports of an address that programs listen on.

@@ -12,7 +12,13 @@ use crate::why::evidence::Evidence;
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let mut found = Vec::new();
     let Some(dst) = evidence.shot.target else { return found };
-    let headers = if dst.is_ipv6() { 48 } else { 28 };
+    // Those of IP and ICMP, or of IP and TCP with its time stamps.
+    let headers = match (evidence.probe.tcp, dst.is_ipv6()) {
+        (None, false) => 28,
+        (None, true) => 48,
+        (Some(_), false) => 52,
+        (Some(_), true) => 72,
+    };
     let length = u32::from(evidence.probe.size.unwrap_or(56)) + headers;
     // TCP sends no larger packets than the first link takes.
     let first = evidence.links_on_the_way().first().map_or(length, |(_, link)| link.mtu);

@@ -1,6 +1,6 @@
 //! NAT: addresses that are rewritten wrongly, not at all, or too often.
 
-use super::masquerade::{self, listens, ports, request_at, source_nat};
+use super::masquerade::{self, family, listens, ports, request_at, source_nat};
 use super::page::Page;
 use super::rank::{Rank, Tier};
 use super::service;
@@ -283,7 +283,7 @@ impl Nat<'_> {
                 (_, None) => format!("-d {to} -j MASQUERADE"),
             };
             let text = format!("{} {why}; it needs MASQUERADE as well", self.name());
-            let fix = source_nat(evidence, self.wall, self.rule.backend, &fix);
+            let fix = source_nat(evidence, self.wall, self.rule.backend, family(to), &fix);
             found.push(self.found(Cause::HairpinWithoutMasquerade, text, fix, rank));
         }
         found

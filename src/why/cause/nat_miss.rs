@@ -1,7 +1,7 @@
 //! NAT rules that should have matched and did not: because of one condition, of their
 //! place, or because the packet is not tracked.
 
-use super::masquerade::{last_router, request_at, source_nat, traced};
+use super::masquerade::{family, last_router, request_at, source_nat, traced};
 use super::meant::is_called;
 use super::nat::{Kind, Nat};
 use super::page::Page;
@@ -105,7 +105,7 @@ impl Nat<'_> {
             self.name(),
             router.name
         );
-        let fix = source_nat(self.evidence, wall, self.rule.backend, &self.ruling.typed());
+        let fix = source_nat(self.evidence, wall, self.rule.backend, family(src), &self.ruling.typed());
         vec![self.found(Cause::MasqueradeWrongNamespace, text, fix, Tier::Here.exact())]
     }
 

@@ -195,7 +195,7 @@ impl About<'_> {
         if let Some(found) = self.without_rule(step) {
             return Some(found);
         }
-        // Who has other routes by hand has none to everywhere on purpose.
+        // A namespace with other routes by hand lacks a default route on purpose.
         let by_hand = space.routes.iter().filter(main).any(|route| route.via().is_some());
         let net = match wires <= 1 && !has_default && !by_hand {
             true => "default".to_string(),

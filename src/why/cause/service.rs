@@ -1,6 +1,7 @@
 //! TCP and UDP services: on another address, port or namespace than the probe asks for, or not
 //! running.
 
+use super::masquerade::listens_by;
 use super::page::Page;
 use super::rank::{Rank, Tier};
 use super::{Suspicion, suspect};
@@ -24,7 +25,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
         return Vec::new();
     }
     let all = || space.listeners.iter().filter(|one| one.proto == proto);
-    let listens = |port: u16| all().any(|one| one.port == port && one.serves(ip));
+    let listens = |port: u16| listens_by(space, proto, ip, port);
     if listens(port) {
         return bound_to_link(evidence, space, ip, port);
     }

@@ -257,7 +257,7 @@ impl<'a> Tunnel<'a> {
         if self.is_known(evidence) {
             fix.push(format!("{ip} link set {dev} address {}", self.link.mac));
         }
-        // A smaller one than that of an end over Ethernet was chosen.
+        // The default over Ethernet is 1450. A smaller one was chosen.
         let mtu = if self.link.mtu < 1450 { format!(" mtu {}", self.link.mtu) } else { String::new() };
         fix.push(format!("{ip} link set {dev}{mtu} up"));
         for route in self.space.routes.iter().filter(|route| {
@@ -274,7 +274,7 @@ impl<'a> Tunnel<'a> {
         }
         let of_link = self.space.neighs.iter().filter(|entry| entry.index == self.link.index);
         for entry in of_link.filter(|entry| entry.state == "PERMANENT") {
-            let mac = entry.mac.as_deref().unwrap_or_default();
+            let Some(mac) = &entry.mac else { continue };
             fix.push(format!("{ip} neigh replace {} lladdr {mac} dev {dev} nud permanent", entry.ip));
         }
         for entry in self.space.fdb.iter().filter(|entry| {

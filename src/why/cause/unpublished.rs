@@ -1,6 +1,7 @@
 //! Ports that a firewall accepts for an inner service, and that no DNAT publishes.
 
 use super::firewall::is_accept;
+use super::masquerade::listens_by;
 use super::meant::target;
 use super::page::Page;
 use super::rank::Tier;
@@ -20,14 +21,19 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let Some(asked) = evidence.probe.tcp.or(evidence.probe.udp) else { return Vec::new() };
     let Some((space, ip, port)) = arrived(evidence, asked) else { return Vec::new() };
     let proto = proto(evidence);
-    if space.listeners.iter().any(|one| one.proto == proto && one.port == port && one.serves(ip)) {
+    // A service of the router itself may have been meant.
+    let has_own = space.listeners.iter().any(|one| one.proto == proto && one.serves(ip));
+    if listens_by(space, proto, ip, port) {
         return Vec::new();
     }
     let Some(wall) = evidence.shot.walls.iter().find(|wall| wall.netns == space.name) else {
         return Vec::new();
     };
     let mut services: Vec<(SocketAddr, &FirewallRule)> = Vec::new();
-    for rule in wall.after.rules.iter().filter(|rule| rule.backend != Backend::Nft && is_accept(rule)) {
+    let forwards = |rule: &&FirewallRule| is_called_by_forward(wall, &rule.chain);
+    let of_iptables = |rule: &&FirewallRule| rule.backend != Backend::Nft && rule.table == "filter";
+    let accepts = wall.after.rules.iter().filter(|rule| is_accept(rule)).filter(of_iptables).filter(forwards);
+    for rule in accepts {
         let known = |to: SocketAddr| services.iter().any(|(known, _)| *known == to);
         let to = service(evidence, space, rule, proto).filter(|to| !known(*to) && !is_published(wall, *to));
         services.extend(to.map(|to| (to, rule)));
@@ -47,7 +53,25 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let fix = vec![evidence.exec(&space.name, &format!("{tool} -t nat -A {} {words}", typed(&chain)))];
     let mut suspect = suspect(Cause::DnatMissing, format!("{}: chain {chain}", space.name), text, fix);
     suspect.evidence = vec![evidence.exec(&space.name, &format!("{tool} -t nat -S"))];
-    vec![Suspicion { rank: Tier::Here.close(), sure: false, suspect }]
+    let rank = if has_own { Tier::OnTheWay.close() } else { Tier::Here.close() };
+    vec![Suspicion { rank, sure: false, suspect }]
+}
+
+/// Tells whether packets that are sent on pass a chain of the table filter: FORWARD, or one that
+/// a chain of this kind calls.
+fn is_called_by_forward(wall: &Wall, chain: &str) -> bool {
+    let mut chains = vec!["FORWARD"];
+    let mut at = 0;
+    while let Some(caller) = chains.get(at).copied() {
+        let rules = wall.after.rules.iter().filter(|rule| rule.table == "filter" && rule.chain == caller);
+        for called in rules.filter(|rule| !rule.policy).filter_map(|rule| target(&rule.spec)) {
+            if !chains.contains(&called) {
+                chains.push(called);
+            }
+        }
+        at += 1;
+    }
+    chains.contains(&chain)
 }
 
 /// Returns the service behind a namespace that a rule accepts packets for: one address and one
@@ -61,10 +85,10 @@ fn service(evidence: &Evidence, space: &Space, rule: &FirewallRule, proto: &str)
     };
     let ip: IpAddr = value(Of::Dst)?.trim_end_matches("/32").trim_end_matches("/128").parse().ok()?;
     let port: u16 = value(Of::Dport)?.parse().ok()?;
-    let listens = |other: &Space| {
-        other.name != space.name
-            && other.listeners.iter().any(|one| one.proto == proto && one.port == port && one.serves(ip))
-    };
+    if value(Of::Proto).is_some_and(|of| of != proto) {
+        return None;
+    }
+    let listens = |other: &Space| other.name != space.name && listens_by(other, proto, ip, port);
     evidence.ground.owners(ip).iter().any(|(owner, _)| listens(owner)).then(|| SocketAddr::new(ip, port))
 }
 
@@ -73,7 +97,12 @@ fn is_published(wall: &Wall, to: SocketAddr) -> bool {
     let ip = to.ip().to_string();
     wall.after.rules.iter().any(|rule| {
         let spec = rule.spec.to_uppercase();
-        (spec.contains("DNAT") || spec.contains("NETMAP")) && rule.spec.contains(&ip)
+        let is_it = |part: &str| part.trim_matches(['[', ']']) == ip;
+        let names = rule
+            .spec
+            .split_whitespace()
+            .any(|word| is_it(word) || word.rsplit_once(':').is_some_and(|(part, _)| is_it(part)));
+        (spec.contains("DNAT") || spec.contains("NETMAP")) && names
     })
 }
 

@@ -2,18 +2,19 @@
 //! or a source that leaves by another one than its own.
 
 use super::ipv6::is_link_local;
-use super::masquerade::request_at;
+use super::masquerade::{family, passed_at, request_at};
 use super::page::Page;
 use super::rank::Tier;
 use super::tproxy::number;
 use super::{Suspicion, suspect};
 use crate::event::Passed;
-use crate::net::survey::{Link, PolicyRule, Space, conf_key};
+use crate::net::survey::{Link, PolicyRule, Space};
 use crate::net::{Backend, Sighting, typed};
 use crate::why::Cause;
 use crate::why::command::ruling::Ruling;
 use crate::why::command::say::words;
 use crate::why::evidence::ground::network;
+use crate::why::evidence::way::forwarding_key;
 use crate::why::evidence::{Evidence, fib};
 use crate::why::look::shot::Wall;
 use std::net::IpAddr;
@@ -80,16 +81,6 @@ fn answer(evidence: &Evidence, space: &Space) -> Option<Suspicion> {
     }
 }
 
-/// Returns the first packet of a kind that entered or left a namespace by a link that is no port.
-fn passed_at<'a>(evidence: &'a Evidence, space: &Space, passed: Passed, out: bool) -> Option<&'a Sighting> {
-    evidence.shot.sightings.iter().find(|seen| {
-        seen.netns == space.name
-            && seen.out == out
-            && evidence.shot.passed(seen) == Some(passed)
-            && space.link(&seen.dev).is_none_or(|link| link.master.is_none())
-    })
-}
-
 /// Returns the router on the wire of a link: the one from which a packet came, or the only one
 /// that forwards. None if the other end is on that wire itself.
 fn gateway(
@@ -101,11 +92,7 @@ fn gateway(
 ) -> Option<IpAddr> {
     let v6 = peer.is_ipv6();
     let ours: Vec<_> = space.addrs.iter().filter(|addr| addr.index == own.index).collect();
-    let family = if v6 { "ipv6" } else { "ipv4" };
-    let forwards = |other: &Space| match v6 {
-        true => other.switch(&conf_key(family, "all", "forwarding")) == Some(1),
-        false => other.switch("net.ipv4.ip_forward") == Some(1),
-    };
+    let forwards = |other: &Space| other.switch(forwarding_key(peer)) == Some(1);
     let sent = |other: &Space, link: &Link| {
         let by = |seen: &&Sighting| {
             seen.out
@@ -197,12 +184,15 @@ impl Uplinks<'_> {
         let (table, mut fix) = self.table_made();
         let v6 = self.peer.is_ipv6();
         let marks = space.rules.iter().filter(|rule| rule.inet6 == v6 && rule.table == Some(table));
-        let mark = marks.clone().find_map(|rule| rule.fwmark.filter(|mark| *mark != 0));
-        let new = mark.unwrap_or(if table < 256 { table } else { 1 });
+        let mark = marks.clone().find_map(|rule| rule.fwmark.filter(|mark| *mark != 0 && !rule.not));
+        let is_used = |mark: &u32| space.rules.iter().any(|rule| rule.fwmark == Some(*mark));
+        let new = mark.or_else(|| (table..).find(|mark| !is_used(mark))).unwrap_or(table);
         if mark.is_none() {
             fix.push(format!("{} rule add fwmark {new} lookup {table}", self.ip()));
         }
-        let tool = Backend::IptablesNft.tool(if v6 { "ip6" } else { "ip" });
+        let mut backends = wall.after.rules.iter().map(|rule| rule.backend);
+        let backend = backends.find(|backend| *backend != Backend::Nft).unwrap_or(Backend::IptablesNft);
+        let tool = backend.tool(family(self.peer));
         let rule =
             |words: String| evidence.exec(&space.name, &format!("{tool} -t mangle -A PREROUTING {words}"));
         let sets = wall.after.rules.iter().any(|rule| {
@@ -217,7 +207,9 @@ impl Uplinks<'_> {
                 typed(&own.name)
             )));
         }
-        fix.push(rule(format!("-i {} -j CONNMARK --restore-mark", typed(&inside.dev))));
+        // The marks of other packets stay as they are.
+        let restored = format!("-m connmark --mark {new} -j CONNMARK --restore-mark");
+        fix.push(rule(format!("-i {} {restored}", typed(&inside.dev))));
         let src = inside.packet.ends()?.0;
         let then = match sets {
             true => format!(
@@ -239,7 +231,8 @@ impl Uplinks<'_> {
             wall.culprits().iter().any(|rule| rule.spec.contains("! -s ") || rule.spec.contains("saddr !="))
         };
         let is_told_apart = self.table().is_some() || evidence.shot.walls.iter().any(bars_sources);
-        let rank = if is_told_apart { Tier::Named.exact() } else { Tier::Here.exact() };
+        // Otherwise it may well be meant that the two ways differ.
+        let rank = if is_told_apart { Tier::Named.exact() } else { Tier::OnTheWay.loose() };
         let place = format!("{}: {}", space.name, own.name);
         let mut suspect = suspect(Cause::OtherUplink, place, text, fix);
         suspect.evidence = vec![
@@ -257,5 +250,5 @@ pub(super) const PAGES: &[Page] = &[Page {
     symptom: "Silence on one of two uplinks: what comes in by it is heard, and the answer goes out by the other, whose provider drops sources that are not its own (RFC 2827).",
     cause: "Routes look at the destination only, so all answers take the default route. A rule for the source sends them back by their own uplink. What was translated on its way in (DNAT) is routed before that is undone, with an inner source: there a mark of the connection has to lead.",
     evidence: "The way of an answer, and the rules that could change it:\n  ip -n NS rule\n  ip -n NS route get PEER from ADDR\n  ip netns exec NS iptables -t mangle -S PREROUTING",
-    cure: "A table for that uplink, and a rule that leads there by source:\n  ip -n NS route add default via GATEWAY dev UPLINK table 100\n  ip -n NS rule add from ADDR lookup 100\nbehind DNAT, by a mark of the connection:\n  ip -n NS rule add fwmark 100 lookup 100\n  iptables -t mangle -A PREROUTING -i UPLINK -m conntrack --ctstate NEW \\\n    -j CONNMARK --set-mark 100\n  iptables -t mangle -A PREROUTING -i INNER -j CONNMARK --restore-mark",
+    cure: "A table for that uplink, and a rule that leads there by source:\n  ip -n NS route add default via GATEWAY dev UPLINK table 100\n  ip -n NS rule add from ADDR lookup 100\nbehind DNAT, by a mark of the connection:\n  ip -n NS rule add fwmark 100 lookup 100\n  iptables -t mangle -A PREROUTING -i UPLINK -m conntrack --ctstate NEW \\\n    -j CONNMARK --set-mark 100\n  iptables -t mangle -A PREROUTING -i INNER -m connmark --mark 100 \\\n    -j CONNMARK --restore-mark",
 }];

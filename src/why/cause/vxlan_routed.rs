@@ -84,7 +84,10 @@ pub(super) fn into_itself<'a>(evidence: &Evidence<'a>, end: Tunnel<'a>) -> Optio
         end.name()
     );
     let family = if remote.is_ipv6() { " -6" } else { "" };
-    let fix = vec![format!("{}{family} route add {remote}{via} dev {dev}{table}", evidence.ip(&space.name))];
+    let is_its_own = route.dst.len == evidence.most(remote.is_ipv6());
+    let verb = if is_its_own { "replace" } else { "add" };
+    let fix =
+        vec![format!("{}{family} route {verb} {remote}{via} dev {dev}{table}", evidence.ip(&space.name))];
     let mut one = end.suspect(evidence, Cause::TunnelIntoItself, text, fix);
     one.suspect.evidence = vec![format!("{} route get {remote}", evidence.ip(&space.name))];
     Some(one)

@@ -19,16 +19,28 @@ fn probe(typed: &Typed) -> Option<Probe> {
     let (program, words) = unwrapped(&typed.program, &words)?;
     let from = typed.ns.as_str();
     match program {
-        "ping" | "ping6" | "fping" => ping(from, &Options::of(words, "cCeFHiIlmMNpQsStTwW")),
+        "ping" | "ping6" => ping(from, &Options::of(words, "ceFhIilmMNpQsStTwW")),
+        "fping" => match Options::of(words, "bBcCfgHiIlMOpPQrStTxX").operands[..] {
+            [to] => Some(Probe::to(from, to)),
+            _ => None,
+        },
         "traceroute" | "traceroute6" | "tracepath" | "mtr" => {
-            let [to, ..] = Options::of(words, "fgimNpqstwzcI").operands[..] else { return None };
+            let valued = match program {
+                "mtr" => "aBcfiImPsuU",
+                "tracepath" => "lmp",
+                _ => "fgimNpqstwz",
+            };
+            let [to, ..] = Options::of(words, valued).operands[..] else { return None };
             Some(Probe::to(from, to))
         }
-        "nc" | "ncat" | "netcat" | "telnet" => netcat(from, &Options::of(words, "weIiMmOPpqSsTtVXx")),
-        "curl" => page(from, &Options::of(words, "AbcCdeEFhHKmoPQrtTuUwxXyYz")),
+        "nc" | "ncat" | "netcat" | "telnet" => netcat(from, &Options::of(words, "weIiMmOPpqSsTtVWXx")),
+        "curl" => page(from, &Options::of(words, "AbcCdDeEFhHKmoPQrtTuUwxXyYz")),
         "wget" => page(from, &Options::of(words, "aADeiIlOoPQRtTUwX")),
         "ssh" => {
-            let options = Options::of(words, "bcDEeFIiJLlmOopQRSWw");
+            const VALUED: &str = "bcDEeFIiJLlmOopQRSWw";
+            // The words behind the host are a command for it.
+            let host = (1..=words.len()).find(|n| !Options::of(&words[..*n], VALUED).operands.is_empty())?;
+            let options = Options::of(&words[..host], VALUED);
             let [to, ..] = options.operands[..] else { return None };
             let to = to.rsplit_once('@').map_or(to, |(_, host)| host);
             let port = options.value('p').map_or(Some(22), |port| port.parse().ok());
@@ -97,7 +109,8 @@ fn netcat(from: &str, options: &Options) -> Option<Probe> {
 /// Reads a URL: `http://10.0.0.2:8080/x`, `[fd00::2]`, `web.example`.
 fn page(from: &str, options: &Options) -> Option<Probe> {
     let is_address = |word: &&&str| word.contains(['.', ':']) || **word == "localhost";
-    let url = options.operands.iter().find(|word| is_address(word))?;
+    let is_url = |word: &&&str| word.contains("://");
+    let url = options.operands.iter().find(is_url).or_else(|| options.operands.iter().find(is_address))?;
     let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
     let usual = match scheme {
         "http" => 80,
@@ -125,19 +138,27 @@ impl<'a> Options<'a> {
     /// Reads words; these letters are options that take a value.
     fn of(words: &[&'a str], valued: &str) -> Self {
         /// Long options of these programs whose value is a word of its own.
-        const LONG: [&str; 12] = [
+        const LONG: [&str; 20] = [
+            "--cacert",
+            "--cert",
             "--connect-timeout",
             "--count",
             "--data",
+            "--dump-header",
             "--header",
             "--interface",
+            "--key",
             "--max-time",
             "--output",
             "--port",
+            "--proxy",
+            "--request",
             "--resolve",
             "--retry",
             "--source",
+            "--user",
             "--wait",
+            "--write-out",
         ];
         let mut options = Self { flags: Vec::new(), operands: Vec::new() };
         let mut words = words.iter();
@@ -212,6 +233,9 @@ mod tests {
             ("nc -u 10.0.0.2 53", Some(Probe { udp: Some(53), ..Probe::to("host", "10.0.0.2") })),
             ("dig +short @10.0.0.2 web.lab", Some(Probe { udp: Some(53), ..Probe::to("host", "10.0.0.2") })),
             ("ssh -p 2222 me@10.0.0.2 true", tcp("host", "10.0.0.2", 2222)),
+            ("ssh me@10.0.0.2 mkdir -p /x", tcp("host", "10.0.0.2", 22)),
+            ("curl --cacert ca.pem -D h.txt https://10.0.0.2/", tcp("host", "10.0.0.2", 443)),
+            ("traceroute -I -n 10.0.0.2", Some(Probe::to("host", "10.0.0.2"))),
             ("getent hosts web.lab", Some(Probe::to("host", "web.lab"))),
             ("ping", None),
             ("ip addr add 10.0.0.2/24 dev eth0", None),

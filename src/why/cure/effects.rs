@@ -24,17 +24,18 @@ pub(in crate::why) fn ways(network: &Network, survey: &Survey) -> Result<Vec<Way
     let spaces = || survey.spaces.iter().filter(|space| is_in_use(space));
     // An address that two have leads to one of them, by chance.
     let has = |space: &&Space, ip: IpAddr| space.addrs.iter().any(|addr| addr.ip == ip);
-    let is_one_s = |ip: IpAddr| survey.spaces.iter().filter(|space| has(space, ip)).count() == 1;
+    let has_one_owner = |ip: IpAddr| survey.spaces.iter().filter(|space| has(space, ip)).count() == 1;
     let published = published(network)?;
     for from in spaces() {
         for to in spaces().filter(|to| to.name != from.name) {
             let askable = to.addrs.iter().filter(|addr| is_askable(addr)).map(|addr| addr.ip);
-            for ip in askable.filter(|ip| is_one_s(*ip)) {
+            for ip in askable.filter(|ip| has_one_owner(*ip)) {
                 let listens = to.listeners.iter().filter(|one| one.proto == "tcp" && one.serves(ip));
                 let published = published.iter().filter(|(at, _)| *at == to.name).map(|(_, port)| *port);
                 let ports = listens.map(|one| one.port).chain(published).chain([Way::SHUT]);
                 let ports: Vec<u16> = ports.collect();
-                for source in sources(from, ip).into_iter().filter(|source| source.is_none_or(is_one_s)) {
+                for source in sources(from, ip).into_iter().filter(|source| source.is_none_or(has_one_owner))
+                {
                     let (from, owner) = (from.name.clone(), to.name.clone());
                     let way = Way { from, source, owner, to: ip, port: None, own: false, open: false };
                     ways.extend(ports.iter().map(|port| Way { port: Some(*port), ..way.clone() }));

@@ -1,13 +1,14 @@
 //! One probe, with every interface tapped.
 
 use crate::event::{Passed, Probe, Waypoint};
-use crate::net::survey::{Link, Survey, conf_key};
+use crate::net::survey::{Link, Space, Survey, conf_key};
 use crate::net::{
     Culprit, FirewallRule, FirewallSnapshot, Limits, NetError, Netns, Network, Passage, PingOptions,
     PingSource, SeenPacket, Sighting, Stop, Taps, TcpOptions, TooLarge, TraceStep, UdpOptions,
 };
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 /// The result of one probe.
@@ -238,29 +239,50 @@ fn knock(
     Ok(Sent { reached: answer.ok(), symptom, too_large: None, target })
 }
 
-/// The source port of a datagram, by which it is known even if its destination is translated.
-const SOURCE_PORT: u16 = 61_235;
+/// The first source port of datagrams, by which they are known even if their destination is
+/// translated. Each one has a port of its own: a connection that conntrack knows is translated
+/// as it was when it began, whatever rules there are now.
+const SOURCE_PORTS: u16 = 61_300;
+
+/// The number of datagrams so far in this process.
+static POSTED: AtomicU16 = AtomicU16::new(0);
+
+/// The number of source ports that are used in turn.
+const MANY_PORTS: u16 = 1000;
+
+/// Tells whether a port is one that datagrams are sent from.
+fn is_source_port(port: u16) -> bool {
+    (SOURCE_PORTS..SOURCE_PORTS + MANY_PORTS).contains(&port)
+}
 
 /// Sends a datagram. Not every service answers: it is enough that a socket elsewhere has got it,
 /// unless an answer was sent and is lost.
 fn post(network: &Network, from: &Netns, to: &str, port: u16, wait: Duration) -> Result<Sent, NetError> {
+    let sport = SOURCE_PORTS + POSTED.fetch_add(1, Ordering::Relaxed) % MANY_PORTS;
     let options = UdpOptions {
         timeout_ms: wait.as_millis() as u64,
-        sport: Some(SOURCE_PORT),
+        sport: Some(sport),
         query: port == 53,
         deadline: Instant::now() + PATIENCE,
     };
-    let count = |names: [&str; 2]| -> Result<u64, NetError> {
+    let count = || -> Result<[u64; 2], NetError> {
         let survey = network.survey()?;
-        let others = survey.spaces.iter().filter(|space| space.name != from.name());
-        Ok(others.flat_map(|space| names.map(|name| space.counters.get(name).copied().unwrap_or(0))).sum())
+        // Tunnels get datagrams too, and send some by themselves.
+        let serves = |space: &&Space| space.listeners.iter().any(|one| one.proto == "udp");
+        let others = survey.spaces.iter().filter(|space| space.name != from.name()).filter(serves);
+        let of = |space: &Space, name: &str| space.counters.get(name).copied().unwrap_or(0);
+        let all: Vec<[u64; 2]> = others
+            .map(|space| {
+                [["UdpInDatagrams", "Udp6InDatagrams"], ["UdpOutDatagrams", "Udp6OutDatagrams"]]
+                    .map(|names| names.iter().map(|name| of(space, name)).sum())
+            })
+            .collect();
+        Ok([0, 1].map(|at| all.iter().map(|counts| counts[at]).sum()))
     };
-    let received = || count(["UdpInDatagrams", "Udp6InDatagrams"]);
-    let sent = || count(["UdpOutDatagrams", "Udp6OutDatagrams"]);
-    let before = (received()?, sent()?);
+    let before = count()?;
     let answer = network.udp(from, to, &port.to_string(), &options, None)?;
-    let after = (received()?, sent()?);
-    let is_delivered = after.0 > before.0 && after.1 == before.1;
+    let after = count()?;
+    let is_delivered = after[0] > before[0] && after[1] == before[1];
     let (reached, symptom) = match answer.error() {
         None => (true, "it answers".to_string()),
         Some(_) if is_delivered => (true, "a program has got it, and does not answer".into()),
@@ -379,8 +401,8 @@ impl Shot {
             SeenPacket::Udp { ports: (_, 53), .. } if self.unnamed => Passed::Request,
             SeenPacket::Udp { ports: (53, _), .. } if self.unnamed => Passed::Reply,
             SeenPacket::Udp { ports: (from, to), .. } => match self.udp? {
-                port if *to == port || *from == SOURCE_PORT => Passed::Request,
-                port if *from == port || *to == SOURCE_PORT => Passed::Reply,
+                port if *to == port || is_source_port(*from) => Passed::Request,
+                port if *from == port || is_source_port(*to) => Passed::Reply,
                 _ => return None,
             },
             _ => return None,

@@ -39,7 +39,7 @@ fn search(
     let probe = &inquiry.probe;
     let from = scope::namespace(network, &probe.from)?;
     sound(network, &from, inquiry)?;
-    scope::prepare(network, &inquiry.scope, &probe.to)?;
+    scope::prepare(network, &inquiry.scope, probe)?;
     let survey = network.survey()?;
     let owners = survey.spaces.iter().filter(|space| {
         space.name == from.name() || space.addrs.iter().any(|addr| addr.ip.to_string() == probe.to)
@@ -96,7 +96,18 @@ fn search(
                 !findings.causes.iter().any(known) && !tried.contains(&found.suspect.key())
             })
             .partition(|found| scope::allows(&inquiry.scope, &found.suspect.fix));
+        let mut elsewhere = elsewhere;
         let found = (!untried.is_empty()).then(|| untried.remove(0));
+        // A suspect without commands ends the search. What may not be cured may explain more.
+        let is_last = found.as_ref().is_none_or(|found| found.suspect.fix.is_empty());
+        if is_last
+            && let Some(barred) = elsewhere.first()
+            && found.as_ref().is_none_or(|found| found.rank < barred.rank)
+        {
+            let barred = elsewhere.remove(0);
+            findings.causes.push(scope::untouched(&inquiry.scope, barred.suspect));
+            return Ok(());
+        }
         if round == 0 {
             let elsewhere =
                 elsewhere.into_iter().map(|found| scope::untouched(&inquiry.scope, found.suspect));
