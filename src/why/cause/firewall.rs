@@ -101,9 +101,9 @@ impl BlockedPacket<'_> {
         found.extend(self.nothing_to_hide_behind());
         if catches_all && let Some(accept) = self.accept(Width::Way) {
             let only = if self.knows_states() && !self.view().reply {
-                " but what belongs to a connection already established, and this is to begin one"
+                "; packets of established connections are accepted, and this one begins a new connection"
             } else if self.knows_states() {
-                " but what belongs to a connection, and this is not known as the answer to anything"
+                "; packets of established connections are accepted, and this one is not known to belong to any"
             } else if self.view().reply {
                 ", and nothing lets back what belongs to a connection (ESTABLISHED, RELATED)"
             } else {
