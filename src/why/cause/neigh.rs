@@ -40,6 +40,13 @@ fn entries(evidence: &Evidence) -> Vec<Suspicion> {
             if link.loopback || entry.ip.is_multicast() || link.pointopoint {
                 continue;
             }
+            // An address of a bridge's port, as the kernel gives it a link-local one.
+            let is_owner_s = evidence.ground.owners(entry.ip).into_iter().any(|(owner, addr)| {
+                owner.link_at(addr.index).is_some_and(|link| link.master.is_some() && link.mac == *mac)
+            });
+            if is_owner_s {
+                continue;
+            }
             let right = right_macs(evidence, space, link, entry.ip);
             let fixed = matches!(entry.state.as_str(), "PERMANENT" | "NOARP");
             // The kernel's own entry for the broadcast address.
