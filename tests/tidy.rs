@@ -44,7 +44,7 @@ const WHY_ARROWS: [(&str, &[&str]); 8] = [
     ("evidence", &["look"]),
     ("command", &["evidence"]),
     ("cause", &["command", "evidence", "look"]),
-    ("cure", &["command", "evidence", "look"]),
+    ("cure", &["command", "look"]),
     ("pages", &["cause"]),
     ("round", &["cause", "command", "cure", "evidence", "look"]),
     ("recorded", &["cause", "evidence"]),

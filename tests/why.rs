@@ -490,8 +490,8 @@ fn a_cure_acts_only_where_it_may() {
         .stdout(
             "
             red can't reach 10.2.0.2: r gets packets for others on r0 and does not forward
-            them: net.ipv4.ip_forward=0 there; a cure may not act in r, but only in red,
-            blue
+            them: net.ipv4.ip_forward=0 there; a cure may act in red, blue only, and this
+            one acts in r
               (nslab why --explain forwarding-off)
 
               request  [red] eth0 ──▶ r0 [r] ✗ r1

@@ -65,7 +65,9 @@ fn main() -> ExitCode {
         let prepared = prepared.clone();
         Trial::ignorable_test(path.display().to_string(), move || match &*prepared {
             Err(error) => measured::ignored(error),
-            Ok(launcher) => compare(launcher, &path),
+            // Between the two answers, the kernel may remove an entry whose time is over, such as a
+            // failed neighbour: a difference counts if it is there again.
+            Ok(launcher) => compare(launcher, &path).or_else(|_| compare(launcher, &path)),
         })
     });
     // Said once, not for each lab.
