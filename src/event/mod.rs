@@ -130,7 +130,7 @@ pub enum Event {
     Live(LiveAsk),
     /// The script asks why, and waits for the answer.
     WhyAsked(Box<PendingWhy>),
-    /// What a replay that watches for the target ([`Aim::Watch`]) has seen.
+    /// A replay that watches for its target ([`Aim::Watch`]) has asked it.
     Probed {
         /// The last line of the shell lab that had run.
         line: u32,

@@ -10,7 +10,6 @@ const MOST: usize = 3;
 /// each command, and checks it by a fresh one, which goes as far as the next command. `None` if
 /// the target was never reached.
 pub(super) fn worked_until(replay: &mut Replay, end: &Moment) -> Result<Option<WorkedUntil>, WhyError> {
-    let look = Aim::Prove { cures: Vec::new(), ways: Vec::new() };
     replay.ask(Aim::Watch, &[])?;
     let probed = std::mem::take(&mut replay.heard.probed);
     let Some(at) = probed.iter().rposition(|(_, reached)| *reached == Some(true)) else { return Ok(None) };
@@ -21,6 +20,7 @@ pub(super) fn worked_until(replay: &mut Replay, end: &Moment) -> Result<Option<W
     let last = probed[at].0;
     replay.at = probed.get(at + 1).map_or(end.clone(), |(line, _)| Moment::Step(line.to_string()));
     replay.watched = true;
+    let look = Aim::Prove { cures: Vec::new(), ways: Vec::new() };
     if replay.ask(look, &[])?.0.reached {
         return Ok(None);
     }

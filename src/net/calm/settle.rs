@@ -105,13 +105,17 @@ impl Network {
     }
 
     /// Waits until no IPv6 address of a link with a carrier is tentative, if there are any
-    /// others than link-local ones. It does not wait if these namespaces, which ask and are
-    /// asked, have such an address themselves: the answer then shows that it can't be used yet.
+    /// others than link-local ones. It does not wait if one of the `ends`, which ask and are
+    /// asked, has such an address itself: the answer then shows that it can't be used yet. In a
+    /// network of IPv4, nobody looks for these.
     ///
     /// # Errors
     ///
     /// If the kernel does not answer.
-    pub fn await_detection(&self, ends: &[&str]) -> Result<(), NetError> {
+    pub fn await_detection(
+        &self,
+        ends: impl FnOnce() -> Result<Vec<String>, NetError>,
+    ) -> Result<(), NetError> {
         let kernel = self.bare();
         let mut rows = Vec::new();
         for netns in self.all_namespaces()? {
@@ -121,7 +125,8 @@ impl Network {
         if !rows.iter().flat_map(|(_, rows)| rows).filter_map(own_address).any(is_routed) {
             return Ok(());
         }
-        let of_ends = rows.iter().filter(|(netns, _)| ends.contains(&netns.name()));
+        let ends = ends()?;
+        let of_ends = rows.iter().filter(|(netns, _)| ends.iter().any(|end| end == netns.name()));
         for (netns, rows) in of_ends {
             let routed = rows.iter().filter(|row| own_address(row).is_some_and(is_routed));
             if kernel.waits(netns, &routed.cloned().collect::<Vec<_>>()) {

@@ -40,12 +40,17 @@ fn search(
     let from = scope::namespace(network, &probe.from)?;
     sound(network, &from, inquiry)?;
     scope::prepare(network, &inquiry.scope, probe)?;
-    let survey = network.survey()?;
-    let owners = survey.spaces.iter().filter(|space| {
-        space.name == from.name() || space.addrs.iter().any(|addr| addr.ip.to_string() == probe.to)
-    });
-    let owners: Vec<&str> = owners.map(|space| space.name.as_str()).collect();
-    network.await_detection(&owners)?;
+    // The shell has watched while the lab ran.
+    if inquiry.aim == Aim::Watch {
+        return Ok(());
+    }
+    network.await_detection(|| {
+        let mut ends = network.survey()?.spaces;
+        ends.retain(|space| {
+            space.name == from.name() || space.addrs.iter().any(|addr| addr.ip.to_string() == probe.to)
+        });
+        Ok(ends.into_iter().map(|space| space.name).collect())
+    })?;
     network.let_programs_rest();
     // This sandbox is a replay, whose captures nobody reads.
     network.forget_captures();
@@ -63,9 +68,7 @@ fn search(
             }
             return Ok(());
         }
-        // The shell has watched while the lab ran.
-        Aim::Watch => return Ok(()),
-        Aim::Seek | Aim::Gather => {}
+        Aim::Watch | Aim::Seek | Aim::Gather => {}
     }
     findings.refused = refused::commands(lab_commands);
     let mut survey = network.survey()?;
