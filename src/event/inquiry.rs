@@ -3,6 +3,7 @@
 use super::Stop;
 use crate::lab::Place;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -103,6 +104,9 @@ pub struct Effects {
     pub lost: Vec<Way>,
     /// The ways that were not open before, and are now.
     pub opened: Vec<Way>,
+    /// The addresses that answered somebody before, and answer nobody now.
+    #[serde(skip)]
+    pub gone: BTreeSet<IpAddr>,
 }
 
 impl Effects {
@@ -127,12 +131,18 @@ impl Effects {
                 _ => {}
             }
         }
+        let answers = |ways: &[Way]| -> BTreeSet<IpAddr> {
+            ways.iter().filter(|way| way.open).map(|way| way.to).collect()
+        };
+        effects.gone = &answers(before) - &answers(after);
         effects
     }
 
-    /// Returns the numbers of lost and of opened ways, by which cures are compared.
+    /// Returns the numbers of lost and of opened ways, by which cures are compared. An address
+    /// that is gone counts once: how many asked it says nothing.
     pub fn harm(&self) -> (usize, usize) {
-        (self.lost.len(), self.opened.len())
+        let ways = self.lost.iter().filter(|way| !self.gone.contains(&way.to)).count();
+        (ways + self.gone.len(), self.opened.len())
     }
 }
 
@@ -270,6 +280,10 @@ pub struct Suspect {
     /// are tried if the fix has effects that nobody asked for, and taken if they have fewer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub narrower: Vec<Vec<String>>,
+    /// Whether the fix is only what the lab's author has typed, and what was refused: what it
+    /// shuts was open by accident.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub typed: bool,
     /// The proof: a command, and its output.
     pub evidence: Vec<String>,
 }

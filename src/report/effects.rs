@@ -126,7 +126,7 @@ mod tests {
             open: false,
         };
         let told = |fix: &str, broken: Vec<Way>, opened: Vec<Way>| {
-            let effects = Effects { asked: 9, lost: broken, opened };
+            let effects = Effects { asked: 9, lost: broken, opened, ..Effects::default() };
             let why = Explanation {
                 fix: vec![fix.into()],
                 proved: true,

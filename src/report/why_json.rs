@@ -74,7 +74,7 @@ struct EffectsJson {
 }
 
 impl From<&Effects> for EffectsJson {
-    fn from(Effects { asked, lost, opened }: &Effects) -> Self {
+    fn from(Effects { asked, lost, opened, .. }: &Effects) -> Self {
         let told = |ways: &[Way]| ways.iter().map(Way::to_string).collect();
         Self { asked: *asked, lost: told(lost), opened: told(opened) }
     }

@@ -191,7 +191,7 @@ fn search(cache: &WhyCache, first: Sandbox, probe: &Probe, at: &Moment) -> Resul
             if let Some(effects) = replay.proof(&findings.causes)? {
                 let proved = replay.needed(Proved { causes: findings.causes, effects }, until)?;
                 let proved = replay.narrowed(proved, until)?;
-                if proved.effects.lost.is_empty() {
+                if proved.is_best() {
                     return Ok(explained(&proved.causes, Some(proved.effects)));
                 }
                 if best.as_ref().is_none_or(|best| proved.effects.harm() < best.effects.harm()) {
@@ -248,6 +248,13 @@ fn search(cache: &WhyCache, first: Sandbox, probe: &Probe, at: &Moment) -> Resul
 struct Proved {
     causes: Vec<Suspect>,
     effects: Effects,
+}
+
+impl Proved {
+    /// Tells whether there is no better cure to look for.
+    fn is_best(&self) -> bool {
+        self.effects.lost.is_empty() || self.causes.iter().all(|cause| cause.typed)
+    }
 }
 
 fn explain(

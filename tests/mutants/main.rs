@@ -3,10 +3,11 @@
 //!
 //! A few are taken each time; `NSLAB_MUTANTS=5000` takes as many, and
 //! `NSLAB_MUTANTS_SEED` others, from `NSLAB_MUTANTS_FIRST` on;
-//! `NSLAB_MUTANTS_NETWORK=vxlan` takes one network alone. Who still answers is no
+//! `NSLAB_MUTANTS_NETWORK=vxlan` takes one network alone, and `=world` the large ones. Who still answers is no
 //! mutant. The labs of those that are not right are written into the folder
 //! `NSLAB_MUTANTS_LABS`, and what was known of each into `NSLAB_MUTANTS_EVIDENCE`.
 
+mod answers;
 mod dice;
 mod faults;
 #[path = "../measured/mod.rs"]
@@ -15,9 +16,10 @@ mod mutant;
 mod networks;
 mod state;
 
+use answers::Answers;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use mutant::{Tried, Verdict, try_one};
-use networks::{NETWORKS, Sound};
+use networks::{NETWORKS, Question, Sound};
 use nslab::event::{Cause, Explanation, Moment, Probe};
 use nslab::lab::{Lab, LabName, LabSource};
 use nslab::run::{self, Record, Settings};
@@ -43,17 +45,20 @@ const LARGE: u16 = 1400;
 /// The tools that the networks, and what breaks them, are typed with.
 const TOOLS: [&str; 8] = ["bash", "ip", "bridge", "tc", "sysctl", "iptables", "ip6tables", "nft"];
 
+/// The tools that the large networks take beside those.
+const TOOLS_OF_WORLDS: [&str; 3] = ["nc", "ping", "timeout"];
+
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     // Before any thread.
     let launcher = run::prepare(For::Labs, &mut Stage::new()).map(|(launcher, _)| launcher);
-    let bench = Arc::new(Bench { launcher, found: NETWORKS.map(|_| OnceLock::new()) });
+    let bench = Arc::new(Bench { launcher, found: NETWORKS.iter().map(|_| OnceLock::new()).collect() });
     let mut trials = Vec::new();
     for at in wanted() {
         let bench = bench.clone();
         let name = format!("networks_are_sound::{}", NETWORKS[at].name.replace(' ', "_"));
         trials.push(Trial::ignorable_test(name, move || match bench.find(at) {
-            Ok(SoundRun::Sound(_)) => Ok(Completion::Completed),
+            Ok(SoundRun::Sound(..)) => Ok(Completion::Completed),
             Ok(SoundRun::Lacking(lack)) => measured::ignored(lack),
             Err(why) => Err(why.into()),
         }));
@@ -67,10 +72,6 @@ fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)
 }
 
-fn lines(sound: &Sound) -> Vec<&'static str> {
-    sound.text.lines().filter(|line| !line.is_empty()).collect()
-}
-
 /// A lab of these lines.
 fn lab<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Lab, String> {
     // A strict rp_filter of the machine would be a second fault.
@@ -81,10 +82,10 @@ fn lab<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Lab, String> {
 }
 
 /// Asks why, in a lab of these lines.
-fn why(launcher: &Launcher, sound: &Sound, lines: &[String], large: bool) -> Result<Explanation, String> {
+fn why(launcher: &Launcher, asked: &Question, lines: &[String], large: bool) -> Result<Explanation, String> {
     let lab = lab(lines.iter().map(String::as_str))?;
     let probe =
-        Probe { tcp: sound.tcp, size: large.then_some(LARGE), df: large, ..Probe::to(sound.from, sound.to) };
+        Probe { tcp: asked.tcp, size: large.then_some(LARGE), df: large, ..Probe::to(asked.from, asked.to) };
     let first = launcher.open().map_err(|error| error.to_string())?;
     let evidence = if evidence_folder().is_some() { Record::Kept } else { Record::Dropped };
     let settings = Settings { evidence, ..Settings::default() };
@@ -116,11 +117,13 @@ fn side_by_side(work: impl Fn() + Sync) {
 struct Network {
     sound: &'static Sound,
     state: State,
+    /// The questions that are answered in it; none of a small network.
+    answers: Answers,
 }
 
 /// The result of a look at a network.
 enum SoundRun {
-    Sound(State),
+    Sound(State, Answers),
     /// This machine can't have it, for lack of this.
     Lacking(String),
 }
@@ -128,7 +131,7 @@ enum SoundRun {
 /// The networks, each looked at once, and then broken.
 struct Bench {
     launcher: Result<Launcher, SandboxError>,
-    found: [OnceLock<Result<SoundRun, String>>; NETWORKS.len()],
+    found: Vec<OnceLock<Result<SoundRun, String>>>,
 }
 
 impl Bench {
@@ -151,8 +154,9 @@ impl Bench {
         let mut lacks = Vec::new();
         for at in all {
             match self.find(at) {
-                Ok(SoundRun::Sound(state)) => {
-                    networks.push(Network { sound: &NETWORKS[at], state: state.clone() });
+                Ok(SoundRun::Sound(state, answers)) => {
+                    let (state, answers) = (state.clone(), answers.clone());
+                    networks.push(Network { sound: &NETWORKS[at], state, answers });
                 }
                 Ok(SoundRun::Lacking(lack)) => lacks.push(lack.as_str()),
                 Err(_) => {
@@ -167,29 +171,33 @@ impl Bench {
     }
 }
 
-/// Checks that the target answers before anything is broken.
+/// Checks that the targets answer before anything is broken.
 fn look(launcher: &Launcher, sound: &Sound) -> Result<SoundRun, String> {
-    let server: &[&str] = if sound.tcp.is_some() { &["python3"] } else { &[] };
-    if let Some(lack) = measured::lacking(&[&TOOLS, server].concat()) {
+    let server: &[&str] = if sound.text.contains("python3") { &["python3"] } else { &[] };
+    let more: &[&str] = if sound.is_world { &TOOLS_OF_WORLDS } else { &[] };
+    if let Some(lack) = measured::lacking(&[&TOOLS, server, more].concat()) {
         return Ok(SoundRun::Lacking(lack));
     }
-    let lines: Vec<String> = lines(sound).into_iter().map(Into::into).collect();
-    let explanation = why(launcher, sound, &lines, false)?;
-    let unknown = |cause: &&Cause| cause.text.contains("Unknown device type");
-    if let Some(cause) = explanation.causes.iter().find(unknown) {
-        return Ok(SoundRun::Lacking(cause.text.clone()));
+    let lines: Vec<String> = sound.lines().into_iter().map(Into::into).collect();
+    for (at, asked) in sound.questions.iter().enumerate() {
+        for large in [false, true].into_iter().filter(|large| !large || asked.tcp.is_none()) {
+            let explanation = why(launcher, asked, &lines, large)?;
+            let unknown = |cause: &&Cause| cause.text.contains("Unknown device type");
+            if let Some(cause) = explanation.causes.iter().find(unknown) {
+                return Ok(SoundRun::Lacking(cause.text.clone()));
+            }
+            if !explanation.reached || !explanation.causes.is_empty() {
+                return Err(format!("question {at}: {explanation:#?}"));
+            }
+        }
     }
     let [state, same] = states(launcher, [&lines, &[]])?;
     if state != same {
         return Err(format!("{:?}", left(&state, &same, &same)));
     }
-    for large in [false, true].into_iter().filter(|large| !large || sound.tcp.is_none()) {
-        let explanation = why(launcher, sound, &lines, large)?;
-        if !explanation.reached || !explanation.causes.is_empty() {
-            return Err(format!("{explanation:#?}"));
-        }
-    }
-    Ok(SoundRun::Sound(state))
+    let answers =
+        if sound.is_world { answers::of(launcher, sound, [&lines])?[0].clone() } else { Answers::new() };
+    Ok(SoundRun::Sound(state, answers))
 }
 
 fn mutants(launcher: &Launcher, networks: &[Network]) -> Result<Completion, Failed> {
@@ -217,7 +225,7 @@ fn mutants(launcher: &Launcher, networks: &[Network]) -> Result<Completion, Fail
     side_by_side(work);
     let mut tried = tried.into_inner().unwrap_or_else(PoisonError::into_inner);
     tried.sort_by_key(|(number, _)| *number);
-    let mut scores: BTreeMap<String, [usize; 6]> = BTreeMap::new();
+    let mut scores: BTreeMap<String, [usize; 7]> = BTreeMap::new();
     for (number, result) in tried {
         let tried = result.map_err(|error| format!("mutant {number}: {error}"))?;
         for kind in [tried.kind, "all".into()] {
@@ -226,14 +234,14 @@ fn mutants(launcher: &Launcher, networks: &[Network]) -> Result<Completion, Fail
     }
     println!("{count} tries of seed {seed}:");
     println!(
-        "{:24}{:>8}{:>8}{:>8}{:>8}{:>10}{:>9}",
-        "", "mutants", "right", "around", "aside", "unproved", "nothing"
+        "{:24}{:>8}{:>8}{:>8}{:>8}{:>9}{:>10}{:>9}",
+        "", "mutants", "right", "around", "aside", "harmful", "unproved", "nothing"
     );
-    let all_of = |score: &[usize; 6]| score[1..].iter().sum::<usize>();
+    let all_of = |score: &[usize; 7]| score[1..].iter().sum::<usize>();
     for (kind, score) in &scores {
-        let [_, right, around, aside, unproved, nothing] = score;
+        let [_, right, around, aside, harmful, unproved, nothing] = score;
         let all = all_of(score);
-        println!("{kind:24}{all:8}{right:8}{around:8}{aside:8}{unproved:10}{nothing:9}");
+        println!("{kind:24}{all:8}{right:8}{around:8}{aside:8}{harmful:9}{unproved:10}{nothing:9}");
     }
     let score = scores.get("all").copied().unwrap_or_default();
     let (all, right) = (all_of(&score), score[Verdict::Right as usize]);

@@ -3,7 +3,7 @@
 use crate::dice::Dice;
 use crate::faults::{Edit, Fault, faults};
 use crate::state::{left, states};
-use crate::{Network, evidence_folder, lines, why};
+use crate::{Network, answers, evidence_folder, why};
 use nslab::event::Explanation;
 use nslab::lab::LabName;
 use nslab::run;
@@ -24,6 +24,8 @@ pub enum Verdict {
     Around,
     /// Cured, but something else is named, or mended.
     Aside,
+    /// Cured, but something else is not reached any more, or is reached that was not.
+    Harmful,
     /// A cause was told, and not proved.
     Unproved,
     /// Nothing was told.
@@ -63,7 +65,7 @@ fn draw(all: &[Fault], pair: bool, dice: &mut Dice) -> Vec<Fault> {
     let mut chosen = vec![one()];
     if pair {
         let second = one();
-        let same = |a: &Edit, b: &Edit| matches!((a, b), (Edit::Line(a, _), Edit::Line(b, _)) if a == b);
+        let same = |a: &Edit, b: &Edit| a.line().is_some() && a.line() == b.line();
         if second.kind != chosen[0].kind && !same(&second.edit, &chosen[0].edit) {
             chosen.push(second);
         }
@@ -74,34 +76,42 @@ fn draw(all: &[Fault], pair: bool, dice: &mut Dice) -> Vec<Fault> {
 /// Breaks something, and has `why` find it.
 pub fn try_one(launcher: &Launcher, networks: &[Network], seed: u64, number: u64) -> Result<Tried, String> {
     let mut dice = Dice::of(seed, number);
-    let Network { sound, state } = dice.pick(networks);
-    let lines = lines(sound);
-    let chosen = draw(&faults(&lines, sound, &mut dice), number % PAIRS == PAIRS - 1, &mut dice);
-    let large = sound.tcp.is_none() && chosen.iter().any(|fault| fault.large);
+    let Network { sound, state, answers } = dice.pick(networks);
+    let lines = sound.lines();
+    let asked = dice.pick(&sound.questions);
+    let chosen = draw(&faults(&lines, asked, &mut dice), number % PAIRS == PAIRS - 1, &mut dice);
+    let large = asked.tcp.is_none() && chosen.iter().any(|fault| fault.large);
     let with = |faults: &[&Fault]| {
         let edits: Vec<&Edit> = faults.iter().map(|fault| &fault.edit).collect();
         Edit::apply(&edits, &lines)
     };
     let broken = with(&chosen.iter().collect::<Vec<_>>());
-    let explanation = why(launcher, sound, &broken, large)?;
+    let explanation = why(launcher, asked, &broken, large)?;
     if let Some(folder) = evidence_folder().filter(|_| !explanation.reached) {
         let name = LabName::of(format!("{}-{seed}-{number}.sh", sound.name.replace(' ', "-")).as_ref());
         run::write_evidence(&folder.join(format!("{name}.json")), &name, &explanation)
             .map_err(|error| error.to_string())?;
     }
     let mut kind = if chosen.len() > 1 { "two at once" } else { chosen[0].kind };
-    let (mut unnamed, mut not_restored) = (0, Vec::new());
+    let (mut unnamed, mut not_restored, mut harm) = (0, Vec::new(), Vec::new());
     if explanation.proved {
         let named = |fault: &Fault| is_named(fault, &explanation);
         unnamed = chosen.iter().filter(|fault| !named(fault)).count();
         let [was, cured] = states(launcher, [&broken, &explanation.fix])?;
         not_restored = left(state, &was, &cured);
+        if sound.is_world {
+            let [was, cured] = answers::of(launcher, sound, [&broken, &explanation.fix])?;
+            let lost = answers.intersection(&was).filter(|asked| !cured.contains(*asked));
+            let opened = cured.iter().filter(|asked| !was.contains(*asked) && !answers.contains(*asked));
+            harm.extend(lost.map(|asked| format!("lost    {asked}")));
+            harm.extend(opened.map(|asked| format!("opened  {asked}")));
+        }
         // One of two faults may break nothing, or nothing more.
         if chosen.len() > 1 && not_restored.is_empty() {
             unnamed = 0;
         } else if chosen.len() > 1 {
             let breaks = |fault: &&Fault| {
-                why(launcher, sound, &with(&[*fault]), large).is_ok_and(|alone| !alone.reached)
+                why(launcher, asked, &with(&[*fault]), large).is_ok_and(|alone| !alone.reached)
             };
             let (breaking, harmless): (Vec<&Fault>, Vec<&Fault>) = chosen.iter().partition(breaks);
             if !harmless.is_empty() {
@@ -112,23 +122,25 @@ pub fn try_one(launcher: &Launcher, networks: &[Network], seed: u64, number: u64
             }
         }
     }
-    if chosen.iter().any(Fault::is_mutual) {
+    if sound.is_world || chosen.iter().any(Fault::is_mutual) {
         not_restored.clear();
     }
     let verdict = match &explanation {
         Explanation { reached: true, .. } => Verdict::NoMutant,
+        Explanation { proved: true, .. } if !harm.is_empty() => Verdict::Harmful,
         Explanation { proved: true, .. } if unnamed > 0 => Verdict::Aside,
         Explanation { proved: true, .. } if !not_restored.is_empty() => Verdict::Around,
         Explanation { proved: true, .. } => Verdict::Right,
         Explanation { cause: Some(_), .. } => Verdict::Unproved,
         _ => Verdict::Nothing,
     };
-    let mut story = format!("{verdict:?} {number}: {} {} -> {}", sound.name, sound.from, sound.to);
+    let mut story = format!("{verdict:?} {number}: {} {} -> {}", sound.name, asked.from, asked.to);
     let _ = write!(story, "{}", if large { " (large)" } else { "" });
     for fault in &chosen {
         let _ = match &fault.edit {
             Edit::Line(at, Some(line)) => write!(story, "\n    typed   {line}\n    not     {}", lines[*at]),
             Edit::Line(at, None) => write!(story, "\n    without {}", lines[*at]),
+            Edit::Late(at) => write!(story, "\n    late    {}", lines[*at]),
             Edit::Last(line) => write!(story, "\n    later   {line}"),
         };
     }
@@ -138,13 +150,14 @@ pub fn try_one(launcher: &Launcher, networks: &[Network], seed: u64, number: u64
     for line in &explanation.fix {
         let _ = write!(story, "\n    cure    {line}");
     }
-    for line in &not_restored {
+    for line in not_restored.iter().chain(&harm) {
         let _ = write!(story, "\n    {line}");
     }
     let lab = format!(
-        "# why {} {}{}\n{}\n",
-        sound.from,
-        sound.to,
+        "# why {} {}{}{}\n{}\n",
+        asked.from,
+        asked.to,
+        asked.tcp.map_or(String::new(), |port| format!(" --tcp {port}")),
         if large { " large" } else { "" },
         broken.join("\n")
     );

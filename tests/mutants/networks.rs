@@ -1,33 +1,78 @@
-//! Networks that work: the shapes of the curriculum, as one would type them.
+//! Networks that work: the shapes of the curriculum, as one would type them,
+//! and three large ones.
 
-/// A network, with the source and the target of its probe.
+use std::sync::LazyLock;
+
+/// A network, with what is asked in it.
 pub struct Sound {
     pub name: &'static str,
     /// The lines of the lab.
     pub text: &'static str,
+    pub questions: Vec<Question>,
+    /// Whether it is a large one, with much beside the question: there a cure is
+    /// judged by what all others reach, before and after.
+    pub is_world: bool,
+}
+
+/// The source and the target of a probe.
+pub struct Question {
     pub from: &'static str,
     pub to: &'static str,
     /// The port that is asked for; an echo request otherwise.
     pub tcp: Option<u16>,
 }
 
-pub const NETWORKS: [Sound; 15] = [
-    Sound { name: "cable", from: "red", to: "192.168.15.2", text: CABLE, tcp: None },
-    Sound { name: "cable of IPv6", from: "red", to: "fd00:15::2", text: CABLE6, tcp: None },
-    Sound { name: "bridge of three", from: "red", to: "192.168.15.2", text: BRIDGE, tcp: None },
-    Sound { name: "bridge in a box", from: "red", to: "10.1.0.2", text: BOX, tcp: None },
-    Sound { name: "router", from: "red", to: "10.0.2.2", text: ROUTER, tcp: None },
-    Sound { name: "router of IPv6", from: "red", to: "fd00:2::2", text: ROUTER6, tcp: None },
-    Sound { name: "two routers", from: "red", to: "10.0.2.2", text: ROUTERS, tcp: None },
-    Sound { name: "uplink with masquerade", from: "red", to: "203.0.113.9", text: UPLINK, tcp: None },
-    Sound { name: "host as gateway", from: "red", to: "172.16.0.2", text: GATEWAY, tcp: None },
-    Sound { name: "vxlan", from: "red", to: "10.9.0.2", text: VXLAN, tcp: None },
-    Sound { name: "gre", from: "west", to: "10.8.0.2", text: GRE, tcp: None },
-    Sound { name: "vlan", from: "red", to: "10.5.0.2", text: VLAN, tcp: None },
-    Sound { name: "macvlan", from: "red", to: "10.6.0.2", text: MACVLAN, tcp: None },
-    Sound { name: "policy routing", from: "red", to: "10.0.2.2", text: POLICY, tcp: None },
-    Sound { name: "web server", from: "red", to: "10.0.0.2", text: SERVER, tcp: Some(80) },
-];
+impl Sound {
+    fn small(
+        name: &'static str,
+        text: &'static str,
+        from: &'static str,
+        to: &'static str,
+        tcp: Option<u16>,
+    ) -> Self {
+        Self { name, text, questions: vec![Question { from, to, tcp }], is_world: false }
+    }
+
+    /// A network whose file begins with its questions: `# ask FROM TO [PORT]`.
+    fn world(name: &'static str, text: &'static str) -> Self {
+        let asked = text.lines().filter_map(|line| line.strip_prefix("# ask "));
+        let questions = asked.map(|asked| {
+            let mut words = asked.split(' ');
+            let mut word = || words.next().expect("a source and a target");
+            let (from, to) = (word(), word());
+            Question { from, to, tcp: words.next().map(|port| port.parse().expect("a port")) }
+        });
+        Self { name, text, questions: questions.collect(), is_world: true }
+    }
+
+    /// The commands of the lab.
+    pub fn lines(&self) -> Vec<&'static str> {
+        self.text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
+    }
+}
+
+pub static NETWORKS: LazyLock<Vec<Sound>> = LazyLock::new(|| {
+    vec![
+        Sound::small("cable", CABLE, "red", "192.168.15.2", None),
+        Sound::small("cable of IPv6", CABLE6, "red", "fd00:15::2", None),
+        Sound::small("bridge of three", BRIDGE, "red", "192.168.15.2", None),
+        Sound::small("bridge in a box", BOX, "red", "10.1.0.2", None),
+        Sound::small("router", ROUTER, "red", "10.0.2.2", None),
+        Sound::small("router of IPv6", ROUTER6, "red", "fd00:2::2", None),
+        Sound::small("two routers", ROUTERS, "red", "10.0.2.2", None),
+        Sound::small("uplink with masquerade", UPLINK, "red", "203.0.113.9", None),
+        Sound::small("host as gateway", GATEWAY, "red", "172.16.0.2", None),
+        Sound::small("vxlan", VXLAN, "red", "10.9.0.2", None),
+        Sound::small("gre", GRE, "west", "10.8.0.2", None),
+        Sound::small("vlan", VLAN, "red", "10.5.0.2", None),
+        Sound::small("macvlan", MACVLAN, "red", "10.6.0.2", None),
+        Sound::small("policy routing", POLICY, "red", "10.0.2.2", None),
+        Sound::small("web server", SERVER, "red", "10.0.0.2", Some(80)),
+        Sound::world("world of Docker", include_str!("worlds/docker.sh")),
+        Sound::world("world of two uplinks", include_str!("worlds/uplinks.sh")),
+        Sound::world("world of a cluster", include_str!("worlds/node.sh")),
+    ]
+});
 
 const CABLE: &str = "
 ip netns add red

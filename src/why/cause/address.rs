@@ -6,16 +6,18 @@ use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::survey::{Address, LinkKind, Net, Space};
 use crate::why::Cause;
+use crate::why::command::ruling::{Of, Ruling};
 use crate::why::command::say::{nodad, show};
 use crate::why::evidence::Evidence;
 use crate::why::evidence::ground::{End, network, transplant};
 use crate::why::evidence::typed;
 use crate::why::look::gate::Gate;
+use crate::why::look::translation::rewrites;
 use std::net::IpAddr;
 
 /// Suspects addresses.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
-    let Some(dst) = evidence.shot.target else { return Vec::new() };
+    let Some(dst) = evidence.destination() else { return Vec::new() };
     // Every namespace has the addresses of lo.
     if evidence.probe.broadcast || dst.is_multicast() || dst.is_loopback() {
         return Vec::new();
@@ -38,7 +40,8 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     }
     found.extend(super::gateway::find(evidence, dst.is_ipv6()));
     match owners.first() {
-        None if evidence.is_outside(dst) => {}
+        None if evidence.is_outside(dst) || evidence.translated.is_some() || is_translated(evidence, dst) => {
+        }
         None => found.extend(nobody_has(evidence, dst)),
         Some((owner, addr)) => {
             let Some(there) = evidence
@@ -118,6 +121,26 @@ fn strayed(evidence: &Evidence, from: &Space, dst: IpAddr) -> Option<Suspicion> 
     Some(Suspicion { rank: Tier::Named.exact(), sure: false, suspect })
 }
 
+/// Tells whether a rule of NAT is for packets to an address: a service's, which nobody has to
+/// have.
+fn is_translated(evidence: &Evidence, dst: IpAddr) -> bool {
+    let rules = evidence.shot.walls.iter().flat_map(|wall| &wall.after.rules);
+    let all = if dst.is_ipv6() { "/128" } else { "/32" };
+    let mut rules = rules.filter(|rule| !rule.policy && (rule.table == "nat" || rewrites(rule).is_some()));
+    rules.any(|rule| {
+        let clauses = Ruling::of(rule).clauses;
+        let is_it = |value: &str| value.trim_end_matches(all).parse() == Ok(dst);
+        clauses.iter().any(|clause| clause.of == Of::Dst && !clause.not && is_it(&clause.value))
+    })
+}
+
+/// Tells whether the last parts of two addresses have a digit in common.
+fn shares_digit(one: IpAddr, other: IpAddr) -> bool {
+    let last = |ip: IpAddr| ip.to_string().rsplit(['.', ':']).next().unwrap_or_default().to_string();
+    let other = last(other);
+    last(one).chars().any(|digit| other.contains(digit))
+}
+
 /// Suspects interfaces that may be meant to have the target's address, which no namespace
 /// has.
 fn nobody_has(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
@@ -147,11 +170,13 @@ fn nobody_has(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
             ];
             // So is an address of the target's network, if another end has none.
             let fits = network(addr.ip, addr.prefix_len).contains(dst) && near.iter().any(bare);
-            let is_slip = !fits && (apart <= 2 || apart <= 4 && evidence.odd_one_out(end, addr));
+            // The namespace that asks the wire for the target is hardly the target.
+            let asks = evidence.asks_for(space, dst) && !shares_digit(addr.ip, dst);
+            let is_slip = !fits && !asks && (apart <= 2 || apart <= 4 && evidence.odd_one_out(end, addr));
             let rank = if is_slip {
                 tier.plain().near(5 - apart.min(5) as i8)
             } else {
-                Tier::Odd.loose().near(15 - apart.min(15) as i8)
+                Tier::Odd.loose().near(if asks { -1 } else { 15 - apart.min(15) as i8 })
             };
             found.push(Suspicion {
                 rank,

@@ -182,6 +182,7 @@ fn one(
     let id = if switched_off { Cause::Ipv6Disabled } else { Cause::CommandRefused };
     let mut suspect = suspect(id, meant.ns.clone(), text, fix);
     suspect.evidence = vec![line(&refused.raw)];
+    suspect.typed = true;
     Some(Suspicion { rank, sure: false, suspect })
 }
 
@@ -301,6 +302,11 @@ fn concerns(evidence: &Evidence, meant: &Typed) -> Option<Rank> {
                     let ends = [evidence.shot.target, evidence.source_seen()];
                     if !ends.into_iter().flatten().any(|ip| dst.contains(ip)) {
                         return Some(Tier::Odd.plain());
+                    }
+                    // Without that route, the packet goes another way, and a firewall may
+                    // stop it there.
+                    if evidence.gate == Gate::Forward && meant.ns == evidence.stuck.ns {
+                        return Some(Tier::Named.exact().near(1));
                     }
                 }
                 ("rule" | "neigh", _) => {}

@@ -17,6 +17,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     // If several ways lead to the target, the links of its address count, not the
     // shortest way.
     found.extend(down(evidence, &of_address(evidence), 1));
+    found.extend(own_network_down(evidence));
     for (space, link) in evidence.links_on_the_way() {
         found.extend(held_down(evidence, space, link));
     }
@@ -26,13 +27,26 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
 /// Returns the links that have the target's address, and the sender's links whose network
 /// contains it.
 fn of_address<'a>(evidence: &Evidence<'a>) -> Vec<(&'a Space, &'a Link)> {
-    let Some(dst) = evidence.shot.target else { return Vec::new() };
+    let Some(dst) = evidence.destination() else { return Vec::new() };
     let theirs = evidence.ground.owners(dst).into_iter();
     let theirs = theirs.filter(|(space, _)| space.name != evidence.probe.from);
     let from = evidence.from();
     let ours = from.addrs.iter().filter(|addr| network(addr.ip, addr.prefix_len).contains(dst));
     let all = ours.map(|addr| (from, addr)).chain(theirs);
     all.filter_map(|(space, addr)| Some((space, space.link_at(addr.index)?))).collect()
+}
+
+/// Suspects a link of the sender that is off, and whose address is in the target's network: the
+/// packet goes another way meanwhile, and may be stopped there.
+fn own_network_down(evidence: &Evidence) -> Option<Suspicion> {
+    let (dst, from) = (evidence.shot.target?, evidence.from());
+    let of_net = from.addrs.iter().filter(|addr| network(addr.ip, addr.prefix_len).contains(dst));
+    let links: Vec<(&Space, &Link)> =
+        of_net.filter_map(|addr| Some((from, from.link_at(addr.index)?))).collect();
+    let went_another_way = evidence.stuck.ns != from.name;
+    let mut found = down(evidence, &links, 1).filter(|_| went_another_way)?;
+    found.rank = Tier::Named.exact().near(1);
+    Some(found)
 }
 
 /// Adds to some links the other ends of those without a carrier: an end that is off may

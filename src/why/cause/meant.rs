@@ -416,15 +416,18 @@ fn is_same_chain(one: &FirewallRule, other: &FirewallRule) -> bool {
     !one.policy && !other.policy && of(one) == of(other)
 }
 
-/// Tells whether a rule jumps to the chain of another rule.
+/// Tells whether some rule leads to the chain of another rule.
 pub(super) fn is_called(rules: &[FirewallRule], of: &FirewallRule) -> bool {
-    rules.iter().any(|rule| {
-        let leads = target(&rule.spec) == Some(of.chain.as_str());
-        !rule.policy
-            && rule.backend == of.backend
-            && (&rule.family, &rule.table) == (&of.family, &of.table)
-            && (leads || rule.spec.contains(&format!("jump {}", of.chain)))
-    })
+    rules.iter().any(|rule| calls(rule, of))
+}
+
+/// Tells whether a rule jumps to the chain of another rule.
+pub(super) fn calls(rule: &FirewallRule, of: &FirewallRule) -> bool {
+    let leads = target(&rule.spec) == Some(of.chain.as_str());
+    !rule.policy
+        && rule.backend == of.backend
+        && (&rule.family, &rule.table) == (&of.family, &of.table)
+        && (leads || rule.spec.contains(&format!("jump {}", of.chain)))
 }
 
 /// Returns the chain or target that a rule leads to.

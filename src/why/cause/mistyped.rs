@@ -6,7 +6,7 @@ use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::survey::{Net, PolicyRule, Route, Space};
 use crate::why::Cause;
-use crate::why::command::say::{scope, words};
+use crate::why::command::say::{onlink, scope, words};
 use crate::why::evidence::Evidence;
 use crate::why::evidence::fib::{self, Flow};
 use crate::why::evidence::ground::network;
@@ -39,12 +39,21 @@ fn routes(evidence: &Evidence, space: &Space, flow: &Flow, tier: Tier, back: &st
         return Vec::new();
     };
     let ip = family(evidence, space, dst);
-    let astray = space.routes.iter().filter(|route| {
-        let is_near =
-            is_nobodys(evidence, route.dst) || is_part(route.dst, net) || route.dst.contains(gateway);
-        route.via() == Some(gateway) && route.dst.len > 0 && route.table == 254 && is_near
+    // There may be other gateways than the nearest one, as the other end of a tunnel.
+    let leads = |dev: &str, via: IpAddr| {
+        let owner = evidence.owner_on_wire(space, dev, via);
+        owner.is_some_and(|owner| evidence.leads(&owner.name, &space.name, dst))
+    };
+    let is_near = |route: &Route, via: IpAddr| {
+        is_nobodys(evidence, route.dst) || is_part(route.dst, net) || route.dst.contains(via)
+    };
+    let astray = space.routes.iter().filter_map(|route| {
+        let via =
+            route.via().filter(|via| route.dst.len > 0 && route.table == 254 && is_near(route, *via))?;
+        (via == gateway || route.dev().is_some_and(|dev| leads(dev, via))).then_some((route, via))
     });
-    let one = |route: &Route| {
+    let one = |(route, gateway): (&Route, IpAddr)| {
+        let onlink = onlink(route);
         let but = match (is_part(route.dst, net), route.dst.contains(gateway)) {
             (true, _) => format!("which is only a part of {net}: its mask is too narrow"),
             (_, true) => format!("which is itself in that network: {net} was probably meant"),
@@ -56,7 +65,7 @@ fn routes(evidence: &Evidence, space: &Space, flow: &Flow, tier: Tier, back: &st
         );
         let fix = vec![
             format!("{ip} route del {} via {gateway}", route.dst),
-            format!("{ip} route add {net} via {gateway}"),
+            format!("{ip} route add {net} via {gateway}{onlink}"),
         ];
         let place = format!("{}: {}", space.name, route.dst);
         let apart = strsim::damerau_levenshtein(&route.dst.to_string(), &net.to_string());

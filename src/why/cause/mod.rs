@@ -82,7 +82,7 @@ use crate::why::evidence::Evidence;
 
 /// Returns a suspect without evidence.
 fn suspect(id: Cause, place: String, text: String, fix: Vec<String>) -> Suspect {
-    Suspect { id: id.id().into(), place, text, fix, narrower: Vec::new(), evidence: Vec::new() }
+    Suspect { id: id.id().into(), place, text, fix, narrower: Vec::new(), typed: false, evidence: Vec::new() }
 }
 
 /// A suspect with its rank.

@@ -15,6 +15,7 @@ use crate::why::evidence::fib;
 use crate::why::evidence::ground::{network, transplant};
 use crate::why::look::gate::Gate;
 use crate::why::look::shot::Wall;
+use crate::why::look::translation::{Rewrites, aim, before_aim, rewrites};
 use std::net::IpAddr;
 
 /// Suspects rules that rewrite addresses, and the lack of one.
@@ -24,16 +25,19 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
         let Some(space) = evidence.survey.space(&wall.netns) else { continue };
         // Rules of the family bridge rewrite hardware addresses.
         let rules = wall.after.rules.iter().filter(|rule| !rule.policy && rule.family != "bridge");
-        for rule in rules {
-            let nat = Nat { evidence, wall, space, rule, ruling: Ruling::of(rule) };
-            match nat.kind() {
-                Some(Kind::Destination) if wall.has_met(rule) => found.extend(nat.sent_elsewhere()),
-                Some(Kind::Source) if wall.has_met(rule) => {
+        let all = rules.map(|rule| Nat { evidence, wall, space, rule, ruling: Ruling::of(rule) });
+        let all: Vec<(Rewrites, Nat)> = all.filter_map(|nat| Some((rewrites(nat.rule)?, nat))).collect();
+        let met = |kind: Rewrites| all.iter().any(|(of, nat)| *of == kind && wall.has_met(nat.rule));
+        for (kind, nat) in &all {
+            match (kind, wall.has_met(nat.rule)) {
+                (Rewrites::Destination, true) => found.extend(nat.sent_elsewhere()),
+                (Rewrites::Source, true) => {
                     found.extend(nat.foreign_source());
                     found.extend(nat.lost_track());
                 }
-                Some(_) => found.extend(nat.near_miss()),
-                None => {}
+                // What one rule has translated, no other one should have.
+                (kind, false) if met(*kind) => {}
+                (kind, false) => found.extend(nat.near_miss(*kind)),
             }
         }
     }
@@ -48,12 +52,6 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     found
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Destination,
-    Source,
-}
-
 /// A NAT rule.
 pub(super) struct Nat<'a> {
     pub evidence: &'a Evidence<'a>,
@@ -64,19 +62,6 @@ pub(super) struct Nat<'a> {
 }
 
 impl Nat<'_> {
-    pub fn kind(&self) -> Option<Kind> {
-        let spec = format!(" {} ", self.rule.spec);
-        let says = |words: &[&str]| words.iter().any(|word| spec.contains(&format!(" {word} ")));
-        let arriving = matches!(self.rule.chain.as_str(), "PREROUTING" | "OUTPUT");
-        if says(&["DNAT", "REDIRECT", "dnat", "redirect"]) || says(&["NETMAP"]) && arriving {
-            Some(Kind::Destination)
-        } else if says(&["SNAT", "MASQUERADE", "snat", "masquerade"]) {
-            Some(Kind::Source)
-        } else {
-            None
-        }
-    }
-
     pub fn found(&self, id: Cause, text: String, fix: Vec<String>, rank: Rank) -> Suspicion {
         let place = format!("{}: chain {}", self.wall.netns, self.rule.chain);
         let mut suspect = suspect(id, place, text, fix);
@@ -111,27 +96,6 @@ impl Nat<'_> {
         vec![self.evidence.exec(&self.wall.netns, &command)]
     }
 
-    /// Returns the option or word before the address that the rule translates to.
-    fn before_aim(&self) -> &'static str {
-        match (self.rule.backend, self.rule.spec.contains("REDIRECT")) {
-            (Backend::Nft, _) => "to",
-            (_, true) => "--to-ports",
-            (_, false) => "--to-destination",
-        }
-    }
-
-    /// Returns the address and port that the rule translates to.
-    fn aim(&self) -> (Option<IpAddr>, Option<u16>) {
-        let aim = self.ruling.after(self.before_aim()).unwrap_or_default();
-        if let Ok(ip) = aim.trim_matches(['[', ']']).parse::<IpAddr>() {
-            return (Some(ip), None);
-        }
-        match aim.rsplit_once(':') {
-            Some((ip, port)) => (ip.trim_matches(['[', ']']).parse().ok(), port.parse().ok()),
-            None => (None, aim.parse().ok()),
-        }
-    }
-
     fn aimed(&self, ip: Option<IpAddr>, port: Option<u16>) -> Vec<String> {
         let aim = match (ip, port) {
             (Some(IpAddr::V6(ip)), Some(port)) => format!("[{ip}]:{port}"),
@@ -141,7 +105,10 @@ impl Nat<'_> {
             (None, Some(port)) => port.to_string(),
             (None, None) => return Vec::new(),
         };
-        self.ruling.with_after(self.before_aim(), &aim).map(|words| self.replace(&words)).unwrap_or_default()
+        self.ruling
+            .with_after(before_aim(self.rule), &aim)
+            .map(|words| self.replace(&words))
+            .unwrap_or_default()
     }
 
     /// Suspects a DNAT rule that the probe has met: its target, its port, or the way of
@@ -152,7 +119,7 @@ impl Nat<'_> {
             return self.mapped(net);
         }
         let mut found = Vec::new();
-        let (to, to_port) = match (self.aim(), &evidence.gate) {
+        let (to, to_port) = match (aim(self.rule), &evidence.gate) {
             // A map has many targets; the one that is being resolved now is this
             // packet's.
             ((None, port), Gate::Resolve { asker, wanted, .. })
@@ -203,7 +170,7 @@ impl Nat<'_> {
                 found.push(self.found(
                     Cause::DnatWrongAddress,
                     text,
-                    match self.aim() {
+                    match aim(self.rule) {
                         (None, _) => self.replace(&with_word(&self.ruling.typed(), to, ip)),
                         _ => self.aimed(Some(ip), to_port),
                     },

@@ -2,8 +2,8 @@
 //! place, or because the packet is not tracked.
 
 use super::masquerade::{family, last_router, request_at, source_nat, traced};
-use super::meant::is_called;
-use super::nat::{Kind, Nat};
+use super::meant::{calls, is_called};
+use super::nat::Nat;
 use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
@@ -12,21 +12,24 @@ use crate::why::Cause;
 use crate::why::command::ruling::{Of, View, in_net};
 use crate::why::command::say::nodad;
 use crate::why::look::gate::Gate;
+use crate::why::look::translation::Rewrites;
 
 impl Nat<'_> {
     /// Suspects the rule if it would have rewritten the probe except for one condition,
     /// its chain, or its namespace.
-    pub fn near_miss(&self) -> Vec<Suspicion> {
+    pub fn near_miss(&self, kind: Rewrites) -> Vec<Suspicion> {
         let evidence = self.evidence;
         let mut found = Vec::new();
-        let Some(kind) = self.kind() else { return found };
         let (id, out) = match kind {
-            Kind::Source => (Cause::MasqueradeNearMiss, true),
-            Kind::Destination => (Cause::DnatNearMiss, false),
+            Rewrites::Source => (Cause::MasqueradeNearMiss, true),
+            Rewrites::Destination => (Cause::DnatNearMiss, false),
         };
         found.extend(self.unowned(kind));
+        if self.is_beside() {
+            return found;
+        }
         let elsewhere = !evidence.shot.sightings.iter().any(|seen| seen.netns == self.space.name);
-        if elsewhere && kind == Kind::Source {
+        if elsewhere && kind == Rewrites::Source {
             return self.wrong_namespace();
         }
         let Some(seen) = request_at(evidence, &self.space.name, out) else { return found };
@@ -54,7 +57,7 @@ impl Nat<'_> {
         let has_ports = self.ruling.clauses.iter().any(|one| matches!(one.of, Of::Dport | Of::Sport));
         let (words, rank) = match (clause.of, kind) {
             // Source NAT is meant for all protocols.
-            (Of::Proto, Kind::Source) if !has_ports => (self.ruling.without(clause), Tier::Here.exact()),
+            (Of::Proto, Rewrites::Source) if !has_ports => (self.ruling.without(clause), Tier::Here.exact()),
             (Of::Proto, _) if !has_ports => (self.ruling.with(clause, &meant), Tier::Odd.plain()),
             _ => (self.ruling.with(clause, &meant), Tier::Here.exact()),
         };
@@ -63,9 +66,17 @@ impl Nat<'_> {
         found
     }
 
+    /// Tells whether the chain of the rule has callers, and the packet met none of them: it
+    /// is the chain of another service.
+    fn is_beside(&self) -> bool {
+        let callers = self.wall.after.rules.iter().filter(|rule| calls(rule, self.rule));
+        let mut callers = callers.peekable();
+        self.rule.hook.is_none() && callers.peek().is_some() && !callers.any(|rule| self.wall.has_met(rule))
+    }
+
     /// Suspects a DNAT rule for an address that no interface has: neighbour requests for
     /// it get no reply, so no packet arrives.
-    fn unowned(&self, kind: Kind) -> Option<Suspicion> {
+    fn unowned(&self, kind: Rewrites) -> Option<Suspicion> {
         let Gate::Resolve { asker, dev, wanted } = &self.evidence.gate else { return None };
         let ground = &self.evidence.ground;
         let link = self.evidence.survey.space(asker)?.link(dev)?;
@@ -74,7 +85,7 @@ impl Nat<'_> {
         let named = self.ruling.clauses.iter().any(|clause| {
             clause.of == Of::Dst && !clause.not && in_net(&clause.value, *wanted) == Some(true)
         });
-        if kind != Kind::Destination || !named || !ground.owners(*wanted).is_empty() {
+        if kind != Rewrites::Destination || !named || !ground.owners(*wanted).is_empty() {
             return None;
         }
         let (ns, dev) = (&self.wall.netns, &end.link.name);
@@ -110,7 +121,7 @@ impl Nat<'_> {
     }
 
     /// Suspects a rule with the right conditions that the probe does not meet.
-    fn stray(&self, kind: Kind, v6: bool) -> Vec<Suspicion> {
+    fn stray(&self, kind: Rewrites, v6: bool) -> Vec<Suspicion> {
         let evidence = self.evidence;
         let Self { rule, space, .. } = self;
         let (ns, native) = (&self.wall.netns, rule.backend == Backend::Nft);
@@ -118,11 +129,11 @@ impl Nat<'_> {
             vec![self.found(id, text, vec![evidence.exec(ns, &fix)], Tier::Here.exact())]
         };
         let (id, hook, place) = match kind {
-            Kind::Source => (Cause::MasqueradeNearMiss, "postrouting", "srcnat"),
-            Kind::Destination if space.name == evidence.probe.from => {
+            Rewrites::Source => (Cause::MasqueradeNearMiss, "postrouting", "srcnat"),
+            Rewrites::Destination if space.name == evidence.probe.from => {
                 (Cause::DnatWrongChain, "output", "dstnat")
             }
-            Kind::Destination => (Cause::DnatNearMiss, "prerouting", "dstnat"),
+            Rewrites::Destination => (Cause::DnatNearMiss, "prerouting", "dstnat"),
         };
         let base = hook.to_uppercase();
         if rule.family == if v6 { "ip" } else { "ip6" } {
@@ -131,7 +142,7 @@ impl Nat<'_> {
             let family = if v6 { "ip6" } else { "ip" };
             let tool = rule.backend.tool(family);
             let fix = match (native, kind) {
-                (_, Kind::Destination) => return Vec::new(),
+                (_, Rewrites::Destination) => return Vec::new(),
                 (true, _) => nft_command(&format!(
                     "add table {family} nat; add chain {family} nat {hook} {{ type nat hook {hook} priority {place}; }}; add rule {family} nat {hook} {}",
                     self.ruling.typed()
@@ -158,7 +169,7 @@ impl Nat<'_> {
             return one(id, text, fix);
         }
         // Locally generated packets skip PREROUTING.
-        if kind == Kind::Destination && space.name == evidence.probe.from && !native {
+        if kind == Rewrites::Destination && space.name == evidence.probe.from && !native {
             let text =
                 format!("{} is for what arrives: packets that {ns} itself sends go by OUTPUT", self.name(),);
             let tool = rule.backend.tool(&rule.family);

@@ -6,6 +6,7 @@ use super::page::Page;
 use super::rank::{Rank, Tier};
 use super::rules;
 use super::{Suspicion, suspect};
+use crate::event::Passed;
 use crate::net::survey::{PolicyRule, Route, Space};
 use crate::why::Cause;
 use crate::why::command::say::scope;
@@ -18,25 +19,37 @@ use std::net::IpAddr;
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let Some(dst) = evidence.shot.target else { return Vec::new() };
     let src = evidence.source();
-    let mut found = leg(evidence, dst, src, true);
+    let mut found = leg(evidence, evidence.from(), dst, src, true);
+    // Where DNAT gives it another destination, it has another way from there on.
+    if let Some(new) = &evidence.translated
+        && let Some(space) = evidence.survey.space(&new.ns)
+    {
+        found.extend(leg(evidence, space, new.dst, src, true));
+    }
     // The target replies to the source that it sees in the request.
-    if let Some((src, own)) = evidence.ends_at_target().or(src.map(|src| (src, dst))) {
-        found.extend(leg(evidence, src, Some(own), false));
+    let own = evidence.destination().unwrap_or(dst);
+    if let (Some((src, own)), Some(start)) =
+        (evidence.ends_at_target().or(src.map(|src| (src, own))), evidence.answerer())
+    {
+        found.extend(leg(evidence, start, src, Some(own), false));
     }
     found.extend(rules::without_local(evidence, dst.is_ipv6()));
     found
 }
 
 /// Suspects the tables of the namespaces on one leg of the way.
-fn leg(evidence: &Evidence, dst: IpAddr, src: Option<IpAddr>, there: bool) -> Vec<Suspicion> {
+fn leg(evidence: &Evidence, start: &Space, dst: IpAddr, src: Option<IpAddr>, there: bool) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    let start = match there {
-        true => Some(evidence.from()),
-        false => evidence.answerer(),
-    };
-    let Some(start) = start else { return found };
     let way = evidence.way_to(&start.name, dst).unwrap_or_default();
-    let mut came: Option<&str> = None;
+    // A router has it from an interface.
+    let begins = !there || start.name == evidence.probe.from;
+    let entered = evidence.shot.sightings.iter().find(|seen| {
+        !begins
+            && seen.netns == start.name
+            && !seen.out
+            && evidence.shot.passed(seen) == Some(Passed::Request)
+    });
+    let mut came = entered.map(|seen| seen.dev.as_str());
     let mut walked = vec![start];
     for step in &way {
         walked.push(step.into.space);
@@ -58,7 +71,7 @@ fn leg(evidence: &Evidence, dst: IpAddr, src: Option<IpAddr>, there: bool) -> Ve
         }
         let flow = Flow {
             dst,
-            src: src.filter(|_| at > 0 || !there || evidence.probe.interface.is_some()),
+            src: src.filter(|_| at > 0 || !there || !begins || evidence.probe.interface.is_some()),
             iif: came,
             mark: 0,
         };
@@ -235,7 +248,10 @@ impl About<'_> {
         let dst = flow.dst;
         let (step, gateway) = match evidence.next_gateway(space, dst) {
             Some((step, gateway)) => (step, Some(gateway)),
-            None => (*evidence.way_to(&space.name, dst)?.first()?, None),
+            None => match evidence.way_to(&space.name, dst).unwrap_or_default().first() {
+                Some(step) => (*step, None),
+                None => return self.dead_gateway(route),
+            },
         };
         let on_wire = evidence.is_on_wire(step, dst);
         // An on-link route is not at fault if no namespace has the target.

@@ -83,6 +83,10 @@ pub(super) fn arrived<'a>(evidence: &'a Evidence, asked: u16) -> Option<(&'a Spa
             continue;
         };
         let Some(space) = evidence.survey.space(&seen.netns) else { continue };
+        // Rewritten, it has another addressee.
+        if evidence.translated.as_ref().is_some_and(|new| new.ns == seen.netns && new.dst != dst) {
+            continue;
+        }
         if is_local(space, dst) {
             return Some((space, dst, ports.1));
         }

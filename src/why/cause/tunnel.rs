@@ -5,7 +5,7 @@ use super::{Suspicion, suspect};
 use crate::event::Passed;
 use crate::net::survey::{FdbEntry, Link, LinkKind, Neighbour, Space, Vxlan};
 use crate::why::Cause;
-use crate::why::command::say::nodad;
+use crate::why::command::say::{nodad, onlink};
 use crate::why::evidence::Evidence;
 use crate::why::evidence::fib::{self, Flow};
 use crate::why::evidence::ground::network;
@@ -32,7 +32,7 @@ pub(super) fn tunnels<'a>(evidence: &Evidence<'a>) -> Vec<Tunnel<'a>> {
 /// Returns the two ends of each tunnel between the namespace that has the packet and the
 /// next one.
 pub(super) fn pairs<'a>(evidence: &Evidence<'a>) -> Vec<(Tunnel<'a>, Tunnel<'a>)> {
-    let Some(dst) = evidence.shot.target else { return Vec::new() };
+    let Some(dst) = evidence.destination() else { return Vec::new() };
     let home = evidence
         .ground
         .ends()
@@ -88,7 +88,7 @@ fn between<'a>(
         .ground
         .owners(wanted)
         .into_iter()
-        .chain(evidence.shot.target.into_iter().flat_map(|dst| evidence.ground.owners(dst)))
+        .chain(evidence.destination().into_iter().flat_map(|dst| evidence.ground.owners(dst)))
         .map(|(space, addr)| (space.name.as_str(), addr.index))
         .filter(|end| !near_ends.contains(end))
         .collect();
@@ -268,9 +268,9 @@ impl<'a> Tunnel<'a> {
         }) {
             let family = if route.dst.ip.is_ipv6() { " -6" } else { "" };
             let via = route.via().map(|via| format!(" via {via}")).unwrap_or_default();
-            let onlink = route.hops.iter().any(|hop| hop.flags.iter().any(|flag| flag == "onlink"));
-            let onlink = if onlink { " onlink" } else { "" };
-            fix.push(format!("{ip}{family} route add {}{via} dev {dev}{onlink}", route.dst));
+            let onlink = onlink(route);
+            let dev = if onlink.is_empty() { format!(" dev {dev}") } else { onlink };
+            fix.push(format!("{ip}{family} route add {}{via}{dev}", route.dst));
         }
         let of_link = self.space.neighs.iter().filter(|entry| entry.index == self.link.index);
         for entry in of_link.filter(|entry| entry.state == "PERMANENT") {

@@ -9,6 +9,7 @@ use super::{Suspicion, suspects, vxlan_outer};
 use crate::event::Probe;
 use crate::net::survey::{RouteQuestion, Survey, Vxlan};
 use crate::why::Cause;
+use crate::why::command::ruling::{Of, Ruling};
 use crate::why::evidence::Evidence;
 use crate::why::evidence::ground::Ground;
 use std::net::IpAddr;
@@ -105,8 +106,10 @@ fn differs<'a>(evidence: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Ve
         found.push(one);
     } else if near.of.port != far.of.port {
         let (mut odd, mut right) = odd(&|a, b| a.port == b.port);
-        // If there are two, the end without the standard port is the odd one.
-        if all.len() == 2 && odd.of.port == 4789 {
+        // If there are two, the port that a firewall accepts was meant, or else the standard one.
+        let accepted = is_accepted(evidence, odd.of.port).then_some(odd.of.port);
+        let accepted = accepted.or(is_accepted(evidence, right.of.port).then_some(right.of.port));
+        if all.len() == 2 && odd.of.port == accepted.unwrap_or(4789) {
             (odd, right) = (right, odd);
         }
         let text = format!(
@@ -122,8 +125,13 @@ fn differs<'a>(evidence: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Ve
             }
         );
         let new = Vxlan { port: right.of.port, ..odd.of.clone() };
+        let text = match accepted {
+            Some(port) => format!("{text}; a firewall rule on the way accepts {port}"),
+            None => text,
+        };
         let mut one = odd.suspect(evidence, Cause::VxlanPortMismatch, text, odd.again(evidence, &new));
-        one.rank = one.rank.tier.close();
+        // The firewall that stops packets to the wrong port is right.
+        one.rank = if accepted.is_some() { Tier::Named.exact() } else { one.rank.tier.close() };
         found.push(one);
     } else if (near.of.gbp, near.of.gpe) != (far.of.gbp, far.of.gpe) {
         let (odd, right) = odd(&|a, b| (a.gbp, a.gpe) == (b.gbp, b.gpe));
@@ -136,6 +144,16 @@ fn differs<'a>(evidence: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Ve
         found.push(odd.suspect(evidence, Cause::VxlanExtensionMismatch, text, odd.again(evidence, &new)));
     }
     found
+}
+
+/// Tells whether a firewall accepts packets to a UDP port.
+fn is_accepted(evidence: &Evidence, port: u16) -> bool {
+    let rules = evidence.shot.walls.iter().flat_map(|wall| &wall.after.rules);
+    let mut accepting = rules.filter(|rule| !rule.policy && rule.target.eq_ignore_ascii_case("accept"));
+    accepting.any(|rule| {
+        let clauses = Ruling::of(rule).clauses;
+        clauses.iter().any(|clause| clause.of == Of::Dport && !clause.not && clause.value == port.to_string())
+    })
 }
 
 /// Suspects an end that sends by a link that does not lead to the other end.

@@ -126,6 +126,31 @@ impl About<'_> {
         Some(Suspicion { rank: self.tier.close(), sure: false, suspect })
     }
 
+    /// Suspects a route to a gateway that does not answer and that nobody has, where another route
+    /// would take the packet. Nobody has to have the target: a service's address is translated
+    /// elsewhere.
+    pub fn dead_gateway(&self, route: &Route) -> Option<Suspicion> {
+        let Self { evidence, space, flow, back, .. } = self;
+        let via = self.chosen(route)?.via?;
+        if !evidence.asks_for(&space.name, via) || !evidence.ground.owners(via).is_empty() {
+            return None;
+        }
+        let mut without = (*space).clone();
+        without.routes.retain(|other| other != route);
+        let (_, other) = fib::decide(&without, flow)?;
+        let next = other.filter(|other| fib::is_usable(other))?.via()?;
+        if evidence.ground.owners(next).is_empty() {
+            return None;
+        }
+        let text = format!(
+            "{}'s route to {} goes via {via}, which nobody has; without it, {} goes via {next}{back}",
+            space.name, route.dst, flow.dst
+        );
+        let place = format!("{}: {}", space.name, route.dst);
+        let suspect = suspect(Cause::WrongGateway, place, text, vec![self.delete(route)]);
+        Some(Suspicion { rank: self.tier.close(), sure: false, suspect })
+    }
+
     /// Returns the next hop of a route that the kernel takes for the flow.
     pub fn chosen<'r>(&self, route: &'r Route) -> Option<&'r Hop> {
         let first = route.hops.iter().find(|hop| hop.via.is_some()).or(route.hops.first());

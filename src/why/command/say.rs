@@ -1,6 +1,6 @@
 //! Parts of commands that several cures need.
 
-use crate::net::survey::{Address, PolicyRule};
+use crate::net::survey::{Address, Hop, PolicyRule, Route};
 use crate::net::typed_words;
 use crate::why::evidence::ground::Crossing;
 use std::net::IpAddr;
@@ -21,6 +21,15 @@ pub(in crate::why) fn scope(gateway: IpAddr, step: Crossing) -> String {
     match gateway {
         IpAddr::V6(ip) if ip.is_unicast_link_local() => format!(" dev {}", step.out.link.name),
         _ => String::new(),
+    }
+}
+
+/// Returns the words that a route needs whose gateway no network of the link has.
+pub(in crate::why) fn onlink(route: &Route) -> String {
+    let is_onlink = |hop: &Hop| hop.flags.iter().any(|flag| flag == "onlink");
+    match route.hops.iter().find(|hop| is_onlink(hop)) {
+        Some(hop) => format!(" dev {} onlink", hop.dev),
+        None => String::new(),
     }
 }
 

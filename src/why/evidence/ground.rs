@@ -2,6 +2,7 @@
 //! one namespace to another.
 
 use crate::net::survey::{Address, Link, LinkKind, LowerLink, Net, Space, Survey, Vxlan};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -15,6 +16,8 @@ pub(in crate::why) struct Ground<'a> {
     joined: BTreeMap<Port<'a>, Vec<Port<'a>>>,
     /// The wire of each interface, by a number.
     wires: BTreeMap<Port<'a>, usize>,
+    /// The interfaces that come first where two ways are as short.
+    preferred: BTreeSet<Port<'a>>,
 }
 
 /// An interface that handles packets of the network layer: no port of a bridge.
@@ -80,7 +83,16 @@ impl<'a> Ground<'a> {
                 next.extend(joined.get(&port).into_iter().flatten());
             }
         }
-        Self { survey, joined, wires }
+        Self { survey, joined, wires, preferred: BTreeSet::new() }
+    }
+
+    /// Has ways lead by these interfaces where others are as short.
+    pub fn prefer<'b>(&mut self, used: impl IntoIterator<Item = (&'b str, &'b str)>) {
+        for (space, dev) in used {
+            let space = self.survey.space(space);
+            let port = space.and_then(|space| Some((space.name.as_str(), space.link(dev)?.index)));
+            self.preferred.extend(port);
+        }
     }
 
     /// Returns the other ends of an interface's wire.
@@ -119,58 +131,46 @@ impl<'a> Ground<'a> {
     /// including bridges and their ports. Without a destination, returns those on the
     /// ways to all neighbours.
     pub fn links_between(&self, from: &str, to: Option<&str>) -> Vec<(&'a Space, &'a Link)> {
-        let links = self.links_by(from, to, |end| !end.is_bare_bridge());
-        if links.is_empty() { self.links_by(from, to, |_| true) } else { links }
-    }
-
-    fn links_by(
-        &self,
-        from: &str,
-        to: Option<&str>,
-        passes: impl Fn(&End) -> bool,
-    ) -> Vec<(&'a Space, &'a Link)> {
-        let starts: Vec<Port<'a>> =
-            self.ends().filter(|end| end.space.name == from).map(|end| end.port()).collect();
-        let mut came: BTreeMap<Port<'a>, Option<Port<'a>>> =
-            starts.iter().map(|port| (*port, None)).collect();
-        let mut next: VecDeque<Port<'a>> = starts.into();
-        let mut goals = Vec::new();
-        while let Some(port) = next.pop_front() {
-            let is_end = self.link(port).is_some_and(|(_, link)| link.master.is_none());
-            if is_end && port.0 != from && to.is_none_or(|to| to == port.0) {
-                goals.push(port);
-                if to.is_some() {
-                    break;
-                }
-                continue;
-            }
-            let plugged = self.joined.get(&port).into_iter().flatten().copied();
-            // A router forwards between any two of its interfaces.
-            let open = is_end && self.link(port).is_some_and(|(space, link)| passes(&End { space, link }));
-            let routers = self.ends().filter(|end| open && end.space.name == port.0 && passes(end));
-            let routed = routers.map(|end| end.port());
-            for other in plugged.chain(routed) {
-                if let std::collections::btree_map::Entry::Vacant(entry) = came.entry(other) {
-                    entry.insert(Some(port));
-                    next.push_back(other);
-                }
-            }
-        }
+        let steps = match to {
+            Some(to) => self.way(from, to).unwrap_or_default(),
+            None => self.steps_from(from),
+        };
         let mut way: Vec<Port<'a>> = Vec::new();
-        for goal in goals {
-            let mut at = Some(goal);
-            let mut steps = Vec::new();
-            while let Some(port) = at {
-                steps.push(port);
-                at = came.get(&port).copied().flatten();
-            }
-            for port in steps.into_iter().rev() {
-                if !way.contains(&port) {
-                    way.push(port);
-                }
+        for port in steps.iter().flat_map(|step| self.ports_between(step)) {
+            if !way.contains(&port) {
+                way.push(port);
             }
         }
         way.into_iter().filter_map(|port| self.link(port)).collect()
+    }
+
+    /// Returns the steps to all neighbours of a namespace.
+    fn steps_from(&self, from: &str) -> Vec<Crossing<'a>> {
+        let outs = self.ends().filter(|end| end.space.name == from);
+        outs.flat_map(|out| {
+            let near = self.neighbours(from, out.link).into_iter();
+            near.filter(|end| end.space.name != from).map(move |into| Crossing { out, into })
+        })
+        .collect()
+    }
+
+    /// Returns the interfaces that a frame passes in a step, in their order.
+    fn ports_between(&self, step: &Crossing<'a>) -> Vec<Port<'a>> {
+        let (start, goal) = (step.out.port(), step.into.port());
+        let mut came: BTreeMap<Port<'a>, Option<Port<'a>>> = BTreeMap::from([(start, None)]);
+        let mut next = VecDeque::from([start]);
+        while let Some(port) = next.pop_front().filter(|port| *port != goal) {
+            for other in self.joined.get(&port).into_iter().flatten() {
+                if let Entry::Vacant(entry) = came.entry(*other) {
+                    entry.insert(Some(port));
+                    next.push_back(*other);
+                }
+            }
+        }
+        let mut way: Vec<Port<'a>> =
+            std::iter::successors(Some(goal), |port| came.get(port).copied().flatten()).collect();
+        way.reverse();
+        way
     }
 
     /// Returns the port through which a bridge reaches an interface; none if it does not,
@@ -239,7 +239,10 @@ impl<'a> Ground<'a> {
                 way.reverse();
                 return Some(way);
             }
-            for out in self.ends().filter(|end| end.space.name == here && passes(end)) {
+            let mut outs: Vec<End<'a>> =
+                self.ends().filter(|end| end.space.name == here && passes(end)).collect();
+            outs.sort_by_key(|end| !self.preferred.contains(&end.port()));
+            for out in outs {
                 for into in self.neighbours(here, out.link).into_iter().filter(&passes) {
                     if seen.insert(&into.space.name) {
                         came.insert(&into.space.name, Crossing { out, into });

@@ -25,9 +25,11 @@ use self::typed::Typed;
 use super::look::gate::Gate;
 use super::look::shot::Shot;
 use super::look::stuck::Stuck;
+use super::look::translation::Translated;
 use crate::event::{LabCommand, Probe};
 use crate::net::NetnsName;
 use crate::net::survey::{Link, Space, Survey};
+use std::net::IpAddr;
 
 /// The facts that suspects are found with.
 pub(in crate::why) struct Evidence<'a> {
@@ -47,6 +49,8 @@ pub(in crate::why) struct Evidence<'a> {
     pub stuck: Stuck,
     /// The gate that stopped it there.
     pub gate: Gate,
+    /// The new destination of the probe, if one was given to it.
+    pub translated: Option<Translated>,
     /// The topology of the network.
     pub ground: Ground<'a>,
 }
@@ -61,8 +65,11 @@ impl<'a> Evidence<'a> {
     ) -> Self {
         let stuck = Stuck::of(&probe.from, shot);
         let gate = Gate::of(survey, &stuck);
-        let (typed, ground) = (typed::read(lab_commands), Ground::of(survey));
-        Self { kernel, survey, lab_commands, typed, probe, shot, stuck, gate, ground }
+        let (typed, mut ground) = (typed::read(lab_commands), Ground::of(survey));
+        let sent = shot.sightings.iter().filter(|seen| seen.out);
+        ground.prefer(sent.map(|seen| (seen.netns.as_str(), seen.dev.as_str())));
+        let translated = shot.translated();
+        Self { kernel, survey, lab_commands, typed, probe, shot, stuck, gate, translated, ground }
     }
 
     /// Returns the sender's namespace.
@@ -70,9 +77,15 @@ impl<'a> Evidence<'a> {
         self.survey.space(&self.probe.from).unwrap_or(&self.survey.spaces[0])
     }
 
-    /// Returns the namespaces that have the target's address, except the sender.
+    /// Returns the address that the probe has to come to: the target's, or the one that DNAT
+    /// has put in its place.
+    pub fn destination(&self) -> Option<IpAddr> {
+        self.translated.as_ref().map(|new| new.dst).or(self.shot.target)
+    }
+
+    /// Returns the namespaces that have the destination's address, except the sender.
     pub fn targets(&self) -> Vec<&'a Space> {
-        let owners = self.shot.target.map(|dst| self.ground.owners(dst)).unwrap_or_default();
+        let owners = self.destination().map(|dst| self.ground.owners(dst)).unwrap_or_default();
         owners.into_iter().map(|(space, _)| space).filter(|space| space.name != self.probe.from).collect()
     }
 
@@ -100,6 +113,11 @@ impl<'a> Evidence<'a> {
     /// Returns a command that sets a sysctl in a namespace.
     pub fn sysctl(&self, space: &str, key: &str, value: &str) -> String {
         self.exec(space, &format!("sysctl -qw {key}={value}"))
+    }
+
+    /// Tells whether a namespace asks a wire for the hardware address of an address, in vain.
+    pub fn asks_for(&self, space: &str, ip: IpAddr) -> bool {
+        matches!(&self.gate, Gate::Resolve { asker, wanted, .. } if asker == space && *wanted == ip)
     }
 
     /// Returns the links between the sender and the target, in the order of the way. If

@@ -136,7 +136,20 @@ impl Stuck {
             }
             _ => leg,
         };
-        let ends = packet.and_then(|packet| packet.packet.ends());
+        let mut ends = packet.and_then(|packet| packet.packet.ends());
+        // It was seen before its destination was rewritten there.
+        if let (Some(packet), Leg::There, Some(new)) = (packet, leg, shot.translated())
+            && packet.netns == new.ns
+            && !packet.out
+        {
+            ends = ends.map(|(src, _)| (src, new.dst));
+        }
+        if let (Some(packet), Leg::Back, Some((src, dst))) = (packet, leg, ends)
+            && !packet.out
+            && let Some(hidden) = hidden(shot, &packet.netns, dst)
+        {
+            ends = Some((src, hidden));
+        }
         let ttl = packet.and_then(|packet| match packet.packet {
             SeenPacket::Echo { ttl, .. } | SeenPacket::Tcp { ttl, .. } => Some(ttl),
             _ => None,
@@ -158,6 +171,18 @@ impl Stuck {
             error,
         }
     }
+}
+
+/// Returns the source that the request had before a namespace hid it behind this address: the
+/// reply goes on to it.
+fn hidden(shot: &Shot, ns: &str, behind: IpAddr) -> Option<IpAddr> {
+    let requests = || {
+        let here = shot.sightings.iter().filter(|seen| seen.netns == ns);
+        here.filter(|seen| shot.passed(seen) == Some(Passed::Request))
+    };
+    let source = |seen: &Sighting| seen.packet.ends().map(|(src, _)| src);
+    requests().find(|seen| seen.out && source(seen) == Some(behind))?;
+    requests().filter(|seen| !seen.out).filter_map(source).find(|src| *src != behind)
 }
 
 /// Returns the last place where a packet was received by its addressee, or else the last

@@ -209,7 +209,7 @@ impl Faults {
 
     /// Adds faults that lead away from a route.
     pub fn of_a_route(&mut self, line: &Line, to: &str, dice: &mut Dice) {
-        let (net, via) = (line.words[3], line.after("via").expect("a gateway"));
+        let (net, Some(via)) = (line.words[3], line.after("via")) else { return };
         let (any, all) = if self.v6 { ("ip -6", "128") } else { ("ip", "32") };
         let table = line.after("table").map_or(String::new(), |table| format!(" table {table}"));
         let wrong = other_ip(via, dice, true);

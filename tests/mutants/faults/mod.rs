@@ -3,10 +3,11 @@
 
 mod later;
 mod line;
+mod rules;
 mod typed;
 
 use crate::dice::Dice;
-use crate::networks::Sound;
+use crate::networks::Question;
 use line::Line;
 
 /// Something to break, in one place.
@@ -28,7 +29,7 @@ impl Fault {
     /// Whether two ends differ by it, of which either can be the one that was
     /// meant.
     pub fn is_mutual(&self) -> bool {
-        matches!(self.kind, "address" | "vxlan number")
+        matches!(self.kind, "address" | "vxlan number" | "vxlan" | "service" | "nat of a rule")
     }
 }
 
@@ -36,17 +37,31 @@ impl Fault {
 pub enum Edit {
     /// A line in place of another; none where it is forgotten.
     Line(usize, Option<String>),
+    /// A line that comes last, in place of where it belongs.
+    Late(usize),
     /// A line at the end.
     Last(String),
 }
 
 impl Edit {
+    /// The line that it changes.
+    pub fn line(&self) -> Option<usize> {
+        match self {
+            Self::Line(at, _) | Self::Late(at) => Some(*at),
+            Self::Last(_) => None,
+        }
+    }
+
     /// Applies several edits, the one of the later line first.
     pub fn apply(edits: &[&Edit], lines: &[&str]) -> Vec<String> {
         let mut result: Vec<Option<String>> = lines.iter().map(|line| Some((*line).to_string())).collect();
         for edit in edits {
             match edit {
                 Self::Line(at, line) => result[*at].clone_from(line),
+                Self::Late(at) => {
+                    let line = result[*at].take();
+                    result.push(line);
+                }
                 Self::Last(line) => result.push(Some(line.clone())),
             }
         }
@@ -64,10 +79,10 @@ fn inside(ns: &str, command: &str) -> String {
 }
 
 /// All that can be broken, with dice for what it is broken to.
-pub fn faults(lines: &[&str], sound: &Sound, dice: &mut Dice) -> Vec<Fault> {
-    let to = sound.to;
+pub fn faults(lines: &[&str], asked: &Question, dice: &mut Dice) -> Vec<Fault> {
+    let to = asked.to;
     let read: Vec<Line> = lines.iter().enumerate().map(|(at, text)| Line::read(at, text)).collect();
-    let mut all = Faults { all: Vec::new(), v6: to.contains(':'), tcp: sound.tcp.is_some() };
+    let mut all = Faults { all: Vec::new(), v6: to.contains(':'), tcp: asked.tcp.is_some() };
     for line in &read {
         all.typed(line, dice);
     }

@@ -51,9 +51,11 @@ impl Faults {
         } else if line.is(&["ip", "route", "add"]) {
             let net = line.words[3];
             self.edit("route forgotten", line, none, &[net, "route"]);
-            let via = line.after("via").expect("a gateway");
-            let wrong = other_ip(via, dice, true);
-            self.edit("gateway", line, line.instead(via, &wrong), &[&wrong]);
+            if let Some(via) = line.after("via") {
+                let wrong = other_ip(via, dice, true);
+                let edit = line.instead(&format!("via {via}"), &format!("via {wrong}"));
+                self.edit("gateway", line, edit, &[&wrong]);
+            }
             if let Some((ip, len)) = net.split_once('/') {
                 let wrong = other_ip(ip, dice, false);
                 let wrong = format!("{wrong}/{len}");
@@ -62,9 +64,36 @@ impl Faults {
                 self.edit("route", line, line.instead(&format!("{ip}/{len}"), &narrow), &[&narrow, net]);
             }
         } else if line.is(&["ip", "rule", "add"]) {
+            let table = line.after("lookup").expect("a table");
+            let wrong = format!("{table}1");
             self.edit("rule", line, none, &["rule", "table", "10.0.2"]);
-            self.edit("rule", line, line.instead("lookup 100", "lookup 101"), &["100", "101"]);
-            self.edit("rule", line, line.instead("10.0.2.0", "10.0.3.0"), &["10.0.3.0"]);
+            let edit = line.instead(&format!("lookup {table}"), &format!("lookup {wrong}"));
+            self.edit("rule", line, edit, &[table, &wrong]);
+            if let Some(mark) = line.after("fwmark") {
+                self.edit("rule", line, line.instead(mark, &format!("{mark}0")), &[mark, "mark"]);
+            }
+            for word in ["from", "to"] {
+                let Some((ip, len)) = line.after(word).and_then(|net| net.split_once('/')) else { continue };
+                let wrong = other_ip(ip, dice, false);
+                self.edit("rule", line, line.instead(ip, &wrong), &[&format!("{ip}/{len}"), &wrong, table]);
+            }
+        } else if line.is(&["ip", "neigh", "add"]) {
+            let (ip, mac) = (line.words[3], line.after("lladdr").expect("an address"));
+            self.edit("neighbour", line, none, &[ip, mac]);
+            let wrong = format!("{}9", &mac[..mac.len() - 1]);
+            self.edit("neighbour", line, line.instead(mac, &wrong), &[ip, &wrong]);
+        } else if line.is(&["bridge", "fdb"]) {
+            let (mac, ip) = (line.words[3], line.after("dst").expect("an address"));
+            self.edit("fdb", line, none, &[mac, ip]);
+            let wrong = other_ip(ip, dice, true);
+            self.edit("fdb", line, line.instead(ip, &wrong), &[mac, &wrong]);
+        } else if line.is(&["nc"]) {
+            let port = line.after("-lk").expect("a port");
+            let wrong = format!("1{port}");
+            let edit = line.instead(&format!("-lk {port}"), &format!("-lk {wrong}"));
+            self.edit("service", line, edit, &[port, &wrong]);
+            let edit = line.instead(&format!("-lk {port}"), &format!("-lk 127.0.0.1 {port}"));
+            self.edit("service", line, edit, &["127.0.0.1"]);
         } else if line.is(&["python3"]) {
             self.edit("service", line, line.instead("server 80", "server 8080"), &["8080"]);
             let local = line.instead("server 80", "server 80 --bind 127.0.0.1");
@@ -73,15 +102,15 @@ impl Faults {
             self.edit("forwarding", line, none, &["forward"]);
             self.edit("forwarding", line, line.instead("=1", "=0"), &["forward"]);
         } else if line.is(&["iptables"]) {
-            self.edit("masquerade", line, none, &["MASQUERADE", "masquerade", "192.168.15"]);
-            self.edit("masquerade", line, line.instead("192.168.15.0", "192.168.16.0"), &["192.168.16.0"]);
-            self.edit("masquerade", line, line.instead("-o wan", "-o lan"), &["lan", "wan"]);
+            self.rule(line, dice);
         } else if line.is(&["ip", "link", "add"]) {
-            if line.after("id") == Some("42") {
-                self.edit("vxlan number", line, line.instead("id 42", "id 24"), &["42", "24"]);
-                self.edit("vxlan", line, line.instead("dstport 4789", "dstport 8472"), &["8472", "4789"]);
-            }
-            if line.after("id") == Some("5") {
+            if let (Some(id), Some(port)) = (line.after("id"), line.after("dstport")) {
+                let wrong = format!("{id}4");
+                let edit = line.instead(&format!("id {id}"), &format!("id {wrong}"));
+                self.edit("vxlan number", line, edit, &[id, &wrong]);
+                let wrong = if port == "8472" { "4789" } else { "8472" };
+                self.edit("vxlan", line, line.instead(port, wrong), &[port, wrong]);
+            } else if line.after("id") == Some("5") {
                 self.edit("vlan", line, line.instead("id 5", "id 50"), &["50"]);
             }
             for end in ["remote", "local"] {
