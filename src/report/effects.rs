@@ -2,6 +2,7 @@
 
 use super::explanation::{Ink, paragraph};
 use crate::event::{Explanation, Way};
+use std::net::IpAddr;
 
 /// The most other ways that are told.
 const MOST_WAYS: usize = 4;
@@ -17,27 +18,39 @@ pub(super) struct Told<'a> {
     /// Whether ways between the two namespaces were opened and are not told.
     hides: bool,
     lost: Vec<&'a Way>,
+    /// The addresses that nobody reaches any more, with the namespaces that had them.
+    gone: Vec<(IpAddr, &'a str)>,
     opened: Vec<&'a Way>,
 }
 
 impl<'a> Told<'a> {
     pub fn of(why: &'a Explanation) -> Self {
         let Some(effects) = &why.effects else {
-            return Self { same: 0, hides: false, lost: Vec::new(), opened: Vec::new() };
+            let (lost, gone, opened) = Default::default();
+            return Self { same: 0, hides: false, lost, gone, opened };
         };
         let firewall = why.fix.iter().any(|command| is_of_filter(command));
         let opened: Vec<&Way> = effects.opened.iter().filter(|way| firewall || !way.own).collect();
+        let mut gone: Vec<(IpAddr, &str)> = effects
+            .lost
+            .iter()
+            .filter(|way| effects.gone.contains(&way.to))
+            .map(|way| (way.to, way.owner.as_str()))
+            .collect();
+        gone.sort_unstable();
+        gone.dedup();
         Self {
             same: effects.asked - effects.lost.len() - effects.opened.len(),
             hides: opened.len() < effects.opened.len(),
-            lost: effects.lost.iter().collect(),
+            lost: effects.lost.iter().filter(|way| !effects.gone.contains(&way.to)).collect(),
+            gone,
             opened,
         }
     }
 
     /// Says that nothing else has changed, if that is so.
     pub fn nothing_else(&self) -> String {
-        if self.same == 0 || !self.lost.is_empty() || !self.opened.is_empty() {
+        if self.same == 0 || !self.lost.is_empty() || !self.gone.is_empty() || !self.opened.is_empty() {
             return String::new();
         }
         let questions = if self.same == 1 { "question" } else { "questions" };
@@ -52,6 +65,11 @@ impl<'a> Told<'a> {
         let mut text = String::new();
         if !self.lost.is_empty() {
             text += &format!("{}\n", ink.bad(&Self::list("it breaks:", &self.lost)));
+        }
+        if !self.gone.is_empty() {
+            let gone: Vec<String> = self.gone.iter().map(|(ip, owner)| format!("{ip} ({owner})")).collect();
+            let told = paragraph(&format!("nobody reaches any more: {}", gone.join(", ")), "", "");
+            text += &format!("{}\n", ink.bad(&told));
         }
         if !self.opened.is_empty() {
             text += &format!("{}\n", Self::list("it also opens:", &self.opened));
