@@ -27,9 +27,16 @@ pub(super) fn find(evidence: &Evidence, v6: bool) -> Vec<Suspicion> {
             if !evidence.ground.owners(via).is_empty() {
                 continue;
             }
+            // A bridge without an address is a switch, unless its namespace is a router.
+            let routes = |space: &Space| {
+                space.name == "host"
+                    || !evidence.is_no_router(space, via)
+                        && space.addrs.iter().any(|addr| {
+                            addr.ip.is_ipv6() == v6 && !matches!(addr.scope.as_str(), "host" | "link")
+                        })
+            };
             let bare = |end: &End| {
-                end.addrs(v6).next().is_none()
-                    && (end.link.kind != LinkKind::Bridge || end.space.name == "host")
+                end.addrs(v6).next().is_none() && (end.link.kind != LinkKind::Bridge || routes(end.space))
             };
             let ends = evidence.ground.neighbours(&space.name, link);
             found.extend(ends.iter().filter_map(|end| not_the_gateway(evidence, space, via, *end)));

@@ -285,9 +285,13 @@ impl BlockedPacket<'_> {
                 rule.spec
             );
             let fix = self.insert(&ruling.typed());
-            found.extend(
-                fix.map(|fix| self.found(Cause::FirewallOrder, text, vec![fix], Tier::Named.close(), false)),
-            );
+            let one = |fix| self.found(Cause::FirewallOrder, text, vec![fix], Tier::Named.close(), false);
+            // Before that rule, it is also before others that refuse.
+            let narrower = self.narrower(&[Width::Way, Width::Ends]);
+            found.extend(fix.map(one).map(|mut one| {
+                one.suspect.narrower = narrower;
+                one
+            }));
         }
         found
     }

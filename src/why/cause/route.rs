@@ -246,8 +246,13 @@ impl About<'_> {
     fn route(&self, rule: &PolicyRule, route: &Route) -> Option<Suspicion> {
         let Self { evidence, space, flow, .. } = self;
         let dst = flow.dst;
+        let nobodys = |via: IpAddr| evidence.ground.owners(via).is_empty();
         let (step, gateway) = match evidence.next_gateway(space, dst) {
             Some((step, gateway)) => (step, Some(gateway)),
+            // The gateway's address is missing, and the route is right.
+            None if self.chosen(route).and_then(|hop| hop.via).is_some_and(nobodys) => {
+                return self.dead_gateway(route);
+            }
             None => match evidence.way_to(&space.name, dst).unwrap_or_default().first() {
                 Some(step) => (*step, None),
                 None => return self.dead_gateway(route),
