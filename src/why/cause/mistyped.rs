@@ -84,7 +84,7 @@ fn is_part(net: Net, of: Net) -> bool {
 }
 
 /// Tells whether no namespace has an address in a network.
-fn is_nobodys(evidence: &Evidence, net: Net) -> bool {
+pub(super) fn is_nobodys(evidence: &Evidence, net: Net) -> bool {
     !evidence.survey.spaces.iter().flat_map(|space| &space.addrs).any(|addr| net.contains(addr.ip))
 }
 

@@ -3,10 +3,12 @@
 
 use super::masquerade::{family, last_router, request_at, source_nat, traced};
 use super::meant::{calls, is_called};
+use super::mistyped::is_nobodys;
 use super::nat::Nat;
 use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
+use crate::net::survey::Net;
 use crate::net::{Backend, Culprit, FirewallRule, TracedPacket, nft_command, typed};
 use crate::why::Cause;
 use crate::why::command::ruling::{Of, View, in_net};
@@ -46,6 +48,12 @@ impl Nat<'_> {
             return self.stray(kind, packet.src.is_some_and(|src| src.is_ipv6()));
         }
         let [clause] = failing[..] else { return found };
+        // A rule for a network that is there serves that one.
+        if matches!(clause.of, Of::Src | Of::Dst)
+            && Net::parse(&clause.value).is_some_and(|net| !is_nobodys(evidence, net))
+        {
+            return found;
+        }
         let Some(meant) = clause.meant(&view) else { return found };
         let text = format!(
             "{} does not match: it is for the {} {}, and the packet has {}",
