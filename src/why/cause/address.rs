@@ -6,13 +6,11 @@ use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::survey::{Address, LinkKind, Net, Space};
 use crate::why::Cause;
-use crate::why::command::ruling::{Of, Ruling};
 use crate::why::command::say::{nodad, show};
 use crate::why::evidence::Evidence;
 use crate::why::evidence::ground::{End, network, transplant};
 use crate::why::evidence::typed;
 use crate::why::look::gate::Gate;
-use crate::why::look::translation::rewrites;
 use std::net::IpAddr;
 
 /// Suspects addresses.
@@ -40,8 +38,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     }
     found.extend(super::gateway::find(evidence, dst.is_ipv6()));
     match owners.first() {
-        None if evidence.is_outside(dst) || evidence.translated.is_some() || is_translated(evidence, dst) => {
-        }
+        None if evidence.is_outside(dst) || evidence.is_service(dst) => {}
         None => found.extend(nobody_has(evidence, dst)),
         Some((owner, addr)) => {
             let Some(there) = evidence
@@ -121,19 +118,6 @@ fn strayed(evidence: &Evidence, from: &Space, dst: IpAddr) -> Option<Suspicion> 
     Some(Suspicion { rank: Tier::Named.exact(), sure: false, suspect })
 }
 
-/// Tells whether a rule of NAT is for packets to an address: a service's, which nobody has to
-/// have.
-fn is_translated(evidence: &Evidence, dst: IpAddr) -> bool {
-    let rules = evidence.shot.walls.iter().flat_map(|wall| &wall.after.rules);
-    let all = if dst.is_ipv6() { "/128" } else { "/32" };
-    let mut rules = rules.filter(|rule| !rule.policy && (rule.table == "nat" || rewrites(rule).is_some()));
-    rules.any(|rule| {
-        let clauses = Ruling::of(rule).clauses;
-        let is_it = |value: &str| value.trim_end_matches(all).parse() == Ok(dst);
-        clauses.iter().any(|clause| clause.of == Of::Dst && !clause.not && is_it(&clause.value))
-    })
-}
-
 /// Tells whether the last parts of two addresses have a digit in common.
 fn shares_digit(one: IpAddr, other: IpAddr) -> bool {
     let last = |ip: IpAddr| ip.to_string().rsplit(['.', ':']).next().unwrap_or_default().to_string();
@@ -150,11 +134,15 @@ fn nobody_has(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
     let typed = &evidence.typed;
     let gateways: Vec<IpAddr> = evidence.gateways();
     let bare = |end: &End| end.addrs(dst.is_ipv6()).next().is_none() && end.link.kind != LinkKind::Bridge;
-    for end in evidence.ground.ends().filter(|end| end.space.name != from) {
+    // Some have their address on lo.
+    let spaces = evidence.survey.spaces.iter();
+    let los = spaces.flat_map(|space| space.links.iter().map(move |link| End { space, link }));
+    let los = los.filter(|end| end.link.loopback);
+    for end in evidence.ground.ends().chain(los).filter(|end| end.space.name != from) {
         let is_near =
             near.iter().any(|near| near.space.name == end.space.name && near.link.index == end.link.index);
         let tier = if is_near { Tier::Here } else { Tier::Elsewhere };
-        let addrs: Vec<&Address> = end.addrs(dst.is_ipv6()).collect();
+        let addrs: Vec<&Address> = end.addrs(dst.is_ipv6()).filter(|addr| addr.scope != "host").collect();
         let (space, dev) = (&end.space.name, &end.link.name);
         // An address that is a gateway's is meant as it is.
         for addr in addrs.iter().filter(|addr| !gateways.contains(&addr.ip)) {
@@ -184,7 +172,7 @@ fn nobody_has(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
                 suspect: suspect(Cause::AddressTypo, format!("{space}: {dev}"), text, fix),
             });
         }
-        if addrs.is_empty() && end.link.kind != LinkKind::Bridge {
+        if addrs.is_empty() && end.link.kind != LinkKind::Bridge && !end.link.loopback {
             let len = evidence.prefix_len_for(dst).unwrap_or(24);
             let once = typed::once_given(typed, space, dev).into_iter().any(|(ip, _)| ip == dst);
             let now = if once { "lost it, and has no address" } else { "no address" };
@@ -197,8 +185,11 @@ fn nobody_has(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
                     .links
                     .iter()
                     .any(|own| own.kind == end.link.kind && own.kind == LinkKind::Macvlan);
+            // A bare link on the wire where DNAT's new destination is asked for.
+            let asked = evidence.translated.is_some() && evidence.is_asked_for(end, dst);
+            let tier = if asked { Tier::Named } else { tier };
             found.push(Suspicion {
-                rank: if once { tier.exact() } else { tier.plain() }.near(i8::from(alike)),
+                rank: if once || asked { tier.exact() } else { tier.plain() }.near(i8::from(alike || asked)),
                 sure: false,
                 suspect: suspect(Cause::AddressMissing, format!("{space}: {dev}"), text, fix),
             });

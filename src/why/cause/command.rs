@@ -308,6 +308,10 @@ fn concerns(evidence: &Evidence, meant: &Typed) -> Option<Rank> {
                     if evidence.gate == Gate::Forward && meant.ns == evidence.stuck.ns {
                         return Some(Tier::Named.exact().near(1));
                     }
+                    // Or it gets lost there.
+                    if evidence.has_sent_on(&meant.ns) {
+                        return Some(Tier::Here.exact());
+                    }
                 }
                 ("rule" | "neigh", _) => {}
                 _ => low_layer = true,

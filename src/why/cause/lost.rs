@@ -8,6 +8,7 @@ use crate::why::Cause;
 use crate::why::command::say::nodad;
 use crate::why::evidence::Evidence;
 use crate::why::evidence::typed::{self, Given, Since, Typed};
+use std::net::IpAddr;
 
 /// Suspects the commands that took them along.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
@@ -136,7 +137,8 @@ fn lost_routes(evidence: &Evidence, typed: &[Typed]) -> Vec<Suspicion> {
             "{ns} had a route to {dst} and has lost it: a route goes when its link is switched off or moved, or when its source address is deleted (`{}`)",
             route.command.command
         );
-        let fix = vec![route.command.command.clone()];
+        let mut fix = gone_with(evidence, typed, route);
+        fix.push(route.command.command.clone());
         found.push(Suspicion {
             rank: Tier::Here.exact(),
             sure: false,
@@ -144,6 +146,25 @@ fn lost_routes(evidence: &Evidence, typed: &[Typed]) -> Vec<Suspicion> {
         });
     }
     found
+}
+
+/// Returns the commands for the addresses and the neighbours of the link of a lost route that
+/// are gone as well: with its last address, a link loses its routes and its neighbours.
+fn gone_with(evidence: &Evidence, typed: &[Typed], route: &Typed) -> Vec<String> {
+    let (Some(space), Some(dev)) = (evidence.survey.space(&route.ns), route.after("dev")) else {
+        return Vec::new();
+    };
+    let is_gone = |one: &&Typed| {
+        let of_link = one.command.failed.is_none() && one.ns == route.ns && one.after("dev") == Some(dev);
+        let ip = one.words.get(2).and_then(|word| word.split('/').next()?.parse::<IpAddr>().ok());
+        let is_neighbour = one.is("ip", &["neigh", "add"]) || one.is("ip", &["neigh", "replace"]);
+        let lost = ip.is_some_and(|ip| match is_neighbour {
+            true => !space.neighs.iter().any(|known| known.ip == ip),
+            false => one.is("ip", &["addr", "add"]) && !space.addrs.iter().any(|known| known.ip == ip),
+        });
+        of_link && lost
+    };
+    typed.iter().filter(is_gone).map(|one| one.command.command.clone()).collect()
 }
 
 /// The pages of the causes that this file finds.

@@ -177,6 +177,8 @@ impl Nat<'_> {
                     Tier::Named.exact(),
                 ));
             }
+            let text = format!("{} sends to {to}, which nobody has", self.name());
+            found.push(self.found(Cause::DnatWrongAddress, text, self.delete(), Tier::Here.plain()));
             return found;
         }
         let own = evidence.from().addrs.iter().any(|addr| addr.ip == to);
@@ -363,7 +365,7 @@ impl Nat<'_> {
         let own = self.space.addrs.iter().find(|addr| {
             link.is_some_and(|link| link.index == addr.index) && addr.ip.is_ipv4() == source.is_ipv4()
         });
-        let Some(own) = own else { return Vec::new() };
+        let Some(own) = own else { return self.beside_a_bridge(source) };
         let knows = |space: &Space| fib::best(space, 254, source).is_some_and(fib::is_usable);
         let why = match self.space.addrs.iter().find(|addr| addr.ip == source) {
             None => format!(
@@ -388,6 +390,18 @@ impl Nat<'_> {
             .map(|words| self.replace(&words))
             .unwrap_or_default();
         vec![self.found(Cause::SnatForeignAddress, text, fix, Tier::Named.close())]
+    }
+
+    /// Suspects SNAT of frames that only pass a bridge here.
+    fn beside_a_bridge(&self, source: IpAddr) -> Vec<Suspicion> {
+        if !self.evidence.ground.owners(source).is_empty() {
+            return Vec::new();
+        }
+        let text = format!(
+            "{} gives packets that only pass a bridge there the source {source}, which nobody has: answers go nowhere",
+            self.name()
+        );
+        vec![self.found(Cause::SnatForeignAddress, text, self.delete(), Tier::Named.plain())]
     }
 }
 

@@ -29,6 +29,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
         && !evidence.probe.broadcast
         && !dst.is_multicast()
         && !evidence.is_outside(dst)
+        && !evidence.is_service(dst)
     {
         let near: Vec<String> = evidence
             .survey

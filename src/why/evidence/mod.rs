@@ -19,7 +19,7 @@ mod macs;
 pub(super) mod typed;
 pub(super) mod way;
 
-use self::ground::Ground;
+use self::ground::{End, Ground};
 use self::kernel::Kernel;
 use self::typed::Typed;
 use super::look::gate::Gate;
@@ -83,10 +83,28 @@ impl<'a> Evidence<'a> {
         self.translated.as_ref().map(|new| new.dst).or(self.shot.target)
     }
 
-    /// Returns the namespaces that have the destination's address, except the sender.
+    /// Returns the namespaces that have the destination's address, except the sender; if nobody
+    /// has it, those that would translate it.
     pub fn targets(&self) -> Vec<&'a Space> {
-        let owners = self.destination().map(|dst| self.ground.owners(dst)).unwrap_or_default();
-        owners.into_iter().map(|(space, _)| space).filter(|space| space.name != self.probe.from).collect()
+        let Some(dst) = self.destination() else { return Vec::new() };
+        let owners = self.ground.owners(dst).into_iter().map(|(space, _)| space);
+        let mut all: Vec<&Space> = owners.collect();
+        if all.is_empty() {
+            all = self.translators(dst);
+        }
+        all.retain(|space| space.name != self.probe.from);
+        all
+    }
+
+    /// Returns the namespaces with a rule of NAT for packets to an address.
+    pub fn translators(&self, dst: IpAddr) -> Vec<&'a Space> {
+        let walls = self.shot.walls.iter().filter(|wall| wall.translates(dst));
+        walls.filter_map(|wall| self.survey.space(&wall.netns)).collect()
+    }
+
+    /// Tells whether an address is a service's, which nobody has to have: rules of NAT are for it.
+    pub fn is_service(&self, dst: IpAddr) -> bool {
+        self.ground.owners(dst).is_empty() && !self.translators(dst).is_empty()
     }
 
     /// Returns the namespace's name, in the form that commands are typed with.
@@ -118,6 +136,13 @@ impl<'a> Evidence<'a> {
     /// Tells whether a namespace asks a wire for the hardware address of an address, in vain.
     pub fn asks_for(&self, space: &str, ip: IpAddr) -> bool {
         matches!(&self.gate, Gate::Resolve { asker, wanted, .. } if asker == space && *wanted == ip)
+    }
+
+    /// Tells whether an address is asked for in vain on the wire of an interface.
+    pub fn is_asked_for(&self, end: End, ip: IpAddr) -> bool {
+        let Gate::Resolve { asker, dev, wanted } = &self.gate else { return false };
+        let link = self.survey.space(asker).and_then(|space| space.link(dev));
+        *wanted == ip && link.is_some_and(|link| self.ground.share((asker, link.index), end.port()))
     }
 
     /// Returns the links between the sender and the target, in the order of the way. If

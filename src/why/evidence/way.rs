@@ -2,6 +2,7 @@
 //! namespaces.
 
 use crate::event::Passed;
+use crate::net::Sighting;
 use crate::net::survey::{Address, Net, RouteQuestion, Space, conf_key};
 use crate::why::evidence::Evidence;
 use crate::why::evidence::fib;
@@ -77,6 +78,14 @@ impl Evidence<'_> {
         seen.packet.ends()
     }
 
+    /// Tells whether a namespace has sent the lost packet on, and has not got it back.
+    pub(in crate::why) fn has_sent_on(&self, space: &str) -> bool {
+        let of_leg = if self.stuck.is_back() { Passed::Reply } else { Passed::Request };
+        let sent =
+            |seen: &Sighting| seen.out && seen.netns == space && self.shot.passed(seen) == Some(of_leg);
+        self.stuck.ns != space && self.shot.sightings.iter().any(|seen| sent(seen))
+    }
+
     /// Returns the namespace that has an address on the wire of another one's interface.
     pub(in crate::why) fn owner_on_wire(&self, space: &Space, dev: &str, ip: IpAddr) -> Option<&Space> {
         let link = space.link(dev)?;
@@ -129,7 +138,7 @@ impl Evidence<'_> {
     }
 
     /// Returns the way over wires to a namespace that has an address, or else an address
-    /// of its network.
+    /// of its network, or else a rule of NAT for it.
     pub(in crate::why) fn way_to(&self, space: &str, dst: IpAddr) -> Option<Vec<Crossing<'_>>> {
         let owners = self.ground.owners(dst);
         if let Some(step) = self.step_to(space, dst) {
@@ -140,12 +149,16 @@ impl Evidence<'_> {
                 addr.ip.is_ipv6() == dst.is_ipv6() && network(addr.ip, addr.prefix_len).contains(dst)
             })
         };
-        let owner = owners.iter().map(|(owner, _)| owner.name.as_str()).find(|name| *name != space).or_else(
-            || {
+        let owner =
+            owners.iter().map(|(owner, _)| owner.name.as_str()).find(|name| *name != space).or_else(|| {
                 let near = self.survey.spaces.iter().filter(|other| other.name != space);
                 near.filter(|other| has_net(&other.addrs)).map(|other| other.name.as_str()).next()
-            },
-        )?;
+            });
+        let owner = owner.or_else(|| {
+            let away = self.translators(dst).into_iter().map(|other| other.name.as_str());
+            let ways = away.filter_map(|name| Some((self.ground.way(space, name)?.len(), name)));
+            ways.min().map(|(_, name)| name).filter(|name| *name != space)
+        })?;
         self.ground.way(space, owner)
     }
 

@@ -1,6 +1,6 @@
 //! Address translation: what a rule does, and where it has sent the probe.
 
-use super::shot::Shot;
+use super::shot::{Shot, Wall};
 use crate::event::Passed;
 use crate::net::{Backend, FirewallRule, RulePart};
 use std::net::IpAddr;
@@ -67,6 +67,20 @@ fn word_after<'a>(spec: &'a str, word: &str) -> Option<&'a str> {
     let mut words = spec.split_whitespace();
     words.find(|known| *known == word)?;
     words.next()
+}
+
+impl Wall {
+    /// Tells whether a rule of NAT here is for packets to an address.
+    pub fn translates(&self, dst: IpAddr) -> bool {
+        let all = if dst.is_ipv6() { "/128" } else { "/32" };
+        let is_it = |word: &str| word.trim_end_matches(all).parse() == Ok(dst);
+        let mut rules = self.after.rules.iter().filter(|rule| !rule.policy);
+        rules.any(|rule| {
+            let words: Vec<&str> = rule.spec.split_whitespace().collect();
+            (rule.table == "nat" || rewrites(rule).is_some())
+                && words.windows(2).any(|pair| matches!(pair[0], "-d" | "daddr") && is_it(pair[1]))
+        })
+    }
 }
 
 impl Shot {
