@@ -70,7 +70,11 @@ fn script(sound: &Sound) -> String {
             // A listening nc has room for two: one question after another.
             let late = Duration::from_millis(15) * (nth * spaces.len() + at) as u32;
             let late = late.as_secs_f32();
-            let _ = writeln!(asks, "(sleep {late}; nc -zw2 {ip} {port} && echo {ns} {ip} {port} >&3) &");
+            let knock = format!("nc -zw1 {ip} {port}");
+            let _ = writeln!(
+                asks,
+                "(sleep {late}; {{ {knock} || {{ sleep {late}; {knock}; }}; }} && echo {ns} {ip} {port} >&3) &"
+            );
         }
         let asks = format!("bash -c {}", shell_words::quote(&format!("{asks}wait")));
         let inside = if *ns == "host" { String::new() } else { format!("ip netns exec {ns} ") };

@@ -16,7 +16,7 @@ pub(super) enum Width {
 
 impl BlockedPacket<'_> {
     /// Returns the command that accepts the packet. A reply is accepted by the state of its
-    /// connection, if that is known in this chain; it has no narrower rule.
+    /// connection, if that is known in this chain.
     pub fn accept(&self, width: Width) -> Option<String> {
         // If the chain accepts established connections already, conntrack does not know
         // the packet as a reply, and a rule by its state would not help.
@@ -29,9 +29,12 @@ impl BlockedPacket<'_> {
         };
         let by_state = view.reply && self.culprit.knows_connections() && !self.rules().any(states);
         let words = match (by_state, width, self.native()) {
-            (true, Width::Ends, _) => return None,
-            (true, Width::Way, true) => "ct state established,related".into(),
-            (true, Width::Way, false) => "-m conntrack --ctstate ESTABLISHED,RELATED".into(),
+            (true, Width::Way, _) => self.established().into(),
+            // A policy wants one rule for all replies.
+            (true, Width::Ends, _) if self.culprit.policy => return None,
+            (true, Width::Ends, _) => {
+                format!("{}{}{}", self.interfaces(true, true), self.ends()?, self.established())
+            }
             (false, Width::Way, _) => format!("{}{}", self.interfaces(true, true), self.kind()?),
             (false, Width::Ends, _) => {
                 format!("{}{}{}", self.interfaces(true, true), self.ends()?, self.kind()?)
@@ -41,6 +44,14 @@ impl BlockedPacket<'_> {
             true => format!("{words} accept"),
             false => format!("{words} -j ACCEPT"),
         })
+    }
+
+    /// Returns the condition on packets of known connections.
+    fn established(&self) -> &'static str {
+        match self.native() {
+            true => "ct state established,related",
+            false => "-m conntrack --ctstate ESTABLISHED,RELATED",
+        }
     }
 
     /// Returns the accepting commands that are narrower than a cure.
@@ -59,7 +70,9 @@ impl BlockedPacket<'_> {
         let iptables = matches!(self.culprit.backend, Backend::IptablesNft | Backend::IptablesLegacy);
         let native =
             self.native() && matches!(self.culprit.family.as_str(), "ip" | "ip6" | "inet" | "bridge");
-        if !iptables && !native {
+        // A bridge floods questions to all its ports.
+        let flooded = self.culprit.family == "bridge" && self.stop.packet.arp.is_some();
+        if !iptables && !native || flooded {
             return String::new();
         }
         let hook = self.stop.hook.as_deref().unwrap_or_default();

@@ -32,12 +32,16 @@ pub(super) fn suspects(
 
 /// Suspects routes by the right gateway whose network does not exist, is only a part of
 /// the right one, or contains the gateway.
-fn routes(evidence: &Evidence, space: &Space, flow: &Flow, tier: Tier, back: &str) -> Vec<Suspicion> {
+pub(super) fn routes(
+    evidence: &Evidence,
+    space: &Space,
+    flow: &Flow,
+    tier: Tier,
+    back: &str,
+) -> Vec<Suspicion> {
     let dst = flow.dst;
-    let (Some((_, gateway)), Some(net)) = (evidence.next_gateway(space, dst), evidence.network_of(dst))
-    else {
-        return Vec::new();
-    };
+    let Some(net) = evidence.network_of(dst) else { return Vec::new() };
+    let nearest = evidence.next_gateway(space, dst).map(|(_, gateway)| gateway);
     let ip = family(evidence, space, dst);
     // There may be other gateways than the nearest one, as the other end of a tunnel.
     let leads = |dev: &str, via: IpAddr| {
@@ -50,7 +54,7 @@ fn routes(evidence: &Evidence, space: &Space, flow: &Flow, tier: Tier, back: &st
     let astray = space.routes.iter().filter_map(|route| {
         let via =
             route.via().filter(|via| route.dst.len > 0 && route.table == 254 && is_near(route, *via))?;
-        (via == gateway || route.dev().is_some_and(|dev| leads(dev, via))).then_some((route, via))
+        (nearest == Some(via) || route.dev().is_some_and(|dev| leads(dev, via))).then_some((route, via))
     });
     let one = |(route, gateway): (&Route, IpAddr)| {
         let onlink = onlink(route);
@@ -59,10 +63,11 @@ fn routes(evidence: &Evidence, space: &Space, flow: &Flow, tier: Tier, back: &st
             (_, true) => format!("which is itself in that network: {net} was probably meant"),
             _ => format!("a network that nobody is in: {net} was probably meant"),
         };
-        let text = format!(
-            "{} has no route to {dst}, but one to {} by {gateway}, {but}{back}",
-            space.name, route.dst
-        );
+        let lacks = match fib::best(space, 254, dst) {
+            Some(_) => format!("only its default route for {dst}, and"),
+            None => format!("no route to {dst}, but"),
+        };
+        let text = format!("{} has {lacks} one to {} by {gateway}, {but}{back}", space.name, route.dst);
         let fix = vec![
             format!("{ip} route del {} via {gateway}", route.dst),
             format!("{ip} route add {net} via {gateway}{onlink}"),

@@ -103,7 +103,12 @@ fn table(evidence: &Evidence, space: &Space, flow: &Flow, there: bool) -> Vec<Su
             found.push(about.dead_end(route, if here && !usable { Tier::Named } else { tier }.plain()))
         }
         Some((rule, Some(route))) => {
-            found.extend(about.route(rule, route));
+            let wrong = about.route(rule, route);
+            // The default route takes it because the right one is for another network.
+            if wrong.is_some() && route.dst.len == 0 && route.table == 254 {
+                found.extend(mistyped::routes(evidence, space, flow, tier, back));
+            }
+            found.extend(wrong);
             found.extend(about.rival(route));
         }
         Some((_, None)) => {}

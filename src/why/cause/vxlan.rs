@@ -10,6 +10,7 @@ use crate::event::Probe;
 use crate::net::survey::{RouteQuestion, Survey, Vxlan};
 use crate::why::Cause;
 use crate::why::command::ruling::{Of, Ruling};
+use crate::why::command::say::{nodad, show};
 use crate::why::evidence::Evidence;
 use crate::why::evidence::ground::Ground;
 use std::net::IpAddr;
@@ -196,6 +197,31 @@ fn source<'a>(evidence: &Evidence<'a>, end: Tunnel<'a>) -> Option<Suspicion> {
                 strsim::damerau_levenshtein(&addr.ip.to_string(), &local.to_string()),
             )
         })?;
+    // If the other end sends there as well, the address is the slip.
+    let named = |other: &Tunnel| {
+        let to_it =
+            other.space.fdb.iter().any(|entry| entry.index == other.link.index && entry.dst == Some(local));
+        other.space.name != end.space.name && (to_it || other.of.remote == Some(local))
+    };
+    if let Some(other) = tunnels(evidence).iter().find(|other| named(other)) {
+        let text = format!(
+            "{} sends from {local} (local), and {} sends to it, but {} has {} on {}",
+            end.name(),
+            other.name(),
+            space.name,
+            show(right),
+            right.dev
+        );
+        let ip = evidence.ip(&space.name);
+        let fix = vec![
+            format!("{ip} addr del {} dev {}", show(right), right.dev),
+            format!("{ip} addr add {local}/{} dev {}{}", right.prefix_len, right.dev, nodad(local)),
+        ];
+        let mut one = end.suspect(evidence, Cause::AddressTypo, text, fix);
+        one.suspect.place = format!("{}: {}", space.name, right.dev);
+        one.rank = Tier::Named.exact();
+        return Some(one);
+    }
     let text = format!(
         "{} sends from {local} (local), which {} does not have: it has {}",
         end.name(),

@@ -3,7 +3,7 @@
 use super::keyword;
 use super::rule_slip;
 use super::slip::{self, nearest};
-use crate::net::survey::{LinkKind, Net, Space, conf_key};
+use crate::net::survey::{Address, LinkKind, Net, Space, conf_key};
 use crate::why::command::say::nodad;
 use crate::why::evidence::Evidence;
 use crate::why::evidence::ground::network;
@@ -433,6 +433,12 @@ fn route(evidence: &Evidence, repair: Repair, space: &Space) -> Vec<Repair> {
             || addr.peer == Some(via)
     });
     if on_link {
+        let of_net = |addr: &&Address| network(addr.ip, addr.prefix_len).contains(via);
+        let links = space.addrs.iter().filter(of_net).filter_map(|addr| space.link_at(addr.index));
+        for link in links.filter(|link| !link.up) {
+            repair.before.push(format!("{} link set {} up", evidence.ip(&space.name), link.name));
+            repair.said.push(format!("{}, in whose network {via} is, is DOWN", link.name));
+        }
         return vec![repair];
     }
     let mut all = Vec::new();

@@ -2,7 +2,7 @@
 
 use crate::event::Way;
 use crate::net::survey::{Address, Space, Survey};
-use crate::net::{NetError, Network, Question};
+use crate::net::{NetError, Netns, Network, Question};
 use crate::why::command::ruling::{Of, Ruling};
 use crate::why::look::shot::may_be_slow;
 use std::net::IpAddr;
@@ -15,6 +15,8 @@ const MOST: usize = 600;
 const QUICK: Duration = Duration::from_millis(300);
 /// The same in a network that may delay packets.
 const SLOW: Duration = Duration::from_millis(1000);
+/// The same for those that answered before: TCP repeats a lost packet after a second.
+const LATE: Duration = Duration::from_millis(1500);
 
 /// Returns the ways between namespaces in their present state: from each namespace to each
 /// address of the others, and there to each TCP port that somebody listens at or that is
@@ -60,7 +62,23 @@ pub(in crate::why) fn again(
     ways: Vec<Way>,
 ) -> Result<Vec<Way>, NetError> {
     let before: Vec<bool> = ways.iter().map(|way| way.open).collect();
-    ask(network, survey, ways, |(at, open)| before[at] != open)
+    let mut ways = ask(network, survey, ways, |(at, open)| before[at] != open)?;
+    // On a busy machine an answer may come late: what seems lost has more time.
+    let lost: Vec<usize> = (0..ways.len()).filter(|at| before[*at] && !ways[*at].open).collect();
+    let all = network.all_namespaces()?;
+    let asked = lost.iter().filter_map(|at| Some((*at, question(&all, &ways[*at])?)));
+    let (at, questions): (Vec<usize>, Vec<Question>) = asked.unzip();
+    for (at, open) in at.into_iter().zip(network.ask_all(&questions, LATE)?) {
+        ways[at].open = open;
+    }
+    Ok(ways)
+}
+
+/// Returns the question that tells whether a way is open; none from a namespace that is gone.
+fn question(all: &[Netns], way: &Way) -> Option<Question> {
+    let from = all.iter().find(|netns| netns.name() == way.from)?;
+    let refusal = way.port == Some(Way::SHUT);
+    Some(Question { from: from.clone(), source: way.source, to: way.to, port: way.port, refusal })
 }
 
 /// Asks all ways. A service may not keep up with many questions at once, so one that is silent
@@ -73,13 +91,8 @@ fn ask(
 ) -> Result<Vec<Way>, NetError> {
     let patience = if may_be_slow(survey) { SLOW } else { QUICK };
     let all = network.all_namespaces()?;
-    let question = |way: &Way| {
-        let from = all.iter().find(|netns| netns.name() == way.from)?;
-        let refusal = way.port == Some(Way::SHUT);
-        Some(Question { from: from.clone(), source: way.source, to: way.to, port: way.port, refusal })
-    };
     // A namespace that is gone reaches nobody.
-    let asked: Vec<Option<Question>> = ways.iter().map(question).collect();
+    let asked: Vec<Option<Question>> = ways.iter().map(|way| question(&all, way)).collect();
     let questions: Vec<Question> = asked.iter().flatten().cloned().collect();
     let mut answers = network.ask_all(&questions, patience)?.into_iter();
     for (at, (way, asked)) in ways.iter_mut().zip(&asked).enumerate() {
