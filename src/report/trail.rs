@@ -155,7 +155,7 @@ fn last_seen(trail: &Trail) -> Option<String> {
     let about = trail.about.as_deref().unwrap_or_default();
     let what = match trail.what {
         Passed::ArpRequest => format!("question who has {about}"),
-        Passed::ArpReply => format!("answer who has {about}"),
+        Passed::ArpReply => format!("answer to who has {about}"),
         Passed::Request => "request".into(),
         Passed::Reply => "reply".into(),
         Passed::Error => "error".into(),

@@ -125,7 +125,7 @@ impl BlockedPacket<'_> {
             };
             let text = match invalid && self.view().reply && !self.evidence.shot.sightings.iter().any(came) {
                 true => format!(
-                    "{text}; the request went another way, so that {} knows of none which this would answer",
+                    "{text}; the request went another way, so {} has never seen it and takes the reply for INVALID",
                     self.wall.netns
                 ),
                 false => text,

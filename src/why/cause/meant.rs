@@ -378,7 +378,7 @@ impl BlockedPacket<'_> {
         if self.stop.packet.icmp.is_some() && self.space.switch(&key) == Some(0) {
             let ns = &self.wall.netns;
             let text = format!(
-                "{}: it is not known as part of a connection, because {key}=0 has the question forgotten before the answer comes",
+                "{}: it is not known as part of a connection, because {key}=0 deletes its entry before the answer comes",
                 self.what_happened()
             );
             let fix = vec![self.evidence.sysctl(ns, &key, "30")];

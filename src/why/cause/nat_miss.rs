@@ -190,7 +190,7 @@ impl Nat<'_> {
         let untracked = self.not_tracking().filter(|other| !says(other, "zone"));
         let untracked = untracked.map(|other| {
             let text = format!(
-                "{} is never asked: `{}` of chain {} in table {} has packets not tracked (NOTRACK), and what is not tracked is not translated",
+                "{} is never asked: `{}` of chain {} in table {} turns off tracking (NOTRACK), and what is not tracked is not translated",
                 self.name(), other.spec, other.chain, other.table
             );
             self.loose(Cause::ConntrackNotrack, text, other)
@@ -207,14 +207,11 @@ impl Nat<'_> {
         }
         let one = |other: &FirewallRule| {
             let (id, why) = match says(other, "zone") {
-                true => (
-                    Cause::ConntrackZone,
-                    "keeps track of one direction in another conntrack zone than of the other",
-                ),
-                false => (Cause::ConntrackNotrack, "has one direction not tracked (NOTRACK)"),
+                true => (Cause::ConntrackZone, "puts the two directions into different conntrack zones"),
+                false => (Cause::ConntrackNotrack, "turns off the tracking of one direction (NOTRACK)"),
             };
             let text = format!(
-                "the answer comes back to {}, which does not know it as one and does not translate it back (`{}`): `{}` of chain {} in table {} {why}",
+                "the answer comes back to {}, which does not recognize it and does not translate it back (`{}`): `{}` of chain {} in table {} {why}",
                 self.wall.netns, self.rule.spec, other.spec, other.chain, other.table
             );
             self.loose(id, text, other)

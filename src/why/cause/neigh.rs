@@ -210,17 +210,20 @@ fn proxy(
         router.space.switch(&format!("net.ipv4.conf.{which}.proxy_arp")).is_some_and(|on| on != 0)
     };
     let key = key_part(dev);
-    let mut fix = Vec::new();
+    let (mut fix, mut lacks) = (Vec::new(), Vec::new());
     if v6 {
         let known = router.space.neighs.iter().any(|entry| entry.proxy && entry.ip == wanted);
         if router.space.switch(&format!("net.ipv6.conf.{key}.proxy_ndp")) != Some(1) {
             fix.push(evidence.sysctl(ns, &format!("net.ipv6.conf.{key}.proxy_ndp"), "1"));
+            lacks.push("proxy_ndp is 0 there");
         }
         if !known {
             fix.push(format!("{} -6 neigh add proxy {wanted} dev {dev}", evidence.ip(ns)));
+            lacks.push("it has no neighbour proxy entry for that address");
         }
     } else if !is_on("all") && !is_on(&key) {
         fix.push(evidence.sysctl(ns, &format!("net.ipv4.conf.{key}.proxy_arp"), "1"));
+        lacks.push("proxy_arp is 0 there");
     }
     let routes = router.space.switch("net.ipv4.ip_forward") == Some(1)
         || router.space.switch(if v6 {
@@ -238,13 +241,21 @@ fn proxy(
         true => format!("{wanted} is not on that wire but beyond {ns}"),
         false => format!("{wanted} is nobody's own address"),
     };
-    let how = if v6 { "proxy_ndp with a neighbour proxy entry" } else { "proxy ARP (proxy_arp)" };
+    let (how, look) = match v6 {
+        true => ("proxy NDP (proxy_ndp)", format!("sysctl net.ipv6.conf.{key}.proxy_ndp")),
+        false => ("proxy ARP (proxy_arp)", format!("sysctl net.ipv4.conf.{key}.proxy_arp")),
+    };
     let text = format!(
-        "{} asks on {} for the hardware address of {wanted}, and nobody answers: {whose}, so {ns} has to answer in its place by {how} on {dev}, which is off",
-        space.name, link.name
+        "{} asks on {} for the hardware address of {wanted}, and nobody answers: {whose}, so {ns} has to answer in its place by {how} on {dev}, but {}",
+        space.name,
+        link.name,
+        lacks.join(", and ")
     );
     let mut suspect = suspect(Cause::ProxyArpOff, format!("{ns}: {dev}"), text, fix);
-    suspect.evidence = vec![evidence.exec(ns, &format!("sysctl net.ipv4.conf.{key}.proxy_arp"))];
+    suspect.evidence = vec![evidence.exec(ns, &look)];
+    if v6 {
+        suspect.evidence.push(format!("{} -6 neigh show proxy", evidence.ip(ns)));
+    }
     // The router and the sender agree that the address is in this wire's network.
     let wants = |mut addrs: Box<dyn Iterator<Item = &Address> + '_>| {
         addrs.any(|addr| network(addr.ip, addr.prefix_len).contains(wanted))

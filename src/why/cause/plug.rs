@@ -85,7 +85,7 @@ fn address_on_port(evidence: &Evidence) -> Vec<Suspicion> {
             fix.extend(routes);
             let names: Vec<String> = addrs.iter().map(|addr| show(addr)).collect();
             let text = format!(
-                "{} is on {}, a port of the bridge {} in {}: what comes in by a port goes to the bridge, so that the port's own address is deaf; {moves} must be moved to {}",
+                "{} is on {}, a port of the bridge {} in {}: what comes in by a port goes to the bridge, so that an address of the port gets nothing; {moves} must be moved to {}",
                 names.join(" and "),
                 link.name,
                 bridge.name,

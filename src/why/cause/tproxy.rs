@@ -147,8 +147,8 @@ impl Proxy<'_> {
             Some(_) => format!("table {table}, which the rule for this mark looks up, has no local route"),
         };
         let text = format!(
-            "TPROXY in {} marks the packets with {:#x} for the program on TCP port {port}, but {lacks}: they are taken for packets to somebody else, and routed on",
-            space.name, mark
+            "TPROXY in {} marks the packets with {:#x} for the program on TCP port {port}, but {lacks}: {} takes them for packets to others, and routes them on",
+            space.name, mark, space.name
         );
         Some(self.found(Cause::TproxyNoTable, text, fix, Tier::Named.exact()))
     }

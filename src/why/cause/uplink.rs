@@ -213,15 +213,23 @@ impl Uplinks<'_> {
         let src = inside.packet.ends()?.0;
         let then = match sets {
             true => format!(
-                "it is routed with the source {src}, before its translation to {} is undone, and the mark {new} of its connection is restored for nothing that comes by {}; that mark leads back by",
+                "when it is routed, its source is still {src} and not {}, and nothing that comes by {} gets the mark {new} of its connection back; that mark leads back by",
                 self.address, inside.dev
             ),
             false => format!(
-                "it is routed with the source {src}, before its translation to {} is undone, so only a mark of its connection can lead back by",
+                "when it is routed, its source is still {src} and not {}, so only a mark of its connection can lead back by",
                 self.address
             ),
         };
-        Some(self.found(self.text(what, &then), fix, own))
+        let mut found = self.found(self.text(what, &then), fix, own);
+        found.suspect.evidence.pop();
+        found.suspect.evidence.push(format!(
+            "{} route get {} from {src} iif {}",
+            evidence.ip(&space.name),
+            self.peer,
+            inside.dev
+        ));
+        Some(found)
     }
 
     fn found(&self, text: String, fix: Vec<String>, own: &Link) -> Suspicion {

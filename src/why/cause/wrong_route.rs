@@ -241,8 +241,14 @@ impl About<'_> {
         let what =
             if route.dst.len == 0 { "default routes".into() } else { format!("routes to {}", route.dst) };
         let text = format!(
-            "{} has two {what} of the same metric: the kernel takes the first one, via {via}, and the packet is lost beyond {}; the other one, via {other_via}, leads to {} by {}",
-            space.name, owner.name, flow.dst, other_owner.name
+            "{} has two {what} of the same metric: the kernel takes the first one, via {via}, and {}; the other one, via {other_via}, leads to {} by {}",
+            space.name,
+            match evidence.stuck.ns == owner.name {
+                true => format!("{} does not pass the packet on", owner.name),
+                false => format!("the packet is lost beyond {}", owner.name),
+            },
+            flow.dst,
+            other_owner.name
         );
         let place = format!("{}: {}", space.name, route.dst);
         let mut suspect = suspect(Cause::WrongGateway, place, text, vec![self.delete(route)]);
