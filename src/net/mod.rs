@@ -26,7 +26,7 @@
 //! | `stock` | tells what a submission has changed |
 //! | `names` | resolves host names as a program would |
 //! | `service` | serves HTTP, UDP and DNS |
-//! | `ask` | asks with packets: ping, traceroute, TCP, UDP, HTTP |
+//! | `ask` | asks with packets: ping, traceroute, TCP, UDP, HTTP, DHCP |
 //! | `sweep` | sends many different packets at once |
 //! | `network` | joins them: `Network` holds the state of each |
 
@@ -55,8 +55,9 @@ mod watch;
 pub use act::{CHOSEN, MacvlanMode, RouteOptions, RuleOptions, VxlanOptions};
 pub use applet::missing_tool;
 pub use ask::{
-    Answerer, HttpAnswer, HttpOptions, PingAnswer, PingOptions, PingSource, Question, TcpAnswer, TcpOptions,
-    TooLarge, TracerouteAnswer, TracerouteOptions, UdpAnswer, UdpOptions, Witness,
+    Answerer, DhcpOffer, DhcpQuestion, HttpAnswer, HttpOptions, PingAnswer, PingOptions, PingSource,
+    Question, TcpAnswer, TcpOptions, TooLarge, TracerouteAnswer, TracerouteOptions, UdpAnswer, UdpOptions,
+    Witness,
 };
 pub use cni::{CniAnswer, CniCall, CniNetwork, CniOptions, CniPlugin, CniVerb};
 pub use kernel::{

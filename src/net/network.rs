@@ -36,6 +36,8 @@ pub struct Network {
     pub(super) pending: Pending,
     /// The shell that waits while we answer or observe.
     pub(super) waiting: Cell<Option<Started>>,
+    /// The folder where a lab of the shell begins.
+    pub(super) home: RefCell<Option<String>>,
     /// The process that was started last.
     pub(super) started: Cell<Option<i32>>,
     /// All started processes. They keep the reading ends of the output open even
@@ -91,6 +93,7 @@ impl Network {
             ends: RefCell::default(),
             pending: Pending::default(),
             waiting: Cell::default(),
+            home: RefCell::default(),
             started: Cell::default(),
             processes: RefCell::default(),
             budget: Budget::default(),

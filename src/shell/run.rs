@@ -108,6 +108,7 @@ fn try_run(order: &Order, network: &Network, tell: &dyn Fn(Event)) -> Result<(),
     })?;
     let home = Home::of(Path::new(&order.path));
     network.place(&home.files(order, &script)).map_err(fault)?;
+    network.begin_in(&home.folder.display().to_string());
     let open = |path| network.open(Path::new(path), OFlag::O_RDWR | OFlag::O_NONBLOCK).map_err(fault);
     let talk = Talk::new(open(TOLD)?, open(GO)?);
     let enter =

@@ -8,7 +8,7 @@ use crate::net::packet::{IpPacket, Packet};
 use etherparse::{EtherType, IpNumber};
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType,
+    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrLike,
     SockaddrStorage, bind, connect, recvfrom, recvmsg, sendto, setsockopt, socket, sockopt,
 };
 use std::cell::Cell;
@@ -404,6 +404,24 @@ impl PacketSocket {
         let fd = self.0.as_ref()?.as_raw_fd();
         let (length, from) = recvfrom::<LinkAddr>(fd, bytes).ok()?;
         Some((length, from?))
+    }
+
+    /// Sends an IPv4 packet by an interface to all on its wire.
+    pub fn broadcast(&self, index: u32, packet: &[u8]) -> nix::Result<()> {
+        let Some(socket) = self.0.as_ref() else { return Err(Errno::EBADF) };
+        let to = libc::sockaddr_ll {
+            sll_family: libc::AF_PACKET as u16,
+            sll_protocol: (libc::ETH_P_IP as u16).to_be(),
+            sll_ifindex: index as i32,
+            sll_hatype: 0,
+            sll_pkttype: 0,
+            sll_halen: 6,
+            sll_addr: [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0],
+        };
+        let length = size_of_val(&to) as libc::socklen_t;
+        // SAFETY: a LinkAddr is a sockaddr_ll, which lives through the call.
+        let to = unsafe { LinkAddr::from_raw((&raw const to).cast(), Some(length)) }.ok_or(Errno::EINVAL)?;
+        sendto(socket.as_raw_fd(), packet, &to, MsgFlags::MSG_NOSIGNAL).map(drop)
     }
 
     /// Waits for a packet, or until the deadline.

@@ -1,6 +1,7 @@
-//! Questions that are asked with packets: ping, traceroute, TCP, UDP and HTTP.
+//! Questions that are asked with packets: ping, traceroute, TCP, UDP, HTTP and DHCP.
 
 pub(super) mod attempt;
+pub(super) mod dhcp;
 pub(super) mod echo;
 pub(super) mod http;
 pub(super) mod many;
@@ -10,6 +11,7 @@ pub(super) mod traceroute;
 pub(super) mod udp;
 pub(super) mod witness;
 
+pub use dhcp::{DhcpOffer, DhcpQuestion};
 pub use http::{HttpAnswer, HttpOptions};
 pub use many::Question;
 pub use ping::{PingAnswer, PingOptions, PingSource, TooLarge};

@@ -221,10 +221,37 @@ impl Network {
     ///
     /// If the script names a program that this machine lacks.
     pub fn bash(&self, netns: &Netns, script: &str, limits: Limits) -> Result<ExecAnswer, NetError> {
+        self.bash_in(None, netns, script, limits)
+    }
+
+    /// Runs a script of bash(1) in the folder where the lab began, and waits for its end.
+    ///
+    /// # Errors
+    ///
+    /// If the script names a program that this machine lacks.
+    pub fn bash_at_home(&self, netns: &Netns, script: &str, limits: Limits) -> Result<ExecAnswer, NetError> {
+        let home = self.home.borrow().clone();
+        self.bash_in(home.as_deref(), netns, script, limits)
+    }
+
+    fn bash_in(
+        &self,
+        folder: Option<&str>,
+        netns: &Netns,
+        script: &str,
+        limits: Limits,
+    ) -> Result<ExecAnswer, NetError> {
         if let Some(tool) = missing_program(script) {
             return self.without(netns, script, &tool, limits);
         }
-        self.run(netns, script, vec!["bash".into(), "-c".into(), script.into()], limits)
+        let moved = folder.map(|folder| format!("cd {folder}\n{script}"));
+        let argv = vec!["bash".into(), "-c".into(), moved.unwrap_or_else(|| script.into())];
+        self.run(netns, script, argv, limits)
+    }
+
+    /// Sets the folder where the lab begins.
+    pub fn begin_in(&self, folder: &str) {
+        *self.home.borrow_mut() = Some(folder.into());
     }
 
     /// Starts a command, which runs until it ends or the lab does; with `pid`,

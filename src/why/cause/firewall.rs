@@ -16,6 +16,11 @@ use crate::why::look::shot::Wall;
 
 /// Suspects the rules and policies that the kernel's trace and counters name.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
+    blocked(evidence, |_, _| true)
+}
+
+/// Suspects the rules and policies that stopped packets, if these matter.
+pub(super) fn blocked(evidence: &Evidence, matters: impl Fn(&Space, &Stop) -> bool) -> Vec<Suspicion> {
     let mut found = Vec::new();
     for wall in &evidence.shot.walls {
         let (Some(netns), Some(space)) = (evidence.netns(&wall.netns), evidence.survey.space(&wall.netns))
@@ -25,7 +30,8 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
         let mut known: Vec<Culprit> = Vec::new();
         for stop in wall.stops() {
             let Some(culprit) = &stop.culprit else { continue };
-            if known.contains(culprit) || is_chatter(&stop.packet) || is_tproxy(culprit) {
+            let is_known = known.contains(culprit);
+            if is_known || is_chatter(&stop.packet) || is_tproxy(culprit) || !matters(space, &stop) {
                 continue;
             }
             known.push(culprit.clone());
@@ -37,10 +43,9 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
             // Counters alone do not tell which packet was stopped.
             if !known.contains(&culprit) && wall.stops().is_empty() && !is_tproxy(&culprit) {
                 let stop = nameless(&culprit);
-                found.extend(
-                    BlockedPacket { evidence, wall, netns: &netns, space, stop: &stop, culprit: &culprit }
-                        .suspects(),
-                );
+                let packet =
+                    BlockedPacket { evidence, wall, netns: &netns, space, stop: &stop, culprit: &culprit };
+                found.extend(matters(space, &stop).then(|| packet.suspects()).into_iter().flatten());
             }
         }
     }
@@ -195,6 +200,8 @@ impl BlockedPacket<'_> {
             },
             (_, _, Some(17)) => match packet.dport {
                 Some(53) => "the DNS question (UDP port 53)".into(),
+                Some(67) => "the DHCP question (UDP port 67)".into(),
+                Some(68) => "the DHCP answer (UDP port 68)".into(),
                 Some(port) if self.is_reply() => {
                     format!("the UDP answer from port {}", packet.sport.unwrap_or(port))
                 }

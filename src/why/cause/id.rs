@@ -106,6 +106,7 @@ causes! {
         Ipv6LinkLocalMissing = "ipv6-link-local-missing",
         LinkLocalWithoutScope = "link-local-without-scope",
         AddressesSwapped = "addresses-swapped",
+        DhcpNoLease = "dhcp-no-lease",
     }
     "neighbours" {
         ArpIgnored = "arp-ignored",

@@ -7,7 +7,7 @@
 //! ```text
 //! links and wires      link  plug  bridge  fdb  macvlan  vxlan  vxlan_outer  tunnel  queue  mtu
 //! addresses            address  connected  misplaced  swapped  owner  deprecated  swallowed  ipv6
-//!                      outside  neigh  arp
+//!                      outside  neigh  arp  dhcp  dhcp_words
 //! routes               route  wrong_route  gateway  follow  rules  forward  martian  ttl  lost
 //! rules of a firewall  firewall  accept  meant  undone  writer  mangle  nat  nat_miss  masquerade  tproxy  xfrm
 //! names and services   names  misspelt  service  nobody
@@ -23,6 +23,8 @@ mod bridge;
 mod command;
 mod connected;
 mod deprecated;
+mod dhcp;
+mod dhcp_words;
 mod fdb;
 mod firewall;
 mod follow;
@@ -115,6 +117,7 @@ const FINDERS: &[Finder] = &[
     command::find,
     owner::find,
     deprecated::find,
+    dhcp::find,
     outside::find,
     misplaced::find,
     martian::find,
@@ -149,6 +152,7 @@ pub(super) const PAGES: &[&[Page]] = &[
     command::PAGES,
     connected::PAGES,
     deprecated::PAGES,
+    dhcp::PAGES,
     fdb::PAGES,
     firewall::PAGES,
     forward::PAGES,

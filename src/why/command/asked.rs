@@ -70,7 +70,10 @@ fn probe(typed: &Typed) -> Option<Probe> {
 }
 
 /// Returns a program and its words without `timeout 5` and the like before it.
-fn unwrapped<'a>(program: &'a str, words: &'a [&'a str]) -> Option<(&'a str, &'a [&'a str])> {
+pub(in crate::why) fn unwrapped<'w, 'a>(
+    program: &'w str,
+    words: &'a [&'w str],
+) -> Option<(&'w str, &'a [&'w str])> {
     let (mut program, mut words) = (program, words);
     loop {
         let before = match program {

@@ -28,14 +28,15 @@ fn forget_sizes(network: &Network) -> Result<(), Unmended> {
     Ok(())
 }
 
-/// Runs the commands of a cure as in the sandbox's root shell.
+/// Runs the commands of a cure as in the sandbox's root shell, in the lab's folder.
 pub(in crate::why) fn mend(network: &Network, commands: &[String]) -> Result<(), Unmended> {
     let script = format!("set -e\n{}\n", commands.join("\n"));
     let limits = Limits { timeout_ms: CURE_MS, ..Limits::default() };
-    let answer = network.bash(&network.host(), &script, limits).map_err(|error| match error.unmeasured {
-        Some(remedy) => Unmended::Lacking(Lack { reason: error.error, remedy }),
-        None => Unmended::Refused,
-    })?;
+    let answer =
+        network.bash_at_home(&network.host(), &script, limits).map_err(|error| match error.unmeasured {
+            Some(remedy) => Unmended::Lacking(Lack { reason: error.error, remedy }),
+            None => Unmended::Refused,
+        })?;
     // A neighbour request that was pending before the cure would soon fail, cured or not.
     let _ = network.forget_unanswered();
     if commands.iter().any(|command| command.contains(" mtu ")) {

@@ -6,6 +6,7 @@
 use crate::event::Probe;
 use crate::net::survey::{NoRoute, Route, RouteQuestion, Space, Survey};
 use crate::net::{Limits, NameFiles, Netns, Network, Taps};
+use crate::why::look::discovery::{Discovery, discover};
 use crate::why::look::shot::{Shot, shoot};
 use std::net::IpAddr;
 
@@ -35,6 +36,9 @@ pub(in crate::why) trait Kernel {
 
     /// Sends another probe.
     fn shoot(&self, probe: &Probe, survey: &Survey) -> Option<Shot>;
+
+    /// Asks for a DHCP server by an interface of a namespace.
+    fn discover(&self, netns: &str, dev: &str, survey: &Survey) -> Option<Discovery>;
 }
 
 /// The kernel of a sandbox.
@@ -96,5 +100,9 @@ impl Kernel for Live<'_> {
 
     fn shoot(&self, probe: &Probe, survey: &Survey) -> Option<Shot> {
         shoot(self.network, &mut Taps::default(), self.netns(&probe.from)?, probe, survey).ok()
+    }
+
+    fn discover(&self, netns: &str, dev: &str, survey: &Survey) -> Option<Discovery> {
+        discover(self.network, self.netns(netns)?, dev, survey).ok()?
     }
 }

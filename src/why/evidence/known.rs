@@ -9,6 +9,7 @@ use super::kernel::Kernel;
 use crate::event::{Probe, Suspect};
 use crate::net::NameFiles;
 use crate::net::survey::{NoRoute, Route, RouteQuestion, Space, Survey};
+use crate::why::look::discovery::Discovery;
 use crate::why::look::shot::Shot;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -44,6 +45,7 @@ pub(in crate::why) enum Question {
     HasSysctl { netns: String, key: String },
     NamesInFiles { name: String },
     Shoot { probe: Probe },
+    Discover { netns: String, dev: String },
 }
 
 /// Asks another kernel, and records its answers.
@@ -114,6 +116,11 @@ impl Kernel for Recorder<'_> {
     fn shoot(&self, probe: &Probe, survey: &Survey) -> Option<Shot> {
         self.keep(Question::Shoot { probe: probe.clone() }, self.kernel.shoot(probe, survey))
     }
+
+    fn discover(&self, netns: &str, dev: &str, survey: &Survey) -> Option<Discovery> {
+        let answer = self.kernel.discover(netns, dev, survey);
+        self.keep(Question::Discover { netns: netns.into(), dev: dev.into() }, answer)
+    }
 }
 
 #[cfg(test)]
@@ -161,5 +168,9 @@ impl Kernel for Known {
 
     fn shoot(&self, probe: &Probe, _: &Survey) -> Option<Shot> {
         self.answer(&Question::Shoot { probe: probe.clone() })?
+    }
+
+    fn discover(&self, netns: &str, dev: &str, _: &Survey) -> Option<Discovery> {
+        self.answer(&Question::Discover { netns: netns.into(), dev: dev.into() })?
     }
 }

@@ -6,8 +6,10 @@
 //! translation   what rules of NAT do, and where one has sent it
 //! glance        a quick look whether it is answered
 //! gate          the stage of processing that stopped it there
+//! discovery     a question for a DHCP server, watched likewise
 //! ```
 
+pub(super) mod discovery;
 pub(super) mod gate;
 pub(super) mod glance;
 pub(super) mod shot;

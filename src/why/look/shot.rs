@@ -125,6 +125,33 @@ pub(in crate::why) fn shoot(
     probe: &Probe,
     survey: &Survey,
 ) -> Result<Shot, NetError> {
+    let watched = watched(network, taps, |taps| {
+        let sent = send(network, from, probe, survey)?;
+        Ok((sent, network.sightings(taps)?))
+    })?;
+    let Watched { of: Sent { reached, symptom, too_large, target }, sightings, walls } = watched;
+    let unnamed = target.is_none() && !reached;
+    let target = target.or_else(|| {
+        let servers = network.name_files(from).ok()?.servers;
+        servers.into_iter().find(|server| !server.is_loopback())
+    });
+    Ok(Shot { reached, symptom, too_large, target, unnamed, udp: probe.udp, sightings, walls })
+}
+
+/// The packets that passed while something was done, and what the firewalls did with them.
+pub(super) struct Watched<T> {
+    /// The result of that.
+    pub of: T,
+    pub sightings: Vec<Sighting>,
+    pub walls: Vec<Wall>,
+}
+
+/// Does something that sends packets, with all interfaces tapped and all firewalls traced.
+pub(super) fn watched<T>(
+    network: &Network,
+    taps: &mut Taps,
+    act: impl FnOnce(&Taps) -> Result<(T, Vec<Sighting>), NetError>,
+) -> Result<Watched<T>, NetError> {
     let mut walls = Vec::new();
     let mut traces = Vec::new();
     for netns in network.namespaces()?.into_iter().chain([network.host()]) {
@@ -142,20 +169,14 @@ pub(in crate::why) fn shoot(
     // again some time later. The capture would show that request or not, by chance.
     network.forget_unanswered()?;
     network.tap_everywhere(taps)?;
-    let Sent { reached, symptom, too_large, target } = send(network, from, probe, survey)?;
-    let sightings = without_noise(network.sightings(taps)?);
+    let (of, sightings) = act(taps)?;
     for (at, netns, mut trace) in traces {
         walls[at].steps = trace.steps();
         walls[at].passages = trace.passages();
         drop(trace);
         walls[at].after = network.firewall_recount(&netns, &walls[at].before)?;
     }
-    let unnamed = target.is_none() && !reached;
-    let target = target.or_else(|| {
-        let servers = network.name_files(from).ok()?.servers;
-        servers.into_iter().find(|server| !server.is_loopback())
-    });
-    Ok(Shot { reached, symptom, too_large, target, unnamed, udp: probe.udp, sightings, walls })
+    Ok(Watched { of, sightings: without_noise(sightings), walls })
 }
 
 /// Returns the packets that are, or may be, related to the probe.
