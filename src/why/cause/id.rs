@@ -155,6 +155,7 @@ causes! {
         FirewallFlushed = "firewall-flushed",
         ConntrackNotrack = "conntrack-notrack",
         ConntrackZone = "conntrack-zone",
+        ConntrackStale = "conntrack-stale",
     }
     "NAT and marks" {
         DnatCatchesTooMuch = "dnat-catches-too-much",

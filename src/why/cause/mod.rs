@@ -9,7 +9,7 @@
 //! addresses            address  connected  misplaced  swapped  owner  deprecated  swallowed  ipv6
 //!                      outside  neigh  arp  dhcp  dhcp_words
 //! routes               route  wrong_route  gateway  follow  rules  forward  martian  ttl  lost
-//! rules of a firewall  firewall  accept  meant  undone  writer  mangle  nat  nat_miss  masquerade  tproxy  xfrm
+//! rules of a firewall  firewall  accept  meant  undone  writer  mangle  nat  nat_miss  masquerade  stale  tproxy  xfrm
 //! names and services   names  misspelt  service  nobody
 //! what was typed       command  mistyped
 //! sysctls              switch
@@ -57,6 +57,7 @@ mod rank;
 mod route;
 mod rules;
 mod service;
+mod stale;
 mod swallowed;
 mod swapped;
 mod switch;
@@ -137,6 +138,7 @@ const FINDERS: &[Finder] = &[
     forward::find,
     route::find,
     service::find,
+    stale::find,
     swapped::find,
     switch::find,
     ttl::find,
@@ -180,6 +182,7 @@ pub(super) const PAGES: &[&[Page]] = &[
     route::PAGES,
     rules::PAGES,
     service::PAGES,
+    stale::PAGES,
     swallowed::PAGES,
     swapped::PAGES,
     switch::PAGES,

@@ -5,10 +5,26 @@
 
 use crate::event::Probe;
 use crate::net::survey::{NoRoute, Route, RouteQuestion, Space, Survey};
-use crate::net::{Limits, NameFiles, Netns, Network, Taps};
+use crate::net::{Flow, Limits, NameFiles, Netns, Network, Taps};
 use crate::why::look::discovery::{Discovery, discover};
 use crate::why::look::shot::{Shot, shoot};
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+
+/// A connection that conntrack knows: its first packet as it came, and its translation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::why) struct Tracked {
+    /// The protocol above IP, by number.
+    pub proto: u8,
+    pub src: IpAddr,
+    pub dst: IpAddr,
+    pub sport: Option<u16>,
+    pub dport: Option<u16>,
+    /// Whether the source is translated.
+    pub source_nat: bool,
+    /// Whether the destination is translated.
+    pub destination_nat: bool,
+}
 
 /// The questions. Namespaces are given by name.
 pub(in crate::why) trait Kernel {
@@ -39,6 +55,9 @@ pub(in crate::why) trait Kernel {
 
     /// Asks for a DHCP server by an interface of a namespace.
     fn discover(&self, netns: &str, dev: &str, survey: &Survey) -> Option<Discovery>;
+
+    /// Returns the connections that a namespace's conntrack knows.
+    fn tracked(&self, netns: &str) -> Vec<Tracked>;
 }
 
 /// The kernel of a sandbox.
@@ -104,5 +123,19 @@ impl Kernel for Live<'_> {
 
     fn discover(&self, netns: &str, dev: &str, survey: &Survey) -> Option<Discovery> {
         discover(self.network, self.netns(netns)?, dev, survey).ok()?
+    }
+
+    fn tracked(&self, netns: &str) -> Vec<Tracked> {
+        let flows = self.netns(netns).and_then(|netns| self.network.flows(netns).ok());
+        let tracked = |flow: &Flow| Tracked {
+            proto: flow.proto,
+            src: flow.original.src,
+            dst: flow.original.dst,
+            sport: flow.original.sport,
+            dport: flow.original.dport,
+            source_nat: flow.is_source_nat(),
+            destination_nat: flow.is_destination_nat(),
+        };
+        flows.unwrap_or_default().iter().map(tracked).collect()
     }
 }

@@ -5,7 +5,7 @@
 //! that this kernel does not have.
 
 use super::Evidence;
-use super::kernel::Kernel;
+use super::kernel::{Kernel, Tracked};
 use crate::event::{Probe, Suspect};
 use crate::net::NameFiles;
 use crate::net::survey::{NoRoute, Route, RouteQuestion, Space, Survey};
@@ -46,6 +46,7 @@ pub(in crate::why) enum Question {
     NamesInFiles { name: String },
     Shoot { probe: Probe },
     Discover { netns: String, dev: String },
+    Tracked { netns: String },
 }
 
 /// Asks another kernel, and records its answers.
@@ -121,6 +122,10 @@ impl Kernel for Recorder<'_> {
         let answer = self.kernel.discover(netns, dev, survey);
         self.keep(Question::Discover { netns: netns.into(), dev: dev.into() }, answer)
     }
+
+    fn tracked(&self, netns: &str) -> Vec<Tracked> {
+        self.keep(Question::Tracked { netns: netns.into() }, self.kernel.tracked(netns))
+    }
 }
 
 #[cfg(test)]
@@ -172,5 +177,9 @@ impl Kernel for Known {
 
     fn discover(&self, netns: &str, dev: &str, _: &Survey) -> Option<Discovery> {
         self.answer(&Question::Discover { netns: netns.into(), dev: dev.into() })?
+    }
+
+    fn tracked(&self, netns: &str) -> Vec<Tracked> {
+        self.answer(&Question::Tracked { netns: netns.into() }).unwrap_or_default()
     }
 }
