@@ -138,6 +138,15 @@ impl Effects {
         effects
     }
 
+    /// Tells whether a cure does less harm than another one. Of two that each take an address
+    /// away, the likelier one opens more.
+    pub fn is_better_than(&self, other: &Self) -> bool {
+        match self.gone.is_empty() || other.gone.is_empty() {
+            true => self.harm() < other.harm(),
+            false => self.harm().0 < other.harm().0,
+        }
+    }
+
     /// Returns the numbers of lost and of opened ways, by which cures are compared. An address
     /// that is gone counts once: how many asked it says nothing.
     pub fn harm(&self) -> (usize, usize) {
@@ -280,8 +289,8 @@ pub struct Suspect {
     /// are tried if the fix has effects that nobody asked for, and taken if they have fewer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub narrower: Vec<Vec<String>>,
-    /// Whether the fix is only what the lab's author has typed, and what was refused: what it
-    /// shuts was open by accident.
+    /// Whether the fix is what the lab's author has typed, and what was refused, or a slip in it:
+    /// what it shuts was open by accident.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub typed: bool,
     /// The proof: a command, and its output.

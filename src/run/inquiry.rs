@@ -194,7 +194,7 @@ fn search(cache: &WhyCache, first: Sandbox, probe: &Probe, at: &Moment) -> Resul
                 if proved.is_best() {
                     return Ok(explained(&proved.causes, Some(proved.effects)));
                 }
-                if best.as_ref().is_none_or(|best| proved.effects.harm() < best.effects.harm()) {
+                if best.as_ref().is_none_or(|best| proved.effects.is_better_than(&best.effects)) {
                     best = Some(proved);
                 }
             }

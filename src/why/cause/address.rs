@@ -3,7 +3,7 @@
 
 use super::page::Page;
 use super::rank::Tier;
-use super::{Suspicion, suspect};
+use super::{Suspicion, suspect, unowned};
 use crate::net::survey::{Address, LinkKind, Net, Space};
 use crate::why::Cause;
 use crate::why::command::say::{nodad, show};
@@ -39,7 +39,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     found.extend(super::gateway::find(evidence, dst.is_ipv6()));
     match owners.first() {
         None if evidence.is_outside(dst) || evidence.is_service(dst) => {}
-        None => found.extend(nobody_has(evidence, dst)),
+        None => found.extend(unowned::nobody_has(evidence, dst)),
         Some((owner, addr)) => {
             let Some(there) = evidence
                 .ground
@@ -116,86 +116,6 @@ fn strayed(evidence: &Evidence, from: &Space, dst: IpAddr) -> Option<Suspicion> 
     let mut suspect = suspect(Cause::AddressInWrongNamespace, format!("{ns}: {}", link.name), text, fix);
     suspect.evidence = vec![format!("{} route get {dst}", evidence.ip(ns))];
     Some(Suspicion { rank: Tier::Named.exact(), sure: false, suspect })
-}
-
-/// Tells whether the last parts of two addresses have a digit in common.
-fn shares_digit(one: IpAddr, other: IpAddr) -> bool {
-    let last = |ip: IpAddr| ip.to_string().rsplit(['.', ':']).next().unwrap_or_default().to_string();
-    let other = last(other);
-    last(one).chars().any(|digit| other.contains(digit))
-}
-
-/// Suspects interfaces that may be meant to have the target's address, which no namespace
-/// has.
-fn nobody_has(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
-    let from = evidence.probe.from.as_str();
-    let mut found = Vec::new();
-    let near: Vec<End> = evidence.near();
-    let typed = &evidence.typed;
-    let gateways: Vec<IpAddr> = evidence.gateways();
-    let bare = |end: &End| end.addrs(dst.is_ipv6()).next().is_none() && end.link.kind != LinkKind::Bridge;
-    // Some have their address on lo.
-    let spaces = evidence.survey.spaces.iter();
-    let los = spaces.flat_map(|space| space.links.iter().map(move |link| End { space, link }));
-    let los = los.filter(|end| end.link.loopback);
-    for end in evidence.ground.ends().chain(los).filter(|end| end.space.name != from) {
-        let is_near =
-            near.iter().any(|near| near.space.name == end.space.name && near.link.index == end.link.index);
-        let tier = if is_near { Tier::Here } else { Tier::Elsewhere };
-        let addrs: Vec<&Address> = end.addrs(dst.is_ipv6()).filter(|addr| addr.scope != "host").collect();
-        let (space, dev) = (&end.space.name, &end.link.name);
-        // An address that is a gateway's is meant as it is.
-        for addr in addrs.iter().filter(|addr| !gateways.contains(&addr.ip)) {
-            let apart = strsim::damerau_levenshtein(&addr.ip.to_string(), &dst.to_string());
-            let len = evidence.prefix_len_for(dst).unwrap_or(addr.prefix_len);
-            let text = format!(
-                "nobody has {dst}: {space} has {} on {dev}, which looks like a slip for {dst}/{len}",
-                show(addr)
-            );
-            let fix = vec![
-                format!("{} addr del {} dev {dev}", evidence.ip(space), show(addr)),
-                format!("{} addr add {dst}/{len} dev {dev}{}", evidence.ip(space), nodad(dst)),
-            ];
-            // So is an address of the target's network, if another end has none.
-            let fits = network(addr.ip, addr.prefix_len).contains(dst) && near.iter().any(bare);
-            // The namespace that asks the wire for the target is hardly the target.
-            let asks = evidence.asks_for(space, dst) && !shares_digit(addr.ip, dst);
-            let is_slip = !fits && !asks && (apart <= 2 || apart <= 4 && evidence.odd_one_out(end, addr));
-            let rank = if is_slip {
-                tier.plain().near(5 - apart.min(5) as i8)
-            } else {
-                Tier::Odd.loose().near(if asks { -1 } else { 15 - apart.min(15) as i8 })
-            };
-            found.push(Suspicion {
-                rank,
-                sure: false,
-                suspect: suspect(Cause::AddressTypo, format!("{space}: {dev}"), text, fix),
-            });
-        }
-        if addrs.is_empty() && end.link.kind != LinkKind::Bridge && !end.link.loopback {
-            let len = evidence.prefix_len_for(dst).unwrap_or(24);
-            let once = typed::once_given(typed, space, dev).into_iter().any(|(ip, _)| ip == dst);
-            let now = if once { "lost it, and has no address" } else { "no address" };
-            let text = format!("nobody has {dst}: {space} has {now} on {dev}");
-            let fix = vec![format!("{} addr add {dst}/{len} dev {dev}{}", evidence.ip(space), nodad(dst))];
-            // Macvlans are meant to talk to each other.
-            let alike = near.iter().any(|near| near.port() == end.port())
-                && evidence
-                    .from()
-                    .links
-                    .iter()
-                    .any(|own| own.kind == end.link.kind && own.kind == LinkKind::Macvlan);
-            // A bare link on the wire where DNAT's new destination is asked for.
-            let asked = evidence.translated.is_some() && evidence.is_asked_for(end, dst);
-            let tier = if asked { Tier::Named } else { tier };
-            found.push(Suspicion {
-                rank: if once || asked { tier.exact() } else { tier.plain() }.near(i8::from(alike || asked)),
-                sure: false,
-                suspect: suspect(Cause::AddressMissing, format!("{space}: {dev}"), text, fix),
-            });
-        }
-    }
-    found
 }
 
 /// Suspects the addresses of routers: each router should share a network with the next
@@ -413,7 +333,7 @@ fn without_address(evidence: &Evidence, here: End, there: End, theirs: &Address)
 impl Evidence<'_> {
     /// Returns the interfaces that share a wire with the one that the packet was to leave
     /// by, or with any of the sender's.
-    fn near(&self) -> Vec<End<'_>> {
+    pub(super) fn near(&self) -> Vec<End<'_>> {
         let here = match &self.gate {
             Gate::Resolve { asker, dev, .. } => Some((asker.as_str(), dev.as_str())),
             _ => None,
@@ -484,14 +404,6 @@ pub(super) const PAGES: &[Page] = &[
         cause: "An interface was not given its address: the command is missing, or it has failed.",
         evidence: "The address is in none of the namespaces:\n  ip -n NS addr show",
         cure: "Give it, with its mask:\n  ip -n NS addr add ADDR/LEN dev DEV",
-    },
-    Page {
-        id: Cause::AddressTypo,
-        title: "an address differs by a slip from the one that is meant",
-        symptom: "`Destination Host Unreachable`: nobody answers for the address, and somebody has one that looks almost the same.",
-        cause: "A digit is wrong, missing, or in another place.",
-        evidence: "Compare digit by digit:\n  ip -n NS addr show dev DEV",
-        cure: "Give the right one in its place:\n  ip -n NS addr del WRONG/LEN dev DEV\n  ip -n NS addr add RIGHT/LEN dev DEV",
     },
     Page {
         id: Cause::AddressInWrongNamespace,

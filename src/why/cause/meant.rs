@@ -3,6 +3,7 @@
 
 use super::Suspicion;
 use super::accept::Width;
+use super::called::is_called;
 use super::firewall::{BlockedPacket, is_accept};
 use super::page::Page;
 use super::rank::Tier;
@@ -418,27 +419,6 @@ fn is_same_chain(one: &FirewallRule, other: &FirewallRule) -> bool {
     let of =
         |rule: &FirewallRule| (rule.backend, rule.family.clone(), rule.table.clone(), rule.chain.clone());
     !one.policy && !other.policy && of(one) == of(other)
-}
-
-/// Tells whether some rule leads to the chain of another rule.
-pub(super) fn is_called(rules: &[FirewallRule], of: &FirewallRule) -> bool {
-    rules.iter().any(|rule| calls(rule, of))
-}
-
-/// Tells whether a rule jumps to the chain of another rule.
-pub(super) fn calls(rule: &FirewallRule, of: &FirewallRule) -> bool {
-    let leads = target(&rule.spec) == Some(of.chain.as_str());
-    !rule.policy
-        && rule.backend == of.backend
-        && (&rule.family, &rule.table) == (&of.family, &of.table)
-        && (leads || rule.spec.contains(&format!("jump {}", of.chain)))
-}
-
-/// Returns the chain or target that a rule leads to.
-pub(super) fn target(spec: &str) -> Option<&str> {
-    let mut words = spec.split_whitespace();
-    words.find(|word| matches!(*word, "-j" | "-g" | "--jump" | "--goto" | "jump" | "goto"))?;
-    words.next()
 }
 
 /// Tells whether a packet reaches a rule before the culprit.

@@ -169,6 +169,57 @@ fn tables(evidence: &Evidence, space: &Space, flow: &Flow, tier: Tier, back: &st
     found
 }
 
+/// Suspects a rule that looks up an empty table whose number resembles that of a table with a
+/// route, so that other rules decide, and perhaps send the packet elsewhere.
+pub(super) fn table_slip(evidence: &Evidence, space: &Space, flow: &Flow, back: &str) -> Option<Suspicion> {
+    let v6 = flow.dst.is_ipv6();
+    let is_empty =
+        |table: u32| !space.routes.iter().any(|route| route.table == table && route.dst.ip.is_ipv6() == v6);
+    // The mark of a packet is not seen. A rule that sets marks, and that was met, may have set it.
+    let marks = evidence.shot.walls.iter().filter(|wall| wall.netns == space.name).any(|wall| {
+        let mut rules = wall.after.rules.iter().filter(|rule| rule.spec.to_lowercase().contains("mark"));
+        rules.any(|rule| wall.has_met(rule))
+    });
+    let fits = |rule: &&PolicyRule| {
+        let unmarked = PolicyRule { fwmark: None, ..(*rule).clone() };
+        let known = rule.fwmark.is_none() || marks;
+        rule.action == "lookup"
+            && rule.inet6 == v6
+            && !fib::is_default(rule)
+            && known
+            && fib::matches(&unmarked, flow)
+    };
+    let apart = |one: u32, other: u32| strsim::damerau_levenshtein(&one.to_string(), &other.to_string());
+    let (rule, wrong) = space
+        .rules
+        .iter()
+        .filter(fits)
+        .find_map(|rule| Some((rule, rule.table.filter(|table| is_empty(*table))?)))?;
+    let mut known: Vec<u32> = space.routes.iter().map(|route| route.table).collect();
+    known.retain(|table| {
+        let leads = fib::best(space, *table, flow.dst).is_some_and(fib::is_usable);
+        !ALWAYS.contains(table) && leads && apart(*table, wrong) <= 1
+    });
+    let right = known.into_iter().min_by_key(|table| apart(*table, wrong))?;
+    let ip = family(evidence, space, flow.dst);
+    let text = format!(
+        "the rule {} in {} ({}) looks into table {wrong}, which is empty; table {right} has a route to {}{back}",
+        rule.pref,
+        space.name,
+        words(rule),
+        flow.dst
+    );
+    let meant = PolicyRule { table: Some(right), ..rule.clone() };
+    let fix = vec![
+        format!("{ip} rule del pref {}", rule.pref),
+        format!("{ip} rule add {} pref {}", words(&meant), rule.pref),
+    ];
+    let mut suspect = suspect(Cause::PolicyRule, format!("{}: rule {}", space.name, rule.pref), text, fix);
+    suspect.evidence = vec![format!("{ip} rule"), format!("{ip} route show table {wrong}")];
+    suspect.typed = true;
+    Some(Suspicion { rank: Tier::Named.exact().near(1), sure: false, suspect })
+}
+
 /// Suspects a rule that looks up an empty table.
 fn empty_table(evidence: &Evidence, space: &Space, flow: &Flow, tier: Tier, back: &str) -> Option<Suspicion> {
     let (step, gateway) = evidence.next_gateway(space, flow.dst)?;

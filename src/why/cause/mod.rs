@@ -6,10 +6,10 @@
 //!
 //! ```text
 //! links and wires      link  plug  bridge  fdb  macvlan  vxlan  vxlan_outer  tunnel  queue  mtu
-//! addresses            address  connected  misplaced  swapped  owner  deprecated  swallowed  ipv6
+//! addresses            address  unowned  connected  misplaced  swapped  owner  deprecated  swallowed  ipv6
 //!                      outside  neigh  arp  dhcp  dhcp_words
 //! routes               route  wrong_route  gateway  follow  rules  forward  martian  ttl  lost
-//! rules of a firewall  firewall  accept  meant  undone  writer  mangle  nat  nat_miss  masquerade  stale  tproxy  xfrm
+//! rules of a firewall  firewall  accept  called  meant  undone  writer  mangle  nat  nat_miss  masquerade  stale  tproxy  xfrm
 //! names and services   names  misspelt  service  nobody
 //! what was typed       command  mistyped
 //! sysctls              switch
@@ -20,6 +20,7 @@ mod accept;
 mod address;
 mod arp;
 mod bridge;
+mod called;
 mod command;
 mod connected;
 mod deprecated;
@@ -65,6 +66,7 @@ mod tproxy;
 mod ttl;
 mod tunnel;
 mod undone;
+mod unowned;
 mod unpublished;
 mod uplink;
 mod vxlan;
@@ -189,6 +191,7 @@ pub(super) const PAGES: &[&[Page]] = &[
     tproxy::PAGES,
     ttl::PAGES,
     undone::PAGES,
+    unowned::PAGES,
     unpublished::PAGES,
     uplink::PAGES,
     vxlan::PAGES,

@@ -1,8 +1,8 @@
 //! NAT rules that should have matched and did not: because of one condition, of their
 //! place, or because the packet is not tracked.
 
+use super::called::{calls, is_called};
 use super::masquerade::{family, last_router, request_at, source_nat, traced};
-use super::meant::{calls, is_called};
 use super::mistyped::is_nobodys;
 use super::nat::Nat;
 use super::page::Page;

@@ -95,6 +95,7 @@ fn table(evidence: &Evidence, space: &Space, flow: &Flow, there: bool) -> Vec<Su
     let tier = if here { Tier::Here } else { Tier::OnTheWay };
     let back = if there { "" } else { ", so the answer can't go back" };
     let about = About { evidence, space, flow, tier, back, there };
+    found.extend(mistyped::table_slip(evidence, space, flow, back));
     match fib::decide(space, flow) {
         Some((rule, route)) if !fib::is_default(rule) && route.is_none_or(fib::is_dead_end) => {
             found.push(about.rule(rule, route, if here { Tier::Named } else { tier }.plain()));

@@ -1,8 +1,8 @@
 //! Ports that a firewall accepts for an inner service, and that no DNAT publishes.
 
+use super::called::target;
 use super::firewall::is_accept;
 use super::masquerade::listens_by;
-use super::meant::target;
 use super::page::Page;
 use super::rank::Tier;
 use super::service::{arrived, proto};

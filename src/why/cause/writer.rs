@@ -1,8 +1,8 @@
 //! Tools that write the rules of a firewall. They write them again, so a lasting rule is made
 //! with the tool's own command.
 
+use super::called::target;
 use super::firewall::BlockedPacket;
-use super::meant::target;
 use crate::net::protocol_name;
 
 /// A tool, and the beginning of the names of its chains.

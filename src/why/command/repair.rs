@@ -464,7 +464,7 @@ fn route(evidence: &Evidence, repair: Repair, space: &Space) -> Vec<Repair> {
         }
     }
     let mut known = vec![via];
-    if let Some((owner, gateway)) = gateway_like(evidence, space, via) {
+    if let Some((owner, gateway)) = evidence.gateway_like(space, via) {
         let mut meant = repair.clone();
         let why =
             format!("the gateway {via} is in no network of {}; {} is at {gateway}", space.name, owner.name);
@@ -487,21 +487,4 @@ fn route(evidence: &Evidence, repair: Repair, space: &Space) -> Vec<Repair> {
         all.push(repair);
     }
     all
-}
-
-/// Returns the address on a wire of a namespace that a wrong gateway looks like.
-fn gateway_like<'a>(evidence: &'a Evidence, space: &Space, via: IpAddr) -> Option<(&'a Space, IpAddr)> {
-    let apart = |ip: IpAddr| strsim::damerau_levenshtein(&ip.to_string(), &via.to_string());
-    let own = evidence.ground.ends().filter(|end| end.space.name == space.name);
-    let near = own.flat_map(|own| {
-        let ends = evidence.ground.neighbours(&space.name, own.link).into_iter();
-        ends.filter(|end| end.space.name != space.name).map(move |end| (own, end))
-    });
-    let addrs = near.flat_map(|(own, end)| {
-        let addrs: Vec<IpAddr> = end.addrs(via.is_ipv6()).map(|addr| addr.ip).collect();
-        let on_link =
-            |ip: &IpAddr| own.addrs(via.is_ipv6()).any(|own| network(own.ip, own.prefix_len).contains(*ip));
-        addrs.into_iter().filter(on_link).map(|ip| (end.space, ip)).collect::<Vec<_>>()
-    });
-    addrs.filter(|(_, ip)| apart(*ip) <= 2).min_by_key(|(_, ip)| apart(*ip))
 }

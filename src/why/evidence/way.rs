@@ -195,6 +195,24 @@ impl Evidence<'_> {
         Some((step, gateway))
     }
 
+    /// Returns the address on a wire of a namespace that a wrong gateway looks like.
+    pub(in crate::why) fn gateway_like(&self, space: &Space, via: IpAddr) -> Option<(&Space, IpAddr)> {
+        let apart = |ip: IpAddr| strsim::damerau_levenshtein(&ip.to_string(), &via.to_string());
+        let own = self.ground.ends().filter(|end| end.space.name == space.name);
+        let near = own.flat_map(|own| {
+            let ends = self.ground.neighbours(&space.name, own.link).into_iter();
+            ends.filter(|end| end.space.name != space.name).map(move |end| (own, end))
+        });
+        let addrs = near.flat_map(|(own, end)| {
+            let addrs: Vec<IpAddr> = end.addrs(via.is_ipv6()).map(|addr| addr.ip).collect();
+            let on_link = |ip: &IpAddr| {
+                own.addrs(via.is_ipv6()).any(|own| network(own.ip, own.prefix_len).contains(*ip))
+            };
+            addrs.into_iter().filter(on_link).map(|ip| (end.space, ip)).collect::<Vec<_>>()
+        });
+        addrs.filter(|(_, ip)| apart(*ip) <= 2).min_by_key(|(_, ip)| apart(*ip))
+    }
+
     /// Tells whether the address is on the wire that the step crosses.
     pub(in crate::why) fn is_on_wire(&self, step: Crossing, dst: IpAddr) -> bool {
         step.into.addrs(dst.is_ipv6()).any(|addr| addr.ip == dst)
