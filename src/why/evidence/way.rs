@@ -83,7 +83,7 @@ impl Evidence<'_> {
         let of_leg = if self.stuck.is_back() { Passed::Reply } else { Passed::Request };
         let sent =
             |seen: &Sighting| seen.out && seen.netns == space && self.shot.passed(seen) == Some(of_leg);
-        self.stuck.ns != space && self.shot.sightings.iter().any(|seen| sent(seen))
+        self.stuck.ns != space && self.shot.sightings.iter().any(sent)
     }
 
     /// Returns the namespace that has an address on the wire of another one's interface.
