@@ -138,8 +138,8 @@ impl Effects {
         effects
     }
 
-    /// Tells whether a cure does less harm than another one. Of two that each take an address
-    /// away, the likelier one opens more.
+    /// Tells whether a cure does less harm than another one. If both take an address away, only
+    /// lost ways count: an address in its right place opens again what was meant to be open.
     pub fn is_better_than(&self, other: &Self) -> bool {
         match self.gone.is_empty() || other.gone.is_empty() {
             true => self.harm() < other.harm(),

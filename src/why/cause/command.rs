@@ -308,7 +308,7 @@ fn concerns(evidence: &Evidence, meant: &Typed) -> Option<Rank> {
                     if evidence.gate == Gate::Forward && meant.ns == evidence.stuck.ns {
                         return Some(Tier::Named.exact().near(1));
                     }
-                    // Or it gets lost there.
+                    // The packet may also get lost beyond that namespace.
                     if evidence.has_sent_on(&meant.ns) {
                         return Some(Tier::Here.exact());
                     }

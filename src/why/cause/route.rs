@@ -1,7 +1,6 @@
 //! Routes and rules of all namespaces on the way, there and back: each one's tables have
 //! to lead to the next namespace.
 
-use super::mistyped;
 use super::page::Page;
 use super::rank::{Rank, Tier};
 use super::rules;
@@ -95,7 +94,7 @@ fn table(evidence: &Evidence, space: &Space, flow: &Flow, there: bool) -> Vec<Su
     let tier = if here { Tier::Here } else { Tier::OnTheWay };
     let back = if there { "" } else { ", so the answer can't go back" };
     let about = About { evidence, space, flow, tier, back, there };
-    found.extend(mistyped::table_slip(evidence, space, flow, back));
+    found.extend(about.table_slip());
     match fib::decide(space, flow) {
         Some((rule, route)) if !fib::is_default(rule) && route.is_none_or(fib::is_dead_end) => {
             found.push(about.rule(rule, route, if here { Tier::Named } else { tier }.plain()));
@@ -107,7 +106,7 @@ fn table(evidence: &Evidence, space: &Space, flow: &Flow, there: bool) -> Vec<Su
             let wrong = about.route(rule, route);
             // The default route takes it because the right one is for another network.
             if wrong.is_some() && route.dst.len == 0 && route.table == 254 {
-                found.extend(mistyped::routes(evidence, space, flow, tier, back));
+                found.extend(about.route_slips());
             }
             found.extend(wrong);
             found.extend(about.rival(route));
@@ -123,7 +122,7 @@ fn table(evidence: &Evidence, space: &Space, flow: &Flow, there: bool) -> Vec<Su
             match thrown {
                 Some(route) => found.push(about.dead_end(route, tier.exact())),
                 None => {
-                    found.extend(mistyped::suspects(evidence, space, flow, tier, back));
+                    found.extend(about.mistyped());
                     found.extend(about.missing());
                 }
             }
