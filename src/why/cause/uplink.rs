@@ -9,7 +9,7 @@ use super::tproxy::number;
 use super::{Suspicion, suspect};
 use crate::event::Passed;
 use crate::net::survey::{Link, PolicyRule, Space};
-use crate::net::{Backend, Sighting, typed};
+use crate::net::{Backend, FirewallRule, Sighting, typed};
 use crate::why::Cause;
 use crate::why::command::ruling::Ruling;
 use crate::why::command::say::words;
@@ -72,7 +72,12 @@ fn answer(evidence: &Evidence, space: &Space) -> Option<Suspicion> {
         return None;
     }
     let what = format!("got the request by {} and sends the answer by {}", came.dev, left.dev);
-    match passed_at(evidence, space, Passed::Reply, false) {
+    let inside = passed_at(evidence, space, Passed::Reply, false);
+    let src = inside.and_then(|seen| seen.packet.ends()).map_or(address, |(src, _)| src);
+    if let Some(found) = uplinks.half_a_table(src, &what) {
+        return Some(found);
+    }
+    match inside {
         // Its source is another one until the translation is undone, which is after routing.
         Some(inside) if inside.packet.ends().is_some_and(|(src, _)| src != address) => {
             uplinks.by_mark(inside, &what)
@@ -141,6 +146,38 @@ impl Uplinks<'_> {
         let table = (100..).find(|table| !used(table)).unwrap_or(100);
         let dev = typed(&self.own.name);
         (table, vec![format!("{} route add default via {} dev {dev} table {table}", self.ip(), self.gateway)])
+    }
+
+    /// Suspects a table that a rule leads to, and that has no route by the own uplink: it holds
+    /// other routes only.
+    fn half_a_table(&self, src: IpAddr, what: &str) -> Option<Suspicion> {
+        let Self { evidence, space, own, peer, .. } = self;
+        let restores = |rule: &FirewallRule| {
+            ["--restore-mark", "mark set ct mark"].iter().any(|word| rule.spec.contains(word))
+        };
+        let mut walls = evidence.shot.walls.iter().filter(|wall| wall.netns == space.name);
+        let restored =
+            walls.any(|wall| wall.after.rules.iter().any(|rule| restores(rule) && wall.has_met(rule)));
+        let lacks = |table: &u32| {
+            !(253..=255).contains(table)
+                && fib::best(space, *table, *peer).is_none()
+                && self.table().is_none()
+        };
+        let (rule, table) = space.rules.iter().find_map(|rule| {
+            let by_source = rule.from.is_some_and(|net| net.len > 0 && net.contains(src));
+            let fits = by_source || rule.fwmark.is_some() && restored;
+            let fits = fits && rule.inet6 == peer.is_ipv6() && rule.action == "lookup" && !rule.not;
+            Some((rule, rule.table.filter(|table| fits && lacks(table))?))
+        })?;
+        let then = format!(
+            "the rule {} ({}) looks into table {table}, which has no route to {peer} by",
+            rule.pref,
+            words(rule)
+        );
+        let dev = typed(&own.name);
+        let fix = format!("{} route add default via {} dev {dev} table {table}", self.ip(), self.gateway);
+        // The rule shows that the uplinks are told apart.
+        Some(Suspicion { rank: Tier::Named.exact(), ..self.found(self.text(what, &then), vec![fix], own) })
     }
 
     /// Says what is wrong; `then` is the reason why no rule helps so far.
