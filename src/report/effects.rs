@@ -12,6 +12,7 @@ const FIREWALLS: [&str; 6] = ["iptables", "ip6tables", "ebtables", "arptables", 
 
 /// The effects of a cure that a person is told. Ways between the two namespaces of the question
 /// are told only if the cure is about what a firewall lets pass.
+#[derive(Default)]
 pub(super) struct Told<'a> {
     /// The number of ways that are as they were.
     same: usize,
@@ -26,8 +27,7 @@ pub(super) struct Told<'a> {
 impl<'a> Told<'a> {
     pub fn of(why: &'a Explanation) -> Self {
         let Some(effects) = &why.effects else {
-            let (lost, gone, opened) = Default::default();
-            return Self { same: 0, hides: false, lost, gone, opened };
+            return Self::default();
         };
         let firewall = why.fix.iter().any(|command| is_of_filter(command));
         let opened: Vec<&Way> = effects.opened.iter().filter(|way| firewall || !way.own).collect();

@@ -1,9 +1,9 @@
 //! The questions that are answered in a large network: every address and every service
 //! is asked from every namespace.
 
+use crate::faults::Line;
 use crate::networks::Sound;
-use nslab::event::Event;
-use nslab::run::{self, Settings};
+use crate::state::told_after;
 use nslab::sandbox::Launcher;
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -18,44 +18,21 @@ pub fn of<const N: usize>(
     sound: &Sound,
     parts: [&[String]; N],
 ) -> Result<[Answers; N], String> {
-    let ask = format!("bash -c {}", shell_words::quote(&script(sound)));
-    let lines = parts.iter().flat_map(|part| part.iter().map(String::as_str).chain([ask.as_str()]));
-    let lab = crate::lab(lines)?;
-    let mut sandbox = launcher.open().map_err(|error| error.to_string())?;
-    let mut told: Vec<Answers> = Vec::new();
-    let hear = |event| {
-        if let Event::Ran(ran) = event
-            && ran.command.starts_with("bash -c")
-        {
-            told.push(ran.output.lines().map(Into::into).collect());
-        }
-    };
-    let settings = Settings { patience_ms: 30_000, ..Settings::default() };
-    sandbox.run(&run::order(&lab, &settings), hear).map_err(|error| error.to_string())?;
-    told.try_into().map_err(|told: Vec<Answers>| format!("{} of {N} were asked", told.len()))
+    let told = told_after(launcher, &script(sound), parts)?;
+    Ok(told.map(|told| told.lines().map(Into::into).collect()))
 }
 
 /// A script that asks all at once, and prints those questions that got an answer.
 fn script(sound: &Sound) -> String {
-    let lines = sound.lines();
-    let words_of = |line: &'static str| line.split_whitespace().collect::<Vec<_>>();
-    let space = |words: &[&'static str]| match words {
-        ["ip", "-n", ns, ..] | ["ip", "netns", "exec", ns, ..] => *ns,
-        _ => "host",
-    };
     let (mut spaces, mut addrs, mut services) = (vec!["host"], Vec::new(), BTreeSet::new());
-    for words in lines.iter().map(|line| words_of(line)) {
-        let after = |word: &str| {
-            let at = words.iter().position(|known| *known == word)?;
-            words.get(at + 1).copied()
-        };
-        if words.starts_with(&["ip", "netns", "add"]) {
-            spaces.push(words[3]);
-        } else if words.contains(&"addr") {
-            let ip = after("add").and_then(|cidr| cidr.split('/').next()).expect("an address");
-            addrs.push((space(&words), ip));
-        } else if let Some(port) = after("-lk") {
-            let own = addrs.iter().filter(|(ns, _)| *ns == space(&words));
+    for (at, text) in sound.lines().into_iter().enumerate() {
+        let line = Line::read(at, text);
+        if line.is(&["ip", "netns", "add"]) {
+            spaces.push(line.words[3]);
+        } else if line.is(&["ip", "addr", "add"]) {
+            addrs.push((line.ns, line.words[3].split('/').next().expect("an address")));
+        } else if let Some(port) = line.after("-lk") {
+            let own = addrs.iter().filter(|(ns, _)| *ns == line.ns);
             services.extend(own.map(|(_, ip)| (*ip, port.parse::<u16>().expect("a port"))));
         }
     }

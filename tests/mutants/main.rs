@@ -4,8 +4,9 @@
 //! A few are taken each time; `NSLAB_MUTANTS=5000` takes as many, and
 //! `NSLAB_MUTANTS_SEED` others, from `NSLAB_MUTANTS_FIRST` on;
 //! `NSLAB_MUTANTS_NETWORK=vxlan` takes one network alone, `=world` the large ones.
-//! Who still answers is no mutant. The labs of those that are not right are written into the folder
-//! `NSLAB_MUTANTS_LABS`, and what was known of each into `NSLAB_MUTANTS_EVIDENCE`.
+//! A fault after which the target still answers is not counted. The labs of those that
+//! are not right are written into the folder `NSLAB_MUTANTS_LABS`, and what was known of
+//! each into `NSLAB_MUTANTS_EVIDENCE`.
 
 mod answers;
 mod dice;

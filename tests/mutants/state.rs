@@ -125,7 +125,16 @@ pub type State = BTreeSet<String>;
 
 /// The states after each of these parts of a lab.
 pub fn states<const N: usize>(launcher: &Launcher, parts: [&[String]; N]) -> Result<[State; N], String> {
-    let tell = format!("bash -c {}", shell_words::quote(TELL));
+    Ok(told_after(launcher, TELL, parts)?.map(|told| read(&told)))
+}
+
+/// The output of a script after each of these parts of a lab.
+pub fn told_after<const N: usize>(
+    launcher: &Launcher,
+    script: &str,
+    parts: [&[String]; N],
+) -> Result<[String; N], String> {
+    let tell = format!("bash -c {}", shell_words::quote(script));
     let lines = parts.iter().flat_map(|part| part.iter().map(String::as_str).chain([tell.as_str()]));
     let lab = crate::lab(lines)?;
     let mut sandbox = launcher.open().map_err(|error| error.to_string())?;
@@ -134,12 +143,12 @@ pub fn states<const N: usize>(launcher: &Launcher, parts: [&[String]; N]) -> Res
         if let Event::Ran(ran) = event
             && ran.command.starts_with("bash -c")
         {
-            told.push(read(&ran.output));
+            told.push(ran.output);
         }
     };
     let settings = Settings { patience_ms: 30_000, ..Settings::default() };
     sandbox.run(&run::order(&lab, &settings), hear).map_err(|error| error.to_string())?;
-    told.try_into().map_err(|told: Vec<State>| format!("{} of {N} states were told", told.len()))
+    told.try_into().map_err(|told: Vec<String>| format!("{} of {N} scripts have run", told.len()))
 }
 
 /// Returns what a cure has left broken: things that were lost and are still missing, and

@@ -136,7 +136,7 @@ impl<'a> Client<'a> {
         if serving.is_empty() {
             return vec![self.nobody()];
         }
-        // What is lost on the wire, others explain.
+        // Other finders explain a question that is lost on the wire.
         let came = |near: &&End| {
             let is_it = |seen: &Sighting| !seen.out && seen.dev == near.link.name && is_question(seen);
             found.shot.sightings.iter().any(|seen| seen.netns == near.space.name && is_it(seen))

@@ -8,6 +8,7 @@ use crate::net::survey::{Link, Space};
 use crate::why::Cause;
 use crate::why::evidence::Evidence;
 use crate::why::evidence::ground::network;
+use std::net::IpAddr;
 
 /// Suspects links.
 pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
@@ -30,20 +31,22 @@ fn of_address<'a>(evidence: &Evidence<'a>) -> Vec<(&'a Space, &'a Link)> {
     let Some(dst) = evidence.destination() else { return Vec::new() };
     let theirs = evidence.ground.owners(dst).into_iter();
     let theirs = theirs.filter(|(space, _)| space.name != evidence.probe.from);
+    let theirs = theirs.filter_map(|(space, addr)| Some((space, space.link_at(addr.index)?)));
+    of_sender(evidence, dst).into_iter().chain(theirs).collect()
+}
+
+/// Returns the sender's links whose network contains an address.
+fn of_sender<'a>(evidence: &Evidence<'a>, dst: IpAddr) -> Vec<(&'a Space, &'a Link)> {
     let from = evidence.from();
     let ours = from.addrs.iter().filter(|addr| network(addr.ip, addr.prefix_len).contains(dst));
-    let all = ours.map(|addr| (from, addr)).chain(theirs);
-    all.filter_map(|(space, addr)| Some((space, space.link_at(addr.index)?))).collect()
+    ours.filter_map(|addr| Some((from, from.link_at(addr.index)?))).collect()
 }
 
 /// Suspects a link of the sender that is off, and whose address is in the target's network: the
 /// packet goes another way meanwhile, and may be stopped there.
 fn own_network_down(evidence: &Evidence) -> Option<Suspicion> {
-    let (dst, from) = (evidence.shot.target?, evidence.from());
-    let of_net = from.addrs.iter().filter(|addr| network(addr.ip, addr.prefix_len).contains(dst));
-    let links: Vec<(&Space, &Link)> =
-        of_net.filter_map(|addr| Some((from, from.link_at(addr.index)?))).collect();
-    let went_another_way = evidence.stuck.ns != from.name;
+    let links = of_sender(evidence, evidence.shot.target?);
+    let went_another_way = evidence.stuck.ns != evidence.probe.from;
     let mut found = down(evidence, &links, 1).filter(|_| went_another_way)?;
     found.rank = Tier::Named.exact().near(1);
     Some(found)

@@ -5,7 +5,7 @@ use super::page::Page;
 use super::rank::Tier;
 use super::route::About;
 use super::{Suspicion, suspect};
-use crate::net::survey::{Net, PolicyRule, Route, Space};
+use crate::net::survey::{Net, PolicyRule, Route};
 use crate::why::Cause;
 use crate::why::command::say::{onlink, scope, words};
 use crate::why::evidence::Evidence;
@@ -95,12 +95,6 @@ impl About<'_> {
             let route = fib::best(space, table, dst).expect("just found");
             let shown = if route.dst.len == 0 { "default".to_string() } else { route.dst.to_string() };
             let knows = format!("{}'s table {table} has a route to {dst} ({shown})", space.name);
-            let again = |rule: &PolicyRule, meant: &PolicyRule| {
-                vec![
-                    format!("{ip} rule del pref {}", rule.pref),
-                    format!("{ip} rule add {} pref {}", words(meant), rule.pref),
-                ]
-            };
             let place = |rule: &PolicyRule| format!("{}: rule {}", space.name, rule.pref);
             let mut near = Vec::new();
             for rule in rules() {
@@ -123,7 +117,7 @@ impl About<'_> {
                     };
                     let text =
                         format!("{knows}, and the rule that leads there ({}) {what}{back}", words(rule));
-                    near.push((Cause::PolicyRule, place(rule), text, again(rule, &meant)));
+                    near.push((Cause::PolicyRule, place(rule), text, self.retyped(rule, &meant)));
                 } else if fib::matches(rule, flow)
                     && rule.table.is_some_and(|other| {
                         !ALWAYS.contains(&other) && fib::best(space, other, dst).is_none()
@@ -137,7 +131,7 @@ impl About<'_> {
                         words(rule),
                         rule.table.unwrap_or_default()
                     );
-                    near.push((Cause::PolicyRule, place(rule), text, again(rule, &meant)));
+                    near.push((Cause::PolicyRule, place(rule), text, self.retyped(rule, &meant)));
                 }
             }
             if near.is_empty() && !rules().any(|rule| rule.table == Some(table)) {
@@ -159,28 +153,20 @@ impl About<'_> {
     /// route, so that other rules decide, and perhaps send the packet elsewhere.
     pub fn table_slip(&self) -> Option<Suspicion> {
         let Self { evidence, space, flow, back, .. } = self;
-        let v6 = flow.dst.is_ipv6();
-        let is_empty = |table: u32| is_empty(space, table, v6);
         // The mark of a packet is not seen. A rule that sets marks, and that was met, may have set it.
-        let marks = evidence.shot.walls.iter().filter(|wall| wall.netns == space.name).any(|wall| {
-            let mut rules = wall.after.rules.iter().filter(|rule| rule.spec.to_lowercase().contains("mark"));
-            rules.any(|rule| wall.has_met(rule))
-        });
-        let fits = |rule: &&PolicyRule| {
-            let unmarked = PolicyRule { fwmark: None, ..(*rule).clone() };
-            let known = rule.fwmark.is_none() || marks;
-            rule.action == "lookup"
-                && rule.inet6 == v6
-                && !fib::is_default(rule)
-                && known
-                && fib::matches(&unmarked, flow)
+        let may_be_marked = || {
+            evidence.shot.walls.iter().filter(|wall| wall.netns == space.name).any(|wall| {
+                let mut rules =
+                    wall.after.rules.iter().filter(|rule| rule.spec.to_lowercase().contains("mark"));
+                rules.any(|rule| wall.has_met(rule))
+            })
         };
+        let fits = |rule: &PolicyRule| {
+            let unmarked = PolicyRule { fwmark: None, ..rule.clone() };
+            fib::matches(&unmarked, flow) && (rule.fwmark.is_none() || may_be_marked())
+        };
+        let (rule, wrong) = self.looks_into_nothing(fits)?;
         let apart = |one: u32, other: u32| strsim::damerau_levenshtein(&one.to_string(), &other.to_string());
-        let (rule, wrong) = space
-            .rules
-            .iter()
-            .filter(fits)
-            .find_map(|rule| Some((rule, rule.table.filter(|table| is_empty(*table))?)))?;
         let mut known: Vec<u32> = space.routes.iter().map(|route| route.table).collect();
         known.retain(|table| {
             let leads = fib::best(space, *table, flow.dst).is_some_and(fib::is_usable);
@@ -196,10 +182,7 @@ impl About<'_> {
             flow.dst
         );
         let meant = PolicyRule { table: Some(right), ..rule.clone() };
-        let fix = vec![
-            format!("{ip} rule del pref {}", rule.pref),
-            format!("{ip} rule add {} pref {}", words(&meant), rule.pref),
-        ];
+        let fix = self.retyped(rule, &meant);
         let mut suspect =
             suspect(Cause::PolicyRule, format!("{}: rule {}", space.name, rule.pref), text, fix);
         suspect.evidence = vec![format!("{ip} rule"), format!("{ip} route show table {wrong}")];
@@ -211,14 +194,7 @@ impl About<'_> {
     fn empty_table(&self) -> Option<Suspicion> {
         let Self { evidence, space, flow, tier, back, .. } = self;
         let (step, gateway) = evidence.next_gateway(space, flow.dst)?;
-        let v6 = flow.dst.is_ipv6();
-        let is_empty = |table: u32| is_empty(space, table, v6);
-        let leads = |rule: &&PolicyRule| {
-            rule.action == "lookup" && rule.inet6 == v6 && !fib::is_default(rule) && fib::matches(rule, flow)
-        };
-        let mut rules = space.rules.iter().filter(leads);
-        let (rule, table) =
-            rules.find_map(|rule| Some((rule, rule.table.filter(|table| is_empty(*table))?)))?;
+        let (rule, table) = self.looks_into_nothing(|rule| fib::matches(rule, flow))?;
         let (ns, ip) = (&space.name, self.ip());
         let text = format!(
             "the rule {} in {ns} ({}) looks into table {table}, which is empty, and {ns} has no other route to {}; {} is the next one on the way, at {gateway}{back}",
@@ -232,6 +208,29 @@ impl About<'_> {
         suspect.evidence = vec![format!("{ip} rule"), format!("{ip} route show table {table}")];
         Some(Suspicion { rank: tier.close(), sure: false, suspect })
     }
+
+    /// Returns the first rule that fits and looks up a table without a route of the flow's IP
+    /// version.
+    fn looks_into_nothing(&self, fits: impl Fn(&PolicyRule) -> bool) -> Option<(&PolicyRule, u32)> {
+        let Self { space, flow, .. } = self;
+        let v6 = flow.dst.is_ipv6();
+        let is_empty = |table: &u32| {
+            !space.routes.iter().any(|route| route.table == *table && route.dst.ip.is_ipv6() == v6)
+        };
+        let mut rules = space.rules.iter().filter(|rule| {
+            rule.action == "lookup" && rule.inet6 == v6 && !fib::is_default(rule) && fits(rule)
+        });
+        rules.find_map(|rule| Some((rule, rule.table.filter(is_empty)?)))
+    }
+
+    /// Returns the commands that put another rule in the place of one.
+    fn retyped(&self, rule: &PolicyRule, meant: &PolicyRule) -> Vec<String> {
+        let ip = self.ip();
+        vec![
+            format!("{ip} rule del pref {}", rule.pref),
+            format!("{ip} rule add {} pref {}", words(meant), rule.pref),
+        ]
+    }
 }
 
 /// Tells whether a network is a part of another one.
@@ -242,11 +241,6 @@ fn is_part(net: Net, of: Net) -> bool {
 /// Tells whether no namespace has an address in a network.
 pub(super) fn is_nobodys(evidence: &Evidence, net: Net) -> bool {
     !evidence.survey.spaces.iter().flat_map(|space| &space.addrs).any(|addr| net.contains(addr.ip))
-}
-
-/// Tells whether a table has no route of an IP version.
-fn is_empty(space: &Space, table: u32, v6: bool) -> bool {
-    !space.routes.iter().any(|route| route.table == table && route.dst.ip.is_ipv6() == v6)
 }
 
 /// The pages of the causes that this file finds.

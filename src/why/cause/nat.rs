@@ -35,7 +35,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
                     found.extend(nat.foreign_source());
                     found.extend(nat.lost_track());
                 }
-                // What one rule has translated, no other one should have.
+                // Another rule has translated the packet already.
                 (kind, false) if met(*kind) => {}
                 (kind, false) => found.extend(nat.near_miss(*kind)),
             }

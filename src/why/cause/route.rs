@@ -19,8 +19,8 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let Some(dst) = evidence.shot.target else { return Vec::new() };
     let src = evidence.source();
     let mut found = leg(evidence, evidence.from(), dst, src, true);
-    // Where DNAT gives it another destination, it has another way from there on.
-    if let Some(new) = &evidence.translated
+    // DNAT gives the packet another destination, and so another way from there on.
+    if let Some(new) = &evidence.stuck.translated
         && let Some(space) = evidence.survey.space(&new.ns)
     {
         found.extend(leg(evidence, space, new.dst, src, true));
@@ -40,7 +40,7 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
 fn leg(evidence: &Evidence, start: &Space, dst: IpAddr, src: Option<IpAddr>, there: bool) -> Vec<Suspicion> {
     let mut found = Vec::new();
     let way = evidence.way_to(&start.name, dst).unwrap_or_default();
-    // A router has it from an interface.
+    // A router got the packet by an interface.
     let begins = !there || start.name == evidence.probe.from;
     let entered = evidence.shot.sightings.iter().find(|seen| {
         !begins

@@ -83,8 +83,8 @@ pub(super) fn arrived<'a>(evidence: &'a Evidence, asked: u16) -> Option<(&'a Spa
             continue;
         };
         let Some(space) = evidence.survey.space(&seen.netns) else { continue };
-        // Rewritten, it has another addressee.
-        if evidence.translated.as_ref().is_some_and(|new| new.ns == seen.netns && new.dst != dst) {
+        // The packet was rewritten here, and has another addressee.
+        if evidence.stuck.translated.as_ref().is_some_and(|new| new.ns == seen.netns && new.dst != dst) {
             continue;
         }
         if is_local(space, dst) {

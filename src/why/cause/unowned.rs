@@ -83,7 +83,7 @@ pub(super) fn nobody_has(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
                     .iter()
                     .any(|own| own.kind == end.link.kind && own.kind == LinkKind::Macvlan);
             // A bare link on the wire where DNAT's new destination is asked for.
-            let asked = evidence.translated.is_some() && evidence.is_asked_for(end, dst);
+            let asked = evidence.stuck.translated.is_some() && evidence.is_asked_for(end, dst);
             let tier = if asked { Tier::Named } else { tier };
             found.push(Suspicion {
                 rank: if once || asked { tier.exact() } else { tier.plain() }.near(i8::from(alike || asked)),

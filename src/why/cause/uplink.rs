@@ -144,8 +144,13 @@ impl Uplinks<'_> {
         }
         let used = |table: &u32| self.space.routes.iter().any(|route| route.table == *table);
         let table = (100..).find(|table| !used(table)).unwrap_or(100);
+        (table, vec![self.way_out(table)])
+    }
+
+    /// Returns the command that adds the way out by the own uplink to a table.
+    fn way_out(&self, table: u32) -> String {
         let dev = typed(&self.own.name);
-        (table, vec![format!("{} route add default via {} dev {dev} table {table}", self.ip(), self.gateway)])
+        format!("{} route add default via {} dev {dev} table {table}", self.ip(), self.gateway)
     }
 
     /// Suspects a table that a rule leads to, and that has no route by the own uplink: it holds
@@ -155,17 +160,17 @@ impl Uplinks<'_> {
         let restores = |rule: &FirewallRule| {
             ["--restore-mark", "mark set ct mark"].iter().any(|word| rule.spec.contains(word))
         };
-        let mut walls = evidence.shot.walls.iter().filter(|wall| wall.netns == space.name);
-        let restored =
-            walls.any(|wall| wall.after.rules.iter().any(|rule| restores(rule) && wall.has_met(rule)));
-        let lacks = |table: &u32| {
-            !(253..=255).contains(table)
-                && fib::best(space, *table, *peer).is_none()
-                && self.table().is_none()
+        let restored = || {
+            let mut walls = evidence.shot.walls.iter().filter(|wall| wall.netns == space.name);
+            walls.any(|wall| wall.after.rules.iter().any(|rule| restores(rule) && wall.has_met(rule)))
         };
+        if self.table().is_some() {
+            return None;
+        }
+        let lacks = |table: &u32| !(253..=255).contains(table) && fib::best(space, *table, *peer).is_none();
         let (rule, table) = space.rules.iter().find_map(|rule| {
             let by_source = rule.from.is_some_and(|net| net.len > 0 && net.contains(src));
-            let fits = by_source || rule.fwmark.is_some() && restored;
+            let fits = by_source || rule.fwmark.is_some() && restored();
             let fits = fits && rule.inet6 == peer.is_ipv6() && rule.action == "lookup" && !rule.not;
             Some((rule, rule.table.filter(|table| fits && lacks(table))?))
         })?;
@@ -174,10 +179,10 @@ impl Uplinks<'_> {
             rule.pref,
             words(rule)
         );
-        let dev = typed(&own.name);
-        let fix = format!("{} route add default via {} dev {dev} table {table}", self.ip(), self.gateway);
+        let fix = vec![self.way_out(table)];
+        let found = self.found(self.text(what, &then), fix, own, &format!("from {}", self.address));
         // The rule shows that the uplinks are told apart.
-        Some(Suspicion { rank: Tier::Named.exact(), ..self.found(self.text(what, &then), vec![fix], own) })
+        Some(Suspicion { rank: Tier::Named.exact(), ..found })
     }
 
     /// Says what is wrong; `then` is the reason why no rule helps so far.
@@ -211,7 +216,7 @@ impl Uplinks<'_> {
             None => format!("routes look at the destination only, and the source {source} belongs to"),
         };
         fix.push(format!("{} rule add from {source} lookup {table}", self.ip()));
-        Some(self.found(self.text(what, &then), fix, own))
+        Some(self.found(self.text(what, &then), fix, own, &format!("from {}", self.address)))
     }
 
     /// Suspects missing marks: the answer is routed before its translation is undone.
@@ -258,18 +263,12 @@ impl Uplinks<'_> {
                 self.address
             ),
         };
-        let mut found = self.found(self.text(what, &then), fix, own);
-        found.suspect.evidence.pop();
-        found.suspect.evidence.push(format!(
-            "{} route get {} from {src} iif {}",
-            evidence.ip(&space.name),
-            self.peer,
-            inside.dev
-        ));
-        Some(found)
+        let from = format!("from {src} iif {}", inside.dev);
+        Some(self.found(self.text(what, &then), fix, own, &from))
     }
 
-    fn found(&self, text: String, fix: Vec<String>, own: &Link) -> Suspicion {
+    /// Returns a suspect; `from` is the packet that the kernel is to be asked about.
+    fn found(&self, text: String, fix: Vec<String>, own: &Link, from: &str) -> Suspicion {
         let Self { evidence, space, .. } = self;
         // Somebody has begun to tell the uplinks apart, or a provider does.
         let bars_sources = |wall: &Wall| {
@@ -282,7 +281,7 @@ impl Uplinks<'_> {
         let mut suspect = suspect(Cause::OtherUplink, place, text, fix);
         suspect.evidence = vec![
             format!("{} rule", self.ip()),
-            format!("{} route get {} from {}", evidence.ip(&space.name), self.peer, self.address),
+            format!("{} route get {} {from}", evidence.ip(&space.name), self.peer),
         ];
         Suspicion { rank, sure: false, suspect }
     }

@@ -25,7 +25,6 @@ use self::typed::Typed;
 use super::look::gate::Gate;
 use super::look::shot::Shot;
 use super::look::stuck::Stuck;
-use super::look::translation::Translated;
 use crate::event::{LabCommand, Probe};
 use crate::net::NetnsName;
 use crate::net::survey::{Link, Space, Survey};
@@ -49,8 +48,8 @@ pub(in crate::why) struct Evidence<'a> {
     pub stuck: Stuck,
     /// The gate that stopped it there.
     pub gate: Gate,
-    /// The new destination of the probe, if one was given to it.
-    pub translated: Option<Translated>,
+    /// The namespaces with a rule of NAT for the target, if nobody has that address.
+    pub translators: Vec<&'a Space>,
     /// The topology of the network.
     pub ground: Ground<'a>,
 }
@@ -68,8 +67,9 @@ impl<'a> Evidence<'a> {
         let (typed, mut ground) = (typed::read(lab_commands), Ground::of(survey));
         let sent = shot.sightings.iter().filter(|seen| seen.out);
         ground.prefer(sent.map(|seen| (seen.netns.as_str(), seen.dev.as_str())));
-        let translated = shot.translated();
-        Self { kernel, survey, lab_commands, typed, probe, shot, stuck, gate, translated, ground }
+        let unowned = shot.target.filter(|dst| ground.owners(*dst).is_empty());
+        let translators = unowned.map(|dst| translators(survey, shot, dst)).unwrap_or_default();
+        Self { kernel, survey, lab_commands, typed, probe, shot, stuck, gate, translators, ground }
     }
 
     /// Returns the sender's namespace.
@@ -80,7 +80,7 @@ impl<'a> Evidence<'a> {
     /// Returns the address that the probe has to come to: the target's, or the one that DNAT
     /// has put in its place.
     pub fn destination(&self) -> Option<IpAddr> {
-        self.translated.as_ref().map(|new| new.dst).or(self.shot.target)
+        self.stuck.translated.as_ref().map(|new| new.dst).or(self.shot.target)
     }
 
     /// Returns the namespaces that have the destination's address, except the sender; if nobody
@@ -89,22 +89,16 @@ impl<'a> Evidence<'a> {
         let Some(dst) = self.destination() else { return Vec::new() };
         let owners = self.ground.owners(dst).into_iter().map(|(space, _)| space);
         let mut all: Vec<&Space> = owners.collect();
-        if all.is_empty() {
-            all = self.translators(dst);
+        if self.is_service(dst) {
+            all.clone_from(&self.translators);
         }
         all.retain(|space| space.name != self.probe.from);
         all
     }
 
-    /// Returns the namespaces with a rule of NAT for packets to an address.
-    pub fn translators(&self, dst: IpAddr) -> Vec<&'a Space> {
-        let walls = self.shot.walls.iter().filter(|wall| wall.translates(dst));
-        walls.filter_map(|wall| self.survey.space(&wall.netns)).collect()
-    }
-
     /// Tells whether an address is a service's, which nobody has to have: rules of NAT are for it.
     pub fn is_service(&self, dst: IpAddr) -> bool {
-        self.ground.owners(dst).is_empty() && !self.translators(dst).is_empty()
+        self.shot.target == Some(dst) && !self.translators.is_empty()
     }
 
     /// Returns the namespace's name, in the form that commands are typed with.
@@ -165,4 +159,10 @@ impl<'a> Evidence<'a> {
         }
         spaces
     }
+}
+
+/// Returns the namespaces with a rule of NAT for packets to an address.
+fn translators<'a>(survey: &'a Survey, shot: &Shot, dst: IpAddr) -> Vec<&'a Space> {
+    let walls = shot.walls.iter().filter(|wall| wall.translates(dst));
+    walls.filter_map(|wall| survey.space(&wall.netns)).collect()
 }

@@ -155,7 +155,8 @@ impl Evidence<'_> {
                 near.filter(|other| has_net(&other.addrs)).map(|other| other.name.as_str()).next()
             });
         let owner = owner.or_else(|| {
-            let away = self.translators(dst).into_iter().map(|other| other.name.as_str());
+            let away = self.translators.iter().filter(|_| self.is_service(dst));
+            let away = away.map(|other| other.name.as_str());
             let ways = away.filter_map(|name| Some((self.ground.way(space, name)?.len(), name)));
             ways.min().map(|(_, name)| name).filter(|name| *name != space)
         })?;

@@ -1,6 +1,7 @@
 //! The place where a packet was seen last, and what it waited for there.
 
 use super::shot::Shot;
+use super::translation::Translated;
 use crate::event::Passed;
 use crate::net::survey::{Link, Space, Survey};
 use crate::net::{SeenPacket, Sighting};
@@ -61,6 +62,8 @@ pub(in crate::why) struct Stuck {
     pub ends: Option<(IpAddr, IpAddr)>,
     /// Its time to live, as it was seen last.
     pub ttl: Option<u8>,
+    /// The new destination of the request, if one was given to it.
+    pub translated: Option<Translated>,
     /// The first ICMP error or TCP reset.
     pub error: Option<Complaint>,
 }
@@ -138,7 +141,8 @@ impl Stuck {
         };
         let mut ends = packet.and_then(|packet| packet.packet.ends());
         // It was seen before its destination was rewritten there.
-        if let (Some(packet), Leg::There, Some(new)) = (packet, leg, shot.translated())
+        let translated = shot.translated();
+        if let (Some(packet), Leg::There, Some(new)) = (packet, leg, &translated)
             && packet.netns == new.ns
             && !packet.out
         {
@@ -168,6 +172,7 @@ impl Stuck {
             for_another: at.is_some_and(|at| at.for_another),
             ends,
             ttl,
+            translated,
             error,
         }
     }

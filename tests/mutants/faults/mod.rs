@@ -8,7 +8,7 @@ mod typed;
 
 use crate::dice::Dice;
 use crate::networks::Question;
-use line::Line;
+pub use line::Line;
 
 /// Something to break, in one place.
 #[derive(Debug, Clone)]
