@@ -66,6 +66,7 @@ mod tproxy;
 mod ttl;
 mod tunnel;
 mod undone;
+mod unlisted;
 mod unowned;
 mod unpublished;
 mod uplink;

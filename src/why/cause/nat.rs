@@ -4,6 +4,7 @@ use super::masquerade::{self, family, listens, ports, request_at, source_nat};
 use super::page::Page;
 use super::rank::{Rank, Tier};
 use super::service;
+use super::unlisted;
 use super::{Suspicion, suspect};
 use crate::event::Passed;
 use crate::net::survey::{Net, Space, conf_key};
@@ -28,6 +29,9 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
         let all = rules.map(|rule| Nat { evidence, wall, space, rule, ruling: Ruling::of(rule) });
         let all: Vec<(Rewrites, Nat)> = all.filter_map(|nat| Some((rewrites(nat.rule)?, nat))).collect();
         let met = |kind: Rewrites| all.iter().any(|(of, nat)| *of == kind && wall.has_met(nat.rule));
+        if !met(Rewrites::Destination) {
+            found.extend(unlisted::find(evidence, wall, space));
+        }
         for (kind, nat) in &all {
             match (kind, wall.has_met(nat.rule)) {
                 (Rewrites::Destination, true) => found.extend(nat.sent_elsewhere()),

@@ -10,6 +10,7 @@ use crate::why::command::say::{nodad, show};
 use crate::why::evidence::Evidence;
 use crate::why::evidence::ground::{End, network};
 use crate::why::evidence::typed;
+use crate::why::look::translation::{Rewrites, aim, rewrites};
 use std::net::IpAddr;
 
 /// Tells whether the last parts of two addresses have a digit in common.
@@ -26,7 +27,11 @@ pub(super) fn nobody_has(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
     let mut found = Vec::new();
     let near: Vec<End> = evidence.near();
     let typed = &evidence.typed;
-    let gateways: Vec<IpAddr> = evidence.gateways();
+    // An address that is a gateway's, or to which DNAT sends, is meant as it is.
+    let walls = evidence.shot.walls.iter().flat_map(|wall| &wall.after.rules);
+    let published = walls.filter(|rule| rewrites(rule) == Some(Rewrites::Destination));
+    let published = published.filter_map(|rule| aim(rule).0);
+    let known: Vec<IpAddr> = evidence.gateways().into_iter().chain(published).collect();
     let bare = |end: &End| end.addrs(dst.is_ipv6()).next().is_none() && end.link.kind != LinkKind::Bridge;
     // Some have their address on lo.
     let spaces = evidence.survey.spaces.iter();
@@ -38,8 +43,18 @@ pub(super) fn nobody_has(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
         let tier = if is_near { Tier::Here } else { Tier::Elsewhere };
         let addrs: Vec<&Address> = end.addrs(dst.is_ipv6()).filter(|addr| addr.scope != "host").collect();
         let (space, dev) = (&end.space.name, &end.link.name);
-        // An address that is a gateway's is meant as it is.
-        for addr in addrs.iter().filter(|addr| !gateways.contains(&addr.ip)) {
+        let once = typed::once_given(typed, space, dev).into_iter().find(|(ip, _)| *ip == dst);
+        // A loopback, or a link with other addresses, is suspected only if it had this one.
+        if let Some((_, given)) = once.as_ref().filter(|_| end.link.loopback || !addrs.is_empty()) {
+            let text = format!("nobody has {dst} any more: {space} has lost it on {dev}");
+            let fix = vec![format!("{} addr add {given} dev {dev}{}", evidence.ip(space), nodad(dst))];
+            found.push(Suspicion {
+                rank: tier.max(Tier::Here).exact(),
+                sure: false,
+                suspect: suspect(Cause::AddressMissing, format!("{space}: {dev}"), text, fix),
+            });
+        }
+        for addr in addrs.iter().filter(|addr| !known.contains(&addr.ip)) {
             let apart = strsim::damerau_levenshtein(&addr.ip.to_string(), &dst.to_string());
             let len = evidence.prefix_len_for(dst).unwrap_or(addr.prefix_len);
             let text = format!(
@@ -71,8 +86,7 @@ pub(super) fn nobody_has(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
         }
         if addrs.is_empty() && end.link.kind != LinkKind::Bridge && !end.link.loopback {
             let len = evidence.prefix_len_for(dst).unwrap_or(24);
-            let once = typed::once_given(typed, space, dev).into_iter().any(|(ip, _)| ip == dst);
-            let now = if once { "lost it, and has no address" } else { "no address" };
+            let now = if once.is_some() { "lost it, and has no address" } else { "no address" };
             let text = format!("nobody has {dst}: {space} has {now} on {dev}");
             let fix = vec![format!("{} addr add {dst}/{len} dev {dev}{}", evidence.ip(space), nodad(dst))];
             // Macvlans are meant to talk to each other.
@@ -86,7 +100,8 @@ pub(super) fn nobody_has(evidence: &Evidence, dst: IpAddr) -> Vec<Suspicion> {
             let asked = evidence.stuck.translated.is_some() && evidence.is_asked_for(end, dst);
             let tier = if asked { Tier::Named } else { tier };
             found.push(Suspicion {
-                rank: if once || asked { tier.exact() } else { tier.plain() }.near(i8::from(alike || asked)),
+                rank: if once.is_some() || asked { tier.exact() } else { tier.plain() }
+                    .near(i8::from(alike || asked)),
                 sure: false,
                 suspect: suspect(Cause::AddressMissing, format!("{space}: {dev}"), text, fix),
             });
