@@ -213,14 +213,8 @@ fn between(evidence: &Evidence, here: End, there: End, theirs: &Address) -> Vec<
                 found.push(without_masks(evidence, here, our, there, theirs));
             }
             (false, false) if !evidence.reaches_by_route(space, theirs.ip) => {
-                let moved = transplant(theirs.ip, theirs.prefix_len, our.ip);
-                let moved = if evidence.ground.owners(moved).is_empty()
-                    && !evidence.is_edge(moved, theirs.prefix_len)
-                {
-                    moved
-                } else {
-                    evidence.free_address(their_net)
-                };
+                let moved = evidence.ground.moved_into(our.ip, theirs);
+                let moved = moved.unwrap_or_else(|| evidence.free_address(their_net));
                 let apart = strsim::damerau_levenshtein(&our.ip.to_string(), &moved.to_string());
                 let slip = if apart <= 2 { "; it looks like a slip" } else { "" };
                 let text = format!(
@@ -366,17 +360,6 @@ impl Evidence<'_> {
     /// Returns the longest prefix length.
     pub(super) fn most(&self, v6: bool) -> u8 {
         if v6 { 128 } else { 32 }
-    }
-
-    /// Tells whether an address is a network's own or its broadcast address.
-    fn is_edge(&self, ip: IpAddr, len: u8) -> bool {
-        match ip {
-            IpAddr::V4(ip) if len < 31 => {
-                let mask = u32::MAX.checked_shr(len.into()).unwrap_or(0);
-                matches!(ip.to_bits() & mask, rest if rest == 0 || rest == mask)
-            }
-            _ => false,
-        }
     }
 
     /// Returns an address of a network that no namespace has.

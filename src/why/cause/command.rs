@@ -299,7 +299,9 @@ fn concerns(evidence: &Evidence, meant: &Typed) -> Option<Rank> {
                 }
                 ("route", _) => {
                     let dst = meant.words.iter().skip(2).find_map(|word| route_dst(word, v6))?;
-                    let ends = [evidence.shot.target, evidence.source_seen()];
+                    // NAT on the way may have changed the ends of the packet that got lost.
+                    let (src, to) = evidence.stuck.ends.unzip();
+                    let ends = [evidence.shot.target, evidence.source_seen(), src, to];
                     if !ends.into_iter().flatten().any(|ip| dst.contains(ip)) {
                         return Some(Tier::Odd.plain());
                     }

@@ -92,6 +92,7 @@ impl BlockedPacket<'_> {
         let catches_all = self.culprit.policy || self.catches_all();
         if catches_all {
             found.extend(self.untracked());
+            found.extend(self.let_out_by_another());
             found.extend(self.near_miss());
             found.extend(self.refused());
             found.extend(self.reversed());

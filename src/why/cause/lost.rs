@@ -3,7 +3,7 @@
 use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
-use crate::net::survey::conf_key;
+use crate::net::survey::{Net, conf_key};
 use crate::why::Cause;
 use crate::why::command::say::nodad;
 use crate::why::evidence::Evidence;
@@ -151,7 +151,7 @@ fn lost_routes(evidence: &Evidence, typed: &[Typed]) -> Vec<Suspicion> {
 /// Returns the commands for the addresses and the neighbours of the link of a lost route that
 /// are gone as well: with its last address, a link loses its routes and its neighbours.
 fn gone_with(evidence: &Evidence, typed: &[Typed], route: &Typed) -> Vec<String> {
-    let (Some(space), Some(dev)) = (evidence.survey.space(&route.ns), route.after("dev")) else {
+    let (Some(space), Some(dev)) = (evidence.survey.space(&route.ns), link_of(typed, route)) else {
         return Vec::new();
     };
     let is_gone = |one: &&Typed| {
@@ -165,6 +165,21 @@ fn gone_with(evidence: &Evidence, typed: &[Typed], route: &Typed) -> Vec<String>
         of_link && lost
     };
     typed.iter().filter(is_gone).map(|one| one.command.command.clone()).collect()
+}
+
+/// Returns the link of a route: the one that its command names, or else the one that got an
+/// address in the network of its gateway.
+fn link_of<'a>(typed: &'a [Typed], route: &'a Typed) -> Option<&'a str> {
+    let by_gateway = || {
+        let via: IpAddr = route.after("via")?.parse().ok()?;
+        let given = typed.iter().filter(|one| one.ns == route.ns && one.command.failed.is_none());
+        let mut given = given.filter(|one| one.is("ip", &["addr", "add"]));
+        let covers = |one: &&Typed| {
+            one.words.get(2).and_then(|word| Net::parse(word)).is_some_and(|net| net.contains(via))
+        };
+        given.find(covers)?.after("dev")
+    };
+    route.after("dev").or_else(by_gateway)
 }
 
 /// The pages of the causes that this file finds.

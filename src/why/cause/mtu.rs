@@ -4,7 +4,7 @@ use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::TooLarge;
-use crate::net::survey::{Link, Route, Space};
+use crate::net::survey::{Link, Route, RouteQuestion, Space};
 use crate::why::Cause;
 use crate::why::evidence::Evidence;
 
@@ -28,7 +28,11 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     if too_large.is_none() && evidence.probe.size.is_none() && evidence.probe.tcp.is_none() {
         return found;
     }
-    let links = evidence.links_on_the_way();
+    let mut links = evidence.links_on_the_way();
+    if let Some(left) = left_by(evidence).filter(|(_, link)| link.mtu < length) {
+        links.retain(|(space, link)| (&space.name, link.index) != (&left.0.name, left.1.index));
+        links.insert(0, left);
+    }
     let widest = links.iter().map(|(_, link)| link.mtu).max().unwrap_or(1500).max(1500).max(length.min(9000));
     let small: Vec<&(&Space, &Link)> =
         links.iter().filter(|(_, link)| link.mtu < length && !link.loopback).collect();
@@ -44,7 +48,10 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
         );
         let mut fix: Vec<String> = small
             .iter()
-            .map(|(space, link)| format!("{} link set {} mtu {widest}", evidence.ip(&space.name), link.name))
+            .map(|(space, link)| {
+                let mtu = of_tunnel(evidence, link).filter(|mtu| *mtu >= length).unwrap_or(widest);
+                format!("{} link set {} mtu {mtu}", evidence.ip(&space.name), link.name)
+            })
             .collect();
         // The kernel remembers a path MTU for ten minutes.
         let learned = too_large == Some(TooLarge::AtSender) && evidence.from().name != space.name;
@@ -67,6 +74,23 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
         }
     }
     found
+}
+
+/// Returns the link by which a router that refused the packet would have sent it.
+fn left_by<'a>(evidence: &Evidence<'a>) -> Option<(&'a Space, &'a Link)> {
+    evidence.shot.too_large.filter(|by| *by == TooLarge::AtRouter)?;
+    let space = evidence.survey.space(&evidence.stuck.ns)?;
+    let (_, dst) = evidence.stuck.ends?;
+    let route = evidence.kernel.route_get(&space.name, &RouteQuestion::to(dst)).ok()?;
+    Some((space, space.link(route.dev()?)?))
+}
+
+/// Returns the MTU that the other ends of a VXLAN have, if it is larger.
+fn of_tunnel(evidence: &Evidence, link: &Link) -> Option<u32> {
+    let id = link.vxlan.as_ref()?.id;
+    let links = evidence.survey.spaces.iter().flat_map(|space| &space.links);
+    let ends = links.filter(|other| other.vxlan.as_ref().is_some_and(|vxlan| vxlan.id == id));
+    ends.map(|other| other.mtu).max().filter(|mtu| *mtu > link.mtu)
 }
 
 fn by_route(

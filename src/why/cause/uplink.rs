@@ -1,6 +1,7 @@
 //! Machines with two uplinks: an answer that leaves by another one than its question came by,
 //! or a source that leaves by another one than its own.
 
+use super::firewall::BlockedPacket;
 use super::ipv6::is_link_local;
 use super::masquerade::{family, passed_at, request_at};
 use super::page::Page;
@@ -11,7 +12,7 @@ use crate::event::Passed;
 use crate::net::survey::{Link, PolicyRule, Space};
 use crate::net::{Backend, FirewallRule, Sighting, typed};
 use crate::why::Cause;
-use crate::why::command::ruling::Ruling;
+use crate::why::command::ruling::{Of, Ruling};
 use crate::why::command::say::words;
 use crate::why::evidence::ground::network;
 use crate::why::evidence::way::forwarding_key;
@@ -118,23 +119,73 @@ fn gateway(
     shared.next().map(|addr| addr.ip).filter(|ip| *ip != peer)
 }
 
+/// Returns the table, other than those that every packet is looked up in, that leads by a link.
+fn table_by(space: &Space, dev: &str, peer: IpAddr) -> Option<u32> {
+    let mut tables: Vec<u32> = space.routes.iter().map(|route| route.table).collect();
+    tables.sort_unstable();
+    tables.dedup();
+    let leads = |table: &u32| {
+        let route = fib::best(space, *table, peer);
+        route.is_some_and(|route| fib::is_usable(route) && route.dev() == Some(dev))
+    };
+    tables.into_iter().filter(|table| !(253..=255).contains(table)).find(leads)
+}
+
+impl BlockedPacket<'_> {
+    /// Suspects a missing rule for a network: the firewall accepts what comes from there only by
+    /// another uplink, which has a table of its own.
+    pub fn let_out_by_another(&self) -> Option<Suspicion> {
+        let Self { evidence, space, .. } = self;
+        let view = self.view();
+        let (iif, oif) = (view.iif?, view.oif.filter(|_| !view.reply)?);
+        let (src, dst) = (self.stop.packet.src?, self.stop.packet.dst?);
+        let (rule, uplink, table) = self
+            .rules()
+            .filter(|rule| rule.target == "ACCEPT" || rule.target == "accept")
+            .find_map(|rule| {
+                let ruling = Ruling::of(rule);
+                let names_sender =
+                    ruling.clauses.iter().any(|one| matches!(one.of, Of::In | Of::Src) && !one.not);
+                let [clause] = ruling.failing(&view)[..] else { return None };
+                let link = space
+                    .link(&clause.value)
+                    .filter(|_| names_sender && clause.of == Of::Out && !clause.not)?;
+                Some((rule, link, table_by(space, &link.name, dst)?))
+            })?;
+        let came_by = space.link(iif)?;
+        let own = space
+            .addrs
+            .iter()
+            .find(|addr| addr.index == came_by.index && network(addr.ip, addr.prefix_len).contains(src));
+        let from = own.map_or_else(|| src.to_string(), |own| network(own.ip, own.prefix_len).to_string());
+        let ip =
+            if dst.is_ipv6() { format!("{} -6", evidence.ip(&space.name)) } else { evidence.ip(&space.name) };
+        let text = format!(
+            "{} sends what comes from {from} by {oif}, and its firewall lets that out by {} only (`{}`): table {table} leads there, and no rule sends {from} into it",
+            space.name, uplink.name, rule.spec
+        );
+        let fix = vec![format!("{ip} rule add from {from} lookup {table}")];
+        // That one leaves this namespace's own answers alone.
+        let passed_on = vec![format!("{ip} rule add from {from} iif {iif} lookup {table}")];
+        let mut suspect = suspect(Cause::OtherUplink, format!("{}: {}", space.name, uplink.name), text, fix);
+        suspect.narrower = vec![passed_on];
+        suspect.evidence = vec![
+            format!("{ip} rule"),
+            format!("{} route get {dst} from {src} iif {iif}", evidence.ip(&space.name)),
+        ];
+        Some(Suspicion { rank: Tier::Named.exact(), sure: false, suspect })
+    }
+}
+
 impl Uplinks<'_> {
     fn ip(&self) -> String {
         let ip = self.evidence.ip(&self.space.name);
         if self.peer.is_ipv6() { format!("{ip} -6") } else { ip }
     }
 
-    /// Returns the table, other than those that every packet is looked up in, that leads by the
-    /// own uplink.
+    /// Returns the table that leads by the own uplink.
     fn table(&self) -> Option<u32> {
-        let mut tables: Vec<u32> = self.space.routes.iter().map(|route| route.table).collect();
-        tables.sort_unstable();
-        tables.dedup();
-        let leads = |table: &u32| {
-            let route = fib::best(self.space, *table, self.peer);
-            route.is_some_and(|route| fib::is_usable(route) && route.dev() == Some(self.own.name.as_str()))
-        };
-        tables.into_iter().filter(|table| !(253..=255).contains(table)).find(leads)
+        table_by(self.space, &self.own.name, self.peer)
     }
 
     /// Returns the table for the own uplink, and the commands that make it if there is none.

@@ -442,8 +442,9 @@ fn route(evidence: &Evidence, repair: Repair, space: &Space) -> Vec<Repair> {
         return vec![repair];
     }
     let mut all = Vec::new();
-    // The gateway exists, but this namespace's own mask leaves it out.
+    // The gateway exists, but this namespace's own mask or address leaves it out.
     for (owner, theirs) in evidence.ground.owners(via) {
+        all.extend(own_address(evidence, &repair, space, owner, theirs));
         for addr in space.addrs.iter().filter(|addr| {
             network(theirs.ip, theirs.prefix_len).contains(addr.ip)
                 && addr.ip.is_ipv4() == via.is_ipv4()
@@ -487,4 +488,38 @@ fn route(evidence: &Evidence, repair: Repair, space: &Space) -> Vec<Repair> {
         all.push(repair);
     }
     all
+}
+
+/// Repairs the own address of a namespace first, if it is a slip for one in the network of a
+/// gateway on its wire.
+fn own_address(
+    evidence: &Evidence,
+    repair: &Repair,
+    space: &Space,
+    owner: &Space,
+    theirs: &Address,
+) -> Option<Repair> {
+    let net = network(theirs.ip, theirs.prefix_len);
+    let on_wire = |addr: &&Address| {
+        let (ours, gateway) = ((space.name.as_str(), addr.index), (owner.name.as_str(), theirs.index));
+        addr.ip.is_ipv4() == theirs.ip.is_ipv4() && evidence.ground.share(ours, gateway)
+    };
+    let own: Vec<&Address> =
+        space.addrs.iter().filter(|addr| addr.scope == "global").filter(on_wire).collect();
+    let [addr] = own[..] else { return None };
+    let meant = evidence.ground.moved_into(addr.ip, theirs)?;
+    if net.contains(addr.ip) || !slip::resembles(addr.ip, meant) {
+        return None;
+    }
+    let (ip, dev, len) = (evidence.ip(&space.name), &addr.dev, theirs.prefix_len);
+    let mut repair = repair.clone();
+    repair.before = vec![
+        format!("{ip} addr del {}/{} dev {dev}", addr.ip, addr.prefix_len),
+        format!("{ip} addr add {meant}/{len} dev {dev}{}", nodad(meant)),
+    ];
+    repair.said.push(format!(
+        "the gateway {}, which {} has, is in no network of {}: its {}/{} on {dev} looks like a slip for {meant}/{len}",
+        theirs.ip, owner.name, space.name, addr.ip, addr.prefix_len
+    ));
+    Some(repair)
 }

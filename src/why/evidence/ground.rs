@@ -127,6 +127,13 @@ impl<'a> Ground<'a> {
         .collect()
     }
 
+    /// Returns an address with its network replaced by that of another one; none if somebody
+    /// has it, or if it is no host's.
+    pub fn moved_into(&self, ip: IpAddr, theirs: &Address) -> Option<IpAddr> {
+        let moved = transplant(theirs.ip, theirs.prefix_len, ip);
+        (self.owners(moved).is_empty() && !is_edge(moved, theirs.prefix_len)).then_some(moved)
+    }
+
     /// Returns the interfaces on the shortest way from one namespace to another,
     /// including bridges and their ports. Without a destination, returns those on the
     /// ways to all neighbours.
@@ -286,6 +293,17 @@ pub(in crate::why) fn network(ip: IpAddr, len: u8) -> Net {
 /// another.
 pub(in crate::why) fn transplant(net: IpAddr, len: u8, host: IpAddr) -> IpAddr {
     join(net, host, len, true)
+}
+
+/// Tells whether an address is a network's own or its broadcast address.
+fn is_edge(ip: IpAddr, len: u8) -> bool {
+    match ip {
+        IpAddr::V4(ip) if len < 31 => {
+            let mask = u32::MAX.checked_shr(len.into()).unwrap_or(0);
+            matches!(ip.to_bits() & mask, rest if rest == 0 || rest == mask)
+        }
+        _ => false,
+    }
 }
 
 fn join(net: IpAddr, host: IpAddr, len: u8, keep: bool) -> IpAddr {
