@@ -157,6 +157,10 @@ pub struct Taps(Vec<(Netns, OwnedFd)>);
 /// the arrival time.
 const LATE: Duration = Duration::from_micros(200);
 
+/// The most packets that are read from a tap at once. The queue of a tap has room for fewer, so
+/// that only a storm brings more, in which reading would never end.
+const MOST: usize = 4000;
+
 /// The lengths of the headers of Ethernet and UDP.
 const FRAME: usize = 14;
 const UDP: usize = 8;
@@ -218,7 +222,9 @@ impl Network {
         }
         for (_, tap) in &taps.0 {
             let empty = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
-            while !matches!(recv(tap.as_raw_fd(), &mut [], empty), Err(errno) if !passes(errno)) {}
+            let read =
+                |_: &usize| !matches!(recv(tap.as_raw_fd(), &mut [], empty), Err(errno) if !passes(errno));
+            let _ = (0..MOST).take_while(read).count();
         }
         Ok(())
     }
@@ -304,7 +310,7 @@ fn passes(errno: Errno) -> bool {
 
 fn drain(netns: &Netns, tap: &OwnedFd, names: &BTreeMap<u32, String>, seen: &mut Vec<Sighting>) {
     let mut bytes = vec![0; 66_000];
-    loop {
+    for _ in 0..MOST {
         let mut control = nix::cmsg_space!(libc::timespec);
         let mut parts = [IoSliceMut::new(&mut bytes)];
         let received =

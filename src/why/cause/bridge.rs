@@ -3,6 +3,7 @@
 use super::fdb;
 use super::page::Page;
 use super::rank::Tier;
+use super::ring::ring;
 use super::{Suspicion, suspect};
 use crate::net::survey::{BridgePort, Link, LinkKind, Space};
 use crate::net::{Backend, typed};
@@ -84,9 +85,11 @@ fn not_forwarding(
     let stp = bridge.bridge.as_ref().filter(|bridge| bridge.stp);
     let (id, why, mut fix) = match stp {
         Some(of) if state.state != "disabled" => {
-            let off =
-                format!("{} link set {} type bridge stp_state 0", evidence.ip(&space.name), bridge.name);
             let (delay, text) = (f64::from(of.forward_delay) / 100.0, &state.state);
+            let breaks_ring = ring(evidence, true).is_some_and(|ring| ring.has(space, bridge));
+            if breaks_ring && text == "blocking" {
+                return None;
+            }
             let why = match text.as_str() {
                 "blocking" => "STP blocks it, since there is another way or its bridge fears a loop".into(),
                 _ => format!(
@@ -94,6 +97,12 @@ fn not_forwarding(
                 ),
             };
             let waiting = waiting(space, bridge);
+            if breaks_ring {
+                return Some(shorter_delay(evidence, space, bridge, &why));
+            }
+            let why = format!("{why}; its cables form no ring, so that it can do without STP");
+            let off =
+                format!("{} link set {} type bridge stp_state 0", evidence.ip(&space.name), bridge.name);
             let names: Vec<&str> = waiting.iter().map(|port| port.name.as_str()).collect();
             let mut fix = vec![off];
             let tool = evidence.tool("bridge", &space.name);
@@ -124,6 +133,34 @@ fn not_forwarding(
     let mut found = at(evidence, id, space, port, text, fix);
     found.rank = found.rank.tier.close();
     Some(found)
+}
+
+/// Suspects ports that wait in a ring, which needs its spanning tree: a shorter delay, and a new
+/// beginning.
+fn shorter_delay(evidence: &Evidence, space: &Space, bridge: &Link, why: &str) -> Suspicion {
+    let all = bridges(evidence);
+    let waiting: Vec<(&Space, &Link, Vec<&Link>)> =
+        all.into_iter().map(|(space, bridge)| (space, bridge, waiting(space, bridge))).collect();
+    let waiting = waiting.iter().filter(|(_, _, ports)| !ports.is_empty());
+    let text = format!(
+        "ports of {} in {} are listening or learning: {why}; this bridge is part of a ring, which STP has to break, so wait, or make the delay shorter",
+        bridge.name, space.name
+    );
+    let set = |state: &'static str| {
+        waiting.clone().flat_map(move |(space, _, ports)| {
+            ports
+                .iter()
+                .map(move |port| format!("{} link set {} {state}", evidence.ip(&space.name), port.name))
+        })
+    };
+    let delays = waiting.clone().map(|(space, bridge, _)| {
+        format!("{} link set {} type bridge forward_delay 200", evidence.ip(&space.name), bridge.name)
+    });
+    // Listening and learning take one delay each, after the bridges have found their root.
+    let fix = delays.chain(set("down")).chain(set("up")).chain(["sleep 6".to_string()]).collect();
+    let mut found = at(evidence, Cause::BridgeStpDelay, space, bridge, text, fix);
+    found.rank = Tier::Named.close();
+    found
 }
 
 /// Suspects a port to which the bridge does not flood frames.

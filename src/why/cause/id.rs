@@ -45,6 +45,7 @@ causes! {
         AddressOnBridgePort = "address-on-bridge-port",
         BridgePortState = "bridge-port-state",
         BridgeStpDelay = "bridge-stp-delay",
+        BridgeRing = "bridge-ring",
         BridgePortFloodOff = "bridge-port-flood-off",
         BridgePortLocked = "bridge-port-locked",
         BridgePortIsolated = "bridge-port-isolated",

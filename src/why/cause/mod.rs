@@ -5,11 +5,11 @@
 //! only look odd.
 //!
 //! ```text
-//! links and wires      link  plug  bridge  fdb  macvlan  vxlan  vxlan_outer  tunnel  queue  mtu
+//! links and wires      link  plug  bridge  ring  fdb  macvlan  vxlan  vxlan_outer  tunnel  queue  mtu
 //! addresses            address  unowned  connected  misplaced  swapped  owner  deprecated  swallowed  ipv6
 //!                      outside  neigh  arp  dhcp  dhcp_words
 //! routes               route  wrong_route  gateway  follow  rules  forward  martian  ttl  lost
-//! rules of a firewall  firewall  accept  called  meant  undone  writer  mangle  nat  nat_miss  masquerade  stale  tproxy  xfrm
+//! rules of a firewall  firewall  accept  called  meant  undone  writer  mangle  nat  nat_miss  unlisted  masquerade  stale  tproxy  xfrm
 //! names and services   names  misspelt  service  nobody
 //! what was typed       command  mistyped
 //! sysctls              switch
@@ -55,6 +55,7 @@ mod page;
 mod plug;
 mod queue;
 mod rank;
+mod ring;
 mod route;
 mod rules;
 mod service;
@@ -111,6 +112,7 @@ type Finder = fn(&Evidence) -> Vec<Suspicion>;
 
 const FINDERS: &[Finder] = &[
     lost::find,
+    ring::find,
     bridge::find,
     plug::find,
     neigh::find,
@@ -182,6 +184,7 @@ pub(super) const PAGES: &[&[Page]] = &[
     owner::PAGES,
     plug::PAGES,
     queue::PAGES,
+    ring::PAGES,
     route::PAGES,
     rules::PAGES,
     service::PAGES,
