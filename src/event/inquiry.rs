@@ -289,8 +289,8 @@ pub struct Suspect {
     /// are tried if the fix has effects that nobody asked for, and taken if they have fewer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub narrower: Vec<Vec<String>>,
-    /// Whether the fix is what the lab's author has typed, and what was refused, or a slip in it:
-    /// what it shuts was open by accident.
+    /// Whether the fix is what the lab's author has typed: a refused command, one with a slip, or
+    /// one whose effect was lost later. What it shuts was open by accident.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub typed: bool,
     /// The proof: a command, and its output.

@@ -50,7 +50,15 @@ fn is_named(fault: &Fault, explanation: &Explanation) -> bool {
         "host" => !line.contains(" -n ") && !line.contains("netns exec"),
         ns => line.contains(&format!("-n {ns} ")) || line.contains(&format!("exec {ns} ")),
     });
-    (acts || fault.is_mutual()) && fault.about.iter().any(|word| told.contains(word.as_str()))
+    let says = |word: &String| told.contains(word.as_str()) || told.contains(&as_read(word));
+    (acts || fault.is_mutual()) && fault.about.iter().any(says)
+}
+
+/// Returns an address as `ip` reads it: a part such as 01 is 1.
+fn as_read(word: &str) -> String {
+    let parts: Result<Vec<u32>, _> = word.split('.').map(str::parse).collect();
+    let texts = |parts: Vec<u32>| parts.iter().map(u32::to_string).collect::<Vec<_>>().join(".");
+    parts.map_or_else(|_| word.to_string(), texts)
 }
 
 /// Breaks one thing, or two.

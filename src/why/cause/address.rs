@@ -138,6 +138,13 @@ fn on_the_way(evidence: &Evidence, target: &str, v6: bool) -> Vec<Suspicion> {
         if step.out.addrs(v6).any(fits) {
             continue;
         }
+        // The next router lacks an address in the network of this namespace.
+        if let (None, Some(our)) = (step.into.addrs(v6).next(), step.out.addrs(v6).next())
+            && step.into.link.kind != LinkKind::Bridge
+            && !evidence.is_no_router(step.into.space, our.ip)
+        {
+            found.extend(without_address(evidence, step.into, step.out, our));
+        }
         for theirs in step.into.addrs(v6) {
             for mut one in between(evidence, step.out, step.into, theirs) {
                 if !here {
@@ -191,7 +198,7 @@ fn between(evidence: &Evidence, here: End, there: End, theirs: &Address) -> Vec<
                     suspect: suspect(Cause::NetmaskMismatch, format!("{space}: {dev}"), text, fix),
                 });
             }
-            (true, false) if !evidence.reaches_by_route(other, our.ip) => {
+            (true, false) if !evidence.sends_by(other, other_dev, our.ip) => {
                 let text = format!(
                     "{other}'s {} on {other_dev} does not cover {}: its mask differs from {space}'s {}, so {other} has no way back on this wire",
                     show(theirs),

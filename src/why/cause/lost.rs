@@ -3,7 +3,7 @@
 use super::page::Page;
 use super::rank::Tier;
 use super::{Suspicion, suspect};
-use crate::net::survey::{Net, conf_key};
+use crate::net::survey::{Net, Space, conf_key};
 use crate::why::Cause;
 use crate::why::command::say::nodad;
 use crate::why::evidence::Evidence;
@@ -133,11 +133,19 @@ fn lost_routes(evidence: &Evidence, typed: &[Typed]) -> Vec<Suspicion> {
             continue;
         }
         let ns = &route.ns;
-        let text = format!(
-            "{ns} had a route to {dst} and has lost it: a route goes when its link is switched off or moved, or when its source address is deleted (`{}`)",
-            route.command.command
-        );
         let mut fix = gone_with(evidence, typed, route);
+        let addr =
+            typed.iter().find(|one| one.is("ip", &["addr", "add"]) && fix.contains(&one.command.command));
+        let text = match addr.and_then(|one| Some((one.words.get(2)?, one.after("dev")?))) {
+            Some((addr, dev)) => format!(
+                "{ns} has lost {addr} on {dev}, and with it its route to {dst} (`{}`)",
+                route.command.command
+            ),
+            None => format!(
+                "{ns} had a route to {dst} and has lost it: a route goes when its link is switched off or moved, or when its source address is deleted (`{}`)",
+                route.command.command
+            ),
+        };
         fix.push(route.command.command.clone());
         found.push(Suspicion {
             rank: Tier::Here.exact(),
@@ -165,6 +173,20 @@ fn gone_with(evidence: &Evidence, typed: &[Typed], route: &Typed) -> Vec<String>
         of_link && lost
     };
     typed.iter().filter(is_gone).map(|one| one.command.command.clone()).collect()
+}
+
+/// Returns the commands of the routes by a link, in any table, that are not there any more.
+pub(super) fn routes_of(evidence: &Evidence, space: &Space, dev: &str) -> Vec<String> {
+    let typed = &evidence.typed;
+    let is_there = |one: &Typed| {
+        let (dst, table) = (one.words.get(2), one.after("table").and_then(|table| table.parse().ok()));
+        let table = table.unwrap_or(254);
+        space.routes.iter().any(|known| known.table == table && dst == Some(&known.dst.to_string()))
+    };
+    let added = typed.iter().filter(|one| one.ns == space.name && one.is("ip", &["route", "add"]));
+    let lost = added
+        .filter(|one| one.command.failed.is_none() && link_of(typed, one) == Some(dev) && !is_there(one));
+    lost.map(|one| one.command.command.clone()).collect()
 }
 
 /// Returns the link of a route: the one that its command names, or else the one that got an

@@ -216,6 +216,11 @@ pub(super) fn suspects(evidence: &Evidence) -> Vec<Suspicion> {
                 *command = said;
             }
         }
+        // Commands of the lab, typed once more, bring back what its author built.
+        let is_of_lab = |fix: &String| {
+            typed.iter().any(|one| one.command.failed.is_none() && one.command.command == *fix)
+        };
+        found.suspect.typed |= !found.suspect.fix.is_empty() && found.suspect.fix.iter().all(is_of_lab);
     }
     rank::sort(&mut found);
     let mut keys = Vec::new();

@@ -11,6 +11,7 @@ use crate::net::survey::{Net, Space, conf_key};
 use crate::net::{Backend, Culprit, FirewallRule, Sighting, nft_command, typed};
 use crate::why::Cause;
 use crate::why::command::ruling::Ruling;
+use crate::why::command::slip::resembles;
 use crate::why::evidence::Evidence;
 use crate::why::evidence::fib;
 use crate::why::evidence::ground::{network, transplant};
@@ -168,7 +169,7 @@ impl Nat<'_> {
             return found;
         }
         if owners.is_empty() {
-            for ip in self.likely(to, port) {
+            for (ip, near) in self.likely(to, port) {
                 let text =
                     format!("{} sends to {to}, which nobody has; {} has {ip}", self.name(), self.owner(ip));
                 found.push(self.found(
@@ -178,7 +179,7 @@ impl Nat<'_> {
                         (None, _) => self.replace(&with_word(&self.ruling.typed(), to, ip)),
                         _ => self.aimed(Some(ip), to_port),
                     },
-                    Tier::Named.exact(),
+                    if near { Tier::Named.exact() } else { Tier::OnTheWay.plain() },
                 ));
             }
             let text = format!("{} sends to {to}, which nobody has", self.name());
@@ -203,7 +204,7 @@ impl Nat<'_> {
                     Tier::Named.close(),
                 ));
             }
-            for ip in self.likely(to, Some(port)).into_iter().filter(|ip| *ip != to) {
+            for (ip, near) in self.likely(to, Some(port)).into_iter().filter(|(ip, _)| *ip != to) {
                 let text = format!(
                     "{} sends to {to} ({}), where nobody listens on port {port}: {} ({ip}) does",
                     self.name(),
@@ -214,7 +215,7 @@ impl Nat<'_> {
                     Cause::DnatWrongAddress,
                     text,
                     self.aimed(Some(ip), to_port),
-                    Tier::Named.exact(),
+                    if near { Tier::Named.exact() } else { Tier::OnTheWay.plain() },
                 ));
             }
         }
@@ -320,7 +321,7 @@ impl Nat<'_> {
 
     /// Returns addresses that may have been meant by a wrong one: those in its network or
     /// with the service.
-    fn likely(&self, wrong: IpAddr, port: Option<u16>) -> Vec<IpAddr> {
+    fn likely(&self, wrong: IpAddr, port: Option<u16>) -> Vec<(IpAddr, bool)> {
         let own = self
             .space
             .addrs
@@ -333,8 +334,11 @@ impl Nat<'_> {
                     .is_some_and(|own| network(own.ip, own.prefix_len) == network(addr.ip, own.prefix_len));
                 let serves = port.is_some_and(|port| listens(space, addr.ip, port));
                 let asks = space.name == self.evidence.probe.from;
+                // In a network that is there, no slip leads to another, unlike one.
+                let is_unlike = own.is_some() && !near && !resembles(addr.ip, wrong);
                 if !addr.ip.is_loopback()
                     && !asks
+                    && !is_unlike
                     && (near || serves)
                     && (self.evidence.probe.tcp.is_none() || serves)
                 {
@@ -343,7 +347,7 @@ impl Nat<'_> {
             }
         }
         likely.sort();
-        likely.into_iter().map(|(.., ip)| ip).take(3).collect()
+        likely.into_iter().map(|(_, far, ip)| (ip, !far)).take(3).collect()
     }
 
     /// Returns the probe's request as it arrived in this namespace.

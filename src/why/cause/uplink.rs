@@ -3,6 +3,7 @@
 
 use super::firewall::BlockedPacket;
 use super::ipv6::is_link_local;
+use super::lost;
 use super::masquerade::{family, passed_at, request_at};
 use super::page::Page;
 use super::rank::Tier;
@@ -132,48 +133,54 @@ fn table_by(space: &Space, dev: &str, peer: IpAddr) -> Option<u32> {
 }
 
 impl BlockedPacket<'_> {
-    /// Suspects a missing rule for a network: the firewall accepts what comes from there only by
-    /// another uplink, which has a table of its own.
+    /// Suspects that a packet leaves by a wrong uplink: the firewall accepts it only by another
+    /// one, which is off, or has a table of its own that no rule leads to.
     pub fn let_out_by_another(&self) -> Option<Suspicion> {
         let Self { evidence, space, .. } = self;
         let view = self.view();
         let (iif, oif) = (view.iif?, view.oif.filter(|_| !view.reply)?);
         let (src, dst) = (self.stop.packet.src?, self.stop.packet.dst?);
-        let (rule, uplink, table) = self
-            .rules()
-            .filter(|rule| rule.target == "ACCEPT" || rule.target == "accept")
-            .find_map(|rule| {
-                let ruling = Ruling::of(rule);
-                let names_sender =
-                    ruling.clauses.iter().any(|one| matches!(one.of, Of::In | Of::Src) && !one.not);
-                let [clause] = ruling.failing(&view)[..] else { return None };
-                let link = space
-                    .link(&clause.value)
-                    .filter(|_| names_sender && clause.of == Of::Out && !clause.not)?;
-                Some((rule, link, table_by(space, &link.name, dst)?))
-            })?;
-        let came_by = space.link(iif)?;
-        let own = space
-            .addrs
-            .iter()
-            .find(|addr| addr.index == came_by.index && network(addr.ip, addr.prefix_len).contains(src));
-        let from = own.map_or_else(|| src.to_string(), |own| network(own.ip, own.prefix_len).to_string());
-        let ip =
-            if dst.is_ipv6() { format!("{} -6", evidence.ip(&space.name)) } else { evidence.ip(&space.name) };
-        let text = format!(
-            "{} sends what comes from {from} by {oif}, and its firewall lets that out by {} only (`{}`): table {table} leads there, and no rule sends {from} into it",
+        let accepting = self.rules().filter(|rule| rule.target.eq_ignore_ascii_case("accept"));
+        let mut others = accepting.filter_map(|rule| Some((rule, self.accepted_by(rule)?)));
+        let (rule, uplink) =
+            others.find(|(_, link)| !link.up || table_by(space, &link.name, dst).is_some())?;
+        let own =
+            space.addrs.iter().filter(|addr| space.link(iif).is_some_and(|link| link.index == addr.index));
+        let net = own.map(|addr| network(addr.ip, addr.prefix_len)).find(|net| net.contains(src));
+        let from = net.map_or_else(|| src.to_string(), |net| net.to_string());
+        let ip = evidence.ip(&space.name);
+        let ip6 = if dst.is_ipv6() { format!("{ip} -6") } else { ip.clone() };
+        let sends = format!(
+            "{} sends what comes from {from} by {oif}, and its firewall lets that out by {} only (`{}`)",
             space.name, uplink.name, rule.spec
         );
-        let fix = vec![format!("{ip} rule add from {from} lookup {table}")];
-        // That one leaves this namespace's own answers alone.
-        let passed_on = vec![format!("{ip} rule add from {from} iif {iif} lookup {table}")];
-        let mut suspect = suspect(Cause::OtherUplink, format!("{}: {}", space.name, uplink.name), text, fix);
-        suspect.narrower = vec![passed_on];
-        suspect.evidence = vec![
-            format!("{ip} rule"),
-            format!("{} route get {dst} from {src} iif {iif}", evidence.ip(&space.name)),
-        ];
+        let place = format!("{}: {}", space.name, uplink.name);
+        let mut suspect = match table_by(space, &uplink.name, dst).filter(|_| uplink.up) {
+            Some(table) => {
+                let text = format!("{sends}: table {table} leads there, and no rule sends {from} into it");
+                let fix = vec![format!("{ip6} rule add from {from} lookup {table}")];
+                let mut suspect = suspect(Cause::OtherUplink, place, text, fix);
+                // That one leaves this namespace's own answers alone.
+                suspect.narrower = vec![vec![format!("{ip6} rule add from {from} iif {iif} lookup {table}")]];
+                suspect
+            }
+            None => {
+                let mut fix = vec![format!("{ip} link set {} up", uplink.name)];
+                fix.extend(lost::routes_of(evidence, space, &uplink.name));
+                suspect(Cause::LinkDown, place, format!("{sends}, which is DOWN"), fix)
+            }
+        };
+        suspect.evidence = vec![format!("{ip6} rule"), format!("{ip} route get {dst} from {src} iif {iif}")];
         Some(Suspicion { rank: Tier::Named.exact(), sure: false, suspect })
+    }
+
+    /// Returns the link by which a rule would accept the packet, which goes by another one.
+    fn accepted_by(&self, rule: &FirewallRule) -> Option<&Link> {
+        let ruling = Ruling::of(rule);
+        let names_sender = ruling.clauses.iter().any(|one| matches!(one.of, Of::In | Of::Src) && !one.not);
+        let view = self.view();
+        let [clause] = ruling.failing(&view)[..] else { return None };
+        self.space.link(&clause.value).filter(|_| names_sender && clause.of == Of::Out && !clause.not)
     }
 }
 

@@ -1,13 +1,16 @@
 //! Routes that lead elsewhere: to a wrong gateway, out of a wrong interface, to one of two equal
 //! gateways that loses the packet.
 
+use super::ipv6::is_link_local;
 use super::page::Page;
 use super::rank::Tier;
 use super::route::{About, metric};
 use super::{Suspicion, suspect};
 use crate::net::survey::{Hop, Net, PolicyRule, Route};
+use crate::net::typed;
 use crate::why::Cause;
 use crate::why::command::say::{scope, words};
+use crate::why::command::slip::resembles;
 use crate::why::evidence::fib;
 use crate::why::evidence::ground::Crossing;
 use std::net::IpAddr;
@@ -135,6 +138,9 @@ impl About<'_> {
         if !evidence.asks_for(&space.name, via) || !evidence.ground.owners(via).is_empty() {
             return None;
         }
+        if let Some(found) = self.mistyped_gateway(route, via) {
+            return Some(found);
+        }
         let mut without = (*space).clone();
         without.routes.retain(|other| other != route);
         let (_, other) = fib::decide(&without, flow)?;
@@ -149,6 +155,36 @@ impl About<'_> {
         let place = format!("{}: {}", space.name, route.dst);
         let suspect = suspect(Cause::WrongGateway, place, text, vec![self.delete(route)]);
         Some(Suspicion { rank: self.tier.close(), sure: false, suspect })
+    }
+
+    /// Suspects a gateway that nobody has of being a slip for one on its wire.
+    fn mistyped_gateway(&self, route: &Route, via: IpAddr) -> Option<Suspicion> {
+        let Self { evidence, space, flow, back, .. } = self;
+        let hop = self.chosen(route)?;
+        let ends = evidence.ground.neighbours(&space.name, space.link(&hop.dev)?);
+        let near = ends.iter().flat_map(|end| end.addrs(via.is_ipv6()).map(|addr| (end.space, addr.ip)));
+        let near = near.filter(|(_, ip)| resembles(*ip, via) && !is_link_local(*ip));
+        let distance = |ip: IpAddr| strsim::damerau_levenshtein(&ip.to_string(), &via.to_string());
+        let (owner, meant) = near.min_by_key(|(_, ip)| distance(*ip))?;
+        if route.hops.len() > 1 || evidence.is_no_router(owner, flow.dst) {
+            return None;
+        }
+        let text = format!(
+            "{}'s route to {} goes via {via}, which nobody has and which looks like a slip for {meant}, {}'s address on that wire{back}",
+            space.name, route.dst, owner.name
+        );
+        let onlink = if hop.flags.iter().any(|flag| flag == "onlink") { " onlink" } else { "" };
+        let table = if route.table == 254 { String::new() } else { format!(" table {}", route.table) };
+        let fix = format!(
+            "{} route replace {} via {meant} dev {}{onlink}{table}{}",
+            self.ip(),
+            route.dst,
+            typed(&hop.dev),
+            metric(route)
+        );
+        let place = format!("{}: {}", space.name, route.dst);
+        let suspect = suspect(Cause::WrongGateway, place, text, vec![fix]);
+        Some(Suspicion { rank: self.tier.exact(), sure: false, suspect })
     }
 
     /// Returns the next hop of a route that the kernel takes for the flow.

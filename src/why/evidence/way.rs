@@ -100,6 +100,12 @@ impl Evidence<'_> {
         self.kernel.route_get(space, &RouteQuestion::to(dst)).is_ok_and(|answer| fib::is_usable(&answer))
     }
 
+    /// Tells whether a namespace sends to an address by this link.
+    pub(in crate::why) fn sends_by(&self, space: &str, dev: &str, dst: IpAddr) -> bool {
+        let route = self.kernel.route_get(space, &RouteQuestion::to(dst));
+        route.is_ok_and(|route| fib::is_usable(&route) && route.dev() == Some(dev))
+    }
+
     /// Tells whether a namespace has an address, or forwards to it without going back to
     /// the asking namespace.
     pub(in crate::why) fn leads(&self, space: &str, asker: &str, dst: IpAddr) -> bool {
