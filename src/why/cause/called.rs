@@ -22,3 +22,17 @@ pub(super) fn target(spec: &str) -> Option<&str> {
     words.find(|word| matches!(*word, "-j" | "-g" | "--jump" | "--goto" | "jump" | "goto"))?;
     words.next()
 }
+
+/// Returns a chain, and those that these rules lead to from there.
+pub(super) fn chains_from<'a>(rules: &[&'a FirewallRule], chain: &'a str) -> Vec<&'a str> {
+    let mut chains = vec![chain];
+    let mut at = 0;
+    while let Some(caller) = chains.get(at).copied() {
+        for rule in rules.iter().filter(|rule| !rule.policy && rule.chain == caller) {
+            let called = target(&rule.spec).filter(|called| !chains.contains(called));
+            chains.extend(called);
+        }
+        at += 1;
+    }
+    chains
+}

@@ -7,7 +7,7 @@ use super::Suspicion;
 use crate::event::LabCommand;
 use crate::lab::Place;
 use crate::net::survey::{Net, Route};
-use crate::why::command::say::line;
+use crate::why::command::say::{line, table};
 use crate::why::evidence::Evidence;
 use crate::why::evidence::ground::network;
 use crate::why::evidence::typed::{self, Typed};
@@ -136,7 +136,7 @@ fn swept_away(evidence: &Evidence, given: &Given, fix: &[Typed]) -> Vec<String> 
     let ip = evidence.ip(&given.ns);
     through
         .filter_map(|route| {
-            let table = if route.table == 254 { String::new() } else { format!(" table {}", route.table) };
+            let table = table(route);
             let metric = if route.metric == 0 { String::new() } else { format!(" metric {}", route.metric) };
             Some(format!("{ip} route add {} via {}{table}{metric}", route.dst, route.via()?))
         })

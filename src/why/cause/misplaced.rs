@@ -6,7 +6,7 @@ use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::survey::{Address, LinkKind};
 use crate::why::Cause;
-use crate::why::command::say::{nodad, show};
+use crate::why::command::say::{nodad, show, table};
 use crate::why::evidence::Evidence;
 use crate::why::evidence::ground::{End, network};
 
@@ -47,7 +47,7 @@ fn misplaced(evidence: &Evidence, end: End, addr: &Address) -> Option<Suspicion>
     });
     for route in through {
         let family = if route.dst.ip.is_ipv6() { " -6" } else { "" };
-        let table = if route.table == 254 { String::new() } else { format!(" table {}", route.table) };
+        let table = table(route);
         fix.extend(
             route.via().map(|via| format!("{ip}{family} route replace {} via {via}{table}", route.dst)),
         );

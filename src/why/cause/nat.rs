@@ -334,7 +334,7 @@ impl Nat<'_> {
                     .is_some_and(|own| network(own.ip, own.prefix_len) == network(addr.ip, own.prefix_len));
                 let serves = port.is_some_and(|port| listens(space, addr.ip, port));
                 let asks = space.name == self.evidence.probe.from;
-                // In a network that is there, no slip leads to another, unlike one.
+                // The wrong address is of a network here: what does not resemble it is not meant.
                 let is_unlike = own.is_some() && !near && !resembles(addr.ip, wrong);
                 if !addr.ip.is_loopback()
                     && !asks

@@ -7,7 +7,7 @@ use super::rank::Tier;
 use super::{Suspicion, suspect};
 use crate::net::survey::{Address, Link, Space};
 use crate::why::Cause;
-use crate::why::command::say::{nodad, show};
+use crate::why::command::say::{nodad, show, table};
 use crate::why::evidence::Evidence;
 use crate::why::evidence::ground::{End, network};
 use crate::why::look::gate::Gate;
@@ -69,8 +69,7 @@ fn address_on_port(evidence: &Evidence) -> Vec<Suspicion> {
                 .map(|route| {
                     let family = if route.dst.ip.is_ipv6() { " -6" } else { "" };
                     let via = route.via().map(|via| format!(" via {via}")).unwrap_or_default();
-                    let table =
-                        if route.table == 254 { String::new() } else { format!(" table {}", route.table) };
+                    let table = table(route);
                     let metric = match route.metric {
                         0 | 1024 => String::new(),
                         metric => format!(" metric {metric}"),

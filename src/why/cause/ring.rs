@@ -111,11 +111,10 @@ fn way<'a>(
 /// between all bridges.
 fn cables<'a>(evidence: &Evidence<'a>, with_trees: bool) -> Vec<Cable<'a>> {
     let open = |space: &Space, link: &Link| {
-        let bridges = bridges(evidence);
-        let of =
-            bridges.iter().find(|(at, bridge)| at.name == space.name && Some(bridge.index) == link.master);
-        let is_tree = |bridge: &Link| bridge.bridge.as_ref().is_some_and(|of| of.stp);
-        let open = of.is_some_and(|(_, bridge)| bridge.up && (with_trees || !is_tree(bridge)));
+        let bridge = link.master.and_then(|master| space.link_at(master));
+        let open = bridge.is_some_and(|bridge| {
+            bridge.up && bridge.bridge.as_ref().is_some_and(|of| with_trees || !of.stp)
+        });
         let forwards = link.port.as_ref().is_some_and(|port| with_trees || port.state == "forwarding");
         open && link.up && forwards
     };

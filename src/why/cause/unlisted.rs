@@ -1,7 +1,7 @@
 //! Chains of nat for a service that no rule sends the packet into, although the chains of
 //! other services are listed (as in kube-proxy's KUBE-SERVICES).
 
-use super::called::{calls, target};
+use super::called::{calls, chains_from, target};
 use super::masquerade::{request_at, traced};
 use super::rank::Tier;
 use super::{Suspicion, suspect};
@@ -31,9 +31,8 @@ pub(super) fn find(evidence: &Evidence, wall: &Wall, space: &Space) -> Option<Su
         let fits = ruling.failing(&view).iter().all(|one| one.of == Of::Src);
         names && fits && rule.hook.is_none() && leads_to_dnat(&all, &rule.chain)
     })?;
-    let is_sent =
-        |caller: &&FirewallRule| calls(caller, rule) && Ruling::of(caller).failing(&view).is_empty();
-    if all.iter().copied().any(|caller| is_sent(&caller)) {
+    let mut callers = all.iter().filter(|caller| calls(caller, rule));
+    if callers.any(|caller| Ruling::of(caller).failing(&view).is_empty()) {
         return None;
     }
     // The rule that sends another service's packets into that one's chain.
@@ -68,17 +67,8 @@ fn is_of_nat(rule: &FirewallRule) -> bool {
 }
 
 /// Tells whether a chain, or one that it calls, has a rule of DNAT.
-fn leads_to_dnat(all: &[&FirewallRule], chain: &str) -> bool {
-    let mut chains = vec![chain];
-    let mut at = 0;
-    while let Some(caller) = chains.get(at).copied() {
-        for rule in all.iter().filter(|rule| rule.chain == caller) {
-            if rewrites(rule) == Some(Rewrites::Destination) {
-                return true;
-            }
-            chains.extend(target(&rule.spec).filter(|called| !chains.contains(called)));
-        }
-        at += 1;
-    }
-    false
+fn leads_to_dnat<'a>(all: &[&'a FirewallRule], chain: &'a str) -> bool {
+    let chains = chains_from(all, chain);
+    let mut inner = all.iter().filter(|rule| chains.contains(&rule.chain.as_str()));
+    inner.any(|rule| rewrites(rule) == Some(Rewrites::Destination))
 }

@@ -1,6 +1,6 @@
 //! Ports that a firewall accepts for an inner service, and that no DNAT publishes.
 
-use super::called::target;
+use super::called::{chains_from, target};
 use super::firewall::is_accept;
 use super::masquerade::listens_by;
 use super::page::Page;
@@ -13,6 +13,7 @@ use crate::why::Cause;
 use crate::why::command::ruling::{Of, Ruling};
 use crate::why::evidence::Evidence;
 use crate::why::look::shot::Wall;
+use crate::why::look::translation::{Rewrites, rewrites};
 use std::net::{IpAddr, SocketAddr};
 
 /// Suspects a port that is asked of a router, which accepts what goes to a service behind it: the
@@ -30,7 +31,10 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
         return Vec::new();
     };
     let mut services: Vec<(SocketAddr, &FirewallRule)> = Vec::new();
-    let forwards = |rule: &&FirewallRule| is_called_by_forward(wall, &rule.chain);
+    let filter: Vec<&FirewallRule> = wall.after.rules.iter().filter(|rule| rule.table == "filter").collect();
+    // Packets that are sent on pass FORWARD, and the chains that it calls.
+    let chains = chains_from(&filter, "FORWARD");
+    let forwards = |rule: &&FirewallRule| chains.contains(&rule.chain.as_str());
     let of_iptables = |rule: &&FirewallRule| rule.backend != Backend::Nft && rule.table == "filter";
     let accepts = wall.after.rules.iter().filter(|rule| is_accept(rule)).filter(of_iptables).filter(forwards);
     for rule in accepts {
@@ -57,23 +61,6 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     vec![Suspicion { rank, sure: false, suspect }]
 }
 
-/// Tells whether packets that are sent on pass a chain of the table filter: FORWARD, or one that
-/// a chain of this kind calls.
-fn is_called_by_forward(wall: &Wall, chain: &str) -> bool {
-    let mut chains = vec!["FORWARD"];
-    let mut at = 0;
-    while let Some(caller) = chains.get(at).copied() {
-        let rules = wall.after.rules.iter().filter(|rule| rule.table == "filter" && rule.chain == caller);
-        for called in rules.filter(|rule| !rule.policy).filter_map(|rule| target(&rule.spec)) {
-            if !chains.contains(&called) {
-                chains.push(called);
-            }
-        }
-        at += 1;
-    }
-    chains.contains(&chain)
-}
-
 /// Returns the service behind a namespace that a rule accepts packets for: one address and one
 /// port, at which another namespace listens.
 fn service(evidence: &Evidence, space: &Space, rule: &FirewallRule, proto: &str) -> Option<SocketAddr> {
@@ -92,17 +79,13 @@ fn service(evidence: &Evidence, space: &Space, rule: &FirewallRule, proto: &str)
     evidence.ground.owners(ip).iter().any(|(owner, _)| listens(owner)).then(|| SocketAddr::new(ip, port))
 }
 
-/// Tells whether a rule translates to a service's address.
+/// Tells whether a rule translates to a service's address, by itself or by a map.
 fn is_published(wall: &Wall, to: SocketAddr) -> bool {
     let ip = to.ip().to_string();
-    wall.after.rules.iter().any(|rule| {
-        let spec = rule.spec.to_uppercase();
+    wall.after.rules.iter().filter(|rule| rewrites(rule) == Some(Rewrites::Destination)).any(|rule| {
         let is_it = |part: &str| part.trim_matches(['[', ']']) == ip;
-        let names = rule
-            .spec
-            .split_whitespace()
-            .any(|word| is_it(word) || word.rsplit_once(':').is_some_and(|(part, _)| is_it(part)));
-        (spec.contains("DNAT") || spec.contains("NETMAP")) && names
+        let mut words = rule.spec.split_whitespace();
+        words.any(|word| is_it(word) || word.rsplit_once(':').is_some_and(|(part, _)| is_it(part)))
     })
 }
 

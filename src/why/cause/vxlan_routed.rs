@@ -9,6 +9,7 @@ use crate::why::Cause;
 use crate::why::command::say::words;
 use crate::why::evidence::Evidence;
 use crate::why::evidence::fib::{self, Flow};
+use crate::why::look::translation::{Rewrites, rewrites};
 use std::net::IpAddr;
 
 /// Returns the permanent neighbour entry that an end has for the other end's hardware address.
@@ -54,7 +55,7 @@ pub(super) fn is_translated(evidence: &Evidence, ip: IpAddr, port: u16) -> bool 
         walls.flat_map(|wall| &wall.after.rules).any(|rule| {
             let text = port.to_string();
             let is_port = rule.spec.split(|c: char| !c.is_ascii_digit()).any(|word| word == text);
-            rule.spec.to_uppercase().contains("DNAT") && (is_port || !rule.spec.contains("port"))
+            rewrites(rule) == Some(Rewrites::Destination) && (is_port || !rule.spec.contains("port"))
         })
     })
 }

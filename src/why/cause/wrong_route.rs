@@ -9,7 +9,7 @@ use super::{Suspicion, suspect};
 use crate::net::survey::{Hop, Net, PolicyRule, Route};
 use crate::net::typed;
 use crate::why::Cause;
-use crate::why::command::say::{scope, words};
+use crate::why::command::say::{scope, table, words};
 use crate::why::command::slip::resembles;
 use crate::why::evidence::fib;
 use crate::why::evidence::ground::Crossing;
@@ -79,7 +79,7 @@ impl About<'_> {
             Some(gateway) => other.via() == Some(gateway),
             None => other.via().is_none() && other.dev() == Some(&step.out.link.name),
         });
-        let table = if route.table == 254 { String::new() } else { format!(" table {}", route.table) };
+        let table = table(route);
         let kernel = route.protocol == "kernel" && route.via().is_none();
         let fix = match (other_right, gateway) {
             (true, _) if !kernel && fib::is_default(rule) => {
@@ -174,7 +174,7 @@ impl About<'_> {
             space.name, route.dst, owner.name
         );
         let onlink = if hop.flags.iter().any(|flag| flag == "onlink") { " onlink" } else { "" };
-        let table = if route.table == 254 { String::new() } else { format!(" table {}", route.table) };
+        let table = table(route);
         let fix = format!(
             "{} route replace {} via {meant} dev {}{onlink}{table}{}",
             self.ip(),

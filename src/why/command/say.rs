@@ -54,3 +54,8 @@ pub(in crate::why) fn words(rule: &PolicyRule) -> String {
 pub(in crate::why) fn line(words: &[String]) -> String {
     typed_words(&words.iter().map(String::as_str).collect::<Vec<_>>())
 }
+
+/// Returns ` table N` as a command about a route wants it; nothing for table main.
+pub(in crate::why) fn table(route: &Route) -> String {
+    if route.table == 254 { String::new() } else { format!(" table {}", route.table) }
+}

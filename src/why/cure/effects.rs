@@ -5,6 +5,7 @@ use crate::net::survey::{Address, Space, Survey};
 use crate::net::{NetError, Netns, Network, Question};
 use crate::why::command::ruling::{Of, Ruling};
 use crate::why::look::shot::may_be_slow;
+use crate::why::look::translation::{Rewrites, rewrites};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -113,8 +114,7 @@ fn published(network: &Network) -> Result<Vec<(String, u16)>, NetError> {
     let mut published = Vec::new();
     for netns in network.all_namespaces()? {
         for rule in network.firewall_snapshot(&netns)?.rules {
-            let spec = rule.spec.to_uppercase();
-            if !["DNAT", "REDIRECT"].iter().any(|target| spec.contains(target)) {
+            if rewrites(&rule) != Some(Rewrites::Destination) {
                 continue;
             }
             let ruling = Ruling::of(&rule);
