@@ -121,6 +121,14 @@ pub fn try_one(launcher: &Launcher, networks: &[Network], seed: u64, number: u64
             if !harm.is_empty() {
                 harm = &harm & &harm_now()?;
             }
+            // A fault that breaks nothing may have opened what its pair has shut.
+            for fault in chosen.iter().filter(|_| chosen.len() > 1) {
+                if harm.is_empty() {
+                    break;
+                }
+                let [alone] = answers::of(launcher, sound, [&with(&[fault])])?;
+                harm.retain(|one| one.strip_prefix("opened  ").is_none_or(|asked| !alone.contains(asked)));
+            }
         }
         // One of two faults may break nothing, or nothing more.
         if chosen.len() > 1 && not_restored.is_empty() {

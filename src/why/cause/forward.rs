@@ -18,7 +18,10 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
         && !link.loopback
         && !evidence.probe.broadcast
     {
-        found.extend(off(evidence, space, &link.name, dst, Tier::Here.exact()));
+        // A host with one interface is hardly meant as a router.
+        let is_host = evidence.ground.ends().filter(|end| end.space.name == space.name).count() < 2;
+        let rank = if is_host { Tier::OnTheWay.loose() } else { Tier::Here.exact() };
+        found.extend(off(evidence, space, &link.name, dst, rank));
     }
     // The reply may come by another router or another interface.
     for space in evidence.spaces_on_the_way() {

@@ -169,7 +169,10 @@ impl Nat<'_> {
             return found;
         }
         if owners.is_empty() {
-            for (ip, near) in self.likely(to, port) {
+            let likely = self.likely(to, port);
+            // With nothing that it may be meant for, the rule is not meant at all.
+            let rank = if likely.is_empty() { Tier::Named.close() } else { Tier::Here.plain() };
+            for (ip, near) in likely {
                 let text =
                     format!("{} sends to {to}, which nobody has; {} has {ip}", self.name(), self.owner(ip));
                 found.push(self.found(
@@ -183,7 +186,7 @@ impl Nat<'_> {
                 ));
             }
             let text = format!("{} sends to {to}, which nobody has", self.name());
-            found.push(self.found(Cause::DnatWrongAddress, text, self.delete(), Tier::Here.plain()));
+            found.push(self.found(Cause::DnatWrongAddress, text, self.delete(), rank));
             return found;
         }
         let own = evidence.from().addrs.iter().any(|addr| addr.ip == to);
