@@ -21,13 +21,14 @@ pub(super) fn find(evidence: &Evidence) -> Vec<Suspicion> {
     let Some(dst) = evidence.shot.target.filter(|dst| evidence.is_outside(*dst)) else { return Vec::new() };
     let way = Path::follow(evidence, dst);
     let last = way.machines.last().copied().unwrap_or(evidence.from());
-    let mut text = format!(
-        "{dst} is outside of this lab: no namespace has it, nor a network that it is in; the last machine on the way there is {}, and nobody beyond it answers",
-        last.name
-    );
-    if !way.missing.is_empty() {
-        text += &format!(". On the way, {}", way.missing.join("; "));
-    }
+    let text = match way.missing.is_empty() {
+        true => format!("{dst} is outside of this lab, and nobody beyond {} answers for it", last.name),
+        false => format!(
+            "{}; and {dst} is outside of this lab: nobody beyond {} answers for it",
+            way.missing.join("; "),
+            last.name
+        ),
+    };
     let mut suspect = suspect(Cause::AddressOutside, dst.to_string(), text, Vec::new());
     suspect.evidence =
         way.machines.iter().map(|space| format!("{} route get {dst}", evidence.ip(&space.name))).collect();
