@@ -136,21 +136,29 @@ fn lost_routes(evidence: &Evidence, typed: &[Typed]) -> Vec<Suspicion> {
         let mut fix = gone_with(evidence, typed, route);
         let addr =
             typed.iter().find(|one| one.is("ip", &["addr", "add"]) && fix.contains(&one.command.command));
-        let text = match addr.and_then(|one| Some((one.words.get(2)?, one.after("dev")?))) {
-            Some((addr, dev)) => format!(
-                "{ns} has lost {addr} on {dev}, and with it its route to {dst} (`{}`)",
-                route.command.command
+        let (id, place, text) = match addr.and_then(|one| Some((one.words.get(2)?, one.after("dev")?))) {
+            Some((addr, dev)) => (
+                Cause::AddressMissing,
+                format!("{ns}: {dev}"),
+                format!(
+                    "{ns} has lost {addr} on {dev}, and with it its route to {dst} (`{}`)",
+                    route.command.command
+                ),
             ),
-            None => format!(
-                "{ns} had a route to {dst} and has lost it: a route goes when its link is switched off or moved, or when its source address is deleted (`{}`)",
-                route.command.command
+            None => (
+                Cause::RouteLost,
+                ns.clone(),
+                format!(
+                    "{ns} had a route to {dst} and has lost it: a route goes when its link is switched off or moved, or when its source address is deleted (`{}`)",
+                    route.command.command
+                ),
             ),
         };
         fix.push(route.command.command.clone());
         found.push(Suspicion {
             rank: Tier::Here.exact(),
             sure: false,
-            suspect: suspect(Cause::RouteLost, ns.clone(), text, fix),
+            suspect: suspect(id, place, text, fix),
         });
     }
     found
