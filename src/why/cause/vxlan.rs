@@ -93,8 +93,12 @@ fn differs<'a>(evidence: &Evidence<'a>, near: Tunnel<'a>, far: Tunnel<'a>) -> Ve
         found.push(one);
     } else if near.of.id != far.of.id {
         let (odd, right) = odd(&|a, b| a.id == b.id);
+        let ports = match near.of.port == far.of.port {
+            true => String::new(),
+            false => format!("; they have different ports, too: {} and {}", near.of.port, far.of.port),
+        };
         let text = format!(
-            "the two ends of the VXLAN have different network identifiers (VNI): {} has {}, {} has {}",
+            "the two ends of the VXLAN have different network identifiers (VNI): {} has {}, {} has {}{ports}",
             near.name(),
             near.of.id,
             far.name(),
