@@ -112,24 +112,14 @@ fn lost_routes(evidence: &Evidence, typed: &[Typed]) -> Vec<Suspicion> {
         if !added || route.command.failed.is_some() || route.words.iter().any(|word| word == "table") {
             continue;
         }
-        let kinds = ["blackhole", "unreachable", "prohibit", "throw", "unicast", "local"];
-        let Some(dst) = route.words.iter().skip(2).find(|word| !kinds.contains(&word.as_str())) else {
-            continue;
-        };
+        let Some(dst) = dst_of(route) else { continue };
         let deleted = typed[at + 1..].iter().any(|later| {
             later.ns == route.ns
                 && (later.is("ip", &["route", "del"]) || later.is("ip", &["route", "flush"]))
                 && (later.words.contains(dst) || later.is("ip", &["route", "flush"]))
         });
         let Some(space) = evidence.survey.space(&route.ns) else { continue };
-        let there = space.routes.iter().any(|known| {
-            let text = known.dst.to_string();
-            known.table == if route.words.iter().any(|word| word == "local") { 255 } else { 254 }
-                && (text == *dst
-                    || dst.strip_suffix("/32").is_some_and(|dst| dst == text)
-                    || (dst == "0.0.0.0/0" || dst == "::/0") && text == "default")
-        });
-        if deleted || there {
+        if deleted || is_there(space, route) {
             continue;
         }
         let ns = &route.ns;
@@ -183,17 +173,34 @@ fn gone_with(evidence: &Evidence, typed: &[Typed], route: &Typed) -> Vec<String>
     typed.iter().filter(is_gone).map(|one| one.command.command.clone()).collect()
 }
 
+/// Returns the destination of a command about a route.
+fn dst_of<'a>(route: &'a Typed) -> Option<&'a String> {
+    let kinds = ["blackhole", "unreachable", "prohibit", "throw", "unicast", "local"];
+    route.words.iter().skip(2).find(|word| !kinds.contains(&word.as_str()))
+}
+
+/// Tells whether the route that a command has added is there.
+fn is_there(space: &Space, route: &Typed) -> bool {
+    let Some(dst) = dst_of(route) else { return false };
+    let is_local = route.words.iter().any(|word| word == "local");
+    let named = route.after("table").and_then(|table| table.parse().ok());
+    let table = named.unwrap_or(if is_local { 255 } else { 254 });
+    space.routes.iter().any(|known| {
+        let text = known.dst.to_string();
+        known.table == table
+            && (text == *dst
+                || dst.strip_suffix("/32").is_some_and(|dst| dst == text)
+                || (dst == "0.0.0.0/0" || dst == "::/0") && text == "default")
+    })
+}
+
 /// Returns the commands of the routes by a link, in any table, that are not there any more.
 pub(super) fn routes_of(evidence: &Evidence, space: &Space, dev: &str) -> Vec<String> {
     let typed = &evidence.typed;
-    let is_there = |one: &Typed| {
-        let (dst, table) = (one.words.get(2), one.after("table").and_then(|table| table.parse().ok()));
-        let table = table.unwrap_or(254);
-        space.routes.iter().any(|known| known.table == table && dst == Some(&known.dst.to_string()))
-    };
     let added = typed.iter().filter(|one| one.ns == space.name && one.is("ip", &["route", "add"]));
-    let lost = added
-        .filter(|one| one.command.failed.is_none() && link_of(typed, one) == Some(dev) && !is_there(one));
+    let lost = added.filter(|one| {
+        one.command.failed.is_none() && link_of(typed, one) == Some(dev) && !is_there(space, one)
+    });
     lost.map(|one| one.command.command.clone()).collect()
 }
 

@@ -171,8 +171,8 @@ impl Nat<'_> {
         if owners.is_empty() {
             let likely = self.likely(to, port);
             // With nothing that it may be meant for, the rule is not meant at all.
-            let rank = if likely.is_empty() { Tier::Named.close() } else { Tier::Here.plain() };
-            for (ip, near) in likely {
+            let needless = if likely.is_empty() { Tier::Named.close() } else { Tier::Here.plain() };
+            for (ip, rank) in likely {
                 let text =
                     format!("{} sends to {to}, which nobody has; {} has {ip}", self.name(), self.owner(ip));
                 found.push(self.found(
@@ -182,11 +182,11 @@ impl Nat<'_> {
                         (None, _) => self.replace(&with_word(&self.ruling.typed(), to, ip)),
                         _ => self.aimed(Some(ip), to_port),
                     },
-                    if near { Tier::Named.exact() } else { Tier::OnTheWay.plain() },
+                    rank,
                 ));
             }
             let text = format!("{} sends to {to}, which nobody has", self.name());
-            found.push(self.found(Cause::DnatWrongAddress, text, self.delete(), rank));
+            found.push(self.found(Cause::DnatWrongAddress, text, self.delete(), needless));
             return found;
         }
         let own = evidence.from().addrs.iter().any(|addr| addr.ip == to);
@@ -207,19 +207,14 @@ impl Nat<'_> {
                     Tier::Named.close(),
                 ));
             }
-            for (ip, near) in self.likely(to, Some(port)).into_iter().filter(|(ip, _)| *ip != to) {
+            for (ip, rank) in self.likely(to, Some(port)).into_iter().filter(|(ip, _)| *ip != to) {
                 let text = format!(
                     "{} sends to {to} ({}), where nobody listens on port {port}: {} ({ip}) does",
                     self.name(),
                     there.name,
                     self.owner(ip)
                 );
-                found.push(self.found(
-                    Cause::DnatWrongAddress,
-                    text,
-                    self.aimed(Some(ip), to_port),
-                    if near { Tier::Named.exact() } else { Tier::OnTheWay.plain() },
-                ));
+                found.push(self.found(Cause::DnatWrongAddress, text, self.aimed(Some(ip), to_port), rank));
             }
         }
         // The answer has to come back through this namespace to be translated back.
@@ -322,9 +317,9 @@ impl Nat<'_> {
         self.evidence.ground.owners(ip).first().map_or_else(String::new, |(space, _)| space.name.clone())
     }
 
-    /// Returns addresses that may have been meant by a wrong one: those in its network or
-    /// with the service.
-    fn likely(&self, wrong: IpAddr, port: Option<u16>) -> Vec<(IpAddr, bool)> {
+    /// Returns addresses that may have been meant by a wrong one, each with its rank: those in its
+    /// network or with the service.
+    fn likely(&self, wrong: IpAddr, port: Option<u16>) -> Vec<(IpAddr, Rank)> {
         let own = self
             .space
             .addrs
@@ -350,7 +345,8 @@ impl Nat<'_> {
             }
         }
         likely.sort();
-        likely.into_iter().map(|(_, far, ip)| (ip, !far)).take(3).collect()
+        let rank = |far: bool| if far { Tier::OnTheWay.plain() } else { Tier::Named.exact() };
+        likely.into_iter().map(|(_, far, ip)| (ip, rank(far))).take(3).collect()
     }
 
     /// Returns the probe's request as it arrived in this namespace.
